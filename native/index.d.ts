@@ -1,0 +1,198 @@
+/**
+ * cgroup-utils-native: the typed boundary between TypeScript and the kernel.
+ * Mechanism only; it knows nothing about AMQP, options or schedulers.
+ */
+
+/** The 16 resources of setrlimit(2) by the names that prlimit(1) uses. */
+export type RlimitName =
+  | 'as' | 'core' | 'cpu' | 'data' | 'fsize' | 'locks' | 'memlock' | 'msgqueue'
+  | 'nice' | 'nofile' | 'nproc' | 'rss' | 'rtprio' | 'rttime' | 'sigpending' | 'stack';
+
+/** A limit in the unit that setrlimit(2) gives for the resource. */
+export type RlimitValue = number | 'unlimited';
+
+export interface Rlimit {
+  readonly soft: RlimitValue;
+  readonly hard: RlimitValue;
+}
+
+/** What the keeper needs to know before it forks the job. */
+export interface LaunchSpec {
+  /** Index of the command's first word in the argument vector of the keeper's `hello`. */
+  readonly commandIndex: number;
+  /** Set between fork and exec, in this order. A missing half keeps the inherited value. */
+  readonly rlimits: readonly { readonly name: RlimitName; readonly soft?: RlimitValue; readonly hard?: RlimitValue }[];
+  /** Absolute paths of `cgroup.procs` or `tasks` files; the job writes `0` to each before exec. */
+  readonly cgroupProcs: readonly string[];
+  /** stdout is stopped after this many bytes; 0 means never. */
+  readonly stdoutMaxBytes: number;
+}
+
+/** Usage of the processes that the keeper itself has reaped, and bytes of stdout so far. */
+export interface KeeperUsage {
+  /** CPU time of reaped processes and their reaped descendants, getrusage(2) RUSAGE_CHILDREN. */
+  readonly userUsec: number;
+  readonly systemUsec: number;
+  /** Largest resident set of one reaped process, bytes. */
+  readonly maxRssBytes: number;
+  /** proc_pid_io(5) of reaped processes: syscr, syscw, read_bytes, write_bytes. */
+  readonly readCount: number;
+  readonly writeCount: number;
+  readonly readBytes: number;
+  readonly writeBytes: number;
+  readonly stdoutBytes: number;
+}
+
+/** How stdout is accounted: shared file offset, splice through a pipe, or not at all. */
+export type StdoutMode = 'file' | 'pipe' | 'terminal' | 'other';
+
+export type KeeperEvent =
+  | {
+      readonly type: 'hello';
+      /** argv as the user typed it, with argv[0]. */
+      readonly argv: readonly string[];
+      /** Every `PBOX_*` entry of the environment as `NAME=value`; the job does not get them. */
+      readonly settings: readonly string[];
+      readonly stdoutMode: StdoutMode;
+      /** There is a controlling terminal. */
+      readonly terminal: boolean;
+    }
+  | { readonly type: 'started'; readonly pid: number; /** CLOCK_MONOTONIC, ms. */ readonly atMs: number }
+  | {
+      readonly type: 'failed';
+      /** The step that failed: `fork`, `setpgid`, `rlimit`, `cgroup`, `exec`, ... */
+      readonly step: string;
+      /** Which rlimit or cgroup path of the spec, else -1. */
+      readonly index: number;
+      readonly errno: number;
+      /** `ENOENT` and so on. */
+      readonly code: string;
+    }
+  | {
+      readonly type: 'exited';
+      /** Exit code of the main process, or null where a signal ended it. */
+      readonly code: number | null;
+      readonly signal: number | null;
+      readonly coreDumped: boolean;
+      readonly atMs: number;
+      readonly usage: KeeperUsage;
+    }
+  /** No process of the box is left and all of its stdout has reached the reader. */
+  | { readonly type: 'empty'; readonly usage: KeeperUsage }
+  | { readonly type: 'stopped'; readonly signal: number }
+  | { readonly type: 'continued' }
+  | { readonly type: 'stdoutlimit'; readonly bytes: number }
+  /** The keeper has ended; nothing follows. */
+  | { readonly type: 'gone' };
+
+/** One keeper process: parent and subreaper of one job. Protocol: native/README.md. */
+export class Keeper {
+  /** Takes over the connected socket `fd`. Events arrive on the event loop, in order. */
+  constructor(fd: number, onEvent: (event: KeeperEvent) => void);
+  readonly pid: number;
+  start(spec: LaunchSpec): void;
+  /** To the job's process group, or to every process of the box. Resolves to the number of processes signalled. */
+  signal(scope: 'group' | 'all', signal: number): Promise<number>;
+  /** SIGKILL to every process of the box until none is left; resolves when the sweep has ended. */
+  kill(): Promise<number>;
+  /** SIGSTOP to every process until all are stopped. */
+  suspend(): Promise<number>;
+  /** SIGCONT to every process. */
+  resume(): Promise<number>;
+  /** prlimit(2) on every process of the box. Rejects with the first errno where none could be changed. */
+  rlimit(name: RlimitName, limit: Partial<Rlimit>): Promise<{ changed: number; failed: number; errno: number; code: string; limit: Rlimit }>;
+  /** New bound of stdout in bytes; 0 means none. */
+  stdoutLimit(bytes: number): Promise<void>;
+  usage(): Promise<KeeperUsage>;
+  /** Ends the keeper at once; it kills what is left of the box. */
+  close(): void;
+}
+
+/** One process of a tree; proc_pid_stat(5). */
+export interface ProcessRow {
+  readonly pid: number;
+  readonly ppid: number;
+  readonly comm: string;
+  readonly state: string;
+  readonly threads: number;
+  readonly rssBytes: number;
+  readonly vmsBytes: number;
+  readonly userUsec: number;
+  readonly systemUsec: number;
+}
+
+/** Sums over a process tree. */
+export interface TreeSample {
+  /** Every live descendant of the root, without the root, parents before children. */
+  readonly pids: readonly number[];
+  readonly threads: number;
+  readonly rssBytes: number;
+  readonly vmsBytes: number;
+  readonly swapBytes: number;
+  /** Proportional set size; -1 where it was not asked for. */
+  readonly pssBytes: number;
+  /** Resident memory by kind, proc_pid_status(5) RssAnon, RssFile, RssShmem; -1 where not asked for. */
+  readonly anonBytes: number;
+  readonly fileBytes: number;
+  readonly shmemBytes: number;
+  /** Live processes and the descendants that they have reaped. */
+  readonly userUsec: number;
+  readonly systemUsec: number;
+  readonly guestUsec: number;
+  readonly iowaitUsec: number;
+  readonly readCount: number;
+  readonly writeCount: number;
+  readonly readBytes: number;
+  readonly writeBytes: number;
+  /** The `rows` largest by resident memory. */
+  readonly rows: readonly ProcessRow[];
+  /** Descriptors of `openFilesOf`. */
+  readonly openFiles: readonly { readonly path: string; readonly fd: number }[];
+}
+
+export interface TreeSampleOptions {
+  readonly rows?: number;
+  /** Process whose descriptors are listed; at most 256 of them. */
+  readonly openFilesOf?: number;
+  /** Read smaps_rollup: costly. */
+  readonly pss?: boolean;
+}
+
+/** Walks /proc/PID/task/TID/children from `root` down. Never throws for processes that end meanwhile. */
+export function sampleTree(root: number, options?: TreeSampleOptions): TreeSample;
+
+/** prlimit(2). With `limit` sets it, and returns what was in force before. Throws an Error with code, errno, syscall. */
+export function prlimit(pid: number, name: RlimitName, limit?: Partial<Rlimit>): Rlimit;
+
+/** Starts a keeper of our own and returns its socket: for programs that host boxes without the `proc_box` executable. */
+export function launchKeeper(executable: string, argv: readonly string[], environment: readonly string[]): number;
+
+/** sysinfo(2) and the like. */
+export interface HostSample {
+  readonly uptimeSec: number;
+  readonly processes: number;
+  readonly swapUsedBytes: number;
+}
+export function hostSample(): HostSample;
+
+/** prctl(2) PR_SET_DUMPABLE 0 and PR_SET_CHILD_SUBREAPER 1 for this process. */
+export function protectSelf(): void;
+/** SIGKILLs every descendant of this process and reaps it; for when a keeper has died. Returns how many were killed. */
+export function killDescendants(): number;
+/** Points stdin and stdout of this process to /dev/null, so that readers and writers of the job see its ends only. */
+export function releaseStdio(): void;
+/** _exit(2): no atexit handlers, terminal settings stay as the job left them. */
+export function exitNow(code: number): never;
+/** Dies of `signal` with its default action, without a core file of our own. */
+export function dieOf(signal: number): never;
+/** kill(0, SIGSTOP): stops our process group as the shell expects after ^Z. */
+export function stopOwnGroup(): void;
+/** CLOCK_MONOTONIC, ms: the clock of `atMs`. */
+export function monotonicMs(): number;
+/** getrandom(2), hexadecimal. */
+export function randomHex(bytes: number): string;
+export function hostname(): string;
+/** passwd name of the effective user, or its number as text. */
+export function userName(): string;
+/** Signal names without `SIG`, by number. */
+export const signalNames: Readonly<Record<number, string>>;

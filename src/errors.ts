@@ -1,0 +1,31 @@
+/** Who must act is told by the class: the user, the site's administrator, or the broker's. */
+
+/** The user asked for something that cannot be parsed or granted. Exit status 125. */
+export class SpecError extends Error {
+  override readonly name: string = 'SpecError';
+}
+
+/** The host lacks something that an administrator must provide. Exit status 125. */
+export class EnvironmentError extends Error {
+  override readonly name: string = 'EnvironmentError';
+}
+
+/** A system call failed; the fields are those of Node's own errors. */
+export class SyscallError extends Error {
+  override readonly name = 'SyscallError';
+  constructor(
+    message: string,
+    readonly code: string,
+    readonly errno: number,
+    readonly syscall: string,
+    readonly path?: string,
+    readonly value?: string,
+  ) {
+    super(message);
+  }
+}
+
+/** The broker refused or did not answer. Never ends a job. */
+export class BrokerError extends Error {
+  override readonly name = 'BrokerError';
+}

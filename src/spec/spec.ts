@@ -1,0 +1,69 @@
+import type { LaunchSpec } from 'cgroup-utils-native';
+
+/** Where a value came from; part of error messages and of the start log line. */
+export type Source = 'command line' | 'environment' | 'config file' | 'scheduler' | 'default';
+
+export type RlimitRequest = LaunchSpec['rlimits'][number];
+
+/** What was asked for, parsed once, frozen. Sizes in bytes, times in ms; 0 means none where the option says so. */
+export interface BoxSpec {
+  /** Broker URIs in order of preference; empty means no broker. Holds passwords: never log it. */
+  readonly uris: readonly string[];
+  readonly exchange: string;
+  /** Routing keys of remote commands, before the addressing suffixes. */
+  readonly routingKeys: readonly string[];
+  readonly statsKey: string;
+  readonly eventsKey: string;
+  /** 0 turns periodic sampling off. */
+  readonly sampleIntervalMs: number;
+  /** Wall clock limit; 0 means none. */
+  readonly timeoutMs: number;
+  readonly timeoutSource: Source;
+  /** 0 means none. */
+  readonly stdoutMaxBytes: number;
+  /** Time for one message to be sent; 0 means never give up. */
+  readonly messageTimeoutMs: number;
+  /** At most this long for the broker at the job's end. */
+  readonly flushMs: number;
+  readonly userData: unknown;
+  readonly rlimits: readonly RlimitRequest[];
+  /** Signal number that `stop` sends. */
+  readonly stopSignal: number;
+  readonly graceMs: number;
+  /** Wait for what the main process leaves behind instead of stopping it. */
+  readonly linger: boolean;
+  /** Die of the signal that the job died of. */
+  readonly reraise: boolean;
+  /** Print the end report on stderr. */
+  readonly report: boolean;
+  /** Rows of the largest processes in each sample. */
+  readonly rows: number;
+  /** Read proportional set sizes in each sample. */
+  readonly pss: boolean;
+  /** Parsed content of --rascal-config, checked; undefined where none was given. */
+  readonly rascalConfig: Readonly<Record<string, unknown>> | undefined;
+  /** Bounds of the outbox. */
+  readonly outboxMaxMessages: number;
+  readonly outboxMaxBytes: number;
+  readonly debug: boolean;
+  readonly nowarn: boolean;
+  /** The command and its arguments. */
+  readonly command: readonly string[];
+  /** Index of the command's first word in argv. */
+  readonly commandIndex: number;
+}
+
+/** Who this job is, as users and operators name it. Every field is text as the scheduler gives it. */
+export interface JobIdentity {
+  readonly scheduler: 'slurm' | 'pbs' | 'none';
+  readonly cluster: string | null;
+  /** `1234`, or `1234_7` for array task 7; without a scheduler the box's own id. */
+  readonly job: string;
+  readonly step: string | null;
+  readonly task: string | null;
+  readonly restart: number;
+  readonly user: string;
+  readonly host: string;
+  /** Unique for this run of proc_box. */
+  readonly box: string;
+}
