@@ -1,0 +1,127 @@
+/**
+ * Builds what is out of date: the native part (node-gyp), bin/proc_box, the bundles of dist/, the declarations of the
+ * public API, and V8's code caches. What a step reads decides: a stamp beside its output holds a hash of all of it.
+ *
+ *   node scripts/build.mjs [--no-types] [--no-native] [--strict] [--quiet]
+ *
+ * `--strict` makes type errors fatal: for the tarball. Several builds at once take turns.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { buildNative } from './native.mjs';
+import { findProgram, root, run, say } from './setup.mjs';
+
+const flags = new Set(process.argv.slice(2));
+const tell = flags.has('--quiet') ? () => {} : say;
+
+const LOCKED = 'PROC_BOX_BUILD_LOCKED';
+if (!process.env[LOCKED] && findProgram('flock')) {
+  mkdirSync(join(root, 'dist'), { recursive: true });
+  const args = [join(root, 'dist', '.lock'), process.execPath, ...process.argv.slice(1)];
+  process.exit(spawnSync('flock', args, { stdio: 'inherit', env: { ...process.env, [LOCKED]: '1' } }).status ?? 1);
+}
+
+try {
+  const native = !flags.has('--no-native');
+  const launched = native && nativePart();
+  const bundled = await step('bundles', [...sources(), 'scripts/bundle.mjs'], 'dist/boot.cjs', async () => {
+    const { bundle } = await import('./bundle.mjs');
+    await bundle();
+  });
+  if (!flags.has('--no-types'))
+    await step('declarations', [...sources(), 'tsconfig.json'], 'dist/types/index.d.ts', declarations);
+  if (native && (launched || bundled || !existsSync(join(root, 'dist/main.cjs.cache')))) codeCaches();
+} catch (error) {
+  say(`build: ${error.message}`);
+  process.exitCode = 1;
+}
+
+/** Runs `make` unless the stamp says that its output was made from the same input. Returns whether it ran. */
+async function step(name, inputs, output, make) {
+  const stamp = join(root, 'dist', `.${name}.stamp`);
+  const hash = hashOf(inputs);
+  if (existsSync(join(root, output)) && read(stamp) === hash) return false;
+  tell(`Building ${name} ...`);
+  rmSync(stamp, { force: true });
+  await make();
+  mkdirSync(dirname(stamp), { recursive: true });
+  writeFileSync(stamp, hash);
+  return true;
+}
+
+/** The addon and the executable; then bin/proc_box, replaced in one step since it may be running. */
+function nativePart() {
+  const built = buildNative({ root, tell });
+  const executable = join(root, 'native/build/Release/proc_box');
+  const bin = join(root, 'bin/proc_box');
+  if (!existsSync(executable)) throw new Error(`copy ${executable}: node-gyp did not make it`);
+  if (existsSync(bin) && readFileSync(executable).equals(readFileSync(bin))) return built;
+  mkdirSync(dirname(bin), { recursive: true });
+  copyFileSync(executable, `${bin}.new`);
+  chmodSync(`${bin}.new`, 0o755);
+  renameSync(`${bin}.new`, bin);
+  return true;
+}
+
+/** dist/types; the native boundary is named by its place in the package, since users have no such workspace. */
+function declarations() {
+  const out = join(root, 'dist/types');
+  rmSync(out, { recursive: true, force: true });
+  const compiler = join(root, 'node_modules/typescript/bin/tsc');
+  const options = ['--noEmit', 'false', '--declaration', '--emitDeclarationOnly', '--rootDir', 'src', '--outDir', out];
+  try {
+    run(process.execPath, [compiler, '-p', 'scripts/tsconfig.api.json', ...options]);
+  } catch (error) {
+    if (flags.has('--strict')) throw error;
+    say('build: the declarations have type errors: `npm run check`');
+  }
+  for (const path of files(out)) {
+    const up = '../'.repeat(path.slice(root.length + 1).split('/').length - 1);
+    const text = readFileSync(path, 'utf8');
+    writeFileSync(path, text.replaceAll(/(['"])cgroup-utils-native\1/g, `'${up}native/index.js'`));
+  }
+}
+
+/** Failing costs launch time only: the loader works without. */
+function codeCaches() {
+  tell('Building code caches ...');
+  const { status, stderr } = spawnSync(process.execPath, [join(root, 'scripts/code-cache.mjs')], { encoding: 'utf8' });
+  if (status !== 0) say(`build: no code cache: ${stderr}`);
+}
+
+/** Everything that the bundles and the declarations are made from. */
+function sources() {
+  return [...files(join(root, 'src')), 'native/index.d.ts', 'package-lock.json', 'scripts/build.mjs'];
+}
+
+function files(folder) {
+  if (!existsSync(folder)) return [];
+  const entries = readdirSync(folder, { withFileTypes: true, recursive: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+    .sort();
+}
+
+function hashOf(paths) {
+  const hash = createHash('sha256').update(process.version);
+  for (const path of paths)
+    hash.update(`\0${path}\0`).update(readFileSync(path.startsWith('/') ? path : join(root, path)));
+  return hash.digest('hex');
+}
+
+function read(path) {
+  return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+}

@@ -1,0 +1,107 @@
+/** Makes the bundles of dist/ with esbuild; native/README.md and src/cli/boot.cjs say how they are loaded. */
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { root } from './setup.mjs';
+
+/** Bundles that src/cli/boot.cjs loads by name. What is not on the launch path has a bundle of its own. */
+const LOADED = {
+  main: { entry: 'src/cli/main.ts' },
+  amqp: { entry: 'src/amqp/index.ts' },
+  tools: { entry: 'src/cli/tools.ts' },
+  yaml: { contents: "export * from 'yaml';" },
+};
+
+const common = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  charset: 'ascii', // the loader decodes latin1
+  legalComments: 'none', // dist/THIRD-PARTY-LICENSES.txt has them whole
+  metafile: true,
+  logLevel: 'warning',
+};
+
+export async function bundle() {
+  const dist = join(root, 'dist');
+  mkdirSync(dist, { recursive: true });
+  // A cache of another text with the same length would be believed.
+  for (const name of readdirSync(dist)) if (/\.(cjs|cache|js)$/.test(name)) rmSync(join(dist, name));
+  const results = await Promise.all([...Object.entries(LOADED).map(loadedBundle), publicApi()]);
+  copyFileSync(join(root, 'src/cli/boot.cjs'), join(dist, 'boot.cjs'));
+  const inputs = results.flatMap((result) => Object.keys(result?.metafile.inputs ?? {}));
+  writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), licences(inputs));
+}
+
+/** One function expression: what the loader calls, and what the code cache is made of. */
+async function loadedBundle([name, { entry, contents }]) {
+  if (entry && !existsSync(join(root, entry))) return undefined;
+  return await build({
+    ...common,
+    ...(entry ? { entryPoints: [entry] } : { stdin: { contents, resolveDir: root } }),
+    outfile: join('dist', `${name}.cjs`),
+    format: 'cjs',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    supported: { 'dynamic-import': false }, // vm.Script has none: it becomes require()
+    banner: { js: '(function (exports, require, module, __filename, __dirname, loadBundle) {' },
+    footer: { js: '})' },
+    plugins: [nativeByPath],
+  });
+}
+
+async function publicApi() {
+  if (!existsSync(join(root, 'src/index.ts'))) return undefined;
+  return await build({
+    ...common,
+    entryPoints: ['src/index.ts'],
+    outfile: 'dist/index.js',
+    format: 'esm',
+    banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
+    plugins: [nativeByRequire],
+  });
+}
+
+/** The native part lies beside dist/ in the checkout and in the tarball. */
+const nativeByPath = {
+  name: 'native-by-path',
+  setup: (build) =>
+    build.onResolve({ filter: /^cgroup-utils-native$/ }, () => ({ path: '../native/index.js', external: true })),
+};
+
+/** An ES module gets it by require(): named imports from CommonJS work only where Node's lexer sees the names. */
+const nativeByRequire = {
+  name: 'native-by-require',
+  setup(build) {
+    build.onResolve({ filter: /^cgroup-utils-native$/ }, () => ({ path: 'native', namespace: 'native' }));
+    build.onResolve({ filter: /^\.\.\/native\/index\.js$/, namespace: 'native' }, ({ path }) => ({
+      path,
+      external: true,
+    }));
+    build.onLoad({ filter: /.*/, namespace: 'native' }, () => ({
+      contents: "module.exports = require('../native/index.js');",
+      resolveDir: root,
+    }));
+  },
+};
+
+/** The licence texts of every package that went into a bundle. */
+function licences(inputs) {
+  const packages = new Set(
+    inputs.map((path) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]).filter(Boolean),
+  );
+  return [...packages]
+    .sort()
+    .map((folder) => licence(join(root, folder)))
+    .join(`\n${'-'.repeat(80)}\n\n`);
+}
+
+function licence(folder) {
+  const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  const texts = readdirSync(folder)
+    .filter((file) => /^(licen[cs]e|notice|copying)/i.test(file))
+    .sort();
+  const body = texts.map((file) => readFileSync(join(folder, file), 'utf8').trim()).join('\n\n');
+  return `${name} ${version} (${typeof license === 'string' ? license : (license?.type ?? 'see its package')})\n\n${body}\n`;
+}

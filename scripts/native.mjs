@@ -1,0 +1,68 @@
+/** Builds native/ with node-gyp, when what it is made from has changed. Plain Node: the tarball's install script uses it. */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+
+/**
+ * @param {{ root: string, tell?: (message: string) => void }} options `root` is the package's folder
+ * @returns {boolean} whether there was something to build
+ * @throws Error with node-gyp's output when the build fails
+ */
+export function buildNative({ root, tell = () => {} }) {
+  const folder = join(root, 'native');
+  const stamp = join(folder, 'build', '.stamp');
+  const hash = hashOf(folder);
+  const outputs = ['cgroup_utils_native.node', 'proc_box'].map((name) => join(folder, 'build', 'Release', name));
+  if (outputs.every((path) => existsSync(path)) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash)
+    return false;
+  tell('Building the native part ...');
+  rmSync(stamp, { force: true });
+  const args = [nodeGyp(), 'configure', 'build', '--jobs', 'max', ...headers()];
+  // binding.gyp asks `node` for its path: it must be the one that runs us.
+  const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` };
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', env });
+  const output = `${stdout}${stderr}`.replaceAll(/^gyp info .*\n/gm, '');
+  if (status !== 0) throw new Error(`build the native part: node-gyp ended with ${status}\n${output}`);
+  writeFileSync(stamp, hash);
+  return true;
+}
+
+/** Node's headers lie beside most installations of Node: node-gyp then needs no download. */
+function headers() {
+  const prefix = dirname(dirname(process.execPath));
+  const version = join(prefix, 'include', 'node', 'node_version.h');
+  if (!existsSync(version)) return [];
+  const part = (name) => new RegExp(`define NODE_${name}_VERSION (\\d+)`).exec(readFileSync(version, 'utf8'))?.[1];
+  const found = `v${part('MAJOR')}.${part('MINOR')}.${part('PATCH')}`;
+  return found === process.version ? [`--nodedir=${prefix}`] : [];
+}
+
+/** npm's own node-gyp: what npm names in lifecycle scripts, else the one in the npm beside this Node. */
+function nodeGyp() {
+  const prefix = dirname(dirname(process.execPath));
+  const npm = ['lib', 'share'].map((name) =>
+    join(prefix, name, 'node_modules/npm/node_modules/node-gyp/bin/node-gyp.js'),
+  );
+  const candidates = [process.env.npm_config_node_gyp, ...npm].filter((path) => path && existsSync(path));
+  if (candidates.length > 0) return candidates[0];
+  try {
+    return createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js');
+  } catch (cause) {
+    throw new Error('build the native part: no node-gyp found; install npm, which contains it', { cause });
+  }
+}
+
+function hashOf(folder) {
+  const names = ['binding.gyp', 'index.js', 'node-flags.txt', 'package.json'];
+  const sources = readdirSync(join(folder, 'src'), { recursive: true })
+    .map((name) => `src/${name}`)
+    .sort();
+  const hash = createHash('sha256').update(`${process.version} ${process.arch} ${folder}`);
+  for (const name of [...names, ...sources]) {
+    if (!/\.\w+$/.test(name) || !existsSync(join(folder, name))) continue;
+    hash.update(`\0${name}\0`).update(readFileSync(join(folder, name)));
+  }
+  return hash.digest('hex');
+}

@@ -1,0 +1,35 @@
+/**
+ * prepack and postpack. The tarball holds no executable: `bin/proc_box` in it is a placeholder that says so, since npm
+ * links bins before it runs the install script that builds the real one.
+ *
+ *   node scripts/pack.mjs before|after
+ */
+import { chmodSync, copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { root, run } from './setup.mjs';
+
+const bin = join(root, 'bin', 'proc_box');
+const executable = join(root, 'native/build/Release/proc_box');
+
+const PLACEHOLDER = `#!/bin/sh
+echo 'proc_box was installed without its install script (npm --ignore-scripts?): run \`npm rebuild proc_box\`' >&2
+exit 125
+`;
+
+if (process.argv[2] === 'before') {
+  run(process.execPath, [join(root, 'scripts/build.mjs'), '--no-native', '--strict', '--quiet']);
+  mkdirSync(dirname(bin), { recursive: true });
+  writeFileSync(`${bin}.new`, PLACEHOLDER);
+  replaceBin();
+} else if (existsSync(executable)) {
+  copyFileSync(executable, `${bin}.new`);
+  replaceBin();
+} else {
+  rmSync(bin);
+}
+
+/** In one step, since the old one may be running. */
+function replaceBin() {
+  chmodSync(`${bin}.new`, 0o755);
+  renameSync(`${bin}.new`, bin);
+}

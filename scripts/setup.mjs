@@ -1,0 +1,121 @@
+/**
+ * What the project's own commands (test, quickstart, bench) need on a fresh machine: npm packages, the build,
+ * Debian packages. Plain Node without dependencies, since it runs before anything is installed.
+ */
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Debian's name of a package and a program of it that tells that it is there, however it was installed. */
+const PROGRAM_OF = {
+  'rabbitmq-server': 'rabbitmq-server',
+  'dumb-init': 'dumb-init',
+  'util-linux': 'prlimit',
+  coreutils: 'timeout',
+  tini: 'tini',
+  python3: 'python3',
+  make: 'make',
+  'g++': 'c++',
+};
+
+/** @param {string} message one line on stderr: stdout is kept for results */
+export function say(message) {
+  process.stderr.write(`${message}\n`);
+}
+
+/** Runs a command, shows its output on stderr, throws when it fails. */
+export function run(command, args, options = {}) {
+  const { error, status, signal } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], ...options });
+  if (error) throw new Error(`run ${command}: ${error.message}`, { cause: error });
+  if (status !== 0) throw new Error(`${[command, ...args].join(' ')}: ended with ${signal ?? `exit status ${status}`}`);
+}
+
+/** First executable file of this name in PATH or in the system's sbin folders, or undefined. */
+export function findProgram(name) {
+  const folders = [...(process.env.PATH ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin'];
+  return folders
+    .filter((folder) => folder.startsWith('/'))
+    .map((folder) => join(folder, name))
+    .find(isExecutable);
+}
+
+function isExecutable(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false; // ENOENT, EACCES, ENOTDIR: not a program that we can run
+  }
+}
+
+/** `npm ci` unless node_modules holds what package-lock.json names. */
+export function ensureNpm() {
+  const difference = packagesDiffer();
+  if (!difference) return;
+  say(`Installing npm packages (${difference}) ...`);
+  run(findProgram('npm') ?? 'npm', ['ci', '--no-audit', '--no-fund'], { stdio: ['ignore', 2, 2] });
+}
+
+/** Compares package-lock.json with npm's own record of what it installed; says the first difference. */
+function packagesDiffer() {
+  const wanted = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
+  const record = join(root, 'node_modules', '.package-lock.json');
+  if (!existsSync(record)) return 'none yet';
+  const installed = JSON.parse(readFileSync(record, 'utf8')).packages;
+  for (const [path, entry] of Object.entries(wanted)) {
+    if (!path.startsWith('node_modules/') || entry.link || entry.optional || entry.devOptional) continue;
+    if (installed[path]?.version !== entry.version) return `${path.slice('node_modules/'.length)} ${entry.version}`;
+  }
+  return undefined;
+}
+
+/**
+ * Brings bin/, dist/ and native/build up to date; does nothing where they are.
+ * @param {{ types?: boolean }} [options] `types` also makes the declarations of the public API
+ */
+export function ensureBuild({ types = false } = {}) {
+  if (!findProgram('c++') || !findProgram('make') || !findProgram('python3')) ensureDebian(['g++', 'make', 'python3']);
+  run(process.execPath, [join(root, 'scripts', 'build.mjs'), '--quiet', ...(types ? [] : ['--no-types'])]);
+}
+
+/**
+ * Installs the Debian packages whose programs are missing.
+ * @param {string[]} packages keys of PROGRAM_OF
+ * @param {{ optional?: boolean }} [options] `optional` warns where the package cannot be had instead of throwing
+ * @returns {string[]} packages that are still missing
+ */
+export function ensureDebian(packages, { optional = false } = {}) {
+  const missing = packages.filter((name) => !findProgram(PROGRAM_OF[name] ?? name));
+  if (missing.length === 0) return [];
+  const command = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
+  try {
+    if (!findProgram('apt-get')) throw new Error(`install ${missing.join(', ')}: there is no apt-get on this system`);
+    if (process.getuid() !== 0) throw new Error(`${missing.join(', ')} missing; as root, run: ${command}`);
+    say(`Installing Debian packages: ${missing.join(', ')} ...`);
+    aptInstall(missing);
+  } catch (error) {
+    if (!optional) throw error;
+    say(error.message);
+  }
+  return missing.filter((name) => !findProgram(PROGRAM_OF[name] ?? name));
+}
+
+/** The package lists of a fresh machine are empty or old: they are fetched only where the first try fails. */
+function aptInstall(packages) {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const install = ['install', '-y', '-q', '--no-install-recommends', ...packages];
+  const log = { env, stdio: ['ignore', 'ignore', 'ignore'] };
+  if (spawnSync('apt-get', install, log).status === 0) return;
+  run('apt-get', ['update', '-q'], { env });
+  run('apt-get', install, { env });
+}
+
+/** The environment for measured programs: NODE_EXTRA_CA_CERTS alone costs Node 40 ms at each start. */
+export function plainEnvironment() {
+  const env = { ...process.env };
+  for (const name of Object.keys(env)) if (name === 'NODE_EXTRA_CA_CERTS' || name.startsWith('PBOX_')) delete env[name];
+  return env;
+}

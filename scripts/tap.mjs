@@ -1,0 +1,144 @@
+/** Runs tap programs side by side and counts what they report, nested assertion by nested assertion. */
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { Parser } from 'tap-parser';
+import { root } from './setup.mjs';
+
+const DEFAULT_TIMEOUT_SEC = 120;
+/** From SIGTERM, on which tap reports what it was waiting for, to SIGKILL. */
+const GRACE_MS = 5000;
+
+/**
+ * @param {string[]} files absolute paths
+ * @param {{ env: NodeJS.ProcessEnv, results: string, jobs: number, verbose: boolean }} options
+ * @returns counts, and each skip and failure by name
+ */
+export async function runFiles(files, options) {
+  const total = { passed: 0, failed: 0, skips: [], failures: [] };
+  const alone = files.filter((file) => /^\/\/ test-alone/m.test(readFileSync(file, 'utf8')));
+  const together = files.filter((file) => !alone.includes(file));
+  const workers = async (queue, jobs) => {
+    const worker = async () => {
+      for (let file = queue.shift(); file; file = queue.shift()) add(total, await runFile(file, options));
+    };
+    await Promise.all(Array.from({ length: jobs }, worker));
+  };
+  await workers(together, options.jobs);
+  await workers(alone, 1);
+  return total;
+}
+
+async function runFile(file, options) {
+  const started = process.hrtime.bigint();
+  const { output, end } = await outputOf(file, options.env);
+  const result = count(file, output);
+  if (end && result.failed === 0) fail(result, file, end);
+  const seconds = Number(process.hrtime.bigint() - started) / 1e9;
+  const name = relative(root, file);
+  const raw = join(options.results, `${name}.tap`);
+  mkdirSync(dirname(raw), { recursive: true });
+  writeFileSync(raw, output);
+  const mark = result.failed > 0 ? 'FAIL' : 'ok  ';
+  process.stdout.write(`${mark} ${name} (${result.passed} passed, ${seconds.toFixed(1)} s)\n`);
+  for (const { name, diag } of result.failures) process.stdout.write(`     ${name}\n${indented(diag)}`);
+  if (options.verbose) process.stdout.write(output);
+  return result;
+}
+
+/** Output, and why the program is to be counted as failed even if its assertions passed. */
+async function outputOf(file, env) {
+  const seconds = Number(/^\/\/ test-timeout: (\d+)s/m.exec(readFileSync(file, 'utf8'))?.[1] ?? DEFAULT_TIMEOUT_SEC);
+  const child = spawn(process.execPath, ['--import', 'tsx', file], {
+    cwd: root,
+    env: { ...env, TAP_TIMEOUT: String(seconds) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true, // a group of its own, to end what a stuck test has started
+  });
+  let late = false;
+  const kill = (signal) => {
+    late = true;
+    try {
+      process.kill(-child.pid, signal);
+    } catch (error) {
+      if (error.code !== 'ESRCH') throw error;
+    }
+  };
+  const timers = [
+    setTimeout(kill, (seconds + 5) * 1000, 'SIGTERM'),
+    setTimeout(kill, (seconds + 5) * 1000 + GRACE_MS, 'SIGKILL'),
+  ];
+  const chunks = [];
+  const errors = [];
+  child.stdout.on('data', (chunk) => chunks.push(chunk));
+  child.stderr.on('data', (chunk) => errors.push(chunk));
+  const [code, signal] = await new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (...args) => resolve(args));
+  });
+  timers.forEach(clearTimeout);
+  const stderr = Buffer.concat(errors).toString();
+  if (code !== 0 && stderr) process.stdout.write(indented(stderr));
+  const end = late
+    ? `not done after ${seconds} s`
+    : code !== 0
+      ? `ended with ${signal ?? `exit status ${code}`}`
+      : undefined;
+  return { output: Buffer.concat(chunks).toString(), end };
+}
+
+/** Counts assertions; a subtest's own line only where it carries a skip or fails without a failed assertion in it. */
+function count(file, output) {
+  const result = { passed: 0, failed: 0, skips: [], failures: [] };
+  const visit = (parser, path) => {
+    let inside;
+    let before = 0;
+    parser.on('child', (child) => {
+      before = result.failed;
+      inside = child.name;
+      visit(child, [...path, child.name]);
+    });
+    parser.on('assert', (assert) => {
+      const subtest = inside !== undefined && assert.name.startsWith(inside);
+      inside = undefined;
+      const name = [...path, assert.name].join(' > ');
+      if (assert.skip)
+        result.skips.push({ file, name, reason: assert.skip === true ? 'no reason given' : assert.skip });
+      else if (assert.todo) result.skips.push({ file, name, reason: `to do: ${assert.todo}` });
+      else if (assert.ok && !subtest) result.passed += 1;
+      else if (!assert.ok && (!subtest || result.failed === before)) fail(result, file, name, assert.diag);
+    });
+    parser.on('bailout', (reason) => fail(result, file, `bail out: ${reason}`));
+  };
+  const parser = new Parser();
+  visit(parser, []);
+  parser.on('complete', ({ ok, failures }) => {
+    if (ok || result.failed > 0) return;
+    for (const { tapError, name } of failures) fail(result, file, tapError ?? name ?? 'no valid TAP');
+    if (result.failed === 0) fail(result, file, 'failed');
+  });
+  parser.end(output);
+  if (result.passed + result.failed + result.skips.length === 0) fail(result, file, 'no assertion was run');
+  return result;
+}
+
+function fail(result, file, name, diag) {
+  result.failed += 1;
+  const { at, stack, ...rest } = diag ?? {};
+  const lines = Object.entries(rest).map(
+    ([key, value]) => `${key}: ${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
+  const place = at ? [`at ${at.fileName}:${at.lineNumber}:${at.columnNumber}`] : [];
+  result.failures.push({ file, name, diag: [...place, ...lines, stack ?? ''].join('\n') });
+}
+
+function add(total, { passed, failed, skips, failures }) {
+  total.passed += passed;
+  total.failed += failed;
+  total.skips.push(...skips);
+  total.failures.push(...failures);
+}
+
+function indented(text) {
+  return text.trim() === '' ? '' : `${text.trimEnd().replaceAll(/^/gm, '       ')}\n`;
+}

@@ -1,0 +1,117 @@
+/**
+ * npm test: sets up what is missing, starts one private broker and runs the test files.
+ *
+ *   npm test                                   every test/**\/*.test.ts
+ *   npm test -- test/spec/units.test.ts ...    only these files, or those below a folder
+ *   npm test -- --jobs=1 --verbose             one at a time; show every assertion
+ *
+ * Each file is a tap program of its own. It is run with plain Node and not through tap's own runner, since that puts a
+ * loader into NODE_OPTIONS of everything that the tests start, so that neither the wrapper nor the job would be what
+ * users run. A file may say `// test-timeout: 300s`, and `// test-alone` to have the machine for itself.
+ */
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { ensureBuild, ensureDebian, ensureNpm, root, say } from './setup.mjs';
+
+const BROKER_VARIABLE = 'PROC_BOX_TEST_BROKER';
+const results = join(root, '.tap');
+
+const words = process.argv.slice(2);
+const options = new Map(words.filter((word) => word.startsWith('--')).map((word) => word.slice(2).split('=')));
+const selected = words.filter((word) => !word.startsWith('--'));
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  say(`npm test: ${error.message}`);
+  process.exitCode = 1;
+}
+
+async function main() {
+  if (selected.length === 0) rmSync(results, { recursive: true, force: true });
+  mkdirSync(results, { recursive: true });
+  ensureNpm();
+  const files = testFiles();
+  if (files.length === 0) throw new Error(`no test file in ${selected.join(' ') || 'test/'}`);
+  const broker = files.some((file) => needsBroker(file)) ? await startBroker() : undefined;
+  try {
+    build();
+    const { runFiles } = await import('./tap.mjs');
+    const env = { ...process.env, ...(broker ? { [BROKER_VARIABLE]: broker.uri } : {}) };
+    const total = await runFiles(files, {
+      env,
+      results,
+      jobs: Number(options.get('jobs') ?? 2),
+      verbose: options.has('verbose'),
+    });
+    return summary(total);
+  } finally {
+    await broker?.stop();
+  }
+}
+
+/** Where only some files were asked for, a tree that does not build yet is no reason not to run them. */
+function build() {
+  try {
+    ensureBuild();
+  } catch (error) {
+    if (selected.length === 0) throw error;
+    say(`The build failed; running the tests all the same. ${error.message}`);
+  }
+}
+
+/** Files as given, those below a folder as given, or all. */
+function testFiles() {
+  const paths = (selected.length > 0 ? selected : ['test']).map((path) => resolve(path));
+  const files = paths.flatMap((path) => (statSync(path).isDirectory() ? below(path) : [path]));
+  return [...new Set(files)].sort();
+}
+
+function below(folder) {
+  const names = readdirSync(folder, { recursive: true }).filter((name) => name.endsWith('.test.ts'));
+  return names.map((name) => join(folder, name));
+}
+
+/** Starting a broker takes seconds: only where a test, or what it imports from test/ or scripts/, asks for it. */
+function needsBroker(file, seen = new Set()) {
+  if (seen.has(file)) return false;
+  seen.add(file);
+  const text = readFileSync(file, 'utf8');
+  if (text.includes(BROKER_VARIABLE)) return true;
+  const imports = [...text.matchAll(/from '(\.[^']+)'/g)].map(([, path]) => resolve(dirname(file), path));
+  const candidates = imports.flatMap((path) => [path, path.replace(/\.js$/, '.ts'), path.replace(/\.mjs$/, '.mts')]);
+  return candidates.some((path) => !path.includes('/src/') && isFile(path) && needsBroker(path, seen));
+}
+
+function isFile(path) {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+async function startBroker() {
+  if (process.env[BROKER_VARIABLE]) return { uri: process.env[BROKER_VARIABLE], stop: async () => {} };
+  ensureDebian(['rabbitmq-server']);
+  const { startBroker } = await import('./broker.mjs');
+  const broker = await startBroker();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.once(signal, async () => {
+      await broker.stop();
+      process.exit(1);
+    });
+  }
+  return broker;
+}
+
+/** The last line of the run, also kept for .ci/run. Nothing run is a failure. */
+function summary({ passed, failed, skips, failures }) {
+  for (const { file, name, reason } of skips) say(`skipped: ${relative(root, file)}: ${name}: ${reason}`);
+  for (const { file, name } of failures) say(`FAILED: ${relative(root, file)}: ${name}`);
+  const line = `${passed} passed, ${failed} failed, ${skips.length} skipped`;
+  if (selected.length === 0) {
+    writeFileSync(
+      join(results, 'summary.json'),
+      JSON.stringify({ line, passed, failed, skips, failures }, undefined, 2),
+    );
+  }
+  process.stdout.write(`${line}\n`);
+  return failed > 0 || passed === 0 ? 1 : 0;
+}

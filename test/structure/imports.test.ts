@@ -1,0 +1,109 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+
+const src = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'src');
+
+/**
+ * Leaves that everyone may import, and what each folder may import besides itself; docs/design.md.
+ * box/types holds words without behaviour (Command, Reason, Outgoing), which samples and messages speak too.
+ */
+const LEAVES = ['errors', 'log'];
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  errors: [],
+  log: [],
+  spec: ['native'],
+  scheduler: ['spec'],
+  cgroup: ['native', 'spec'],
+  stats: ['cgroup', 'native', 'spec', 'box/types'],
+  box: ['cgroup', 'native', 'stats', 'spec', 'scheduler'],
+  amqp: ['box/types', 'stats', 'spec'],
+  index: ['errors', 'log', 'spec', 'scheduler', 'cgroup', 'stats', 'box', 'amqp', 'native'],
+  cli: ['errors', 'log', 'spec', 'scheduler', 'cgroup', 'stats', 'box', 'amqp', 'native', 'index'],
+};
+
+interface Import {
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+t.test('every import points the way that the design says', async (t) => {
+  const files = sourceFiles();
+  t.not(files.length, 0);
+  t.strictSame(
+    files
+      .flatMap(importsOf)
+      .filter((found) => !allowed(found))
+      .map(({ file, to }) => `${file} imports ${to}`),
+    [],
+  );
+});
+
+t.test('every folder of src has its rule', async (t) => {
+  const folders = new Set(sourceFiles().map((file) => folderOf(relative(src, file))));
+  t.strictSame(
+    [...folders].filter((folder) => !(folder in MAY_IMPORT)),
+    [],
+  );
+});
+
+t.test('a breach is found', async (t) => {
+  const breach = (from: string, to: string) => !allowed({ file: 'x.ts', from, to });
+  t.ok(breach('box', 'amqp/outbox'));
+  t.ok(breach('amqp', 'box/box'));
+  t.ok(breach('spec', 'cli/main'));
+  t.ok(breach('stats', 'box/box'));
+  t.notOk(breach('amqp', 'box/types'));
+  t.notOk(breach('box', 'errors'));
+  t.notOk(breach('cli', 'amqp/link'));
+});
+
+t.test('only the command line ends the process or reads its arguments', async (t) => {
+  const offenders = sourceFiles().filter(
+    (file) =>
+      folderOf(relative(src, file)) !== 'cli' &&
+      /\bprocess\.(exit|argv|exitCode)\b/.test(withoutComments(readFileSync(file, 'utf8'))),
+  );
+  t.strictSame(
+    offenders.map((file) => relative(src, file)),
+    [],
+  );
+});
+
+function allowed({ from, to }: Import): boolean {
+  const folder = folderOf(to);
+  if (folder === from || LEAVES.includes(to)) return true;
+  return (MAY_IMPORT[from] ?? []).some((name) => to === name || folder === name);
+}
+
+function sourceFiles(): string[] {
+  const names = readdirSync(src, { recursive: true, encoding: 'utf8' });
+  return names.filter((name) => /\.[cm]?ts$/.test(name)).map((name) => join(src, name));
+}
+
+/** Imports of our own code, types as well: a type is knowledge too. Packages are no concern here. */
+function importsOf(file: string): Import[] {
+  const text = withoutComments(readFileSync(file, 'utf8'));
+  const targets = [...text.matchAll(/(?:\bfrom|\bimport|\bimport\(|\brequire\()\s*(['"])([^'"]+)\1/g)].map(
+    (match) => match[2] as string,
+  );
+  const from = folderOf(relative(src, file));
+  return targets.flatMap((target) => {
+    if (target === 'cgroup-utils-native') return [{ file: relative(src, file), from, to: 'native' }];
+    if (!target.startsWith('.')) return [];
+    return [
+      { file: relative(src, file), from, to: relative(src, join(dirname(file), target)).replace(/\.[cm]?[jt]s$/, '') },
+    ];
+  });
+}
+
+/** First folder of a path below src, or the file's own name where it lies in src itself. */
+function folderOf(path: string): string {
+  return (path.split('/')[0] as string).replace(/\.[cm]?[jt]s$/, '');
+}
+
+function withoutComments(text: string): string {
+  return text.replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
+}
