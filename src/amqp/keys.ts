@@ -1,0 +1,34 @@
+import type { JobIdentity } from '../spec/spec.js';
+
+/** Routing keys. An AMQP 0-9-1 short string holds 255 bytes; a topic key is made of segments with dots between them. */
+const KEY_MAX_BYTES = 255;
+
+/**
+ * The binding keys of one box: for every routing key K of remote commands `K`, `K.host.<host>`, `K.job.<job>`,
+ * `K.user.<user>`, `K.user.<user>.job.<job>` and `K.box.<box>`.
+ * @returns each key once; keys over 255 bytes, which AMQP cannot carry, are left out
+ */
+export function addressingKeys(routingKeys: readonly string[], identity: JobIdentity): string[] {
+  const [host, job, user, box] = [identity.host, identity.job, identity.user, identity.box].map(keySegment);
+  const suffixes = ['', `.host.${host}`, `.job.${job}`, `.user.${user}`, `.user.${user}.job.${job}`, `.box.${box}`];
+  const keys = routingKeys.flatMap((key) => suffixes.map((suffix) => key + suffix));
+  return [...new Set(keys)].filter((key) => Buffer.byteLength(key) <= KEY_MAX_BYTES);
+}
+
+/** One segment of a topic key: `.`, `*`, `#`, white space and control characters become `_`, as does nothing at all. */
+export function keySegment(text: string): string {
+  return cleaned(text, /[.*#\s\p{Cc}]/gu);
+}
+
+/**
+ * Key of statistics and events, `<prefix>.<hostname>`. The dots of a hostname stay, as in the old program: consumers
+ * bind `<prefix>.#`. Other characters that a segment cannot hold become `_`.
+ */
+export function outgoingKey(prefix: string, host: string): string {
+  const key = `${prefix}.${cleaned(host, /[*#\s\p{Cc}]/gu)}`;
+  return Buffer.byteLength(key) <= KEY_MAX_BYTES ? key : prefix;
+}
+
+function cleaned(text: string, notAllowed: RegExp): string {
+  return text === '' ? '_' : text.replaceAll(notAllowed, '_');
+}

@@ -1,0 +1,145 @@
+import type { Answer, RefusalCode, Requester } from '../box/types.js';
+import type { JobIdentity } from '../spec/spec.js';
+import { didYouMean, quote } from '../spec/words.js';
+import { parseLenient } from './lenient-json.js';
+
+/** Bytes of a command message -> what it asks for, or why it is turned down. Nothing here trusts the sender. */
+
+/** A delivery as amqplib gives it, reduced to what is read here. Every property is the sender's choice. */
+export interface Delivery {
+  readonly content: unknown;
+  readonly properties: {
+    readonly headers?: unknown;
+    readonly messageId?: unknown;
+    readonly correlationId?: unknown;
+    readonly replyTo?: unknown;
+    readonly expiration?: unknown;
+    readonly timestamp?: unknown;
+    readonly userId?: unknown;
+  };
+}
+
+/** A command by name with its arguments as text, not yet checked against the table of commands. */
+export interface Request {
+  readonly kind: 'request';
+  readonly name: string;
+  readonly args: readonly string[];
+}
+
+export interface Refusal {
+  readonly kind: 'refusal';
+  readonly answer: Extract<Answer, { ok: false }>;
+  /** The command's name where the message had one, else empty. */
+  readonly name: string;
+}
+
+/** The message is for others: its `target` does not name this box. */
+export interface Ignored {
+  readonly kind: 'ignored';
+}
+
+const BODY_MAX_BYTES = 64 * 1024;
+const ARGUMENTS_MAX = 16;
+const NAME_MAX_CHARACTERS = 64;
+/** Clocks of hosts differ by so much and `timestamp` has whole seconds. */
+const CLOCK_TOLERANCE_MS = 5_000;
+const BODY_KEYS = ['command', 'arguments', 'target'];
+const TARGET_KEYS = ['host', 'job', 'step', 'task', 'user', 'box'] as const;
+
+/**
+ * @param identity who this box is, for `target`
+ * @param nowMs wall clock
+ */
+export function parseMessage(delivery: Delivery, identity: JobIdentity, nowMs: number): Request | Refusal | Ignored {
+  const { content, properties } = delivery;
+  if (isForged(properties.headers)) {
+    return refuse('forged', 'the message carries headers that rewrite its routing: publish it without a "rascal" header');
+  }
+  if (isExpired(properties.timestamp, properties.expiration, nowMs)) {
+    return refuse('expired', 'the message is older than its expiration');
+  }
+  if (!(content instanceof Uint8Array)) return refuse('not_json', 'the message has no body');
+  if (content.byteLength > BODY_MAX_BYTES) {
+    return refuse('too_large', `the body has ${content.byteLength} bytes: at most ${BODY_MAX_BYTES} are read`);
+  }
+  let body: unknown;
+  try {
+    body = parseLenient(new TextDecoder('utf-8', { fatal: true }).decode(content));
+  } catch {
+    return refuse('not_json', 'the body is not JSON in UTF-8: for example {"command": "ping"}');
+  }
+  return readBody(body, identity);
+}
+
+/** Who sent it; the broker has checked `user_id` where it is there. */
+export function requesterOf(properties: Delivery['properties']): Requester {
+  const { messageId, userId } = properties;
+  return {
+    via: 'amqp',
+    ...(typeof messageId === 'string' ? { messageId } : {}),
+    ...(typeof userId === 'string' ? { user: userId } : {}),
+  };
+}
+
+export function refuse(code: RefusalCode, message: string, name = ''): Refusal {
+  return { kind: 'refusal', name, answer: { ok: false, error: { code, message } } };
+}
+
+/** rascal sets `originalQueue` and `originalVhost` itself on every delivery; anything else came from the sender. */
+function isForged(headers: unknown): boolean {
+  if (typeof headers !== 'object' || headers === null || !Object.hasOwn(headers, 'rascal')) return false;
+  const rascal = (headers as Record<string, unknown>)['rascal'];
+  if (typeof rascal !== 'object' || rascal === null || Array.isArray(rascal)) return true;
+  return Object.keys(rascal).some((key) => !['originalQueue', 'originalVhost', 'redeliveries'].includes(key));
+}
+
+function isExpired(timestamp: unknown, expiration: unknown, nowMs: number): boolean {
+  if (typeof timestamp !== 'number' || typeof expiration !== 'string' || !/^\d{1,15}$/.test(expiration)) return false;
+  return timestamp * 1000 + 1000 + Number(expiration) + CLOCK_TOLERANCE_MS < nowMs;
+}
+
+function readBody(body: unknown, identity: JobIdentity): Request | Refusal | Ignored {
+  const fields = ownFields(body, BODY_KEYS);
+  if (typeof fields === 'string') return refuse('bad_message', `the body ${fields}`);
+  const { command: name, arguments: args, target } = fields;
+  const shownName = typeof name === 'string' ? name.slice(0, NAME_MAX_CHARACTERS) : '';
+  const turnDown = (message: string) => refuse('bad_message', message, shownName);
+
+  if (target !== undefined && target !== null) {
+    const named = names(target, identity);
+    if (typeof named === 'string') return turnDown(`"target" ${named}`);
+    if (!named) return { kind: 'ignored' };
+  }
+  if (typeof name !== 'string' || name === '') return turnDown('the body has no "command", or it is not text');
+  if (name.length > NAME_MAX_CHARACTERS) return turnDown(`"command" has over ${NAME_MAX_CHARACTERS} characters`);
+  if (args === undefined || args === null) return { kind: 'request', name, args: [] };
+  if (!Array.isArray(args) || args.length > ARGUMENTS_MAX) {
+    return turnDown(`"arguments" is not an array of at most ${ARGUMENTS_MAX} strings`);
+  }
+  if (!args.every((value) => typeof value === 'string' || typeof value === 'number')) {
+    return turnDown('"arguments" holds something that is neither a string nor a number');
+  }
+  return { kind: 'request', name, args: args.map(String) };
+}
+
+/** @returns whether every key of the target names this box, or what is wrong with the target */
+function names(target: unknown, identity: JobIdentity): boolean | string {
+  const fields = ownFields(target, TARGET_KEYS);
+  if (typeof fields === 'string') return fields;
+  const wrong = Object.entries(fields).find(([, value]) => typeof value !== 'string' && typeof value !== 'number');
+  if (wrong !== undefined) return `holds a "${wrong[0]}" that is neither a string nor a number`;
+  return TARGET_KEYS.every((key) => fields[key] === undefined || String(fields[key]) === identity[key]);
+}
+
+/** Own properties with their keys in lower case, or what is wrong. */
+function ownFields(value: unknown, known: readonly string[]): Record<string, unknown> | string {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'is not a JSON object';
+  const fields: Record<string, unknown> = Object.create(null);
+  for (const [key, field] of Object.entries(value)) {
+    const name = key.toLowerCase();
+    if (!known.includes(name)) return `has an unknown key ${quote(key)}${didYouMean(key, known)}`;
+    if (name in fields) return `has the key "${name}" twice`;
+    fields[name] = field;
+  }
+  return fields;
+}
