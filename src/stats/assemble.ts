@@ -1,0 +1,142 @@
+import type { HostSample, StdoutMode, TreeSample } from 'cgroup-utils-native';
+import type { BoxState } from '../box/types.js';
+import type { JobIdentity } from '../spec/spec.js';
+import type { HostFacts } from './host.js';
+import type { HostPressure } from './pressure.js';
+import {
+  type CpuTimes,
+  type HostInfo,
+  type LimitTable,
+  SAMPLE_VERSION,
+  type Sample,
+  type SampleCause,
+  type TimerStatus,
+} from './sample.js';
+import type { Totals } from './totals.js';
+
+/** What only the box knows, asked for at each sample. */
+export interface BoxStatus {
+  readonly state: BoxState;
+  readonly timer: TimerStatus;
+  readonly limits: LimitTable;
+  /** Messages given up so far. */
+  readonly dropped: number;
+}
+
+/** What stays the same for all samples of a box. */
+export interface SampledBox {
+  readonly identity: JobIdentity;
+  /** The main process of the job. */
+  readonly pid: number;
+  readonly stdoutMode: StdoutMode;
+  readonly userData: unknown;
+  /** Rows of the largest processes. */
+  readonly rows: number;
+}
+
+/** Everything that goes into one sample, as measured. */
+export interface Reading {
+  readonly box: SampledBox;
+  readonly cause: SampleCause;
+  readonly sequence: number;
+  /** Realtime clock, ms since the epoch. */
+  readonly nowMs: number;
+  readonly tree: TreeSample;
+  readonly totals: Totals;
+  /** CPU of the tree since the previous sample. */
+  readonly percent: number;
+  readonly facts: HostFacts;
+  readonly host: HostSample;
+  readonly status: BoxStatus;
+  readonly pressure: HostPressure | null;
+}
+
+/** Gives the figures their names and units of the message. */
+export function assemble(reading: Reading): Sample {
+  const { box, tree, totals: sum, status, pressure } = reading;
+  const others = tree.pids.filter((pid) => pid !== box.pid);
+  return {
+    Host: hostInfo(reading.facts, reading.host),
+    Memory: { rss: tree.rssBytes, vms: tree.vmsBytes, swap: tree.swapBytes },
+    CPUTimes: cpuTimes(sum),
+    IOCounters: {
+      read_count: sum.readCount,
+      write_count: sum.writeCount,
+      read_bytes: sum.readBytes,
+      write_bytes: sum.writeBytes,
+    },
+    OpenFiles: tree.openFiles.length === 0 ? null : tree.openFiles,
+    NumThreads: tree.threads,
+    Pid: box.pid,
+    ChildPids: others.length === 0 ? null : others,
+    CPUPercent: reading.percent,
+    TimeUTC: new Date(reading.nowMs).toISOString(),
+    TimeUnix: Math.floor(reading.nowMs / 1000),
+    StdoutBytes: sum.stdoutBytes,
+    UserData: box.userData ?? null,
+    Version: SAMPLE_VERSION,
+    Identity: box.identity,
+    Sequence: reading.sequence,
+    Cause: reading.cause,
+    State: status.state,
+    Timer: status.timer,
+    Limits: status.limits,
+    MemoryDetail: {
+      source: 'processes',
+      anon: known(tree.anonBytes),
+      file: known(tree.fileBytes),
+      shmem: known(tree.shmemBytes),
+      pss: known(tree.pssBytes),
+    },
+    MemoryPeak: { rss: sum.rssPeakBytes, process_rss: sum.processRssPeakBytes },
+    Counts: { processes: tree.pids.length, processes_peak: sum.processesPeak, threads_peak: sum.threadsPeak },
+    OOM: null,
+    Throttling: null,
+    Pressure: pressure === null ? null : { scope: 'host', ...pressure },
+    Processes: tree.rows.slice(0, box.rows).map((row) => ({
+      pid: row.pid,
+      ppid: row.ppid,
+      name: row.comm,
+      state: row.state,
+      threads: row.threads,
+      rss: row.rssBytes,
+      vms: row.vmsBytes,
+      user: seconds(row.userUsec),
+      system: seconds(row.systemUsec),
+    })),
+    StdoutMode: box.stdoutMode,
+    Dropped: status.dropped,
+  };
+}
+
+/** In the old order of keys. */
+function hostInfo(facts: HostFacts, now: HostSample): HostInfo {
+  const { hostname, boot_time, ...rest } = facts;
+  return { hostname, uptime: now.uptimeSec, boot_time, procs: now.processes, ...rest };
+}
+
+function cpuTimes(sum: Totals): CpuTimes {
+  return {
+    cpu: '',
+    user: seconds(sum.userUsec),
+    system: seconds(sum.systemUsec),
+    idle: 0,
+    nice: 0,
+    iowait: seconds(sum.iowaitUsec),
+    irq: 0,
+    softirq: 0,
+    steal: 0,
+    guest: seconds(sum.guestUsec),
+    guest_nice: 0,
+    stolen: 0,
+  };
+}
+
+function seconds(usec: number): number {
+  return usec / 1_000_000;
+}
+
+/** The native side says -1 for what it did not read. */
+function known(bytes: number): number | null {
+  return bytes < 0 ? null : bytes;
+}

@@ -1,0 +1,70 @@
+import type { Reason, Requester } from '../box/types.js';
+import { toBy } from './audit.js';
+import type { Exited, TotalUsage, UsedLimit } from './event.js';
+import type { LimitTable, Sample } from './sample.js';
+
+/** How the box ended, as the box knows it. */
+export interface Ending {
+  readonly exitStatus: number;
+  readonly code: number | null;
+  /** With `SIG`. */
+  readonly signal: string | null;
+  readonly coreDumped: boolean;
+  readonly reason: Reason;
+  readonly by: Requester | null;
+  readonly elapsedMs: number;
+  readonly suspendedMs: number;
+  readonly refusedCommands: number;
+}
+
+/** The end report from the final sample and the outcome. */
+export function exitedEvent(final: Sample, ending: Ending): Exited {
+  const usage = totalUsage(final, ending.elapsedMs);
+  return {
+    event: 'exited',
+    exit_status: ending.exitStatus,
+    code: ending.code,
+    signal: ending.signal,
+    core_dumped: ending.coreDumped,
+    reason: ending.reason,
+    by: ending.by === null ? null : toBy(ending.by),
+    elapsed_ms: Math.round(ending.elapsedMs),
+    suspended_ms: Math.round(ending.suspendedMs),
+    usage,
+    limits: usedLimits(final.Limits, usage, final.Timer.elapsed_ms),
+    refused_commands: ending.refusedCommands,
+    dropped: final.Dropped,
+  };
+}
+
+function totalUsage(final: Sample, elapsedMs: number): TotalUsage {
+  const { user, system } = final.CPUTimes;
+  return {
+    user_sec: user,
+    system_sec: system,
+    cpu_percent: elapsedMs > 0 ? Math.round(((user + system) / elapsedMs) * 1e6) / 10 : 0,
+    memory_peak_bytes: final.MemoryPeak.rss,
+    process_memory_peak_bytes: final.MemoryPeak.process_rss,
+    processes_peak: final.Counts.processes_peak,
+    threads_peak: final.Counts.threads_peak,
+    ...final.IOCounters,
+    stdout_bytes: final.StdoutBytes,
+  };
+}
+
+/** rlimits are per process, or per user: the tree's sums are not what they count, so `used` is null for them. */
+function usedLimits(limits: LimitTable, usage: TotalUsage, timerMs: number): Readonly<Record<string, UsedLimit>> {
+  const used: Readonly<Record<string, number>> = {
+    timeout: Math.round(timerMs),
+    stdoutlimit: usage.stdout_bytes,
+    memory: usage.memory_peak_bytes,
+    pids: usage.processes_peak,
+    cpus: usage.cpu_percent / 100,
+  };
+  return Object.fromEntries(
+    Object.entries(limits).map(([name, limit]) => [
+      name,
+      { ...limit, used: limit.enforcement === 'rlimit' ? null : (used[name] ?? null) },
+    ]),
+  );
+}

@@ -1,0 +1,195 @@
+import type { StdoutMode } from 'cgroup-utils-native';
+import type { BoxState, Outgoing, Reason, RefusalCode, Requester } from '../box/types.js';
+import type { JobIdentity } from '../spec/spec.js';
+import type { LimitStatus, LimitTable, ProcessInfo } from './sample.js';
+
+/** Version of the event schema; docs/messages.md and docs/schema/event.json describe the same keys. */
+export const EVENT_VERSION = 1;
+
+/** The AMQP message type of an event. */
+export const EVENT_TYPE = 'proc_box.event';
+
+/** What every event has; keys are snake_case, units come last. */
+export interface EventHead {
+  readonly version: number;
+  /** Position in the box's one sequence of samples and events, from 1. */
+  readonly sequence: number;
+  /** RFC 3339, UTC. */
+  readonly time: string;
+  readonly identity: JobIdentity;
+  /** After what the event tells of. */
+  readonly state: BoxState;
+}
+
+/** Who asked: a message, a signal to the wrapper, a limit, or the box itself. */
+export interface By {
+  readonly via: Requester['via'];
+  readonly message_id?: string;
+  readonly user?: string;
+  readonly signal?: string;
+}
+
+export interface Started {
+  readonly event: 'started';
+  readonly pid: number;
+  /** First word of the command; its arguments stay on the host, they may hold secrets. */
+  readonly executable: string;
+  readonly argument_count: number;
+  readonly stdout_mode: StdoutMode;
+  /** 0: no periodic samples. */
+  readonly sample_interval_ms: number;
+  readonly limits: LimitTable;
+}
+
+export interface Suspended {
+  readonly event: 'suspended';
+  readonly by: By;
+}
+
+export interface Resumed {
+  readonly event: 'resumed';
+  readonly by: By;
+}
+
+export interface LimitChanged {
+  readonly event: 'limit_changed';
+  readonly limit: string;
+  /** Null where there was none. */
+  readonly from: LimitStatus | null;
+  /** Null where there is none any more. */
+  readonly to: LimitStatus | null;
+  readonly by: By;
+}
+
+export interface LimitExceeded {
+  readonly event: 'limit_exceeded';
+  readonly limit: string;
+  readonly status: LimitStatus;
+  /** In the unit of the limit; null where it is not known. */
+  readonly used: number | null;
+}
+
+export interface OutOfMemory {
+  readonly event: 'oom';
+  /** Processes killed since the last event of this kind. */
+  readonly kills: number;
+  /** The limit that was hit; null where it was the host's or the scheduler's memory. */
+  readonly limit: LimitStatus | null;
+  readonly memory_peak_bytes: number;
+  /** The largest as last sampled. */
+  readonly processes: readonly ProcessInfo[];
+}
+
+/** The audit trail: one for each command, carried out or refused. */
+export interface CommandEvent {
+  readonly event: 'command';
+  /** As it was sent, at most 128 characters; empty where the message had none. */
+  readonly command: string;
+  /** As they were understood; null for a command that was refused before that. */
+  readonly arguments: Readonly<Record<string, string | number>> | null;
+  readonly by: By;
+  readonly answer: AnswerSummary;
+}
+
+/** The answer without the result of `status`, which repeats the last sample. */
+export type AnswerSummary =
+  | { readonly ok: true; readonly result?: unknown }
+  | { readonly ok: false; readonly error: { readonly code: RefusalCode; readonly message: string } };
+
+/** The end report. */
+export interface Exited {
+  readonly event: 'exited';
+  /** Exit status of proc_box: docs/exit-status.md. */
+  readonly exit_status: number;
+  /** Exit code of the main process; null where a signal ended it or it never ran. */
+  readonly code: number | null;
+  /** `SIGKILL`; null where none ended it. */
+  readonly signal: string | null;
+  readonly core_dumped: boolean;
+  readonly reason: Reason;
+  /** Who asked for the end; null where the job ended by itself. */
+  readonly by: By | null;
+  /** Wall clock from the start to the end of the main process, suspension included. */
+  readonly elapsed_ms: number;
+  /** Part of `elapsed_ms` in which the box was suspended. */
+  readonly suspended_ms: number;
+  readonly usage: TotalUsage;
+  readonly limits: Readonly<Record<string, UsedLimit>>;
+  /** Messages refused, not carried out. */
+  readonly refused_commands: number;
+  /** Samples and events given up. */
+  readonly dropped: number;
+}
+
+/** Of the whole tree, from start to end. */
+export interface TotalUsage {
+  readonly user_sec: number;
+  readonly system_sec: number;
+  /** CPU time over `elapsed_ms`, 100 is one core kept busy. */
+  readonly cpu_percent: number;
+  readonly memory_peak_bytes: number;
+  readonly process_memory_peak_bytes: number;
+  readonly processes_peak: number;
+  readonly threads_peak: number;
+  readonly read_count: number;
+  readonly write_count: number;
+  readonly read_bytes: number;
+  readonly write_bytes: number;
+  readonly stdout_bytes: number;
+}
+
+/** A limit with what was used of it, in its unit: the total or the peak; null where it is not measured. */
+export interface UsedLimit extends LimitStatus {
+  readonly used: number | null;
+}
+
+export type EventBody =
+  | Started
+  | Suspended
+  | Resumed
+  | LimitChanged
+  | LimitExceeded
+  | OutOfMemory
+  | CommandEvent
+  | Exited;
+
+export type BoxEvent = EventHead & EventBody;
+
+export type EventName = EventBody['event'];
+
+export interface EventSourceOptions {
+  readonly identity: JobIdentity;
+  readonly state: () => BoxState;
+  /** Next number of the box's sequence of samples and events. */
+  readonly sequence: () => number;
+  /** Gets every event once, in order of `sequence`. */
+  readonly emit: (event: BoxEvent, outgoing: Outgoing) => void;
+  /** Realtime clock, ms since the epoch. @default Date.now */
+  readonly nowMs?: () => number;
+}
+
+/** @returns a function that completes a body, emits it and returns the event */
+export function createEventSource(
+  options: EventSourceOptions,
+): <Body extends EventBody>(body: Body) => EventHead & Body {
+  const nowMs = options.nowMs ?? Date.now;
+  return (body) => {
+    const atMs = nowMs();
+    const head: EventHead = {
+      version: EVENT_VERSION,
+      sequence: options.sequence(),
+      time: new Date(atMs).toISOString(),
+      identity: options.identity,
+      state: options.state(),
+    };
+    const event = Object.assign({ event: body.event }, head, body);
+    options.emit(event, {
+      kind: 'event',
+      messageId: `${options.identity.box}-${event.sequence}`,
+      type: EVENT_TYPE,
+      body: JSON.stringify(event),
+      timestamp: Math.floor(atMs / 1000),
+    });
+    return event;
+  };
+}

@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs';
+
+/** One line of a pressure file (accounting/psi.rst): share of time in percent, and the total. */
+export interface PressureLine {
+  readonly avg10: number;
+  readonly avg60: number;
+  readonly total_usec: number;
+}
+
+/** `some`: at least one task was stalled; `full`: all were at once (null: not told by this kernel). */
+export interface PressureOf {
+  readonly some: PressureLine;
+  readonly full: PressureLine | null;
+}
+
+export interface HostPressure {
+  readonly cpu: PressureOf | null;
+  readonly memory: PressureOf | null;
+  readonly io: PressureOf | null;
+}
+
+/** Reads the pressure files once; null where the kernel has none. */
+export type PressureReader = () => HostPressure | null;
+
+/**
+ * A file that could not be read once is not tried again: PSI is absent or switched off for good (EOPNOTSUPP with psi=0),
+ * and an exception costs more than the read.
+ *
+ * @param pathOf path of the file for `cpu`, `memory`, `io`: `/proc/pressure/cpu` or a cgroup's `cpu.pressure`
+ */
+export function pressureReader(pathOf: (resource: keyof HostPressure) => string): PressureReader {
+  const absent = new Set<string>();
+  const read = (resource: keyof HostPressure): PressureOf | null => {
+    if (absent.has(resource)) return null;
+    try {
+      const pressure = parsePressure(readFileSync(pathOf(resource), 'latin1'));
+      if (pressure !== null) return pressure;
+    } catch {
+      // ENOENT, EOPNOTSUPP, EACCES: all mean that this box gets no such figure.
+    }
+    absent.add(resource);
+    return null;
+  };
+  return () => {
+    if (absent.size === 3) return null;
+    const pressure = { cpu: read('cpu'), memory: read('memory'), io: read('io') };
+    return absent.size === 3 ? null : pressure;
+  };
+}
+
+/** @returns null where there is no `some` line */
+export function parsePressure(text: string): PressureOf | null {
+  const some = line(text, 'some ');
+  return some === null ? null : { some, full: line(text, 'full ') };
+}
+
+const FIGURES = /avg10=([\d.]+) avg60=([\d.]+) .*?total=(\d+)/;
+
+function line(text: string, head: string): PressureLine | null {
+  const start = text.indexOf(head);
+  if (start < 0) return null;
+  const found = FIGURES.exec(text.slice(start, start + 120));
+  return found === null ? null : { avg10: Number(found[1]), avg60: Number(found[2]), total_usec: Number(found[3]) };
+}

@@ -1,0 +1,38 @@
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+
+/** Where the kernel's and the system's files are; a test gives its own. */
+export interface Roots {
+  readonly proc: string;
+  readonly etc: string;
+  readonly sys: string;
+  readonly run: string;
+}
+
+export const SYSTEM_ROOTS: Roots = { proc: '/proc', etc: '/etc', sys: '/sys', run: '/run' };
+
+/** @returns undefined where the file is missing or may not be read: the fact is then unknown */
+export function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** The first 4 KiB, '' where there is none: some kernels ask every CPU for its frequency when all of cpuinfo is read. */
+export function readHead(path: string): string {
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch {
+    return '';
+  }
+  try {
+    const buffer = Buffer.allocUnsafe(4096);
+    return buffer.toString('latin1', 0, readSync(fd, buffer, 0, buffer.length, 0));
+  } catch {
+    return '';
+  } finally {
+    closeSync(fd);
+  }
+}

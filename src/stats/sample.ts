@@ -1,0 +1,235 @@
+import type { StdoutMode } from 'cgroup-utils-native';
+import type { BoxState } from '../box/types.js';
+import type { JobIdentity, Source } from '../spec/spec.js';
+import type { HostFacts } from './host.js';
+import type { HostPressure } from './pressure.js';
+
+/**
+ * The statistics message, schema version 1: docs/messages.md and docs/schema/sample.json describe the same keys.
+ *
+ * The first block is what the old proc_box published: names, types and units are kept for its consumers.
+ * Its style (CamelCase on top, snake_case below) holds for the new keys beside them too.
+ */
+export const SAMPLE_VERSION = 1;
+
+/** The AMQP message type of a sample. */
+export const SAMPLE_TYPE = 'proc_box.stats';
+
+/** Why a sample was taken: at the job's start, by the clock, on a command, on a signal, before a stop, at a limit, at the end. */
+export type SampleCause = 'start' | 'interval' | 'request' | 'signal' | 'stop' | 'limit' | 'final';
+
+export interface Sample {
+  // What the old proc_box published.
+  readonly Host: HostInfo;
+  readonly Memory: MemoryInfo;
+  readonly CPUTimes: CpuTimes;
+  readonly IOCounters: IoCounters;
+  /** Descriptors of the main process, at most 256, /proc/PID/fd; null where none is known (always null in the old one). */
+  readonly OpenFiles: readonly OpenFile[] | null;
+  /** Threads of every live process, proc_pid_stat(5) num_threads. */
+  readonly NumThreads: number;
+  /** The main process of the job; it may have ended already. */
+  readonly Pid: number;
+  /** Every other live process of the box, parents before children; null where there is none. */
+  readonly ChildPids: readonly number[] | null;
+  /** CPU time of the whole tree since the previous sample (the first: since the start), 100 is one core kept busy. */
+  readonly CPUPercent: number;
+  /** RFC 3339, UTC. */
+  readonly TimeUTC: string;
+  /** Seconds since the epoch, whole. */
+  readonly TimeUnix: number;
+  /** Bytes that the job has written to stdout; see StdoutMode for what is counted. */
+  readonly StdoutBytes: number;
+  /** The JSON given with `-json`; null without. */
+  readonly UserData: unknown;
+
+  // New.
+  /** Version of this schema; a key that changes its meaning raises it, a new key does not. */
+  readonly Version: number;
+  readonly Identity: JobIdentity;
+  /** Position in the box's one sequence of samples and events, from 1; the message id is `<box>-<Sequence>`. */
+  readonly Sequence: number;
+  readonly Cause: SampleCause;
+  readonly State: BoxState;
+  readonly Timer: TimerStatus;
+  /** Every limit in force by its name. */
+  readonly Limits: LimitTable;
+  readonly MemoryDetail: MemoryDetail;
+  readonly MemoryPeak: MemoryPeak;
+  readonly Counts: Counts;
+  /** Null where no cgroup counts it. */
+  readonly OOM: OomCounts | null;
+  /** Null where no cgroup counts it. */
+  readonly Throttling: Throttling | null;
+  /** Pressure stall information; null where the kernel has none (CONFIG_PSI, psi=1). */
+  readonly Pressure: Pressure | null;
+  /** The largest live processes by resident memory (`--rows`), largest first. */
+  readonly Processes: readonly ProcessInfo[];
+  /** How StdoutBytes is counted: `file` (shared offset), `pipe` (spliced); `terminal` and `other` are not counted. */
+  readonly StdoutMode: StdoutMode;
+  /** Samples and events of this box that had to be given up so far: outbox full or message timeout. */
+  readonly Dropped: number;
+}
+
+/** Facts of the host, and of this moment: `uptime` in seconds and `procs`, both sysinfo(2). */
+export interface HostInfo extends HostFacts {
+  /** Seconds since boot, sysinfo(2). */
+  readonly uptime: number;
+  /** Processes and threads on the host, sysinfo(2) procs (0 in the old one). */
+  readonly procs: number;
+}
+
+/** Bytes, summed over the live processes of the box at this moment. */
+export interface MemoryInfo {
+  /** Resident, proc_pid_statm(5); pages shared between processes count once in each. */
+  readonly rss: number;
+  /** Virtual, proc_pid_statm(5). */
+  readonly vms: number;
+  /** proc_pid_status(5) VmSwap. */
+  readonly swap: number;
+}
+
+/** Seconds, of the whole tree, ended processes included; never goes back. */
+export interface CpuTimes {
+  /** Always empty, as in the old one. */
+  readonly cpu: '';
+  /** proc_pid_stat(5) utime and cutime of live processes, getrusage(2) of reaped ones. */
+  readonly user: number;
+  readonly system: number;
+  readonly idle: 0;
+  readonly nice: 0;
+  /** Waiting for block I/O, proc_pid_stat(5) delayacct_blkio_ticks, live processes; 0 where delay accounting is off. */
+  readonly iowait: number;
+  readonly irq: 0;
+  readonly softirq: 0;
+  readonly steal: 0;
+  /** Running a virtual CPU, proc_pid_stat(5) guest_time; part of `user`. */
+  readonly guest: number;
+  readonly guest_nice: 0;
+  readonly stolen: 0;
+}
+
+/** Of the whole tree, ended processes included, proc_pid_io(5); never goes back. */
+export interface IoCounters {
+  /** read(2) and the like: syscr. */
+  readonly read_count: number;
+  /** write(2) and the like: syscw. */
+  readonly write_count: number;
+  /** Bytes that came from storage: read_bytes. */
+  readonly read_bytes: number;
+  /** Bytes that went to storage: write_bytes. */
+  readonly write_bytes: number;
+}
+
+export interface OpenFile {
+  readonly path: string;
+  readonly fd: number;
+}
+
+/** The wall clock timer. Milliseconds, monotonic clock, suspension taken out. */
+export interface TimerStatus {
+  readonly running: boolean;
+  readonly elapsed_ms: number;
+  /** Null where there is no limit. */
+  readonly remaining_ms: number | null;
+  /** Null where there is no limit. */
+  readonly limit_ms: number | null;
+}
+
+/** What holds a limit. `splice` and `offset` are the two ways of stdout; `none` is asked for but held by nothing. */
+export type Enforcement = 'timer' | 'splice' | 'offset' | 'rlimit' | 'cgroup2' | 'cgroup1' | 'watchdog' | 'none';
+
+/** The unit of `value`, as getrlimit(2) or the option has it; `cpus` is cores, `nice` and `priority` are the kernel's numbers. */
+export type LimitUnit =
+  | 'ms'
+  | 'bytes'
+  | 'bytes/s'
+  | 'seconds'
+  | 'usec'
+  | 'count'
+  | 'count/s'
+  | 'cpus'
+  | 'list'
+  | 'nice'
+  | 'priority';
+
+/** One limit in force. */
+export interface LimitStatus {
+  /** The soft limit where there are two; a text where the unit is `list`. */
+  readonly value: number | string | 'unlimited';
+  /** The hard limit of an rlimit. */
+  readonly hard?: number | 'unlimited';
+  readonly unit: LimitUnit;
+  readonly enforcement: Enforcement;
+  /** Where the value came from; `command` is `set_limit`. */
+  readonly source?: Source | 'command';
+}
+
+/** By name: `timeout`, `stdoutlimit`, `memory`, ..., and the rlimits as prlimit(1) calls them. */
+export type LimitTable = Readonly<Record<string, LimitStatus>>;
+
+/** Resident memory by kind, bytes; null where the kernel does not tell or it was not asked for. */
+export interface MemoryDetail {
+  /** What was measured: the sum over processes, or the box's cgroup. */
+  readonly source: 'processes' | 'cgroup';
+  /** proc_pid_status(5) RssAnon. */
+  readonly anon: number | null;
+  /** proc_pid_status(5) RssFile. */
+  readonly file: number | null;
+  /** proc_pid_status(5) RssShmem. */
+  readonly shmem: number | null;
+  /** Proportional set size, smaps_rollup, where `--pss` asks for it: shared pages count once. */
+  readonly pss: number | null;
+}
+
+/** Bytes, highest so far. */
+export interface MemoryPeak {
+  /** Of `Memory.rss` as sampled, and at least `process_rss`: a spike between samples may be missing. */
+  readonly rss: number;
+  /** Of one process: exact for ended ones (getrusage(2) ru_maxrss), as sampled for live ones. */
+  readonly process_rss: number;
+}
+
+export interface Counts {
+  /** Live processes of the box. */
+  readonly processes: number;
+  /** Highest `processes` sampled so far. */
+  readonly processes_peak: number;
+  /** Highest `NumThreads` sampled so far. */
+  readonly threads_peak: number;
+}
+
+/** cgroup-v2.rst memory.events, since the box began. */
+export interface OomCounts {
+  /** The limit was hit and reclaim failed. */
+  readonly events: number;
+  /** Processes killed by the kernel's OOM killer. */
+  readonly kills: number;
+}
+
+/** cgroup-v2.rst cpu.stat, since the box began. */
+export interface Throttling {
+  readonly periods: number;
+  readonly throttled_periods: number;
+  readonly throttled_ms: number;
+}
+
+/** Pressure of the box's cgroup, or of the whole host where it has none. */
+export interface Pressure extends HostPressure {
+  readonly scope: 'host' | 'cgroup';
+}
+
+/** One live process; bytes and seconds, proc_pid_stat(5). */
+export interface ProcessInfo {
+  readonly pid: number;
+  readonly ppid: number;
+  /** The kernel's name of it, at most 15 bytes. */
+  readonly name: string;
+  /** One letter: R, S, D, T, Z, ... */
+  readonly state: string;
+  readonly threads: number;
+  readonly rss: number;
+  readonly vms: number;
+  readonly user: number;
+  readonly system: number;
+}

@@ -1,0 +1,178 @@
+import type { HostSample, KeeperUsage, TreeSample, TreeSampleOptions } from 'cgroup-utils-native';
+import type { Outgoing } from '../box/types.js';
+import { assemble, type BoxStatus, type SampledBox } from './assemble.js';
+import type { HostFacts } from './host.js';
+import type { PressureReader } from './pressure.js';
+import { SAMPLE_TYPE, type Sample, type SampleCause } from './sample.js';
+import { totals } from './totals.js';
+
+export interface SamplerOptions extends SampledBox {
+  /** When the job was started, on the clock of `monotonicMs`. */
+  readonly startedMs: number;
+  readonly pss: boolean;
+  /** Walks the tree below the keeper; the native `sampleTree` with the keeper's pid bound. */
+  readonly tree: (options: TreeSampleOptions) => TreeSample;
+  /** Asks the keeper; a rejection (the keeper has gone) makes the sampler go on with the last answer. */
+  readonly usage: () => Promise<KeeperUsage>;
+  readonly status: () => BoxStatus;
+  /** Called once, at the first sample. */
+  readonly hostFacts: () => HostFacts;
+  readonly hostSample: () => HostSample;
+  readonly pressure: PressureReader;
+  /** Next number of the box's sequence of samples and events. */
+  readonly sequence: () => number;
+  /** Gets every sample exactly once, in order of `Sequence`. */
+  readonly emit: (taken: TakenSample) => void;
+  /** CLOCK_MONOTONIC, ms. */
+  readonly monotonicMs: () => number;
+  /** Realtime clock, ms since the epoch. @default Date.now */
+  readonly nowMs?: () => number;
+  /** Longest wait for the keeper's answer; after it the last one is used. @default 1000 */
+  readonly usageWaitMs?: number;
+}
+
+export interface TakenSample {
+  readonly sample: Sample;
+  readonly outgoing: Outgoing;
+}
+
+export interface Sampler {
+  /**
+   * One sample of now. A call while another is being taken shares it, and so does one after the final sample.
+   * Rejects only where the tree could not be walked; nothing is emitted then.
+   */
+  take(cause: SampleCause): Promise<TakenSample>;
+  /**
+   * The last sample: nothing is alive any more. Later calls give the same one.
+   *
+   * @param usage what the keeper's `empty` event carries: exact totals
+   * @default the last answer of the keeper, for when it has died
+   */
+  final(usage?: KeeperUsage): TakenSample;
+  /** The last sample emitted. */
+  readonly last: TakenSample | undefined;
+}
+
+/** Assembles samples of one box. Starts no timer and opens nothing: it is dropped without being closed. */
+export function createSampler(options: SamplerOptions): Sampler {
+  const sums = totals();
+  const nowMs = options.nowMs ?? Date.now;
+  let facts: HostFacts | undefined;
+  let lastUsage = NO_USAGE;
+  let pending: Promise<TakenSample> | undefined;
+  let last: TakenSample | undefined;
+  let finished: TakenSample | undefined;
+  let cpu = { usec: 0, atMs: options.startedMs };
+
+  const sampleNow = (cause: SampleCause, usage: KeeperUsage): TakenSample => {
+    lastUsage = usage;
+    // Usage first, tree second: a process that ends in between is missing once, and never counted twice.
+    const tree =
+      cause === 'final'
+        ? NO_TREE
+        : options.tree({ rows: Math.max(options.rows, 1), openFilesOf: options.pid, pss: options.pss });
+    const now = sums.add(tree, usage);
+    const atMs = options.monotonicMs();
+    const percent = cpuPercent(now.userUsec + now.systemUsec - cpu.usec, atMs - cpu.atMs);
+    cpu = { usec: now.userUsec + now.systemUsec, atMs };
+    facts ??= options.hostFacts();
+    const sample = assemble({
+      cause,
+      tree,
+      percent,
+      facts,
+      totals: now,
+      nowMs: nowMs(),
+      host: options.hostSample(),
+      status: options.status(),
+      pressure: options.pressure(),
+      sequence: options.sequence(),
+      box: options,
+    });
+    const taken = { sample, outgoing: toOutgoing(sample) };
+    last = taken;
+    if (cause === 'final') finished = taken;
+    options.emit(taken);
+    return taken;
+  };
+
+  const begin = async (cause: SampleCause): Promise<TakenSample> => {
+    const usage = await bounded(options.usage, options.usageWaitMs ?? 1000);
+    // The box may have ended while the keeper was asked.
+    return finished ?? sampleNow(cause, usage ?? lastUsage);
+  };
+
+  return {
+    take(cause) {
+      if (finished !== undefined) return Promise.resolve(finished);
+      pending ??= begin(cause).finally(() => {
+        pending = undefined;
+      });
+      return pending;
+    },
+    final: (usage) => finished ?? sampleNow('final', usage ?? lastUsage),
+    get last() {
+      return last;
+    },
+  };
+}
+
+const NO_USAGE: KeeperUsage = {
+  userUsec: 0,
+  systemUsec: 0,
+  maxRssBytes: 0,
+  readCount: 0,
+  writeCount: 0,
+  readBytes: 0,
+  writeBytes: 0,
+  stdoutBytes: 0,
+};
+
+const NO_TREE: TreeSample = {
+  pids: [],
+  threads: 0,
+  rssBytes: 0,
+  vmsBytes: 0,
+  swapBytes: 0,
+  pssBytes: -1,
+  anonBytes: -1,
+  fileBytes: -1,
+  shmemBytes: -1,
+  userUsec: 0,
+  systemUsec: 0,
+  guestUsec: 0,
+  iowaitUsec: 0,
+  readCount: 0,
+  writeCount: 0,
+  readBytes: 0,
+  writeBytes: 0,
+  rows: [],
+  openFiles: [],
+};
+
+/** @returns undefined where the question fails or takes longer: the keeper has gone or is stopped */
+function bounded<T>(ask: () => Promise<T>, waitMs: number): Promise<T | undefined> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, waitMs, undefined);
+    const done = (value: T | undefined) => {
+      clearTimeout(timer);
+      resolve(value);
+    };
+    (async () => done(await ask()))().catch(() => done(undefined));
+  });
+}
+
+/** Two samples in one clock tick have no interval to speak of. */
+function cpuPercent(usec: number, ms: number): number {
+  return ms > 0 ? Math.round((usec / ms) * 100) / 1000 : 0;
+}
+
+function toOutgoing(sample: Sample): Outgoing {
+  return {
+    kind: 'sample',
+    messageId: `${sample.Identity.box}-${sample.Sequence}`,
+    type: SAMPLE_TYPE,
+    body: JSON.stringify(sample),
+    timestamp: sample.TimeUnix,
+  };
+}
