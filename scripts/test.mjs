@@ -20,6 +20,10 @@ const words = process.argv.slice(2);
 const options = new Map(words.filter((word) => word.startsWith('--')).map((word) => word.slice(2).split('=')));
 const selected = words.filter((word) => !word.startsWith('--'));
 
+/** What a test asks for by itself or through the files that it imports: broker and build take seconds to get ready. */
+const NEEDS_BROKER = /PROC_BOX_TEST_BROKER/;
+const NEEDS_BUILD = /proc_box['"`]|dist\/|build\/Release|^import (?!type\b)[^;]*'cgroup-utils-native'/m;
+
 try {
   process.exitCode = await main();
 } catch (error) {
@@ -33,9 +37,9 @@ async function main() {
   ensureNpm();
   const files = testFiles();
   if (files.length === 0) throw new Error(`no test file in ${selected.join(' ') || 'test/'}`);
-  const broker = files.some((file) => needsBroker(file)) ? await startBroker() : undefined;
+  const broker = files.some((file) => needs(file, NEEDS_BROKER)) ? await startBroker() : undefined;
   try {
-    build();
+    if (files.some((file) => needs(file, NEEDS_BUILD))) build();
     const { runFiles } = await import('./tap.mjs');
     const env = { ...process.env, ...(broker ? { [BROKER_VARIABLE]: broker.uri } : {}) };
     const total = await runFiles(files, {
@@ -72,15 +76,15 @@ function below(folder) {
   return names.map((name) => join(folder, name));
 }
 
-/** Starting a broker takes seconds: only where a test, or what it imports from test/ or scripts/, asks for it. */
-function needsBroker(file, seen = new Set()) {
+/** Whether the pattern is in the file or in one that it imports. */
+function needs(file, pattern, seen = new Set()) {
   if (seen.has(file)) return false;
   seen.add(file);
   const text = readFileSync(file, 'utf8');
-  if (text.includes(BROKER_VARIABLE)) return true;
+  if (pattern.test(text)) return true;
   const imports = [...text.matchAll(/from '(\.[^']+)'/g)].map(([, path]) => resolve(dirname(file), path));
-  const candidates = imports.flatMap((path) => [path, path.replace(/\.js$/, '.ts'), path.replace(/\.mjs$/, '.mts')]);
-  return candidates.some((path) => !path.includes('/src/') && isFile(path) && needsBroker(path, seen));
+  const candidates = imports.flatMap((path) => [path, path.replace(/\.js$/, '.ts')]);
+  return candidates.some((path) => isFile(path) && needs(path, pattern, seen));
 }
 
 function isFile(path) {
