@@ -1,0 +1,147 @@
+import { SpecError } from '../errors.js';
+import { parseCommandLine } from './command-line.js';
+import { readConfig } from './config-file.js';
+import { readSettings } from './environment.js';
+import { type Files, readNamed } from './files.js';
+import { OPTIONS } from './options.js';
+import { readRascalConfig } from './rascal-config.js';
+import { type Given, naming, type Resolved, type ResolvedOptions, resolveOptions } from './resolve.js';
+import { mergeRlimits } from './rlimits.js';
+import type { BoxSpec, Source } from './spec.js';
+import { parseUris } from './uri.js';
+import { parseKey, parsePath } from './values.js';
+import type { YamlLoader } from './yaml-document.js';
+
+/** What the box's scheduler says about the job's end; scheduler/deadline.ts. */
+export interface Deadline {
+  readonly scheduler: 'slurm' | 'pbs' | 'none';
+  /** Time left to the job's own end, ms; null where unknown. */
+  readonly remainingMs: number | null;
+}
+
+export interface SpecInput {
+  /** As the user typed it, with argv[0]. */
+  readonly argv: readonly string[];
+  /** Every `PBOX_*` entry of the environment, `NAME=value`. */
+  readonly settings: readonly string[];
+  readonly files: Files;
+  readonly deadline: Deadline;
+  readonly loadYaml: YamlLoader;
+}
+
+export type Assembled =
+  | { readonly kind: 'run'; readonly spec: BoxSpec; /** For the log, level warn. */ readonly warnings: readonly string[] }
+  | { readonly kind: 'help' }
+  | { readonly kind: 'version' };
+
+export const USAGE = 'usage: proc_box [options] [--] <command> [arguments]';
+
+/**
+ * Command line, `PBOX_*` variables, config file and defaults become one frozen BoxSpec. Synchronous; reads no file
+ * but those that are named and the default config file, and loads nothing.
+ * @throws SpecError for whatever the user must change; exit status 125
+ */
+export function assembleSpec(input: SpecInput): Assembled {
+  const { argv, files, loadYaml } = input;
+  const { given, commandIndex } = parseCommandLine(argv);
+  const early = resolveOptions(given.filter(({ name }) => name === 'help' || name === 'version'));
+  if (early.help.value) return { kind: 'help' };
+  if (early.version.value) return { kind: 'version' };
+  const environment = readSettings(input.settings);
+  const options = resolveOptions([...configOptions([...environment.given, ...given], files, loadYaml), ...environment.given, ...given]);
+  if (commandIndex >= argv.length) throw new SpecError(`no command given; ${USAGE}`);
+
+  const timeout = timeLimit(options.timeout, input.deadline);
+  const rascalPath = options['rascal-config'].value;
+  const spec: BoxSpec = {
+    uris: brokerUris(options, files),
+    exchange: options.exchange.value,
+    routingKeys: routingKeys(options),
+    statsKey: options.skey.value,
+    eventsKey: options.ekey.value,
+    sampleIntervalMs: options.sint.value,
+    timeoutMs: timeout.value,
+    timeoutSource: timeout.source,
+    stdoutMaxBytes: options.stdoutlimit.value,
+    messageTimeoutMs: options.msgtimeout.value,
+    flushMs: options.flush.value,
+    userData: options.json.value ?? null,
+    rlimits: mergeRlimits(options.rlimit.value),
+    stopSignal: options['stop-signal'].value,
+    graceMs: options.grace.value,
+    linger: options.linger.value,
+    reraise: options.reraise.value,
+    report: options.report.value,
+    rows: options.rows.value,
+    pss: options.pss.value,
+    rascalConfig: rascalPath === undefined ? undefined : readRascalConfig(rascalPath, options['rascal-config'].origin, files, loadYaml),
+    outboxMaxMessages: options['outbox-messages'].value,
+    outboxMaxBytes: options['outbox-bytes'].value,
+    debug: options.debug.value,
+    nowarn: options.nowarn.value,
+    command: argv.slice(commandIndex),
+    commandIndex,
+  };
+  return { kind: 'run', spec: deepFreeze(spec), warnings: environment.warnings };
+}
+
+/** Options of the config file: the one that was named, or the default one where it exists. */
+function configOptions(given: readonly Given[], files: Files, loadYaml: YamlLoader): readonly Given[] {
+  const named = given.findLast(({ name }) => name === 'config');
+  if (named?.text === 'none') return [];
+  if (named !== undefined) {
+    const path = naming(named.origin, () => parsePath(named.text));
+    return readConfig(path, readNamed(files, path, named.origin).text, loadYaml);
+  }
+  const path = OPTIONS.config.default;
+  let text: string;
+  try {
+    text = files.read(path).text;
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
+    throw new SpecError(`read ${path}: ${code ?? (cause as Error).message}; make it readable, or use --config none`, { cause });
+  }
+  return readConfig(path, text, loadYaml);
+}
+
+const RANKS: Readonly<Record<Source, number>> = { default: 0, scheduler: 0, 'config file': 1, environment: 2, 'command line': 3 };
+
+/** The URIs of `uri` or `uri-file`, whichever came from the stronger source. */
+function brokerUris(options: ResolvedOptions, files: Files): readonly string[] {
+  const { uri, 'uri-file': file } = options;
+  if (file.value === undefined || RANKS[uri.source] > RANKS[file.source]) return uri.value;
+  if (uri.source === file.source) {
+    throw new SpecError(`${file.origin} and ${uri.origin} are both given: give one of them`);
+  }
+  const path = file.value;
+  const { text, mode, uid } = readNamed(files, path, file.origin);
+  if (uid !== files.uid && uid !== 0) {
+    throw new SpecError(`${file.origin}: ${path} belongs to another user (uid ${uid}): use a file of your own with mode 0600`);
+  }
+  if ((mode & 0o077) !== 0) {
+    throw new SpecError(`${file.origin}: ${path} has mode 0${mode.toString(8)}, so others may reach its password; run: chmod 600 ${shellQuote(path)}`);
+  }
+  return naming(`${file.origin}: ${path}`, () => parseUris(text));
+}
+
+function shellQuote(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}
+
+function routingKeys(options: ResolvedOptions): readonly string[] {
+  const { rkey, multiRmtKey } = options;
+  const keys = multiRmtKey.value ? rkey.value.split(',').map((key) => key.trim()) : [rkey.value];
+  return naming(rkey.origin, () => [...new Set(keys.map(parseKey))]);
+}
+
+/** Inside a scheduler's job the default is the job's own end, or none where that is unknown. */
+function timeLimit(timeout: Resolved<number>, { scheduler, remainingMs }: Deadline): { value: number; source: Source } {
+  if (timeout.source !== 'default' || scheduler === 'none') return timeout;
+  return { value: remainingMs ?? 0, source: 'scheduler' };
+}
+
+function deepFreeze<V>(value: V): V {
+  if (typeof value === 'object' && value !== null) Object.values(value).forEach(deepFreeze);
+  return Object.freeze(value);
+}

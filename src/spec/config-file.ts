@@ -1,0 +1,82 @@
+import { SpecError } from '../errors.js';
+import { findOption, OPTION_NAMES, OPTIONS, type Option, type OptionName } from './options.js';
+import type { Given } from './resolve.js';
+import { didYouMean, quote } from './words.js';
+import { parseYaml, scalarText, type YamlDocument, type YamlLoader, type YamlPair } from './yaml-document.js';
+
+/**
+ * The options of a config file: a YAML mapping of option names. An empty value counts as not set.
+ * A file of plain `key: value` lines, the usual one, is read without loading the YAML parser.
+ * @param file its path, for messages
+ * @throws SpecError that names file and line: not YAML, a key that is no option, a value of the wrong shape
+ */
+export function readConfig(file: string, text: string, loadYaml: YamlLoader): readonly Given[] {
+  const flat = readFlat(text);
+  if (flat !== undefined) {
+    return flat.map(({ key, value, line }) => given(file, line, checkKey(file, line, key).name, value));
+  }
+  const document = parseYaml(file, text, loadYaml());
+  return document.pairs.flatMap((pair) => readPair(file, document, pair));
+}
+
+const BLANK = /^ *(?:#.*)?$/;
+/** Plain scalars whose reading is certain, and quoted ones without escapes. */
+const PLAIN = /^([A-Za-z][A-Za-z-]*): +(?:([\w./][\w./:+=@%,-]*)|"([^"\\]*)"|'([^']*)') *(?: #.*)?$/;
+
+interface FlatEntry {
+  readonly key: string;
+  readonly value: string;
+  readonly line: number;
+}
+
+/** @returns undefined where a line is not certain to mean the same to a YAML parser */
+export function readFlat(text: string): readonly FlatEntry[] | undefined {
+  const entries = new Map<string, FlatEntry>();
+  let line = 0;
+  for (const row of text.split(/\r?\n/)) {
+    line++;
+    if (BLANK.test(row)) continue;
+    const match = PLAIN.exec(row);
+    if (match === null) return undefined;
+    const [, key = '', plain, double, single] = match;
+    if (entries.has(key) || plain?.endsWith(':') === true || /^null$/i.test(plain ?? '')) return undefined;
+    entries.set(key, { key, value: plain ?? double ?? single ?? '', line });
+  }
+  return [...entries.values()].filter(({ value }) => value !== '');
+}
+
+function given(file: string, line: number, name: OptionName, text: string): Given {
+  return { name, text, origin: `${file}:${line}: ${name}`, source: 'config file' };
+}
+
+function checkKey(file: string, line: number, key: string): Option & { readonly name: OptionName } {
+  const option = findOption(key);
+  if (option !== undefined && option.only === undefined) return option;
+  if (option !== undefined) throw new SpecError(`${file}:${line}: ${quote(key)} cannot be set in a config file: remove the line`);
+  const allowed = OPTION_NAMES.filter((name) => (OPTIONS[name] as Option).only === undefined);
+  throw new SpecError(`${file}:${line}: ${quote(key)} is not an option${didYouMean(key, allowed) || '; "proc_box --help" lists them'}`);
+}
+
+function readPair(file: string, document: YamlDocument, { key, value, line }: YamlPair): readonly Given[] {
+  const option = checkKey(file, line, key);
+  const { yaml } = document;
+  const text = scalarText(yaml, value);
+  if (text === null || text === '') return [];
+  if (text !== undefined) return [given(file, line, option.name, text)];
+  const shapes = option.shapes ?? [];
+  if (yaml.isMap(value) && shapes.includes('object')) return [given(file, line, option.name, document.toJson(value))];
+  const parts = yaml.isSeq(value) && shapes.includes('list') ? value.items.map((item) => scalarText(yaml, document.resolve(item)))
+    : yaml.isMap(value) && shapes.includes('map') ? document.pairsOf(value).map((pair) => assignment(document, pair))
+    : [undefined];
+  if (parts.some((part) => typeof part !== 'string')) {
+    const expected = ['one value', ...shapes.map((shape) => `a ${shape}`)].join(' or ');
+    throw new SpecError(`${file}:${line}: ${option.name}: expected ${expected}, for example "${option.name}: ${option.default || `<${option.placeholder}>`}"`);
+  }
+  return parts.length === 0 ? [] : [given(file, line, option.name, parts.join(','))];
+}
+
+/** `nofile=1024:4096` for the pair `nofile: 1024:4096`. */
+function assignment(document: YamlDocument, { key, value }: YamlPair): string | undefined {
+  const text = scalarText(document.yaml, value);
+  return typeof text === 'string' ? `${key}=${text}` : undefined;
+}

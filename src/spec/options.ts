@@ -1,0 +1,169 @@
+import { parseSignal } from './signals.js';
+import { parseRlimits } from './rlimits.js';
+import { parseBoolean, parseCount, parseDuration, parseSize } from './units.js';
+import { parseUris } from './uri.js';
+import { parseByteLimit, parseJsonObject, parseKey, parsePath, parseSampleInterval, parseTimeLimit } from './values.js';
+
+/**
+ * The options table: parsing, `--help`, the `PBOX_*` names, the keys of the config file and docs/options.md come from
+ * it. A new option is one row here and, where the box needs it, one field in assemble.ts.
+ */
+export interface Option<V = unknown> {
+  readonly group: Group;
+  /** What kind of text it takes; `boolean` options take none, or `=false`. */
+  readonly type: ValueType;
+  /** Name of the value in `--help`. */
+  readonly placeholder?: string;
+  /** As a user would type it; empty means not set. */
+  readonly default: string;
+  readonly help: string;
+  /** @throws SpecError that says what is expected, with an example */
+  readonly parse: (text: string) => V;
+  /** May be given several times; every occurrence and every source counts. */
+  readonly repeatable?: true;
+  /** Where it may be given. @default everywhere */
+  readonly only?: 'command line' | 'not in a file';
+  /** Shapes that the config file takes beside a scalar: a list of texts, a map of name to text, or a JSON object. */
+  readonly shapes?: readonly ('list' | 'map' | 'object')[];
+}
+
+export type ValueType =
+  | 'boolean' | 'count' | 'duration' | 'JSON' | 'limit' | 'path' | 'signal' | 'size' | 'text' | 'URI';
+
+export const GROUPS = ['Broker', 'Messages', 'Statistics', 'Limits', 'Job', 'Program'] as const;
+export type Group = (typeof GROUPS)[number];
+
+export const OPTIONS = {
+  uri: {
+    group: 'Broker', type: 'URI', placeholder: 'uris', default: 'amqp://guest:guest@localhost:5672',
+    help: 'broker; several comma-separated hosts fail over; none runs without one', parse: parseUris, shapes: ['list'],
+  },
+  'uri-file': {
+    group: 'Broker', type: 'path', placeholder: 'path', default: '',
+    help: 'file with the URI, so that its password shows nowhere; mode 0600, owned by the user or root', parse: parsePath,
+  },
+  'rascal-config': {
+    group: 'Broker', type: 'path', placeholder: 'path', default: '',
+    help: 'YAML or JSON file with settings of rascal that are merged in', parse: parsePath,
+  },
+  msgtimeout: {
+    group: 'Broker', type: 'duration', placeholder: 'duration', default: '30s',
+    help: 'time for one message to be sent; 0 never gives up', parse: parseDuration,
+  },
+  flush: {
+    group: 'Broker', type: 'duration', placeholder: 'duration', default: '3s',
+    help: 'at most this long for the broker at the end of the job', parse: parseDuration,
+  },
+  'outbox-messages': {
+    group: 'Broker', type: 'count', placeholder: 'number', default: '100000',
+    help: 'messages kept while the broker is away; the oldest are dropped and counted',
+    parse: (text: string) => parseCount(text, 1, 10_000_000),
+  },
+  'outbox-bytes': {
+    group: 'Broker', type: 'size', placeholder: 'size', default: '64M',
+    help: 'bytes kept while the broker is away', parse: parseSize,
+  },
+  exchange: {
+    group: 'Messages', type: 'text', placeholder: 'name', default: 'amq.topic',
+    help: 'topic exchange for commands, statistics and events; declared durable where it does not exist', parse: parseKey,
+  },
+  rkey: {
+    group: 'Messages', type: 'text', placeholder: 'key', default: 'proc_box.remote_control',
+    help: 'routing key of remote commands', parse: (text: string) => text,
+  },
+  multiRmtKey: {
+    group: 'Messages', type: 'boolean', default: 'false', help: 'rkey is a comma-separated list', parse: parseBoolean,
+  },
+  skey: {
+    group: 'Messages', type: 'text', placeholder: 'key', default: 'proc_box.stats',
+    help: 'routing key prefix of statistics: <skey>.<hostname>', parse: parseKey,
+  },
+  ekey: {
+    group: 'Messages', type: 'text', placeholder: 'key', default: 'proc_box.events',
+    help: 'routing key prefix of lifecycle events: <ekey>.<hostname>', parse: parseKey,
+  },
+  sint: {
+    group: 'Statistics', type: 'duration', placeholder: 'duration', default: '1m',
+    help: 'interval of statistics, at least 10ms; 0 turns periodic sampling off', parse: parseSampleInterval,
+  },
+  json: {
+    group: 'Statistics', type: 'JSON', placeholder: 'object', default: '',
+    help: 'a JSON object carried in every sample as UserData', parse: parseJsonObject, shapes: ['object'],
+  },
+  rows: {
+    group: 'Statistics', type: 'count', placeholder: 'number', default: '10',
+    help: 'rows of the largest processes in each sample, at most 1000', parse: (text: string) => parseCount(text, 0, 1000),
+  },
+  pss: {
+    group: 'Statistics', type: 'boolean', default: 'false',
+    help: 'proportional set size in each sample (smaps_rollup: costly for large processes)', parse: parseBoolean,
+  },
+  report: {
+    group: 'Statistics', type: 'boolean', default: 'false', help: 'print the end report on stderr', parse: parseBoolean,
+  },
+  timeout: {
+    group: 'Limits', type: 'duration', placeholder: 'duration', default: '10m',
+    help: "wall clock limit; 0 means none; inside a Slurm or PBS job the default is the job's own end, or none where that is unknown",
+    parse: parseTimeLimit,
+  },
+  stdoutlimit: {
+    group: 'Limits', type: 'size', placeholder: 'size', default: '100GiB',
+    help: 'bytes of stdout before the job is stopped; 0 means none', parse: parseByteLimit,
+  },
+  rlimit: {
+    group: 'Limits', type: 'limit', placeholder: 'name=soft:hard', default: '',
+    help: 'limit of setrlimit(2) for every process of the job, named as in prlimit(1): nofile=1024:4096, core=unlimited; repeatable',
+    parse: parseRlimits, repeatable: true, shapes: ['list', 'map'],
+  },
+  'stop-signal': {
+    group: 'Job', type: 'signal', placeholder: 'signal', default: 'QUIT',
+    help: 'signal that asks the job to end', parse: parseSignal,
+  },
+  grace: {
+    group: 'Job', type: 'duration', placeholder: 'duration', default: '10s',
+    help: 'from the stop signal to SIGKILL', parse: parseDuration,
+  },
+  linger: {
+    group: 'Job', type: 'boolean', default: 'false',
+    help: 'wait for what the main process leaves behind instead of stopping it', parse: parseBoolean,
+  },
+  reraise: {
+    group: 'Job', type: 'boolean', default: 'false',
+    help: 'die of the signal that the job died of, instead of exit status 128+n', parse: parseBoolean,
+  },
+  runanyway: {
+    group: 'Job', type: 'boolean', default: 'false', help: 'accepted, no effect: the job always runs', parse: parseBoolean,
+  },
+  config: {
+    group: 'Program', type: 'path', placeholder: 'path', default: '/etc/proc_box/config.yaml',
+    help: 'YAML file of options; none reads no file', parse: parsePath, only: 'not in a file',
+  },
+  debug: { group: 'Program', type: 'boolean', default: 'false', help: 'log details', parse: parseBoolean },
+  nowarn: { group: 'Program', type: 'boolean', default: 'false', help: 'log errors only', parse: parseBoolean },
+  version: {
+    group: 'Program', type: 'boolean', default: 'false', help: 'print the version', parse: parseBoolean, only: 'command line',
+  },
+  help: {
+    group: 'Program', type: 'boolean', default: 'false', help: 'print this text', parse: parseBoolean, only: 'command line',
+  },
+} as const satisfies Readonly<Record<string, Option>>;
+
+export type OptionName = keyof typeof OPTIONS;
+export const OPTION_NAMES = Object.keys(OPTIONS) as readonly OptionName[];
+
+type Row<N extends OptionName> = (typeof OPTIONS)[N];
+
+/** What an option's text becomes; undefined where it has no default and was not given. */
+export type OptionValue<N extends OptionName> =
+  | ReturnType<Row<N>['parse']>
+  | (Row<N> extends { readonly repeatable: true } ? never : Row<N>['default'] extends '' ? undefined : never);
+
+/** The row of an option, or undefined; safe for any text. */
+export function findOption(name: string): (Option & { readonly name: OptionName }) | undefined {
+  return Object.hasOwn(OPTIONS, name) ? { ...OPTIONS[name as OptionName], name: name as OptionName } : undefined;
+}
+
+/** `PBOX_OUTBOX_BYTES` for `outbox-bytes`. */
+export function variableName(name: string): string {
+  return `PBOX_${name.toUpperCase().replaceAll('-', '_')}`;
+}

@@ -1,0 +1,164 @@
+import type * as Yaml from 'yaml';
+import { SpecError } from '../errors.js';
+import { type Files, readNamed } from './files.js';
+import { didYouMean, quote } from './words.js';
+import { parseYaml, scalarText, type YamlDocument, type YamlLoader, type YamlPair } from './yaml-document.js';
+
+/**
+ * What a site may set of rascal's configuration: what proc_box's own promises do not rest on. Names are rascal's
+ * (its schema.json), amqplib's for `connection.options` and node:net's and node:tls's for `connection.socketOptions`.
+ */
+export type LeafType = 'count' | 'boolean' | 'text' | 'strategy' | 'pem' | 'arguments';
+export interface Leaf {
+  readonly type: LeafType;
+  readonly help: string;
+}
+export interface Section {
+  readonly [key: string]: Leaf | Section;
+}
+
+const count = (help: string): Leaf => ({ type: 'count', help });
+const flag = (help: string): Leaf => ({ type: 'boolean', help });
+const text = (help: string): Leaf => ({ type: 'text', help });
+const pem = (help: string): Leaf => ({ type: 'pem', help });
+const table = (help: string): Leaf => ({ type: 'arguments', help });
+
+export const RASCAL_SECTIONS: Section = {
+  connectionStrategy: { type: 'strategy', help: 'order in which the hosts are tried: random or fixed' },
+  connection: {
+    options: {
+      heartbeat: count('seconds between heartbeats; a silent link is noticed after about three'),
+      frameMax: count('largest frame, bytes'),
+      channelMax: count('channels of a connection'),
+      connection_timeout: count('time for the connection to open, ms'),
+    },
+    socketOptions: {
+      timeout: count('time for the TCP connection, ms'),
+      noDelay: flag('no Nagle delay'),
+      keepAlive: flag('TCP keep-alive'),
+      keepAliveDelay: count('idle time before the first keep-alive probe, ms'),
+      ca: pem('certificates of the authorities to trust'),
+      cert: pem('certificate of this client'),
+      key: pem('private key of this client'),
+      passphrase: text('passphrase of the private key'),
+      servername: text('host name to ask for and to check (SNI)'),
+      rejectUnauthorized: flag('refuse a certificate that no trusted authority signed'),
+      minVersion: text('oldest TLS version: TLSv1.2 or TLSv1.3'),
+      maxVersion: text('newest TLS version'),
+      ciphers: text('TLS cipher suites'),
+    },
+  },
+  exchange: {
+    options: {
+      durable: flag('survives a restart of the broker'),
+      autoDelete: flag('deleted with its last binding'),
+      alternateExchange: text('gets what no queue is bound for'),
+      arguments: table('arguments of the declaration'),
+    },
+  },
+  queue: {
+    options: {
+      messageTtl: count('life of a command in the queue, ms'),
+      expires: count('life of the unused queue, ms'),
+      maxLength: count('commands in the queue'),
+      maxPriority: count('number of priorities'),
+      deadLetterExchange: text('gets what the queue drops'),
+      deadLetterRoutingKey: text('with this routing key'),
+      arguments: table('arguments of the declaration'),
+    },
+  },
+  publication: {
+    options: {
+      expiration: text('life of a published message, ms as text'),
+      priority: count('priority of published messages'),
+      persistent: flag('messages survive a restart of the broker in durable queues'),
+      userId: text('user_id property, which the broker checks'),
+      headers: table('headers of published messages'),
+    },
+  },
+  subscription: {
+    prefetch: count('commands taken at once'),
+    closeTimeout: count('time for a command to end before the link is closed, ms'),
+    options: {
+      priority: count('priority of this consumer'),
+      arguments: table('arguments of the consumer'),
+    },
+  },
+};
+
+/**
+ * Reads and checks a file of `--rascal-config`: YAML or JSON.
+ * @returns the same tree as in the file, with the content of the PEM files that it names
+ * @throws SpecError that names file and line, for an unknown key (with the near one) or a wrong value
+ */
+export function readRascalConfig(path: string, origin: string, files: Files, loadYaml: YamlLoader): Readonly<Record<string, unknown>> {
+  const document = parseYaml(path, readNamed(files, path, origin).text, loadYaml());
+  return readSection({ file: path, files, document }, RASCAL_SECTIONS, document.pairs, '');
+}
+
+interface Context {
+  readonly file: string;
+  readonly files: Files;
+  readonly document: YamlDocument;
+}
+
+function readSection(context: Context, section: Section, pairs: readonly YamlPair[], prefix: string): Record<string, unknown> {
+  const { file, document } = context;
+  const result: Record<string, unknown> = {};
+  for (const { key, value, line } of pairs) {
+    const where = `${file}:${line}`;
+    const rule = Object.hasOwn(section, key) ? section[key] : undefined;
+    if (rule === undefined) {
+      const known = Object.keys(section);
+      throw new SpecError(`${where}: ${quote(prefix + key)} is not a key of --rascal-config${didYouMean(key, known) || `; expected one of ${known.join(', ')}`}`);
+    }
+    if (isLeaf(rule)) {
+      result[key] = readLeaf(context, rule, value, `${where}: ${prefix}${key}`);
+    } else if (document.yaml.isMap(value)) {
+      result[key] = readSection(context, rule, document.pairsOf(value), `${prefix}${key}.`);
+    } else {
+      throw new SpecError(`${where}: ${prefix}${key}: expected a mapping with ${Object.keys(rule).join(', ')}`);
+    }
+  }
+  return result;
+}
+
+function isLeaf(rule: Leaf | Section): rule is Leaf {
+  return typeof rule['type'] === 'string';
+}
+
+function readLeaf({ document, files }: Context, { type }: Leaf, node: unknown, where: string): unknown {
+  const { yaml } = document;
+  const value = yaml.isScalar(node) ? node.value : undefined;
+  const shown = scalarText(yaml, node) ?? '';
+  switch (type) {
+    case 'count':
+      if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+      throw new SpecError(`${where}: expected a whole number of 0 or more, for example 10`);
+    case 'boolean':
+      if (typeof value === 'boolean') return value;
+      throw new SpecError(`${where}: expected true or false`);
+    case 'text':
+      if (shown !== '') return shown;
+      throw new SpecError(`${where}: expected a text, for example "x"`);
+    case 'strategy':
+      if (shown === 'random' || shown === 'fixed') return shown;
+      throw new SpecError(`${where}: expected random or fixed`);
+    case 'pem':
+      if (shown.startsWith('-----BEGIN ')) return shown;
+      if (shown.startsWith('/')) return readNamed(files, shown, where).text;
+      throw new SpecError(`${where}: expected PEM text or the absolute path of a PEM file, for example "/etc/ssl/certs/broker.pem"`);
+    case 'arguments':
+      return readArguments(document, node, where);
+  }
+}
+
+function readArguments(document: YamlDocument, node: unknown, where: string): Record<string, unknown> {
+  const { yaml } = document;
+  const pairs = yaml.isMap(node) ? document.pairsOf(node as Yaml.YAMLMap) : undefined;
+  const entries = pairs?.map(({ key, value }) => [key, yaml.isScalar(value) ? value.value : undefined] as const);
+  if (entries === undefined || entries.some(([, value]) => !['string', 'number', 'boolean'].includes(typeof value))) {
+    throw new SpecError(`${where}: expected a mapping of names to texts, numbers or booleans, for example {x-max-length: 100}`);
+  }
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,49 @@
+import { constants } from 'node:os';
+import { SpecError } from '../errors.js';
+import { didYouMean, quote } from './words.js';
+
+/** Real-time signals as glibc gives them to programs: it keeps 32 and 33 for itself; signal(7). */
+const RTMIN = 34;
+const RTMAX = 64;
+
+/**
+ * A signal as in kill(1): `15`, `TERM`, `SIGTERM`, `-9`, `-TERM`, `RTMIN+1`, `RTMAX-1`, in whatever case.
+ * @returns its number, 1 to 64
+ * @throws SpecError for an unknown one, and for 0, which sends nothing
+ */
+export function parseSignal(text: string): number {
+  const word = text.replace(/^-/, '').toUpperCase();
+  const name = word.replace(/^SIG/, '');
+  const number = /^\d{1,2}$/.test(word) ? Number(word) : (numberOf(name) ?? realTime(name));
+  if (number !== undefined && number >= 1 && number <= RTMAX) return number;
+  const near = /^\d/.test(word) ? '' : didYouMean(name, knownNames());
+  throw new SpecError(
+    `${quote(text)} is not a signal: expected a name or a number from 1 to ${RTMAX}, for example "TERM" or "15"${near}`,
+  );
+}
+
+/** Name without `SIG` of a signal's number: `TERM`, `RTMIN+1`; the number as text where it has none. */
+export function signalName(number: number): string {
+  if (number === RTMIN) return 'RTMIN';
+  if (number === RTMAX) return 'RTMAX';
+  if (number > RTMIN && number < RTMAX) return `RTMIN+${number - RTMIN}`;
+  const entry = Object.entries(constants.signals).find(([, value]) => value === number);
+  return entry === undefined ? String(number) : entry[0].replace(/^SIG/, '');
+}
+
+function knownNames(): string[] {
+  return [...Object.keys(constants.signals).map((name) => name.slice('SIG'.length)), 'RTMIN', 'RTMAX'];
+}
+
+function numberOf(name: string): number | undefined {
+  const key = `SIG${name}`;
+  return Object.hasOwn(constants.signals, key) ? constants.signals[key as NodeJS.Signals] : undefined;
+}
+
+function realTime(name: string): number | undefined {
+  const match = /^RT(MIN|MAX)(?:([+-])(\d{1,2}))?$/.exec(name);
+  if (match === null) return undefined;
+  const offset = Number(match[3] ?? 0);
+  const number = match[1] === 'MIN' ? RTMIN + (match[2] === '-' ? -offset : offset) : RTMAX - (match[2] === '+' ? -offset : offset);
+  return number >= RTMIN && number <= RTMAX ? number : undefined;
+}

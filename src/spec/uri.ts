@@ -1,0 +1,102 @@
+import { SpecError } from '../errors.js';
+
+/** Broker URIs. They hold passwords: no message from here repeats any part of what was given. */
+
+/** What is tried where the URI has no port. */
+const PORTS: Readonly<Record<string, number>> = { amqp: 5672, amqps: 5671 };
+/** Parameters of a URI that amqplib and rascal read. */
+const PARAMETERS = ['heartbeat', 'frameMax', 'channelMax', 'connection_timeout', 'locale'];
+const EXAMPLE = 'for example "amqp://user:password@host:5672/vhost"';
+
+/**
+ * Comma-separated broker URIs: whole ones (`amqp://h1/v,amqps://h2/v`), or several hosts in one
+ * (`amqp://user:password@h1:5672,h2:5672/vhost`), or `none`.
+ * @returns one URI a host, in the order given, with explicit port, user and password percent-encoded, and no path for
+ * the default vhost; empty for `none`
+ * @throws SpecError whose message contains nothing of the text
+ */
+export function parseUris(text: string): readonly string[] {
+  const trimmed = text.trim();
+  if (trimmed.toLowerCase() === 'none') return [];
+  const parts = trimmed.split(/,\s*(?=amqps?:\/\/)/i);
+  return parts.flatMap((part, index) => parseOne(part, parts.length === 1 ? 'the URI' : `URI ${index + 1} of ${parts.length}`));
+}
+
+function parseOne(text: string, which: string): string[] {
+  const fail = (problem: string): never => {
+    throw new SpecError(`${which} ${problem}: ${EXAMPLE}`);
+  };
+  const scheme = /^(amqps?):\/\//i.exec(text)?.[1]?.toLowerCase() ?? fail('does not begin with amqp:// or amqps://');
+  const rest = text.slice(scheme.length + '://'.length);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
+  if (/[\s\u0000-\u001f\u007f]/.test(rest)) fail('contains a space or a control character (write a space as %20)');
+  if (rest.includes('#')) fail('contains # (write it as %23)');
+  const end = /[/?]/.exec(rest)?.index ?? rest.length;
+  const authority = rest.slice(0, end);
+  const tail = rest.slice(end);
+  if (tail.includes('@')) fail('has @ after / or ? (in user and password write / as %2F, ? as %3F, @ as %40)');
+
+  const at = authority.lastIndexOf('@');
+  const credentials = at < 0 ? '' : parseCredentials(authority.slice(0, at), fail);
+  const hosts = authority.slice(at + 1).split(',').map((host) => parseHost(host, scheme, fail));
+  const suffix = parseVhost(/^[^?]*/.exec(tail)![0], fail) + parseParameters(/\?.*$/.exec(tail)?.[0] ?? '', fail);
+  return hosts.map((host) => `${scheme}://${credentials}${host}${suffix}`);
+}
+
+type Fail = (problem: string) => never;
+
+function parseCredentials(text: string, fail: Fail): string {
+  if (text.includes('@') && text.includes(',')) fail('has both @ and , in user or password (write @ as %40, a comma as %2C)');
+  const colon = text.indexOf(':');
+  const user = encode(colon < 0 ? text : text.slice(0, colon), fail);
+  if (user === '') fail('has @ but no user before it');
+  return colon < 0 ? `${user}@` : `${user}:${encode(text.slice(colon + 1), fail)}@`;
+}
+
+function encode(text: string, fail: Fail): string {
+  try {
+    return encodeURIComponent(decodeURIComponent(text));
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error;
+    return fail('has a % that does not begin an escape of UTF-8 (write % as %25)');
+  }
+}
+
+function parseHost(text: string, scheme: string, fail: Fail): string {
+  const match = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?$/.exec(text);
+  if (match === null) return fail('has a host that is not <name>:<port> (IPv6 addresses stand in brackets)');
+  const port = match[2] === undefined ? PORTS[scheme]! : Number(match[2]);
+  if (port < 1 || port > 65_535) fail('has a port that is not from 1 to 65535');
+  return `${match[1]}:${port}`;
+}
+
+function parseVhost(path: string, fail: Fail): string {
+  const vhost = path.slice(1);
+  if (vhost === '') return '';
+  if (vhost.includes(',')) fail('has a comma after the vhost (several hosts stand before it, or each URI is whole)');
+  if (vhost.includes('/')) fail('has more than one / after the host (write / in a vhost as %2F)');
+  return `/${encode(vhost, fail)}`;
+}
+
+function parseParameters(query: string, fail: Fail): string {
+  for (const parameter of query.slice(1).split('&')) {
+    const known = PARAMETERS.includes(/^[^=]*/.exec(parameter)![0]);
+    if (query !== '' && !(known && /^\w+=\w+$/.test(parameter))) {
+      fail(`has a parameter after ? that is not one of ${PARAMETERS.join(', ')}`);
+    }
+  }
+  return query;
+}
+
+/**
+ * Any text with the passwords of the URIs in it replaced by `***`. Where it is not certain how far a password reaches,
+ * everything up to the last `@` is taken out.
+ */
+export function redactUri(text: string): string {
+  return text
+    .replaceAll(/([a-z][a-z0-9+.-]*:\/\/)([^]*)@/gi, (_, scheme: string, credentials: string) => {
+      const plain = /^([^\s:@/,'"]*)(:[^\s:@/,'"]*)?$/.exec(credentials);
+      return `${scheme}${plain === null ? '***' : `${plain[1]}${plain[2] === undefined ? '' : ':***'}`}@`;
+    })
+    .replaceAll(/(:\/\/(?!\[[\da-f:.]+\])[^\s:/?#@,'"]*:)(?!\d{1,5}(?:[/?#,'"\s:);.]|$)|\*\*\*@)\S+/gi, '$1***');
+}

@@ -1,0 +1,64 @@
+import { SpecError } from '../errors.js';
+import { isUnlimited, parseDuration, parseSize } from './units.js';
+import { quote } from './words.js';
+
+/** Values with the bounds that an option or a remote command puts on them. */
+
+export const SAMPLE_INTERVAL_MIN_MS = 10;
+/** An AMQP short string holds 255 bytes; the rest is left for the addressing suffixes. */
+const KEY_MAX_BYTES = 127;
+
+/** A wall clock limit. @returns ms; 0 (also `unlimited`, `infinity`) means none. @throws SpecError */
+export function parseTimeLimit(text: string): number {
+  return isUnlimited(text) ? 0 : parseDuration(text);
+}
+
+/** A limit in bytes. @returns bytes; 0 (also `unlimited`, `infinity`) means none. @throws SpecError */
+export function parseByteLimit(text: string): number {
+  return isUnlimited(text) ? 0 : parseSize(text);
+}
+
+/** The argument of `change_sample_rate`. @returns ms, at least 10. @throws SpecError */
+export function parseInterval(text: string): number {
+  const ms = parseDuration(text);
+  if (ms < SAMPLE_INTERVAL_MIN_MS) {
+    throw new SpecError(`${quote(text)} is too short: expected at least 10ms, for example "10s"`);
+  }
+  return ms;
+}
+
+/** The value of `--sint`. @returns ms, at least 10, or 0 for no periodic sampling. @throws SpecError */
+export function parseSampleInterval(text: string): number {
+  if (parseDuration(text) === 0) return 0;
+  return parseInterval(text);
+}
+
+/** Name of an exchange, a routing key or a prefix of one. @throws SpecError where it is empty or over 127 bytes */
+export function parseKey(text: string): string {
+  const bytes = Buffer.byteLength(text);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
+  if (bytes === 0 || bytes > KEY_MAX_BYTES || /[\u0000-\u001f\u007f]/.test(text)) {
+    throw new SpecError(`${quote(text)} is not a name of 1 to 127 printable bytes: for example "proc_box.stats"`);
+  }
+  return text;
+}
+
+/** Path of a file. @throws SpecError where it is empty or holds a NUL */
+export function parsePath(text: string): string {
+  if (text === '' || text.includes('\0')) throw new SpecError(`${quote(text)} is not a path: for example "/etc/proc_box/uri"`);
+  return text;
+}
+
+/** A JSON object. @throws SpecError where it does not parse, or is another kind of value */
+export function parseJsonObject(text: string): Readonly<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new SpecError(`${quote(text)} is not JSON (${(cause as Error).message}): for example '{"project": "x"}'`, { cause });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new SpecError(`${quote(text)} is not a JSON object: for example '{"project": "x"}'`);
+  }
+  return value as Record<string, unknown>;
+}
