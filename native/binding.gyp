@@ -1,0 +1,32 @@
+{
+  'variables': {
+    # A static keeper stays under 1 MB resident; hosts without libc.a get a dynamic one.
+    'static_flag': '<!(printf "int main(){return 0;}" | c++ -x c++ - -static -o /dev/null 2>/dev/null && echo -static || echo -Wl,-O1)',
+    'node_binary': '<!(node -p process.execPath)',
+    'node_flags': '<!(node -p "require(\'fs\').readFileSync(\'node-flags.txt\',\'utf8\').trim().split(/\\s+/).join(\' \')")',
+  },
+  'target_defaults': {
+    'cflags_cc': ['-std=c++17', '-Wall', '-Wextra', '-Werror', '-O2'],
+    'defines': ['_GNU_SOURCE'],
+  },
+  'targets': [
+    {
+      'target_name': 'cgroup_utils_native',
+      'sources': ['src/addon.cc', 'src/link.cc', 'src/sample.cc', 'src/tree.cc', 'src/rlimit.cc', 'src/launch.cc'],
+      'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
+      'defines': ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS'],
+      'cflags_cc': ['-fno-exceptions'],
+    },
+    {
+      'target_name': 'proc_box',
+      'type': 'executable',
+      'sources': ['src/front.cc', 'src/keeper.cc', 'src/job.cc', 'src/relay.cc', 'src/tree.cc', 'src/rlimit.cc'],
+      'defines': ['NODE_BINARY="<(node_binary)"', 'NODE_FLAGS="<(node_flags)"'],
+      'cflags_cc': ['-fno-exceptions', '-fno-rtti', '-fno-pie', '-ffunction-sections', '-fdata-sections', '-U_FORTIFY_SOURCE'],
+      'cflags': ['-fno-pie'],
+      'ldflags': ['<(static_flag)', '-no-pie', '-Wl,--gc-sections', '-s'],
+      'libraries!': ['-rdynamic'],
+      'ldflags!': ['-rdynamic', '-pthread'],
+    },
+  ],
+}

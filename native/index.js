@@ -1,0 +1,21 @@
+'use strict';
+
+// Named one by one, so that ES modules can import them by name.
+const native = require('./build/Release/cgroup_utils_native.node');
+
+exports.Keeper = native.Keeper;
+exports.sampleTree = native.sampleTree;
+exports.prlimit = native.prlimit;
+exports.launchKeeper = native.launchKeeper;
+exports.hostSample = native.hostSample;
+exports.protectSelf = native.protectSelf;
+exports.killDescendants = native.killDescendants;
+exports.releaseStdio = native.releaseStdio;
+exports.exitNow = native.exitNow;
+exports.dieOf = native.dieOf;
+exports.stopOwnGroup = native.stopOwnGroup;
+exports.monotonicMs = native.monotonicMs;
+exports.randomHex = native.randomHex;
+exports.hostname = native.hostname;
+exports.userName = native.userName;
+exports.signalNames = native.signalNames;

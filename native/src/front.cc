@@ -1,0 +1,133 @@
+// proc_box, the executable: forks the keeper, then becomes Node.
+//
+// Forking first keeps for the job what Node changes at its start, and what only Node should do without: options for
+// Node and libraries to preload that the environment holds for the job. Node gets our options, stdin from /dev/null,
+// and the keeper's socket as descriptor 3. The words of the command line travel over that socket; what ps shows of
+// Node is a copy with passwords masked.
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <string>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <vector>
+
+#include "keeper.h"
+
+namespace {
+
+constexpr int kControl = 3;  // src/cli/main.ts knows it too
+constexpr size_t kShownBytes = 4096;
+
+[[noreturn]] void die(const char* what, const char* remedy) {
+  std::fprintf(stderr, "proc_box: error: %s: %s; %s\n", what, std::strerror(errno), remedy);
+  _exit(125);
+}
+
+// `<package>/bin/proc_box` -> `<package>/dist/boot.cjs`.
+std::string boot_script() {
+  char self[4096];
+  const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+  if (n <= 0) die("read /proc/self/exe", "is /proc mounted?");
+  self[n] = 0;
+  for (int up = 0; up < 2; up++)
+    if (char* slash = std::strrchr(self, '/')) *slash = 0;
+  return std::string(self) + "/dist/boot.cjs";
+}
+
+// Masks what stands between `://` and the last `@` of a word.
+std::string shown(const char* word) {
+  std::string text(word);
+  for (size_t at = text.find("://"); at != std::string::npos; at = text.find("://", at + 3)) {
+    const size_t end = text.find_first_of(", ", at);
+    const size_t sign = text.rfind('@', end == std::string::npos ? end : end - 1);
+    if (sign != std::string::npos && sign > at) text.replace(at + 3, sign - at - 3, "***");
+  }
+  return text;
+}
+
+bool for_node(const char* entry) {
+  for (const char* prefix : {"PBOX_", "NODE_", "LD_PRELOAD=", "LD_AUDIT="})
+    if (std::strncmp(entry, prefix, std::strlen(prefix)) == 0) return false;
+  return true;
+}
+
+[[noreturn]] void become_node(int socket, int argc, char** argv, char** environment) {
+  std::vector<std::string> words{argc > 0 ? argv[0] : "proc_box"};
+  const std::string flags = NODE_FLAGS;
+  for (size_t at = 0; at < flags.size();) {
+    const size_t end = std::min(flags.find(' ', at), flags.size());
+    if (end > at) words.push_back(flags.substr(at, end - at));
+    at = end + 1;
+  }
+  words.push_back(boot_script());
+  size_t bytes = 0;
+  for (int i = 1; i < argc && bytes < kShownBytes; i++) {
+    words.push_back(shown(argv[i]));
+    bytes += words.back().size();
+  }
+  std::vector<char*> node_argv, node_environment;
+  for (auto& word : words) node_argv.push_back(word.data());
+  node_argv.push_back(nullptr);
+  const char* path = "/usr/local/bin:/usr/bin:/bin";
+  for (char** e = environment; *e; e++) {
+    if (std::strncmp(*e, "PATH=", 5) == 0) path = *e + 5;
+    if (for_node(*e)) node_environment.push_back(*e);
+  }
+  node_environment.push_back(nullptr);
+
+  // Only the job and the keeper hold what was inherited: whoever is at the other end sees the job's ends.
+  if (socket != kControl) dup2(socket, kControl);
+  else fcntl(kControl, F_SETFD, 0);
+  if (syscall(SYS_close_range, kControl + 1U, ~0U, 0) != 0)
+    for (int fd = kControl + 1; fd < 65536; fd++) close(fd);
+  const int null = open("/dev/null", O_RDONLY);
+  if (null >= 0 && null != 0) {
+    dup2(null, 0);
+    close(null);
+  }
+  // V8 reserves address space; a limit meant for the job must not stop its wrapper where that can be helped.
+  rlimit space{};
+  if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != space.rlim_max) {
+    space.rlim_cur = space.rlim_max;
+    setrlimit(RLIMIT_AS, &space);
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+
+  execve(NODE_BINARY, node_argv.data(), node_environment.data());
+  for (const char* at = path;;) {
+    const char* end = std::strchr(at, ':');
+    const std::string file = (end ? std::string(at, end) : std::string(at)) + "/node";
+    execve(file.c_str(), node_argv.data(), node_environment.data());
+    if (!end) break;
+    at = end + 1;
+  }
+  die("start Node (" NODE_BINARY ", then PATH)", "install Node 20 or newer, or run `npm rebuild proc_box` after moving it");
+}
+
+}  // namespace
+
+int main(int argc, char** argv, char** environment) {
+  // Started by the addon: argv[1] is the socket.
+  if (argc > 1 && std::strcmp(argv[0], "proc_box-keeper") == 0) {
+    const int control = std::atoi(argv[1]);
+    fcntl(control, F_SETFD, FD_CLOEXEC);
+    pbox::keeper_main(control, argc, argv, environment);
+  }
+  int sockets[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) die("socketpair", "is the nofile limit too low?");
+  const int pid = fork();
+  if (pid < 0) die("fork", "is the nproc or pids limit reached?");
+  if (pid == 0) {
+    close(sockets[0]);
+    pbox::keeper_main(sockets[1], argc, argv, environment);
+  }
+  become_node(sockets[0], argc, argv, environment);
+}

@@ -1,0 +1,40 @@
+// Forks the job: everything that must hold before its first instruction.
+#pragma once
+#include <csignal>
+#include <vector>
+
+#include "protocol.h"
+
+namespace pbox {
+
+// What a process was started with and a keeper changes for itself; the job gets it back.
+struct Inherited {
+  struct sigaction actions[NSIG];
+  sigset_t mask;
+};
+
+struct JobSpec {
+  char* const* argv;      // the command, NULL-terminated
+  char* const* environment;
+  std::vector<RlimitWire> rlimits;
+  std::vector<int> cgroup_fds;  // opened for writing; the job writes 0 to each
+  int stdout_fd;                // becomes fd 1, or -1
+  bool stdout_is_stderr_too;
+  int terminal_fd;  // the job's group gets its foreground, or -1
+};
+
+struct Failure {
+  Step step;
+  int index;
+  int error;
+};
+
+struct Launched {
+  int pid;       // -1: see failure
+  int error_fd;  // EOF: exec succeeded; else a Failure arrives
+  Failure failure;
+};
+
+Launched launch_job(const JobSpec& spec, const Inherited& inherited);
+
+}  // namespace pbox

@@ -1,0 +1,106 @@
+// Wire format between the wrapper and the keeper: frames on one AF_UNIX stream socket, host byte order.
+// Both ends are built from this file. docs: native/README.md.
+#pragma once
+#include <cstdint>
+
+namespace pbox {
+
+// Wrapper to keeper. `id` comes back in the reply.
+enum class Request : uint16_t {
+  start = 1,         // StartHead, RlimitWire x rlimits, NUL-terminated cgroup.procs paths
+  signal = 2,        // SignalBody -> count
+  kill = 3,          // -> count
+  suspend = 4,       // -> count
+  resume = 5,        // -> count
+  rlimit = 6,        // RlimitWire -> RlimitReply
+  stdout_limit = 7,  // uint64 bytes -> count
+  usage = 8,         // -> UsageBody
+};
+
+// Keeper to wrapper.
+enum class Event : uint16_t {
+  hello = 64,        // HelloHead, argc NUL-terminated words, settings NUL-terminated entries
+  started = 65,      // StartedBody
+  failed = 66,       // FailedBody
+  exited = 67,       // ExitedBody
+  empty = 68,        // UsageBody
+  stopped = 69,      // int32 signal
+  continued = 70,    //
+  stdoutlimit = 71,  // uint64 bytes
+  reply = 72,        // by request
+};
+
+struct FrameHead {
+  uint32_t length;  // of the payload
+  uint16_t type;
+  uint16_t reserved;
+  uint32_t id;
+};
+
+enum class StdoutMode : uint32_t { file = 0, pipe = 1, terminal = 2, other = 3 };
+
+struct HelloHead {
+  int32_t pid;
+  uint32_t stdout_mode;
+  uint32_t terminal;
+  uint32_t argc;
+  uint32_t settings;
+};
+
+struct StartHead {
+  uint32_t command_index;
+  uint32_t rlimits;
+  uint32_t cgroups;
+  uint32_t reserved;
+  uint64_t stdout_max;
+};
+
+constexpr uint32_t kSoft = 1, kHard = 2;
+
+struct RlimitWire {
+  int32_t resource;
+  uint32_t which;  // kSoft | kHard
+  uint64_t soft, hard;
+};
+
+struct RlimitReply {
+  int32_t changed, failed, error, reserved;
+  uint64_t soft, hard;  // in force now on the main process, or on the first process that is left
+};
+
+struct SignalBody {
+  int32_t signal;
+  uint32_t all;  // 0: the job's process group, 1: every process of the box
+};
+
+struct StartedBody {
+  int32_t pid;
+  uint32_t reserved;
+  double at_ms;
+};
+
+struct FailedBody {
+  int32_t step;  // Step
+  int32_t index;
+  int32_t error;
+  uint32_t reserved;
+};
+
+struct UsageBody {
+  uint64_t user_usec, system_usec, max_rss_bytes;
+  uint64_t read_count, write_count, read_bytes, write_bytes;
+  uint64_t stdout_bytes;
+};
+
+struct ExitedBody {
+  int32_t code, signal;  // one of them is -1
+  uint32_t core_dumped, reserved;
+  double at_ms;
+  UsageBody usage;
+};
+
+// Where a launch can fail.
+enum class Step : int32_t { pipe = 0, fork, parent, setpgid, terminal, cgroup, stdio, rlimit, exec };
+constexpr const char* kStepNames[] = {"pipe", "fork", "parent", "setpgid", "terminal", "cgroup", "stdio", "rlimit", "exec"};
+
+}  // namespace pbox

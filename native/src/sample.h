@@ -1,0 +1,41 @@
+// Sums over a process tree, read from /proc.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace pbox {
+
+struct Process {
+  int pid, ppid;
+  char state;
+  std::string comm;
+  int64_t threads;
+  uint64_t vms_bytes, rss_bytes, user_usec, system_usec;
+};
+
+struct Tree {
+  std::vector<int> pids;
+  int64_t threads = 0;
+  uint64_t rss_bytes = 0, vms_bytes = 0, swap_bytes = 0;
+  int64_t pss_bytes = -1, anon_bytes = -1, file_bytes = -1, shmem_bytes = -1;
+  uint64_t user_usec = 0, system_usec = 0, guest_usec = 0, iowait_usec = 0;
+  uint64_t read_count = 0, write_count = 0, read_bytes = 0, write_bytes = 0;
+  std::vector<Process> rows;
+};
+
+struct OpenFile {
+  std::string path;
+  int fd;
+};
+
+// Descendants of `root` without it. `rows`: how many of the largest by resident memory. `pss`: read smaps_rollup.
+Tree sample_tree(int root, size_t rows, bool pss);
+
+// At most `most` descriptors of a process; empty where it may not be read.
+std::vector<OpenFile> open_files(int pid, size_t most);
+
+// Number of processes of the host, without a pass over them: the link count of /proc.
+int64_t host_processes();
+
+}  // namespace pbox

@@ -1,0 +1,101 @@
+#include "tree.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace pbox {
+namespace {
+
+// One `children` file: pids in decimal, separated by blanks.
+void read_children_file(const char* path, std::vector<int>& out) {
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return;  // ended meanwhile
+  char buffer[4096];
+  int pid = 0;
+  bool digits = false;
+  for (;;) {
+    const ssize_t n = read(fd, buffer, sizeof buffer);
+    if (n <= 0) break;
+    for (ssize_t i = 0; i < n; i++) {
+      if (buffer[i] >= '0' && buffer[i] <= '9') {
+        pid = pid * 10 + (buffer[i] - '0');
+        digits = true;
+      } else if (digits) {
+        out.push_back(pid);
+        pid = 0;
+        digits = false;
+      }
+    }
+  }
+  if (digits) out.push_back(pid);
+  close(fd);
+}
+
+}  // namespace
+
+void read_children(int pid, bool many_threads, std::vector<int>& out) {
+  char path[64];
+  if (!many_threads) {
+    std::snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
+    read_children_file(path, out);
+    return;
+  }
+  std::snprintf(path, sizeof path, "/proc/%d/task", pid);
+  DIR* dir = opendir(path);
+  if (!dir) return;
+  while (const dirent* entry = readdir(dir)) {
+    const int tid = std::atoi(entry->d_name);
+    if (tid <= 0) continue;
+    std::snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, tid);
+    read_children_file(path, out);
+  }
+  closedir(dir);
+}
+
+void walk_tree(int root, Visit visit, void* context) {
+  std::vector<int> queue{root};
+  std::vector<int> children;
+  for (size_t at = 0; at < queue.size(); at++) {
+    children.clear();
+    read_children(queue[at], true, children);
+    // Visited at once: between reading the pid and using it there are only microseconds, and pids are handed
+    // out in a cycle, so that it cannot be another process by then.
+    for (const int pid : children) {
+      visit(context, pid, queue[at]);
+      queue.push_back(pid);
+    }
+  }
+}
+
+int signal_tree(int root, int signal, bool until_stable) {
+  struct Pass {
+    int signal;
+    std::vector<int> met;  // sorted
+    std::vector<int> fresh;
+  } pass{signal, {}, {}};
+  int count = 0;
+  do {
+    pass.fresh.clear();
+    walk_tree(
+        root,
+        [](void* context, int pid, int) {
+          auto& p = *static_cast<Pass*>(context);
+          if (std::binary_search(p.met.begin(), p.met.end(), pid)) return;
+          if (kill(pid, p.signal) == 0 || errno == EPERM) p.fresh.push_back(pid);
+        },
+        &pass);
+    count += static_cast<int>(pass.fresh.size());
+    pass.met.insert(pass.met.end(), pass.fresh.begin(), pass.fresh.end());
+    std::sort(pass.met.begin(), pass.met.end());
+  } while (until_stable && !pass.fresh.empty());
+  return count;
+}
+
+}  // namespace pbox

@@ -1,0 +1,21 @@
+// Walks a process tree through /proc/PID/task/TID/children: its cost grows with the box, not with the host.
+#pragma once
+#include <cstddef>
+#include <vector>
+
+namespace pbox {
+
+// Calls `visit(pid, parent)` for every descendant of `root`, parents before their children.
+// `threads_of` tells how many threads a process has (so that single-threaded ones cost one read); -1 is "look".
+using Visit = void (*)(void* context, int pid, int parent);
+void walk_tree(int root, Visit visit, void* context);
+
+// Children of every thread of `pid`, appended to `out`.
+void read_children(int pid, bool many_threads, std::vector<int>& out);
+
+// kill(2) on every descendant of `root`, in passes, until a pass meets no process that it had not met before.
+// A process forked meanwhile is met in the next pass; one with SIGKILL or SIGSTOP pending cannot fork.
+// Returns how many were signalled.
+int signal_tree(int root, int signal, bool until_stable);
+
+}  // namespace pbox
