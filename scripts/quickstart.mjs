@@ -1,0 +1,45 @@
+/**
+ * npm run quickstart: a real job in a box, seen through a real broker, commanded as an operator would.
+ * It installs what is missing, starts a private broker on loopback, and leaves nothing running.
+ */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { ensureBuild, ensureDebian, ensureNpm, plainEnvironment, root, say } from './setup.mjs';
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  say(`quickstart: ${error.message}`);
+  process.exitCode = 1;
+}
+
+async function main() {
+  ensureNpm();
+  ensureDebian(['rabbitmq-server']);
+  ensureBuild();
+  say('Starting a private RabbitMQ on loopback ...');
+  const { startBroker } = await import('./broker.mjs');
+  const broker = await startBroker();
+  try {
+    return await demonstrate(broker.uri);
+  } finally {
+    await broker.stop();
+  }
+}
+
+/** @returns {Promise<number>} the demonstration's exit status; a signal to us is passed on, so that it cleans up */
+async function demonstrate(uri) {
+  const demo = join(root, 'scripts/quickstart/demo.ts');
+  const env = { ...plainEnvironment(), PROC_BOX_QUICKSTART_URI: uri };
+  const child = spawn(process.execPath, ['--import', 'tsx', demo], {
+    cwd: root,
+    env,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  const forward = (signal) => child.kill(signal);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, forward);
+  return await new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', (code) => resolve(code ?? 1));
+  });
+}

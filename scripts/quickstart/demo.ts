@@ -1,0 +1,80 @@
+/** What `npm run quickstart` shows, once everything is installed and the broker is up. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ConsumeMessage } from 'amqplib';
+import { createInbox, type Inbox } from './inbox.js';
+import { eventLine, sampleLine } from './lines.js';
+import { connectOperator, type Operator } from './operator.js';
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const box = join(root, 'bin', 'proc_box');
+const job = join(root, 'scripts', 'quickstart', 'job.sh');
+
+const uri = process.env['PROC_BOX_QUICKSTART_URI'] as string;
+await using operator = await connectOperator(uri);
+const inbox = createInbox();
+await operator.consume('proc_box.stats.#', received('sample'));
+await operator.consume('proc_box.events.#', received('event'));
+
+const args = ['-uri', uri, '-sint', '1s', '-timeout', '5m', '--rlimit', 'nofile=256:1024', '--report', '--', 'sh', job];
+say(`\n$ proc_box ${args.join(' ')}\n`);
+const child = spawn(box, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
+const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
+
+const early = ended.then(() => Promise.reject(new Error('proc_box ended before it was told to')));
+await Promise.race([operate(operator, inbox), early]).catch(async (error: Error) => {
+  child.kill('SIGTERM');
+  await ended;
+  say(`\nquickstart: ${error.message}`);
+  process.exit(1);
+});
+const [code, signal] = await ended;
+await inbox.next((message) => message['event'] === 'exited');
+say(`\nproc_box ended with ${signal ?? `exit status ${code}`}: 137 is 128 + 9, the job was killed by signal 9.`);
+say(`
+Your own job, with your broker:
+  ${box} -uri amqp://user:password@host -json '{"project":"x"}' -- ./job arguments
+or without one:
+  ${box} -uri none --report -- ./job arguments
+README.md goes on from here.`);
+process.exitCode = code === 137 ? 0 : 1;
+
+/** The operator's part: every command to this one box, each with its answer. */
+async function operate(operator: Operator, inbox: Inbox): Promise<void> {
+  const first = await inbox.next((message) => 'Host' in message);
+  const identity = first['Identity'] as { box: string };
+  const key = `proc_box.remote_control.box.${identity.box}`;
+  const command = async (name: string, ...args: string[]) => {
+    say(`\n> ${key}  ${JSON.stringify({ command: name, arguments: args })}`);
+    const answer = await operator.send(key, name, args);
+    say(`< ${JSON.stringify(answer)}\n`);
+    if (!answer.ok) throw new Error(`${name} was refused`);
+  };
+  const samples = async (count: number) => {
+    for (let i = 0; i < count; i += 1) await inbox.next((message) => 'Host' in message);
+  };
+  await samples(3);
+  await command('suspend');
+  await samples(2);
+  await command('resume');
+  await samples(1);
+  await command('set_limit', 'nofile', '512');
+  await command('set_limit', 'timeout', '2m');
+  await samples(2);
+  await command('kill');
+}
+
+function received(kind: 'sample' | 'event') {
+  return (message: ConsumeMessage) => {
+    const body = JSON.parse(message.content.toString()) as Record<string, unknown>;
+    say(kind === 'sample' ? sampleLine(body) : eventLine(body));
+    inbox.add(body);
+  };
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
