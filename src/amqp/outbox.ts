@@ -7,8 +7,8 @@ import type { Logger } from '../log.js';
  * flight at a time: rascal lends a channel to one publication until its confirm, and several channels lose the order.
  *
  * Where it is full the oldest message that is not in flight is given up, and counted. A message is also given up once
- * it has been tried for `messageTimeoutMs`: only time with a link that is up and not blocked counts, and only after a
- * second link has been tried, so that no outage of whatever kind loses what the bounds can hold.
+ * it has been tried for `messageTimeoutMs`: only time with a link that is up and not blocked counts, and only from the
+ * second attempt on, so that no outage, a silent one neither, loses what the bounds can hold.
  */
 
 /** How one attempt at one message ended: kept by the broker, turned down by it, or not known because the link failed. */
@@ -46,9 +46,10 @@ export class Outbox {
   #attempts = 0;
   #timer: NodeJS.Timeout | null = null;
   #timerSetAtMs = 0;
-  /** For the head: time tried on links that were up, and links that tried it. */
+  #retry: NodeJS.Timeout | null = null;
+  /** For the head: time tried on links that were up, and attempts. */
   #triedMs = 0;
-  #links = 0;
+  #tries = 0;
   #waiting: (() => void)[] = [];
 
   constructor(
@@ -94,6 +95,7 @@ export class Outbox {
   /** The link is gone; what was in flight is sent again on the next one. */
   detach(): void {
     this.#stopClock();
+    this.#stopRetry();
     this.#send = null;
     this.#stuck = null;
     this.#inFlight = 0;
@@ -104,7 +106,7 @@ export class Outbox {
     if (this.#blocked === blocked) return;
     this.#blocked = blocked;
     if (blocked) this.#stopClock();
-    else if (this.#inFlight !== 0) this.#startClock();
+    else if (this.#inFlight !== 0 && this.#retry === null) this.#startClock();
   }
 
   /** Resolves when nothing is left. */
@@ -121,7 +123,7 @@ export class Outbox {
     if (this.#send === null || this.#inFlight !== 0 || entry === undefined) return;
     const attempt = ++this.#attempts;
     this.#inFlight = attempt;
-    this.#links++;
+    this.#tries++;
     this.#startClock();
     this.#send(entry.message, entry.content, (sent) => {
       if (this.#inFlight === attempt) this.#ended(sent);
@@ -144,7 +146,8 @@ export class Outbox {
     // Still counts as in flight: nothing may overtake it.
     const attempt = this.#inFlight;
     const startedAtMs = this.nowMs();
-    this.#timer = setTimeout(() => {
+    this.#retry = setTimeout(() => {
+      this.#retry = null;
       if (this.#inFlight !== attempt) return;
       this.#triedMs += this.nowMs() - startedAtMs;
       this.#inFlight = 0;
@@ -178,7 +181,7 @@ export class Outbox {
 
   #expired(): boolean {
     const { messageTimeoutMs } = this.bounds;
-    return messageTimeoutMs !== 0 && this.#links > 1 && this.#triedMs >= messageTimeoutMs;
+    return messageTimeoutMs !== 0 && this.#tries > 1 && this.#triedMs >= messageTimeoutMs;
   }
 
   #dropOldest(): void {
@@ -213,9 +216,16 @@ export class Outbox {
     if (this.length === 0) for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
+  #stopRetry(): void {
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#retry = null;
+  }
+
   #forgetAttempt(): void {
+    this.#stopClock();
+    this.#stopRetry();
     this.#inFlight = 0;
     this.#triedMs = 0;
-    this.#links = 0;
+    this.#tries = 0;
   }
 }

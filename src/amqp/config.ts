@@ -1,0 +1,155 @@
+import type { JobIdentity } from '../spec/spec.js';
+import { addressingKeys } from './keys.js';
+import type { SiteConfig } from './rascal-config.js';
+
+/** BoxSpec -> configuration for one rascal broker object: one connection, without rascal's own recovery. */
+
+export type RascalConfig = Readonly<Record<string, unknown>>;
+
+/** What one connection is made from. */
+export interface Endpoint {
+  /** `amqp://host:port/vhost`, without user and password. */
+  readonly uri: string;
+  readonly user: string;
+  readonly password: string;
+  /** `host:port/vhost`, for messages. */
+  readonly shown: string;
+}
+
+export interface ConnectionRequest {
+  readonly endpoint: Endpoint;
+  /** What the broker's management pages show. */
+  readonly connectionName: string;
+  readonly timeoutMs: number;
+  /** Ends the socket, whatever state the connection is in. */
+  readonly signal: AbortSignal;
+  readonly exchange: string;
+  /** Declare the exchange, because it was found missing. */
+  readonly declare: boolean;
+  readonly site: SiteConfig;
+}
+
+export const VHOST = 'box';
+const HEARTBEAT_SECONDS = 10;
+const QUEUE_TTL_MS = 60_000;
+const QUEUE_MAX_LENGTH = 100;
+
+/** One connection that only consumes: the broker does not block it in a memory or disk alarm. */
+export function controlConfig(
+  request: ConnectionRequest,
+  routingKeys: readonly string[],
+  identity: JobIdentity,
+  queue: string,
+): RascalConfig {
+  const { exchange, site } = request;
+  const bindingKeys = addressingKeys(routingKeys, identity);
+  const options = {
+    exclusive: true,
+    durable: false,
+    autoDelete: false,
+    arguments: {
+      'x-message-ttl': QUEUE_TTL_MS,
+      'x-max-length': QUEUE_MAX_LENGTH,
+      'x-overflow': 'drop-head',
+      ...site.queue?.arguments,
+    },
+  };
+  return base(request, {
+    vhost: {
+      queues: { [queue]: { options } },
+      // rascal takes "no key" for "#", which would be every message of the exchange.
+      bindings: bindingKeys.length === 0 ? {} : { commands: { source: exchange, destination: queue, bindingKeys } },
+    },
+    subscriptions: {
+      commands: { vhost: VHOST, queue, contentType: 'application/octet-stream', prefetch: 1, retry: false },
+    },
+  });
+}
+
+/** One connection that only publishes: statistics with confirms on one channel, replies on another. */
+export function statisticsConfig(request: ConnectionRequest): RascalConfig {
+  const { statistics, replies } = request.site.publications ?? {};
+  return base(request, {
+    vhost: {},
+    publications: {
+      statistics: {
+        vhost: VHOST,
+        exchange: request.exchange,
+        confirm: true,
+        timeout: 0,
+        options: { persistent: true, ...statistics, mandatory: false },
+      },
+      replies: {
+        vhost: VHOST,
+        exchange: '',
+        confirm: false,
+        options: { persistent: false, ...replies, mandatory: false },
+      },
+    },
+  });
+}
+
+/** @throws TypeError where the text is no URI; `spec.uris` holds only such as parse */
+export function endpointOf(text: string): Endpoint {
+  const url = new URL(text);
+  const shown = url.host + decodeURIComponent(url.pathname);
+  const user = decodeURIComponent(url.username);
+  const password = decodeURIComponent(url.password);
+  // rascal and amqplib each take credentials in a URI apart in their own way, and rascal puts what it finds into error
+  // texts; so they get the URI without, and the credentials as they go over the wire.
+  url.username = '';
+  url.password = '';
+  const anonymous = user === '' && password === '';
+  return { uri: url.href, shown, user: anonymous ? 'guest' : user, password: anonymous ? 'guest' : password };
+}
+
+function base(request: ConnectionRequest, own: { vhost: object; publications?: object; subscriptions?: object }): RascalConfig {
+  const { endpoint, site, exchange, declare } = request;
+  const predeclared = exchange.startsWith('amq.');
+  const pool = { min: 0, max: 1, evictionRunIntervalMillis: 0, acquireTimeoutMillis: 0 };
+  return {
+    defaults: {
+      vhosts: { connection: { retry: false, management: { options: {} } } },
+      subscriptions: { retry: false },
+    },
+    vhosts: {
+      [VHOST]: {
+        connection: {
+          url: endpoint.uri,
+          options: { heartbeat: HEARTBEAT_SECONDS, ...site.connection?.options },
+          socketOptions: {
+            timeout: request.timeoutMs,
+            noDelay: true,
+            keepAlive: true,
+            keepAliveDelay: 30_000,
+            ...site.connection?.socketOptions,
+            clientProperties: {
+              product: 'proc_box',
+              ...(site.connection?.socketOptions?.['clientProperties'] as object | undefined),
+              connection_name: request.connectionName,
+            },
+            credentials: plain(endpoint),
+            signal: request.signal,
+          },
+        },
+        publicationChannelPools: { regularPool: pool, confirmPool: pool },
+        exchanges: {
+          [exchange]: {
+            type: 'topic',
+            assert: !predeclared && declare,
+            check: !predeclared && !declare,
+            options: { durable: true, ...site.exchange?.options },
+          },
+        },
+        ...own.vhost,
+      },
+    },
+    publications: own.publications ?? {},
+    subscriptions: own.subscriptions ?? {},
+  };
+}
+
+/** SASL PLAIN, RFC 4616. */
+function plain({ user, password }: Endpoint): { mechanism: string; response: () => Buffer } {
+  return { mechanism: 'PLAIN', response: () => Buffer.from(`\0${user}\0${password}`) };
+}

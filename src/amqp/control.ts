@@ -1,0 +1,131 @@
+import type { Answer, Controllable, Requester } from '../box/types.js';
+import type { Logger } from '../log.js';
+import { toCommand } from './command.js';
+import { type Delivery, parseMessage, type Refusal, requesterOf } from './message.js';
+import type { AckOrNack } from './rascal.js';
+import type { Reply } from './replies.js';
+
+/**
+ * What is done with a delivery: never throws, always acknowledges. A command is handed to the box before anything else
+ * happens, and acknowledged at once, so that a `kill` does not wait for the answer to a slow command before it.
+ */
+
+/** Message ids whose answers are remembered: a repeated one is answered again and not carried out again. */
+const REMEMBERED_MAX = 1_000;
+/** Commands that the box has not answered yet; more are left with the broker. */
+const PENDING_MAX = 64;
+
+export class Control {
+  readonly #answers = new Map<string, Promise<Answer>>();
+  readonly #logged = new Set<string>();
+  #pending = 0;
+  #waiting: AckOrNack[] = [];
+  #replySequence = 0;
+  #refused = 0;
+
+  constructor(
+    readonly box: Controllable,
+    readonly reply: (reply: Reply) => void,
+    readonly log: Logger,
+    readonly nowMs: () => number = Date.now,
+  ) {}
+
+  /** Messages turned down so far. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /** For a new connection: acknowledgements of the last one mean nothing on it. */
+  reset(): void {
+    this.#waiting = [];
+  }
+
+  readonly handle = (delivery: Delivery, ack: AckOrNack): void => {
+    try {
+      this.#dispatch(delivery);
+    } catch (error) {
+      this.log.error(`control: ${(error as Error).message}`);
+    }
+    if (this.#pending < PENDING_MAX) acknowledge(ack);
+    else this.#waiting.push(ack);
+  };
+
+  #dispatch(delivery: Delivery): void {
+    const { properties } = delivery;
+    const parsed = parseMessage(delivery, this.box.identity, this.nowMs());
+    if (parsed.kind === 'ignored') return;
+    const by = requesterOf(properties);
+    if (parsed.kind === 'refusal') return this.#refuse(parsed, by, properties);
+    const key = by.messageId === undefined ? undefined : `${by.user ?? ''}\0${by.messageId}`;
+    const before = key === undefined ? undefined : this.#answers.get(key);
+    if (before !== undefined) return this.#whenAnswered(before, parsed.name, properties);
+    const command = toCommand(parsed);
+    if ('kind' in command) return this.#refuse(command, by, properties);
+    const answer = this.#execute(() => this.box.execute(command, by));
+    if (key !== undefined) this.#remember(key, answer);
+    this.#whenAnswered(answer, parsed.name, properties);
+  }
+
+  /** The box promises not to throw and not to reject; a promise that is broken must not end the job. */
+  #execute(run: () => Promise<Answer>): Promise<Answer> {
+    const failed = (error: unknown): Answer => {
+      this.log.error(`control: a command failed: ${(error as Error).message}`);
+      return { ok: false, error: { code: 'failed', message: 'internal error; the log of proc_box has it' } };
+    };
+    try {
+      return run().catch(failed);
+    } catch (error) {
+      return Promise.resolve(failed(error));
+    }
+  }
+
+  #whenAnswered(answer: Promise<Answer>, command: string, properties: Delivery['properties']): void {
+    this.#pending++;
+    void answer.then((value) => {
+      this.#pending--;
+      const ack = this.#waiting.shift();
+      if (ack !== undefined) acknowledge(ack);
+      this.#answer(value, command, properties);
+    });
+  }
+
+  #refuse(refusal: Refusal, by: Requester, properties: Delivery['properties']): void {
+    const { answer, name } = refusal;
+    this.#refused++;
+    const text = `refused a message${by.user === undefined ? '' : ` of ${JSON.stringify(by.user)}`}: ${answer.error.message}`;
+    if (this.#logged.has(answer.error.code)) this.log.debug(text);
+    else this.log.warn(`${text} (further ones with code ${answer.error.code} are only counted)`);
+    this.#logged.add(answer.error.code);
+    this.box.refused(answer, by, name);
+    this.#answer(answer, name, properties);
+  }
+
+  #answer(answer: Answer, command: string, { replyTo, correlationId, messageId }: Delivery['properties']): void {
+    if (typeof replyTo !== 'string' || replyTo === '') return;
+    const { box, host, job } = this.box.identity;
+    const outcome = answer.ok ? { result: answer.result ?? null } : { error: answer.error };
+    const id = correlationId ?? messageId;
+    this.reply({
+      replyTo,
+      correlationId: typeof id === 'string' ? id : undefined,
+      messageId: `${box}-r${++this.#replySequence}`,
+      body: toJson({ ok: answer.ok, box, host, job, command, ...outcome }),
+    });
+  }
+
+  #remember(key: string, answer: Promise<Answer>): void {
+    this.#answers.set(key, answer);
+    if (this.#answers.size <= REMEMBERED_MAX) return;
+    const [oldest] = this.#answers.keys();
+    if (oldest !== undefined) this.#answers.delete(oldest);
+  }
+}
+
+function acknowledge(ack: AckOrNack): void {
+  // The channel may be gone by now; then the message is gone as well, because its queue was exclusive.
+  ack(() => {});
+}
+
+function toJson(value: object): string {
+  return JSON.stringify(value, (_, field) => (typeof field === 'bigint' ? Number(field) : field));
+}

@@ -1,0 +1,93 @@
+import { redactUri } from '../spec/uri.js';
+import type { Endpoint } from './config.js';
+
+/** What went wrong with a link, in words: what failed, how, and what to do. Never a password. */
+export interface Failure {
+  /** Failures of one kind are logged once. */
+  readonly kind: string;
+  readonly text: string;
+  /** The exchange does not exist. */
+  readonly missingExchange: boolean;
+  /** Trying again will not help until someone has acted. */
+  readonly permanent: boolean;
+}
+
+interface Rule {
+  readonly match: RegExp;
+  readonly kind: string;
+  readonly text: (endpoint: Endpoint, found: string) => string;
+  readonly permanent?: boolean;
+}
+
+const RULES: readonly Rule[] = [
+  { match: /ECONNREFUSED/, kind: 'refused', text: () => 'connection refused: is the broker running there?' },
+  { match: /ENOTFOUND|EAI_AGAIN/, kind: 'name', text: () => 'the host name does not resolve' },
+  {
+    match: /ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|no answer/,
+    kind: 'silent',
+    text: () => 'no answer: check host, port and firewall',
+  },
+  {
+    match: /NOT_ALLOWED - (vhost .*? not found|access to vhost .*? refused)/,
+    kind: 'vhost',
+    text: ({ user }, found) => `${found}: ask the broker's administrator for the vhost, and for permissions of user "${user}" in it`,
+    permanent: true,
+  },
+  {
+    match: /ACCESS_REFUSED - Login was refused|ACCESS-REFUSED.*Login/,
+    kind: 'login',
+    text: ({ user }) => `login of user "${user}" was refused: check user and password of --uri`,
+    permanent: true,
+  },
+  {
+    match: /ACCESS_REFUSED - (.*?)(?:"|$)/,
+    kind: 'permission',
+    text: ({ user }, found) => `${found}: ask the broker's administrator for this permission of user "${user}" (docs/broker.md)`,
+  },
+  { match: /NOT_FOUND - no exchange/, kind: 'exchange', text: () => 'the exchange does not exist; declaring it' },
+  {
+    match: /PRECONDITION_FAILED - (.*?)(?:"|$)/,
+    kind: 'precondition',
+    text: (_, found) => `${found}: check --exchange and --rascal-config`,
+  },
+  {
+    match: /self-signed|unable to verify|unable to get|certificate|ERR_TLS|EPROTO|SSL/i,
+    kind: 'tls',
+    text: (_, found) => `TLS: ${found}: check the CA and the certificate`,
+  },
+  { match: /ECONNRESET|Unexpected close|closed abruptly|EPIPE/, kind: 'lost', text: () => 'the connection was lost' },
+  { match: /Heartbeat timeout/, kind: 'heartbeat', text: () => 'nothing heard within the heartbeat' },
+];
+
+const TEXT_MAX_CHARACTERS = 300;
+
+export function describe(error: unknown, endpoint: Endpoint): Failure {
+  const raw = rawText(error);
+  const rule = RULES.find(({ match }) => match.test(raw));
+  const found = rule === undefined ? null : rule.match.exec(raw);
+  const what = rule === undefined ? raw : rule.text(endpoint, found?.[1] ?? raw);
+  return {
+    kind: rule?.kind ?? what.slice(0, 60),
+    text: redact(`broker ${endpoint.shown}: ${what}`, endpoint).slice(0, TEXT_MAX_CHARACTERS),
+    missingExchange: rule?.kind === 'exchange',
+    permanent: rule?.permanent ?? false,
+  };
+}
+
+/** Takes the password out, as it is and percent-encoded, and whatever looks like one in a URI. */
+export function redact(text: string, { password }: Endpoint): string {
+  let result = redactUri(text);
+  if (password === '' || password === 'guest') return result;
+  for (const form of new Set([password, encodeURIComponent(password), encodeURI(password)])) {
+    result = result.replaceAll(form, '***');
+  }
+  return result;
+}
+
+function rawText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = (error as NodeJS.ErrnoException).code;
+  // rascal writes its own "Failed to connect to: <url>. Original message was:" before the broker's words.
+  const message = error.message.replace(/^Failed to connect to: \S+ Original message was: ?/, '');
+  return typeof code === 'string' && !message.includes(code) ? `${code} ${message}` : message;
+}

@@ -1,0 +1,155 @@
+import { randomBytes } from 'node:crypto';
+import type { Controllable, Outgoing } from '../box/types.js';
+import type { Logger } from '../log.js';
+import type { BoxSpec } from '../spec/spec.js';
+import { controlConfig, statisticsConfig } from './config.js';
+import { Control } from './control.js';
+import { keySegment, outgoingKey } from './keys.js';
+import { Link, type LinkState } from './link.js';
+import { Outbox, type Send, type Sent } from './outbox.js';
+import type { AckOrNack, Broker } from './rascal.js';
+import { checkRascalConfig } from './rascal-config.js';
+import { Replies } from './replies.js';
+import type { Delivery } from './message.js';
+
+/** Entry of the bundle that is loaded after the job was started: a box's link to the broker. */
+
+export interface BrokerState {
+  readonly control: LinkState;
+  readonly statistics: LinkState;
+  readonly outbox: { readonly messages: number; readonly bytes: number; readonly dropped: number };
+  /** Messages that were turned down. */
+  readonly refused: number;
+}
+
+export interface BrokerLink {
+  /** Into the ordered outbox; never blocks, never throws. */
+  publish(message: Outgoing): void;
+  /** Messages given up so far. */
+  readonly dropped: number;
+  state(): BrokerState;
+  /** Waits at most that long for the outbox to drain, then ends everything; at most one more second. */
+  close(deadlineMs: number): Promise<{ undelivered: number }>;
+}
+
+/** Connects in the background and keeps connecting; returns at once. Never throws once `spec` has been checked. */
+export function connectBroker(spec: BoxSpec, box: Controllable, log: Logger): BrokerLink {
+  const { identity } = box;
+  const outbox = new Outbox(
+    { maxMessages: spec.outboxMaxMessages, maxBytes: spec.outboxMaxBytes, messageTimeoutMs: spec.messageTimeoutMs },
+    log,
+  );
+  const replies = new Replies();
+  const handler = new Control(box, (reply) => replies.push(reply), log);
+  const site = checkRascalConfig(spec.rascalConfig ?? {});
+  const queuePrefix = `proc_box.ctl.${keySegment(identity.user)}.${keySegment(identity.box)}`;
+  const common = (name: string) => ({
+    uris: spec.uris,
+    log,
+    name,
+    request: { exchange: spec.exchange, connectionName: `proc_box ${identity.box} ${name}`, site },
+  });
+  const keys = {
+    sample: outgoingKey(spec.statsKey, identity.host),
+    event: outgoingKey(spec.eventsKey, identity.host),
+  };
+
+  const control = new Link({
+    ...common('control'),
+    configure: (request) => {
+      const queue = `${queuePrefix}.${randomBytes(6).toString('hex')}`;
+      return controlConfig(request, spec.routingKeys, identity, queue);
+    },
+    up: (broker, fail, done) => subscribe(broker, handler, fail, done),
+    down: () => handler.reset(),
+  });
+  const statistics = new Link({
+    ...common('statistics'),
+    configure: statisticsConfig,
+    up: (broker, fail, done) => {
+      broker.on('blocked', () => {
+        log.warn('statistics: the broker takes no messages now (memory or disk alarm); they wait in the outbox');
+        outbox.setBlocked(true);
+        replies.setBlocked(true);
+      });
+      broker.on('unblocked', () => {
+        log.info('statistics: the broker takes messages again');
+        outbox.setBlocked(false);
+        replies.setBlocked(false);
+      });
+      done();
+      replies.attach(broker);
+      outbox.attach(sender(broker, keys, fail), () => fail(new Error('no confirm: no answer on the connection')));
+    },
+    down: (failure) => {
+      outbox.detach();
+      replies.detach();
+      // A deleted exchange took the bindings of the control queue with it, and the broker says nothing about that.
+      if (failure?.missingExchange) control.restart(new Error('the exchange was deleted: binding again'));
+    },
+  });
+
+  return {
+    publish: (message) => outbox.push(message),
+    get dropped() {
+      return outbox.dropped;
+    },
+    state: () => ({
+      control: control.state,
+      statistics: statistics.state,
+      outbox: { messages: outbox.length, bytes: outbox.bytes, dropped: outbox.dropped },
+      refused: handler.refused,
+    }),
+    async close(deadlineMs) {
+      const controlClosed = control.close(deadlineMs);
+      statistics.hurry();
+      await within(statistics.hopeless ? 0 : deadlineMs, Promise.all([outbox.drained(), replies.flushed()]));
+      const undelivered = outbox.length;
+      await Promise.all([controlClosed, statistics.close(undelivered === 0 ? 1_000 : 0)]);
+      return { undelivered };
+    },
+  };
+}
+
+function subscribe(broker: Broker, handler: Control, fail: (error: unknown) => void, done: () => void): void {
+  broker.subscribe('commands', (error, session) => {
+    if (error) return fail(error);
+    session.on('error', fail);
+    session.on('cancel', fail);
+    session.on('close', () => fail(new Error('the channel was closed')));
+    session.on('subscribed', done);
+    // With this listener rascal begins to consume.
+    session.on('message', (message: Delivery, _content: unknown, ack: AckOrNack) => handler.handle(message, ack));
+  });
+}
+
+function sender(broker: Broker, keys: Record<Outgoing['kind'], string>, fail: (error: unknown) => void): Send {
+  return (message, content, done) => {
+    const options = {
+      contentType: 'application/json',
+      messageId: message.messageId,
+      timestamp: message.timestamp,
+      type: message.type,
+      appId: 'proc_box',
+    };
+    let open = true;
+    const end = (sent: Sent, error?: unknown) => {
+      if (!open) return;
+      open = false;
+      if (error !== undefined) fail(error);
+      else done(sent);
+    };
+    broker.publish('statistics', content, { routingKey: keys[message.kind], options }, (error, session) => {
+      if (error) return end('unknown', error);
+      session.on('success', () => end('confirmed'));
+      session.on('error', (failure: Error) => (failure.message === 'message nacked' ? end('refused') : end('unknown', failure)));
+      session.on('close', () => end('unknown', new Error('Unexpected close')));
+    });
+  };
+}
+
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([work, new Promise((resolve) => (timer = setTimeout(resolve, ms)))]);
+  clearTimeout(timer);
+}
