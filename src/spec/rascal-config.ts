@@ -8,7 +8,7 @@ import { parseYaml, scalarText, type YamlDocument, type YamlLoader, type YamlPai
  * What a site may set of rascal's configuration: what proc_box's own promises do not rest on. Names are rascal's
  * (its schema.json), amqplib's for `connection.options` and node:net's and node:tls's for `connection.socketOptions`.
  */
-export type LeafType = 'count' | 'boolean' | 'text' | 'strategy' | 'pem' | 'arguments';
+export type LeafType = 'count' | 'boolean' | 'text' | 'pem' | 'arguments';
 export interface Leaf {
   readonly type: LeafType;
   readonly help: string;
@@ -23,20 +23,29 @@ const text = (help: string): Leaf => ({ type: 'text', help });
 const pem = (help: string): Leaf => ({ type: 'pem', help });
 const table = (help: string): Leaf => ({ type: 'arguments', help });
 
+const publication: Section = {
+  persistent: flag('messages survive a restart of the broker in durable queues'),
+  expiration: text('life of a message in a queue, ms as text'),
+  priority: count('priority of the messages'),
+  headers: table('headers of the messages'),
+};
+
+/** The shape of `SiteConfig` in amqp/rascal-config.ts, which merges it in. */
 export const RASCAL_SECTIONS: Section = {
-  connectionStrategy: { type: 'strategy', help: 'order in which the hosts are tried: random or fixed' },
   connection: {
     options: {
       heartbeat: count('seconds between heartbeats; a silent link is noticed after about three'),
-      frameMax: count('largest frame, bytes'),
       channelMax: count('channels of a connection'),
-      connection_timeout: count('time for the connection to open, ms'),
+      frameMax: count('largest frame, bytes'),
+      locale: text('locale of the broker\'s texts'),
     },
     socketOptions: {
       timeout: count('time for the TCP connection, ms'),
       noDelay: flag('no Nagle delay'),
       keepAlive: flag('TCP keep-alive'),
       keepAliveDelay: count('idle time before the first keep-alive probe, ms'),
+      localAddress: text('address to connect from'),
+      family: count('4 or 6: version of IP; 0 for both'),
       ca: pem('certificates of the authorities to trust'),
       cert: pem('certificate of this client'),
       key: pem('private key of this client'),
@@ -46,44 +55,20 @@ export const RASCAL_SECTIONS: Section = {
       minVersion: text('oldest TLS version: TLSv1.2 or TLSv1.3'),
       maxVersion: text('newest TLS version'),
       ciphers: text('TLS cipher suites'),
+      clientProperties: table('what the broker shows of this client'),
     },
   },
   exchange: {
     options: {
       durable: flag('survives a restart of the broker'),
       autoDelete: flag('deleted with its last binding'),
-      alternateExchange: text('gets what no queue is bound for'),
+      internal: flag('takes messages from exchanges only'),
+      alternateExchange: text('exchange that gets what no queue is bound for'),
       arguments: table('arguments of the declaration'),
     },
   },
-  queue: {
-    options: {
-      messageTtl: count('life of a command in the queue, ms'),
-      expires: count('life of the unused queue, ms'),
-      maxLength: count('commands in the queue'),
-      maxPriority: count('number of priorities'),
-      deadLetterExchange: text('gets what the queue drops'),
-      deadLetterRoutingKey: text('with this routing key'),
-      arguments: table('arguments of the declaration'),
-    },
-  },
-  publication: {
-    options: {
-      expiration: text('life of a published message, ms as text'),
-      priority: count('priority of published messages'),
-      persistent: flag('messages survive a restart of the broker in durable queues'),
-      userId: text('user_id property, which the broker checks'),
-      headers: table('headers of published messages'),
-    },
-  },
-  subscription: {
-    prefetch: count('commands taken at once'),
-    closeTimeout: count('time for a command to end before the link is closed, ms'),
-    options: {
-      priority: count('priority of this consumer'),
-      arguments: table('arguments of the consumer'),
-    },
-  },
+  queue: { arguments: table('arguments of the command queue, such as x-message-ttl and x-max-length') },
+  publications: { statistics: publication, replies: publication },
 };
 
 /**
@@ -141,9 +126,6 @@ function readLeaf({ document, files }: Context, { type }: Leaf, node: unknown, w
     case 'text':
       if (shown !== '') return shown;
       throw new SpecError(`${where}: expected a text, for example "x"`);
-    case 'strategy':
-      if (shown === 'random' || shown === 'fixed') return shown;
-      throw new SpecError(`${where}: expected random or fixed`);
     case 'pem':
       if (shown.startsWith('-----BEGIN ')) return shown;
       if (shown.startsWith('/')) return readNamed(files, shown, where).text;
