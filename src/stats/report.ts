@@ -32,7 +32,7 @@ function summary(event: EventHead & Exited): string[] {
     ['read', `${bytes(usage.read_bytes)} from storage in ${usage.read_count} calls`],
     ['written', `${bytes(usage.write_bytes)} to storage in ${usage.write_count} calls`],
     ['stdout', bytes(usage.stdout_bytes)],
-    ['processes', `${usage.processes_peak} at most, ${usage.threads_peak} threads`],
+    ['processes', `${usage.processes_peak} at most, threads ${usage.threads_peak} at most`],
     ...(event.refused_commands > 0 ? ([['refused', `${event.refused_commands} commands`]] as const) : []),
     ...(event.dropped > 0 ? ([['dropped', `${event.dropped} messages to the broker`]] as const) : []),
   ];
@@ -151,6 +151,6 @@ function seconds(sec: number): string {
 }
 
 function fit(text: string, width: number): string {
-  const plain = text.replace(/[\u0000-\u001f\u007f]/g, '?');
+  const plain = text.replace(/\p{Cc}/gu, '?');
   return plain.length <= width ? plain : `${plain.slice(0, width - 3)}...`;
 }
