@@ -1,0 +1,91 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { connectWatcher } from './broker.js';
+import { type Bench, procBox, type Row, runOnce } from './measure.js';
+
+const SEQUENTIAL = 1000;
+const AT_ONCE = 50;
+
+/** What /bin/true in a box, many times, leaves behind: processes, broker connections (with their queues), cgroups. */
+export async function leaks(bench: Bench): Promise<Row[]> {
+  await using watcher = await connectWatcher(bench.brokerUri);
+  await watcher.roundTripMs();
+  const before = count(bench);
+  const jobs = bench.rounds(SEQUENTIAL);
+  const startedMs = performance.now();
+  for (let i = 0; i < jobs; i += 1) runOnce(bench, [procBox, '-uri', bench.brokerUri, '--', '/bin/true']);
+  const seconds = (performance.now() - startedMs) / 1000;
+  const codes = await Promise.all(Array.from({ length: AT_ONCE }, () => atOnce(bench)));
+  const failed = codes.filter((code) => code !== 0).length;
+  const { finals } = await watcher.finals(jobs + AT_ONCE);
+  const after = await settled(bench, before, watcher.roundTripMs);
+  const none = Object.values(after).every((value, index) => value <= (Object.values(before)[index] as number));
+  const differences = Object.entries(after).map(([name, value]) => `${value - before[name as keyof Left]} ${name}`);
+  return [
+    {
+      figure: `left by ${jobs} jobs in turn and ${AT_ONCE} at once`,
+      measured: differences.join(', '),
+      reference: `${(jobs / seconds).toFixed(1)} jobs/s in turn; ${failed} failed`,
+      target: 'nothing',
+      pass: none && failed === 0,
+    },
+    {
+      figure: 'their final samples delivered',
+      measured: String(finals),
+      reference: `${jobs + AT_ONCE} jobs`,
+      target: 'all',
+      pass: finals === jobs + AT_ONCE,
+    },
+  ];
+}
+
+async function atOnce(bench: Bench): Promise<number | null> {
+  const box = spawn(procBox, ['-uri', bench.brokerUri, '--', '/bin/true'], { stdio: 'ignore' });
+  const [code] = (await once(box, 'exit')) as [number | null];
+  return code;
+}
+
+interface Left {
+  readonly processes: number;
+  /** Descriptors of the broker: each connection is one. Its queues are exclusive: they end with their connection. */
+  readonly connections: number;
+  readonly cgroups: number;
+  /** Open files of the whole host, in steps of 64: other programs open some as well. */
+  readonly 'x 64 open files': number;
+}
+
+function count(bench: Bench): Left {
+  return {
+    processes: processesOf(realpathSync(procBox)),
+    connections: readdirSync(`/proc/${bench.brokerPid}/fd`).length,
+    cgroups: readdirSync('/sys/fs/cgroup', { recursive: true }).filter((name) => String(name).includes('proc_box'))
+      .length,
+    'x 64 open files': Math.floor(Number(readFileSync('/proc/sys/fs/file-nr', 'utf8').split('\t')[0]) / 64),
+  };
+}
+
+/** The broker closes connections a moment after their clients have gone. */
+async function settled(bench: Bench, before: Left, pause: () => Promise<unknown>): Promise<Left> {
+  const deadline = performance.now() + 5000;
+  for (;;) {
+    const now = count(bench);
+    if (now.connections <= before.connections || performance.now() > deadline) return now;
+    await pause();
+  }
+}
+
+/** Keepers, front ends, and wrappers: by their executable, or by dist/boot.cjs among their arguments. */
+function processesOf(executable: string): number {
+  return readdirSync('/proc').filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      return (
+        readlinkSync(`/proc/${pid}/exe`).startsWith(executable) ||
+        readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('/dist/boot.cjs')
+      );
+    } catch {
+      return false; // ENOENT: ended meanwhile, or a kernel thread
+    }
+  }).length;
+}

@@ -1,0 +1,41 @@
+/** The benchmarks' main program; scripts/bench.mjs sets up what it needs. Each figure is a file of its own. */
+import { idle } from './idle.js';
+import { kill } from './kill.js';
+import { launch } from './launch.js';
+import { leaks } from './leaks.js';
+import { type Bench, prepare, type Row } from './measure.js';
+import { memory } from './memory.js';
+import { sample } from './sample.js';
+import { stdout } from './stdout.js';
+import { formatTable } from './table.js';
+
+const FIGURES: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
+  launch,
+  stdout,
+  sample,
+  idle,
+  kill,
+  memory,
+  leaks,
+};
+
+const words = process.argv.slice(2);
+const quick = words.includes('--quick');
+const chosen = words.filter((word) => !word.startsWith('--'));
+const unknown = chosen.filter((name) => !(name in FIGURES));
+if (unknown.length > 0)
+  throw new Error(`no figure ${unknown.join(', ')}; there are ${Object.keys(FIGURES).join(', ')}`);
+
+using bench = prepare(quick);
+const rows: Row[] = [];
+for (const [name, measure] of Object.entries(FIGURES)) {
+  if (chosen.length > 0 && !chosen.includes(name)) continue;
+  process.stderr.write(`measuring ${name} ...\n`);
+  try {
+    rows.push(...(await measure(bench)));
+  } catch (error) {
+    rows.push({ figure: name, measured: 'not measured', reference: (error as Error).message, target: '', pass: false });
+  }
+}
+process.stdout.write(`${formatTable(rows)}\n`);
+process.exitCode = rows.some((row) => row.pass === false) ? 1 : 0;
