@@ -1,0 +1,24 @@
+/** A private RabbitMQ on loopback; see broker.mjs. */
+export interface PrivateBroker {
+  readonly uri: string;
+  readonly port: number;
+  readonly dir: string;
+  /** Process id of the Erlang machine; null when it is down. */
+  readonly pid: number | null;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  down(): Promise<void>;
+  kill9(): Promise<void>;
+  restart(): Promise<void>;
+  ctl(...args: string[]): Promise<string>;
+}
+
+export function startBroker(options?: {
+  dir?: string;
+  users?: { name: string; password: string; tags?: string }[];
+  vhosts?: string[];
+  permissions?: object[];
+  topicPermissions?: object[];
+  conf?: string;
+  port?: number;
+}): Promise<PrivateBroker>;
