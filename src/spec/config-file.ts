@@ -60,8 +60,9 @@ function checkKey(file: string, line: number, key: string): Option & { readonly 
 function readPair(file: string, document: YamlDocument, { key, value, line }: YamlPair): readonly Given[] {
   const option = checkKey(file, line, key);
   const { yaml } = document;
-  const text = scalarText(yaml, value);
-  if (text === null || text === '') return [];
+  // A block text ends with a newline.
+  const text = scalarText(yaml, value)?.replace(/\n$/, '');
+  if (value === null || text === '' || (yaml.isScalar(value) && value.value === null)) return [];
   if (text !== undefined) return [given(file, line, option.name, text)];
   const shapes = option.shapes ?? [];
   if (yaml.isMap(value) && shapes.includes('object')) return [given(file, line, option.name, document.toJson(value))];
@@ -69,8 +70,9 @@ function readPair(file: string, document: YamlDocument, { key, value, line }: Ya
     : yaml.isMap(value) && shapes.includes('map') ? document.pairsOf(value).map((pair) => assignment(document, pair))
     : [undefined];
   if (parts.some((part) => typeof part !== 'string')) {
-    const expected = ['one value', ...shapes.map((shape) => `a ${shape}`)].join(' or ');
-    throw new SpecError(`${file}:${line}: ${option.name}: expected ${expected}, for example "${option.name}: ${option.default || `<${option.placeholder}>`}"`);
+    const expected = ['one value', ...shapes.map((shape) => (shape === 'object' ? 'a JSON object' : `a ${shape}`))].join(' or ');
+    const example = option.default || `<${option.placeholder}>`;
+    throw new SpecError(`${file}:${line}: ${option.name}: expected ${expected}, for example "${option.name}: ${example}"`);
   }
   return parts.length === 0 ? [] : [given(file, line, option.name, parts.join(','))];
 }

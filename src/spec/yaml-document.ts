@@ -33,7 +33,7 @@ export function parseYaml(file: string, text: string, yaml: typeof Yaml): YamlDo
   const [error] = document.errors;
   if (error !== undefined) {
     const problem = error.code.toLowerCase().replaceAll('_', ' ');
-    throw new SpecError(`${file}:${lineAt(error.pos[0])}: not valid YAML (${problem}): expected lines such as "sint: 10s"`);
+    throw new SpecError(`${file}:${lineAt(error.pos[0])}: not valid YAML (${problem}): expected lines of "key: value"`);
   }
   const resolve = (node: unknown) => (yaml.isAlias(node) ? node.resolve(document) : node);
   const pairsOf = (map: Yaml.YAMLMap) =>
@@ -44,7 +44,7 @@ export function parseYaml(file: string, text: string, yaml: typeof Yaml): YamlDo
     }));
   const { contents } = document;
   if (contents !== null && !yaml.isMap(contents) && !(yaml.isScalar(contents) && contents.value === null)) {
-    throw new SpecError(`${file}:1: not a mapping: expected lines such as "sint: 10s"`);
+    throw new SpecError(`${file}:1: not a mapping: expected lines of "key: value"`);
   }
   return {
     yaml,

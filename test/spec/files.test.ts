@@ -1,0 +1,17 @@
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { SpecError } from '../../src/errors.js';
+import { readNamed, systemFiles } from '../../src/spec/files.js';
+
+t.test('a file comes with its mode and owner', async (t) => {
+  const directory = t.testdir({ a: '\uFEFFsint: 10s\n', empty: '', large: 'x'.repeat(1024 * 1024 + 1) });
+  const files = systemFiles();
+  chmodSync(join(directory, 'a'), 0o640);
+  t.strictSame(files.read(join(directory, 'a')), { text: 'sint: 10s\n', mode: 0o640, uid: process.geteuid?.() });
+  t.equal(files.read(join(directory, 'empty')).text, '');
+  t.throws(() => files.read(join(directory, 'none')), { code: 'ENOENT' });
+  const large = join(directory, 'large');
+  t.throws(() => readNamed(files, large, '--config'), new SpecError(`--config: ${large} is over 1 MiB: expected a configuration file`));
+  t.throws(() => readNamed(files, directory, '--config'), new SpecError(`--config: read ${directory}: EISDIR; give the path of a file that this user may read`));
+});
