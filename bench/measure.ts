@@ -151,8 +151,9 @@ export function kilobyteField(pid: number, file: 'status' | 'smaps_rollup', fiel
   return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? Number.NaN) * 1024;
 }
 
+/** The file keeps its old content: it is written over from its start. */
 export function openedForWriting<T>(path: string, use: (fd: number) => T): T {
-  const fd = openSync(path, 'w');
+  const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o600);
   try {
     return use(fd);
   } finally {

@@ -4,7 +4,7 @@ import { type Bench, interleave, median, openedForWriting, pairedRatio, procBox,
 
 const ROUNDS = 15;
 const BLOCK = 128 * 1024;
-const FILE_BLOCKS = 8192; // 1 GiB
+const FILE_BLOCKS = 8192; // 1 GiB, written over again and again: allocating pages would be most of it
 const PIPE_BLOCKS = 16384; // 2 GiB
 
 /** Bytes a second of dd's stdout, by dd's own clock, so that launching is not in it. */
