@@ -62,7 +62,7 @@ export type KeeperEvent =
       readonly type: 'failed';
       /** The step that failed: `fork`, `setpgid`, `rlimit`, `cgroup`, `exec`, ... */
       readonly step: string;
-      /** Which rlimit or cgroup path of the spec, else -1. */
+      /** Which rlimit or cgroup path of the spec; 0 for an `exec` whose command was not found on PATH; else -1. */
       readonly index: number;
       readonly errno: number;
       /** `ENOENT` and so on. */

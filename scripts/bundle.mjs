@@ -20,6 +20,7 @@ const common = {
   charset: 'ascii', // the loader decodes latin1
   legalComments: 'none', // dist/THIRD-PARTY-LICENSES.txt has them whole
   metafile: true,
+  define: { PROC_BOX_VERSION: JSON.stringify(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version) },
   logLevel: 'warning',
 };
 

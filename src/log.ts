@@ -13,21 +13,28 @@ export interface Logger {
 
 const ORDER: Record<LogLevel, number> = { error: 0, warn: 1, info: 2, debug: 3 };
 
-/**
- * @param level least important level that is written
- * @param write gets one line with its newline
- * @default write to stderr, synchronously: Node's own stream would make the job's stderr non-blocking
- */
-export function createLogger(level: LogLevel | 'silent', write: (line: string) => void = writeStderr): Logger {
-  const limit = level === 'silent' ? -1 : ORDER[level];
+export interface LoggerOptions {
+  /** False leaves warnings out. @default true */
+  readonly warn?: boolean;
+  /** Gets one line with its newline. @default writeStderr */
+  readonly write?: (line: string) => void;
+}
+
+/** @param level least important level that is written */
+export function createLogger(level: LogLevel, options: LoggerOptions = {}): Logger {
+  const { warn = true, write = writeStderr } = options;
   const at = (name: LogLevel) => (message: string) => {
-    if (ORDER[name] <= limit) write(`proc_box: ${name === 'info' ? '' : `${name}: `}${message.replaceAll('\n', '\\n')}\n`);
+    if (ORDER[name] > ORDER[level] || (name === 'warn' && !warn)) return;
+    write(`proc_box: ${name === 'info' ? '' : `${name}: `}${message.replaceAll('\n', '\\n')}\n`);
   };
   return { error: at('error'), warn: at('warn'), info: at('info'), debug: at('debug') };
 }
 
-/** Writes as much as stderr takes now; a full or closed stderr must not hold up the job. */
-function writeStderr(line: string): void {
+/**
+ * Writes as much as stderr takes now, synchronously: Node's own stream would make the job's stderr non-blocking. A full
+ * or closed stderr must not hold up the job.
+ */
+export function writeStderr(line: string): void {
   try {
     writeSync(2, line);
   } catch (error) {

@@ -94,7 +94,10 @@ std::string find_command(const char* name, char* const* environment, int& error)
 Launched launch_job(const JobSpec& spec, const Inherited& inherited) {
   Launched launched{-1, -1, {Step::exec, -1, 0}};
   const std::string file = find_command(spec.argv[0], spec.environment, launched.failure.error);
-  if (launched.failure.error != 0) return launched;
+  if (launched.failure.error != 0) {
+    launched.failure.index = 0;  // the look-up, not the exec
+    return launched;
+  }
 
   std::vector<char*> shell_argv{const_cast<char*>("sh"), const_cast<char*>(file.c_str())};
   for (char* const* word = spec.argv + 1; *word; word++) shell_argv.push_back(*word);

@@ -1,0 +1,65 @@
+import type { KeeperEvent, Rlimit, RlimitName } from 'cgroup-utils-native';
+import { SpecError } from '../errors.js';
+import { isRlimitName, parseRlimitValue, RLIMITS } from '../spec/rlimits.js';
+import type { BoxSpec } from '../spec/spec.js';
+import { parseByteLimit, parseTimeLimit } from '../spec/values.js';
+import { didYouMean, quote } from '../spec/words.js';
+import type { Enforcement, LimitStatus, LimitUnit } from '../stats/sample.js';
+
+/** Every limit of a box by its name, as `status`, samples and the end report show it. */
+export type Limits = Map<string, LimitStatus>;
+
+type StdoutMode = Extract<KeeperEvent, { type: 'hello' }>['stdoutMode'];
+
+const STDOUT_ENFORCEMENT: Readonly<Record<StdoutMode, Enforcement>> = {
+  pipe: 'splice',
+  file: 'offset',
+  terminal: 'none',
+  other: 'none',
+};
+
+/** The limits that hold when the job starts. */
+export function initialLimits(spec: BoxSpec, stdoutMode: StdoutMode): Limits {
+  const limits: Limits = new Map();
+  limits.set('timeout', timeoutStatus(spec.timeoutMs, spec.timeoutSource));
+  limits.set('stdoutlimit', stdoutStatus(spec.stdoutMaxBytes, stdoutMode));
+  for (const { name, soft, hard } of spec.rlimits) {
+    limits.set(name, { value: soft ?? hard ?? 'unlimited', ...(hard !== undefined && { hard }), ...rlimitUnit(name), enforcement: 'rlimit' });
+  }
+  return limits;
+}
+
+export function timeoutStatus(limitMs: number, source: NonNullable<LimitStatus['source']>): LimitStatus {
+  return { value: limitMs === 0 ? 'unlimited' : limitMs, unit: 'ms', enforcement: 'timer', source };
+}
+
+export function stdoutStatus(maxBytes: number, mode: StdoutMode, source?: LimitStatus['source']): LimitStatus {
+  const value = maxBytes === 0 ? 'unlimited' : maxBytes;
+  return { value, unit: 'bytes', enforcement: STDOUT_ENFORCEMENT[mode], ...(source !== undefined && { source }) };
+}
+
+export function rlimitStatus(name: RlimitName, limit: Rlimit, source?: LimitStatus['source']): LimitStatus {
+  return { value: limit.soft, hard: limit.hard, ...rlimitUnit(name), enforcement: 'rlimit', ...(source !== undefined && { source }) };
+}
+
+function rlimitUnit(name: RlimitName): { unit: LimitUnit } {
+  if (name === 'nice') return { unit: 'nice' };
+  if (name === 'rtprio') return { unit: 'priority' };
+  const { unit } = RLIMITS[name];
+  return { unit: unit === 'microseconds' ? 'usec' : unit };
+}
+
+/** What `set_limit` asks for. */
+export type LimitChange =
+  | { readonly kind: 'timeout'; readonly limitMs: number }
+  | { readonly kind: 'stdoutlimit'; readonly maxBytes: number }
+  | { readonly kind: 'rlimit'; readonly name: RlimitName; readonly limit: Partial<Rlimit> };
+
+/** @throws SpecError for an unknown limit or a value that does not parse */
+export function parseLimitChange(name: string, value: string): LimitChange {
+  if (name === 'timeout') return { kind: 'timeout', limitMs: parseTimeLimit(value) };
+  if (name === 'stdoutlimit') return { kind: 'stdoutlimit', maxBytes: parseByteLimit(value) };
+  if (isRlimitName(name)) return { kind: 'rlimit', name, limit: parseRlimitValue(name, value) };
+  const known = ['timeout', 'stdoutlimit', ...Object.keys(RLIMITS)];
+  throw new SpecError(`${quote(name)} is not a limit: expected one of ${known.join(', ')}${didYouMean(name, known)}`);
+}

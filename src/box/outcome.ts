@@ -1,0 +1,60 @@
+import type { RlimitRequest } from '../spec/spec.js';
+import type { Lifecycle } from './lifecycle.js';
+import type { Reason, Requester } from './types.js';
+
+/** Exit statuses of proc_box itself; docs/exit-status.md. */
+export const EXIT = { timeout: 124, failed: 125, notExecutable: 126, notFound: 127, signalBase: 128 } as const;
+
+/** How the main process ended, waitpid(2). */
+export interface MainExit {
+  readonly code: number | null;
+  readonly signal: number | null;
+  readonly coreDumped: boolean;
+}
+
+export interface Outcome extends MainExit {
+  readonly exitStatus: number;
+  readonly reason: Reason;
+  readonly by: Requester | null;
+}
+
+const SIGKILL = 9;
+const SIGXCPU = 24;
+
+/**
+ * @param main null where it is not known: the keeper died
+ * @param cpuUsec CPU time of the box, to tell a CPU limit from any other SIGKILL
+ */
+export function decideOutcome(
+  life: Lifecycle,
+  main: MainExit | null,
+  rlimits: readonly RlimitRequest[],
+  cpuUsec: number,
+): Outcome {
+  if (main === null) {
+    return { code: null, signal: null, coreDumped: false, exitStatus: EXIT.failed, reason: 'failed', by: null };
+  }
+  const { reason, by } = life.ending ?? ownReason(life, main, rlimits, cpuUsec);
+  return { ...main, exitStatus: reason === 'timeout' ? EXIT.timeout : jobStatus(main), reason, by };
+}
+
+/** The job's own code, or 128+n; never 0 for an unknown status. */
+function jobStatus({ code, signal }: MainExit): number {
+  if (code !== null) return code;
+  return signal === null ? EXIT.failed : EXIT.signalBase + signal;
+}
+
+function ownReason(
+  life: Lifecycle,
+  { code, signal }: MainExit,
+  rlimits: readonly RlimitRequest[],
+  cpuUsec: number,
+): { reason: Reason; by: Requester | null } {
+  if (code !== null) return { reason: 'exited', by: null };
+  if (life.lastKill !== null && life.lastKill.signal === signal) return { reason: 'killed', by: life.lastKill.by };
+  const cpu = rlimits.find(({ name }) => name === 'cpu');
+  const hardSec = cpu?.hard;
+  const overHard = signal === SIGKILL && typeof hardSec === 'number' && cpuUsec >= hardSec * 1e6;
+  if (cpu !== undefined && (signal === SIGXCPU || overHard)) return { reason: 'cpu', by: { via: 'limit' } };
+  return { reason: 'signaled', by: null };
+}

@@ -1,0 +1,147 @@
+import type { TimerStatus } from '../stats/sample.js';
+
+/** setTimeout(3) of Node holds 31 bits of ms. */
+const SLEEP_MAX_MS = 2 ** 31 - 1;
+const WATCH_MS = 1000;
+/** A tick that comes this much too late was not late: the wrapper itself was stopped or frozen. */
+const GAP_MS = 2000;
+
+/**
+ * The wall clock limit: armed for the moment it runs out, not polled. Time in which the box, or by the scheduler the
+ * wrapper itself, was suspended does not count.
+ */
+export interface WallClock {
+  /** From zero, on. @param atMs monotonic ms */
+  start(atMs: number): void;
+  /** Off, elapsed time stays. */
+  stop(): void;
+  /** On again, without resetting. */
+  resume(): void;
+  /** Elapsed time to zero, and off. */
+  reset(): void;
+  /** The box was suspended (true) or resumed (false); independent of `stop` and `resume`. */
+  hold(held: boolean): void;
+  /** New limit in ms; 0 means none. */
+  limit(limitMs: number): void;
+  /** Looks for a suspension of the wrapper itself; called on SIGCONT too. */
+  noticeGap(): void;
+  /** The job's end: nothing fires any more. */
+  close(): void;
+  readonly limitMs: number;
+  /** Time in which the box was suspended, ms. */
+  readonly suspendedMs: number;
+  status(): TimerStatus;
+}
+
+export interface WallClockOptions {
+  readonly limitMs: number;
+  /** CLOCK_MONOTONIC, ms. */
+  readonly now: () => number;
+  readonly onExpired: () => void;
+  /** The wrapper was suspended for so many ms. */
+  readonly onGap?: (gapMs: number) => void;
+}
+
+export function createWallClock(options: WallClockOptions): WallClock {
+  const { now } = options;
+  let limitMs = options.limitMs;
+  let on = false;
+  let held = false;
+  let closed = false;
+  /** Elapsed until `since`. */
+  let elapsedMs = 0;
+  let since = now();
+  let suspendedMs = 0;
+  let heldSince = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let watch: NodeJS.Timeout | undefined;
+  let lastTick = now();
+
+  const running = () => on && !held && !closed;
+  const elapsed = () => elapsedMs + (running() ? now() - since : 0);
+  /** Fixes what has elapsed; every change of `on` or `held` stands between settle and arm. */
+  const settle = () => {
+    elapsedMs = elapsed();
+    since = now();
+  };
+  const arm = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    if (!running() || limitMs === 0) return;
+    // One ms more: Node's timers may fire a fraction of a millisecond early.
+    timer = setTimeout(fire, Math.min(SLEEP_MAX_MS, Math.max(0, Math.ceil(limitMs - elapsed()))));
+  };
+  const fire = () => {
+    noticeGap();
+    if (!running() || limitMs === 0) return;
+    if (elapsed() < limitMs) return arm();
+    options.onExpired();
+  };
+  const noticeGap = () => {
+    const gapMs = now() - lastTick - WATCH_MS;
+    lastTick = now();
+    if (watch === undefined || gapMs < GAP_MS) return;
+    suspendedMs += gapMs;
+    if (running()) {
+      elapsedMs = Math.max(0, elapsed() - gapMs);
+      since = now();
+      arm();
+    }
+    options.onGap?.(gapMs);
+  };
+  const change = (apply: () => void) => {
+    noticeGap();
+    settle();
+    apply();
+    arm();
+  };
+
+  return {
+    start(atMs) {
+      watch ??= setInterval(noticeGap, WATCH_MS).unref();
+      lastTick = now();
+      on = true;
+      elapsedMs = 0;
+      since = atMs;
+      arm();
+    },
+    stop: () => change(() => (on = false)),
+    resume: () => change(() => (on = true)),
+    reset: () =>
+      change(() => {
+        on = false;
+        elapsedMs = 0;
+      }),
+    hold: (hold) =>
+      change(() => {
+        if (hold && !held) heldSince = now();
+        if (!hold && held) suspendedMs += now() - heldSince;
+        held = hold;
+      }),
+    limit: (ms) => change(() => (limitMs = ms)),
+    noticeGap,
+    close() {
+      settle();
+      if (held) suspendedMs += now() - heldSince;
+      held = false;
+      closed = true;
+      clearTimeout(timer);
+      clearInterval(watch);
+    },
+    get limitMs() {
+      return limitMs;
+    },
+    get suspendedMs() {
+      return suspendedMs + (held ? now() - heldSince : 0);
+    },
+    status() {
+      const elapsedNow = Math.round(elapsed());
+      return {
+        running: running(),
+        elapsed_ms: elapsedNow,
+        remaining_ms: limitMs === 0 ? null : Math.max(0, Math.round(limitMs) - elapsedNow),
+        limit_ms: limitMs === 0 ? null : Math.round(limitMs),
+      };
+    },
+  };
+}

@@ -1,0 +1,176 @@
+import {
+  dieOf,
+  exitNow,
+  hostname,
+  hostSample,
+  type Keeper,
+  type KeeperEvent,
+  killDescendants,
+  monotonicMs,
+  randomHex,
+  releaseStdio,
+  sampleTree,
+  stopOwnGroup,
+  userName,
+} from 'cgroup-utils-native';
+import type * as Amqp from '../amqp/index.js';
+import { Box } from '../box/box.js';
+import type { Outcome } from '../box/outcome.js';
+import type { Outgoing } from '../box/types.js';
+import { createLogger, type Logger, writeStderr } from '../log.js';
+import { identifyJob } from '../scheduler/identity.js';
+import type { BoxSpec } from '../spec/spec.js';
+import { hostFacts } from '../stats/host.js';
+import { pressureReader } from '../stats/pressure.js';
+import { formatReport } from '../stats/report.js';
+import { createSampler } from '../stats/sampler.js';
+import { launchFailure } from './launch-failure.js';
+import { handleSignals } from './signals.js';
+
+export interface Run {
+  onKeeper(event: KeeperEvent): void;
+}
+
+export interface RunOptions {
+  readonly keeper: Keeper;
+  readonly hello: Extract<KeeperEvent, { type: 'hello' }>;
+  readonly spec: BoxSpec;
+  readonly warnings: readonly string[];
+  /** Loads rascal and what is around it: called after the job has started. */
+  readonly loadAmqp: () => typeof Amqp;
+}
+
+/** Launches the job, and wires box, broker, signals and the end of the process around it. */
+export function run({ keeper, hello, spec, warnings, loadAmqp }: RunOptions): Run {
+  const log = createLogger(spec.debug ? 'debug' : 'info', spec.nowarn ? { warn: false } : {});
+  // First the job: what follows runs while the keeper forks.
+  keeper.start({
+    commandIndex: spec.commandIndex,
+    rlimits: spec.rlimits,
+    cgroupProcs: [],
+    stdoutMaxBytes: spec.stdoutMaxBytes,
+  });
+
+  const identity = identifyJob(process.env, { user: userName(), host: hostname(), box: newBoxId() });
+  const broker = createBroker(spec, log, loadAmqp);
+  const box = new Box({
+    spec,
+    identity,
+    keeper,
+    stdoutMode: hello.stdoutMode,
+    log,
+    now: monotonicMs,
+    createSampler: (of, pid, startedMs) =>
+      createSampler({
+        identity,
+        pid,
+        startedMs,
+        stdoutMode: hello.stdoutMode,
+        userData: spec.userData,
+        rows: spec.rows,
+        pss: spec.pss,
+        tree: (options) => sampleTree(keeper.pid, options),
+        usage: () => keeper.usage(),
+        status: () => ({
+          state: of.state,
+          timer: of.clock.status(),
+          limits: Object.fromEntries(of.limits),
+          dropped: broker.dropped(),
+        }),
+        hostFacts: () => hostFacts(identity.host),
+        hostSample,
+        pressure: pressureReader((resource) => `/proc/pressure/${resource}`),
+        sequence: () => of.nextSequence(),
+        emit: ({ outgoing }) => broker.publish(outgoing),
+        monotonicMs,
+      }),
+    emit: (message) => broker.publish(message),
+    dropped: () => broker.dropped(),
+    brokerState: () => broker.state(),
+    onStarted: () => {
+      releaseStdio();
+      for (const warning of warnings) log.warn(warning);
+      log.info(startLine(box, spec));
+      broker.connect(box);
+    },
+    onEnded: (outcome, report) => {
+      if (spec.report) writeStderr(formatReport(report));
+      writeStderr(`Task elapsed time: ${(report.elapsed_ms / 1000).toFixed(2)} seconds.\n`);
+      void broker.close(spec.flushMs).then(() => end(outcome, spec));
+    },
+  });
+  handleSignals(box, keeper, spec);
+  // What goes wrong in here must not end the job.
+  process.on('uncaughtException', (error) => log.error(`internal error, the job goes on: ${error.stack ?? error.message}`));
+
+  return {
+    onKeeper(event) {
+      if (event.type === 'failed') {
+        const { message, exitStatus } = launchFailure(event, spec);
+        log.error(message);
+        exitNow(exitStatus);
+      }
+      // ^Z: the shell waits for our group to stop, too.
+      if (event.type === 'stopped' && hello.terminal) stopOwnGroup();
+      if (event.type === 'gone') killDescendants();
+      box.onKeeper(event);
+    },
+  };
+}
+
+/** The broker is optional and comes second: messages wait here until it is loaded. */
+function createBroker(spec: BoxSpec, log: Logger, loadAmqp: () => typeof Amqp) {
+  const waiting: Outgoing[] = [];
+  let link: Amqp.BrokerLink | undefined;
+  let loaded: Promise<void> = Promise.resolve();
+  return {
+    publish(message: Outgoing): void {
+      if (link !== undefined) link.publish(message);
+      else if (spec.uris.length > 0) waiting.push(message);
+    },
+    dropped: () => link?.dropped ?? 0,
+    state: () => link?.state() ?? null,
+    connect(box: Box): void {
+      if (spec.uris.length === 0) return;
+      loaded = new Promise((resolve) => {
+        setImmediate(() => {
+          try {
+            link = loadAmqp().connectBroker(spec, box, log);
+            for (const message of waiting.splice(0)) link.publish(message);
+          } catch (error) {
+            log.error(`no remote control and no statistics: ${(error as Error).stack}`);
+          }
+          resolve();
+        });
+      });
+    },
+    async close(flushMs: number): Promise<void> {
+      await loaded;
+      const undelivered = (await link?.close(flushMs))?.undelivered ?? 0;
+      if (undelivered > 0) {
+        log.warn(`${undelivered} messages were not delivered within ${flushMs / 1000} s; --flush sets how long the end waits for the broker`);
+      }
+    },
+  };
+}
+
+/** Time first, so that boxes sort; random after it, so that no two of a site are alike. */
+function newBoxId(): string {
+  return `${Math.floor(Date.now() / 1000).toString(16)}${randomHex(6)}`;
+}
+
+function startLine(box: Box, spec: BoxSpec): string {
+  const { timeoutMs, timeoutSource } = spec;
+  const timeout = timeoutMs === 0 ? 'no wall clock limit' : `wall clock limit ${timeoutMs / 1000} s`;
+  const limits = [...box.limits]
+    .filter(([name, { value }]) => name !== 'timeout' && value !== 'unlimited')
+    .map(([name, { value, hard, enforcement }]) => `${name}=${value}${hard === undefined ? '' : `:${hard}`} (${enforcement})`);
+  const { job, box: id } = box.identity;
+  return `job ${job} started in box ${id}, pid ${box.pid}: ${[`${timeout} (${timeoutSource})`, ...limits].join(', ')}`;
+}
+
+/** Ends the process with the job's status, or of the job's signal where that is asked for. */
+function end(outcome: Outcome, spec: BoxSpec): never {
+  if (spec.reraise && outcome.signal !== null) return dieOf(outcome.signal);
+  return exitNow(outcome.exitStatus);
+}

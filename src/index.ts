@@ -1,0 +1,16 @@
+/** The public API: what a program needs to host boxes itself, without the `proc_box` executable. */
+export { type BrokerLink, type BrokerState, connectBroker } from './amqp/index.js';
+export { Box, type BoxOptions } from './box/box.js';
+export { EXIT, type MainExit, type Outcome } from './box/outcome.js';
+export type { Answer, BoxState, Command, Controllable, Outgoing, Reason, RefusalCode, Requester } from './box/types.js';
+export { BrokerError, EnvironmentError, SpecError, SyscallError } from './errors.js';
+export { createLogger, type Logger, type LogLevel } from './log.js';
+export { jobDeadline } from './scheduler/deadline.js';
+export { identifyJob } from './scheduler/identity.js';
+export { type Assembled, assembleSpec, type SpecInput } from './spec/assemble.js';
+export { systemFiles } from './spec/files.js';
+export type { BoxSpec, JobIdentity } from './spec/spec.js';
+export type { BoxEvent, Exited } from './stats/event.js';
+export { formatReport } from './stats/report.js';
+export type { Sample } from './stats/sample.js';
+export { createSampler, type Sampler, type SamplerOptions } from './stats/sampler.js';
