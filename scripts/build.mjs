@@ -40,7 +40,7 @@ try {
     const { bundle } = await import('./bundle.mjs');
     await bundle();
   });
-  if (!flags.has('--no-types'))
+  if (!flags.has('--no-types') && existsSync(join(root, 'src/index.ts')))
     await step('declarations', [...sources(), 'tsconfig.json'], 'dist/types/index.d.ts', declarations);
   if (native && (launched || bundled || !existsSync(join(root, 'dist/main.cjs.cache')))) codeCaches();
 } catch (error) {
@@ -103,7 +103,7 @@ function codeCaches() {
 
 /** Everything that the bundles and the declarations are made from. */
 function sources() {
-  return [...files(join(root, 'src')), 'native/index.d.ts', 'package-lock.json', 'scripts/build.mjs'];
+  return [...files(join(root, 'src')), 'native/index.d.ts', 'package.json', 'package-lock.json', 'scripts/build.mjs'];
 }
 
 function files(folder) {

@@ -12,7 +12,10 @@ const LOADED = {
   yaml: { contents: "export * from 'yaml';" },
 };
 
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
 const common = {
+  define: { PROC_BOX_VERSION: JSON.stringify(version) },
   absWorkingDir: root,
   bundle: true,
   platform: 'node',
