@@ -30,7 +30,11 @@ export interface SpecInput {
 }
 
 export type Assembled =
-  | { readonly kind: 'run'; readonly spec: BoxSpec; /** For the log, level warn. */ readonly warnings: readonly string[] }
+  | {
+      readonly kind: 'run';
+      readonly spec: BoxSpec /** For the log, level warn. */;
+      readonly warnings: readonly string[];
+    }
   | { readonly kind: 'help' }
   | { readonly kind: 'version' };
 
@@ -48,7 +52,11 @@ export function assembleSpec(input: SpecInput): Assembled {
   if (early.help.value) return { kind: 'help' };
   if (early.version.value) return { kind: 'version' };
   const environment = readSettings(input.settings);
-  const options = resolveOptions([...configOptions([...environment.given, ...given], files, loadYaml), ...environment.given, ...given]);
+  const options = resolveOptions([
+    ...configOptions([...environment.given, ...given], files, loadYaml),
+    ...environment.given,
+    ...given,
+  ]);
   if (commandIndex >= argv.length) throw new SpecError(`no command given; ${USAGE}`);
 
   const timeout = timeLimit(options.timeout, input.deadline);
@@ -74,7 +82,10 @@ export function assembleSpec(input: SpecInput): Assembled {
     report: options.report.value,
     rows: options.rows.value,
     pss: options.pss.value,
-    rascalConfig: rascalPath === undefined ? undefined : readRascalConfig(rascalPath, options['rascal-config'].origin, files, loadYaml),
+    rascalConfig:
+      rascalPath === undefined
+        ? undefined
+        : readRascalConfig(rascalPath, options['rascal-config'].origin, files, loadYaml),
     outboxMaxMessages: options['outbox-messages'].value,
     outboxMaxBytes: options['outbox-bytes'].value,
     debug: options.debug.value,
@@ -100,12 +111,20 @@ function configOptions(given: readonly Given[], files: Files, loadYaml: YamlLoad
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return [];
-    throw new SpecError(`read ${path}: ${code ?? (cause as Error).message}; make it readable, or use --config none`, { cause });
+    throw new SpecError(`read ${path}: ${code ?? (cause as Error).message}; make it readable, or use --config none`, {
+      cause,
+    });
   }
   return readConfig(path, text, loadYaml);
 }
 
-const RANKS: Readonly<Record<Source, number>> = { default: 0, scheduler: 0, 'config file': 1, environment: 2, 'command line': 3 };
+const RANKS: Readonly<Record<Source, number>> = {
+  default: 0,
+  scheduler: 0,
+  'config file': 1,
+  environment: 2,
+  'command line': 3,
+};
 
 /** The URIs of `uri` or `uri-file`, whichever came from the stronger source. */
 function brokerUris(options: ResolvedOptions, files: Files): readonly string[] {
@@ -117,10 +136,14 @@ function brokerUris(options: ResolvedOptions, files: Files): readonly string[] {
   const path = file.value;
   const { text, mode, uid } = readNamed(files, path, file.origin);
   if (uid !== files.uid && uid !== 0) {
-    throw new SpecError(`${file.origin}: ${path} belongs to another user (uid ${uid}): use a file of your own with mode 0600`);
+    throw new SpecError(
+      `${file.origin}: ${path} belongs to another user (uid ${uid}): use a file of your own with mode 0600`,
+    );
   }
   if ((mode & 0o077) !== 0) {
-    throw new SpecError(`${file.origin}: ${path} has mode 0${mode.toString(8)}, so others may reach its password; run: chmod 600 ${shellQuote(path)}`);
+    throw new SpecError(
+      `${file.origin}: ${path} has mode 0${mode.toString(8)}, so others may reach its password; run: chmod 600 ${shellQuote(path)}`,
+    );
   }
   return naming(`${file.origin}: ${path}`, () => parseUris(text));
 }

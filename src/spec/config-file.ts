@@ -52,9 +52,12 @@ function given(file: string, line: number, name: OptionName, text: string): Give
 function checkKey(file: string, line: number, key: string): Option & { readonly name: OptionName } {
   const option = findOption(key);
   if (option !== undefined && option.only === undefined) return option;
-  if (option !== undefined) throw new SpecError(`${file}:${line}: ${quote(key)} cannot be set in a config file: remove the line`);
+  if (option !== undefined)
+    throw new SpecError(`${file}:${line}: ${quote(key)} cannot be set in a config file: remove the line`);
   const allowed = OPTION_NAMES.filter((name) => (OPTIONS[name] as Option).only === undefined);
-  throw new SpecError(`${file}:${line}: ${quote(key)} is not an option${didYouMean(key, allowed) || '; "proc_box --help" lists them'}`);
+  throw new SpecError(
+    `${file}:${line}: ${quote(key)} is not an option${didYouMean(key, allowed) || '; "proc_box --help" lists them'}`,
+  );
 }
 
 function readPair(file: string, document: YamlDocument, { key, value, line }: YamlPair): readonly Given[] {
@@ -66,13 +69,21 @@ function readPair(file: string, document: YamlDocument, { key, value, line }: Ya
   if (text !== undefined) return [given(file, line, option.name, text)];
   const shapes = option.shapes ?? [];
   if (yaml.isMap(value) && shapes.includes('object')) return [given(file, line, option.name, document.toJson(value))];
-  const parts = yaml.isSeq(value) && shapes.includes('list') ? value.items.map((item) => scalarText(yaml, document.resolve(item)))
-    : yaml.isMap(value) && shapes.includes('map') ? document.pairsOf(value).map((pair) => assignment(document, pair))
-    : [undefined];
+  const parts =
+    yaml.isSeq(value) && shapes.includes('list')
+      ? value.items.map((item) => scalarText(yaml, document.resolve(item)))
+      : yaml.isMap(value) && shapes.includes('map')
+        ? document.pairsOf(value).map((pair) => assignment(document, pair))
+        : [undefined];
   if (parts.some((part) => typeof part !== 'string')) {
-    const expected = ['one value', ...shapes.map((shape) => (shape === 'object' ? 'a JSON object' : `a ${shape}`))].join(' or ');
+    const expected = [
+      'one value',
+      ...shapes.map((shape) => (shape === 'object' ? 'a JSON object' : `a ${shape}`)),
+    ].join(' or ');
     const example = option.default || `<${option.placeholder}>`;
-    throw new SpecError(`${file}:${line}: ${option.name}: expected ${expected}, for example "${option.name}: ${example}"`);
+    throw new SpecError(
+      `${file}:${line}: ${option.name}: expected ${expected}, for example "${option.name}: ${example}"`,
+    );
   }
   return parts.length === 0 ? [] : [given(file, line, option.name, parts.join(','))];
 }

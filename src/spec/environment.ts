@@ -7,12 +7,18 @@ import { didYouMean, quote } from './words.js';
  * getenv(3); one that no option has is a warning, since it may belong to another version.
  * @param settings `NAME=value` entries
  */
-export function readSettings(settings: readonly string[]): { readonly given: readonly Given[]; readonly warnings: readonly string[] } {
+export function readSettings(settings: readonly string[]): {
+  readonly given: readonly Given[];
+  readonly warnings: readonly string[];
+} {
   const given: Given[] = [];
   const warnings: string[] = [];
   if (settings.length === 0) return { given, warnings };
   const names = new Map(
-    OPTION_NAMES.filter((name) => (OPTIONS[name] as Option).only !== 'command line').map((name) => [variableName(name), name]),
+    OPTION_NAMES.filter((name) => (OPTIONS[name] as Option).only !== 'command line').map((name) => [
+      variableName(name),
+      name,
+    ]),
   );
   const seen = new Set<string>();
   for (const entry of settings) {
@@ -23,7 +29,9 @@ export function readSettings(settings: readonly string[]): { readonly given: rea
     seen.add(variable);
     const name = names.get(variable);
     if (name === undefined) {
-      warnings.push(`the variable ${quote(variable)} has no effect: no option is read from it${didYouMean(variable, names.keys())}`);
+      warnings.push(
+        `the variable ${quote(variable)} has no effect: no option is read from it${didYouMean(variable, names.keys())}`,
+      );
     } else if (text !== '') {
       given.push({ name, text, origin: variable, source: 'environment' });
     }

@@ -40,7 +40,10 @@ function readUpTo(fd: number, path: string): string {
   for (;;) {
     const chunk = Buffer.allocUnsafe(16 * 1024);
     const count = readSync(fd, chunk);
-    if (count === 0) return Buffer.concat(chunks).toString('utf8').replace(/^\uFEFF/, '');
+    if (count === 0)
+      return Buffer.concat(chunks)
+        .toString('utf8')
+        .replace(/^\uFEFF/, '');
     chunks.push(chunk.subarray(0, count));
     total += count;
     if (total > FILE_MAX_BYTES) throw new SpecError(`${path} is over 1 MiB: expected a configuration file`);
@@ -54,6 +57,9 @@ export function readNamed(files: Files, path: string, origin: string): FileConte
   } catch (cause) {
     if (cause instanceof SpecError) throw new SpecError(`${origin}: ${cause.message}`, { cause });
     const { code, message } = cause as NodeJS.ErrnoException;
-    throw new SpecError(`${origin}: read ${path}: ${code ?? message}; give the path of a file that this user may read`, { cause });
+    throw new SpecError(
+      `${origin}: read ${path}: ${code ?? message}; give the path of a file that this user may read`,
+      { cause },
+    );
   }
 }

@@ -37,7 +37,7 @@ export const RASCAL_SECTIONS: Section = {
       heartbeat: count('seconds between heartbeats; a silent link is noticed after about three'),
       channelMax: count('channels of a connection'),
       frameMax: count('largest frame, bytes'),
-      locale: text('locale of the broker\'s texts'),
+      locale: text("locale of the broker's texts"),
     },
     socketOptions: {
       timeout: count('time for the TCP connection, ms'),
@@ -76,7 +76,12 @@ export const RASCAL_SECTIONS: Section = {
  * @returns the same tree as in the file, with the content of the PEM files that it names
  * @throws SpecError that names file and line, for an unknown key (with the near one) or a wrong value
  */
-export function readRascalConfig(path: string, origin: string, files: Files, loadYaml: YamlLoader): Readonly<Record<string, unknown>> {
+export function readRascalConfig(
+  path: string,
+  origin: string,
+  files: Files,
+  loadYaml: YamlLoader,
+): Readonly<Record<string, unknown>> {
   const document = parseYaml(path, readNamed(files, path, origin).text, loadYaml());
   return readSection({ file: path, files, document }, RASCAL_SECTIONS, document.pairs, '');
 }
@@ -87,7 +92,12 @@ interface Context {
   readonly document: YamlDocument;
 }
 
-function readSection(context: Context, section: Section, pairs: readonly YamlPair[], prefix: string): Record<string, unknown> {
+function readSection(
+  context: Context,
+  section: Section,
+  pairs: readonly YamlPair[],
+  prefix: string,
+): Record<string, unknown> {
   const { file, document } = context;
   const result: Record<string, unknown> = {};
   for (const { key, value, line } of pairs) {
@@ -95,7 +105,9 @@ function readSection(context: Context, section: Section, pairs: readonly YamlPai
     const rule = Object.hasOwn(section, key) ? section[key] : undefined;
     if (rule === undefined) {
       const known = Object.keys(section);
-      throw new SpecError(`${where}: ${quote(prefix + key)} is not a key of --rascal-config${didYouMean(key, known) || `; expected one of ${known.join(', ')}`}`);
+      throw new SpecError(
+        `${where}: ${quote(prefix + key)} is not a key of --rascal-config${didYouMean(key, known) || `; expected one of ${known.join(', ')}`}`,
+      );
     }
     if (isLeaf(rule)) {
       result[key] = readLeaf(context, rule, value, `${where}: ${prefix}${key}`);
@@ -129,7 +141,9 @@ function readLeaf({ document, files }: Context, { type }: Leaf, node: unknown, w
     case 'pem':
       if (shown.startsWith('-----BEGIN ')) return shown;
       if (shown.startsWith('/')) return readNamed(files, shown, where).text;
-      throw new SpecError(`${where}: expected PEM text or the absolute path of a PEM file, for example "/etc/ssl/certs/broker.pem"`);
+      throw new SpecError(
+        `${where}: expected PEM text or the absolute path of a PEM file, for example "/etc/ssl/certs/broker.pem"`,
+      );
     case 'arguments':
       return readArguments(document, node, where);
   }
@@ -140,7 +154,9 @@ function readArguments(document: YamlDocument, node: unknown, where: string): Re
   const pairs = yaml.isMap(node) ? document.pairsOf(node as Yaml.YAMLMap) : undefined;
   const entries = pairs?.map(({ key, value }) => [key, yaml.isScalar(value) ? value.value : undefined] as const);
   if (entries === undefined || entries.some(([, value]) => !['string', 'number', 'boolean'].includes(typeof value))) {
-    throw new SpecError(`${where}: expected a mapping of names to texts, numbers or booleans, for example {x-max-length: 100}`);
+    throw new SpecError(
+      `${where}: expected a mapping of names to texts, numbers or booleans, for example {x-max-length: 100}`,
+    );
   }
   return Object.fromEntries(entries);
 }

@@ -35,7 +35,11 @@ export function resolveOptions(given: readonly Given[]): ResolvedOptions {
     const last = own.at(-1);
     const { source, origin } = last ?? { source: 'default', origin: `--${name}` };
     const fallback = option.default === '' ? undefined : option.parse(option.default);
-    resolved[name] = { value: option.repeatable === true ? values.flat() : last ? values.at(-1) : fallback, source, origin };
+    resolved[name] = {
+      value: option.repeatable === true ? values.flat() : last ? values.at(-1) : fallback,
+      source,
+      origin,
+    };
   }
   return resolved as ResolvedOptions;
 }

@@ -27,7 +27,12 @@ export const RLIMITS: Readonly<Record<RlimitName, { readonly unit: RlimitUnit; r
   stack: { unit: 'bytes', help: 'stack of each process' },
 };
 
-const EXAMPLES: Readonly<Record<RlimitUnit, string>> = { bytes: '512M', seconds: '90', microseconds: '500ms', count: '1024' };
+const EXAMPLES: Readonly<Record<RlimitUnit, string>> = {
+  bytes: '512M',
+  seconds: '90',
+  microseconds: '500ms',
+  count: '1024',
+};
 const UNIT_MS: Readonly<Record<'seconds' | 'microseconds', number>> = { seconds: 1000, microseconds: 0.001 };
 
 /**
@@ -45,7 +50,10 @@ export function parseRlimits(text: string): readonly RlimitRequest[] {
  */
 export function parseRlimit(text: string): RlimitRequest {
   const at = text.indexOf('=');
-  if (at < 0) throw new SpecError(`${quote(text)} is not a limit: expected <resource>=<soft>:<hard>, for example "nofile=1024:4096"`);
+  if (at < 0)
+    throw new SpecError(
+      `${quote(text)} is not a limit: expected <resource>=<soft>:<hard>, for example "nofile=1024:4096"`,
+    );
   const name = parseRlimitName(text.slice(0, at));
   return { name, ...parseRlimitValue(name, text.slice(at + 1)) };
 }
@@ -72,7 +80,9 @@ export function parseRlimitValue(name: RlimitName, text: string): Partial<Rlimit
   const halves = text.split(':');
   const [soft = '', hard = ''] = halves;
   if (halves.length > 2 || (soft === '' && hard === '')) {
-    throw new SpecError(`${name}: ${quote(text)} is not a limit: expected <soft>:<hard>, for example "${EXAMPLES[RLIMITS[name].unit]}:unlimited"`);
+    throw new SpecError(
+      `${name}: ${quote(text)} is not a limit: expected <soft>:<hard>, for example "${EXAMPLES[RLIMITS[name].unit]}:unlimited"`,
+    );
   }
   if (halves.length === 1) {
     const both = parseHalf(name, soft);
@@ -82,7 +92,9 @@ export function parseRlimitValue(name: RlimitName, text: string): Partial<Rlimit
   if (soft !== '') limit.soft = parseHalf(name, soft);
   if (hard !== '') limit.hard = parseHalf(name, hard);
   if (limit.soft !== undefined && limit.hard !== undefined && order(limit.soft) > order(limit.hard)) {
-    throw new SpecError(`${name}: the soft limit ${quote(soft)} is above the hard limit ${quote(hard)}: for example "${hard}:${hard}"`);
+    throw new SpecError(
+      `${name}: the soft limit ${quote(soft)} is above the hard limit ${quote(hard)}: for example "${hard}:${hard}"`,
+    );
   }
   return limit;
 }
@@ -100,7 +112,10 @@ function parseHalf(name: RlimitName, text: string): RlimitValue {
   } catch (cause) {
     if (!(cause instanceof SpecError)) throw cause;
     const expected = unit === 'count' ? 'a number' : unit === 'bytes' ? 'a size' : `${unit} or a duration`;
-    throw new SpecError(`${name}: ${quote(text)} is not a limit: expected ${expected} or "unlimited", for example "${EXAMPLES[unit]}"`, { cause });
+    throw new SpecError(
+      `${name}: ${quote(text)} is not a limit: expected ${expected} or "unlimited", for example "${EXAMPLES[unit]}"`,
+      { cause },
+    );
   }
 }
 

@@ -44,6 +44,7 @@ function realTime(name: string): number | undefined {
   const match = /^RT(MIN|MAX)(?:([+-])(\d{1,2}))?$/.exec(name);
   if (match === null) return undefined;
   const offset = Number(match[3] ?? 0);
-  const number = match[1] === 'MIN' ? RTMIN + (match[2] === '-' ? -offset : offset) : RTMAX - (match[2] === '+' ? -offset : offset);
+  const number =
+    match[1] === 'MIN' ? RTMIN + (match[2] === '-' ? -offset : offset) : RTMAX - (match[2] === '+' ? -offset : offset);
   return number >= RTMIN && number <= RTMAX ? number : undefined;
 }

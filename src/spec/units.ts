@@ -7,8 +7,8 @@ const NS_PER_MS = 1_000_000n;
 const DURATION_UNITS_NS: Readonly<Record<string, bigint>> = {
   ns: 1n,
   us: 1_000n,
-  'µs': 1_000n,
-  'μs': 1_000n,
+  µs: 1_000n,
+  μs: 1_000n,
   ms: NS_PER_MS,
   s: 1_000_000_000n,
   m: 60_000_000_000n,
@@ -110,7 +110,9 @@ export function isUnlimited(text: string): boolean {
 export function parseCount(text: string, min: number, max: number): number {
   const count = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
   if (!(count >= min && count <= max)) {
-    throw new SpecError(`${quote(text)} is not a number from ${min} to ${max}: for example "${Math.min(max, Math.max(min, 10))}"`);
+    throw new SpecError(
+      `${quote(text)} is not a number from ${min} to ${max}: for example "${Math.min(max, Math.max(min, 10))}"`,
+    );
   }
   return count;
 }
@@ -122,5 +124,7 @@ export function parseCount(text: string, min: number, max: number): number {
 export function parseBoolean(text: string): boolean {
   if (/^(?:1|t|T|true|TRUE|True)$/.test(text)) return true;
   if (/^(?:0|f|F|false|FALSE|False)$/.test(text)) return false;
-  throw new SpecError(`${quote(text)} is neither true nor false: expected 1, t, true, 0, f or false, for example "true"`);
+  throw new SpecError(
+    `${quote(text)} is neither true nor false: expected 1, t, true, 0, f or false, for example "true"`,
+  );
 }

@@ -19,7 +19,9 @@ export function parseUris(text: string): readonly string[] {
   const trimmed = text.trim();
   if (trimmed.toLowerCase() === 'none') return [];
   const parts = trimmed.split(/,\s*(?=amqps?:\/\/)/i);
-  return parts.flatMap((part, index) => parseOne(part, parts.length === 1 ? 'the URI' : `URI ${index + 1} of ${parts.length}`));
+  return parts.flatMap((part, index) =>
+    parseOne(part, parts.length === 1 ? 'the URI' : `URI ${index + 1} of ${parts.length}`),
+  );
 }
 
 function parseOne(text: string, which: string): string[] {
@@ -38,7 +40,10 @@ function parseOne(text: string, which: string): string[] {
 
   const at = authority.lastIndexOf('@');
   const credentials = at < 0 ? '' : parseCredentials(authority.slice(0, at), fail);
-  const hosts = authority.slice(at + 1).split(',').map((host) => parseHost(host, scheme, fail));
+  const hosts = authority
+    .slice(at + 1)
+    .split(',')
+    .map((host) => parseHost(host, scheme, fail));
   const suffix = parseVhost(/^[^?]*/.exec(tail)![0], fail) + parseParameters(/\?.*$/.exec(tail)?.[0] ?? '', fail);
   return hosts.map((host) => `${scheme}://${credentials}${host}${suffix}`);
 }
@@ -46,7 +51,8 @@ function parseOne(text: string, which: string): string[] {
 type Fail = (problem: string) => never;
 
 function parseCredentials(text: string, fail: Fail): string {
-  if (text.includes('@') && text.includes(',')) fail('has both @ and , in user or password (write @ as %40, a comma as %2C)');
+  if (text.includes('@') && text.includes(','))
+    fail('has both @ and , in user or password (write @ as %40, a comma as %2C)');
   const colon = text.indexOf(':');
   const user = encode(colon < 0 ? text : text.slice(0, colon), fail);
   if (user === '') fail('has @ but no user before it');
@@ -94,7 +100,7 @@ function parseParameters(query: string, fail: Fail): string {
  */
 export function redactUri(text: string): string {
   return text
-    .replaceAll(/([a-z][a-z0-9+.-]*:\/\/)([^]*)@/gi, (_, scheme: string, credentials: string) => {
+    .replaceAll(/([a-z][a-z0-9+.-]*:\/\/)([\s\S]*)@/gi, (_, scheme: string, credentials: string) => {
       const plain = /^([^\s:@/,'"]*)(:[^\s:@/,'"]*)?$/.exec(credentials);
       return `${scheme}${plain === null ? '***' : `${plain[1]}${plain[2] === undefined ? '' : ':***'}`}@`;
     })

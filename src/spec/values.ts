@@ -45,7 +45,8 @@ export function parseKey(text: string): string {
 
 /** Path of a file. @throws SpecError where it is empty or holds a NUL */
 export function parsePath(text: string): string {
-  if (text === '' || text.includes('\0')) throw new SpecError(`${quote(text)} is not a path: for example "/etc/proc_box/uri"`);
+  if (text === '' || text.includes('\0'))
+    throw new SpecError(`${quote(text)} is not a path: for example "/etc/proc_box/uri"`);
   return text;
 }
 
@@ -55,7 +56,9 @@ export function parseJsonObject(text: string): Readonly<Record<string, unknown>>
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new SpecError(`${quote(text)} is not JSON (${(cause as Error).message}): for example '{"project": "x"}'`, { cause });
+    throw new SpecError(`${quote(text)} is not JSON (${(cause as Error).message}): for example '{"project": "x"}'`, {
+      cause,
+    });
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new SpecError(`${quote(text)} is not a JSON object: for example '{"project": "x"}'`);

@@ -8,25 +8,86 @@ t.test('a job is named as its scheduler names it', async (t) => {
   const batch = { SLURM_JOB_ID: '1234', SLURM_CLUSTER_NAME: 'hpc', SLURM_PROCID: '0' };
   const cases: [string, Environment, object][] = [
     ['no scheduler', {}, { scheduler: 'none', cluster: null, job: 'b0', step: null, task: null, restart: 0 }],
-    ['an empty mark', { SLURM_JOB_ID: '', PBS_JOBID: '' }, { scheduler: 'none', cluster: null, job: 'b0', step: null, task: null, restart: 0 }],
-    ['a Slurm batch script', batch, { scheduler: 'slurm', cluster: 'hpc', job: '1234', step: 'batch', task: '0', restart: 0 }],
-    ['a Slurm task', { ...batch, SLURM_STEP_ID: '3', SLURM_PROCID: '17' }, { scheduler: 'slurm', cluster: 'hpc', job: '1234', step: '3', task: '17', restart: 0 }],
-    ['a Slurm array task', { ...batch, SLURM_JOB_ID: '122', SLURM_ARRAY_JOB_ID: '121', SLURM_ARRAY_TASK_ID: '7' }, { scheduler: 'slurm', cluster: 'hpc', job: '121_7', step: 'batch', task: '0', restart: 0 }],
-    ['a requeued Slurm job', { SLURM_JOB_ID: '5', SLURM_RESTART_COUNT: '2' }, { scheduler: 'slurm', cluster: null, job: '5', step: 'batch', task: null, restart: 2 }],
-    ['a Slurm job with junk in its restart count', { SLURM_JOB_ID: '5', SLURM_RESTART_COUNT: '-1' }, { scheduler: 'slurm', cluster: null, job: '5', step: 'batch', task: null, restart: 0 }],
-    ["Slurm's own steps", { SLURM_JOB_ID: '5', SLURM_STEP_ID: '4294967290' }, { scheduler: 'slurm', cluster: null, job: '5', step: 'interactive', task: null, restart: 0 }],
-    ['a PBS job', { PBS_JOBID: '123.srv', PBS_TASKNUM: '1' }, { scheduler: 'pbs', cluster: 'srv', job: '123', step: null, task: '1', restart: 0 }],
-    ['a PBS array task', { PBS_JOBID: '123[4].srv.example.org', PBS_ARRAY_INDEX: '4' }, { scheduler: 'pbs', cluster: 'srv.example.org', job: '123_4', step: null, task: null, restart: 0 }],
-    ['a PBS array task with its index apart', { PBS_JOBID: '123[].srv', PBS_ARRAY_INDEX: '4' }, { scheduler: 'pbs', cluster: 'srv', job: '123_4', step: null, task: null, restart: 0 }],
-    ['a PBS array', { PBS_JOBID: '123[].srv' }, { scheduler: 'pbs', cluster: 'srv', job: '123', step: null, task: null, restart: 0 }],
-    ['a PBS job without server', { PBS_JOBID: '123' }, { scheduler: 'pbs', cluster: null, job: '123', step: null, task: null, restart: 0 }],
-    ['an odd PBS id', { PBS_JOBID: '.x' }, { scheduler: 'pbs', cluster: null, job: '.x', step: null, task: null, restart: 0 }],
+    [
+      'an empty mark',
+      { SLURM_JOB_ID: '', PBS_JOBID: '' },
+      { scheduler: 'none', cluster: null, job: 'b0', step: null, task: null, restart: 0 },
+    ],
+    [
+      'a Slurm batch script',
+      batch,
+      { scheduler: 'slurm', cluster: 'hpc', job: '1234', step: 'batch', task: '0', restart: 0 },
+    ],
+    [
+      'a Slurm task',
+      { ...batch, SLURM_STEP_ID: '3', SLURM_PROCID: '17' },
+      { scheduler: 'slurm', cluster: 'hpc', job: '1234', step: '3', task: '17', restart: 0 },
+    ],
+    [
+      'a Slurm array task',
+      { ...batch, SLURM_JOB_ID: '122', SLURM_ARRAY_JOB_ID: '121', SLURM_ARRAY_TASK_ID: '7' },
+      { scheduler: 'slurm', cluster: 'hpc', job: '121_7', step: 'batch', task: '0', restart: 0 },
+    ],
+    [
+      'a requeued Slurm job',
+      { SLURM_JOB_ID: '5', SLURM_RESTART_COUNT: '2' },
+      { scheduler: 'slurm', cluster: null, job: '5', step: 'batch', task: null, restart: 2 },
+    ],
+    [
+      'a Slurm job with junk in its restart count',
+      { SLURM_JOB_ID: '5', SLURM_RESTART_COUNT: '-1' },
+      { scheduler: 'slurm', cluster: null, job: '5', step: 'batch', task: null, restart: 0 },
+    ],
+    [
+      "Slurm's own steps",
+      { SLURM_JOB_ID: '5', SLURM_STEP_ID: '4294967290' },
+      { scheduler: 'slurm', cluster: null, job: '5', step: 'interactive', task: null, restart: 0 },
+    ],
+    [
+      'a PBS job',
+      { PBS_JOBID: '123.srv', PBS_TASKNUM: '1' },
+      { scheduler: 'pbs', cluster: 'srv', job: '123', step: null, task: '1', restart: 0 },
+    ],
+    [
+      'a PBS array task',
+      { PBS_JOBID: '123[4].srv.example.org', PBS_ARRAY_INDEX: '4' },
+      { scheduler: 'pbs', cluster: 'srv.example.org', job: '123_4', step: null, task: null, restart: 0 },
+    ],
+    [
+      'a PBS array task with its index apart',
+      { PBS_JOBID: '123[].srv', PBS_ARRAY_INDEX: '4' },
+      { scheduler: 'pbs', cluster: 'srv', job: '123_4', step: null, task: null, restart: 0 },
+    ],
+    [
+      'a PBS array',
+      { PBS_JOBID: '123[].srv' },
+      { scheduler: 'pbs', cluster: 'srv', job: '123', step: null, task: null, restart: 0 },
+    ],
+    [
+      'a PBS job without server',
+      { PBS_JOBID: '123' },
+      { scheduler: 'pbs', cluster: null, job: '123', step: null, task: null, restart: 0 },
+    ],
+    [
+      'an odd PBS id',
+      { PBS_JOBID: '.x' },
+      { scheduler: 'pbs', cluster: null, job: '.x', step: null, task: null, restart: 0 },
+    ],
   ];
-  for (const [name, environment, identity] of cases) t.strictSame(identifyJob(environment, self), { ...identity, ...self }, name);
+  for (const [name, environment, identity] of cases)
+    t.strictSame(identifyJob(environment, self), { ...identity, ...self }, name);
 });
 
 t.test('no environment makes it throw or leave the job without a name', async (t) => {
-  const name = fc.constantFrom('SLURM_JOB_ID', 'SLURM_ARRAY_JOB_ID', 'SLURM_ARRAY_TASK_ID', 'SLURM_STEP_ID', 'SLURM_RESTART_COUNT', 'PBS_JOBID', 'PBS_ARRAY_INDEX');
+  const name = fc.constantFrom(
+    'SLURM_JOB_ID',
+    'SLURM_ARRAY_JOB_ID',
+    'SLURM_ARRAY_TASK_ID',
+    'SLURM_STEP_ID',
+    'SLURM_RESTART_COUNT',
+    'PBS_JOBID',
+    'PBS_ARRAY_INDEX',
+  );
   fc.assert(fc.property(fc.dictionary(name, fc.string()), (environment) => identifyJob(environment, self).job !== ''));
   t.pass();
 });

@@ -80,10 +80,17 @@ t.test('the command line counts before the variable, that before the file, that 
   const contents = { [DEFAULT_FILE]: 'sint: 3s\n', '/mine': 'sint: 4s\n' };
   t.equal(specOf({ contents }).sampleIntervalMs, 3000);
   t.equal(specOf({ contents, settings: ['PBOX_CONFIG=/mine'] }).sampleIntervalMs, 4000);
-  t.equal(specOf({ contents, settings: ['PBOX_CONFIG=/mine'], words: ['-config', DEFAULT_FILE, 'x'] }).sampleIntervalMs, 3000);
+  t.equal(
+    specOf({ contents, settings: ['PBOX_CONFIG=/mine'], words: ['-config', DEFAULT_FILE, 'x'] }).sampleIntervalMs,
+    3000,
+  );
   t.equal(specOf({ contents, settings: ['PBOX_SINT=2s'] }).sampleIntervalMs, 2000);
   t.equal(specOf({ contents, settings: ['PBOX_SINT=2s'], words: ['-sint', '1s', 'x'] }).sampleIntervalMs, 1000);
-  t.equal(specOf({ words: ['-sint', '1s', '-sint', '5s', 'x'] }).sampleIntervalMs, 5000, 'the last one of a source counts');
+  t.equal(
+    specOf({ words: ['-sint', '1s', '-sint', '5s', 'x'] }).sampleIntervalMs,
+    5000,
+    'the last one of a source counts',
+  );
   t.equal(specOf({ contents, words: ['--config', 'none', 'x'] }).sampleIntervalMs, 60_000);
 });
 
@@ -105,7 +112,11 @@ t.test('help and version come before everything but the words themselves', async
   t.strictSame(assemble({ words: ['--help'], settings: ['PBOX_SINT=junk'] }), { kind: 'help' });
   t.strictSame(assemble({ words: ['-version', '-sint', 'junk'] }), { kind: 'version' });
   t.equal(assemble({ words: ['-version=false', 'x'] }).kind, 'run');
-  refuses(t, { words: ['-version=maybe', 'x'] }, '--version: "maybe" is neither true nor false: expected 1, t, true, 0, f or false, for example "true"');
+  refuses(
+    t,
+    { words: ['-version=maybe', 'x'] },
+    '--version: "maybe" is neither true nor false: expected 1, t, true, 0, f or false, for example "true"',
+  );
 });
 
 t.test('a wrong value names its source, also where a stronger source overrides it', async (t) => {
@@ -113,23 +124,43 @@ t.test('a wrong value names its source, also where a stronger source overrides i
   refuses(t, { words: ['-sint', '5', 'x'] }, `--sint: ${missing}`);
   refuses(t, { settings: ['PBOX_SINT=5'], words: ['-sint', '5s', 'x'] }, `PBOX_SINT: ${missing}`);
   refuses(t, { contents: { [DEFAULT_FILE]: '\nsint: 5' } }, `${DEFAULT_FILE}:2: sint: ${missing}`);
-  refuses(t, { contents: { [DEFAULT_FILE]: 'debug: yes' } }, `${DEFAULT_FILE}:1: debug: "yes" is neither true nor false: expected 1, t, true, 0, f or false, for example "true"`);
+  refuses(
+    t,
+    { contents: { [DEFAULT_FILE]: 'debug: yes' } },
+    `${DEFAULT_FILE}:1: debug: "yes" is neither true nor false: expected 1, t, true, 0, f or false, for example "true"`,
+  );
   refuses(t, { words: ['-rows=1001', 'x'] }, '--rows: "1001" is not a number from 0 to 1000: for example "10"');
   refuses(t, { words: [] }, 'no command given; usage: proc_box [options] [--] <command> [arguments]');
 });
 
 t.test('the default config file may be absent, a named one may not', async (t) => {
   const denied = Object.assign(new Error('denied'), { code: 'EACCES' });
-  refuses(t, { words: ['-config', '/no', 'x'] }, '--config: read /no: ENOENT; give the path of a file that this user may read');
-  refuses(t, { settings: ['PBOX_CONFIG=/no'] }, 'PBOX_CONFIG: read /no: ENOENT; give the path of a file that this user may read');
+  refuses(
+    t,
+    { words: ['-config', '/no', 'x'] },
+    '--config: read /no: ENOENT; give the path of a file that this user may read',
+  );
+  refuses(
+    t,
+    { settings: ['PBOX_CONFIG=/no'] },
+    'PBOX_CONFIG: read /no: ENOENT; give the path of a file that this user may read',
+  );
   refuses(t, { words: ['-config=', 'x'] }, '--config: "" is not a path: for example "/etc/proc_box/uri"');
-  refuses(t, { contents: { [DEFAULT_FILE]: denied } }, `read ${DEFAULT_FILE}: EACCES; make it readable, or use --config none`);
+  refuses(
+    t,
+    { contents: { [DEFAULT_FILE]: denied } },
+    `read ${DEFAULT_FILE}: EACCES; make it readable, or use --config none`,
+  );
 });
 
 t.test('routing keys are one, or a list where asked for', async (t) => {
   t.strictSame(specOf({ words: ['-rkey', 'a,b', 'x'] }).routingKeys, ['a,b']);
   t.strictSame(specOf({ words: ['-rkey', 'a, b,a', '-multiRmtKey', 'x'] }).routingKeys, ['a', 'b']);
-  refuses(t, { words: ['-rkey', 'a,,b', '-multiRmtKey', 'x'] }, '--rkey: "" is not a name of 1 to 127 printable bytes: for example "proc_box.stats"');
+  refuses(
+    t,
+    { words: ['-rkey', 'a,,b', '-multiRmtKey', 'x'] },
+    '--rkey: "" is not a name of 1 to 127 printable bytes: for example "proc_box.stats"',
+  );
 });
 
 t.test('a scheduler replaces the default wall clock limit, and nothing else does', async (t) => {
@@ -139,7 +170,10 @@ t.test('a scheduler replaces the default wall clock limit, and nothing else does
   };
   t.strictSame(limit({ deadline: { scheduler: 'slurm', remainingMs: 5000 } }), [5000, 'scheduler']);
   t.strictSame(limit({ deadline: { scheduler: 'pbs', remainingMs: null } }), [0, 'scheduler']);
-  t.strictSame(limit({ deadline: { scheduler: 'slurm', remainingMs: 5000 }, settings: ['PBOX_TIMEOUT=1h'] }), [3_600_000, 'environment']);
+  t.strictSame(limit({ deadline: { scheduler: 'slurm', remainingMs: 5000 }, settings: ['PBOX_TIMEOUT=1h'] }), [
+    3_600_000,
+    'environment',
+  ]);
   t.strictSame(limit({ words: ['-timeout', '0', 'x'] }), [0, 'command line']);
   t.strictSame(limit({ words: ['-timeout', '8784h', 'x'] }), [31_622_400_000, 'command line']);
   t.strictSame(limit({ contents: { [DEFAULT_FILE]: 'timeout: 8h' } }), [28_800_000, 'config file']);
@@ -148,41 +182,126 @@ t.test('a scheduler replaces the default wall clock limit, and nothing else does
 t.test('a URI file must be private, and the stronger source counts', async (t) => {
   const contents = { '/u': '  amqp://u:p@h/v\n', [DEFAULT_FILE]: 'uri: amqp://site\n' };
   t.strictSame(specOf({ contents, words: ['--uri-file', '/u', 'x'] }).uris, ['amqp://u:p@h:5672/v']);
-  t.strictSame(specOf({ contents, settings: ['PBOX_URI_FILE=/u'], words: ['-uri', 'none', 'x'] }).uris, [], 'the file is not even read');
+  t.strictSame(
+    specOf({ contents, settings: ['PBOX_URI_FILE=/u'], words: ['-uri', 'none', 'x'] }).uris,
+    [],
+    'the file is not even read',
+  );
   t.strictSame(specOf({ contents: { '/u': { text: 'none', uid: 0 } }, words: ['--uri-file', '/u', 'x'] }).uris, []);
-  refuses(t, { words: ['--uri-file', '/u', '-uri', 'none', 'x'] }, '--uri-file and --uri are both given: give one of them');
-  refuses(t, { settings: ['PBOX_URI_FILE=/u', 'PBOX_URI=none'] }, 'PBOX_URI_FILE and PBOX_URI are both given: give one of them');
-  refuses(t, { contents: { '/u': { mode: 0o640 } }, words: ['--uri-file', '/u', 'x'] }, '--uri-file: /u has mode 0640, so others may reach its password; run: chmod 600 /u');
-  refuses(t, { contents: { "/a 'b": { mode: 0o604 } }, words: ['--uri-file', "/a 'b", 'x'] }, "--uri-file: /a 'b has mode 0604, so others may reach its password; run: chmod 600 '/a '\\''b'");
-  refuses(t, { contents: { '/u': { uid: 7 } }, words: ['--uri-file', '/u', 'x'] }, '--uri-file: /u belongs to another user (uid 7): use a file of your own with mode 0600');
-  refuses(t, { words: ['--uri-file', '/u', 'x'] }, '--uri-file: read /u: ENOENT; give the path of a file that this user may read');
-  refuses(t, { contents: { '/u': 'amqp://u:s3cret' }, words: ['--uri-file', '/u', 'x'] }, '--uri-file: /u: the URI has a host that is not <name>:<port> (IPv6 addresses stand in brackets): for example "amqp://user:password@host:5672/vhost"');
+  refuses(
+    t,
+    { words: ['--uri-file', '/u', '-uri', 'none', 'x'] },
+    '--uri-file and --uri are both given: give one of them',
+  );
+  refuses(
+    t,
+    { settings: ['PBOX_URI_FILE=/u', 'PBOX_URI=none'] },
+    'PBOX_URI_FILE and PBOX_URI are both given: give one of them',
+  );
+  refuses(
+    t,
+    { contents: { '/u': { mode: 0o640 } }, words: ['--uri-file', '/u', 'x'] },
+    '--uri-file: /u has mode 0640, so others may reach its password; run: chmod 600 /u',
+  );
+  refuses(
+    t,
+    { contents: { "/a 'b": { mode: 0o604 } }, words: ['--uri-file', "/a 'b", 'x'] },
+    "--uri-file: /a 'b has mode 0604, so others may reach its password; run: chmod 600 '/a '\\''b'",
+  );
+  refuses(
+    t,
+    { contents: { '/u': { uid: 7 } }, words: ['--uri-file', '/u', 'x'] },
+    '--uri-file: /u belongs to another user (uid 7): use a file of your own with mode 0600',
+  );
+  refuses(
+    t,
+    { words: ['--uri-file', '/u', 'x'] },
+    '--uri-file: read /u: ENOENT; give the path of a file that this user may read',
+  );
+  refuses(
+    t,
+    { contents: { '/u': 'amqp://u:s3cret' }, words: ['--uri-file', '/u', 'x'] },
+    '--uri-file: /u: the URI has a host that is not <name>:<port> (IPv6 addresses stand in brackets): for example "amqp://user:password@host:5672/vhost"',
+  );
 });
 
 t.test('settings of rascal are read from their file', async (t) => {
-  t.strictSame(specOf({ contents: { '/r': 'connection: {options: {heartbeat: 5}}' }, words: ['--rascal-config', '/r', 'x'] }).rascalConfig, {
-    connection: { options: { heartbeat: 5 } },
-  });
+  t.strictSame(
+    specOf({ contents: { '/r': 'connection: {options: {heartbeat: 5}}' }, words: ['--rascal-config', '/r', 'x'] })
+      .rascalConfig,
+    {
+      connection: { options: { heartbeat: 5 } },
+    },
+  );
 });
 
 t.test('every option reaches its field', async (t) => {
   const spec = specOf({
     words: [
-      ...['-uri', 'none', '-exchange', 'e', '-skey', 's', '-ekey', 'v', '-stdoutlimit', '1K', '-msgtimeout', '0', '-flush', '1s'],
-      ...['-json', '{"a":1}', '-stop-signal', 'TERM', '-grace', '1s', '-rows', '0', '-outbox-messages', '1', '-outbox-bytes', '2'],
+      ...[
+        '-uri',
+        'none',
+        '-exchange',
+        'e',
+        '-skey',
+        's',
+        '-ekey',
+        'v',
+        '-stdoutlimit',
+        '1K',
+        '-msgtimeout',
+        '0',
+        '-flush',
+        '1s',
+      ],
+      ...[
+        '-json',
+        '{"a":1}',
+        '-stop-signal',
+        'TERM',
+        '-grace',
+        '1s',
+        '-rows',
+        '0',
+        '-outbox-messages',
+        '1',
+        '-outbox-bytes',
+        '2',
+      ],
       ...['-linger', '-reraise', '-report', '-pss', '-debug', '-nowarn', '-runanyway', '--', '-x'],
     ],
   });
   t.match(spec, {
-    uris: [], exchange: 'e', statsKey: 's', eventsKey: 'v', stdoutMaxBytes: 1024, messageTimeoutMs: 0, flushMs: 1000, userData: { a: 1 },
-    stopSignal: 15, graceMs: 1000, rows: 0, outboxMaxMessages: 1, outboxMaxBytes: 2, linger: true, reraise: true, report: true,
-    pss: true, debug: true, nowarn: true, command: ['-x'], commandIndex: 35,
+    uris: [],
+    exchange: 'e',
+    statsKey: 's',
+    eventsKey: 'v',
+    stdoutMaxBytes: 1024,
+    messageTimeoutMs: 0,
+    flushMs: 1000,
+    userData: { a: 1 },
+    stopSignal: 15,
+    graceMs: 1000,
+    rows: 0,
+    outboxMaxMessages: 1,
+    outboxMaxBytes: 2,
+    linger: true,
+    reraise: true,
+    report: true,
+    pss: true,
+    debug: true,
+    nowarn: true,
+    command: ['-x'],
+    commandIndex: 35,
   });
 });
 
 t.test('warnings come back, and the spec is frozen', async (t) => {
   const result = assemble({ settings: ['PBOX_SNIT=1'] });
-  t.match(result, { kind: 'run', warnings: ['the variable "PBOX_SNIT" has no effect: no option is read from it; did you mean "PBOX_SINT"?'] });
+  t.match(result, {
+    kind: 'run',
+    warnings: ['the variable "PBOX_SNIT" has no effect: no option is read from it; did you mean "PBOX_SINT"?'],
+  });
   const spec = specOf({ words: ['-json', '{"a":{}}', 'x'] });
   t.ok(Object.isFrozen(spec) && Object.isFrozen(spec.uris) && Object.isFrozen((spec.userData as { a: object }).a));
 });

@@ -51,7 +51,9 @@ t.test('what is no option is refused with the near name', async (t) => {
 
 t.test('the command reaches the job untouched, whatever it is', async (t) => {
   const names = OPTION_NAMES.filter((name) => (OPTIONS[name] as Option).type !== 'boolean');
-  const option = fc.tuple(fc.constantFrom(...names), fc.string(), fc.boolean()).map(([name, text, joined]) => (joined ? [`-${name}=${text}`] : [`--${name}`, text]));
+  const option = fc
+    .tuple(fc.constantFrom(...names), fc.string(), fc.boolean())
+    .map(([name, text, joined]) => (joined ? [`-${name}=${text}`] : [`--${name}`, text]));
   fc.assert(
     fc.property(fc.array(option), fc.array(fc.string()), (options, command) => {
       const result = parse(...options.flat(), '--', ...command);

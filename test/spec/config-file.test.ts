@@ -6,11 +6,19 @@ import { readConfig, readFlat } from '../../src/spec/config-file.js';
 
 const FILE = '/etc/proc_box/config.yaml';
 const noYaml = () => t.fail('the YAML parser is not needed') as never;
-const read = (text: string, load = () => yaml) => readConfig(FILE, text, load).map(({ name, text }) => `${name}=${text}`);
+const read = (text: string, load = () => yaml) =>
+  readConfig(FILE, text, load).map(({ name, text }) => `${name}=${text}`);
 
 t.test('a file of plain lines is read without the YAML parser', async (t) => {
-  const text = '# site\nuri: amqp://u:p@h1:5672,h2/v # two\nsint:   10s\r\n\nmultiRmtKey: true\njson: \'{"a": 1}\'\nskey: "x"\nrows: ""\n';
-  t.strictSame(read(text, noYaml), ['uri=amqp://u:p@h1:5672,h2/v', 'sint=10s', 'multiRmtKey=true', 'json={"a": 1}', 'skey=x']);
+  const text =
+    '# site\nuri: amqp://u:p@h1:5672,h2/v # two\nsint:   10s\r\n\nmultiRmtKey: true\njson: \'{"a": 1}\'\nskey: "x"\nrows: ""\n';
+  t.strictSame(read(text, noYaml), [
+    'uri=amqp://u:p@h1:5672,h2/v',
+    'sint=10s',
+    'multiRmtKey=true',
+    'json={"a": 1}',
+    'skey=x',
+  ]);
   t.strictSame(readConfig(FILE, '\nsint: 10s', noYaml), [
     { name: 'sint', text: '10s', origin: `${FILE}:2: sint`, source: 'config file' },
   ]);
@@ -28,7 +36,10 @@ t.test('lists, maps, objects, block texts, anchors and nulls are read with it', 
     ['skey: &k a.b\nekey: *k', ['skey=a.b', 'ekey=a.b']],
     ['sint: ~\nrows: null\nskey:\nuri: []', []],
     ['sint: "1\\u0030s"', ['sint=10s']],
-    ['stdoutlimit: 0x10\ndebug: True\nrows: 1e1\nskey: !!str 5', ['stdoutlimit=0x10', 'debug=True', 'rows=1e1', 'skey=5']],
+    [
+      'stdoutlimit: 0x10\ndebug: True\nrows: 1e1\nskey: !!str 5',
+      ['stdoutlimit=0x10', 'debug=True', 'rows=1e1', 'skey=5'],
+    ],
     ['---\nsint: 10s\n', ['sint=10s']],
     ['# nothing\n---\n', []],
   ];
@@ -43,25 +54,51 @@ t.test('every fault names file and line, and never repeats a value', async (t) =
     ['config: /x', ':1: "config" cannot be set in a config file: remove the line'],
     ['version: true', ':1: "version" cannot be set in a config file: remove the line'],
     ['sint: 10s\nsint: 11s', ':2: not valid YAML (duplicate key): expected lines of "key: value"'],
-    ['sint: 10s\nuri: *s3cret', ':2: uri: expected one value or a list, for example "uri: amqp://guest:guest@localhost:5672"'],
+    [
+      'sint: 10s\nuri: *s3cret',
+      ':2: uri: expected one value or a list, for example "uri: amqp://guest:guest@localhost:5672"',
+    ],
     ['skey: "a', ':1: not valid YAML (missing char): expected lines of "key: value"'],
     ['sint: [1s]', ':1: sint: expected one value, for example "sint: 1m"'],
     ['sint: {a: 1s}', ':1: sint: expected one value, for example "sint: 1m"'],
     ['\nuri: [[a]]', ':2: uri: expected one value or a list, for example "uri: amqp://guest:guest@localhost:5672"'],
-    ['rlimit: {nofile: [1]}', ':1: rlimit: expected one value or a list or a map, for example "rlimit: <name=soft:hard>"'],
+    [
+      'rlimit: {nofile: [1]}',
+      ':1: rlimit: expected one value or a list or a map, for example "rlimit: <name=soft:hard>"',
+    ],
     ['json: [1]', ':1: json: expected one value or a JSON object, for example "json: <object>"'],
   ];
   for (const [text, message] of cases) t.throws(() => read(text), new SpecError(FILE + message), JSON.stringify(text));
 });
 
 t.test('the plain reader means the same as the YAML parser wherever it answers', async (t) => {
-  const plain = fc.array(fc.constantFrom('a', 'Z', '0', '.', '-', ':', '/', '@', ',', '%', '=', '+', 'null', '1e3'), { minLength: 1, maxLength: 5 });
-  const odd = fc.array(fc.constantFrom('a', ' ', '#', ' #', ': ', '"', "'", '&', '*', '!', '|', '\t', '~', '[', '{', '?', '\\', '>', '`'), { maxLength: 5 });
-  const piece = fc.oneof({ weight: 3, arbitrary: plain }, { weight: 1, arbitrary: odd }).map((pieces) => pieces.join(''));
-  const value = fc.oneof(piece, piece.map((inner) => `"${inner}"`), piece.map((inner) => `'${inner}' # x`), fc.constant(''));
-  const line = fc.oneof(value.map((value) => `: ${value}`), piece.map((key) => `${key}:`));
-  const entry = fc.tuple(fc.constantFrom('a', 'b-c', 'multiRmtKey', 'x', ' y', '', '#'), line).map(([key, rest]) => key + rest);
-  const text = fc.array(entry, { minLength: 1, maxLength: 3 }).chain((rows) => fc.constantFrom('\n', '\r\n').map((end) => rows.join(end)));
+  const plain = fc.array(fc.constantFrom('a', 'Z', '0', '.', '-', ':', '/', '@', ',', '%', '=', '+', 'null', '1e3'), {
+    minLength: 1,
+    maxLength: 5,
+  });
+  const odd = fc.array(
+    fc.constantFrom('a', ' ', '#', ' #', ': ', '"', "'", '&', '*', '!', '|', '\t', '~', '[', '{', '?', '\\', '>', '`'),
+    { maxLength: 5 },
+  );
+  const piece = fc
+    .oneof({ weight: 3, arbitrary: plain }, { weight: 1, arbitrary: odd })
+    .map((pieces) => pieces.join(''));
+  const value = fc.oneof(
+    piece,
+    piece.map((inner) => `"${inner}"`),
+    piece.map((inner) => `'${inner}' # x`),
+    fc.constant(''),
+  );
+  const line = fc.oneof(
+    value.map((value) => `: ${value}`),
+    piece.map((key) => `${key}:`),
+  );
+  const entry = fc
+    .tuple(fc.constantFrom('a', 'b-c', 'multiRmtKey', 'x', ' y', '', '#'), line)
+    .map(([key, rest]) => key + rest);
+  const text = fc
+    .array(entry, { minLength: 1, maxLength: 3 })
+    .chain((rows) => fc.constantFrom('\n', '\r\n').map((end) => rows.join(end)));
   let answered = 0;
   fc.assert(
     fc.property(text, (text) => {
@@ -74,7 +111,9 @@ t.test('the plain reader means the same as the YAML parser wherever it answers',
         const scalar = value as yaml.Scalar;
         return [String(key), typeof scalar.value === 'string' ? scalar.value : (scalar.source ?? '')];
       });
-      const same = JSON.stringify(entries.filter(([, value]) => value !== '')) === JSON.stringify(flat.map(({ key, value }) => [key, value]));
+      const same =
+        JSON.stringify(entries.filter(([, value]) => value !== '')) ===
+        JSON.stringify(flat.map(({ key, value }) => [key, value]));
       return document.errors.length === 0 && same;
     }),
     { numRuns: 3000 },

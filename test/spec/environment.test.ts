@@ -4,7 +4,12 @@ import { variableName } from '../../src/spec/options.js';
 
 t.test('variables are options in capitals', async (t) => {
   t.equal(variableName('multiRmtKey'), 'PBOX_MULTIRMTKEY');
-  const { given, warnings } = readSettings(['PBOX_SINT=5s', 'PBOX_MULTIRMTKEY=1', 'PBOX_OUTBOX_BYTES=1M', 'PBOX_JSON={"a":"="}']);
+  const { given, warnings } = readSettings([
+    'PBOX_SINT=5s',
+    'PBOX_MULTIRMTKEY=1',
+    'PBOX_OUTBOX_BYTES=1M',
+    'PBOX_JSON={"a":"="}',
+  ]);
   t.strictSame(warnings, []);
   t.strictSame(given, [
     { name: 'sint', text: '5s', origin: 'PBOX_SINT', source: 'environment' },
@@ -16,7 +21,10 @@ t.test('variables are options in capitals', async (t) => {
 
 t.test('an empty variable counts as not set, and of two the first counts', async (t) => {
   const { given } = readSettings(['PBOX_SINT=', 'PBOX_ROWS=1', 'PBOX_ROWS=2', 'PBOX_SINT=5s']);
-  t.strictSame(given.map(({ text }) => text), ['1']);
+  t.strictSame(
+    given.map(({ text }) => text),
+    ['1'],
+  );
 });
 
 t.test('an unknown variable is a warning that does not show its value', async (t) => {

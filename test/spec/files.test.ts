@@ -12,6 +12,12 @@ t.test('a file comes with its mode and owner', async (t) => {
   t.equal(files.read(join(directory, 'empty')).text, '');
   t.throws(() => files.read(join(directory, 'none')), { code: 'ENOENT' });
   const large = join(directory, 'large');
-  t.throws(() => readNamed(files, large, '--config'), new SpecError(`--config: ${large} is over 1 MiB: expected a configuration file`));
-  t.throws(() => readNamed(files, directory, '--config'), new SpecError(`--config: read ${directory}: EISDIR; give the path of a file that this user may read`));
+  t.throws(
+    () => readNamed(files, large, '--config'),
+    new SpecError(`--config: ${large} is over 1 MiB: expected a configuration file`),
+  );
+  t.throws(
+    () => readNamed(files, directory, '--config'),
+    new SpecError(`--config: read ${directory}: EISDIR; give the path of a file that this user may read`),
+  );
 });

@@ -5,7 +5,8 @@ import { GROUPS, OPTION_NAMES, OPTIONS, type Option } from '../../src/spec/optio
 t.test('the help names every option once, in at most 100 columns', async (t) => {
   const lines = helpText().split('\n');
   for (const line of lines) t.ok(line.length <= 100, line);
-  for (const name of OPTION_NAMES) t.equal(lines.filter((line) => new RegExp(`^  --${name}( |$)`).test(line)).length, 1, name);
+  for (const name of OPTION_NAMES)
+    t.equal(lines.filter((line) => new RegExp(`^  --${name}( |$)`).test(line)).length, 1, name);
   for (const group of GROUPS) t.ok(lines.includes(`${group}:`), group);
   t.match(helpText(), /Examples:\n(?: {2}.+\n){3}\nExit status:\n/);
   t.ok(helpText().endsWith('\n'));

@@ -1,9 +1,17 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { SpecError } from '../../src/errors.js';
-import { isRlimitName, mergeRlimits, parseRlimit, parseRlimits, parseRlimitValue, RLIMITS } from '../../src/spec/rlimits.js';
+import {
+  isRlimitName,
+  mergeRlimits,
+  parseRlimit,
+  parseRlimits,
+  parseRlimitValue,
+  RLIMITS,
+} from '../../src/spec/rlimits.js';
 
-const NAMES = 'as, core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack';
+const NAMES =
+  'as, core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack';
 
 t.test('a limit has a soft half, a hard half, or both', async (t) => {
   const cases: [string, object][] = [
@@ -32,7 +40,10 @@ t.test('there are the 16 resources of prlimit(1)', async (t) => {
 });
 
 t.test('several stand in one text, the last of a resource counts, whole', async (t) => {
-  t.strictSame(parseRlimits('nofile=1:2, core=0,nofile=:9'), [{ name: 'nofile', hard: 9 }, { name: 'core', soft: 0, hard: 0 }]);
+  t.strictSame(parseRlimits('nofile=1:2, core=0,nofile=:9'), [
+    { name: 'nofile', hard: 9 },
+    { name: 'core', soft: 0, hard: 0 },
+  ]);
   t.strictSame(mergeRlimits([]), []);
 });
 
@@ -50,7 +61,10 @@ t.test('every fault has its own message', async (t) => {
     ['as=x', 'as: "x" is not a limit: expected a size or "unlimited", for example "512M"'],
     ['cpu=x', 'cpu: "x" is not a limit: expected seconds or a duration or "unlimited", for example "90"'],
     ['rttime=x', 'rttime: "x" is not a limit: expected microseconds or a duration or "unlimited", for example "500ms"'],
-    ['nofile=99999999999999999999', 'nofile: "99999999999999999999" is not a limit: expected a number or "unlimited", for example "1024"'],
+    [
+      'nofile=99999999999999999999',
+      'nofile: "99999999999999999999" is not a limit: expected a number or "unlimited", for example "1024"',
+    ],
     ['nofile=2:1', 'nofile: the soft limit "2" is above the hard limit "1": for example "1:1"'],
     ['core=unlimited:1G', 'core: the soft limit "unlimited" is above the hard limit "1G": for example "1G:1G"'],
   ];

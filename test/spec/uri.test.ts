@@ -5,13 +5,19 @@ import { parseUris, redactUri } from '../../src/spec/uri.js';
 
 t.test('URIs become one whole URI a host', async (t) => {
   const cases: [string, string[]][] = [
-    ['none', []], [' NONE ', []],
-    ['amqp://h', ['amqp://h:5672']], ['amqps://h', ['amqps://h:5671']], ['AMQP://h/', ['amqp://h:5672']],
-    ['amqp://u:p@h:1/v', ['amqp://u:p@h:1/v']], ['amqp://u@h', ['amqp://u@h:5672']], ['amqp://u:@h', ['amqp://u:@h:5672']],
+    ['none', []],
+    [' NONE ', []],
+    ['amqp://h', ['amqp://h:5672']],
+    ['amqps://h', ['amqps://h:5671']],
+    ['AMQP://h/', ['amqp://h:5672']],
+    ['amqp://u:p@h:1/v', ['amqp://u:p@h:1/v']],
+    ['amqp://u@h', ['amqp://u@h:5672']],
+    ['amqp://u:@h', ['amqp://u:@h:5672']],
     ['amqp://u:p@h1:5672,h2:5673/v', ['amqp://u:p@h1:5672/v', 'amqp://u:p@h2:5673/v']],
     ['amqp://u:p@h1/v, amqps://x:y@h2/w', ['amqp://u:p@h1:5672/v', 'amqps://x:y@h2:5671/w']],
     ['amqp://[::1]:9/%2F', ['amqp://[::1]:9/%2F']],
-    ['amqp://u:p:q@h', ['amqp://u:p%3Aq@h:5672']], ['amqp://u:p@q@h', ['amqp://u:p%40q@h:5672']],
+    ['amqp://u:p:q@h', ['amqp://u:p%3Aq@h:5672']],
+    ['amqp://u:p@q@h', ['amqp://u:p%40q@h:5672']],
     ['amqp://u:p,q@h1,h2', ['amqp://u:p%2Cq@h1:5672', 'amqp://u:p%2Cq@h2:5672']],
     ['amqp://u:%41%2f@h', ['amqp://u:A%2F@h:5672']],
     ['amqp://h1,h2/v?heartbeat=5', ['amqp://h1:5672/v?heartbeat=5', 'amqp://h2:5672/v?heartbeat=5']],
@@ -45,17 +51,57 @@ t.test('every fault has its own message, which repeats nothing of the URI', asyn
     ['amqp://u:100%@h', 'the URI has a % that does not begin an escape of UTF-8 (write % as %25)'],
     ['amqp://h/v,h2', 'the URI has a comma after the vhost (several hosts stand before it, or each URI is whole)'],
     ['amqp://h/a/b', 'the URI has more than one / after the host (write / in a vhost as %2F)'],
-    ['amqp://h/v?hartbeat=1', 'the URI has a parameter after ? that is not one of heartbeat, frameMax, channelMax, connection_timeout, locale'],
-    ['amqp://h/v?heartbeat', 'the URI has a parameter after ? that is not one of heartbeat, frameMax, channelMax, connection_timeout, locale'],
+    [
+      'amqp://h/v?hartbeat=1',
+      'the URI has a parameter after ? that is not one of heartbeat, frameMax, channelMax, connection_timeout, locale',
+    ],
+    [
+      'amqp://h/v?heartbeat',
+      'the URI has a parameter after ? that is not one of heartbeat, frameMax, channelMax, connection_timeout, locale',
+    ],
   ];
   for (const [text, message] of cases) t.throws(() => parseUris(text), new SpecError(`${message}: ${example}`), text);
 });
 
 /** Passwords that hold a marker which no message holds, between characters that URIs give a meaning to. */
 const MARK = 'S3cr3t';
-const odd = fc.array(fc.constantFrom(':', '@', '/', '%', '%2', '%zz', '#', '?', ',', '[', ']', '\\', '&', '=', '://', 'ü', ',amqp://', 'amqp:', '5672'), { maxLength: 5 });
+const odd = fc.array(
+  fc.constantFrom(
+    ':',
+    '@',
+    '/',
+    '%',
+    '%2',
+    '%zz',
+    '#',
+    '?',
+    ',',
+    '[',
+    ']',
+    '\\',
+    '&',
+    '=',
+    '://',
+    'ü',
+    ',amqp://',
+    'amqp:',
+    '5672',
+  ),
+  { maxLength: 5 },
+);
 const password = fc.tuple(odd, odd).map(([before, after]) => `${before.join('')}${MARK}${after.join('')}`);
-const ending = fc.constantFrom('', '@', '@h', '@h:x', '@h:5672/v', '@h/v/w', '@h1,h2/v', '@h,amqp://u:p@h', '/v', ':5672');
+const ending = fc.constantFrom(
+  '',
+  '@',
+  '@h',
+  '@h:x',
+  '@h:5672/v',
+  '@h/v/w',
+  '@h1,h2/v',
+  '@h,amqp://u:p@h',
+  '/v',
+  ':5672',
+);
 
 t.test('no message of a parser ever contains the password', async (t) => {
   let refused = 0;
@@ -76,11 +122,15 @@ t.test('no message of a parser ever contains the password', async (t) => {
 
 t.test('what is accepted reads back as the same password', async (t) => {
   fc.assert(
-    fc.property(fc.string({ unit: 'grapheme', minLength: 1 }), fc.string({ unit: 'grapheme', minLength: 1 }), (user, password) => {
-      const [uri = ''] = parseUris(`amqp://${encodeURIComponent(user)}:${encodeURIComponent(password)}@h`);
-      const url = new URL(uri);
-      return decodeURIComponent(url.username) === user && decodeURIComponent(url.password) === password;
-    }),
+    fc.property(
+      fc.string({ unit: 'grapheme', minLength: 1 }),
+      fc.string({ unit: 'grapheme', minLength: 1 }),
+      (user, password) => {
+        const [uri = ''] = parseUris(`amqp://${encodeURIComponent(user)}:${encodeURIComponent(password)}@h`);
+        const url = new URL(uri);
+        return decodeURIComponent(url.username) === user && decodeURIComponent(url.password) === password;
+      },
+    ),
   );
   t.pass();
 });
@@ -98,6 +148,14 @@ t.test('redaction hides the password and keeps what helps', async (t) => {
     ['no URI at all', 'no URI at all'],
   ];
   for (const [text, redacted] of cases) t.equal(redactUri(text), redacted, text);
-  fc.assert(fc.property(password, (password) => !redactUri(`x amqp://user:${password}@h/v y`).includes(MARK)), { numRuns: 2000 });
-  fc.assert(fc.property(fc.string({ unit: 'binary' }), (noise) => !redactUri(`amqp://user:${noise}${MARK}${noise}@h`).includes(MARK)));
+  fc.assert(
+    fc.property(password, (password) => !redactUri(`x amqp://user:${password}@h/v y`).includes(MARK)),
+    { numRuns: 2000 },
+  );
+  fc.assert(
+    fc.property(
+      fc.string({ unit: 'binary' }),
+      (noise) => !redactUri(`amqp://user:${noise}${MARK}${noise}@h`).includes(MARK),
+    ),
+  );
 });

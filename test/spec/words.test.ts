@@ -5,13 +5,27 @@ import { didYouMean, nearName, quote } from '../../src/spec/words.js';
 
 t.test('the near name is the one that a user would have meant', async (t) => {
   const cases: [string, string | undefined][] = [
-    ['tiemout', 'timeout'], ['multirmtkey', 'multiRmtKey'], ['multi-rmt-key', 'multiRmtKey'], ['uri_file', 'uri-file'],
-    ['stdout-limit', 'stdoutlimit'], ['stdout', 'stdoutlimit'], ['sinterval', undefined], ['sit', 'sint'], ['outbox', undefined],
-    ['jsn', 'json'], ['x', undefined], ['', undefined], ['memory', undefined], ['rascal', 'rascal-config'],
+    ['tiemout', 'timeout'],
+    ['multirmtkey', 'multiRmtKey'],
+    ['multi-rmt-key', 'multiRmtKey'],
+    ['uri_file', 'uri-file'],
+    ['stdout-limit', 'stdoutlimit'],
+    ['stdout', 'stdoutlimit'],
+    ['sinterval', undefined],
+    ['sit', 'sint'],
+    ['outbox', undefined],
+    ['jsn', 'json'],
+    ['x', undefined],
+    ['', undefined],
+    ['memory', undefined],
+    ['rascal', 'rascal-config'],
   ];
   for (const [word, name] of cases) t.equal(nearName(word, OPTION_NAMES), name, word);
   t.equal(didYouMean('jsn', OPTION_NAMES), '; did you mean "json"?');
-  t.equal(didYouMean('jsn', OPTION_NAMES, (name) => `--${name}`), '; did you mean --json?');
+  t.equal(
+    didYouMean('jsn', OPTION_NAMES, (name) => `--${name}`),
+    '; did you mean --json?',
+  );
   t.equal(didYouMean('memory', OPTION_NAMES), '');
 });
 
