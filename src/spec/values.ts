@@ -56,9 +56,12 @@ export function parseJsonObject(text: string): Readonly<Record<string, unknown>>
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new SpecError(`${quote(text)} is not JSON (${(cause as Error).message}): for example '{"project": "x"}'`, {
-      cause,
-    });
+    throw new SpecError(
+      `${quote(text)} is not JSON (${(cause as Error).message.replaceAll(/[\s\p{Cc}]+/gu, ' ')}): for example '{"project": "x"}'`,
+      {
+        cause,
+      },
+    );
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new SpecError(`${quote(text)} is not a JSON object: for example '{"project": "x"}'`);
