@@ -36,10 +36,15 @@ if (!process.env[LOCKED] && findProgram('flock')) {
 try {
   const native = !flags.has('--no-native');
   const launched = native && nativePart();
-  const bundled = await step('bundles', [...sources(), 'scripts/bundle.mjs'], 'dist/boot.cjs', async () => {
-    const { bundle } = await import('./bundle.mjs');
-    await bundle();
-  });
+  const bundled = await step(
+    'bundles',
+    [...sources(), 'scripts/bundle.mjs', ...files(join(root, 'scripts/shims'))],
+    'dist/boot.cjs',
+    async () => {
+      const { bundle } = await import('./bundle.mjs');
+      await bundle();
+    },
+  );
   if (!flags.has('--no-types') && existsSync(join(root, 'src/index.ts')))
     await step('declarations', [...sources(), 'tsconfig.json'], 'dist/types/index.d.ts', declarations);
   if (native && (launched || bundled || !existsSync(join(root, 'dist/main.cjs.cache')))) codeCaches();

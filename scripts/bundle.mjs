@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync,
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { root } from './setup.mjs';
+import { slim } from './slim/plugin.mjs';
 
 /** Bundles that src/cli/boot.cjs loads by name. What is not on the launch path has a bundle of its own. */
 const LOADED = {
@@ -23,7 +24,6 @@ const common = {
   charset: 'ascii', // the loader decodes latin1
   legalComments: 'none', // dist/THIRD-PARTY-LICENSES.txt has them whole
   metafile: true,
-  define: { PROC_BOX_VERSION: JSON.stringify(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version) },
   logLevel: 'warning',
 };
 
@@ -46,12 +46,11 @@ async function loadedBundle([name, { entry, contents }]) {
     ...(entry ? { entryPoints: [entry] } : { stdin: { contents, resolveDir: root } }),
     outfile: join('dist', `${name}.cjs`),
     format: 'cjs',
-    minifySyntax: true,
-    minifyWhitespace: true,
+    minify: true,
     supported: { 'dynamic-import': false }, // vm.Script has none: it becomes require()
     banner: { js: '(function (exports, require, module, __filename, __dirname, loadBundle) {' },
     footer: { js: '})' },
-    plugins: [nativeByPath],
+    plugins: [nativeByPath, leanRascal],
   });
 }
 
@@ -63,7 +62,7 @@ async function publicApi() {
     outfile: 'dist/index.js',
     format: 'esm',
     banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
-    plugins: [nativeByRequire],
+    plugins: [nativeByRequire, leanRascal],
   });
 }
 
@@ -87,6 +86,25 @@ const nativeByRequire = {
       contents: "module.exports = require('../native/index.js');",
       resolveDir: root,
     }));
+  },
+};
+
+/** What rascal imports and a box does not need, by the folder of the importer; scripts/shims/ says why each is safe. */
+const SHIMS = {
+  xregexp: '/rascal/lib/config',
+  debug: '/rascal/lib',
+  http: '/rascal/lib/management',
+  cluster: '/rascal/lib/counters',
+};
+
+const leanRascal = {
+  name: 'lean-rascal',
+  setup(build) {
+    build.onResolve({ filter: /^(xregexp|debug|http|cluster)$/ }, ({ path, importer }) =>
+      importer.includes(`/node_modules${SHIMS[path]}`)
+        ? { path: join(root, 'scripts/shims', `${path}.cjs`) }
+        : undefined,
+    );
   },
 };
 
