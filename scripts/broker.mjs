@@ -8,8 +8,8 @@
  * waits on a pipe from this process: when this process is gone, however it ended, the shell ends the other two and
  * removes the directory.
  */
-import { spawn, execFile } from 'node:child_process';
-import { mkdtempSync, mkdirSync, writeFileSync, readFileSync, existsSync, rmSync, openSync, closeSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -60,7 +60,9 @@ export async function startBroker(options = {}) {
     const deadline = Date.now() + START_TIMEOUT_MS;
     while (!(await answers(port))) {
       if (mine.gone || Date.now() > deadline) {
-        throw new Error(`rabbitmq-server did not start; the end of ${dir}/out:\n${readFileSync(join(dir, 'out'), 'utf8').slice(-2000)}`);
+        throw new Error(
+          `rabbitmq-server did not start; the end of ${dir}/out:\n${readFileSync(join(dir, 'out'), 'utf8').slice(-2000)}`,
+        );
       }
       await sleep(50);
     }
@@ -73,7 +75,8 @@ export async function startBroker(options = {}) {
     child.ref();
     // Only the Erlang machine: the script that started it reaps it and follows.
     signalTo(pidFrom(join(dir, 'pid')) ?? child.pid, signal);
-    if ((await Promise.race([ended, sleep(STOP_TIMEOUT_MS, 'late', { ref: false })])) === 'late') signalTo(-child.pid, 'SIGKILL');
+    if ((await Promise.race([ended, sleep(STOP_TIMEOUT_MS, 'late', { ref: false })])) === 'late')
+      signalTo(-child.pid, 'SIGKILL');
     await ended;
     signalTo(-child.pid, 'SIGKILL');
     server = null;
@@ -82,7 +85,9 @@ export async function startBroker(options = {}) {
   /** Ends broker and epmd, waits until both are gone, and removes the directory if it was made here. */
   async function stop() {
     await end('SIGKILL');
-    const epmdGone = new Promise((resolve) => (epmd.exitCode !== null || epmd.signalCode !== null ? resolve() : epmd.on('exit', resolve)));
+    const epmdGone = new Promise((resolve) =>
+      epmd.exitCode !== null || epmd.signalCode !== null ? resolve() : epmd.on('exit', resolve),
+    );
     epmd.ref();
     signalTo(epmd.pid, 'SIGKILL');
     await epmdGone;

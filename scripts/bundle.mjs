@@ -3,7 +3,6 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync,
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { root } from './setup.mjs';
-import { slim } from './slim/plugin.mjs';
 
 /** Bundles that src/cli/boot.cjs loads by name. What is not on the launch path has a bundle of its own. */
 const LOADED = {
@@ -89,20 +88,23 @@ const nativeByRequire = {
   },
 };
 
-/** What rascal imports and a box does not need, by the folder of the importer; scripts/shims/ says why each is safe. */
+/** What rascal and amqplib import and a box does not need at once, by the folder of the importer; scripts/shims/ says why each is safe. */
 const SHIMS = {
   xregexp: '/rascal/lib/config',
   debug: '/rascal/lib',
   http: '/rascal/lib/management',
   cluster: '/rascal/lib/counters',
+  crypto: '/rascal/lib/amqp',
+  uuid: '/rascal/lib',
+  'node:tls': '/amqplib/lib',
 };
 
 const leanRascal = {
   name: 'lean-rascal',
   setup(build) {
-    build.onResolve({ filter: /^(xregexp|debug|http|cluster)$/ }, ({ path, importer }) =>
+    build.onResolve({ filter: /^(xregexp|debug|http|cluster|crypto|uuid|node:tls)$/ }, ({ path, importer }) =>
       importer.includes(`/node_modules${SHIMS[path]}`)
-        ? { path: join(root, 'scripts/shims', `${path}.cjs`) }
+        ? { path: join(root, 'scripts/shims', `${path.replace('node:', '')}.cjs`) }
         : undefined,
     );
   },

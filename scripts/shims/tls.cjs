@@ -1,0 +1,3 @@
+'use strict';
+// amqplib needs it for amqps only: loaded at first use.
+module.exports = { connect: (...args) => require('node:tls').connect(...args) };
