@@ -43,6 +43,7 @@ const RULES: readonly Rule[] = [
     match: /ACCESS_REFUSED - (.*?)(?:"|$)/,
     kind: 'permission',
     text: ({ user }, found) => `${found}: ask the broker's administrator for this permission of user "${user}" (docs/broker.md)`,
+    permanent: true,
   },
   { match: /NOT_FOUND - no exchange/, kind: 'exchange', text: () => 'the exchange does not exist; declaring it' },
   {
@@ -56,6 +57,9 @@ const RULES: readonly Rule[] = [
     text: (_, found) => `TLS: ${found}: check the CA and the certificate`,
   },
   { match: /ECONNRESET|Unexpected close|closed abruptly|EPIPE/, kind: 'lost', text: () => 'the connection was lost' },
+  { match: /exchange was deleted/, kind: 'deleted', text: () => 'the exchange was deleted: binding the queue again' },
+  { match: /channel (?:was )?closed/i, kind: 'channel', text: () => 'the broker closed the channel' },
+  { match: /was cancelled by the broker/, kind: 'cancelled', text: () => 'the broker removed the queue' },
   { match: /Heartbeat timeout/, kind: 'heartbeat', text: () => 'nothing heard within the heartbeat' },
 ];
 

@@ -81,11 +81,13 @@ export function connectBroker(spec: BoxSpec, box: Controllable, log: Logger): Br
       replies.attach(broker);
       outbox.attach(sender(broker, keys, fail), () => fail(new Error('no confirm: no answer on the connection')));
     },
-    down: (failure) => {
+    down: () => {
       outbox.detach();
       replies.detach();
+    },
+    failed: ({ missingExchange }) => {
       // A deleted exchange took the bindings of the control queue with it, and the broker says nothing about that.
-      if (failure?.missingExchange) control.restart(new Error('the exchange was deleted: binding again'));
+      if (missingExchange && statistics.state.connections > 0) control.restart(new Error('the exchange was deleted'));
     },
   });
 
@@ -142,7 +144,13 @@ function sender(broker: Broker, keys: Record<Outgoing['kind'], string>, fail: (e
     broker.publish('statistics', content, { routingKey: keys[message.kind], options }, (error, session) => {
       if (error) return end('unknown', error);
       session.on('success', () => end('confirmed'));
-      session.on('error', (failure: Error) => (failure.message === 'message nacked' ? end('refused') : end('unknown', failure)));
+      let failure: Error;
+      session.on('error', (error: Error) => {
+        failure = error;
+        if (error.message === 'message nacked') end('refused');
+        // rascal says "channel closed" first and why only then.
+        else setImmediate(() => end('unknown', failure));
+      });
       session.on('close', () => end('unknown', new Error('Unexpected close')));
     });
   };

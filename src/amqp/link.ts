@@ -18,7 +18,9 @@ export interface LinkOptions {
   /** The connection is there: take it into use. `fail` ends it; `done` says that it is ready. */
   readonly up: (broker: Broker, fail: (error: unknown) => void, done: () => void) => void;
   /** It is not there any more. Called once for every `up`. */
-  readonly down: (failure: Failure | null) => void;
+  readonly down: () => void;
+  /** A connection failed, or could not be made. */
+  readonly failed?: (failure: Failure) => void;
   readonly log: Logger;
 }
 
@@ -34,6 +36,8 @@ export interface LinkState {
 /** A broker that can be reached again is used again within the cap plus the time to connect: under 2 s. */
 const BACKOFF_MIN_MS = 50;
 const BACKOFF_CAP_MS = 1_500;
+/** Where someone has to act first (a wrong password, a missing permission), asking often only loads the broker. */
+const HOPELESS_CAP_MS = 30_000;
 /** An attempt on a silent address is given up early, so that the next one meets a broker that is back. */
 const ATTEMPT_MS = 2_000;
 const LONG_ATTEMPT_MS = 10_000;
@@ -145,7 +149,7 @@ export class Link {
     clearTimeout(timer);
     attempt.end = () => {};
     this.#current = null;
-    if (isUp) this.#options.down(error === null ? null : describe(error, endpoint));
+    if (isUp) this.#options.down();
     // A connection that failed is not asked to end in an orderly way: nothing says that it can still answer.
     if (!this.#closed) void dispose(attempt, 0);
     return error;
@@ -181,6 +185,7 @@ export class Link {
       log.warn(`${name}: ${failure.text}; retrying in the background`);
     }
     if (!fixable) this.#endpoint = (this.#endpoint + 1) % this.#endpoints.length;
+    this.#options.failed?.(failure);
   }
 
   /** Full jitter, doubling up to the cap; the other hosts of a list are tried without a wait. */
@@ -188,7 +193,8 @@ export class Link {
     if (this.#declare && this.#failures === 0) return 0;
     const rounds = Math.floor(this.#failures / this.#endpoints.length);
     if (this.#failures % this.#endpoints.length !== 0) return 0;
-    const ceilingMs = Math.min(BACKOFF_CAP_MS, 200 * 2 ** Math.min(rounds - 1, 10));
+    const capMs = this.#lastFailure?.permanent ? HOPELESS_CAP_MS : BACKOFF_CAP_MS;
+    const ceilingMs = Math.min(capMs, 200 * 2 ** Math.min(rounds - 1, 10));
     return BACKOFF_MIN_MS + Math.random() * (ceilingMs - BACKOFF_MIN_MS);
   }
 
