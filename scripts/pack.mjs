@@ -6,7 +6,7 @@
  */
 import { chmodSync, copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { root, run } from './setup.mjs';
+import { root, run, say } from './setup.mjs';
 
 const bin = join(root, 'bin', 'proc_box');
 const executable = join(root, 'native/build/Release/proc_box');
@@ -16,16 +16,26 @@ echo 'proc_box was installed without its install script (npm --ignore-scripts?):
 exit 125
 `;
 
-if (process.argv[2] === 'before') {
+try {
+  if (process.argv[2] === 'before') before();
+  else after();
+} catch (error) {
+  say(error.message);
+  process.exitCode = 1;
+}
+
+function before() {
   run(process.execPath, [join(root, 'scripts/build.mjs'), '--no-native', '--strict', '--quiet']);
   mkdirSync(dirname(bin), { recursive: true });
   writeFileSync(`${bin}.new`, PLACEHOLDER);
   replaceBin();
-} else if (existsSync(executable)) {
+}
+
+/** Gives the checkout its executable back. */
+function after() {
+  if (!existsSync(executable)) return rmSync(bin);
   copyFileSync(executable, `${bin}.new`);
   replaceBin();
-} else {
-  rmSync(bin);
 }
 
 /** In one step, since the old one may be running. */

@@ -14,7 +14,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { ensureBuild, ensureDebian, ensureNpm, root, say } from './setup.mjs';
 
 const BROKER_VARIABLE = 'PROC_BOX_TEST_BROKER';
-const results = join(root, '.tap');
+const results = join(root, '.tap', 'results');
 
 const words = process.argv.slice(2);
 const options = new Map(words.filter((word) => word.startsWith('--')).map((word) => word.slice(2).split('=')));

@@ -1,6 +1,8 @@
 /** What `npm run quickstart` shows, once everything is installed and the broker is up. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ConsumeMessage } from 'amqplib';
@@ -12,13 +14,30 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const box = join(root, 'bin', 'proc_box');
 const job = join(root, 'scripts', 'quickstart', 'job.sh');
 
+const scratch = mkdtempSync(join(tmpdir(), 'proc_box-quickstart-'));
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
+
 const uri = process.env['PROC_BOX_QUICKSTART_URI'] as string;
 await using operator = await connectOperator(uri);
 const inbox = createInbox();
 await operator.consume('proc_box.stats.#', received('sample'));
 await operator.consume('proc_box.events.#', received('event'));
 
-const args = ['-uri', uri, '-sint', '1s', '-timeout', '5m', '--rlimit', 'nofile=256:1024', '--report', '--', 'sh', job];
+const args = [
+  '-uri',
+  uri,
+  '-sint',
+  '1s',
+  '-timeout',
+  '5m',
+  '--rlimit',
+  'nofile=256:1024',
+  '--report',
+  '--',
+  'sh',
+  job,
+  scratch,
+];
 say(`\n$ proc_box ${args.join(' ')}\n`);
 const child = spawn(box, args, { stdio: ['ignore', 'inherit', 'inherit'] });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));

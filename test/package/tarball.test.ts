@@ -1,6 +1,7 @@
 // test-timeout: 600s
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, readFileSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
@@ -10,6 +11,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 /** What a clone has, and node_modules. The checkout itself is not packed: that replaces bin/proc_box for a moment. */
 const CLONE = [
   'package.json',
+  'package-lock.json',
   'tsconfig.json',
   'LICENSE',
   'CHANGELOG.md',
@@ -27,7 +29,10 @@ function run(cwd: string, command: string, ...args: string[]) {
 }
 
 t.test('the tarball installs and runs in an empty folder', async (t) => {
-  const folder = t.testdir({ clone: {}, empty: {}, bare: {} });
+  // Not below the checkout, whose node_modules would be found from there.
+  const folder = mkdtempSync(join(tmpdir(), 'proc_box-tarball-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  for (const name of ['clone', 'empty', 'bare']) mkdirSync(join(folder, name));
   const clone = join(folder, 'clone');
   for (const name of CLONE.filter((name) => existsSync(join(root, name)))) {
     cpSync(join(root, name), join(clone, name), {
