@@ -303,7 +303,7 @@ export class Box implements Controllable {
   #mainEnded(main: MainExit, atMs: number, usage: KeeperUsage): void {
     const { spec, now } = this.#options;
     this.#main = { code: main.code, signal: main.signal, coreDumped: main.coreDumped };
-    this.clock.noticeGap();
+    if (!spec.linger) this.clock.close(atMs);
     this.#elapsedMs = atMs - this.#startedMs;
     this.#cpuUsec = usage.userUsec + usage.systemUsec;
     void this.#apply({ type: 'mainEnded' });
@@ -363,7 +363,7 @@ export class Box implements Controllable {
     if (usage === undefined && this.#main === null) log.error('the keeper has died; the rest of the job was killed');
     clearTimeout(this.#grace);
     this.#ticker.stop();
-    this.clock.close();
+    this.clock.close(this.#options.now());
     await this.#firstSample;
     if ((this.#life.phase as string) === 'ended') return;
     const { exitStatus, reason, by, ...main } = decideOutcome(this.#life, this.#main, spec.rlimits, this.#cpuUsec);

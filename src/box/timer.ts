@@ -25,8 +25,8 @@ export interface WallClock {
   limit(limitMs: number): void;
   /** Looks for a suspension of the wrapper itself; called on SIGCONT too. */
   noticeGap(): void;
-  /** The job's end: nothing fires any more. */
-  close(): void;
+  /** The job's end: nothing fires any more. @param atMs monotonic ms */
+  close(atMs: number): void;
   readonly limitMs: number;
   /** Time in which the box was suspended, ms. */
   readonly suspendedMs: number;
@@ -120,8 +120,10 @@ export function createWallClock(options: WallClockOptions): WallClock {
       }),
     limit: (ms) => change(() => (limitMs = ms)),
     noticeGap,
-    close() {
-      settle();
+    close(atMs) {
+      if (closed) return;
+      noticeGap();
+      if (running()) elapsedMs += Math.max(0, atMs - since);
       if (held) suspendedMs += now() - heldSince;
       held = false;
       closed = true;
