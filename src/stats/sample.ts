@@ -71,11 +71,11 @@ export interface Sample {
   readonly Dropped: number;
 }
 
-/** Facts of the host, and of this moment: `uptime` in seconds and `procs`, both sysinfo(2). */
+/** Facts of the host, and of this moment. */
 export interface HostInfo extends HostFacts {
   /** Seconds since boot, sysinfo(2). */
   readonly uptime: number;
-  /** Processes and threads on the host, sysinfo(2) procs (0 in the old one). */
+  /** Processes on the host, counted in /proc (0 in the old one). */
   readonly procs: number;
 }
 
