@@ -28,9 +28,10 @@ const RULES: readonly Rule[] = [
     text: () => 'no answer: check host, port and firewall',
   },
   {
-    match: /NOT_ALLOWED - (vhost .*? not found|access to vhost .*? refused)/,
+    // amqplib keeps the broker's own words on this to itself.
+    match: /Expected ConnectionOpenOk; got/,
     kind: 'vhost',
-    text: ({ user }, found) => `${found}: ask the broker's administrator for the vhost, and for permissions of user "${user}" in it`,
+    text: ({ user }) => `the vhost is missing, or user "${user}" has no permissions in it: ask the broker's administrator`,
     permanent: true,
   },
   {

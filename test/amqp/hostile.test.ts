@@ -3,6 +3,7 @@ import t from 'tap';
 import { connectBroker } from '../../src/amqp/index.js';
 import { ask, fakeBox, foreignClient, notingLogger, sharedBroker, specFor, until } from '../fixtures/broker.js';
 
+t.setTimeout(120_000);
 const RUNS = 10_000;
 const uri = await sharedBroker(t);
 
@@ -28,7 +29,7 @@ const body = fc.oneof(
 );
 const text = fc.string({ unit: 'grapheme', maxLength: 40 });
 const table = fc.dictionary(
-  fc.oneof(text, fc.constantFrom('rascal', 'CC', '__proto__', 'constructor', 'x-deaths')),
+  fc.oneof(text, fc.constantFrom('rascal', '__proto__', 'constructor', 'x-deaths')),
   fc.oneof(text, fc.integer(), fc.double({ noNaN: true }), fc.boolean(), fc.constant(null), fc.array(text, { maxLength: 3 }), fc.dictionary(text, text, { maxKeys: 3 })),
   { maxKeys: 4 },
 );
