@@ -47,7 +47,7 @@ function howItEnded(event: Exited): string {
 function requester(by: By): string {
   switch (by.via) {
     case 'amqp':
-      return `message ${by.message_id ?? 'without an id'}${by.user === undefined ? '' : `, user ${by.user}`}`;
+      return `${by.message_id === undefined ? 'a message without an id' : `message ${by.message_id}`}${by.user === undefined ? '' : `, user ${by.user}`}`;
     case 'signal':
       return `signal ${by.signal ?? ''} to proc_box`;
     case 'limit':

@@ -56,7 +56,7 @@ t.test('tells how it ended and who asked', (t) => {
     [{ signal: null, code: null, reason: 'failed' }, /ended +failed: how is not known\n/],
     [{ signal: 'SIGSEGV', core_dumped: true, reason: 'signaled' }, /ended +signaled: SIGSEGV, core dumped\n/],
     [{ by: { via: 'amqp', message_id: 'm1', user: 'ops' } }, /asked by +message m1, user ops\n/],
-    [{ by: { via: 'amqp' } }, /asked by +message without an id\n/],
+    [{ by: { via: 'amqp' } }, /asked by +a message without an id\n/],
     [{ by: { via: 'signal', signal: 'SIGTERM' } }, /asked by +signal SIGTERM to proc_box\n/],
     [{ by: { via: 'box' } }, /asked by +proc_box\n/],
     [{ dropped: 4 }, /dropped +4 messages to the broker\n/],
