@@ -56,7 +56,9 @@ export async function startBroker(options = {}) {
     });
     server = { child, ended, gone: false };
     const mine = server;
-    ended.then(() => (mine.gone = true));
+    void ended.then(() => {
+      mine.gone = true;
+    });
     const deadline = Date.now() + START_TIMEOUT_MS;
     while (!(await answers(port))) {
       if (mine.gone || Date.now() > deadline) {

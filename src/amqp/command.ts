@@ -72,6 +72,8 @@ export function toCommand(request: Request): Command | Refusal {
   }
 }
 
-function bare<Name extends Exclude<CommandName, 'stop' | 'kill' | 'change_sample_rate' | 'set_limit'>>(name: Name): Row {
+function bare<Name extends Exclude<CommandName, 'stop' | 'kill' | 'change_sample_rate' | 'set_limit'>>(
+  name: Name,
+): Row {
   return { usage: name, min: 0, max: 0, parse: () => ({ name }) as Command };
 }

@@ -103,7 +103,10 @@ export function endpointOf(text: string): Endpoint {
   return { uri: url.href, shown, user: anonymous ? 'guest' : user, password: anonymous ? 'guest' : password };
 }
 
-function base(request: ConnectionRequest, own: { vhost: object; publications?: object; subscriptions?: object }): RascalConfig {
+function base(
+  request: ConnectionRequest,
+  own: { vhost: object; publications?: object; subscriptions?: object },
+): RascalConfig {
   const { endpoint, site, exchange, declare } = request;
   const predeclared = exchange.startsWith('amq.');
   const pool = { min: 0, max: 1, evictionRunIntervalMillis: 0, acquireTimeoutMillis: 0 };

@@ -1,7 +1,7 @@
 import type { Answer, Controllable, Requester } from '../box/types.js';
 import type { Logger } from '../log.js';
 import { toCommand } from './command.js';
-import { type Delivery, parseMessage, type Refusal, requesterOf } from './message.js';
+import { type Delivery, parseMessage, type Refusal, type Request, requesterOf } from './message.js';
 import type { AckOrNack } from './rascal.js';
 import type { Reply } from './replies.js';
 
@@ -55,15 +55,23 @@ export class Control {
     const parsed = parseMessage(delivery, this.box.identity, this.nowMs());
     if (parsed.kind === 'ignored') return;
     const by = requesterOf(properties);
-    if (parsed.kind === 'refusal') return this.#refuse(parsed, by, properties);
+    if (parsed.kind === 'refusal') this.#refuse(parsed, by, properties);
+    else this.#carryOut(parsed, by, properties);
+  }
+
+  #carryOut(request: Request, by: Requester, properties: Delivery['properties']): void {
     const key = by.messageId === undefined ? undefined : `${by.user ?? ''}\0${by.messageId}`;
-    const before = key === undefined ? undefined : this.#answers.get(key);
-    if (before !== undefined) return this.#whenAnswered(before, parsed.name, properties);
-    const command = toCommand(parsed);
-    if ('kind' in command) return this.#refuse(command, by, properties);
-    const answer = this.#execute(() => this.box.execute(command, by));
-    if (key !== undefined) this.#remember(key, answer);
-    this.#whenAnswered(answer, parsed.name, properties);
+    let answer = key === undefined ? undefined : this.#answers.get(key);
+    if (answer === undefined) {
+      const command = toCommand(request);
+      if ('kind' in command) {
+        this.#refuse(command, by, properties);
+        return;
+      }
+      answer = this.#execute(() => this.box.execute(command, by));
+      if (key !== undefined) this.#remember(key, answer);
+    }
+    this.#whenAnswered(answer, request.name, properties);
   }
 
   /** The box promises not to throw and not to reject; a promise that is broken must not end the job. */

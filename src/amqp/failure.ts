@@ -31,7 +31,8 @@ const RULES: readonly Rule[] = [
     // amqplib keeps the broker's own words on this to itself.
     match: /Expected ConnectionOpenOk; got/,
     kind: 'vhost',
-    text: ({ user }) => `the vhost is missing, or user "${user}" has no permissions in it: ask the broker's administrator`,
+    text: ({ user }) =>
+      `the vhost is missing, or user "${user}" has no permissions in it: ask the broker's administrator`,
     permanent: true,
   },
   {
@@ -43,7 +44,8 @@ const RULES: readonly Rule[] = [
   {
     match: /ACCESS_REFUSED - (.*?)(?:"|$)/,
     kind: 'permission',
-    text: ({ user }, found) => `${found}: ask the broker's administrator for this permission of user "${user}" (docs/broker.md)`,
+    text: ({ user }, found) =>
+      `${found}: ask the broker's administrator for this permission of user "${user}" (docs/broker.md)`,
     permanent: true,
   },
   { match: /NOT_FOUND - no exchange/, kind: 'exchange', text: () => 'the exchange does not exist; declaring it' },

@@ -6,11 +6,11 @@ import { controlConfig, statisticsConfig } from './config.js';
 import { Control } from './control.js';
 import { keySegment, outgoingKey } from './keys.js';
 import { Link, type LinkState } from './link.js';
+import type { Delivery } from './message.js';
 import { Outbox, type Send, type Sent } from './outbox.js';
 import type { AckOrNack, Broker } from './rascal.js';
 import { checkRascalConfig } from './rascal-config.js';
 import { Replies } from './replies.js';
-import type { Delivery } from './message.js';
 
 /** Entry of the bundle that is loaded after the job was started: a box's link to the broker. */
 
@@ -120,6 +120,10 @@ function subscribe(broker: Broker, handler: Control, fail: (error: unknown) => v
     session.on('cancel', fail);
     session.on('close', () => fail(new Error('the channel was closed')));
     session.on('subscribed', done);
+    // What rascal stumbles over comes here; without these listeners it would be an error of the connection.
+    for (const event of ['invalid_content', 'redeliveries_error', 'redeliveries_exceeded']) {
+      session.on(event, (_: Error, message: Delivery, ack: AckOrNack) => handler.handle(message, ack));
+    }
     // With this listener rascal begins to consume.
     session.on('message', (message: Delivery, _content: unknown, ack: AckOrNack) => handler.handle(message, ack));
   });

@@ -53,7 +53,10 @@ const TARGET_KEYS = ['host', 'job', 'step', 'task', 'user', 'box'] as const;
 export function parseMessage(delivery: Delivery, identity: JobIdentity, nowMs: number): Request | Refusal | Ignored {
   const { content, properties } = delivery;
   if (isForged(properties.headers)) {
-    return refuse('forged', 'the message carries headers that rewrite its routing: publish it without a "rascal" header');
+    return refuse(
+      'forged',
+      'the message carries headers that rewrite its routing: publish it without a "rascal" header',
+    );
   }
   if (isExpired(properties.timestamp, properties.expiration, nowMs)) {
     return refuse('expired', 'the message is older than its expiration');

@@ -73,7 +73,10 @@ export class Outbox {
 
   push(message: Outgoing): void {
     const content = Buffer.from(message.body);
-    if (content.length > this.bounds.maxBytes) return this.#giveUp(message, `it has ${content.length} bytes`);
+    if (content.length > this.bounds.maxBytes) {
+      this.#giveUp(message, `it has ${content.length} bytes`);
+      return;
+    }
     while (this.length > 0 && !this.#fits(content.length)) this.#dropOldest();
     this.#entries.push({ message, content });
     this.#bytes += content.length;
@@ -132,18 +135,17 @@ export class Outbox {
 
   #ended(sent: Sent): void {
     this.#stopClock();
-    if (sent === 'unknown') return this.#stuck?.();
-    if (sent === 'confirmed') {
-      this.#inFlight = 0;
-      this.#shift();
-      return this.#pump();
+    if (sent === 'unknown') this.#stuck?.();
+    else if (sent === 'refused' && !this.#expired()) this.#retryLater();
+    else {
+      if (sent === 'refused') this.#giveUpHead('the broker refuses it');
+      else this.#shift();
+      this.#pump();
     }
-    if (this.#expired()) {
-      this.#giveUpHead('the broker refuses it');
-      this.#inFlight = 0;
-      return this.#pump();
-    }
-    // Still counts as in flight: nothing may overtake it.
+  }
+
+  /** Meanwhile the head still counts as in flight: nothing may overtake it. */
+  #retryLater(): void {
     const attempt = this.#inFlight;
     const startedAtMs = this.nowMs();
     this.#retry = setTimeout(() => {

@@ -46,7 +46,15 @@ const SHAPE: Shape = {
       clientProperties: 'object',
     },
   },
-  exchange: { options: { durable: 'boolean', autoDelete: 'boolean', internal: 'boolean', alternateExchange: 'string', arguments: 'object' } },
+  exchange: {
+    options: {
+      durable: 'boolean',
+      autoDelete: 'boolean',
+      internal: 'boolean',
+      alternateExchange: 'string',
+      arguments: 'object',
+    },
+  },
   queue: { arguments: 'object' },
   publications: { statistics: PUBLICATION, replies: PUBLICATION },
 };
@@ -71,7 +79,8 @@ function check(value: unknown, shape: Shape, path: string): void {
     }
     const expected = shape[key]!;
     if (typeof expected !== 'string') check(field, expected, inner);
-    else if (!isOf(field, expected)) throw new SpecError(`rascal configuration: ${quote(inner)} is not ${words(expected)}`);
+    else if (!isOf(field, expected))
+      throw new SpecError(`rascal configuration: ${quote(inner)} is not ${words(expected)}`);
   }
 }
 

@@ -8,7 +8,12 @@ import type { RascalConfig } from './config.js';
  */
 
 export interface Broker extends EventEmitter {
-  publish(name: string, content: Buffer, overrides: object, next: (error: Error | null, session: EventEmitter) => void): void;
+  publish(
+    name: string,
+    content: Buffer,
+    overrides: object,
+    next: (error: Error | null, session: EventEmitter) => void,
+  ): void;
   subscribe(name: string, next: (error: Error | null, session: EventEmitter) => void): void;
   shutdown(next: (error?: Error) => void): void;
   /** An interval that keeps the process alive until a shutdown that succeeds. */

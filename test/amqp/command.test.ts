@@ -46,12 +46,18 @@ t.test('turns down wrong arguments', async (t) => {
     ['change_sample_rate', '10'],
     ['set_limit', 'nofile'],
   ] as [string, ...string[]][]) {
-    t.match(command(...words), { kind: 'refusal', name: words[0], answer: { ok: false, error: { code: 'bad_arguments' } } }, words.join(' '));
+    t.match(
+      command(...words),
+      { kind: 'refusal', name: words[0], answer: { ok: false, error: { code: 'bad_arguments' } } },
+      words.join(' '),
+    );
   }
 });
 
 t.test('turns down unknown commands and names the near one', async (t) => {
-  t.match(command('kil'), { answer: { error: { code: 'unknown_command', message: 'unknown command "kil"; did you mean "kill"?' } } });
+  t.match(command('kil'), {
+    answer: { error: { code: 'unknown_command', message: 'unknown command "kil"; did you mean "kill"?' } },
+  });
   for (const name of ['toString', '__proto__', 'constructor', 'KILL']) {
     t.match(command(name), { answer: { error: { code: 'unknown_command' } } }, name);
   }

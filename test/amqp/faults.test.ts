@@ -1,6 +1,16 @@
 import t from 'tap';
 import { connectBroker } from '../../src/amqp/index.js';
-import { ask, collect, fakeBox, foreignClient, notingLogger, privateBroker, sample, specFor, until } from '../fixtures/broker.js';
+import {
+  ask,
+  collect,
+  fakeBox,
+  foreignClient,
+  notingLogger,
+  privateBroker,
+  sample,
+  specFor,
+  until,
+} from '../fixtures/broker.js';
 import { tcpProxy } from '../fixtures/tcp-proxy.js';
 
 t.setTimeout(180_000);
@@ -49,7 +59,10 @@ for (const [name, breakIt] of [
     t.ok(link.state().statistics.connections > 2);
     t.equal(link.dropped, 0);
     await up();
-    t.equal((await ask(channel, { exchange: 'amq.topic', key: spec.routingKeys[0]! }, { command: 'ping' })).body.ok, true);
+    t.equal(
+      (await ask(channel, { exchange: 'amq.topic', key: spec.routingKeys[0]! }, { command: 'ping' })).body.ok,
+      true,
+    );
     await link.close(1_000);
     await until(() => proxy.open === 0, 'no connection is left');
   });
@@ -121,7 +134,7 @@ t.test('says what to fix when the login is refused, once, and never shows the pa
   t.ok(performance.now() - startedAtMs < 500, 'and does not wait for what cannot come');
 });
 
-t.test('logs in with a password of every kind of character', async (t) => {
+t.test('logs in with a password of every kind of character', async () => {
   const { link, up } = open(`amqp://alice:${encodeURIComponent(PASSWORD)}@127.0.0.1:${broker.port}`);
   await up();
   await link.close(1_000);
@@ -130,7 +143,10 @@ t.test('logs in with a password of every kind of character', async (t) => {
 t.test('says what to fix when there is no such vhost', async (t) => {
   const { link, lines } = open(`${broker.uri}/nowhere`);
   await until(() => link.state().control.lastError !== null, 'refused');
-  t.match(link.state().control.lastError, /the vhost is missing, or user "guest" has no permissions in it: ask the broker's administrator/);
+  t.match(
+    link.state().control.lastError,
+    /the vhost is missing, or user "guest" has no permissions in it: ask the broker's administrator/,
+  );
   await link.close(0);
   t.equal(lines.filter((line) => line.includes('warn') && line.includes('control')).length, 1);
 });
@@ -179,6 +195,9 @@ t.test('loses no sample when the broker is restarted, and when it is killed', as
   await channel.consume(queue, (message) => message !== null && messages.push(message), { noAck: true });
   await until(() => firstArrivals(messages).length >= n, 'all are in the queue');
   t.strictSame(firstArrivals(messages), idsUpTo(n));
-  t.equal((await ask(channel, { exchange: 'amq.topic', key: spec.routingKeys[0]! }, { command: 'ping' })).body.ok, true);
+  t.equal(
+    (await ask(channel, { exchange: 'amq.topic', key: spec.routingKeys[0]! }, { command: 'ping' })).body.ok,
+    true,
+  );
   await link.close(1_000);
 });

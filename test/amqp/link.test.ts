@@ -1,7 +1,18 @@
 import type { ConsumeMessage } from 'amqplib';
 import t from 'tap';
 import { connectBroker } from '../../src/amqp/index.js';
-import { ask, collect, fakeBox, foreignClient, notingLogger, sample, sharedBroker, specFor, unique, until } from '../fixtures/broker.js';
+import {
+  ask,
+  collect,
+  fakeBox,
+  foreignClient,
+  notingLogger,
+  sample,
+  sharedBroker,
+  specFor,
+  unique,
+  until,
+} from '../fixtures/broker.js';
 
 const uri = await sharedBroker(t);
 const { connection, channel } = await foreignClient(t, uri);
@@ -26,7 +37,10 @@ t.test('publishes samples and events in order, with the properties of the contra
     link.publish(n % 10 === 0 ? { ...message, kind: 'event', type: 'proc_box.event' } : message);
   }
   const messages = await all.count(200);
-  t.strictSame(ids(messages), Array.from({ length: 200 }, (_, n) => `${box.identity.box}-${n + 1}`));
+  t.strictSame(
+    ids(messages),
+    Array.from({ length: 200 }, (_, n) => `${box.identity.box}-${n + 1}`),
+  );
   t.equal(samples.messages.length, 180);
   const [first] = messages;
   t.equal(first!.fields.routingKey, `${spec.statsKey}.node1.example`);
@@ -46,7 +60,12 @@ t.test('carries out a command and answers it', async (t) => {
   const { spec, box, bound } = open();
   await bound();
   const to = { exchange: 'amq.topic', key: spec.routingKeys[0]! };
-  const answer = await ask(channel, to, { command: 'kill', arguments: ['TERM'] }, { correlationId: 'c1', messageId: 'm1', userId: 'guest' });
+  const answer = await ask(
+    channel,
+    to,
+    { command: 'kill', arguments: ['TERM'] },
+    { correlationId: 'c1', messageId: 'm1', userId: 'guest' },
+  );
   t.strictSame(answer.body, {
     ok: true,
     box: box.identity.box,
@@ -56,7 +75,9 @@ t.test('carries out a command and answers it', async (t) => {
     result: { did: 'kill' },
   });
   t.match(answer.properties, { correlationId: 'c1', contentType: 'application/json', appId: 'proc_box' });
-  t.strictSame(box.executed, [{ command: { name: 'kill', signal: 15 }, by: { via: 'amqp', messageId: 'm1', user: 'guest' } }]);
+  t.strictSame(box.executed, [
+    { command: { name: 'kill', signal: 15 }, by: { via: 'amqp', messageId: 'm1', user: 'guest' } },
+  ]);
   const other = await ask(channel, to, { command: 'ping' }, { messageId: 'm2' });
   t.equal(other.properties.correlationId, 'm2', 'without a correlation id the message id takes its place');
 });
@@ -103,11 +124,26 @@ t.test('is reached under each of its keys, and ignores what is for others', asyn
   await bound();
   const key = spec.routingKeys[0]!;
   const { box: id } = box.identity;
-  for (const suffix of ['', '.host.node1_example', '.job.1234_7', '.user.alice', '.user.alice.job.1234_7', `.box.${id}`]) {
-    t.equal((await ask(channel, { exchange: 'amq.topic', key: key + suffix }, { command: 'ping' })).body.ok, true, suffix);
+  for (const suffix of [
+    '',
+    '.host.node1_example',
+    '.job.1234_7',
+    '.user.alice',
+    '.user.alice.job.1234_7',
+    `.box.${id}`,
+  ]) {
+    t.equal(
+      (await ask(channel, { exchange: 'amq.topic', key: key + suffix }, { command: 'ping' })).body.ok,
+      true,
+      suffix,
+    );
   }
   channel.publish('amq.topic', key, Buffer.from('{"command":"kill","target":{"box":"other"}}'));
-  t.equal((await ask(channel, { exchange: 'amq.topic', key }, { command: 'ping', target: { box: id, job: '1234_7' } })).body.ok, true);
+  t.equal(
+    (await ask(channel, { exchange: 'amq.topic', key }, { command: 'ping', target: { box: id, job: '1234_7' } })).body
+      .ok,
+    true,
+  );
   t.ok(box.executed.every(({ command }) => command.name === 'ping'));
   t.equal(box.refusals.length, 0, 'in silence');
 });
@@ -162,7 +198,10 @@ t.test('recovers from a deleted exchange: no sample lost, and commands arrive ag
   await channel.deleteExchange(exchange);
   const { connections } = link.state().control;
   link.publish(sample(box.identity.box, 1));
-  await until(() => link.state().control.connections > connections && link.state().control.state === 'up', 'control is bound again');
+  await until(
+    () => link.state().control.connections > connections && link.state().control.state === 'up',
+    'control is bound again',
+  );
   await until(() => link.state().outbox.messages === 0, 'the sample is confirmed');
   t.equal((await ask(channel, { exchange, key: spec.routingKeys[0]! }, { command: 'ping' })).body.ok, true);
   t.equal(link.dropped, 0);
@@ -174,9 +213,14 @@ t.test('recovers from a deleted queue', async (t) => {
   const { spec, bound, link, box } = open();
   await bound();
   // Only its own connection may touch an exclusive queue: a broker-side operator would delete it. x-death does it here.
-  channel.publish('amq.topic', spec.routingKeys[0]!, Buffer.from('{"command":"ping"}'), { headers: { 'x-death': 'boo' } });
+  channel.publish('amq.topic', spec.routingKeys[0]!, Buffer.from('{"command":"ping"}'), {
+    headers: { 'x-death': 'boo' },
+  });
   await until(() => link.state().control.connections > 1 && link.state().control.state === 'up', 'control is back');
-  t.equal((await ask(channel, { exchange: 'amq.topic', key: spec.routingKeys[0]! }, { command: 'ping' })).body.ok, true);
+  t.equal(
+    (await ask(channel, { exchange: 'amq.topic', key: spec.routingKeys[0]! }, { command: 'ping' })).body.ok,
+    true,
+  );
   t.equal(box.refusals.length, 0);
 });
 

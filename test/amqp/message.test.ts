@@ -89,10 +89,21 @@ t.test('is for this box where every key of the target names it', async (t) => {
 
 t.test('turns down forged routing headers, and not those that rascal sets itself', async (t) => {
   const body = '{"command":"ping"}';
-  for (const rascal of ['boo', 7, null, [], { restoreRoutingHeaders: true }, { originalRoutingKey: 'k' }, { recovery: {} }]) {
+  for (const rascal of [
+    'boo',
+    7,
+    null,
+    [],
+    { restoreRoutingHeaders: true },
+    { originalRoutingKey: 'k' },
+    { recovery: {} },
+  ]) {
     t.equal(codeOf(parse(body, { headers: { rascal } })), 'forged', JSON.stringify(rascal));
   }
-  t.equal(parse(body, { headers: { rascal: { originalQueue: 'q', originalVhost: 'v', redeliveries: 0 } } }).kind, 'request');
+  t.equal(
+    parse(body, { headers: { rascal: { originalQueue: 'q', originalVhost: 'v', redeliveries: 0 } } }).kind,
+    'request',
+  );
 });
 
 t.test('turns down what is older than its expiration, with some seconds for clocks that differ', async (t) => {
