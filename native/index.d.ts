@@ -106,6 +106,8 @@ export class Keeper {
   usage(): Promise<KeeperUsage>;
   /** Ends the keeper at once; it kills what is left of the box. */
   close(): void;
+  /** As `close`, and waits (synchronously, at most 2 s) until it has gone. False where it takes longer. */
+  finish(): boolean;
 }
 
 /** One process of a tree; proc_pid_stat(5). */

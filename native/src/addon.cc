@@ -95,6 +95,9 @@ T body_as(const std::string& body) {
   return value;
 }
 
+// How long the keeper may take for its last steps; processes in uninterruptible sleep take longer.
+constexpr int kFinishMs = 2000;
+
 class Keeper : public Napi::ObjectWrap<Keeper> {
  public:
   static Napi::Function define(Napi::Env env) {
@@ -103,7 +106,8 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
                         InstanceMethod<&Keeper::kill>("kill"), InstanceMethod<&Keeper::suspend>("suspend"),
                         InstanceMethod<&Keeper::resume>("resume"), InstanceMethod<&Keeper::rlimit>("rlimit"),
                         InstanceMethod<&Keeper::stdout_limit>("stdoutLimit"), InstanceMethod<&Keeper::usage>("usage"),
-                        InstanceMethod<&Keeper::close>("close"), InstanceAccessor<&Keeper::pid>("pid")});
+                        InstanceMethod<&Keeper::close>("close"), InstanceMethod<&Keeper::finish>("finish"),
+                        InstanceAccessor<&Keeper::pid>("pid")});
   }
 
   explicit Keeper(const CallbackInfo& info)
@@ -176,6 +180,13 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   }
 
   void close(const CallbackInfo&) { shut(); }
+
+  Napi::Value finish(const CallbackInfo& info) {
+    const bool gone = !poll_ || link_->finish(kFinishMs);
+    if (gone && pid_ > 0) waitpid(pid_, nullptr, 0);  // ECHILD where somebody else has started it
+    shut();
+    return Napi::Boolean::New(info.Env(), gone);
+  }
 
   void readable() {
     const Napi::Env env = Env();

@@ -112,9 +112,20 @@ bool for_node(const char* entry) {
   die("start Node (" NODE_BINARY ", then PATH)", "install Node 20 or newer, or run `npm rebuild proc_box` after moving it");
 }
 
+// What is started with stdin, stdout or stderr closed must not find our own descriptors in their places. The job gets
+// them as they were: closed.
+void occupy_closed_stdio() {
+  for (int fd = open("/dev/null", O_RDWR | O_CLOEXEC); fd >= 0; fd = open("/dev/null", O_RDWR | O_CLOEXEC)) {
+    if (fd <= 2) continue;
+    close(fd);
+    return;
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv, char** environment) {
+  occupy_closed_stdio();
   // Started by the addon: argv[1] is the socket.
   if (argc > 1 && std::strcmp(argv[0], "proc_box-keeper") == 0) {
     const int control = std::atoi(argv[1]);

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -33,6 +34,17 @@ bool Link::fill() {
     else if (n == 0) return false;
     else if (errno == EAGAIN) return true;
     else if (errno != EINTR) return false;
+  }
+}
+
+bool Link::finish(int wait_ms) {
+  shutdown(fd_, SHUT_WR);
+  for (;;) {
+    pollfd end{fd_, POLLIN, 0};
+    const int ready = poll(&end, 1, wait_ms);
+    if (ready == 0) return false;
+    if (ready > 0 && !fill()) return true;
+    if (ready < 0 && errno != EINTR) return false;
   }
 }
 

@@ -20,6 +20,8 @@ class Link {
   bool send(Request type, uint32_t id, const void* body, size_t size);
   // Reads what is there; false where the keeper has gone.
   bool fill();
+  // Tells the keeper that nothing follows and waits for its end; false where it takes longer.
+  bool finish(int wait_ms);
   // Next whole frame; `body` is valid until the next call.
   bool next(FrameHead& head, std::string& body);
 

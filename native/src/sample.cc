@@ -17,7 +17,7 @@ namespace pbox {
 namespace {
 
 // Memory by kind and swap cost one more file a process: only for boxes of at most this many.
-constexpr size_t kDetailedProcesses = 128;
+constexpr size_t kDetailedProcesses = 64;
 
 struct File {
   char text[8192];

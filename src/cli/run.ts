@@ -96,7 +96,10 @@ export function run({ keeper, hello, spec, warnings, loadAmqp }: RunOptions): Ru
     onEnded: (outcome, report) => {
       if (spec.report) writeStderr(formatReport(report));
       writeStderr(`Task elapsed time: ${(report.elapsed_ms / 1000).toFixed(2)} seconds.\n`);
-      void broker.close(spec.flushMs).then(() => end(outcome, spec));
+      void broker.close(spec.flushMs).then(() => {
+        keeper.finish();
+        end(outcome, spec);
+      });
     },
   });
   handleSignals(box, keeper, spec);
@@ -108,6 +111,7 @@ export function run({ keeper, hello, spec, warnings, loadAmqp }: RunOptions): Ru
       if (event.type === 'failed') {
         const { message, exitStatus } = launchFailure(event, spec);
         log.error(message);
+        keeper.finish();
         exitNow(exitStatus);
       }
       // ^Z: the shell waits for our group to stop, too.
