@@ -63,7 +63,6 @@ export class Box implements Controllable {
   #elapsedMs = 0;
   #cpuUsec = 0;
   #refusedCommands = 0;
-  readonly #refusalsLogged = new Set<string>();
   #grace: NodeJS.Timeout | undefined;
 
   constructor(options: BoxOptions) {
@@ -154,17 +153,9 @@ export class Box implements Controllable {
     return answer;
   }
 
+  /** Counted and audited; who turned it down has logged it. */
   refused(answer: Answer, by: Requester, command: string): void {
     this.#refusedCommands++;
-    const error = answer.ok ? null : answer.error;
-    const key = `${error?.code}`;
-    const line = `refused a command${command === '' ? '' : ` "${command.slice(0, 40)}"`}: ${error?.message.slice(0, 200)}`;
-    if (this.#refusalsLogged.has(key)) {
-      this.#options.log.debug(line);
-    } else {
-      this.#refusalsLogged.add(key);
-      this.#options.log.warn(`${line} (more of this kind are counted, and logged with --debug)`);
-    }
     this.#tell(commandEvent(command, by, answer));
   }
 
