@@ -54,15 +54,7 @@ export function connectBroker(spec: BoxSpec, box: Controllable, log: Logger): Br
     event: outgoingKey(spec.eventsKey, identity.host),
   };
 
-  const control = new Link({
-    ...common('control'),
-    configure: (request) => {
-      const queue = `${queuePrefix}.${randomBytes(6).toString('hex')}`;
-      return controlConfig(request, spec.routingKeys, identity, queue);
-    },
-    up: (broker, fail, done) => subscribe(broker, handler, fail, done),
-    down: () => handler.reset(),
-  });
+  // Statistics first: a short job has ended before anybody could command it, but its samples have to get out.
   const statistics = new Link({
     ...common('statistics'),
     configure: statisticsConfig,
@@ -90,7 +82,15 @@ export function connectBroker(spec: BoxSpec, box: Controllable, log: Logger): Br
       if (missingExchange && statistics.state.connections > 0) control.restart(new Error('the exchange was deleted'));
     },
   });
-
+  const control = new Link({
+    ...common('control'),
+    configure: (request) => {
+      const queue = `${queuePrefix}.${randomBytes(6).toString('hex')}`;
+      return controlConfig(request, spec.routingKeys, identity, queue);
+    },
+    up: (broker, fail, done) => subscribe(broker, handler, fail, done),
+    down: () => handler.reset(),
+  });
   return {
     publish: (message) => outbox.push(message),
     get dropped() {
