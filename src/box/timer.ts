@@ -80,7 +80,8 @@ export function createWallClock(options: WallClockOptions): WallClock {
   const noticeGap = () => {
     const gapMs = now() - lastTick - WATCH_MS;
     lastTick = now();
-    if (watch === undefined || gapMs < GAP_MS) return;
+    // A suspended box counts its time already.
+    if (watch === undefined || held || gapMs < GAP_MS) return;
     suspendedMs += gapMs;
     if (running()) {
       elapsedMs = Math.max(0, elapsed() - gapMs);
