@@ -63,6 +63,7 @@ export class Box implements Controllable {
   #elapsedMs = 0;
   #cpuUsec = 0;
   #refusedCommands = 0;
+  readonly #refusalsLogged = new Set<RefusalCode>();
   #grace: NodeJS.Timeout | undefined;
 
   constructor(options: BoxOptions) {
@@ -146,7 +147,8 @@ export class Box implements Controllable {
     } catch (error) {
       const code = error instanceof Refused ? error.code : error instanceof SpecError ? 'bad_arguments' : 'failed';
       answer = { ok: false, error: { code, message: (error as Error).message } };
-      if (code === 'failed') this.#options.log.warn(`command ${command.name}: ${(error as Error).message}`);
+      if (code !== 'failed') this.#refusedCommands++;
+      this.#logFailure(code, `${command.name}: ${(error as Error).message}`);
     }
     this.#options.log.debug(`command ${command.name} from ${by.user ?? by.via}: ${answer.ok ? 'done' : answer.error.message}`);
     this.#tell(commandEvent(command, by, answer));
@@ -157,6 +159,15 @@ export class Box implements Controllable {
   refused(answer: Answer, by: Requester, command: string): void {
     this.#refusedCommands++;
     this.#tell(commandEvent(command, by, answer));
+  }
+
+  /** Refusals of one kind are logged once: a sender may repeat them as often as it likes. */
+  #logFailure(code: RefusalCode, message: string): void {
+    const { log } = this.#options;
+    if (code === 'failed') log.warn(`command ${message}`);
+    else if (this.#refusalsLogged.has(code)) log.debug(`refused ${message}`);
+    else log.warn(`refused ${message} (further ones with code ${code} are only counted)`);
+    this.#refusalsLogged.add(code);
   }
 
   async #carryOut(command: Command, by: Requester): Promise<unknown> {

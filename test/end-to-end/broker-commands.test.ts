@@ -409,7 +409,11 @@ t.test('set_limit refuses unknown limits and bad values, and changes nothing', a
     isRefused(t, await job.ask('set_limit', [name, value]), 'bad_arguments');
   }
   isRefused(t, await job.ask('set_limit', ['nofile', 'unlimited']), 'not_possible', /prlimit nofile=unlimited: EPERM/);
-  t.strictSame((await job.ask('status')).result.limits, before);
+  const { limits, refused_commands } = (await job.ask('status')).result;
+  t.strictSame(limits, before);
+  t.equal(refused_commands, 15, 'each is counted');
+  t.equal(job.stderr().match(/refused set_limit: "nofiles" is not a limit/g)?.length, 1, 'and the first one logged');
+  t.notMatch(job.stderr(), /bananas/);
   t.strictSame(
     job.processes().map((process) => process.limit('Max open files')),
     Array(TREE_SIZE).fill({ soft: '200', hard: '300' }),
