@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { connectBroker } from '../../src/amqp/index.js';
 import { ask, fakeBox, foreignClient, notingLogger, sharedBroker, specFor, until } from '../fixtures/broker.js';
 
@@ -86,23 +86,17 @@ t.test(
     const { log } = notingLogger();
     const link = connectBroker(spec, box, log);
     t.teardown(() => link.close(0));
-    const { channel } = await foreignClient(t, uri);
     await until(() => link.state().control.state === 'up' && link.state().statistics.state === 'up', 'up');
     const key = spec.routingKeys[0]!;
+    const sender = await hostileSender(t, key);
     let sent = 0;
     for (const [content, options] of fc.sample(fc.tuple(body, properties), RUNS)) {
-      try {
-        channel.publish('amq.topic', key, content, options as object);
-        sent++;
-      } catch {
-        // amqplib cannot encode this one; it never leaves the sender
-      }
+      if (await sender.publish(content, options as object)) sent++;
       // Its queue holds 100: what is sent faster than it is read would be dropped unseen.
-      if (sent % 50 === 0 && !(await ask(channel, { exchange: 'amq.topic', key }, { command: 'ping' })).body.ok)
-        t.fail(`after ${sent}`);
+      if (sent % 50 === 0) await sender.ping();
     }
     t.ok(sent > RUNS * 0.9, `${sent} were sent`);
-    t.equal((await ask(channel, { exchange: 'amq.topic', key }, { command: 'ping' })).body.ok, true);
+    await sender.ping();
     t.equal(link.state().control.connections, 1, 'on the first connection still');
     t.ok(link.state().refused > RUNS / 2, `${link.state().refused} were refused`);
     t.ok(box.executed.every(({ command }) => ['ping', 'kill', 'stop'].includes(command.name)));
@@ -142,3 +136,48 @@ t.test('is back after headers that rascal or amqplib stumble over', async (t) =>
   }
   await link.close(1_000);
 });
+
+/** A client that connects again where the broker throws it out: some of what is sent here breaks RabbitMQ's own reader. */
+async function hostileSender(t: Test, key: string) {
+  let { channel, connection } = await foreignClient(t, uri);
+  let lost = false;
+  const watch = () => {
+    lost = false;
+    for (const emitter of [connection, channel]) {
+      emitter.on('close', () => {
+        lost = true;
+      });
+    }
+  };
+  watch();
+  const reconnect = async () => {
+    await connection.close().catch(() => {});
+    ({ channel, connection } = await foreignClient(t, uri));
+    watch();
+  };
+  return {
+    async publish(content: Buffer, options: object): Promise<boolean> {
+      if (lost) await reconnect();
+      try {
+        channel.publish('amq.topic', key, content, options, () => {});
+        return true;
+      } catch {
+        // amqplib cannot encode this one; it never leaves the sender
+        return false;
+      }
+    },
+    /** @throws where nothing is answered in some seconds */
+    async ping(): Promise<void> {
+      for (let attempt = 0; attempt < 10; attempt++) {
+        if (lost) await reconnect();
+        const late = new Promise<false>((resolve) => setTimeout(() => resolve(false), 1_000));
+        const asked = ask(channel, { exchange: 'amq.topic', key }, { command: 'ping' }).then(
+          ({ body }) => body.ok === true,
+          () => false,
+        );
+        if (await Promise.race([asked, late])) return;
+      }
+      throw new Error('no answer to a ping');
+    },
+  };
+}
