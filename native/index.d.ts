@@ -181,7 +181,10 @@ export interface HostSample {
 }
 export function hostSample(): HostSample;
 
-/** prctl(2) PR_SET_DUMPABLE 0 and PR_SET_CHILD_SUBREAPER 1 for this process. */
+/**
+ * prctl(2) PR_SET_DUMPABLE 0 and PR_SET_CHILD_SUBREAPER 1 for this process. SIGTTOU is ignored: a log line on a terminal
+ * with `stty tostop` must not stop the wrapper while the job has the foreground.
+ */
 export function protectSelf(): void;
 /** SIGKILLs every descendant of this process and reaps it; for when a keeper has died. Returns how many were killed. */
 export function killDescendants(): number;
@@ -191,8 +194,8 @@ export function releaseStdio(): void;
 export function exitNow(code: number): never;
 /** Dies of `signal` with its default action, without a core file of our own. */
 export function dieOf(signal: number): never;
-/** kill(0, SIGSTOP): stops our process group as the shell expects after ^Z. */
-export function stopOwnGroup(): void;
+/** kill(0, SIGSTOP): stops our process group as the shell expects after ^Z. False where no shell could resume it. */
+export function stopOwnGroup(): boolean;
 /** CLOCK_MONOTONIC, ms: the clock of `atMs`. */
 export function monotonicMs(): number;
 /** getrandom(2), hexadecimal. */

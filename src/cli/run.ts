@@ -27,6 +27,8 @@ import { createSampler } from '../stats/sampler.js';
 import { launchFailure } from './launch-failure.js';
 import { handleSignals } from './signals.js';
 
+const SIGTSTP = 20;
+
 export interface Run {
   onKeeper(event: KeeperEvent): void;
 }
@@ -114,8 +116,10 @@ export function run({ keeper, hello, spec, warnings, loadAmqp }: RunOptions): Ru
         keeper.finish();
         exitNow(exitStatus);
       }
-      // ^Z: the shell waits for our group to stop, too.
-      if (event.type === 'stopped' && hello.terminal) stopOwnGroup();
+      // ^Z: the shell waits for our group to stop, too. Without a shell the kernel lets ^Z stop nothing.
+      if (event.type === 'stopped' && hello.terminal && !stopOwnGroup() && event.signal === SIGTSTP) {
+        keeper.resume().catch((error: Error) => log.debug(`resume: ${error.message}`));
+      }
       if (event.type === 'gone') killDescendants();
       box.onKeeper(event);
     },
