@@ -1,6 +1,6 @@
+import type { SiteConfig } from '../spec/rascal-config.js';
 import type { JobIdentity } from '../spec/spec.js';
 import { addressingKeys } from './keys.js';
-import type { SiteConfig } from './rascal-config.js';
 
 /** BoxSpec -> configuration for one rascal broker object: one connection, without rascal's own recovery. */
 
