@@ -5,8 +5,22 @@
 
 /** The 16 resources of setrlimit(2) by the names that prlimit(1) uses. */
 export type RlimitName =
-  | 'as' | 'core' | 'cpu' | 'data' | 'fsize' | 'locks' | 'memlock' | 'msgqueue'
-  | 'nice' | 'nofile' | 'nproc' | 'rss' | 'rtprio' | 'rttime' | 'sigpending' | 'stack';
+  | 'as'
+  | 'core'
+  | 'cpu'
+  | 'data'
+  | 'fsize'
+  | 'locks'
+  | 'memlock'
+  | 'msgqueue'
+  | 'nice'
+  | 'nofile'
+  | 'nproc'
+  | 'rss'
+  | 'rtprio'
+  | 'rttime'
+  | 'sigpending'
+  | 'stack';
 
 /** A limit in the unit that setrlimit(2) gives for the resource. */
 export type RlimitValue = number | 'unlimited';
@@ -57,7 +71,7 @@ export type KeeperEvent =
       /** There is a controlling terminal. */
       readonly terminal: boolean;
     }
-  | { readonly type: 'started'; readonly pid: number; /** CLOCK_MONOTONIC, ms. */ readonly atMs: number }
+  | { readonly type: 'started'; readonly pid: number /** CLOCK_MONOTONIC, ms. */; readonly atMs: number }
   | {
       readonly type: 'failed';
       /** The step that failed: `fork`, `setpgid`, `rlimit`, `cgroup`, `exec`, ... */
@@ -104,7 +118,10 @@ export class Keeper {
   /** SIGCONT to every process. */
   resume(): Promise<number>;
   /** prlimit(2) on every process of the box. Rejects with the first errno where none could be changed. */
-  rlimit(name: RlimitName, limit: Partial<Rlimit>): Promise<{ changed: number; failed: number; errno: number; code: string; limit: Rlimit }>;
+  rlimit(
+    name: RlimitName,
+    limit: Partial<Rlimit>,
+  ): Promise<{ changed: number; failed: number; errno: number; code: string; limit: Rlimit }>;
   /** New bound of stdout in bytes; 0 means none. */
   stdoutLimit(bytes: number): Promise<void>;
   usage(): Promise<KeeperUsage>;

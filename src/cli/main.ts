@@ -1,5 +1,5 @@
-import { exitNow, Keeper, type KeeperEvent, protectSelf } from 'cgroup-utils-native';
 import { writeSync } from 'node:fs';
+import { exitNow, Keeper, type KeeperEvent, protectSelf } from 'cgroup-utils-native';
 import { EXIT } from '../box/outcome.js';
 import { SpecError } from '../errors.js';
 import { createLogger } from '../log.js';
@@ -7,7 +7,7 @@ import { jobDeadline } from '../scheduler/deadline.js';
 import { assembleSpec } from '../spec/assemble.js';
 import { systemFiles } from '../spec/files.js';
 import { helpText } from '../spec/help.js';
-import { run, type Run } from './run.js';
+import { type Run, run } from './run.js';
 import type * as Tools from './tools.js';
 
 /** boot.cjs passes it: loads a bundle of dist/ that is not on the launch path. */

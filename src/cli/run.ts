@@ -106,7 +106,9 @@ export function run({ keeper, hello, spec, warnings, loadAmqp }: RunOptions): Ru
   });
   handleSignals(box, keeper, spec);
   // What goes wrong in here must not end the job.
-  process.on('uncaughtException', (error) => log.error(`internal error, the job goes on: ${error.stack ?? error.message}`));
+  process.on('uncaughtException', (error) =>
+    log.error(`internal error, the job goes on: ${error.stack ?? error.message}`),
+  );
 
   return {
     onKeeper(event) {
@@ -156,7 +158,9 @@ function createBroker(spec: BoxSpec, log: Logger, loadAmqp: () => typeof Amqp) {
       await loaded;
       const undelivered = (await link?.close(flushMs))?.undelivered ?? 0;
       if (undelivered > 0) {
-        log.warn(`${undelivered} messages were not delivered within ${flushMs / 1000} s; --flush sets how long the end waits for the broker`);
+        log.warn(
+          `${undelivered} messages were not delivered within ${flushMs / 1000} s; --flush sets how long the end waits for the broker`,
+        );
       }
     },
   };
@@ -172,7 +176,10 @@ function startLine(box: Box, spec: BoxSpec): string {
   const timeout = timeoutMs === 0 ? 'no wall clock limit' : `wall clock limit ${timeoutMs / 1000} s`;
   const limits = [...box.limits]
     .filter(([name, { value }]) => name !== 'timeout' && value !== 'unlimited')
-    .map(([name, { value, hard, enforcement }]) => `${name}=${value}${hard === undefined ? '' : `:${hard}`} (${enforcement})`);
+    .map(
+      ([name, { value, hard, enforcement }]) =>
+        `${name}=${value}${hard === undefined ? '' : `:${hard}`} (${enforcement})`,
+    );
   const { job, box: id } = box.identity;
   return `job ${job} started in box ${id}, pid ${box.pid}: ${[`${timeout} (${timeoutSource})`, ...limits].join(', ')}`;
 }
