@@ -1,4 +1,5 @@
 /** The benchmarks' main program; scripts/bench.mjs sets up what it needs. Each figure is a file of its own. */
+import { cpus, loadavg } from 'node:os';
 import { idle } from './idle.js';
 import { kill } from './kill.js';
 import { launch } from './launch.js';
@@ -26,6 +27,11 @@ const unknown = chosen.filter((name) => !(name in FIGURES));
 if (unknown.length > 0)
   throw new Error(`no figure ${unknown.join(', ')}; there are ${Object.keys(FIGURES).join(', ')}`);
 
+const [load] = loadavg() as [number];
+if (load > 1)
+  process.stderr.write(
+    `the load average is ${load.toFixed(1)}: ratios to what runs on one core will come out worse than on a quiet machine\n`,
+  );
 using bench = prepare(quick);
 const rows: Row[] = [];
 for (const [name, measure] of Object.entries(FIGURES)) {
@@ -37,6 +43,8 @@ for (const [name, measure] of Object.entries(FIGURES)) {
     rows.push({ figure: name, measured: 'not measured', reference: (error as Error).message, target: '', pass: false });
   }
 }
-process.stdout.write(`${formatTable(rows)}\n`);
+process.stdout.write(
+  `${formatTable(rows)}\n\n${cpus().length} cores, Node ${process.version}, load average at the start ${load.toFixed(1)}\n`,
+);
 process.disconnect?.(); // the channel to scripts/bench.mjs would keep us here
 process.exitCode = rows.some((row) => row.pass === false) ? 1 : 0;
