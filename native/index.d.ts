@@ -16,14 +16,33 @@ export interface Rlimit {
   readonly hard: RlimitValue;
 }
 
+/** How the job gets into its control groups, and what the keeper does with them. */
+export interface CgroupLaunch {
+  /** v2 directory that the job is forked into, clone3(2) CLONE_INTO_CGROUP. */
+  readonly forkInto: string | null;
+  /** v1 `tasks` files; the job writes `0` to each before exec. */
+  readonly tasks: readonly string[];
+  /** The group that `suspend` freezes; without one every process gets SIGSTOP. */
+  readonly freezer: { readonly version: 1 | 2; readonly dir: string } | null;
+  /** `cgroup.kill`, for `kill`. */
+  readonly killFile: string | null;
+  /** What the keeper does when nothing of the box is left, in order. */
+  readonly cleanup: readonly CleanupStep[];
+}
+
+/** `rmdir` takes everything below with it. */
+export type CleanupStep =
+  | { readonly op: 'rmdir'; readonly path: string }
+  | { readonly op: 'write'; readonly path: string; readonly text: string };
+
 /** What the keeper needs to know before it forks the job. */
 export interface LaunchSpec {
   /** Index of the command's first word in the argument vector of the keeper's `hello`. */
   readonly commandIndex: number;
   /** Set between fork and exec, in this order. A missing half keeps the inherited value. */
   readonly rlimits: readonly { readonly name: RlimitName; readonly soft?: RlimitValue; readonly hard?: RlimitValue }[];
-  /** Absolute paths of `cgroup.procs` or `tasks` files; the job writes `0` to each before exec. */
-  readonly cgroupProcs: readonly string[];
+  /** Control groups that the wrapper has made, with the limits in them. */
+  readonly cgroup: CgroupLaunch;
   /** stdout is stopped after this many bytes; 0 means never. */
   readonly stdoutMaxBytes: number;
 }
@@ -62,7 +81,7 @@ export type KeeperEvent =
       readonly type: 'failed';
       /** The step that failed: `fork`, `setpgid`, `rlimit`, `cgroup`, `exec`, ... */
       readonly step: string;
-      /** Which rlimit or cgroup path of the spec; 0 for an `exec` whose command was not found on PATH; else -1. */
+      /** Which rlimit or `tasks` file of the spec; 0 for an `exec` whose command was not found on PATH; else -1. */
       readonly index: number;
       readonly errno: number;
       /** `ENOENT` and so on. */

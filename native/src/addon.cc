@@ -133,8 +133,13 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   void start(const CallbackInfo& info) {
     const Object spec = info[0].As<Object>();
     const auto rlimits = spec.Get("rlimits").As<Napi::Array>();
-    const auto cgroups = spec.Get("cgroupProcs").As<Napi::Array>();
-    const pbox::StartHead head{spec.Get("commandIndex").As<Number>().Uint32Value(), rlimits.Length(), cgroups.Length(), 0,
+    const Object cgroup = spec.Get("cgroup").As<Object>();
+    const auto tasks = cgroup.Get("tasks").As<Napi::Array>();
+    const auto cleanup = cgroup.Get("cleanup").As<Napi::Array>();
+    const bool freezer = cgroup.Get("freezer").IsObject();
+    const uint32_t version = freezer ? cgroup.Get("freezer").As<Object>().Get("version").As<Number>().Uint32Value() : 0;
+    const pbox::StartHead head{spec.Get("commandIndex").As<Number>().Uint32Value(), rlimits.Length(), tasks.Length(), version,
+                               cleanup.Length(), 0,
                                static_cast<uint64_t>(spec.Get("stdoutMaxBytes").As<Number>().DoubleValue())};
     std::string body(reinterpret_cast<const char*>(&head), sizeof head);
     for (uint32_t i = 0; i < rlimits.Length(); i++) {
@@ -142,9 +147,20 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
       const pbox::RlimitWire wire = rlimit_wire(limit.Get("name").As<String>(), limit);
       body.append(reinterpret_cast<const char*>(&wire), sizeof wire);
     }
-    for (uint32_t i = 0; i < cgroups.Length(); i++) {
-      const std::string path = cgroups.Get(i).As<String>();
-      body.append(path.c_str(), path.size() + 1);
+    const auto add = [&body](const Napi::Value& value) {
+      const std::string word = value.IsString() ? value.As<String>().Utf8Value() : std::string();
+      body.append(word.c_str(), word.size() + 1);
+    };
+    for (uint32_t i = 0; i < tasks.Length(); i++) add(tasks.Get(i));
+    add(cgroup.Get("forkInto"));
+    add(freezer ? cgroup.Get("freezer").As<Object>().Get("dir") : info.Env().Null());
+    add(cgroup.Get("killFile"));
+    for (uint32_t i = 0; i < cleanup.Length(); i++) {
+      const Object step = cleanup.Get(i).As<Object>();
+      const bool remove = step.Get("op").As<String>().Utf8Value() == "rmdir";
+      body.append(remove ? "r" : "w", 2);
+      add(step.Get("path"));
+      add(step.Get("text"));
     }
     link_->send(pbox::Request::start, 0, body.data(), body.size());
   }

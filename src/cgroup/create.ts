@@ -1,0 +1,134 @@
+import { readFile, removeDir, writeFile } from './files.js';
+import { type Controller, findHierarchies, type Hierarchies } from './hierarchy.js';
+import type { BoxCgroup, CgroupLimitName, CgroupValue, CleanupStep, Mechanism } from './types.js';
+import type { CgroupUsage } from './usage.js';
+import { makeV1, setV1, V1_CONTROLLER, type V1Groups, v1Cpu, v1Io, v1Memory, v1Pids, v1Throttling } from './v1.js';
+import { makeV2, setV2, V2_CONTROLLER, type V2Controller, type V2Group, v2Usage } from './v2.js';
+
+export interface CgroupRequest {
+  /** Name of the box's directories; one path segment. */
+  readonly name: string;
+  /** Limits that were asked for. */
+  readonly limits: readonly CgroupLimitName[];
+  /** Inside a scheduler's job. */
+  readonly stayBelow: boolean;
+  /** The wrapper and its keeper. */
+  readonly ourPids: readonly number[];
+  /** Put the box below this v2 directory (`--cgroup <path>`), or where we are. */
+  readonly below: string | null;
+  /** Kill the whole box when the kernel kills one process of it for memory. */
+  readonly oomGroup: boolean;
+  /** @default /proc */
+  readonly proc?: string;
+}
+
+/** Makes the box's groups. Never throws: what cannot be had is told by `holds`. */
+export function createCgroup(request: CgroupRequest): BoxCgroup {
+  const proc = request.proc ?? '/proc';
+  const found = findHierarchies(readFile(`${proc}/self/mountinfo`) ?? '', readFile(`${proc}/self/cgroup`) ?? '');
+  const v2 = makeOurV2(found, request);
+  const v2Group = 'dir' in v2 ? v2 : null;
+  const v1 = makeV1(found, v1Wanted(found, request, v2Group), request.name);
+  if (v2Group?.controllers.has('memory') && request.oomGroup) tryOomGroup(v2Group.dir);
+  return compose(found, v2, v1);
+}
+
+function makeOurV2({ v2: place }: Hierarchies, request: CgroupRequest): V2Group | { why: string } {
+  if (place === null) return { why: 'no cgroup2 is mounted' };
+  const needed = [...new Set<V2Controller>(request.limits.map((limit) => V2_CONTROLLER[limit]))];
+  const { name, stayBelow, ourPids, below } = request;
+  const at = below === null ? place : { dir: below, mount: place.mount };
+  return makeV2({ place: at, name, needed, stayBelow: stayBelow || below !== null, ourPids });
+}
+
+/** What limits need and v2 does not give; and for figures what costs nothing: memory, processes and I/O. */
+function v1Wanted({ v1 }: Hierarchies, { limits }: CgroupRequest, v2: V2Group | null): Controller[] {
+  const wanted = new Set<Controller>();
+  for (const limit of limits) {
+    if (!v2?.controllers.has(V2_CONTROLLER[limit])) wanted.add(V1_CONTROLLER[limit]);
+  }
+  for (const [controller, v2Name] of [['memory', 'memory'], ['pids', 'pids'], ['blkio', 'io']] as const) {
+    if (!v2?.controllers.has(v2Name)) wanted.add(controller);
+  }
+  if (v2 === null) {
+    wanted.add('freezer');
+    wanted.add('cpuacct');
+  }
+  return [...wanted].filter((controller) => v1.has(controller));
+}
+
+function tryOomGroup(dir: string): void {
+  try {
+    writeFile(`${dir}/memory.oom.group`, '1');
+  } catch {
+    // Before Linux 4.19: the kernel then kills one process at a time.
+  }
+}
+
+function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V1Groups): BoxCgroup {
+  const v2Group = 'dir' in v2 ? v2 : null;
+  const serving = (name: CgroupLimitName): { mechanism: Mechanism; dir: string } | { why: string } => {
+    const v2Name = V2_CONTROLLER[name];
+    if (v2Group?.controllers.has(v2Name)) return { mechanism: 'cgroup2', dir: v2Group.dir };
+    const v1Name = V1_CONTROLLER[name];
+    const dir = v1.dir(v1Name);
+    if (dir !== undefined) return { mechanism: 'cgroup1', dir };
+    if (found.v1.has(v1Name)) return { why: v1.why(v1Name) };
+    return { why: 'dir' in v2 ? v2.why(v2Name) : v2.why };
+  };
+  const freezerDir = v1.dir('freezer');
+  const cleanup: CleanupStep[] = v1.dirs.map((path) => ({ op: 'rmdir', path }));
+  return {
+    forkInto: v2Group?.dir ?? null,
+    tasks: v1.dirs.map((dir) => `${dir}/tasks`),
+    freezer: v2Group !== null ? { version: 2, dir: v2Group.dir } : freezerDir === undefined ? null : { version: 1, dir: freezerDir },
+    killFile: v2Group?.killFile ?? null,
+    cleanup: [...cleanup, ...(v2Group?.cleanup ?? [])],
+    pressureDir: v2Group?.dir ?? null,
+    procsFile: v2Group !== null ? `${v2Group.dir}/cgroup.procs` : v1.dirs.length > 0 ? `${v1.dirs[0]}/cgroup.procs` : null,
+    holds: (name) => {
+      const by = serving(name);
+      return 'mechanism' in by ? { mechanism: by.mechanism } : by;
+    },
+    set(name, value): CgroupValue {
+      const by = serving(name);
+      if ('why' in by) throw new Error(by.why);
+      return by.mechanism === 'cgroup2' ? setV2(by.dir, name, value) : setV1(by.dir, name, value);
+    },
+    usage: () => usageOf(v2Group, v1),
+  };
+}
+
+/** Each figure from v2 where it has it, else from the v1 controller that counts it. */
+function usageOf(v2Group: V2Group | null, v1: V1Groups): CgroupUsage | null {
+  if (v2Group === null && v1.dirs.length === 0) return null;
+  const own = v2Group === null ? null : v2Usage(v2Group);
+  const from = <T>(controller: Controller, read: (dir: string) => T | null): T | null => {
+    const dir = v1.dir(controller);
+    return dir === undefined ? null : read(dir);
+  };
+  const cpuDir = v1.dir('cpu');
+  const cpu = own?.cpu ?? from('cpuacct', (dir) => v1Cpu(dir, cpuDir));
+  return {
+    memory: own?.memory ?? from('memory', v1Memory),
+    // On hybrid hosts v2 counts the time and v1 throttles.
+    cpu: cpu === null || cpuDir === undefined ? cpu : { ...cpu, ...v1Throttling(cpuDir) },
+    io: own?.io ?? from('blkio', v1Io),
+    pids: own?.pids ?? from('pids', v1Pids),
+  };
+}
+
+/** Runs the cleanup where no keeper does: after a launch that failed. */
+export function removeCgroup(cgroup: BoxCgroup): void {
+  for (const step of cgroup.cleanup) {
+    if (step.op === 'rmdir') {
+      removeDir(step.path);
+    } else {
+      try {
+        writeFile(step.path, step.text);
+      } catch {
+        // The process has gone meanwhile, or the group is no longer ours.
+      }
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import { closeSync, constants, mkdirSync, openSync, readFileSync, rmdirSync, writeSync } from 'node:fs';
+import { EnvironmentError } from '../errors.js';
+
+/** The kernel's files, as small synchronous steps; errors carry path and value. */
+
+/** @throws EnvironmentError `write "max" to .../pids.max: EACCES` */
+export function writeFile(path: string, text: string): void {
+  try {
+    // No O_CREAT: a missing file is a missing feature, and the kernel would answer EACCES.
+    const fd = openSync(path, constants.O_WRONLY);
+    try {
+      writeSync(fd, text);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (cause) {
+    throw new EnvironmentError(`write "${text}" to ${path}: ${codeOf(cause)}`, { cause });
+  }
+}
+
+/** The file's text without its last newline, or null where it cannot be read. */
+export function readFile(path: string): string | null {
+  try {
+    return readFileSync(path, 'latin1').trimEnd();
+  } catch {
+    // Not in this kernel, or not for this user: the figure is then unknown.
+    return null;
+  }
+}
+
+/** @returns the errno's name, or null where the directory was made */
+export function makeDir(path: string): string | null {
+  try {
+    mkdirSync(path);
+    return null;
+  } catch (error) {
+    return codeOf(error);
+  }
+}
+
+/** Best effort: what is left is the keeper's to remove. */
+export function removeDir(path: string): boolean {
+  try {
+    rmdirSync(path);
+    return true;
+  } catch (error) {
+    return codeOf(error) === 'ENOENT';
+  }
+}
+
+export function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? String(error);
+}

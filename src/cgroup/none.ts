@@ -1,0 +1,19 @@
+import type { BoxCgroup } from './types.js';
+
+/** The null object: a box without control groups. @param why what `holds` answers */
+export function noCgroup(why: string): BoxCgroup {
+  return {
+    forkInto: null,
+    tasks: [],
+    freezer: null,
+    killFile: null,
+    cleanup: [],
+    pressureDir: null,
+    procsFile: null,
+    holds: () => ({ why }),
+    set() {
+      throw new Error(why);
+    },
+    usage: () => null,
+  };
+}
