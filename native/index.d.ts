@@ -112,8 +112,12 @@ export class Keeper {
   start(spec: LaunchSpec): void;
   /** To the job's process group, or to every process of the box. Resolves to the number of processes signalled. */
   signal(scope: 'group' | 'all', signal: number): Promise<number>;
-  /** SIGKILL to every process of the box until none is left; resolves when the sweep has ended. */
-  kill(): Promise<number>;
+  /**
+   * SIGKILL to every process of the box until none is left; resolves when the sweep has ended.
+   * @param abandonReader `empty` comes even if the reader of stdout takes nothing any more: what it has not taken after
+   *   a second is lost. @default false
+   */
+  kill(abandonReader?: boolean): Promise<number>;
   /** SIGSTOP to every process until all are stopped. */
   suspend(): Promise<number>;
   /** SIGCONT to every process. */

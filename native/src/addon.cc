@@ -180,7 +180,10 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     const pbox::SignalBody body{info[1].As<Number>().Int32Value(), info[0].As<String>().Utf8Value() == "all"};
     return request(info.Env(), pbox::Request::signal, &body, sizeof body);
   }
-  Napi::Value kill(const CallbackInfo& info) { return request(info.Env(), pbox::Request::kill, nullptr, 0); }
+  Napi::Value kill(const CallbackInfo& info) {
+    const pbox::KillBody body{info[0].ToBoolean() ? 1U : 0U};
+    return request(info.Env(), pbox::Request::kill, &body, sizeof body);
+  }
   Napi::Value suspend(const CallbackInfo& info) { return request(info.Env(), pbox::Request::suspend, nullptr, 0); }
   Napi::Value resume(const CallbackInfo& info) { return request(info.Env(), pbox::Request::resume, nullptr, 0); }
   Napi::Value usage(const CallbackInfo& info) { return request(info.Env(), pbox::Request::usage, nullptr, 0); }

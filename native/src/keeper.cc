@@ -40,6 +40,9 @@
 namespace pbox {
 namespace {
 
+// From the kill of a box until what its stdout still holds is given up because nobody reads it.
+constexpr double kReaderPatienceMs = 1000;
+
 double monotonic_ms() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -88,6 +91,7 @@ class Keeper {
   void main_stopped(int signal);
   void give_terminal(int group);
   void check_empty();
+  bool reader_abandoned();
   void check_file_limit();
   void change_rlimit(uint32_t id, const RlimitWire& wanted);
   int kill_all();
@@ -121,6 +125,9 @@ class Keeper {
   uint64_t file_base_ = 0, file_max_ = 0, file_reported_ = 0;
   bool suspended_ = false;
   bool killing_ = false;
+  bool abandon_ = false;
+  double drain_since_ms_ = 0;
+  uint64_t drain_bytes_ = 0;
   bool main_ended_ = false;
   bool empty_ = false;
 };
@@ -258,8 +265,12 @@ void Keeper::handle(const FrameHead& head, const char* body) {
       if (request.all) return reply_count(head.id, signal_tree(getpid(), request.signal, false));
       return reply_count(head.id, job_ > 0 && !empty_ && kill(-job_, request.signal) == 0 ? 1 : 0);
     }
-    case Request::kill:
+    case Request::kill: {
+      KillBody request;
+      std::memcpy(&request, body, sizeof request);
+      if (request.abandon) abandon_ = true;
       return reply_count(head.id, kill_all());
+    }
     case Request::suspend:
       suspended_ = true;
       // Signal 0 only counts.
@@ -477,10 +488,21 @@ void Keeper::main_stopped(int signal) {
 
 // Nothing of the box is left, and its reader has everything: the last event.
 void Keeper::check_empty() {
-  if (!empty_ || phase_ != Phase::running || (relay_ && !relay_->drained())) return;
+  if (!empty_ || phase_ != Phase::running || (relay_ && !relay_->drained() && !reader_abandoned())) return;
   phase_ = Phase::ended;
   const UsageBody body = usage();
   send_event(Event::empty, 0, &body, sizeof body);
+}
+
+// The box was killed, and its reader has taken nothing for a while.
+bool Keeper::reader_abandoned() {
+  if (!abandon_) return false;
+  const double now = monotonic_ms();
+  if (drain_since_ms_ == 0 || relay_->bytes() != drain_bytes_) {
+    drain_since_ms_ = now;
+    drain_bytes_ = relay_->bytes();
+  }
+  return now - drain_since_ms_ >= kReaderPatienceMs;
 }
 
 uint64_t Keeper::stdout_bytes() const {
@@ -551,7 +573,7 @@ void Keeper::change_rlimit(uint32_t id, const RlimitWire& wanted) {
 
 // How long poll may sleep. Only a limited file needs looking at: as often as it could pass its limit at 32 GB/s.
 int Keeper::timeout() const {
-  if (killing_ && !empty_) return 20;
+  if ((killing_ && !empty_) || (abandon_ && phase_ == Phase::running)) return 20;
   if (file_ < 0 || file_max_ == 0 || phase_ != Phase::running) return -1;
   const uint64_t bytes = stdout_bytes();
   const uint64_t left = bytes >= file_max_ ? 0 : file_max_ - bytes;

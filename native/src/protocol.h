@@ -10,7 +10,7 @@ enum class Request : uint16_t {
   start = 1,         // StartHead, RlimitWire x rlimits, NUL-terminated: `tasks` files, directory to fork into,
                      // freezer directory, cgroup.kill file, and for each cleanup step `r` or `w`, path, text
   signal = 2,        // SignalBody -> count
-  kill = 3,          // -> count
+  kill = 3,          // KillBody -> count
   suspend = 4,       // -> count
   resume = 5,        // -> count
   rlimit = 6,        // RlimitWire -> RlimitReply
@@ -74,6 +74,10 @@ struct RlimitReply {
 struct SignalBody {
   int32_t signal;
   uint32_t all;  // 0: the job's process group, 1: every process of the box
+};
+
+struct KillBody {
+  uint32_t abandon;  // 1: a reader that takes nothing any more does not hold up the end
 };
 
 struct StartedBody {

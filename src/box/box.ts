@@ -418,7 +418,8 @@ export class Box implements Controllable {
       case 'signal':
         return keeper.signal(effect.scope, effect.signal);
       case 'kill':
-        return keeper.kill();
+        // Where nobody asked for the end, what the job has written waits for its reader.
+        return keeper.kill(this.#life.ending !== null);
       case 'suspend':
         return keeper.suspend();
       case 'resume':

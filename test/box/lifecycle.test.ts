@@ -31,17 +31,41 @@ const cases: readonly Case[] = [
   ['a start does not revive a box that is being stopped', stopping, bare('started'), {}, []],
   ['a start of a running box changes nothing', running, bare('started'), {}, []],
 
-  ['stop before the start signals and escalates', starting, stop, { phase: 'stopping', ending: because }, [group(3), grace]],
+  [
+    'stop before the start signals and escalates',
+    starting,
+    stop,
+    { phase: 'stopping', ending: because },
+    [group(3), grace],
+  ],
   ['stop signals the group and escalates', running, stop, { phase: 'stopping', ending: because }, [group(3), grace]],
-  ['stop of a suspended box signals first and thaws then', suspended, stop, { phase: 'stopping', suspended: false, ending: because }, [group(3), { do: 'resume' }, grace]],
+  [
+    'stop of a suspended box signals first and thaws then',
+    suspended,
+    stop,
+    { phase: 'stopping', suspended: false, ending: because },
+    [group(3), { do: 'resume' }, grace],
+  ],
   ['a second stop signals again and keeps the first reason', stopping, stop, {}, [group(3), grace]],
-  ['stop after the main process reaches what is left', orphans, stop, { phase: 'stopping', ending: because }, [all(3), grace]],
+  [
+    'stop after the main process reaches what is left',
+    orphans,
+    stop,
+    { phase: 'stopping', ending: because },
+    [all(3), grace],
+  ],
 
   ['kill before the start kills', starting, kill, { phase: 'stopping', ending: killed }, [{ do: 'kill' }]],
   ['kill kills', running, kill, { phase: 'stopping', ending: killed }, [{ do: 'kill' }]],
   ['kill of a suspended box needs no thaw', suspended, kill, { phase: 'stopping', ending: killed }, [{ do: 'kill' }]],
   ['kill while stopping keeps the first reason', stopping, kill, {}, [{ do: 'kill' }]],
-  ['kill after the main process kills what is left', orphans, kill, { phase: 'stopping', ending: killed }, [{ do: 'kill' }]],
+  [
+    'kill after the main process kills what is left',
+    orphans,
+    kill,
+    { phase: 'stopping', ending: killed },
+    [{ do: 'kill' }],
+  ],
 
   ['kill with another signal before the start', starting, killTerm, {}, [all(15)]],
   ['kill with another signal reaches every process and ends nothing by itself', running, killTerm, {}, [all(15)]],
@@ -52,7 +76,13 @@ const cases: readonly Case[] = [
   ['suspend before the start', starting, bare('suspend'), { suspended: true }, [{ do: 'suspend' }]],
   ['suspend suspends', running, bare('suspend'), { suspended: true }, [{ do: 'suspend' }]],
   ['suspend of a suspended box does nothing', suspended, bare('suspend'), {}, []],
-  ['suspend after the main process holds what is left', orphans, bare('suspend'), { suspended: true }, [{ do: 'suspend' }]],
+  [
+    'suspend after the main process holds what is left',
+    orphans,
+    bare('suspend'),
+    { suspended: true },
+    [{ do: 'suspend' }],
+  ],
 
   ['resume of a running box is harmless', running, bare('resume'), {}, [{ do: 'resume' }]],
   ['resume resumes', suspended, bare('resume'), { suspended: false }, [{ do: 'resume' }]],
@@ -61,17 +91,41 @@ const cases: readonly Case[] = [
   ['resume after the main process', orphans, bare('resume'), {}, [{ do: 'resume' }]],
 
   ...[starting, running, suspended, stopping, orphans].map(
-    (state): Case => [`the end of the grace period kills (${name(state)})`, state, bare('graceOver'), {}, [{ do: 'kill' }]],
+    (state): Case => [
+      `the end of the grace period kills (${name(state)})`,
+      state,
+      bare('graceOver'),
+      {},
+      [{ do: 'kill' }],
+    ],
   ),
   ...[starting, running, suspended, stopping, orphans].map(
-    (state): Case => [`the end of the main process is noted (${name(state)})`, state, bare('mainEnded'), { mainEnded: true }, []],
+    (state): Case => [
+      `the end of the main process is noted (${name(state)})`,
+      state,
+      bare('mainEnded'),
+      { mainEnded: true },
+      [],
+    ],
   ),
   ...[starting, running, suspended, stopping, orphans].map(
-    (state): Case => [`the end of the box is final (${name(state)})`, state, bare('ended'), { phase: 'ended', suspended: false }, []],
+    (state): Case => [
+      `the end of the box is final (${name(state)})`,
+      state,
+      bare('ended'),
+      { phase: 'ended', suspended: false },
+      [],
+    ],
   ),
 
   ['what the main process leaves gets the ladder', orphans, leftovers, { phase: 'stopping' }, [all(3), grace]],
-  ['what it leaves suspended is thawed', { ...orphans, suspended: true }, leftovers, { phase: 'stopping', suspended: false }, [all(3), { do: 'resume' }, grace]],
+  [
+    'what it leaves suspended is thawed',
+    { ...orphans, suspended: true },
+    leftovers,
+    { phase: 'stopping', suspended: false },
+    [all(3), { do: 'resume' }, grace],
+  ],
   ['a ladder that runs keeps its deadline', { ...stopping, mainEnded: true }, leftovers, {}, [all(3)]],
   ['--linger waits', orphans, lingering, {}, []],
   ['--linger does not protect from a stop', { ...stopping, mainEnded: true }, lingering, {}, [all(3)]],
@@ -91,14 +145,32 @@ for (const [title, state, input, change, effects] of cases) {
   });
 }
 
-for (const input of [stop, kill, killTerm, leftovers, bare('started'), bare('suspend'), bare('resume'), bare('graceOver'), bare('mainEnded'), bare('ended')]) {
+for (const input of [
+  stop,
+  kill,
+  killTerm,
+  leftovers,
+  bare('started'),
+  bare('suspend'),
+  bare('resume'),
+  bare('graceOver'),
+  bare('mainEnded'),
+  bare('ended'),
+]) {
   t.test(`an ended box ignores ${input.type}`, async (t) => {
     t.strictSame(step(ended, input), [ended, []]);
   });
 }
 
 t.test('the first reason wins over every later one', async (t) => {
-  const inputs: Input[] = [bare('started'), stop, { ...stop, reason: 'timeout', by: timer }, kill, bare('mainEnded'), bare('ended')];
+  const inputs: Input[] = [
+    bare('started'),
+    stop,
+    { ...stop, reason: 'timeout', by: timer },
+    kill,
+    bare('mainEnded'),
+    bare('ended'),
+  ];
   const last = inputs.reduce((state, input) => step(state, input)[0], BEGIN);
   t.match(last, { phase: 'ended', ending: because });
 });

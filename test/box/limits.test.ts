@@ -9,7 +9,13 @@ const spec = (more: Partial<BoxSpec> = {}) =>
 
 t.test('tells every limit of the start with its unit and enforcement', async (t) => {
   const limits = initialLimits(
-    spec({ rlimits: [{ name: 'nofile', soft: 64, hard: 128 }, { name: 'cpu', soft: 5 }, { name: 'core', hard: 'unlimited' }] }),
+    spec({
+      rlimits: [
+        { name: 'nofile', soft: 64, hard: 128 },
+        { name: 'cpu', soft: 5 },
+        { name: 'core', hard: 'unlimited' },
+      ],
+    }),
     'pipe',
   );
   t.strictSame(Object.fromEntries(limits), {
@@ -26,14 +32,32 @@ t.test('0 means none', async (t) => {
   t.equal(stdoutStatus(0, 'file').value, 'unlimited');
 });
 
-for (const [mode, enforcement] of [['pipe', 'splice'], ['file', 'offset'], ['terminal', 'none'], ['other', 'none']] as const) {
+for (const [mode, enforcement] of [
+  ['pipe', 'splice'],
+  ['file', 'offset'],
+  ['terminal', 'none'],
+  ['other', 'none'],
+] as const) {
   t.equal(stdoutStatus(1, mode).enforcement, enforcement, `stdout on a ${mode} is held by ${enforcement}`);
 }
 
 for (const [name, unit] of [
-  ['as', 'bytes'], ['core', 'bytes'], ['cpu', 'seconds'], ['data', 'bytes'], ['fsize', 'bytes'], ['locks', 'count'],
-  ['memlock', 'bytes'], ['msgqueue', 'bytes'], ['nice', 'nice'], ['nofile', 'count'], ['nproc', 'count'], ['rss', 'bytes'],
-  ['rtprio', 'priority'], ['rttime', 'usec'], ['sigpending', 'count'], ['stack', 'bytes'],
+  ['as', 'bytes'],
+  ['core', 'bytes'],
+  ['cpu', 'seconds'],
+  ['data', 'bytes'],
+  ['fsize', 'bytes'],
+  ['locks', 'count'],
+  ['memlock', 'bytes'],
+  ['msgqueue', 'bytes'],
+  ['nice', 'nice'],
+  ['nofile', 'count'],
+  ['nproc', 'count'],
+  ['rss', 'bytes'],
+  ['rtprio', 'priority'],
+  ['rttime', 'usec'],
+  ['sigpending', 'count'],
+  ['stack', 'bytes'],
 ] as const) {
   t.equal(rlimitStatus(name, { soft: 1, hard: 2 }).unit, unit, `${name} is in ${unit}`);
 }
@@ -53,7 +77,11 @@ for (const [name, value, change] of [
 }
 
 for (const [name, value, message] of [
-  ['nofiles', '1', /"nofiles" is not a limit: expected one of timeout, stdoutlimit, .*; did you mean "nofile"\?|nofile/],
+  [
+    'nofiles',
+    '1',
+    /"nofiles" is not a limit: expected one of timeout, stdoutlimit, .*; did you mean "nofile"\?|nofile/,
+  ],
   ['constructor', '1', /is not a limit/],
   ['nofile', 'many', /nofile: "many" is not a limit/],
   ['nofile', '9:1', /soft limit "9" is above the hard limit "1"/],

@@ -1,0 +1,110 @@
+import t from 'tap';
+import { controlConfig, endpointOf } from '../../src/amqp/config.js';
+import { describe, redact } from '../../src/amqp/failure.js';
+import { checkRascalConfig } from '../../src/amqp/rascal-config.js';
+import { fakeBox } from '../fixtures/broker.js';
+
+t.test('takes the credentials out of the URI', async (t) => {
+  t.strictSame(endpointOf('amqp://al%40ice:p%3A%25%2F@h:5672/my%2Fvhost?heartbeat=5'), {
+    uri: 'amqp://h:5672/my%2Fvhost?heartbeat=5',
+    user: 'al@ice',
+    password: 'p:%/',
+    shown: 'h:5672/my/vhost',
+  });
+  t.match(endpointOf('amqp://h'), { user: 'guest', password: 'guest', shown: 'h' });
+});
+
+t.test('names unknown keys and wrong types of a site configuration', async (t) => {
+  const ok = {
+    connection: { options: { heartbeat: 20 }, socketOptions: { ca: 'PEM' } },
+    queue: { arguments: { 'x-max-length': 5 } },
+  };
+  t.equal(checkRascalConfig(ok), ok);
+  for (const [value, message] of [
+    [7, 'rascal configuration: the whole is not a mapping'],
+    [{ conection: {} }, 'rascal configuration: unknown key "conection"; did you mean "connection"?'],
+    [{ connection: { retry: true } }, 'rascal configuration: unknown key "connection.retry"'],
+    [
+      { connection: { options: { heartbeat: '5' } } },
+      'rascal configuration: "connection.options.heartbeat" is not a number of 0 or more',
+    ],
+    [{ queue: { arguments: [] } }, 'rascal configuration: "queue.arguments" is not a mapping'],
+    [
+      { publications: { statistics: { persistent: 1 } } },
+      'rascal configuration: "publications.statistics.persistent" is not true or false',
+    ],
+    [
+      { connection: { socketOptions: { ca: 1 } } },
+      'rascal configuration: "connection.socketOptions.ca" is not a string',
+    ],
+  ] as const) {
+    t.throws(() => checkRascalConfig(value), { name: 'SpecError', message });
+  }
+});
+
+t.test('merges what the site says, and keeps what the contract says', async (t) => {
+  const { identity } = fakeBox();
+  const request = {
+    endpoint: endpointOf('amqp://h'),
+    connectionName: 'n',
+    timeoutMs: 1,
+    signal: new AbortController().signal,
+    exchange: 'hpc',
+    declare: false,
+    site: checkRascalConfig({
+      connection: {
+        options: { heartbeat: 20 },
+        socketOptions: { clientProperties: { site: 's', connection_name: 'x' } },
+      },
+      queue: { arguments: { 'x-max-length': 5 } },
+    }),
+  };
+  t.match(controlConfig(request, ['K'], identity, 'q'), {
+    vhosts: {
+      box: {
+        connection: {
+          options: { heartbeat: 20 },
+          socketOptions: { noDelay: true, clientProperties: { site: 's', product: 'proc_box', connection_name: 'n' } },
+        },
+        exchanges: { hpc: { check: true, assert: false } },
+        queues: { q: { options: { exclusive: true, arguments: { 'x-max-length': 5, 'x-message-ttl': 60_000 } } } },
+      },
+    },
+  });
+  t.match(controlConfig(request, [], identity, 'q'), { vhosts: { box: { bindings: {} } } }, 'no key is not every key');
+});
+
+t.test('words a failure, and never with the password', async (t) => {
+  const endpoint = endpointOf('amqp://u:s3%3Ar%40t@h:5672');
+  for (const [error, kind, text] of [
+    [
+      Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }),
+      'refused',
+      /is the broker running there/,
+    ],
+    [Object.assign(new AggregateError([], ''), { code: 'ECONNREFUSED' }), 'refused', /refused/],
+    [Object.assign(new Error('getaddrinfo ENOTFOUND h'), { code: 'ENOTFOUND' }), 'name', /does not resolve/],
+    [new Error('no answer within 2000 ms'), 'silent', /firewall/],
+    [
+      new Error(
+        `403 (ACCESS-REFUSED) with message "ACCESS_REFUSED - write access to exchange 'x' in vhost '/' refused for user 'u'"`,
+      ),
+      'permission',
+      /write access to exchange 'x'.*ask/,
+    ],
+    [new Error(`404 (NOT-FOUND) with message "NOT_FOUND - no exchange 'x' in vhost '/'"`), 'exchange', /declaring/],
+    [
+      new Error(`406 (PRECONDITION-FAILED) with message "PRECONDITION_FAILED - inequivalent arg"`),
+      'precondition',
+      /inequivalent arg: check/,
+    ],
+    [new Error('unable to verify the first certificate'), 'tls', /check the CA/],
+    [new Error('boom amqp://u:s3:r@t@h s3%3Ar%40t'), 'boom', /boom/],
+  ] as const) {
+    const failure = describe(error, endpoint);
+    t.ok(failure.kind.startsWith(kind), failure.kind);
+    t.match(failure.text, text);
+    t.notMatch(failure.text, /s3|r@t/);
+  }
+  t.equal(redact('a s3:r@t b', endpoint), 'a *** b');
+});
