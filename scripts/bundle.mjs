@@ -46,6 +46,9 @@ async function loadedBundle([name, { entry, contents }]) {
     outfile: join('dist', `${name}.cjs`),
     format: 'cjs',
     minify: true,
+    // Without a "use strict" over all of it: rascal sets properties of what hostile headers make a string, which throws
+    // in strict mode and would cost the connection.
+    tsconfigRaw: { compilerOptions: { target: 'ES2022', verbatimModuleSyntax: true } },
     supported: { 'dynamic-import': false }, // vm.Script has none: it becomes require()
     banner: { js: '(function (exports, require, module, __filename, __dirname, loadBundle) {' },
     footer: { js: '})' },
