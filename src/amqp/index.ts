@@ -55,6 +55,7 @@ export function connectBroker(spec: BoxSpec, box: Controllable, log: Logger): Br
   };
 
   // Statistics first: a short job has ended before anybody could command it, but its samples have to get out.
+  let gaveUp = () => {};
   const statistics = new Link({
     ...common('statistics'),
     configure: statisticsConfig,
@@ -78,6 +79,7 @@ export function connectBroker(spec: BoxSpec, box: Controllable, log: Logger): Br
       replies.detach();
     },
     failed: ({ missingExchange }) => {
+      if (statistics.hopeless) gaveUp();
       // A deleted exchange took the bindings of the control queue with it, and the broker says nothing about that.
       if (missingExchange && statistics.state.connections > 0) control.restart(new Error('the exchange was deleted'));
     },
@@ -105,7 +107,11 @@ export function connectBroker(spec: BoxSpec, box: Controllable, log: Logger): Br
     async close(deadlineMs) {
       const controlClosed = control.close(deadlineMs);
       statistics.hurry();
-      await within(statistics.hopeless ? 0 : deadlineMs, Promise.all([outbox.drained(), replies.flushed()]));
+      const hopeless = new Promise<void>((resolve) => {
+        gaveUp = resolve;
+      });
+      if (statistics.hopeless) gaveUp();
+      await within(deadlineMs, Promise.race([hopeless, Promise.all([outbox.drained(), replies.flushed()])]));
       const undelivered = outbox.length;
       await Promise.all([controlClosed, statistics.close(undelivered === 0 ? 1_000 : 0)]);
       return { undelivered };

@@ -63,6 +63,8 @@ export class Link {
   #endpoint = 0;
   #connections = 0;
   #failures = 0;
+  /** In a row. */
+  #permanentFailures = 0;
   #declare = false;
   #lastFailure: Failure | null = null;
   #current: Attempt | null = null;
@@ -81,9 +83,9 @@ export class Link {
     return { state: this.#state, broker: shown, connections: this.#connections, lastError };
   }
 
-  /** Not up, and no retry will help until someone has acted (wrong password, for example). */
+  /** Not up, and no retry with any of the hosts will help until someone has acted (wrong password, for example). */
   get hopeless(): boolean {
-    return this.#endpoints.length === 0 || (this.#state !== 'up' && (this.#lastFailure?.permanent ?? false));
+    return this.#state !== 'up' && this.#permanentFailures >= this.#endpoints.length;
   }
 
   /** Ends the present connection, if any, and makes a new one at once. */
@@ -159,6 +161,7 @@ export class Link {
     if (this.#current !== attempt || this.#closed) return;
     this.#state = 'up';
     this.#connections++;
+    this.#permanentFailures = 0;
     this.#declare = false;
     const { log, name } = this.#options;
     const recovered = this.#warned.size > 0 && !this.#warned.has(RECOVERED);
@@ -174,6 +177,7 @@ export class Link {
     }
     this.#state = 'down';
     this.#lastFailure = failure;
+    this.#permanentFailures = failure.permanent ? this.#permanentFailures + 1 : 0;
     // A missing exchange is put right at once, but only once in a row: where declaring does not help, that is a failure.
     const fixable = failure.missingExchange && !this.#declare;
     this.#declare = failure.missingExchange;

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
 import { sharedBroker, unique } from '../fixtures/broker.js';
-import { connectOperator, type Json, type OperatedJob } from '../fixtures/operated-job.js';
+import { connectOperator, type Json, type OperatedJob, untilAnswered } from '../fixtures/operated-job.js';
 import { schemaErrors } from '../fixtures/schemas.js';
 
 /** How a command finds its boxes (contract 6), and what becomes of messages that are no good (contract 5). */
@@ -279,18 +279,8 @@ t.test('a refused message without reply_to is acknowledged and leaves the next c
   t.equal((await job.ask('status')).result.refused_commands, 50);
 });
 
-/** Waits until a queue is bound to the key. */
-async function untilBound(key: string): Promise<void> {
-  const deadline = performance.now() + 30_000;
-  for (;;) {
-    try {
-      await operator.send(key, { command: 'ping' });
-      return;
-    } catch (error) {
-      if (performance.now() > deadline) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  }
+function untilBound(key: string): Promise<void> {
+  return untilAnswered(() => operator.send(key, { command: 'ping' }));
 }
 
 /** Sends a command to many boxes; `to` sends one more and waits until there are so many answers to both. */
