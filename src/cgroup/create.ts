@@ -1,9 +1,10 @@
+import { EnvironmentError } from '../errors.js';
 import { readFile, removeDir, writeFile } from './files.js';
 import { type Controller, findHierarchies, type Hierarchies } from './hierarchy.js';
 import type { BoxCgroup, CgroupLimitName, CgroupValue, CleanupStep, Mechanism } from './types.js';
 import type { CgroupUsage } from './usage.js';
-import { makeV1, setV1, V1_CONTROLLER, type V1Groups, v1Cpu, v1Io, v1Memory, v1Pids, v1Throttling } from './v1.js';
-import { makeV2, setV2, V2_CONTROLLER, type V2Controller, type V2Group, v2Usage } from './v2.js';
+import { makeV1, setV1, V1_CEILING, V1_CONTROLLER, type V1Groups, v1Cpu, v1Io, v1Memory, v1Pids, v1Throttling } from './v1.js';
+import { makeV2, setV2, V2_CEILING, V2_CONTROLLER, type V2Controller, type V2Group, v2Usage } from './v2.js';
 
 export interface CgroupRequest {
   /** Name of the box's directories; one path segment. */
@@ -71,13 +72,14 @@ function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V1Groups
     const v2Name = V2_CONTROLLER[name];
     if (v2Group?.controllers.has(v2Name)) return { mechanism: 'cgroup2', dir: v2Group.dir };
     const v1Name = V1_CONTROLLER[name];
-    const dir = v1.dir(v1Name);
+    const dir = name === 'memory-high' ? undefined : v1.dir(v1Name);
     if (dir !== undefined) return { mechanism: 'cgroup1', dir };
+    if (name === 'memory-high' && found.v1.has('memory')) return { why: 'cgroup v1 has no memory.high' };
     if (found.v1.has(v1Name)) return { why: v1.why(v1Name) };
     return { why: 'dir' in v2 ? v2.why(v2Name) : v2.why };
   };
   const freezerDir = v1.dir('freezer');
-  const cleanup: CleanupStep[] = v1.dirs.map((path) => ({ op: 'rmdir', path }));
+  const cleanup: CleanupStep[] = v1.possible.map((path) => ({ op: 'rmdir', path }));
   return {
     forkInto: v2Group?.dir ?? null,
     tasks: v1.dirs.map((dir) => `${dir}/tasks`),
@@ -90,13 +92,50 @@ function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V1Groups
       const by = serving(name);
       return 'mechanism' in by ? { mechanism: by.mechanism } : by;
     },
-    set(name, value): CgroupValue {
+    ceiling(name) {
       const by = serving(name);
-      if ('why' in by) throw new Error(by.why);
+      if ('why' in by) return { value: 'unlimited', path: '' };
+      const read = (by.mechanism === 'cgroup2' ? V2_CEILING : V1_CEILING)[name];
+      const mount = by.mechanism === 'cgroup2' ? found.v2?.mount : found.v1.get(V1_CONTROLLER[name])?.mount;
+      return read === undefined ? { value: 'unlimited', path: '' } : tightest(by.dir, mount ?? by.dir, read);
+    },
+    set(name, value): CgroupValue {
+      let by = serving(name);
+      if ('why' in by) {
+        const failure = addController(name, found, v2Group, v1);
+        if (failure !== null) throw new EnvironmentError(failure);
+        by = serving(name);
+      }
+      if ('why' in by) throw new EnvironmentError(by.why);
       return by.mechanism === 'cgroup2' ? setV2(by.dir, name, value) : setV1(by.dir, name, value);
     },
     usage: () => usageOf(v2Group, v1),
   };
+}
+
+/** For a running box: the processes are those of the group that it has. */
+function addController(name: CgroupLimitName, found: Hierarchies, v2Group: V2Group | null, v1: V1Groups): string | null {
+  const v1Name = V1_CONTROLLER[name];
+  if (name !== 'memory-high' && found.v1.has(v1Name)) {
+    const list = v2Group?.dir ?? v1.dirs[0];
+    if (list === undefined) return 'the box has no control group';
+    return v1.add(v1Name, () => (readFile(`${list}/cgroup.procs`) ?? '').split('\n').filter(Boolean).map(Number));
+  }
+  return v2Group === null ? 'the box has no control group' : v2Group.add(V2_CONTROLLER[name]);
+}
+
+/** From the group around the box up to the topmost that we see. */
+function tightest(dir: string, mount: string, read: (dir: string) => number | 'unlimited') {
+  let best: { value: number | 'unlimited'; path: string } = { value: 'unlimited', path: '' };
+  for (let at = parentOf(dir); at.length >= mount.length; at = parentOf(at)) {
+    const value = read(at);
+    if (value !== 'unlimited' && (best.value === 'unlimited' || value < best.value)) best = { value, path: at };
+  }
+  return best;
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'));
 }
 
 /** Each figure from v2 where it has it, else from the v1 controller that counts it. */

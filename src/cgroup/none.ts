@@ -1,3 +1,4 @@
+import { EnvironmentError } from '../errors.js';
 import type { BoxCgroup } from './types.js';
 
 /** The null object: a box without control groups. @param why what `holds` answers */
@@ -11,8 +12,9 @@ export function noCgroup(why: string): BoxCgroup {
     pressureDir: null,
     procsFile: null,
     holds: () => ({ why }),
+    ceiling: () => ({ value: 'unlimited', path: '' }),
     set() {
-      throw new Error(why);
+      throw new EnvironmentError(why);
     },
     usage: () => null,
   };

@@ -40,8 +40,10 @@ export interface BoxCgroup {
   readonly cleanup: readonly CleanupStep[];
   /** What would hold this limit, or why nothing would: evidence and remedy. */
   holds(name: CgroupLimitName): { readonly mechanism: Mechanism } | { readonly why: string };
+  /** The tightest limit of the groups around the box, in the unit of the limit; its path. 'unlimited' where there is none. */
+  ceiling(name: CgroupLimitName): { readonly value: number | 'unlimited'; readonly path: string };
   /**
-   * Sets a limit and returns what is in force then.
+   * Sets a limit and returns what is in force then. On a running box it makes the group first where that is possible.
    * @throws EnvironmentError with path, value and errno
    */
   set(name: CgroupLimitName, value: CgroupValue): CgroupValue;

@@ -1,5 +1,5 @@
 import { EnvironmentError } from '../errors.js';
-import { makeDir, readFile, removeDir, writeFile } from './files.js';
+import { codeOf, makeDir, readFile, removeDir, writeFile } from './files.js';
 import type { Controller, Hierarchies } from './hierarchy.js';
 import { parseV1Io, V1_THROTTLE } from './io.js';
 import type { CgroupLimitName, CgroupValue, IoLimit } from './types.js';
@@ -10,7 +10,12 @@ export interface V1Groups {
   /** Directory of a controller, or why there is none. */
   dir(controller: Controller): string | undefined;
   why(controller: Controller): string;
+  /** Made so far. */
   readonly dirs: readonly string[];
+  /** Where directories of this box could be: for the clean-up. */
+  readonly possible: readonly string[];
+  /** Makes one more for a running box and moves `pids` there. @returns why not, or null */
+  add(controller: Controller, pids: () => readonly number[]): string | null;
 }
 
 /** Which controller holds which limit. */
@@ -29,35 +34,67 @@ const PERIOD_USEC = 100_000;
 /** cpu.shares of a group with the default weight of v2, 100. */
 const SHARES_AT_100 = 1024;
 
+/** Files that say how much a group around the box allows. */
+export const V1_CEILING: Partial<Record<CgroupLimitName, (dir: string) => number | 'unlimited'>> = {
+  memory: (dir) => readLimit(`${dir}/memory.limit_in_bytes`),
+  pids: (dir) => readLimit(`${dir}/pids.max`),
+  cpus: readCpus,
+};
+
 /** Makes a directory below ours in each hierarchy; a controller that refuses is left out, with its reason. */
 export function makeV1(hierarchies: Hierarchies, wanted: readonly Controller[], name: string): V1Groups {
   const dirs = new Map<Controller, string>();
   const reasons = new Map<Controller, string>();
   const made = new Set<string>();
-  for (const controller of wanted) {
+  const make = (controller: Controller): string | null => {
     const place = hierarchies.v1.get(controller);
-    if (place === undefined) continue;
+    if (place === undefined) return `cgroup v1 has no ${controller} controller mounted here`;
     const dir = `${place.dir}/${name}`;
     const code = made.has(dir) ? null : makeDir(dir);
-    if (code !== null && code !== 'EEXIST') {
-      reasons.set(controller, `mkdir ${dir}: ${code}`);
-      continue;
+    if (code !== null) return `mkdir ${dir}: ${code}; ask the administrator to delegate ${controller} (docs/limits.md)`;
+    const failure = controller === 'cpuset' ? inheritCpuset(place.dir, dir) : null;
+    if (failure !== null) {
+      removeDir(dir);
+      return failure;
     }
     made.add(dir);
     dirs.set(controller, dir);
-    if (controller !== 'cpuset') continue;
-    const failure = inheritCpuset(place.dir, dir);
-    if (failure === null) continue;
-    removeDir(dir);
-    made.delete(dir);
-    dirs.delete(controller);
-    reasons.set(controller, failure);
+    return null;
+  };
+  for (const controller of wanted) {
+    const failure = make(controller);
+    if (failure !== null) reasons.set(controller, failure);
   }
   return {
     dir: (controller) => dirs.get(controller),
-    why: (controller) => reasons.get(controller) ?? `cgroup v1 has no ${controller} controller mounted here`,
-    dirs: [...made],
+    why: (controller) => reasons.get(controller) ?? `${controller} was not asked for at the start`,
+    get dirs() {
+      return [...made];
+    },
+    possible: [...new Set([...hierarchies.v1.values()].map((place) => `${place.dir}/${name}`))],
+    add(controller, pids) {
+      const failure = make(controller);
+      return failure ?? moveAll(`${dirs.get(controller)}/cgroup.procs`, pids);
+    },
   };
+}
+
+/** In passes, because processes fork meanwhile; their children are born where they are. */
+function moveAll(procs: string, pids: () => readonly number[]): string | null {
+  const moved = new Set<number>();
+  for (let pass = 0; pass < 10; pass++) {
+    const fresh = pids().filter((pid) => !moved.has(pid));
+    if (fresh.length === 0) return null;
+    for (const pid of fresh) {
+      moved.add(pid);
+      try {
+        writeFile(procs, String(pid));
+      } catch (error) {
+        if (codeOf((error as Error).cause) !== 'ESRCH') return (error as Error).message;
+      }
+    }
+  }
+  return null;
 }
 
 /** A new cpuset is empty, and nothing can join an empty one. */
@@ -80,8 +117,7 @@ export function setV1(dir: string, name: CgroupLimitName, value: CgroupValue): C
       setMemory(dir, limitText(value));
       return readLimit(`${dir}/memory.limit_in_bytes`);
     case 'memory-high':
-      writeFile(`${dir}/memory.soft_limit_in_bytes`, limitText(value));
-      return readLimit(`${dir}/memory.soft_limit_in_bytes`);
+      throw new EnvironmentError('cgroup v1 has no memory.high');
     case 'swap':
       return setSwap(dir, value);
     case 'cpus':

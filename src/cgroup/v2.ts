@@ -15,6 +15,8 @@ export interface V2Group {
   readonly cleanup: readonly CleanupStep[];
   /** Why a controller is not there. */
   why(controller: V2Controller): string;
+  /** Tries to have it on a running box. @returns why not, or null */
+  add(controller: V2Controller): string | null;
 }
 
 export interface V2Request {
@@ -86,10 +88,16 @@ function enable(request: V2Request, parent: string, dir: string): V2Group {
     refusal = tryWrite(`${parent}/cgroup.subtree_control`, text) ?? '';
     if (refusal !== '') refusal = makeRoom(request, parent, text, wanted, cleanup) ?? '';
   }
-  const controllers = words(`${dir}/cgroup.controllers`);
+  const controllers = new Set(words(`${dir}/cgroup.controllers`));
   return {
     dir,
     controllers,
+    add(controller) {
+      if (parent !== request.place.dir) return `${parent} is not ours alone; give --${controller} at the start`;
+      const failure = tryWrite(`${parent}/cgroup.subtree_control`, `+${controller}`);
+      if (failure === null) controllers.add(controller);
+      return failure;
+    },
     killFile: readFile(`${dir}/cgroup.procs`) !== null && exists(`${dir}/cgroup.kill`) ? `${dir}/cgroup.kill` : null,
     cleanup,
     why: (controller) =>
@@ -152,6 +160,18 @@ function words(path: string): ReadonlySet<string> {
 
 const PERIOD_USEC = 100_000;
 
+/** Files that say how much a group around the box allows. */
+export const V2_CEILING: Partial<Record<CgroupLimitName, (dir: string) => number | 'unlimited'>> = {
+  memory: (dir) => readNumber(`${dir}/memory.max`) ?? 'unlimited',
+  pids: (dir) => readNumber(`${dir}/pids.max`) ?? 'unlimited',
+  cpus: readCpuMax,
+};
+
+function readCpuMax(dir: string): number | 'unlimited' {
+  const [quota = 'max', period = String(PERIOD_USEC)] = (readFile(`${dir}/cpu.max`) ?? 'max').split(' ');
+  return quota === 'max' ? 'unlimited' : Number(quota) / Number(period);
+}
+
 /** Sets a limit and reads back what is in force. @throws EnvironmentError */
 export function setV2(dir: string, name: CgroupLimitName, value: CgroupValue): CgroupValue {
   switch (name) {
@@ -166,8 +186,7 @@ export function setV2(dir: string, name: CgroupLimitName, value: CgroupValue): C
     case 'cpus': {
       const quota = value === 'unlimited' ? 'max' : String(Math.round(Number(value) * PERIOD_USEC));
       writeFile(`${dir}/cpu.max`, `${quota} ${PERIOD_USEC}`);
-      const [now = 'max', period = String(PERIOD_USEC)] = (readFile(`${dir}/cpu.max`) ?? '').split(' ');
-      return now === 'max' ? 'unlimited' : Number(now) / Number(period);
+      return readCpuMax(dir);
     }
     case 'cpu-weight':
       return setNumber(`${dir}/cpu.weight`, value);

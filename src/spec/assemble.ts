@@ -6,6 +6,7 @@ import { type Files, readNamed } from './files.js';
 import { OPTIONS } from './options.js';
 import { readRascalConfig } from './rascal-config.js';
 import { type Given, naming, type Resolved, type ResolvedOptions, resolveOptions } from './resolve.js';
+import type { Resources } from './resources.js';
 import { mergeRlimits } from './rlimits.js';
 import type { BoxSpec, Source } from './spec.js';
 import { parseUris } from './uri.js';
@@ -75,6 +76,10 @@ export function assembleSpec(input: SpecInput): Assembled {
     flushMs: options.flush.value,
     userData: options.json.value ?? null,
     rlimits: mergeRlimits(options.rlimit.value),
+    resources: resources(options),
+    cgroup: options.cgroup.value,
+    enforce: options.enforce.value,
+    oomGroup: options['oom-group'].value,
     stopSignal: options['stop-signal'].value,
     graceMs: options.grace.value,
     linger: options.linger.value,
@@ -150,6 +155,23 @@ function brokerUris(options: ResolvedOptions, files: Files): readonly string[] {
 
 function shellQuote(path: string): string {
   return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}
+
+/** What was given of them. */
+function resources(options: ResolvedOptions): Resources {
+  const cpuTimeMs = options['cpu-time'].value;
+  const given = {
+    memory: options.memory.value,
+    'memory-high': options['memory-high'].value,
+    swap: options.swap.value,
+    cpus: options.cpus.value,
+    'cpu-weight': options['cpu-weight'].value,
+    cpuset: options.cpuset.value,
+    pids: options.pids.value,
+    'io-max': options['io-max'].value.length > 0 ? options['io-max'].value : undefined,
+    'cpu-time': cpuTimeMs === 0 ? undefined : cpuTimeMs,
+  };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Resources;
 }
 
 function routingKeys(options: ResolvedOptions): readonly string[] {

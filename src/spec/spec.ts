@@ -1,4 +1,5 @@
 import type { LaunchSpec } from 'cgroup-utils-native';
+import type { Resources } from './resources.js';
 
 /** Where a value came from; part of error messages and of the start log line. */
 export type Source = 'command line' | 'environment' | 'config file' | 'scheduler' | 'default';
@@ -27,6 +28,12 @@ export interface BoxSpec {
   readonly flushMs: number;
   readonly userData: unknown;
   readonly rlimits: readonly RlimitRequest[];
+  /** Limits of the box as a whole. */
+  readonly resources: Resources;
+  /** `auto`, `off`, or a cgroup2 directory. */
+  readonly cgroup: string;
+  readonly enforce: 'strict' | 'best-effort';
+  readonly oomGroup: boolean;
   /** Signal number that `stop` sends. */
   readonly stopSignal: number;
   readonly graceMs: number;
