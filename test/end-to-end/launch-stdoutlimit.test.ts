@@ -1,0 +1,128 @@
+import { closeSync, openSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { PYTHON, realPipe, run, start, temporaryFolder } from '../fixtures/run.js';
+
+const LIMIT = 1_000_003;
+
+for (const kind of ['a pipe', 'a socket'] as const) {
+  t.test(`exactly the limit reaches the reader of ${kind}`, async (t) => {
+    const pipe = realPipe(t);
+    const running = start(t, ['head', '-c', '50000000', '/dev/zero'], {
+      options: ['-stdoutlimit', String(LIMIT)],
+      stdio: ['ignore', kind === 'a pipe' ? pipe.writer : 'pipe', 'pipe'],
+    });
+    pipe.release();
+    const { code, stdoutBytes, stderr, elapsedMs } = await running.done;
+    t.equal((kind === 'a pipe' ? await pipe.bytes : stdoutBytes).length, LIMIT);
+    t.equal(code, 131, 'it died of the stop signal');
+    t.match(stderr, /^proc_box: warn: stdout has reached its limit of 1000003 bytes: stopping the job$/m);
+    t.ok(elapsedMs < 2000);
+  });
+}
+
+t.test('a job that writes exactly the limit is left alone', async (t) => {
+  const pipe = realPipe(t);
+  const running = start(t, ['head', '-c', String(LIMIT), '/dev/zero'], {
+    options: ['-stdoutlimit', String(LIMIT)],
+    stdio: ['ignore', pipe.writer, 'pipe'],
+  });
+  pipe.release();
+  const { code, stderr } = await running.done;
+  t.equal(code, 0);
+  t.notMatch(stderr, /has reached its limit/);
+  t.equal((await pipe.bytes).length, LIMIT);
+});
+
+t.test('a job that writes exactly the limit and goes on in silence is left alone', async (t) => {
+  const { code, stdout } = await run(t, ['sh', '-c', 'printf 12345678; sleep 0.2; exit 4'], {
+    options: ['-stdoutlimit', '8'],
+  });
+  t.strictSame([code, stdout], [4, '12345678']);
+});
+
+t.test('one byte more is too much', async (t) => {
+  const { code, stdout, stderr } = await run(t, ['sh', '-c', 'printf 123456789; sleep 5'], {
+    options: ['-stdoutlimit', '8'],
+  });
+  t.equal(code, 131);
+  t.equal(stdout, '12345678');
+  t.match(stderr, /has reached its limit of 8 bytes/);
+});
+
+t.test(
+  'a job that ignores the stop signal is killed after the grace period, and the reader gets no more',
+  async (t) => {
+    const pipe = realPipe(t);
+    const running = start(t, ['bash', '-c', "trap '' QUIT; exec cat /dev/zero"], {
+      options: ['-stdoutlimit', '64K', '--grace', '300ms'],
+      stdio: ['ignore', pipe.writer, 'pipe'],
+    });
+    pipe.release();
+    const { code } = await running.done;
+    t.equal(code, 137);
+    t.equal((await pipe.bytes).length, 65_536);
+  },
+);
+
+t.test('0 is no limit', async (t) => {
+  const { code, stdoutBytes } = await run(t, ['head', '-c', '5000000', '/dev/zero'], {
+    options: ['-stdoutlimit', '0'],
+  });
+  t.strictSame([code, stdoutBytes.length], [0, 5_000_000]);
+});
+
+/** Writes a line of 1,000 bytes every 200 us. */
+const steady =
+  "import sys,time,signal\nif len(sys.argv)>1: signal.signal(signal.SIGQUIT, signal.SIG_IGN)\nwhile True:\n  sys.stdout.write('x'*999+'\\n'); sys.stdout.flush(); time.sleep(0.0002)";
+
+t.test('on a file the job is stopped soon after the limit', async (t) => {
+  const path = join(temporaryFolder(t), 'out');
+  const fd = openSync(path, 'w');
+  const { code, stderr } = await run(t, [PYTHON, '-S', '-c', steady], {
+    options: ['-stdoutlimit', '2M'],
+    stdio: ['ignore', fd, 'pipe'],
+  });
+  closeSync(fd);
+  t.equal(code, 131);
+  t.match(stderr, /has reached its limit of 2097152 bytes/);
+  const size = statSync(path).size;
+  t.ok(size > 2 ** 21 && size < 2 ** 21 + 1_000_000, `${size} bytes`);
+});
+
+t.test('on a file a job that ignores the stop signal and writes on is killed at once', async (t) => {
+  const path = join(temporaryFolder(t), 'out');
+  const fd = openSync(path, 'w');
+  const { code, elapsedMs } = await run(t, [PYTHON, '-S', '-c', steady, 'ignore'], {
+    options: ['-stdoutlimit', '200K', '--grace', '1h'],
+    stdio: ['ignore', fd, 'pipe'],
+  });
+  closeSync(fd);
+  t.equal(code, 137);
+  t.ok(elapsedMs < 3000, `${elapsedMs} ms`);
+  t.ok(statSync(path).size < 2_000_000);
+});
+
+t.test('what was in the file before does not count, appended or not', async (t) => {
+  for (const flags of ['a', 'r+']) {
+    const path = join(temporaryFolder(t), 'out');
+    writeFileSync(path, 'x'.repeat(100_000));
+    const fd = openSync(path, flags);
+    const { code, stderr } = await run(t, ['sh', '-c', 'head -c 5000 /dev/zero; sleep 0.1'], {
+      options: ['-stdoutlimit', '10000'],
+      stdio: ['ignore', fd, 'pipe'],
+    });
+    closeSync(fd);
+    t.equal(code, 0, stderr);
+  }
+});
+
+t.test('what children and daemons write counts', async (t) => {
+  const { code, stdoutBytes } = await run(
+    t,
+    ['sh', '-c', '(setsid sh -c "head -c 100000 /dev/zero") & wait; sleep 10'],
+    { options: ['-stdoutlimit', '50000'] },
+  );
+  t.equal(code, 131);
+  t.equal(stdoutBytes.length, 50_000);
+});
