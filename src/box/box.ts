@@ -1,15 +1,18 @@
 import type { Keeper, KeeperEvent, KeeperUsage } from 'cgroup-utils-native';
-import { SpecError } from '../errors.js';
+import { EnvironmentError, SpecError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { signalName } from '../spec/signals.js';
+import type { ResourceName } from '../spec/resources.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
 import { commandEvent, toBy } from '../stats/audit.js';
 import { exitedEvent } from '../stats/end.js';
 import { createEventSource, type EventBody, type EventHead, type Exited } from '../stats/event.js';
-import type { SampleCause } from '../stats/sample.js';
+import type { LimitStatus, SampleCause } from '../stats/sample.js';
 import type { Sampler } from '../stats/sampler.js';
+import { isResourceName, type ResourceControl } from './resource-control.js';
+import type { WatchedName } from './watchdog.js';
 import { initialLimits, type Limits, parseLimitChange, rlimitStatus, stdoutStatus, timeoutStatus } from './limits.js';
-import { BEGIN, boxState, type Effect, type Input, step } from './lifecycle.js';
+import { BEGIN, boxState, type Effect, type Input, SIGKILL, step } from './lifecycle.js';
 import { decideOutcome, type MainExit, type Outcome } from './outcome.js';
 import { createTicker, type Ticker } from './ticker.js';
 import { createWallClock, type WallClock } from './timer.js';
@@ -19,6 +22,8 @@ export interface BoxOptions {
   readonly spec: BoxSpec;
   readonly identity: JobIdentity;
   readonly keeper: Keeper;
+  /** Limits of the box as a whole, in force already. */
+  readonly resources: ResourceControl;
   readonly stdoutMode: Extract<KeeperEvent, { type: 'hello' }>['stdoutMode'];
   readonly log: Logger;
   /** CLOCK_MONOTONIC, ms. */
@@ -70,14 +75,17 @@ export class Box implements Controllable {
     const { spec, identity, now } = options;
     this.#options = options;
     this.identity = identity;
-    this.limits = initialLimits(spec, options.stdoutMode);
+    this.limits = new Map([...initialLimits(spec, options.stdoutMode), ...options.resources.limits]);
     this.clock = createWallClock({
       limitMs: spec.timeoutMs,
       now,
       onExpired: () => this.#timeout(),
       onGap: (ms) => this.#wasSuspended(ms),
     });
-    this.#ticker = createTicker(now, () => this.#sampleQuietly('interval'));
+    this.#ticker = createTicker(now, () => {
+      this.#noticeIncidents();
+      this.#sampleQuietly('interval');
+    });
     this.#emitEvent = createEventSource({
       identity,
       state: () => this.state,
@@ -127,6 +135,18 @@ export class Box implements Controllable {
   /** SIGKILL to everything. */
   kill(by: Requester): Promise<number> {
     return this.#apply({ type: 'kill', reason: 'killed', by, signal: 9 });
+  }
+
+  /** The watchdog's word: a limit that no control group holds was passed. */
+  exceeded(name: WatchedName, used: number, limit: number): void {
+    const { spec, log } = this.#options;
+    const status = this.limits.get(name);
+    log.warn(`${name} is over its limit: ${Math.round(used)} of ${limit}; ${name === 'cpu-time' ? 'stopping' : 'killing'} the job`);
+    if (status !== undefined) this.#tell({ event: 'limit_exceeded', limit: name, status, used: Math.round(used) });
+    const by = { via: 'limit' } as const;
+    if (name === 'cpu-time') void this.#apply({ type: 'stop', reason: 'cpu', by, signal: spec.stopSignal, graceMs: spec.graceMs });
+    else void this.#apply({ type: 'kill', reason: name, by, signal: SIGKILL });
+    this.#sampleQuietly('limit');
   }
 
   /** One sample; never rejects. A failing sampler never disturbs the job. */
@@ -257,6 +277,7 @@ export class Box implements Controllable {
 
   async #setLimit(name: string, value: string, by: Requester): Promise<unknown> {
     const { keeper, stdoutMode } = this.#options;
+    if (isResourceName(name)) return this.#setResource(name, value, by);
     const change = parseLimitChange(name, value);
     const before = this.limits.get(name) ?? null;
     let to = before;
@@ -281,12 +302,48 @@ export class Box implements Controllable {
     return { limit: name, ...to, ...detail };
   }
 
+  #setResource(name: ResourceName, value: string, by: Requester): unknown {
+    const from = this.limits.get(name) ?? null;
+    let to: LimitStatus;
+    try {
+      to = this.#options.resources.change(name, value);
+    } catch (error) {
+      if (error instanceof EnvironmentError) throw new Refused('not_possible', error.message);
+      throw error;
+    }
+    this.limits.set(name, to);
+    this.#tell({ event: 'limit_changed', limit: name, from, to, by: toBy(by) });
+    return { limit: name, ...to };
+  }
+
+  /** Looks at what the kernel has done about the limits; the OOM killer may have taken a child while the job goes on. */
+  #noticeIncidents(): boolean {
+    const { resources, log } = this.#options;
+    const { oomKills, forksRefused } = resources.incidents();
+    const pids = this.limits.get('pids');
+    if (forksRefused > 0 && pids !== undefined) {
+      this.#tell({ event: 'limit_exceeded', limit: 'pids', status: pids, used: null });
+    }
+    if (oomKills === 0) return false;
+    log.warn(`out of memory: the kernel has killed ${oomKills} processes of the box`);
+    const last = this.#sampler?.last?.sample;
+    this.#tell({
+      event: 'oom',
+      kills: oomKills,
+      limit: this.limits.get('memory') ?? null,
+      memory_peak_bytes: last?.MemoryPeak.rss ?? 0,
+      processes: last?.Processes ?? [],
+    });
+    return true;
+  }
+
   #started(pid: number, atMs: number): void {
     const { spec, stdoutMode, onStarted } = this.#options;
     this.#pid = pid;
     this.#startedMs = atMs;
     void this.#apply({ type: 'started' });
     this.clock.start(atMs);
+    this.#options.resources.start();
     this.#sampler = this.#options.createSampler(this, pid, atMs);
     this.#tell({
       event: 'started',
@@ -365,10 +422,13 @@ export class Box implements Controllable {
     if (usage === undefined && this.#main === null) log.error('the keeper has died; the rest of the job was killed');
     clearTimeout(this.#grace);
     this.#ticker.stop();
+    this.#options.resources.stop();
     this.clock.close(this.#options.now());
     await this.#firstSample;
     if ((this.#life.phase as string) === 'ended') return;
-    const { exitStatus, reason, by, ...main } = decideOutcome(this.#life, this.#main, spec.rlimits, this.#cpuUsec);
+    const oomKilled = this.#noticeIncidents();
+    const decided = decideOutcome(this.#life, this.#main, { rlimits: spec.rlimits, cpuUsec: this.#cpuUsec, oomKilled });
+    const { exitStatus, reason, by, ...main } = decided;
     void this.#apply({ type: 'ended' });
     const outcome: Outcome = { exitStatus, reason, by, ...main };
     const taken = this.#sampler?.final(usage);

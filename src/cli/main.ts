@@ -1,7 +1,7 @@
 import { exitNow, Keeper, type KeeperEvent, protectSelf } from 'cgroup-utils-native';
 import { writeSync } from 'node:fs';
 import { EXIT } from '../box/outcome.js';
-import { SpecError } from '../errors.js';
+import { EnvironmentError, SpecError } from '../errors.js';
 import { createLogger } from '../log.js';
 import { jobDeadline } from '../scheduler/deadline.js';
 import { assembleSpec } from '../spec/assemble.js';
@@ -38,7 +38,7 @@ function begin(hello: Extract<KeeperEvent, { type: 'hello' }>): void {
     if (assembled.kind === 'version') return say(`proc_box ${PROC_BOX_VERSION}\n`);
     running = run({ keeper, hello, ...assembled, loadAmqp: () => loadBundle('amqp') });
   } catch (error) {
-    if (!(error instanceof SpecError)) throw error;
+    if (!(error instanceof SpecError || error instanceof EnvironmentError)) throw error;
     fail(error.message);
   }
 }

@@ -17,6 +17,7 @@ import type * as Amqp from '../amqp/index.js';
 import { Box } from '../box/box.js';
 import type { Outcome } from '../box/outcome.js';
 import type { Outgoing } from '../box/types.js';
+import { removeCgroup } from '../cgroup/create.js';
 import { createLogger, type Logger, writeStderr } from '../log.js';
 import { identifyJob } from '../scheduler/identity.js';
 import type { BoxSpec } from '../spec/spec.js';
@@ -25,6 +26,7 @@ import { pressureReader } from '../stats/pressure.js';
 import { formatReport } from '../stats/report.js';
 import { createSampler } from '../stats/sampler.js';
 import { launchFailure } from './launch-failure.js';
+import { prepareResources } from './resources.js';
 import { handleSignals } from './signals.js';
 
 export interface Run {
@@ -43,18 +45,17 @@ export interface RunOptions {
 /** Launches the job, and wires box, broker, signals and the end of the process around it. */
 export function run({ keeper, hello, spec, warnings, loadAmqp }: RunOptions): Run {
   const log = createLogger(spec.debug ? 'debug' : 'info', spec.nowarn ? { warn: false } : {});
+  const boxId = newBoxId();
+  const { cgroup, control } = prepareResources(spec, boxId, keeper.pid, () => box, monotonicMs);
   // First the job: what follows runs while the keeper forks.
-  keeper.start({
-    commandIndex: spec.commandIndex,
-    rlimits: spec.rlimits,
-    cgroupProcs: [],
-    stdoutMaxBytes: spec.stdoutMaxBytes,
-  });
+  const { commandIndex, rlimits, stdoutMaxBytes } = spec;
+  keeper.start({ commandIndex, rlimits, stdoutMaxBytes, cgroup });
 
-  const identity = identifyJob(process.env, { user: userName(), host: hostname(), box: newBoxId() });
+  const identity = identifyJob(process.env, { user: userName(), host: hostname(), box: boxId });
   const broker = createBroker(spec, log, loadAmqp);
-  const box = new Box({
+  const box: Box = new Box({
     spec,
+    resources: control,
     identity,
     keeper,
     stdoutMode: hello.stdoutMode,
@@ -89,7 +90,7 @@ export function run({ keeper, hello, spec, warnings, loadAmqp }: RunOptions): Ru
     brokerState: () => broker.state(),
     onStarted: () => {
       releaseStdio();
-      for (const warning of warnings) log.warn(warning);
+      for (const warning of [...warnings, ...control.warnings]) log.warn(warning);
       log.info(startLine(box, spec));
       broker.connect(box);
     },
@@ -116,7 +117,10 @@ export function run({ keeper, hello, spec, warnings, loadAmqp }: RunOptions): Ru
       }
       // ^Z: the shell waits for our group to stop, too.
       if (event.type === 'stopped' && hello.terminal) stopOwnGroup();
-      if (event.type === 'gone') killDescendants();
+      if (event.type === 'gone') {
+        killDescendants();
+        removeCgroup(cgroup);
+      }
       box.onKeeper(event);
     },
   };

@@ -36,7 +36,7 @@ function runJob(t: Test, script: string): Promise<Job> {
           return keeper.start({
             commandIndex: event.argv.indexOf('/bin/sh'),
             rlimits: [],
-            cgroupProcs: [],
+            cgroup: { forkInto: null, tasks: [], freezer: null, killFile: null, cleanup: [] },
             stdoutMaxBytes: 0,
           });
         case 'failed':
