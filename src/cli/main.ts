@@ -8,6 +8,7 @@ import { assembleSpec } from '../spec/assemble.js';
 import { systemFiles } from '../spec/files.js';
 import { helpText } from '../spec/help.js';
 import { run, type Run } from './run.js';
+import type * as Tools from './tools.js';
 
 /** boot.cjs passes it: loads a bundle of dist/ that is not on the launch path. */
 declare const loadBundle: <Exports>(name: string) => Exports;
@@ -17,6 +18,8 @@ declare const PROC_BOX_VERSION: string;
 /** The keeper's socket; native/src/front.cc knows it too. */
 const CONTROL_FD = 3;
 
+// Every end that is known sets its own status; one that is not is never 0.
+process.exitCode = EXIT.failed;
 protectSelf();
 let running: Run | undefined;
 const keeper = new Keeper(CONTROL_FD, (event) => {
@@ -26,6 +29,7 @@ const keeper = new Keeper(CONTROL_FD, (event) => {
 });
 
 function begin(hello: Extract<KeeperEvent, { type: 'hello' }>): void {
+  if (hello.argv[1] === 'ctl') return control(hello);
   try {
     const assembled = assembleSpec({
       argv: hello.argv,
@@ -41,6 +45,14 @@ function begin(hello: Extract<KeeperEvent, { type: 'hello' }>): void {
     if (!(error instanceof SpecError || error instanceof EnvironmentError)) throw error;
     fail(error.message);
   }
+}
+
+/** `proc_box ctl`: there is no job, so nothing for the keeper to do. `proc_box -- ctl` runs a program of that name. */
+function control({ argv, settings }: Extract<KeeperEvent, { type: 'hello' }>): void {
+  running = { onKeeper() {} };
+  keeper.close();
+  const { runCtl } = loadBundle<typeof Tools>('tools');
+  void runCtl({ argv, settings, files: systemFiles(), loadYaml: () => loadBundle('yaml') }).then(exitNow);
 }
 
 /** The only output on stdout: there is no job. */

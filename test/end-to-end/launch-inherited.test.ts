@@ -283,9 +283,7 @@ t.test('the job is in the session that the wrapper was given, in a group of its 
   t.equal(boxed.ppid, keeper.pid);
   t.equal(keeper.ppid, wrapper.pid);
   t.not(keeper.session, wrapper.session, 'the keeper has left the session');
-  running.kill('SIGINT');
-  running.kill('SIGINT');
-  await running.done;
+  await running.end();
 });
 
 t.test('proc_box in a pipeline, in a subshell, and inside proc_box', async (t) => {
@@ -300,7 +298,6 @@ t.test('the main process has the environment from its first instruction on', asy
   const main = await running.jobPid();
   t.notOk(environmentOf(main)?.some((entry) => entry.startsWith('PBOX_')));
   t.ok(environmentOf(main)?.includes('X=y'));
-  running.kill('SIGINT');
-  running.kill('SIGINT');
+  await running.end();
   await until(() => running.members().length === 0, 'all have ended');
 });

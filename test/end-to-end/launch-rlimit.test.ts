@@ -85,9 +85,7 @@ t.test('limits are in force for children, and not for the wrapper and the keeper
     t.notMatch(readFileSync(`/proc/${pid}/limits`, 'utf8'), /Max open files\s+33\s+44/);
   }
   t.equal(processState(running.keeperPid())?.comm, 'proc_box-keeper');
-  running.kill('SIGINT');
-  running.kill('SIGINT');
-  await running.done;
+  await running.end();
 });
 
 t.test('raising a hard limit works with CAP_SYS_RESOURCE and is refused with a clear line without', async (t) => {

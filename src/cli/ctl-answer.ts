@@ -1,0 +1,86 @@
+/** Answers of boxes as lines for people. They come from the network: nothing of them is trusted. */
+
+/** An answer that could be read. */
+export interface CtlAnswer {
+  readonly ok: boolean;
+  readonly box: string;
+  readonly host: string;
+  readonly job: string;
+  readonly command: string;
+  readonly result?: unknown;
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+/** @returns undefined where the text is no answer of a box */
+export function parseAnswer(text: string): CtlAnswer | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!isObject(value)) return undefined;
+  const { ok, box, host, job, command, result, error } = value;
+  if (typeof ok !== 'boolean') return undefined;
+  const failure = isObject(error) ? { code: String(error['code']), message: String(error['message']) } : undefined;
+  return {
+    ok,
+    box: String(box),
+    host: String(host),
+    job: String(job),
+    command: String(command),
+    result,
+    ...(failure && { error: failure }),
+  };
+}
+
+/** `node1 job 1234_7 box 5c1f0a: kill ok signal=TERM processes=3` */
+export function formatAnswer({ ok, box, host, job, command, result, error }: CtlAnswer): string {
+  const head = `${host} job ${job} box ${box}: ${command}`;
+  if (ok) return plain(`${head} ok ${fields(command, result).join(' ')}`.trimEnd());
+  return plain(`${head} refused: ${error?.code ?? 'unknown'}: ${error?.message ?? 'no reason was given'}`);
+}
+
+function fields(command: string, result: unknown): string[] {
+  if (!isObject(result)) return [];
+  const { identity: _identity, sample, limits, broker: _broker, ...rest } = result;
+  return [
+    ...flat('', rest),
+    ...(isObject(limits) ? Object.entries(limits).map(([name, limit]) => `${name}=${limitText(limit)}`) : []),
+    ...(isObject(sample) && (command === 'sample' || command === 'status') ? sampleFields(sample) : []),
+  ];
+}
+
+/** `timer.running=true` for what lies one level deeper. */
+function flat(prefix: string, value: Readonly<Record<string, unknown>>): string[] {
+  return Object.entries(value).flatMap(([key, field]) =>
+    isObject(field) ? (prefix === '' ? flat(`${key}.`, field) : []) : [`${prefix}${key}=${field}`],
+  );
+}
+
+function limitText(limit: unknown): string {
+  if (!isObject(limit)) return String(limit);
+  const { value, hard, unit, enforcement } = limit;
+  return `${value}${hard === undefined ? '' : `:${hard}`}${value === 'unlimited' ? '' : `${unit}`}(${enforcement})`;
+}
+
+function sampleFields(sample: Readonly<Record<string, unknown>>): string[] {
+  const number = (part: unknown, key: string) => (isObject(part) ? part[key] : undefined);
+  return [
+    `cpu_percent=${sample['CPUPercent']}`,
+    `user_sec=${number(sample['CPUTimes'], 'user')}`,
+    `system_sec=${number(sample['CPUTimes'], 'system')}`,
+    `rss=${number(sample['Memory'], 'rss')}`,
+    `processes=${number(sample['Counts'], 'processes')}`,
+    `stdout_bytes=${sample['StdoutBytes']}`,
+  ];
+}
+
+/** One line, and nothing that a terminal would obey. */
+function plain(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ');
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,207 @@
+import { toCommand } from '../amqp/command.js';
+import { keySegment } from '../amqp/keys.js';
+import { SpecError } from '../errors.js';
+import { assembleSpec } from '../spec/assemble.js';
+import type { Files } from '../spec/files.js';
+import { OPTION_NAMES, OPTIONS, type Option, type OptionName } from '../spec/options.js';
+import { naming } from '../spec/resolve.js';
+import type { BoxSpec } from '../spec/spec.js';
+import { parseBoolean, parseCount, parseDuration } from '../spec/units.js';
+import { didYouMean, quote } from '../spec/words.js';
+import type { YamlLoader } from '../spec/yaml-document.js';
+
+/** The words after `proc_box ctl`: whom a command is for, which one, and how long its answers are waited for. */
+
+export interface CtlInput {
+  /** As the user typed it: argv[0], `ctl`, and what follows. */
+  readonly argv: readonly string[];
+  /** Every `PBOX_*` entry of the environment, `NAME=value`. */
+  readonly settings: readonly string[];
+  readonly files: Files;
+  readonly loadYaml: YamlLoader;
+}
+
+export interface CtlRequest {
+  /** Hold passwords: never log them. */
+  readonly uris: readonly string[];
+  /** TLS and the like, of `--rascal-config`. */
+  readonly socketOptions: Readonly<Record<string, unknown>>;
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly body: string;
+  /** The message's own; undefined makes a new one. */
+  readonly messageId: string | undefined;
+  readonly waitMs: number;
+  /** Answers after which nothing more is waited for; undefined waits the whole time. */
+  readonly answers: number | undefined;
+  /** Time after which the message is sent again; undefined sends it once. */
+  readonly resendMs: number | undefined;
+  readonly json: boolean;
+}
+
+export type CtlParsed =
+  | { readonly kind: 'help' }
+  | { readonly kind: 'send'; readonly request: CtlRequest; readonly warnings: readonly string[] };
+
+interface OwnOption {
+  readonly placeholder?: string;
+  readonly default?: string;
+  readonly help: string;
+}
+
+export const OWN_OPTIONS = {
+  job: { placeholder: 'id', help: 'the boxes of a job: 1234, or 1234_7 for array task 7' },
+  host: { placeholder: 'name', help: 'the boxes of a host' },
+  user: { placeholder: 'name', help: 'the boxes of a user' },
+  box: { placeholder: 'id', help: 'one box' },
+  step: { placeholder: 'id', help: 'of these, the boxes of a step' },
+  task: { placeholder: 'id', help: 'of these, the boxes of a task (rank)' },
+  all: { help: 'every box that has the routing key' },
+  wait: { placeholder: 'duration', default: '3s', help: 'for answers; 0 sends the command and asks for none' },
+  answers: { placeholder: 'number', help: 'wait for no more than these; with --box the default is 1' },
+  resend: {
+    placeholder: 'duration',
+    help: 'send it again, under the same message id, each time that passes without these answers',
+  },
+  id: { placeholder: 'text', help: 'message id; a box that has carried out this one only answers it again' },
+  json: { help: 'print the answers as they came, one a line' },
+  help: { help: 'print this text' },
+} as const satisfies Readonly<Record<string, OwnOption>>;
+
+/** Options of the box that say where its broker is. */
+export const BOX_OPTIONS = [
+  'uri',
+  'uri-file',
+  'exchange',
+  'rkey',
+  'multiRmtKey',
+  'config',
+  'rascal-config',
+] as const satisfies readonly OptionName[];
+
+type OwnName = keyof typeof OWN_OPTIONS;
+const NAMES: readonly string[] = [...Object.keys(OWN_OPTIONS), ...BOX_OPTIONS];
+/** In this order the most exact one becomes the routing key, the others narrow it in the message's `target`. */
+const ADDRESSES = ['box', 'job', 'user', 'host'] as const;
+
+/** @throws SpecError for whatever the user must change; exit status 125 */
+export function parseCtl(input: CtlInput): CtlParsed {
+  const { own, forBox, words } = readWords(input.argv.slice(2));
+  if (flag(own, 'help')) return { kind: 'help' };
+  const [name, ...args] = words;
+  if (name === undefined) throw new SpecError('no command given; "proc_box ctl --help" lists them');
+  const checked = toCommand({ kind: 'request', name, args });
+  if ('kind' in checked) throw new SpecError(checked.answer.error.message);
+
+  const assembled = assembleSpec({
+    ...input,
+    argv: ['proc_box', ...forBox, '--', 'ctl'],
+    deadline: { scheduler: 'none', remainingMs: null },
+  });
+  if (assembled.kind !== 'run') throw new SpecError('"proc_box ctl --help" lists the options');
+  const { spec, warnings } = assembled;
+  if (spec.uris.length === 0) throw new SpecError('a command goes over a broker, and --uri is "none": give its URI');
+  const { routingKey, target } = addressOf(own, spec);
+  const id = own.get('id');
+  const request: CtlRequest = {
+    uris: spec.uris,
+    socketOptions: socketOptionsOf(spec),
+    exchange: spec.exchange,
+    routingKey,
+    body: JSON.stringify({ command: name, ...(args.length > 0 && { arguments: args }), ...target }),
+    messageId: id,
+    waitMs: value(own, 'wait', parseDuration) ?? 0,
+    answers: value(own, 'answers', (text) => parseCount(text, 1, 1_000_000)) ?? (own.has('box') ? 1 : undefined),
+    resendMs: value(own, 'resend', parseInterval),
+    json: flag(own, 'json'),
+  };
+  return { kind: 'send', request, warnings };
+}
+
+type Own = ReadonlyMap<OwnName, string>;
+
+/** Options up to the command, read as the box reads its own: `-x v`, `--x v`, `-x=v`, `--x=v`, `-b`, `-b=false`. */
+function readWords(words: readonly string[]): { own: Own; forBox: string[]; words: readonly string[] } {
+  const own = new Map<OwnName, string>();
+  const forBox: string[] = [];
+  let index = 0;
+  for (; index < words.length; index++) {
+    const match = /^--?([^-=][^=]*)(?:=([\s\S]*))?$/.exec(words[index]!);
+    if (match === null) {
+      if (words[index] === '--') index++;
+      break;
+    }
+    const name = match[1] === 'h' ? 'help' : match[1]!;
+    if (!NAMES.includes(name)) throw unknown(name);
+    const takesValue = Object.hasOwn(OWN_OPTIONS, name)
+      ? 'placeholder' in OWN_OPTIONS[name as OwnName]
+      : (OPTIONS[name as OptionName] as Option).type !== 'boolean';
+    let text = match[2];
+    if (text === undefined && takesValue) {
+      text = words[++index];
+      if (text === undefined) throw new SpecError(`--${name} needs a value`);
+    }
+    text ??= 'true';
+    if (Object.hasOwn(OWN_OPTIONS, name)) own.set(name as OwnName, text);
+    else forBox.push(`--${name}=${text}`);
+  }
+  return { own, forBox, words: words.slice(index) };
+}
+
+function unknown(name: string): SpecError {
+  if ((OPTION_NAMES as readonly string[]).includes(name)) {
+    return new SpecError(
+      `--${name} is an option of a box, not of "proc_box ctl"; "proc_box ctl --help" lists its options`,
+    );
+  }
+  const near = didYouMean(name, NAMES, (option) => `--${option}`);
+  return new SpecError(`unknown option ${quote(`--${name}`)}${near || '; "proc_box ctl --help" lists them'}`);
+}
+
+/** The most exact routing key for what was given; all of the rest goes into `target`. */
+function addressOf(own: Own, spec: BoxSpec): { routingKey: string; target: object } {
+  for (const name of [...ADDRESSES, 'step', 'task'] as const) {
+    if (own.get(name) === '') throw new SpecError(`--${name} is empty: a job without one would be meant, or every job`);
+  }
+  const key = spec.routingKeys[0]!;
+  const by = ADDRESSES.find((name) => own.has(name));
+  if (by === undefined && !flag(own, 'all')) {
+    throw new SpecError(
+      'this would go to every box of the exchange: give --job, --host, --user or --box, or --all where that is meant',
+    );
+  }
+  if (by !== undefined && flag(own, 'all')) throw new SpecError(`--all and --${by} are both given: give one of them`);
+  const byUser = by === 'job' && own.has('user');
+  const used: readonly string[] = byUser ? ['job', 'user'] : by === undefined ? [] : [by];
+  const suffix = byUser
+    ? `.user.${keySegment(own.get('user')!)}.job.${keySegment(own.get('job')!)}`
+    : by === undefined
+      ? ''
+      : `.${by}.${keySegment(own.get(by)!)}`;
+  const rest = ([...ADDRESSES, 'step', 'task'] as const).filter((name) => own.has(name) && !used.includes(name));
+  const target = Object.fromEntries(rest.map((name) => [name, own.get(name)]));
+  return { routingKey: key + suffix, target: rest.length > 0 ? { target } : {} };
+}
+
+function socketOptionsOf({ rascalConfig }: BoxSpec): Readonly<Record<string, unknown>> {
+  const connection = rascalConfig?.['connection'] as { socketOptions?: Record<string, unknown> } | undefined;
+  return connection?.socketOptions ?? {};
+}
+
+function flag(own: Own, name: OwnName): boolean {
+  return naming(`--${name}`, () => parseBoolean(own.get(name) ?? 'false'));
+}
+
+function value<V>(own: Own, name: OwnName, parse: (text: string) => V): V | undefined {
+  const { default: fallback }: OwnOption = OWN_OPTIONS[name];
+  const text = own.get(name) ?? fallback;
+  return text === undefined ? undefined : naming(`--${name}`, () => parse(text));
+}
+
+const RESEND_MIN_MS = 10;
+
+function parseInterval(text: string): number {
+  const ms = parseDuration(text);
+  if (ms < RESEND_MIN_MS) throw new SpecError(`${quote(text)} is too short: expected at least 10ms, for example "1s"`);
+  return ms;
+}

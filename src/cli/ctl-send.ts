@@ -1,0 +1,146 @@
+import amqp from 'amqplib';
+import { type Endpoint, endpointOf } from '../amqp/config.js';
+import { describe } from '../amqp/failure.js';
+import { BrokerError } from '../errors.js';
+import type { CtlRequest } from './ctl-options.js';
+
+/**
+ * One command over the wire. `mandatory` tells when no box listens; the expiration keeps a box that was away from
+ * carrying out a command that nobody waits for any more; direct reply-to needs no queue and no permission to make one.
+ */
+
+/** `complete`: as many answers as asked for. `waited`: the time is over. `unroutable`: no queue is bound to the key. */
+export type SendOutcome = 'complete' | 'waited' | 'unroutable';
+
+export interface SendOptions {
+  readonly request: CtlRequest;
+  readonly messageId: string;
+  /** @returns whether the answer counts; a box that answers twice counts once */
+  readonly onAnswer: (text: string) => boolean;
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const CLOSE_TIMEOUT_MS = 500;
+/** Of a command for which no answer is waited. */
+const UNWATCHED_EXPIRATION_MS = 60_000;
+const REPLY_TO = 'amq.rabbitmq.reply-to';
+
+/** @throws BrokerError where none of the brokers can be used, or the one in use fails */
+export async function sendCommand(options: SendOptions): Promise<SendOutcome> {
+  const { endpoint, connection } = await connectFirst(options.request);
+  let fail: (error: unknown) => void = () => {};
+  const broken = new Promise<never>((_, reject) => {
+    fail = (error) => reject(new BrokerError(describe(error, endpoint).text, { cause: error }));
+  });
+  // Raced below; and without a listener an 'error' would end the process.
+  broken.catch(() => {});
+  connection.on('error', fail);
+  connection.on('close', () => fail(new Error('Unexpected close')));
+  try {
+    return await Promise.race([converse(connection, endpoint, options, fail), broken]);
+  } catch (error) {
+    if (/NOT_FOUND - no exchange/.test(String((error as Error).cause))) return 'unroutable';
+    throw error;
+  } finally {
+    await Promise.race([connection.close().catch(() => {}), sleep(CLOSE_TIMEOUT_MS)]);
+  }
+}
+
+/** The first broker that lets us in. @throws BrokerError with the reason of each */
+async function connectFirst({
+  uris,
+  socketOptions,
+}: CtlRequest): Promise<{ endpoint: Endpoint; connection: amqp.ChannelModel }> {
+  const failures: string[] = [];
+  for (const uri of uris) {
+    const endpoint = endpointOf(uri);
+    try {
+      const connection = await amqp.connect(endpoint.uri, {
+        timeout: CONNECT_TIMEOUT_MS,
+        ...socketOptions,
+        noDelay: true,
+        credentials: amqp.credentials.plain(endpoint.user, endpoint.password),
+        clientProperties: { product: 'proc_box', connection_name: 'proc_box ctl' },
+      });
+      return { endpoint, connection };
+    } catch (error) {
+      failures.push(describe(error, endpoint).text);
+    }
+  }
+  throw new BrokerError(failures.join('; '));
+}
+
+async function converse(
+  connection: amqp.ChannelModel,
+  endpoint: Endpoint,
+  { request, messageId, onAnswer }: SendOptions,
+  fail: (error: unknown) => void,
+): Promise<SendOutcome> {
+  const { waitMs, resendMs, answers } = request;
+  const channel = await connection.createConfirmChannel();
+  channel.on('error', fail);
+  let returned = false;
+  channel.on('return', () => {
+    returned = true;
+  });
+  let counted = 0;
+  let enough = () => {};
+  const complete = new Promise<'complete'>((resolve) => {
+    enough = () => resolve('complete');
+  });
+  const take = (message: amqp.ConsumeMessage | null) => {
+    if (message === null || message.properties.correlationId !== messageId) return;
+    if (onAnswer(message.content.toString())) counted++;
+    if (answers !== undefined && counted >= answers) enough();
+  };
+  if (waitMs > 0) await channel.consume(REPLY_TO, take, { noAck: true });
+
+  const deadline = performance.now() + waitMs;
+  for (;;) {
+    returned = false;
+    // The broker hands back before it confirms.
+    await publish(channel, request, properties(request, messageId, endpoint, deadline - performance.now()));
+    if (waitMs === 0 || (returned && resendMs === undefined)) return returned ? 'unroutable' : 'waited';
+    const leftMs = Math.max(0, deadline - performance.now());
+    const outcome = await Promise.race([complete, sleep(Math.min(resendMs ?? leftMs, leftMs))]);
+    if (outcome === 'complete') return outcome;
+    if (performance.now() >= deadline) return returned ? 'unroutable' : 'waited';
+  }
+}
+
+function properties(
+  { waitMs }: CtlRequest,
+  messageId: string,
+  { user }: Endpoint,
+  leftMs: number,
+): amqp.Options.Publish {
+  const expirationMs = waitMs === 0 ? UNWATCHED_EXPIRATION_MS : Math.max(1, Math.ceil(leftMs));
+  return {
+    mandatory: true,
+    messageId,
+    correlationId: messageId,
+    ...(waitMs > 0 && { replyTo: REPLY_TO }),
+    contentType: 'application/json',
+    type: 'proc_box.command',
+    appId: 'proc_box ctl',
+    timestamp: Math.floor(Date.now() / 1000),
+    expiration: String(expirationMs),
+    // The broker checks it, so the audit trail of the box can say who asked.
+    userId: user,
+  };
+}
+
+function publish(channel: amqp.ConfirmChannel, request: CtlRequest, options: amqp.Options.Publish): Promise<void> {
+  return new Promise((resolve) => {
+    channel.publish(request.exchange, request.routingKey, Buffer.from(request.body), options, (error) => {
+      // An error is that of the channel, which says why.
+      if (!error) resolve();
+    });
+  });
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}

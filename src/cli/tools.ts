@@ -1,0 +1,2 @@
+/** Entry of the bundle with the tools beside the box itself; main.ts loads it only when one of them is called. */
+export { runCtl } from './ctl.js';
