@@ -130,7 +130,7 @@ int main(int argc, char** argv, char** environment) {
   if (argc > 1 && std::strcmp(argv[0], "proc_box-keeper") == 0) {
     const int control = std::atoi(argv[1]);
     fcntl(control, F_SETFD, FD_CLOEXEC);
-    pbox::keeper_main(control, argc, argv, environment);
+    pbox::keeper_main(control, argc - 1, argv + 1, environment);
   }
   int sockets[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) die("socketpair", "is the nofile limit too low?");

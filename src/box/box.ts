@@ -1,5 +1,5 @@
 import type { Keeper, KeeperEvent, KeeperUsage } from 'cgroup-utils-native';
-import { EnvironmentError, SpecError } from '../errors.js';
+import { isEnvironmentError, isSpecError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { signalName } from '../spec/signals.js';
 import type { ResourceName } from '../spec/resources.js';
@@ -165,7 +165,7 @@ export class Box implements Controllable {
       if (this.#life.phase === 'ended') throw new Refused('ended', 'the job has ended');
       answer = { ok: true, result: await this.#carryOut(command, by) };
     } catch (error) {
-      const code = error instanceof Refused ? error.code : error instanceof SpecError ? 'bad_arguments' : 'failed';
+      const code = error instanceof Refused ? error.code : isSpecError(error) ? 'bad_arguments' : 'failed';
       answer = { ok: false, error: { code, message: (error as Error).message } };
       if (code !== 'failed') this.#refusedCommands++;
       this.#logFailure(code, `${command.name}: ${(error as Error).message}`);
@@ -308,7 +308,7 @@ export class Box implements Controllable {
     try {
       to = this.#options.resources.change(name, value);
     } catch (error) {
-      if (error instanceof EnvironmentError) throw new Refused('not_possible', error.message);
+      if (isEnvironmentError(error)) throw new Refused('not_possible', error.message);
       throw error;
     }
     this.limits.set(name, to);

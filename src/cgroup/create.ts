@@ -1,5 +1,5 @@
 import { EnvironmentError } from '../errors.js';
-import { readFile, removeDir, writeFile } from './files.js';
+import { directoriesIn, readFile, removeTree, writeFile } from './files.js';
 import { type Controller, findHierarchies, type Hierarchies } from './hierarchy.js';
 import type { BoxCgroup, CgroupLimitName, CgroupValue, CleanupStep, Mechanism } from './types.js';
 import type { CgroupUsage } from './usage.js';
@@ -94,16 +94,16 @@ function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V1Groups
     },
     ceiling(name) {
       const by = serving(name);
-      if ('why' in by) return { value: 'unlimited', path: '' };
-      const read = (by.mechanism === 'cgroup2' ? V2_CEILING : V1_CEILING)[name];
-      const mount = by.mechanism === 'cgroup2' ? found.v2?.mount : found.v1.get(V1_CONTROLLER[name])?.mount;
-      return read === undefined ? { value: 'unlimited', path: '' } : tightest(by.dir, mount ?? by.dir, read);
+      if ('dir' in by && by.mechanism === 'cgroup2') return tightest(parentOf(by.dir), found.v2?.mount, V2_CEILING[name]);
+      // Also for a directory that is made only when the limit is set.
+      const place = name === 'memory-high' ? undefined : found.v1.get(V1_CONTROLLER[name]);
+      return tightest(place?.dir ?? '', place?.mount, V1_CEILING[name]);
     },
     set(name, value): CgroupValue {
       let by = serving(name);
       if ('why' in by) {
         const failure = addController(name, found, v2Group, v1);
-        if (failure !== null) throw new EnvironmentError(failure);
+        if (failure !== null) throw new EnvironmentError(failure === NO_GROUP ? by.why : failure);
         by = serving(name);
       }
       if ('why' in by) throw new EnvironmentError(by.why);
@@ -113,21 +113,31 @@ function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V1Groups
   };
 }
 
+const NO_GROUP = 'the box has no control group';
+
 /** For a running box: the processes are those of the group that it has. */
 function addController(name: CgroupLimitName, found: Hierarchies, v2Group: V2Group | null, v1: V1Groups): string | null {
   const v1Name = V1_CONTROLLER[name];
-  if (name !== 'memory-high' && found.v1.has(v1Name)) {
+  if (found.v1.has(v1Name)) {
     const list = v2Group?.dir ?? v1.dirs[0];
-    if (list === undefined) return 'the box has no control group';
-    return v1.add(v1Name, () => (readFile(`${list}/cgroup.procs`) ?? '').split('\n').filter(Boolean).map(Number));
+    // A controller is in one hierarchy only: v2 has no memory.high where v1 has the memory controller.
+    if (list === undefined || name === 'memory-high') return NO_GROUP;
+    return v1.add(v1Name, () => pidsBelow(list));
   }
-  return v2Group === null ? 'the box has no control group' : v2Group.add(V2_CONTROLLER[name]);
+  return v2Group === null ? NO_GROUP : v2Group.add(V2_CONTROLLER[name]);
+}
+
+/** Also those in groups that the job has made of its own. */
+function pidsBelow(dir: string): number[] {
+  const own = (readFile(`${dir}/cgroup.procs`) ?? '').split('\n').filter(Boolean).map(Number);
+  return [...own, ...directoriesIn(dir).flatMap((name) => pidsBelow(`${dir}/${name}`))];
 }
 
 /** From the group around the box up to the topmost that we see. */
-function tightest(dir: string, mount: string, read: (dir: string) => number | 'unlimited') {
+function tightest(dir: string, mount: string | undefined, read: ((dir: string) => number | 'unlimited') | undefined) {
   let best: { value: number | 'unlimited'; path: string } = { value: 'unlimited', path: '' };
-  for (let at = parentOf(dir); at.length >= mount.length; at = parentOf(at)) {
+  if (mount === undefined || read === undefined) return best;
+  for (let at = dir; at.length >= mount.length; at = parentOf(at)) {
     const value = read(at);
     if (value !== 'unlimited' && (best.value === 'unlimited' || value < best.value)) best = { value, path: at };
   }
@@ -157,11 +167,11 @@ function usageOf(v2Group: V2Group | null, v1: V1Groups): CgroupUsage | null {
   };
 }
 
-/** Runs the cleanup where no keeper does: after a launch that failed. */
+/** Runs the cleanup where no keeper does: after a launch that failed, or after the keeper has died. */
 export function removeCgroup(cgroup: BoxCgroup): void {
   for (const step of cgroup.cleanup) {
     if (step.op === 'rmdir') {
-      removeDir(step.path);
+      removeTree(step.path);
     } else {
       try {
         writeFile(step.path, step.text);

@@ -1,5 +1,7 @@
-import { closeSync, constants, mkdirSync, openSync, readFileSync, rmdirSync, writeSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeSync } from 'node:fs';
 import { EnvironmentError } from '../errors.js';
+
+const REMOVE_TRIES = 100;
 
 /** The kernel's files, as small synchronous steps; errors carry path and value. */
 
@@ -45,6 +47,27 @@ export function removeDir(path: string): boolean {
     return true;
   } catch (error) {
     return codeOf(error) === 'ENOENT';
+  }
+}
+
+/** A group with those that the job has made below it; the processes have ended. Best effort. */
+export function removeTree(path: string): void {
+  for (let tries = 0; tries < REMOVE_TRIES && !removeDir(path); tries++) {
+    for (const name of directoriesIn(path)) removeTree(`${path}/${name}`);
+    // EBUSY for a moment after the last process has gone.
+    if (tries > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+  }
+}
+
+/** Groups below a group; none where it cannot be read. */
+export function directoriesIn(path: string): string[] {
+  try {
+    return readdirSync(path, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name);
+  } catch {
+    // It has gone, or is not for this user.
+    return [];
   }
 }
 

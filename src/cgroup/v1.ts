@@ -139,11 +139,18 @@ export function setV1(dir: string, name: CgroupLimitName, value: CgroupValue): C
   }
 }
 
-/** memsw may never be below the limit: whichever grows goes first. */
+/**
+ * v1 counts memory and swap together: the swap beside the memory stays what it was. The sum may never be below the
+ * memory, so whichever grows goes first.
+ */
 function setMemory(dir: string, text: string): void {
-  const memsw = readNumber(`${dir}/memory.memsw.limit_in_bytes`);
-  if (memsw !== null && text !== '-1' && Number(text) > memsw) writeFile(`${dir}/memory.memsw.limit_in_bytes`, text);
-  writeFile(`${dir}/memory.limit_in_bytes`, text);
+  const file = `${dir}/memory.limit_in_bytes`;
+  const sumFile = `${dir}/memory.memsw.limit_in_bytes`;
+  const [memory, sum] = [readLimit(file), readLimit(sumFile)];
+  if (typeof memory !== 'number' || typeof sum !== 'number') return writeFile(file, text);
+  const newSum = text === '-1' ? '-1' : String(Number(text) + sum - memory);
+  const grows = text === '-1' || Number(text) > memory;
+  for (const [path, value] of grows ? [[sumFile, newSum], [file, text]] as const : [[file, text], [sumFile, newSum]] as const) writeFile(path, value);
 }
 
 /** v1 counts memory and swap together: the limit of swap is what is above the limit of memory. */

@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { formatIoMax, parseIoMax, parseIoStat } from './io.js';
-import { codeOf, makeDir, readFile, removeDir, writeFile } from './files.js';
+import { makeDir, readFile, removeDir, writeFile } from './files.js';
 import type { Place } from './hierarchy.js';
 import type { CgroupLimitName, CgroupValue, CleanupStep, IoLimit } from './types.js';
 import { type CgroupUsage, type CpuUsage, type MemoryUsage, type PidsUsage, readNumber, readTable } from './usage.js';
@@ -79,9 +80,7 @@ function* parents({ dir, mount }: Place, stayBelow: boolean): Generator<string> 
 function enable(request: V2Request, parent: string, dir: string): V2Group {
   const cleanup: CleanupStep[] = [{ op: 'rmdir', path: dir }];
   let refusal = '';
-  const missing = request.needed.filter((controller) => !words(`${parent}/cgroup.subtree_control`).has(controller));
-  const offered = words(`${parent}/cgroup.controllers`);
-  const wanted = missing.filter((controller) => offered.has(controller));
+  const wanted = request.needed.length === 0 ? [] : offeredAndMissing(request.needed, parent);
   // Only our own group may be changed: an ancestor has other children.
   if (wanted.length > 0 && parent === request.place.dir) {
     const text = wanted.map((controller) => `+${controller}`).join(' ');
@@ -98,7 +97,7 @@ function enable(request: V2Request, parent: string, dir: string): V2Group {
       if (failure === null) controllers.add(controller);
       return failure;
     },
-    killFile: readFile(`${dir}/cgroup.procs`) !== null && exists(`${dir}/cgroup.kill`) ? `${dir}/cgroup.kill` : null,
+    killFile: existsSync(`${dir}/cgroup.kill`) ? `${dir}/cgroup.kill` : null,
     cleanup,
     why: (controller) =>
       refusal !== ''
@@ -106,6 +105,12 @@ function enable(request: V2Request, parent: string, dir: string): V2Group {
         : `${dir}/cgroup.controllers has no ${controller}: the group above us does not hand it down; ` +
           `an administrator enables it with systemd's Delegate=yes, or: echo +${controller} > ${parent}/cgroup.subtree_control`,
   };
+}
+
+function offeredAndMissing(needed: readonly V2Controller[], parent: string): V2Controller[] {
+  const enabled = words(`${parent}/cgroup.subtree_control`);
+  const offered = words(`${parent}/cgroup.controllers`);
+  return needed.filter((controller) => !enabled.has(controller) && offered.has(controller));
 }
 
 /**
@@ -141,16 +146,6 @@ function tryWrite(path: string, text: string): string | null {
     return null;
   } catch (error) {
     return (error as Error).message;
-  }
-}
-
-function exists(path: string): boolean {
-  // cgroup.kill is write-only: reading it says EINVAL or EACCES, a missing one ENOENT.
-  try {
-    writeFile(path, '');
-    return true;
-  } catch (error) {
-    return codeOf((error as Error).cause) !== 'ENOENT';
   }
 }
 

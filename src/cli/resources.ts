@@ -18,7 +18,7 @@ export function prepareResources(
   spec: BoxSpec,
   boxId: string,
   keeperPid: number,
-  box: () => Box,
+  box: () => Box | undefined,
   now: () => number,
 ): { cgroup: BoxCgroup; control: ResourceControl } {
   const limits = cgroupNames(spec.resources);
@@ -41,7 +41,7 @@ export function prepareResources(
       cgroup,
       allowedCpus,
       look: () => look(keeperPid),
-      onExceeded: (name, used, limit) => box().exceeded(name, used, limit),
+      onExceeded: (name, used, limit) => box()?.exceeded(name, used, limit),
       now,
     });
     return { cgroup, control };

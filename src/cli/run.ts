@@ -7,7 +7,6 @@ import {
   type KeeperEvent,
   killDescendants,
   monotonicMs,
-  randomHex,
   releaseStdio,
   sampleTree,
   stopOwnGroup,
@@ -15,9 +14,11 @@ import {
 } from 'cgroup-utils-native';
 import type * as Amqp from '../amqp/index.js';
 import { Box } from '../box/box.js';
+import type { ResourceControl } from '../box/resource-control.js';
 import type { Outcome } from '../box/outcome.js';
 import type { Outgoing } from '../box/types.js';
 import { removeCgroup } from '../cgroup/create.js';
+import type { BoxCgroup } from '../cgroup/types.js';
 import { createLogger, type Logger, writeStderr } from '../log.js';
 import { identifyJob } from '../scheduler/identity.js';
 import type { BoxSpec } from '../spec/spec.js';
@@ -26,7 +27,6 @@ import { pressureReader } from '../stats/pressure.js';
 import { formatReport } from '../stats/report.js';
 import { createSampler } from '../stats/sampler.js';
 import { launchFailure } from './launch-failure.js';
-import { prepareResources } from './resources.js';
 import { handleSignals } from './signals.js';
 
 export interface Run {
@@ -38,24 +38,24 @@ export interface RunOptions {
   readonly hello: Extract<KeeperEvent, { type: 'hello' }>;
   readonly spec: BoxSpec;
   readonly warnings: readonly string[];
+  readonly boxId: string;
+  readonly cgroup: BoxCgroup;
+  readonly resources: ResourceControl;
+  /** Gets the box as soon as it is made. */
+  readonly onBox: (box: Box) => void;
   /** Loads rascal and what is around it: called after the job has started. */
   readonly loadAmqp: () => typeof Amqp;
 }
 
-/** Launches the job, and wires box, broker, signals and the end of the process around it. */
-export function run({ keeper, hello, spec, warnings, loadAmqp }: RunOptions): Run {
+/** Wires box, broker, signals and the end of the process around a job that the keeper is launching. */
+export function run(options: RunOptions): Run {
+  const { keeper, hello, spec, warnings, boxId, cgroup, resources, onBox, loadAmqp } = options;
   const log = createLogger(spec.debug ? 'debug' : 'info', spec.nowarn ? { warn: false } : {});
-  const boxId = newBoxId();
-  const { cgroup, control } = prepareResources(spec, boxId, keeper.pid, () => box, monotonicMs);
-  // First the job: what follows runs while the keeper forks.
-  const { commandIndex, rlimits, stdoutMaxBytes } = spec;
-  keeper.start({ commandIndex, rlimits, stdoutMaxBytes, cgroup });
-
   const identity = identifyJob(process.env, { user: userName(), host: hostname(), box: boxId });
   const broker = createBroker(spec, log, loadAmqp);
-  const box: Box = new Box({
+  const box = new Box({
     spec,
-    resources: control,
+    resources,
     identity,
     keeper,
     stdoutMode: hello.stdoutMode,
@@ -90,7 +90,7 @@ export function run({ keeper, hello, spec, warnings, loadAmqp }: RunOptions): Ru
     brokerState: () => broker.state(),
     onStarted: () => {
       releaseStdio();
-      for (const warning of [...warnings, ...control.warnings]) log.warn(warning);
+      for (const warning of [...warnings, ...resources.warnings]) log.warn(warning);
       log.info(startLine(box, spec));
       broker.connect(box);
     },
@@ -103,6 +103,7 @@ export function run({ keeper, hello, spec, warnings, loadAmqp }: RunOptions): Ru
       });
     },
   });
+  onBox(box);
   handleSignals(box, keeper, spec);
   // What goes wrong in here must not end the job.
   process.on('uncaughtException', (error) => log.error(`internal error, the job goes on: ${error.stack ?? error.message}`));
@@ -160,11 +161,6 @@ function createBroker(spec: BoxSpec, log: Logger, loadAmqp: () => typeof Amqp) {
       }
     },
   };
-}
-
-/** Time first, so that boxes sort; random after it, so that no two of a site are alike. */
-function newBoxId(): string {
-  return `${Math.floor(Date.now() / 1000).toString(16)}${randomHex(6)}`;
 }
 
 function startLine(box: Box, spec: BoxSpec): string {

@@ -49,9 +49,8 @@ export const USAGE = 'usage: proc_box [options] [--] <command> [arguments]';
 export function assembleSpec(input: SpecInput): Assembled {
   const { argv, files, loadYaml } = input;
   const { given, commandIndex } = parseCommandLine(argv);
-  const early = resolveOptions(given.filter(({ name }) => name === 'help' || name === 'version'));
-  if (early.help.value) return { kind: 'help' };
-  if (early.version.value) return { kind: 'version' };
+  if (asks(given, 'help')) return { kind: 'help' };
+  if (asks(given, 'version')) return { kind: 'version' };
   const environment = readSettings(input.settings);
   const options = resolveOptions([
     ...configOptions([...environment.given, ...given], files, loadYaml),
@@ -99,6 +98,12 @@ export function assembleSpec(input: SpecInput): Assembled {
     commandIndex,
   };
   return { kind: 'run', spec: deepFreeze(spec), warnings: environment.warnings };
+}
+
+/** Answered before anything else is read. */
+function asks(given: readonly Given[], name: 'help' | 'version'): boolean {
+  const last = given.findLast((item) => item.name === name);
+  return last !== undefined && naming(last.origin, () => OPTIONS[name].parse(last.text));
 }
 
 /** Options of the config file: the one that was named, or the default one where it exists. */
