@@ -84,6 +84,7 @@ export class Box implements Controllable {
     });
     this.#ticker = createTicker(now, () => {
       this.#noticeIncidents();
+      for (const line of options.resources.lost()) options.log.warn(line);
       this.#sampleQuietly('interval');
     });
     this.#emitEvent = createEventSource({

@@ -1,4 +1,5 @@
 import type { BoxCgroup } from '../cgroup/types.js';
+import type { CgroupUsage } from '../cgroup/usage.js';
 import { EnvironmentError } from '../errors.js';
 import {
   type Bound,
@@ -28,6 +29,8 @@ export interface ResourceControl {
   change(name: ResourceName, text: string): LimitStatus;
   /** What the kernel did since the last call. Never throws. */
   incidents(): Incidents;
+  /** One line for each limit whose control group had disappeared at the last `incidents`; each is told once. */
+  lost(): readonly string[];
   stop(): void;
 }
 
@@ -64,7 +67,9 @@ export function createResourceControl(options: ResourceControlOptions): Resource
   const limits = new Map<string, LimitStatus>();
   const warnings: string[] = [];
   const watchdog = createWatchdog({ look: options.look, onExceeded: options.onExceeded, now: options.now });
-  let seen: Incidents = { oomKills: 0, forksRefused: 0 };
+  let seen = { oomKills: 0, forksRefused: 0 };
+  let last: CgroupUsage | null = null;
+  const told = new Set<string>();
   const watch = (name: string, { enforcement, value }: LimitStatus) => {
     if (!isWatched(name)) return;
     watchdog.watch(name, enforcement === 'watchdog' && typeof value === 'number' ? value : 'unlimited');
@@ -75,7 +80,7 @@ export function createResourceControl(options: ResourceControlOptions): Resource
     if (value === undefined) continue;
     const { status, weaker } = hold(name, value, cgroup, allowedCpus);
     limits.set(name, status);
-    if (name === 'memory' && resources.swap === undefined) withoutSwap(cgroup);
+    if (name === 'memory' && resources.swap === undefined) withoutSwap(cgroup, status.value);
     if (weaker !== null) warnings.push(weaker);
   }
   if (options.enforce === 'strict' && warnings.length > 0) {
@@ -89,16 +94,28 @@ export function createResourceControl(options: ResourceControlOptions): Resource
     },
     change(name, text) {
       const { status, weaker } = hold(name, PARSE[name](text), cgroup, allowedCpus);
-      if (status.enforcement === 'none' && weaker !== null) throw new EnvironmentError(weaker);
+      if (weaker !== null && (status.enforcement === 'none' || options.enforce === 'strict')) throw new EnvironmentError(weaker);
       limits.set(name, status);
+      if (name === 'memory' && !limits.has('swap')) withoutSwap(cgroup, status.value);
       watch(name, status);
       return status;
     },
     incidents() {
-      const now = counters(cgroup);
+      const usage = cgroup.usage();
+      // A counter that cannot be read any more stays where it was.
+      const now = {
+        oomKills: Math.max(seen.oomKills, usage?.memory?.oomKills ?? 0),
+        forksRefused: Math.max(seen.forksRefused, usage?.pids?.refused ?? 0),
+      };
       const since = { oomKills: now.oomKills - seen.oomKills, forksRefused: now.forksRefused - seen.forksRefused };
       seen = now;
+      last = usage;
       return since;
+    },
+    lost() {
+      const gone = [...limits].filter(([name, { enforcement }]) => isKernels(enforcement) && isSilent(name, last) && !told.has(name));
+      for (const [name] of gone) told.add(name);
+      return gone.map(([name, { enforcement }]) => `${name} may not be held any more: its ${enforcement} group cannot be read`);
     },
     stop: () => watchdog.stop(),
   };
@@ -120,8 +137,11 @@ function isWatched(name: string): name is WatchedName {
   return name === 'memory' || name === 'pids' || name === 'cpu-time';
 }
 
-/** A controller that disappears mid-job counts as silent. */
-function counters(cgroup: BoxCgroup): Incidents {
-  const usage = cgroup.usage();
-  return { oomKills: usage?.memory?.oomKills ?? 0, forksRefused: usage?.pids?.refused ?? 0 };
+function isKernels(enforcement: LimitStatus['enforcement']): boolean {
+  return enforcement === 'cgroup2' || enforcement === 'cgroup1';
+}
+
+function isSilent(name: string, usage: CgroupUsage | null): boolean {
+  if (name === 'memory') return usage?.memory == null;
+  return name === 'pids' && usage?.pids == null;
 }

@@ -65,9 +65,9 @@ export function hold(name: ResourceName, value: ResourceValue, cgroup: BoxCgroup
 }
 
 /** Memory without a word on swap: no swap, quietly where the kernel does not count it. */
-export function withoutSwap(cgroup: BoxCgroup): void {
+export function withoutSwap(cgroup: BoxCgroup, memory: LimitStatus['value']): void {
   try {
-    cgroup.set('swap', 0);
+    cgroup.set('swap', memory === 'unlimited' ? 'unlimited' : 0);
   } catch (error) {
     if (!(error instanceof EnvironmentError)) throw error;
   }

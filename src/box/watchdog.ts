@@ -18,10 +18,10 @@ export const PERIOD_MS = 100;
 const COST_SHARE = 0.005;
 
 export interface WatchdogOptions {
-  /** Looks at the box now. */
+  /** Looks at the box now; a figure may be taken only when it is read. */
   readonly look: () => Watched;
   readonly onExceeded: (name: WatchedName, used: number, limit: number) => void;
-  /** CPU time of this thread or any monotonic clock, ms: what a look costs. */
+  /** CPU time of this process, ms: what a look costs. */
   readonly now: () => number;
 }
 
@@ -34,14 +34,13 @@ export function createWatchdog({ look, onExceeded, now }: WatchdogOptions): Watc
     timer = undefined;
     const before = now();
     const watched = look();
-    const costMs = now() - before;
     for (const [name, limit] of limits) {
       const used = watched[name];
       if (used <= limit || told.has(name)) continue;
       told.add(name);
       onExceeded(name, used, limit);
     }
-    arm(Math.max(PERIOD_MS, costMs / COST_SHARE));
+    arm(Math.max(PERIOD_MS, (now() - before) / COST_SHARE));
   };
   const arm = (ms: number) => {
     if (limits.size > 0) timer ??= setTimeout(check, ms);

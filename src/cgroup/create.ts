@@ -1,5 +1,6 @@
-import { EnvironmentError } from '../errors.js';
-import { directoriesIn, readFile, removeTree, writeFile } from './files.js';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { EnvironmentError, SpecError } from '../errors.js';
+import { codeOf, directoriesIn, readFile, removeTree, writeFile } from './files.js';
 import { type Controller, findHierarchies, type Hierarchies } from './hierarchy.js';
 import type { BoxCgroup, CgroupLimitName, CgroupValue, CleanupStep, Mechanism } from './types.js';
 import type { CgroupUsage } from './usage.js';
@@ -11,8 +12,10 @@ export interface CgroupRequest {
   readonly name: string;
   /** Limits that were asked for. */
   readonly limits: readonly CgroupLimitName[];
-  /** Inside a scheduler's job. */
+  /** Never above our own group: inside a scheduler's job, and where no limit asks for it. */
   readonly stayBelow: boolean;
+  /** Inside a scheduler's job: then `below` must be inside of its group, too. */
+  readonly scheduled: boolean;
   /** The wrapper and its keeper. */
   readonly ourPids: readonly number[];
   /** Put the box below this v2 directory (`--cgroup <path>`), or where we are. */
@@ -23,10 +26,14 @@ export interface CgroupRequest {
   readonly proc?: string;
 }
 
-/** Makes the box's groups. Never throws: what cannot be had is told by `holds`. */
+/**
+ * Makes the box's groups. What cannot be had is told by `holds`.
+ * @throws SpecError where `below` is no place for a box; nothing is made then
+ */
 export function createCgroup(request: CgroupRequest): BoxCgroup {
   const proc = request.proc ?? '/proc';
   const found = findHierarchies(readFile(`${proc}/self/mountinfo`) ?? '', readFile(`${proc}/self/cgroup`) ?? '');
+  checkBelow(found, request);
   const v2 = makeOurV2(found, request);
   const v2Group = 'dir' in v2 ? v2 : null;
   const v1 = makeV1(found, v1Wanted(found, request, v2Group), request.name);
@@ -39,7 +46,39 @@ function makeOurV2({ v2: place }: Hierarchies, request: CgroupRequest): V2Group 
   const needed = [...new Set<V2Controller>(request.limits.map((limit) => V2_CONTROLLER[limit]))];
   const { name, stayBelow, ourPids, below } = request;
   const at = below === null ? place : { dir: below, mount: place.mount };
-  return makeV2({ place: at, name, needed, stayBelow: stayBelow || below !== null, ourPids });
+  const group = makeV2({ place: at, name, needed, stayBelow: stayBelow || below !== null, ourPids });
+  const refusal = 'dir' in group ? whyNotJoined(place.dir, group.dir) : null;
+  if (!('dir' in group) || refusal === null) return group;
+  clean(group.cleanup);
+  return { why: refusal };
+}
+
+function checkBelow({ v2 }: Hierarchies, { below, scheduled }: CgroupRequest): void {
+  if (below === null) return;
+  if (v2 === null) throw new SpecError(`--cgroup ${below}: no cgroup2 is mounted here; expected auto or off`);
+  if (!isBelow(below, v2.mount) || below.split('/').includes('..') || !existsSync(`${below}/cgroup.procs`)) {
+    throw new SpecError(`--cgroup ${below}: not a cgroup2 directory; expected one below ${v2.mount}, for example "${v2.dir}"`);
+  }
+  if (scheduled && !isBelow(below, v2.dir)) {
+    throw new SpecError(`--cgroup ${below}: outside of the scheduler's group; expected a directory at or below ${v2.dir}`);
+  }
+}
+
+function isBelow(path: string, parent: string): boolean {
+  return path === parent || path.startsWith(`${parent}/`);
+}
+
+/** The kernel asks for write permission to the `cgroup.procs` of the nearest group around both places. cgroup-v2.rst */
+function whyNotJoined(from: string, to: string): string | null {
+  let around = from;
+  while (!isBelow(to, around)) around = parentOf(around);
+  const file = `${around}/cgroup.procs`;
+  try {
+    accessSync(file, constants.W_OK);
+    return null;
+  } catch (error) {
+    return `write to ${file}: ${codeOf(error)}; no process may be moved from ${from} to ${to}: ask the administrator to delegate ${around} (docs/limits.md)`;
+  }
 }
 
 /** What limits need and v2 does not give; and for figures what costs nothing: memory, processes and I/O. */
@@ -169,7 +208,13 @@ function usageOf(v2Group: V2Group | null, v1: V1Groups): CgroupUsage | null {
 
 /** Runs the cleanup where no keeper does: after a launch that failed, or after the keeper has died. */
 export function removeCgroup(cgroup: BoxCgroup): void {
-  for (const step of cgroup.cleanup) {
+  // What was frozen cannot die in v1.
+  if (cgroup.freezer?.version === 1) clean([{ op: 'write', path: `${cgroup.freezer.dir}/freezer.state`, text: 'THAWED' }]);
+  clean(cgroup.cleanup);
+}
+
+function clean(steps: readonly CleanupStep[]): void {
+  for (const step of steps) {
     if (step.op === 'rmdir') {
       removeTree(step.path);
     } else {

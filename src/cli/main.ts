@@ -1,4 +1,4 @@
-import { exitNow, Keeper, type KeeperEvent, monotonicMs, protectSelf, randomHex } from 'cgroup-utils-native';
+import { exitNow, Keeper, type KeeperEvent, protectSelf, randomHex } from 'cgroup-utils-native';
 import { writeSync } from 'node:fs';
 import type * as Amqp from '../amqp/index.js';
 import type { Box } from '../box/box.js';
@@ -54,7 +54,7 @@ function launch(hello: Extract<KeeperEvent, { type: 'hello' }>, assembled: Extra
   const { spec } = assembled;
   const boxId = newBoxId();
   let box: Box | undefined;
-  const { cgroup, control } = prepareResources(spec, boxId, keeper.pid, () => box, monotonicMs);
+  const { cgroup, control } = prepareResources(spec, boxId, keeper.pid, () => box);
   const { commandIndex, rlimits, stdoutMaxBytes } = spec;
   keeper.start({ commandIndex, rlimits, stdoutMaxBytes, cgroup });
   const { run } = loadBundle<typeof RunBundle>('run');

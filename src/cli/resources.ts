@@ -1,10 +1,11 @@
-import { sampleTree } from 'cgroup-utils-native';
+import { sampleTree, type TreeSample } from 'cgroup-utils-native';
 import { readFileSync } from 'node:fs';
 import type { Box } from '../box/box.js';
 import { createResourceControl, type ResourceControl } from '../box/resource-control.js';
 import { cgroupNames } from '../box/resources.js';
 import type { Watched } from '../box/watchdog.js';
 import { createCgroup, removeCgroup } from '../cgroup/create.js';
+import { readFile } from '../cgroup/files.js';
 import { noCgroup } from '../cgroup/none.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import { findScheduler } from '../scheduler/identity.js';
@@ -19,9 +20,9 @@ export function prepareResources(
   boxId: string,
   keeperPid: number,
   box: () => Box | undefined,
-  now: () => number,
 ): { cgroup: BoxCgroup; control: ResourceControl } {
   const limits = cgroupNames(spec.resources);
+  const scheduled = findScheduler(process.env) !== 'none';
   const cgroup =
     spec.cgroup === 'off'
       ? noCgroup('--cgroup off')
@@ -29,7 +30,8 @@ export function prepareResources(
           name: `proc_box-${boxId}`,
           limits,
           // Without a limit to hold there is no reason to leave the group that a session or service manager gave.
-          stayBelow: limits.length === 0 || findScheduler(process.env) !== 'none',
+          stayBelow: limits.length === 0 || scheduled,
+          scheduled,
           ourPids: [process.pid, keeperPid],
           below: spec.cgroup === 'auto' ? null : spec.cgroup,
           oomGroup: spec.oomGroup,
@@ -40,9 +42,9 @@ export function prepareResources(
       enforce: spec.enforce,
       cgroup,
       allowedCpus,
-      look: () => look(keeperPid),
+      look: () => look(keeperPid, cgroup),
       onExceeded: (name, used, limit) => box()?.exceeded(name, used, limit),
-      now,
+      now: cpuMs,
     });
     return { cgroup, control };
   } catch (error) {
@@ -55,7 +57,38 @@ function allowedCpus(): string {
   return /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '';
 }
 
-function look(keeperPid: number): Watched {
-  const tree = sampleTree(keeperPid, { rows: 0 });
-  return { memory: tree.rssBytes, pids: tree.threads, 'cpu-time': (tree.userUsec + tree.systemUsec) / 1000 };
+/** Looked at when it is asked for: the walk costs more than the group's counters. */
+function look(keeperPid: number, cgroup: BoxCgroup): Watched {
+  let walked: TreeSample | undefined;
+  const tree = () => {
+    walked ??= sampleTree(keeperPid, { rows: 0 });
+    return walked;
+  };
+  return {
+    get memory() {
+      return tree().rssBytes;
+    },
+    get pids() {
+      return tree().threads;
+    },
+    get 'cpu-time'() {
+      const usec = cgroup.usage()?.cpu?.usageUsec ?? tree().userUsec + tree().systemUsec + reapedUsec(keeperPid);
+      return usec / 1000;
+    },
+  };
+}
+
+const TICK_USEC = 10_000;
+
+/** CPU time of what the keeper has reaped: cutime and cstime of proc_pid_stat(5). */
+function reapedUsec(keeperPid: number): number {
+  const stat = readFile(`/proc/${keeperPid}/stat`) ?? '';
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[13] ?? 0) + Number(fields[14] ?? 0)) * TICK_USEC;
+}
+
+/** CPU time of this process, ms: a wrapper that has to wait for a CPU must not look less often for that. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
