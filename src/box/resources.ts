@@ -92,7 +92,7 @@ function checkCpus(list: string, allowed: string): void {
 function checkCeiling(name: CgroupLimitName, value: CgroupValue, cgroup: BoxCgroup, unit: LimitUnit): void {
   const ceiling = cgroup.ceiling(name);
   if (typeof value !== 'number' || ceiling.value === 'unlimited' || value <= ceiling.value) return;
-  throw new SpecError(`${name} ${value} is above the limit around this box: at most ${ceiling.value} ${unit} (${ceiling.path})`);
+  throw new SpecError(`${name} ${value} is above the limit around this box: at most ${ceiling.value}${unit === 'count' ? '' : ` ${unit}`} (${ceiling.path})`);
 }
 
 /** As messages show it: lists of devices as text. */
