@@ -59,8 +59,10 @@ export function hold(name: ResourceName, value: ResourceValue, cgroup: BoxCgroup
     return { status: { value: shown(now), unit, enforcement }, weaker: null };
   } catch (error) {
     if (!(error instanceof EnvironmentError)) throw error;
+    // Nothing is asked for, so nothing is weaker.
+    if (value === 'unlimited') return { status: { value, unit, enforcement: 'none' }, weaker: null };
     const weaker = `${name} is ${otherwise === 'none' ? 'not held at all' : 'held by sampling only'}: ${error.message}`;
-    return { status: { value: shown(wanted), unit, enforcement: value === 'unlimited' ? 'none' : otherwise }, weaker };
+    return { status: { value: shown(wanted), unit, enforcement: otherwise }, weaker };
   }
 }
 
