@@ -14,7 +14,7 @@ export type WatchedName = 'memory' | 'pids' | 'cpu-time';
 /** Of the whole box: bytes, processes and threads, ms. */
 export type Watched = Readonly<Record<WatchedName, number>>;
 
-export const PERIOD_MS = 100;
+export const PERIOD_MS = 200;
 const COST_SHARE = 0.005;
 
 export interface WatchdogOptions {
