@@ -14,7 +14,7 @@ import {
 import { parseCount } from '../spec/units.js';
 import { parsePids, parseTimeLimit } from '../spec/values.js';
 import type { LimitStatus } from '../stats/sample.js';
-import { hold, RESOURCE_NAMES, type ResourceValue, withoutSwap } from './resources.js';
+import { hold, type Host, RESOURCE_NAMES, type ResourceValue, withoutSwap } from './resources.js';
 import { createWatchdog, type Watched, type WatchedName } from './watchdog.js';
 
 /** Holds the limits of a box as a whole, and knows when the kernel has acted on one. */
@@ -45,8 +45,7 @@ export interface ResourceControlOptions {
   readonly resources: Resources;
   readonly enforce: 'strict' | 'best-effort';
   readonly cgroup: BoxCgroup;
-  /** `Cpus_allowed_list` of this process. */
-  readonly allowedCpus: () => string;
+  readonly host: Host;
   /** For limits that only sampling holds. */
   readonly look: () => Watched;
   readonly onExceeded: (name: WatchedName, used: number, limit: number) => void;
@@ -63,7 +62,7 @@ export function isResourceName(name: string): name is ResourceName {
  * @throws SpecError for values that this host cannot have; EnvironmentError where `strict` asks for more than it allows
  */
 export function createResourceControl(options: ResourceControlOptions): ResourceControl {
-  const { resources, cgroup, allowedCpus } = options;
+  const { resources, cgroup, host } = options;
   const limits = new Map<string, LimitStatus>();
   const warnings: string[] = [];
   const watchdog = createWatchdog({ look: options.look, onExceeded: options.onExceeded, now: options.now });
@@ -78,7 +77,7 @@ export function createResourceControl(options: ResourceControlOptions): Resource
   for (const name of RESOURCE_NAMES) {
     const value = resources[name];
     if (value === undefined) continue;
-    const { status, weaker } = hold(name, value, cgroup, allowedCpus);
+    const { status, weaker } = hold(name, value, cgroup, host);
     limits.set(name, status);
     if (name === 'memory' && resources.swap === undefined) withoutSwap(cgroup, status.value);
     if (weaker !== null) warnings.push(weaker);
@@ -93,7 +92,7 @@ export function createResourceControl(options: ResourceControlOptions): Resource
       for (const [name, status] of limits) watch(name, status);
     },
     change(name, text) {
-      const { status, weaker } = hold(name, PARSE[name](text), cgroup, allowedCpus);
+      const { status, weaker } = hold(name, PARSE[name](text), cgroup, host);
       if (weaker !== null && (status.enforcement === 'none' || options.enforce === 'strict')) throw new EnvironmentError(weaker);
       limits.set(name, status);
       if (name === 'memory' && !limits.has('swap')) withoutSwap(cgroup, status.value);

@@ -36,6 +36,14 @@ export const RESOURCE_NAMES = Object.keys(ROWS) as readonly ResourceName[];
 
 export type ResourceValue = Bound | string | readonly IoRequest[];
 
+/** What of the host decides about limits beside its control groups. */
+export interface Host {
+  /** CPUs that the scheduler allows: `Cpus_allowed_list` of this process. */
+  readonly allowedCpus: () => string;
+  /** Why the processes of the box cannot be looked at, so that nothing can be held by sampling; null where they can. */
+  readonly blind: string | null;
+}
+
 /** Limits that control groups know; memory before swap, which v1 counts on top of it. */
 export function cgroupNames(resources: Resources): CgroupLimitName[] {
   const names = RESOURCE_NAMES.filter((name) => resources[name] !== undefined && name !== 'cpu-time');
@@ -44,12 +52,15 @@ export function cgroupNames(resources: Resources): CgroupLimitName[] {
 
 /**
  * Puts one limit in force.
- * @param allowedCpus the CPUs that the scheduler allows, for cpuset
  * @throws SpecError for a value that this host cannot have: an unknown device, a CPU outside, above the limit around us
  */
-export function hold(name: ResourceName, value: ResourceValue, cgroup: BoxCgroup, allowedCpus: () => string): Held {
-  const { unit, otherwise } = ROWS[name];
-  if (name === 'cpu-time') return { status: { value: value as Bound, unit, enforcement: 'watchdog' }, weaker: null };
+export function hold(name: ResourceName, value: ResourceValue, cgroup: BoxCgroup, { allowedCpus, blind }: Host): Held {
+  const { unit } = ROWS[name];
+  const otherwise = blind === null ? ROWS[name].otherwise : 'none';
+  if (name === 'cpu-time') {
+    const status = { value: value as Bound, unit, enforcement: otherwise };
+    return { status, weaker: otherwise === 'none' && value !== 'unlimited' ? `cpu-time is not held at all: ${blind}` : null };
+  }
   const wanted = resolve(name, value, allowedCpus);
   checkCeiling(name, wanted, cgroup, unit);
   try {
@@ -61,7 +72,8 @@ export function hold(name: ResourceName, value: ResourceValue, cgroup: BoxCgroup
     if (!(error instanceof EnvironmentError)) throw error;
     // Nothing is asked for, so nothing is weaker.
     if (value === 'unlimited') return { status: { value, unit, enforcement: 'none' }, weaker: null };
-    const weaker = `${name} is ${otherwise === 'none' ? 'not held at all' : 'held by sampling only'}: ${error.message}`;
+    const notEven = blind === null || ROWS[name].otherwise === 'none' ? '' : `; ${blind}`;
+    const weaker = `${name} is ${otherwise === 'none' ? 'not held at all' : 'held by sampling only'}: ${error.message}${notEven}`;
     return { status: { value: shown(wanted), unit, enforcement: otherwise }, weaker };
   }
 }

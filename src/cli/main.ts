@@ -31,7 +31,7 @@ const keeper = new Keeper(CONTROL_FD, (event) => {
 });
 
 function begin(hello: Extract<KeeperEvent, { type: 'hello' }>): void {
-  if (hello.argv[1] === 'ctl') return control(hello);
+  if (hello.argv[1] === 'ctl' || hello.argv[1] === 'check') return useTool(hello.argv[1], hello);
   try {
     const assembled = assembleSpec({
       argv: hello.argv,
@@ -70,12 +70,13 @@ function newBoxId(): string {
   return `${Math.floor(Date.now() / 1000).toString(16)}${randomHex(6)}`;
 }
 
-/** `proc_box ctl`: there is no job, so nothing for the keeper to do. `proc_box -- ctl` runs a program of that name. */
-function control({ argv, settings }: Extract<KeeperEvent, { type: 'hello' }>): void {
+/** There is no job, so nothing for the keeper to do. `proc_box -- ctl` runs a program of that name. */
+function useTool(name: 'ctl' | 'check', { argv, settings }: Extract<KeeperEvent, { type: 'hello' }>): void {
   running = { onKeeper() {} };
   keeper.close();
-  const { runCtl } = loadBundle<typeof Tools>('tools');
-  void runCtl({ argv, settings, files: systemFiles(), loadYaml: () => loadBundle('yaml') }).then(exitNow);
+  const { runCheck, runCtl } = loadBundle<typeof Tools>('tools');
+  const tool = name === 'ctl' ? runCtl : runCheck;
+  void tool({ argv, settings, files: systemFiles(), loadYaml: () => loadBundle('yaml') }).then(exitNow);
 }
 
 /** The only output on stdout: there is no job. */

@@ -1,5 +1,5 @@
 import { sampleTree, type TreeSample } from 'cgroup-utils-native';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { Box } from '../box/box.js';
 import { createResourceControl, type ResourceControl } from '../box/resource-control.js';
 import { cgroupNames } from '../box/resources.js';
@@ -41,7 +41,7 @@ export function prepareResources(
       resources: spec.resources,
       enforce: spec.enforce,
       cgroup,
-      allowedCpus,
+      host: { allowedCpus, blind: whyBlind(keeperPid) },
       look: () => look(keeperPid, cgroup),
       onExceeded: (name, used, limit) => box()?.exceeded(name, used, limit),
       now: cpuMs,
@@ -51,6 +51,11 @@ export function prepareResources(
     removeCgroup(cgroup);
     throw error;
   }
+}
+
+/** Under hidepid=2 a process that is not dumpable, as the keeper is, does not exist for others of its user. */
+function whyBlind(keeperPid: number): string | null {
+  return existsSync(`/proc/${keeperPid}/stat`) ? null : `/proc hides the keeper (mounted with hidepid): "proc_box check"`;
 }
 
 function allowedCpus(): string {

@@ -27,7 +27,7 @@ interface Given {
   file(controller: string, name: string): string;
 }
 
-async function given(t: Test, resources: Resources, more: { enforce?: 'strict'; cgroup?: BoxCgroup; look?: () => Watched } = {}) {
+async function given(t: Test, resources: Resources, more: { enforce?: 'strict'; blind?: string; cgroup?: BoxCgroup; look?: () => Watched } = {}) {
   const name = `proc_box-test${randomBytes(4).toString('hex')}`;
   const limits = cgroupNames(resources);
   const request = { name, limits, stayBelow: true, scheduled: false, ourPids: [process.pid], below: null, oomGroup: true };
@@ -38,7 +38,7 @@ async function given(t: Test, resources: Resources, more: { enforce?: 'strict'; 
     resources,
     enforce: more.enforce ?? 'best-effort',
     cgroup,
-    allowedCpus: () => /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '',
+    host: { allowedCpus, blind: more.blind ?? null },
     look: more.look ?? (() => ({ memory: 0, pids: 0, 'cpu-time': 0 })),
     onExceeded: (...what) => exceeded.push(what),
     now: () => performance.now(),
@@ -53,6 +53,10 @@ async function given(t: Test, resources: Resources, more: { enforce?: 'strict'; 
   };
   const result: Given = { control, cgroup, pid: job.pid, exceeded, file };
   return result;
+}
+
+function allowedCpus(): string {
+  return /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '';
 }
 
 t.test('memory up and down: swap beside it stays what it was', need('memory'), async (t) => {
@@ -141,6 +145,13 @@ t.test('what no group can hold is watched, or refused', async (t) => {
   control.change('memory', '60M');
   await until(() => exceeded.length > 1, 'a new limit is watched anew');
   t.strictSame(control.change('memory', 'unlimited'), { value: 'unlimited', unit: 'bytes', enforcement: 'none' });
+});
+
+t.test('where the box cannot be looked at nothing is held by sampling', async (t) => {
+  const { control } = await given(t, { memory: 64 * MIB, 'cpu-time': 1000 }, { cgroup: noCgroup('--cgroup off'), blind: 'hidden' });
+  t.strictSame(control.warnings, ['memory is not held at all: --cgroup off; hidden', 'cpu-time is not held at all: hidden']);
+  t.equal(control.limits.get('memory')?.enforcement, 'none');
+  t.throws(() => control.change('pids', '10'), { message: 'pids is not held at all: --cgroup off; hidden' });
 });
 
 t.test('strict takes no watchdog later either', async (t) => {
