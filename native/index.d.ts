@@ -206,6 +206,8 @@ export function protectSelf(): void;
 export function killDescendants(): number;
 /** Points stdin and stdout of this process to /dev/null, so that readers and writers of the job see its ends only. */
 export function releaseStdio(): void;
+/** Lets through the signals that the front end has held back while Node started. Call it when their handlers are there. */
+export function acceptSignals(): void;
 /** _exit(2): no atexit handlers, terminal settings stay as the job left them. */
 export function exitNow(code: number): never;
 /** Dies of `signal` with its default action, without a core file of our own. */

@@ -11,6 +11,7 @@ exports.hostSample = native.hostSample;
 exports.protectSelf = native.protectSelf;
 exports.killDescendants = native.killDescendants;
 exports.releaseStdio = native.releaseStdio;
+exports.acceptSignals = native.acceptSignals;
 exports.exitNow = native.exitNow;
 exports.dieOf = native.dieOf;
 exports.stopOwnGroup = native.stopOwnGroup;

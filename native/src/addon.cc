@@ -466,6 +466,12 @@ void release_stdio(const CallbackInfo&) {
   close(null);
 }
 
+void accept_signals(const CallbackInfo&) {
+  sigset_t none;
+  sigemptyset(&none);
+  pthread_sigmask(SIG_SETMASK, &none, nullptr);
+}
+
 void exit_now(const CallbackInfo& info) { _exit(info[0].As<Number>().Int32Value()); }
 
 void die_of(const CallbackInfo& info) {
@@ -535,6 +541,7 @@ Object init(Env env, Object exports) {
   exports.Set("protectSelf", Napi::Function::New<protect_self>(env));
   exports.Set("killDescendants", Napi::Function::New<kill_descendants>(env));
   exports.Set("releaseStdio", Napi::Function::New<release_stdio>(env));
+  exports.Set("acceptSignals", Napi::Function::New<accept_signals>(env));
   exports.Set("exitNow", Napi::Function::New<exit_now>(env));
   exports.Set("dieOf", Napi::Function::New<die_of>(env));
   exports.Set("stopOwnGroup", Napi::Function::New<stop_own_group>(env));

@@ -97,9 +97,11 @@ bool for_node(const char* entry) {
     space.rlim_cur = space.rlim_max;
     setrlimit(RLIMIT_AS, &space);
   }
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
+  // What comes while Node starts waits until the wrapper can handle it: `acceptSignals` of the addon.
+  sigset_t later;
+  sigemptyset(&later);
+  for (const int signal : pbox::kHandledSignals) sigaddset(&later, signal);
+  sigprocmask(SIG_SETMASK, &later, nullptr);
 
   execve(NODE_BINARY, node_argv.data(), node_environment.data());
   for (const char* at = path;;) {

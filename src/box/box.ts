@@ -1,13 +1,15 @@
-import type { Keeper, KeeperEvent, KeeperUsage } from 'cgroup-utils-native';
+import type { Keeper, KeeperEvent, KeeperUsage, ProcessRow } from 'cgroup-utils-native';
 import { isEnvironmentError, isSpecError } from '../errors.js';
+import type { CgroupUsage } from '../cgroup/usage.js';
 import type { Logger } from '../log.js';
 import { signalName } from '../spec/signals.js';
 import type { ResourceName } from '../spec/resources.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
+import { processInfo } from '../stats/assemble.js';
 import { commandEvent, toBy } from '../stats/audit.js';
 import { exitedEvent } from '../stats/end.js';
 import { createEventSource, type EventBody, type EventHead, type Exited } from '../stats/event.js';
-import type { LimitStatus, SampleCause } from '../stats/sample.js';
+import type { LimitStatus, ProcessInfo, SampleCause } from '../stats/sample.js';
 import type { Sampler } from '../stats/sampler.js';
 import { isResourceName, type ResourceControl } from './resource-control.js';
 import type { WatchedName } from './watchdog.js';
@@ -40,6 +42,9 @@ export interface BoxOptions {
   readonly onEnded: (outcome: Outcome, report: EventHead & Exited) => void;
 }
 
+/** Longest time that the end of a process which the kernel kills for memory may take: it gives its memory back first. */
+const OOM_DEATH_MS = 30_000;
+
 /** A box that could not do what a command asked; becomes an answer. */
 class Refused extends Error {
   constructor(
@@ -67,6 +72,7 @@ export class Box implements Controllable {
   #main: MainExit | null = null;
   #elapsedMs = 0;
   #cpuUsec = 0;
+  #oomAtMs = Number.NEGATIVE_INFINITY;
   #refusedCommands = 0;
   readonly #refusalsLogged = new Set<RefusalCode>();
   #grace: NodeJS.Timeout | undefined;
@@ -83,8 +89,6 @@ export class Box implements Controllable {
       onGap: (ms) => this.#wasSuspended(ms),
     });
     this.#ticker = createTicker(now, () => {
-      this.#noticeIncidents();
-      for (const line of options.resources.lost()) options.log.warn(line);
       this.#sampleQuietly('interval');
     });
     this.#emitEvent = createEventSource({
@@ -139,11 +143,14 @@ export class Box implements Controllable {
   }
 
   /** The watchdog's word: a limit that no control group holds was passed. */
-  exceeded(name: WatchedName, used: number, limit: number): void {
+  exceeded(name: WatchedName, used: number, limit: number, processes: readonly ProcessRow[]): void {
     const { spec, log } = this.#options;
     const status = this.limits.get(name);
     log.warn(`${name} is over its limit: ${Math.round(used)} of ${limit}; ${name === 'cpu-time' ? 'stopping' : 'killing'} the job`);
-    if (status !== undefined) this.#tell({ event: 'limit_exceeded', limit: name, status, used: Math.round(used) });
+    if (status !== undefined) {
+      const largest = processes.length > 0 ? processes.map(processInfo) : this.#largest();
+      this.#tell({ event: 'limit_exceeded', limit: name, status, used: Math.round(used), processes: largest });
+    }
     const by = { via: 'limit' } as const;
     if (name === 'cpu-time') void this.#apply({ type: 'stop', reason: 'cpu', by, signal: spec.stopSignal, graceMs: spec.graceMs });
     else void this.#apply({ type: 'kill', reason: name, by, signal: SIGKILL });
@@ -153,7 +160,12 @@ export class Box implements Controllable {
   /** One sample; never rejects. A failing sampler never disturbs the job. */
   async sample(cause: SampleCause): Promise<unknown> {
     try {
-      return (await this.#sampler?.take(cause))?.sample;
+      const taken = await this.#sampler?.take(cause);
+      if (taken !== undefined && this.#life.phase !== 'ended') {
+        this.#noticeIncidents(taken.cgroup);
+        for (const line of this.#options.resources.lost()) this.#options.log.warn(line);
+      }
+      return taken?.sample;
     } catch (error) {
       this.#options.log.warn(`no sample: ${(error as Error).message}`);
       return undefined;
@@ -317,25 +329,35 @@ export class Box implements Controllable {
     return { limit: name, ...to };
   }
 
-  /** Looks at what the kernel has done about the limits; the OOM killer may have taken a child while the job goes on. */
-  #noticeIncidents(): boolean {
+  /** The largest processes as last walked. */
+  #largest(): readonly ProcessInfo[] {
+    return this.#sampler?.last?.sample.Processes ?? [];
+  }
+
+  /**
+   * Looks at what the kernel has done about the limits; the OOM killer may have taken a child while the job goes on.
+   * @param usage as a sample has just read it; undefined reads it now
+   */
+  #noticeIncidents(usage?: CgroupUsage | null): void {
     const { resources, log } = this.#options;
-    const { oomKills, forksRefused } = resources.incidents();
+    const { oomKills, forksRefused, memoryPeakBytes } = resources.incidents(usage);
     const pids = this.limits.get('pids');
     if (forksRefused > 0 && pids !== undefined) {
-      this.#tell({ event: 'limit_exceeded', limit: 'pids', status: pids, used: null });
+      this.#tell({ event: 'limit_exceeded', limit: 'pids', status: pids, used: null, processes: this.#largest() });
     }
-    if (oomKills === 0) return false;
+    if (oomKills === 0) return;
+    this.#oomAtMs = this.#options.now();
     log.warn(`out of memory: the kernel has killed ${oomKills} processes of the box`);
-    const last = this.#sampler?.last?.sample;
+    const peak = this.#sampler?.last?.sample.MemoryPeak;
+    const memory = this.limits.get('memory');
     this.#tell({
       event: 'oom',
       kills: oomKills,
-      limit: this.limits.get('memory') ?? null,
-      memory_peak_bytes: last?.MemoryPeak.rss ?? 0,
-      processes: last?.Processes ?? [],
+      // What the watchdog holds is no limit of the kernel's.
+      limit: memory?.enforcement === 'cgroup2' || memory?.enforcement === 'cgroup1' ? memory : null,
+      memory_peak_bytes: memoryPeakBytes ?? peak?.cgroup ?? peak?.rss ?? 0,
+      processes: this.#largest(),
     });
-    return true;
   }
 
   #started(pid: number, atMs: number): void {
@@ -381,7 +403,7 @@ export class Box implements Controllable {
     const status = this.limits.get('timeout');
     log.warn(`the wall clock limit of ${this.clock.limitMs / 1000} s is over: stopping the job`);
     if (status !== undefined) {
-      this.#tell({ event: 'limit_exceeded', limit: 'timeout', status, used: this.clock.status().elapsed_ms });
+      this.#tell({ event: 'limit_exceeded', limit: 'timeout', status, used: this.clock.status().elapsed_ms, processes: [] });
     }
     void this.#sampleThenStop('timeout', { via: 'limit' }, spec.stopSignal);
   }
@@ -396,7 +418,7 @@ export class Box implements Controllable {
     const status = this.limits.get('stdoutlimit');
     log.warn(`stdout has reached its limit of ${status?.value} bytes: stopping the job`);
     void this.stop('stdoutlimit', { via: 'limit' }, spec.stopSignal, spec.graceMs);
-    if (status !== undefined) this.#tell({ event: 'limit_exceeded', limit: 'stdoutlimit', status, used: bytes });
+    if (status !== undefined) this.#tell({ event: 'limit_exceeded', limit: 'stdoutlimit', status, used: bytes, processes: [] });
     this.#sampleQuietly('limit');
   }
 
@@ -427,7 +449,9 @@ export class Box implements Controllable {
     this.clock.close(this.#options.now());
     await this.#firstSample;
     if ((this.#life.phase as string) === 'ended') return;
-    const oomKilled = this.#noticeIncidents();
+    this.#noticeIncidents();
+    // A sample may have seen the kill before the process had ended.
+    const oomKilled = this.#options.now() - this.#oomAtMs < OOM_DEATH_MS;
     const decided = decideOutcome(this.#life, this.#main, { rlimits: spec.rlimits, cpuUsec: this.#cpuUsec, oomKilled });
     const { exitStatus, reason, by, ...main } = decided;
     void this.#apply({ type: 'ended' });

@@ -15,7 +15,7 @@ import { parseCount } from '../spec/units.js';
 import { parsePids, parseTimeLimit } from '../spec/values.js';
 import type { LimitStatus } from '../stats/sample.js';
 import { hold, type Host, RESOURCE_NAMES, type ResourceValue, withoutSwap } from './resources.js';
-import { createWatchdog, type Watched, type WatchedName } from './watchdog.js';
+import { createWatchdog, type OnExceeded, type Watched, type WatchedName } from './watchdog.js';
 
 /** Holds the limits of a box as a whole, and knows when the kernel has acted on one. */
 export interface ResourceControl {
@@ -27,8 +27,11 @@ export interface ResourceControl {
   start(): void;
   /** `set_limit`. @throws SpecError for a bad value, EnvironmentError where nothing can hold it */
   change(name: ResourceName, text: string): LimitStatus;
-  /** What the kernel did since the last call. Never throws. */
-  incidents(): Incidents;
+  /**
+   * What the kernel did since the last call. Never throws.
+   * @param usage as a sample has just read it @default read now
+   */
+  incidents(usage?: CgroupUsage | null): Incidents;
   /** One line for each limit whose control group had disappeared at the last `incidents`; each is told once. */
   lost(): readonly string[];
   stop(): void;
@@ -39,6 +42,8 @@ export interface Incidents {
   readonly oomKills: number;
   /** Forks that the limit of processes has refused. */
   readonly forksRefused: number;
+  /** Highest memory that the group has counted; null where it keeps no mark. */
+  readonly memoryPeakBytes: number | null;
 }
 
 export interface ResourceControlOptions {
@@ -48,7 +53,7 @@ export interface ResourceControlOptions {
   readonly host: Host;
   /** For limits that only sampling holds. */
   readonly look: () => Watched;
-  readonly onExceeded: (name: WatchedName, used: number, limit: number) => void;
+  readonly onExceeded: OnExceeded;
   readonly now: () => number;
 }
 
@@ -99,14 +104,17 @@ export function createResourceControl(options: ResourceControlOptions): Resource
       watch(name, status);
       return status;
     },
-    incidents() {
-      const usage = cgroup.usage();
+    incidents(usage = cgroup.usage()) {
       // A counter that cannot be read any more stays where it was.
       const now = {
         oomKills: Math.max(seen.oomKills, usage?.memory?.oomKills ?? 0),
         forksRefused: Math.max(seen.forksRefused, usage?.pids?.refused ?? 0),
       };
-      const since = { oomKills: now.oomKills - seen.oomKills, forksRefused: now.forksRefused - seen.forksRefused };
+      const since = {
+        oomKills: now.oomKills - seen.oomKills,
+        forksRefused: now.forksRefused - seen.forksRefused,
+        memoryPeakBytes: usage?.memory?.peakBytes ?? null,
+      };
       seen = now;
       last = usage;
       return since;

@@ -1,7 +1,8 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { EnvironmentError, SpecError } from '../errors.js';
-import { codeOf, directoriesIn, readFile, removeTree, writeFile } from './files.js';
+import { codeOf, readFile, removeTree, writeFile } from './files.js';
 import { type Controller, findHierarchies, type Hierarchies } from './hierarchy.js';
+import { listProcesses } from './procs.js';
 import type { BoxCgroup, CgroupLimitName, CgroupValue, CleanupStep, Mechanism } from './types.js';
 import type { CgroupUsage } from './usage.js';
 import { makeV1, setV1, V1_CEILING, V1_CONTROLLER, type V1Groups, v1Cpu, v1Io, v1Memory, v1Pids, v1Throttling } from './v1.js';
@@ -161,15 +162,9 @@ function addController(name: CgroupLimitName, found: Hierarchies, v2Group: V2Gro
     const list = v2Group?.dir ?? v1.dirs[0];
     // A controller is in one hierarchy only: v2 has no memory.high where v1 has the memory controller.
     if (list === undefined || name === 'memory-high') return NO_GROUP;
-    return v1.add(v1Name, () => pidsBelow(list));
+    return v1.add(v1Name, () => listProcesses(`${list}/cgroup.procs`) ?? []);
   }
   return v2Group === null ? NO_GROUP : v2Group.add(V2_CONTROLLER[name]);
-}
-
-/** Also those in groups that the job has made of its own. */
-function pidsBelow(dir: string): number[] {
-  const own = (readFile(`${dir}/cgroup.procs`) ?? '').split('\n').filter(Boolean).map(Number);
-  return [...own, ...directoriesIn(dir).flatMap((name) => pidsBelow(`${dir}/${name}`))];
 }
 
 /** From the group around the box up to the topmost that we see. */

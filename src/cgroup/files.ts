@@ -1,4 +1,4 @@
-import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, readSync, rmdirSync, writeSync } from 'node:fs';
 import { EnvironmentError } from '../errors.js';
 
 const REMOVE_TRIES = 100;
@@ -27,6 +27,33 @@ export function readFile(path: string): string | null {
   } catch {
     // Not in this kernel, or not for this user: the figure is then unknown.
     return null;
+  }
+}
+
+const RECORD_MAX = 4096;
+
+/**
+ * A file whose text the kernel makes in one piece, as those of figures are, without its last newline; null where it
+ * cannot be read. Three system calls and half the time of `readFile`: a sample reads a dozen of them.
+ */
+export function readRecord(path: string): string | null {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY);
+  } catch {
+    // Not in this kernel, or not for this user, as above.
+    return null;
+  }
+  try {
+    const buffer = Buffer.allocUnsafe(RECORD_MAX);
+    const size = readSync(fd, buffer, 0, RECORD_MAX, null);
+    if (size === RECORD_MAX) return readFile(path);
+    return buffer.toString('latin1', 0, size).trimEnd();
+  } catch {
+    // EOPNOTSUPP, ENODEV: the controller has gone.
+    return null;
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -1,9 +1,9 @@
 import { EnvironmentError } from '../errors.js';
-import { codeOf, makeDir, readFile, removeDir, writeFile } from './files.js';
+import { codeOf, makeDir, readFile, readRecord, removeDir, writeFile } from './files.js';
 import type { Controller, Hierarchies } from './hierarchy.js';
 import { parseV1Io, V1_THROTTLE } from './io.js';
 import type { CgroupLimitName, CgroupValue, IoLimit } from './types.js';
-import { type CpuUsage, type MemoryUsage, type PidsUsage, readNumber, readTable } from './usage.js';
+import { type CpuUsage, type MemoryUsage, type PidsUsage, readNumber, readTable, without } from './usage.js';
 
 /** The box's directories in v1 hierarchies, one a controller (co-mounted ones share theirs). cgroup-v1/*.rst. */
 export interface V1Groups {
@@ -193,16 +193,19 @@ export function v1Memory(dir: string): MemoryUsage | null {
   const stat = readTable(`${dir}/memory.stat`);
   if (currentBytes === null || stat === null) return null;
   const oom = readTable(`${dir}/memory.oom_control`);
-  const get = (key: string) => stat.get(`total_${key}`) ?? stat.get(key) ?? null;
+  const get = (key: string) => stat.get(`total_${key}`) ?? stat.get(key);
+  const shmemBytes = get('shmem');
   return {
     currentBytes,
     peakBytes: readNumber(`${dir}/memory.max_usage_in_bytes`),
     swapBytes: get('swap'),
     anonBytes: get('rss'),
-    fileBytes: get('cache'),
-    shmemBytes: get('shmem'),
+    // As in v2, `cache` includes shared memory and `mapped_file` what of both is mapped.
+    fileBytes: without(get('cache'), shmemBytes),
+    shmemBytes,
+    mappedBytes: get('mapped_file'),
     kernelBytes: readNumber(`${dir}/memory.kmem.usage_in_bytes`),
-    oomEvents: readNumber(`${dir}/memory.failcnt`),
+    oomEvents: null,
     oomKills: oom?.get('oom_kill') ?? null,
   };
 }
@@ -235,8 +238,8 @@ export function v1Pids(dir: string): PidsUsage | null {
 }
 
 export function v1Io(dir: string) {
-  const bytes = readFile(`${dir}/blkio.throttle.io_service_bytes_recursive`) ?? readFile(`${dir}/blkio.throttle.io_service_bytes`);
-  const serviced = readFile(`${dir}/blkio.throttle.io_serviced_recursive`) ?? readFile(`${dir}/blkio.throttle.io_serviced`);
+  const bytes = readRecord(`${dir}/blkio.throttle.io_service_bytes_recursive`) ?? readRecord(`${dir}/blkio.throttle.io_service_bytes`);
+  const serviced = readRecord(`${dir}/blkio.throttle.io_serviced_recursive`) ?? readRecord(`${dir}/blkio.throttle.io_serviced`);
   return bytes === null || serviced === null ? null : parseV1Io(bytes, serviced);
 }
 

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { formatIoMax, parseIoMax, parseIoStat } from './io.js';
-import { makeDir, readFile, removeDir, writeFile } from './files.js';
+import { makeDir, readFile, readRecord, removeDir, writeFile } from './files.js';
 import type { Place } from './hierarchy.js';
 import type { CgroupLimitName, CgroupValue, CleanupStep, IoLimit } from './types.js';
-import { type CgroupUsage, type CpuUsage, type MemoryUsage, type PidsUsage, readNumber, readTable } from './usage.js';
+import { type CgroupUsage, type CpuUsage, type MemoryUsage, type PidsUsage, readNumber, readTable, type Table, without } from './usage.js';
 
 export type V2Controller = 'memory' | 'cpu' | 'cpuset' | 'pids' | 'io';
 
@@ -95,7 +95,8 @@ function enable(request: V2Request, parent: string, dir: string): V2Group {
       if (parent !== request.place.dir) return `${parent} is not ours alone; give --${controller} at the start`;
       const failure = tryWrite(`${parent}/cgroup.subtree_control`, `+${controller}`);
       if (failure === null) controllers.add(controller);
-      return failure;
+      // What kept it away at the start says more.
+      return failure === null ? null : refusal || failure;
     },
     killFile: existsSync(`${dir}/cgroup.kill`) ? `${dir}/cgroup.kill` : null,
     cleanup,
@@ -199,11 +200,11 @@ function setNumber(path: string, value: CgroupValue): number | 'unlimited' {
   return readNumber(path) ?? 'unlimited';
 }
 
-export function v2Usage({ dir, controllers }: V2Group): CgroupUsage {
+export function v2Usage({ dir, controllers }: Pick<V2Group, 'dir' | 'controllers'>): CgroupUsage {
   return {
     memory: controllers.has('memory') ? v2Memory(dir) : null,
     cpu: v2Cpu(dir),
-    io: controllers.has('io') ? parseIoStat(readFile(`${dir}/io.stat`) ?? '') : null,
+    io: controllers.has('io') ? v2Io(dir) : null,
     pids: controllers.has('pids') ? v2Pids(dir) : null,
   };
 }
@@ -213,32 +214,45 @@ function v2Memory(dir: string): MemoryUsage | null {
   const stat = readTable(`${dir}/memory.stat`);
   if (currentBytes === null || stat === null) return null;
   const events = readTable(`${dir}/memory.events`);
-  const get = (key: string) => stat.get(key) ?? null;
+  const shmemBytes = stat.get('shmem');
   return {
     currentBytes,
     peakBytes: readNumber(`${dir}/memory.peak`),
     swapBytes: readNumber(`${dir}/memory.swap.current`),
-    anonBytes: get('anon'),
-    fileBytes: get('file'),
-    shmemBytes: get('shmem'),
-    kernelBytes: get('kernel') ?? get('slab'),
+    anonBytes: stat.get('anon'),
+    fileBytes: without(stat.get('file'), shmemBytes),
+    shmemBytes,
+    mappedBytes: stat.get('file_mapped'),
+    kernelBytes: stat.get('kernel') ?? kernelParts(stat),
     oomEvents: events?.get('oom') ?? null,
     oomKills: events?.get('oom_kill') ?? null,
   };
+}
+
+/** memory.stat has its sum since Linux 5.18. */
+function kernelParts(stat: Table): number | null {
+  const slab = stat.get('slab');
+  const others = ['kernel_stack', 'pagetables', 'percpu'].reduce((sum, key) => sum + (stat.get(key) ?? 0), 0);
+  return slab === null ? null : slab + others;
+}
+
+function v2Io(dir: string) {
+  const text = readRecord(`${dir}/io.stat`);
+  return text === null ? null : parseIoStat(text);
 }
 
 /** cpu.stat is there without the cpu controller, too; the throttling figures are not. */
 function v2Cpu(dir: string): CpuUsage | null {
   const stat = readTable(`${dir}/cpu.stat`);
   const usageUsec = stat?.get('usage_usec');
-  if (stat === null || usageUsec === undefined) return null;
+  if (stat === null || usageUsec === undefined || usageUsec === null) return null;
   return {
     usageUsec,
-    userUsec: stat.get('user_usec') ?? null,
-    systemUsec: stat.get('system_usec') ?? null,
-    periods: stat.get('nr_periods') ?? null,
-    throttledPeriods: stat.get('nr_throttled') ?? null,
-    throttledUsec: stat.get('throttled_usec') ?? null,
+    userUsec: stat.get('user_usec'),
+    systemUsec: stat.get('system_usec'),
+    periods: stat.get('nr_periods'),
+    throttledPeriods: stat.get('nr_throttled'),
+    throttledUsec: stat.get('throttled_usec'),
   };
 }
 

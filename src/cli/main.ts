@@ -1,4 +1,4 @@
-import { exitNow, Keeper, type KeeperEvent, protectSelf, randomHex } from 'cgroup-utils-native';
+import { acceptSignals, exitNow, Keeper, type KeeperEvent, protectSelf, randomHex } from 'cgroup-utils-native';
 import { writeSync } from 'node:fs';
 import type * as Amqp from '../amqp/index.js';
 import type { Box } from '../box/box.js';
@@ -72,6 +72,7 @@ function newBoxId(): string {
 
 /** There is no job, so nothing for the keeper to do. `proc_box -- ctl` runs a program of that name. */
 function useTool(name: 'ctl' | 'check', { argv, settings }: Extract<KeeperEvent, { type: 'hello' }>): void {
+  acceptSignals();
   running = { onKeeper() {} };
   keeper.close();
   const { runCheck, runCtl } = loadBundle<typeof Tools>('tools');

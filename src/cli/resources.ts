@@ -42,8 +42,8 @@ export function prepareResources(
       enforce: spec.enforce,
       cgroup,
       host: { allowedCpus, blind: whyBlind(keeperPid) },
-      look: () => look(keeperPid, cgroup),
-      onExceeded: (name, used, limit) => box()?.exceeded(name, used, limit),
+      look: () => look(keeperPid, cgroup, spec.rows),
+      onExceeded: (name, used, limit, processes) => box()?.exceeded(name, used, limit, processes),
       now: cpuMs,
     });
     return { cgroup, control };
@@ -63,13 +63,16 @@ function allowedCpus(): string {
 }
 
 /** Looked at when it is asked for: the walk costs more than the group's counters. */
-function look(keeperPid: number, cgroup: BoxCgroup): Watched {
+function look(keeperPid: number, cgroup: BoxCgroup, rows: number): Watched {
   let walked: TreeSample | undefined;
   const tree = () => {
-    walked ??= sampleTree(keeperPid, { rows: 0 });
+    walked ??= sampleTree(keeperPid, { rows });
     return walked;
   };
   return {
+    get processes() {
+      return walked?.rows ?? [];
+    },
     get memory() {
       return tree().rssBytes;
     },

@@ -21,9 +21,9 @@ import { removeCgroup } from '../cgroup/create.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import { createLogger, type Logger, writeStderr } from '../log.js';
 import { identifyJob } from '../scheduler/identity.js';
-import type { BoxSpec } from '../spec/spec.js';
+import type { BoxSpec, JobIdentity } from '../spec/spec.js';
 import { hostFacts } from '../stats/host.js';
-import { pressureReader } from '../stats/pressure.js';
+import { boxPressure } from '../stats/pressure.js';
 import { formatReport } from '../stats/report.js';
 import { createSampler } from '../stats/sampler.js';
 import { launchFailure } from './launch-failure.js';
@@ -70,6 +70,9 @@ export function run(options: RunOptions): Run {
         userData: spec.userData,
         rows: spec.rows,
         pss: spec.pss,
+        cgroup,
+        rowsIntervalMs: spec.rowsIntervalMs,
+        log,
         tree: (options) => sampleTree(keeper.pid, options),
         usage: () => keeper.usage(),
         status: () => ({
@@ -80,7 +83,7 @@ export function run(options: RunOptions): Run {
         }),
         hostFacts: () => hostFacts(identity.host),
         hostSample,
-        pressure: pressureReader((resource) => `/proc/pressure/${resource}`),
+        pressure: boxPressure(cgroup.pressureDir),
         sequence: () => of.nextSequence(),
         emit: ({ outgoing }) => broker.publish(outgoing),
         monotonicMs,
@@ -99,7 +102,7 @@ export function run(options: RunOptions): Run {
       writeStderr(`Task elapsed time: ${(report.elapsed_ms / 1000).toFixed(2)} seconds.\n`);
       void broker.close(spec.flushMs).then(() => {
         keeper.finish();
-        end(outcome, spec);
+        end(outcome, spec, identity.scheduler);
       });
     },
   });
@@ -173,8 +176,8 @@ function startLine(box: Box, spec: BoxSpec): string {
   return `job ${job} started in box ${id}, pid ${box.pid}: ${[`${timeout} (${timeoutSource})`, ...limits].join(', ')}`;
 }
 
-/** Ends the process with the job's status, or of the job's signal where that is asked for. */
-function end(outcome: Outcome, spec: BoxSpec): never {
-  if (spec.reraise && outcome.signal !== null) return dieOf(outcome.signal);
+/** Ends the process with the job's status, or of the job's signal where that is asked for; PBS counts 256+n then. */
+function end(outcome: Outcome, spec: BoxSpec, scheduler: JobIdentity['scheduler']): never {
+  if ((spec.reraise || scheduler === 'pbs') && outcome.signal !== null) return dieOf(outcome.signal);
   return exitNow(outcome.exitStatus);
 }

@@ -85,6 +85,7 @@ export function assembleSpec(input: SpecInput): Assembled {
     reraise: options.reraise.value,
     report: options.report.value,
     rows: options.rows.value,
+    rowsIntervalMs: options['rows-interval'].value,
     pss: options.pss.value,
     rascalConfig:
       rascalPath === undefined

@@ -175,6 +175,14 @@ export const OPTIONS = {
     help: 'rows of the largest processes in each sample, at most 1000',
     parse: (text: string) => parseCount(text, 0, 1000),
   },
+  'rows-interval': {
+    group: 'Statistics',
+    type: 'duration',
+    placeholder: 'duration',
+    default: '1m',
+    help: 'at most so old are the rows, and what else needs a look at every process, of a box of more than 64 processes with a cgroup; 0 looks for each sample',
+    parse: parseDuration,
+  },
   pss: {
     group: 'Statistics',
     type: 'boolean',

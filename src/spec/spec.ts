@@ -45,6 +45,8 @@ export interface BoxSpec {
   readonly report: boolean;
   /** Rows of the largest processes in each sample. */
   readonly rows: number;
+  /** Longest time between walks over the processes of a large box; 0 walks for every sample. */
+  readonly rowsIntervalMs: number;
   /** Read proportional set sizes in each sample. */
   readonly pss: boolean;
   /** Parsed content of --rascal-config, checked; undefined where none was given. */
