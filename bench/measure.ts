@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { accessSync, closeSync, constants, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -16,6 +17,8 @@ export interface Bench extends Disposable {
   readonly folder: string;
   readonly brokerUri: string;
   readonly brokerPid: number;
+  /** Queues on the broker, all virtual hosts; scripts/bench.mjs asks rabbitmqctl. */
+  brokerQueues(): Promise<number>;
   /** Repetitions: the full number, or a tenth with --quick. */
   rounds(full: number): number;
 }
@@ -44,6 +47,11 @@ export function prepare(quick: boolean): Bench {
     folder,
     brokerUri: process.env['PROC_BOX_BENCH_BROKER'] as string,
     brokerPid: Number(process.env['PROC_BOX_BENCH_BROKER_PID']),
+    async brokerQueues() {
+      process.send?.('queues');
+      const [answer] = (await once(process, 'message')) as [number];
+      return answer;
+    },
     rounds: (full) => (quick ? Math.max(3, Math.round(full / 10)) : full),
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
   };

@@ -38,4 +38,5 @@ for (const [name, measure] of Object.entries(FIGURES)) {
   }
 }
 process.stdout.write(`${formatTable(rows)}\n`);
+process.disconnect?.(); // the channel to scripts/bench.mjs would keep us here
 process.exitCode = rows.some((row) => row.pass === false) ? 1 : 0;

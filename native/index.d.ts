@@ -5,8 +5,22 @@
 
 /** The 16 resources of setrlimit(2) by the names that prlimit(1) uses. */
 export type RlimitName =
-  | 'as' | 'core' | 'cpu' | 'data' | 'fsize' | 'locks' | 'memlock' | 'msgqueue'
-  | 'nice' | 'nofile' | 'nproc' | 'rss' | 'rtprio' | 'rttime' | 'sigpending' | 'stack';
+  | 'as'
+  | 'core'
+  | 'cpu'
+  | 'data'
+  | 'fsize'
+  | 'locks'
+  | 'memlock'
+  | 'msgqueue'
+  | 'nice'
+  | 'nofile'
+  | 'nproc'
+  | 'rss'
+  | 'rtprio'
+  | 'rttime'
+  | 'sigpending'
+  | 'stack';
 
 /** A limit in the unit that setrlimit(2) gives for the resource. */
 export type RlimitValue = number | 'unlimited';
@@ -76,7 +90,7 @@ export type KeeperEvent =
       /** There is a controlling terminal. */
       readonly terminal: boolean;
     }
-  | { readonly type: 'started'; readonly pid: number; /** CLOCK_MONOTONIC, ms. */ readonly atMs: number }
+  | { readonly type: 'started'; readonly pid: number /** CLOCK_MONOTONIC, ms. */; readonly atMs: number }
   | {
       readonly type: 'failed';
       /** The step that failed: `fork`, `setpgid`, `rlimit`, `cgroup`, `exec`, ... */
@@ -123,7 +137,10 @@ export class Keeper {
   /** SIGCONT to every process. */
   resume(): Promise<number>;
   /** prlimit(2) on every process of the box. Rejects with the first errno where none could be changed. */
-  rlimit(name: RlimitName, limit: Partial<Rlimit>): Promise<{ changed: number; failed: number; errno: number; code: string; limit: Rlimit }>;
+  rlimit(
+    name: RlimitName,
+    limit: Partial<Rlimit>,
+  ): Promise<{ changed: number; failed: number; errno: number; code: string; limit: Rlimit }>;
   /** New bound of stdout in bytes; 0 means none. */
   stdoutLimit(bytes: number): Promise<void>;
   usage(): Promise<KeeperUsage>;
@@ -200,7 +217,10 @@ export interface HostSample {
 }
 export function hostSample(): HostSample;
 
-/** prctl(2) PR_SET_DUMPABLE 0 and PR_SET_CHILD_SUBREAPER 1 for this process. */
+/**
+ * prctl(2) PR_SET_DUMPABLE 0 and PR_SET_CHILD_SUBREAPER 1 for this process. SIGTTOU is ignored: a log line on a terminal
+ * with `stty tostop` must not stop the wrapper while the job has the foreground.
+ */
 export function protectSelf(): void;
 /** SIGKILLs every descendant of this process and reaps it; for when a keeper has died. Returns how many were killed. */
 export function killDescendants(): number;
@@ -212,8 +232,8 @@ export function acceptSignals(): void;
 export function exitNow(code: number): never;
 /** Dies of `signal` with its default action, without a core file of our own. */
 export function dieOf(signal: number): never;
-/** kill(0, SIGSTOP): stops our process group as the shell expects after ^Z. */
-export function stopOwnGroup(): void;
+/** kill(0, SIGSTOP): stops our process group as the shell expects after ^Z. False where no shell could resume it. */
+export function stopOwnGroup(): boolean;
 /** CLOCK_MONOTONIC, ms: the clock of `atMs`. */
 export function monotonicMs(): number;
 /** getrandom(2), hexadecimal. */

@@ -29,15 +29,18 @@ async function main() {
       PROC_BOX_BENCH_BROKER: broker.uri,
       PROC_BOX_BENCH_BROKER_PID: String(broker.pid),
     };
-    return await measure(env);
+    return await measure(env, broker);
   } finally {
     await broker.stop();
   }
 }
 
-async function measure(env) {
+async function measure(env, broker) {
   const args = ['--import', 'tsx', join(root, 'bench/run.ts'), ...process.argv.slice(2)];
-  const child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'] });
+  const child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  child.on('message', async () =>
+    child.send((await broker.ctl('list_queues', 'name')).split('\n').filter(Boolean).length),
+  );
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   return await new Promise((resolve, reject) => {
     child.on('error', reject);

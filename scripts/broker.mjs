@@ -159,6 +159,7 @@ function environment(dir, port, distPort, epmdPort) {
     PATH: process.env.PATH,
     LANG: 'C.UTF-8',
     HOME: join(dir, 'home'),
+    ERL_CRASH_DUMP_SECONDS: '0',
     RABBITMQ_NODENAME: `t${port}@localhost`,
     RABBITMQ_MNESIA_BASE: join(dir, 'mnesia'),
     RABBITMQ_LOG_BASE: join(dir, 'log'),

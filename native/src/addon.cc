@@ -450,6 +450,7 @@ Value host_sample(const CallbackInfo& info) {
 void protect_self(const CallbackInfo&) {
   prctl(PR_SET_DUMPABLE, 0);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
+  signal(SIGTTOU, SIG_IGN);
 }
 
 Value kill_descendants(const CallbackInfo& info) {
@@ -489,7 +490,14 @@ void die_of(const CallbackInfo& info) {
   _exit(128 + signal);
 }
 
-void stop_own_group(const CallbackInfo&) { kill(0, SIGSTOP); }
+// In the session leader's group, or with a parent in another session, nobody is there who could say `fg`: setpgid(2),
+// orphaned process groups.
+Value stop_own_group(const CallbackInfo& info) {
+  const int session = getsid(0);
+  const bool orphaned = getpgrp() == session || getsid(getppid()) != session;
+  if (!orphaned) kill(0, SIGSTOP);
+  return Napi::Boolean::New(info.Env(), !orphaned);
+}
 
 Value monotonic_ms(const CallbackInfo& info) {
   timespec now{};

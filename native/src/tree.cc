@@ -74,7 +74,34 @@ void walk_tree(int root, Visit visit, void* context) {
   }
 }
 
+namespace {
+
+// Everybody first, then the signal: a parent that dies of it would take its children out of a walk that goes on.
+int signal_snapshot(int root, int signal) {
+  constexpr int kPasses = 8;  // somebody whose parent has ended during a walk is met in the next one
+  std::vector<int> met;  // sorted
+  size_t before;
+  int passes = 0;
+  do {
+    before = met.size();
+    walk_tree(
+        root,
+        [](void* context, int pid, int) {
+          auto& all = *static_cast<std::vector<int>*>(context);
+          const auto place = std::lower_bound(all.begin(), all.end(), pid);
+          if (place == all.end() || *place != pid) all.insert(place, pid);
+        },
+        &met);
+  } while (met.size() != before && ++passes < kPasses);
+  int count = 0;
+  for (const int pid : met) count += kill(pid, signal) == 0 || errno == EPERM;
+  return count;
+}
+
+}  // namespace
+
 int signal_tree(int root, int signal, bool until_stable) {
+  if (!until_stable) return signal_snapshot(root, signal);
   struct Pass {
     int signal;
     std::vector<int> met;  // sorted

@@ -13,8 +13,9 @@ void walk_tree(int root, Visit visit, void* context);
 // Children of every thread of `pid`, appended to `out`.
 void read_children(int pid, bool many_threads, std::vector<int>& out);
 
-// kill(2) on every descendant of `root`, in passes, until a pass meets no process that it had not met before.
-// A process forked meanwhile is met in the next pass; one with SIGKILL or SIGSTOP pending cannot fork.
+// kill(2) on every descendant of `root`. `until_stable` is for SIGKILL and SIGSTOP: in passes, until one meets no
+// process that was not met before. A process forked meanwhile is met in the next pass; one with such a signal pending
+// cannot fork. Without it each of those that are there now gets the signal once.
 // Returns how many were signalled.
 int signal_tree(int root, int signal, bool until_stable);
 

@@ -1,6 +1,6 @@
+import type { SiteConfig } from '../spec/rascal-config.js';
 import type { JobIdentity } from '../spec/spec.js';
 import { addressingKeys } from './keys.js';
-import type { SiteConfig } from './rascal-config.js';
 
 /** BoxSpec -> configuration for one rascal broker object: one connection, without rascal's own recovery. */
 
@@ -32,7 +32,9 @@ export interface ConnectionRequest {
 export const VHOST = 'box';
 const HEARTBEAT_SECONDS = 10;
 const QUEUE_TTL_MS = 60_000;
-const QUEUE_MAX_LENGTH = 100;
+/** A burst of an operator's script fits; a flood costs the broker this much at most. */
+const QUEUE_MAX_LENGTH = 10_000;
+const QUEUE_MAX_BYTES = 16 * 1024 * 1024;
 
 /** One connection that only consumes: the broker does not block it in a memory or disk alarm. */
 export function controlConfig(
@@ -50,6 +52,7 @@ export function controlConfig(
     arguments: {
       'x-message-ttl': QUEUE_TTL_MS,
       'x-max-length': QUEUE_MAX_LENGTH,
+      'x-max-length-bytes': QUEUE_MAX_BYTES,
       'x-overflow': 'drop-head',
       ...site.queue?.arguments,
     },

@@ -9,7 +9,6 @@ import { Link, type LinkState } from './link.js';
 import type { Delivery } from './message.js';
 import { Outbox, type Send, type Sent } from './outbox.js';
 import type { AckOrNack, Broker } from './rascal.js';
-import { checkRascalConfig } from './rascal-config.js';
 import { Replies } from './replies.js';
 
 /** Entry of the bundle that is loaded after the job was started: a box's link to the broker. */
@@ -41,7 +40,7 @@ export function connectBroker(spec: BoxSpec, box: Controllable, log: Logger): Br
   );
   const replies = new Replies();
   const handler = new Control(box, (reply) => replies.push(reply), log);
-  const site = checkRascalConfig(spec.rascalConfig ?? {});
+  const site = spec.rascalConfig ?? {};
   const queuePrefix = `proc_box.ctl.${keySegment(identity.user)}.${keySegment(identity.box)}`;
   const common = (name: string) => ({
     uris: spec.uris,

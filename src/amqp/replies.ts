@@ -13,7 +13,7 @@ export interface Reply {
   readonly body: string;
 }
 
-const WAITING_MAX = 100;
+const WAITING_MAX = 1000;
 const AGE_MAX_MS = 10_000;
 
 export class Replies {

@@ -11,13 +11,13 @@ import { exitedEvent } from '../stats/end.js';
 import { createEventSource, type EventBody, type EventHead, type Exited } from '../stats/event.js';
 import type { LimitStatus, ProcessInfo, SampleCause } from '../stats/sample.js';
 import type { Sampler } from '../stats/sampler.js';
-import { isResourceName, type ResourceControl } from './resource-control.js';
-import type { WatchedName } from './watchdog.js';
-import { initialLimits, type Limits, parseLimitChange, rlimitStatus, stdoutStatus, timeoutStatus } from './limits.js';
 import { BEGIN, boxState, type Effect, type Input, SIGKILL, step } from './lifecycle.js';
+import { initialLimits, type Limits, parseLimitChange, rlimitStatus, stdoutStatus, timeoutStatus } from './limits.js';
 import { decideOutcome, type MainExit, type Outcome } from './outcome.js';
+import { isResourceName, type ResourceControl } from './resource-control.js';
 import { createTicker, type Ticker } from './ticker.js';
 import { createWallClock, type WallClock } from './timer.js';
+import type { WatchedName } from './watchdog.js';
 import type { Answer, BoxState, Command, Controllable, Outgoing, RefusalCode, Requester } from './types.js';
 
 export interface BoxOptions {
@@ -133,7 +133,12 @@ export class Box implements Controllable {
   }
 
   /** The stop ladder; `signal` is what the job's group gets first. */
-  stop(reason: 'stopped' | 'scheduler' | 'timeout' | 'stdoutlimit', by: Requester, signal: number, graceMs: number): Promise<number> {
+  stop(
+    reason: 'stopped' | 'scheduler' | 'timeout' | 'stdoutlimit',
+    by: Requester,
+    signal: number,
+    graceMs: number,
+  ): Promise<number> {
     return this.#apply({ type: 'stop', reason, by, signal, graceMs });
   }
 
@@ -183,7 +188,9 @@ export class Box implements Controllable {
       if (code !== 'failed') this.#refusedCommands++;
       this.#logFailure(code, `${command.name}: ${(error as Error).message}`);
     }
-    this.#options.log.debug(`command ${command.name} from ${by.user ?? by.via}: ${answer.ok ? 'done' : answer.error.message}`);
+    this.#options.log.debug(
+      `command ${command.name} from ${by.user ?? by.via}: ${answer.ok ? 'done' : answer.error.message}`,
+    );
     this.#tell(commandEvent(command, by, answer));
     return answer;
   }
@@ -304,7 +311,10 @@ export class Box implements Controllable {
     } else {
       const { changed, failed, code, limit } = await keeper.rlimit(change.name, change.limit);
       if (changed === 0 && failed > 0) {
-        throw new Refused('not_possible', `prlimit ${name}=${value}: ${code} for all ${failed} processes; a hard limit can be raised by root only`);
+        throw new Refused(
+          'not_possible',
+          `prlimit ${name}=${value}: ${code} for all ${failed} processes; a hard limit can be raised by root only`,
+        );
       }
       if (changed === 0) throw new Refused('ended', 'no process is left to limit');
       to = rlimitStatus(change.name, limit, 'command');
@@ -393,7 +403,9 @@ export class Box implements Controllable {
     setImmediate(() => {
       if (this.#life.phase === 'ended') return;
       const { stopSignal: signal, graceMs, linger } = spec;
-      this.#options.log.debug(`the main process has ended after ${Math.round(now() - this.#startedMs)} ms, others have not`);
+      this.#options.log.debug(
+        `the main process has ended after ${Math.round(now() - this.#startedMs)} ms, others have not`,
+      );
       void this.#apply({ type: 'leftovers', signal, graceMs, linger });
     });
   }
@@ -429,7 +441,9 @@ export class Box implements Controllable {
 
   /** The scheduler had stopped or frozen the wrapper, and the job with it. */
   #wasSuspended(ms: number): void {
-    this.#options.log.info(`the wrapper was suspended for ${(ms / 1000).toFixed(1)} s; the wall clock limit does not count it`);
+    this.#options.log.info(
+      `the wrapper was suspended for ${(ms / 1000).toFixed(1)} s; the wall clock limit does not count it`,
+    );
     const by = { via: 'box' } as const;
     this.#tell({ event: 'suspended', by });
     this.#tell({ event: 'resumed', by });

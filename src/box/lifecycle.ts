@@ -18,7 +18,13 @@ export interface Lifecycle {
 export type Input =
   | { readonly type: 'started' }
   /** The stop ladder: `signal` now, SIGKILL to everything after the grace period. */
-  | { readonly type: 'stop'; readonly reason: Reason; readonly by: Requester; readonly signal: number; readonly graceMs: number }
+  | {
+      readonly type: 'stop';
+      readonly reason: Reason;
+      readonly by: Requester;
+      readonly signal: number;
+      readonly graceMs: number;
+    }
   | { readonly type: 'kill'; readonly reason: Reason; readonly signal: number; readonly by: Requester }
   | { readonly type: 'suspend' }
   | { readonly type: 'resume' }

@@ -24,7 +24,12 @@ export function initialLimits(spec: BoxSpec, stdoutMode: StdoutMode): Limits {
   limits.set('timeout', timeoutStatus(spec.timeoutMs, spec.timeoutSource));
   limits.set('stdoutlimit', stdoutStatus(spec.stdoutMaxBytes, stdoutMode));
   for (const { name, soft, hard } of spec.rlimits) {
-    limits.set(name, { value: soft ?? hard ?? 'unlimited', ...(hard !== undefined && { hard }), ...rlimitUnit(name), enforcement: 'rlimit' });
+    limits.set(name, {
+      value: soft ?? hard ?? 'unlimited',
+      ...(hard !== undefined && { hard }),
+      ...rlimitUnit(name),
+      enforcement: 'rlimit',
+    });
   }
   return limits;
 }
@@ -39,7 +44,13 @@ export function stdoutStatus(maxBytes: number, mode: StdoutMode, source?: LimitS
 }
 
 export function rlimitStatus(name: RlimitName, limit: Rlimit, source?: LimitStatus['source']): LimitStatus {
-  return { value: limit.soft, hard: limit.hard, ...rlimitUnit(name), enforcement: 'rlimit', ...(source !== undefined && { source }) };
+  return {
+    value: limit.soft,
+    hard: limit.hard,
+    ...rlimitUnit(name),
+    enforcement: 'rlimit',
+    ...(source !== undefined && { source }),
+  };
 }
 
 function rlimitUnit(name: RlimitName): { unit: LimitUnit } {

@@ -15,7 +15,7 @@ import { parseCount } from '../spec/units.js';
 import { parsePids, parseTimeLimit } from '../spec/values.js';
 import type { LimitStatus } from '../stats/sample.js';
 import { hold, type Host, RESOURCE_NAMES, type ResourceValue, withoutSwap } from './resources.js';
-import { createWatchdog, type OnExceeded, type Watched, type WatchedName } from './watchdog.js';
+import { createWatchdog, type Watched, type WatchedName } from './watchdog.js';
 
 /** Holds the limits of a box as a whole, and knows when the kernel has acted on one. */
 export interface ResourceControl {
@@ -53,7 +53,7 @@ export interface ResourceControlOptions {
   readonly host: Host;
   /** For limits that only sampling holds. */
   readonly look: () => Watched;
-  readonly onExceeded: OnExceeded;
+  readonly onExceeded: (name: WatchedName, used: number, limit: number) => void;
   readonly now: () => number;
 }
 

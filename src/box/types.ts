@@ -31,8 +31,16 @@ export interface Requester {
 
 /** Closed set of codes; docs/messages.md. */
 export type RefusalCode =
-  | 'not_json' | 'bad_message' | 'too_large' | 'expired' | 'forged' | 'unknown_command' | 'bad_arguments'
-  | 'not_possible' | 'failed' | 'ended';
+  | 'not_json'
+  | 'bad_message'
+  | 'too_large'
+  | 'expired'
+  | 'forged'
+  | 'unknown_command'
+  | 'bad_arguments'
+  | 'not_possible'
+  | 'failed'
+  | 'ended';
 
 export type Answer =
   | { readonly ok: true; readonly result: unknown }
@@ -40,8 +48,18 @@ export type Answer =
 
 /** Why the box ended; the first reason wins. */
 export type Reason =
-  | 'exited' | 'signaled' | 'timeout' | 'stdoutlimit' | 'memory' | 'oom' | 'cpu' | 'pids'
-  | 'stopped' | 'killed' | 'scheduler' | 'failed';
+  | 'exited'
+  | 'signaled'
+  | 'timeout'
+  | 'stdoutlimit'
+  | 'memory'
+  | 'oom'
+  | 'cpu'
+  | 'pids'
+  | 'stopped'
+  | 'killed'
+  | 'scheduler'
+  | 'failed';
 
 export type BoxState = 'starting' | 'running' | 'suspended' | 'stopping' | 'ended';
 

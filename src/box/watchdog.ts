@@ -1,5 +1,3 @@
-import type { ProcessRow } from 'cgroup-utils-native';
-
 /**
  * Holds by sampling what no control group holds: memory and processes of the tree, and CPU time. It looks often enough
  * that a process which fills 1 GB a second gets 300 MB beyond its limit at most, and seldom enough to cost at most half
@@ -14,13 +12,7 @@ export interface Watchdog {
 export type WatchedName = 'memory' | 'pids' | 'cpu-time';
 
 /** Of the whole box: bytes, processes and threads, ms. */
-export interface Watched extends Readonly<Record<WatchedName, number>> {
-  /** The largest; none where the figure did not take a walk. */
-  readonly processes: readonly ProcessRow[];
-}
-
-/** Told once for each limit. */
-export type OnExceeded = (name: WatchedName, used: number, limit: number, processes: readonly ProcessRow[]) => void;
+export type Watched = Readonly<Record<WatchedName, number>>;
 
 export const PERIOD_MS = 200;
 const COST_SHARE = 0.005;
@@ -28,7 +20,7 @@ const COST_SHARE = 0.005;
 export interface WatchdogOptions {
   /** Looks at the box now; a figure may be taken only when it is read. */
   readonly look: () => Watched;
-  readonly onExceeded: OnExceeded;
+  readonly onExceeded: (name: WatchedName, used: number, limit: number) => void;
   /** CPU time of this process, ms: what a look costs. */
   readonly now: () => number;
 }
@@ -46,7 +38,7 @@ export function createWatchdog({ look, onExceeded, now }: WatchdogOptions): Watc
       const used = watched[name];
       if (used <= limit || told.has(name)) continue;
       told.add(name);
-      onExceeded(name, used, limit, watched.processes);
+      onExceeded(name, used, limit);
     }
     arm(Math.max(PERIOD_MS, (now() - before) / COST_SHARE));
   };

@@ -185,8 +185,7 @@ function addressOf(own: Own, spec: BoxSpec): { routingKey: string; target: objec
 
 /** TLS and the like, of `--rascal-config`. */
 export function socketOptionsOf({ rascalConfig }: BoxSpec): Readonly<Record<string, unknown>> {
-  const connection = rascalConfig?.['connection'] as { socketOptions?: Record<string, unknown> } | undefined;
-  return connection?.socketOptions ?? {};
+  return rascalConfig?.connection?.socketOptions ?? {};
 }
 
 function flag(own: Own, name: OwnName): boolean {

@@ -1,5 +1,5 @@
-import type { KeeperEvent } from 'cgroup-utils-native';
 import { existsSync } from 'node:fs';
+import type { KeeperEvent } from 'cgroup-utils-native';
 import { EXIT } from '../box/outcome.js';
 import type { BoxSpec } from '../spec/spec.js';
 

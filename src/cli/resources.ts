@@ -1,4 +1,4 @@
-import { sampleTree, type TreeSample } from 'cgroup-utils-native';
+import { type ProcessRow, sampleTree, type TreeSample } from 'cgroup-utils-native';
 import { existsSync, readFileSync } from 'node:fs';
 import type { Box } from '../box/box.js';
 import { createResourceControl, type ResourceControl } from '../box/resource-control.js';
@@ -36,14 +36,21 @@ export function prepareResources(
           below: spec.cgroup === 'auto' ? null : spec.cgroup,
           oomGroup: spec.oomGroup,
         });
+  // Of the watchdog's last look, for the event that tells of a limit passed.
+  let largest: readonly ProcessRow[] = [];
+  const walk = () => {
+    const tree = sampleTree(keeperPid, { rows: spec.rows });
+    largest = tree.rows;
+    return tree;
+  };
   try {
     const control = createResourceControl({
       resources: spec.resources,
       enforce: spec.enforce,
       cgroup,
       host: { allowedCpus, blind: whyBlind(keeperPid) },
-      look: () => look(keeperPid, cgroup, spec.rows),
-      onExceeded: (name, used, limit, processes) => box()?.exceeded(name, used, limit, processes),
+      look: () => look(cgroup, keeperPid, walk),
+      onExceeded: (name, used, limit) => box()?.exceeded(name, used, limit, largest),
       now: cpuMs,
     });
     return { cgroup, control };
@@ -63,16 +70,13 @@ function allowedCpus(): string {
 }
 
 /** Looked at when it is asked for: the walk costs more than the group's counters. */
-function look(keeperPid: number, cgroup: BoxCgroup, rows: number): Watched {
+function look(cgroup: BoxCgroup, keeperPid: number, walk: () => TreeSample): Watched {
   let walked: TreeSample | undefined;
   const tree = () => {
-    walked ??= sampleTree(keeperPid, { rows });
+    walked ??= walk();
     return walked;
   };
   return {
-    get processes() {
-      return walked?.rows ?? [];
-    },
     get memory() {
       return tree().rssBytes;
     },

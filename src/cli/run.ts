@@ -29,6 +29,8 @@ import { createSampler } from '../stats/sampler.js';
 import { launchFailure } from './launch-failure.js';
 import { handleSignals } from './signals.js';
 
+const SIGTSTP = 20;
+
 export interface Run {
   onKeeper(event: KeeperEvent): void;
 }
@@ -109,7 +111,9 @@ export function run(options: RunOptions): Run {
   onBox(box);
   handleSignals(box, keeper, spec);
   // What goes wrong in here must not end the job.
-  process.on('uncaughtException', (error) => log.error(`internal error, the job goes on: ${error.stack ?? error.message}`));
+  process.on('uncaughtException', (error) =>
+    log.error(`internal error, the job goes on: ${error.stack ?? error.message}`),
+  );
 
   return {
     onKeeper(event) {
@@ -119,8 +123,10 @@ export function run(options: RunOptions): Run {
         keeper.finish();
         exitNow(exitStatus);
       }
-      // ^Z: the shell waits for our group to stop, too.
-      if (event.type === 'stopped' && hello.terminal) stopOwnGroup();
+      // ^Z: the shell waits for our group to stop, too. Without a shell the kernel lets ^Z stop nothing.
+      if (event.type === 'stopped' && hello.terminal && !stopOwnGroup() && event.signal === SIGTSTP) {
+        keeper.resume().catch((error: Error) => log.debug(`resume: ${error.message}`));
+      }
       if (event.type === 'gone') {
         killDescendants();
         removeCgroup(cgroup);
@@ -160,7 +166,9 @@ function createBroker(spec: BoxSpec, log: Logger, loadAmqp: () => typeof Amqp) {
       await loaded;
       const undelivered = (await link?.close(flushMs))?.undelivered ?? 0;
       if (undelivered > 0) {
-        log.warn(`${undelivered} messages were not delivered within ${flushMs / 1000} s; --flush sets how long the end waits for the broker`);
+        log.warn(
+          `${undelivered} messages were not delivered within ${flushMs / 1000} s; --flush sets how long the end waits for the broker`,
+        );
       }
     },
   };
@@ -171,7 +179,10 @@ function startLine(box: Box, spec: BoxSpec): string {
   const timeout = timeoutMs === 0 ? 'no wall clock limit' : `wall clock limit ${timeoutMs / 1000} s`;
   const limits = [...box.limits]
     .filter(([name, { value }]) => name !== 'timeout' && value !== 'unlimited')
-    .map(([name, { value, hard, enforcement }]) => `${name}=${value}${hard === undefined ? '' : `:${hard}`} (${enforcement})`);
+    .map(
+      ([name, { value, hard, enforcement }]) =>
+        `${name}=${value}${hard === undefined ? '' : `:${hard}`} (${enforcement})`,
+    );
   const { job, box: id } = box.identity;
   return `job ${job} started in box ${id}, pid ${box.pid}: ${[`${timeout} (${timeoutSource})`, ...limits].join(', ')}`;
 }

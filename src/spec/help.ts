@@ -26,6 +26,7 @@ export function helpText(): string {
     'Runs the command in a box: limits it, takes remote commands for it over AMQP, publishes its usage.',
     `Every option may also stand in a variable (${variableName('uri-file')} for --uri-file) or in the config`,
     'file (uri-file: ...). The command line comes first, then the variable, then the file.',
+    'To send commands to running boxes: proc_box ctl --help',
   ];
   return `${[USAGE, sources.join('\n'), ...groups, EXAMPLES, EXIT_STATUS].join('\n\n')}\n`;
 }

@@ -30,7 +30,16 @@ const publication: Section = {
   headers: table('headers of the messages'),
 };
 
-/** The shape of `SiteConfig` in amqp/rascal-config.ts, which merges it in. */
+/** A checked file: the shape of RASCAL_SECTIONS, which amqp/config.ts merges in. */
+export interface SiteConfig {
+  readonly connection?: { readonly options?: Fields; readonly socketOptions?: Fields };
+  readonly exchange?: { readonly options?: Fields };
+  readonly queue?: { readonly arguments?: Fields };
+  readonly publications?: { readonly statistics?: Fields; readonly replies?: Fields };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
 export const RASCAL_SECTIONS: Section = {
   connection: {
     options: {
@@ -76,12 +85,7 @@ export const RASCAL_SECTIONS: Section = {
  * @returns the same tree as in the file, with the content of the PEM files that it names
  * @throws SpecError that names file and line, for an unknown key (with the near one) or a wrong value
  */
-export function readRascalConfig(
-  path: string,
-  origin: string,
-  files: Files,
-  loadYaml: YamlLoader,
-): Readonly<Record<string, unknown>> {
+export function readRascalConfig(path: string, origin: string, files: Files, loadYaml: YamlLoader): SiteConfig {
   const document = parseYaml(path, readNamed(files, path, origin).text, loadYaml());
   return readSection({ file: path, files, document }, RASCAL_SECTIONS, document.pairs, '');
 }

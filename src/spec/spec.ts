@@ -1,4 +1,5 @@
 import type { LaunchSpec } from 'cgroup-utils-native';
+import type { SiteConfig } from './rascal-config.js';
 import type { Resources } from './resources.js';
 
 /** Where a value came from; part of error messages and of the start log line. */
@@ -50,7 +51,7 @@ export interface BoxSpec {
   /** Read proportional set sizes in each sample. */
   readonly pss: boolean;
   /** Parsed content of --rascal-config, checked; undefined where none was given. */
-  readonly rascalConfig: Readonly<Record<string, unknown>> | undefined;
+  readonly rascalConfig: SiteConfig | undefined;
   /** Bounds of the outbox. */
   readonly outboxMaxMessages: number;
   readonly outboxMaxBytes: number;

@@ -31,6 +31,11 @@ export interface MeterOptions {
   readonly warn: (message: string) => void;
 }
 
+interface Walk {
+  readonly tree: TreeSample;
+  readonly atMs: number;
+}
+
 /** A box of at most so many processes is walked for every sample. */
 export const SMALL_BOX = 64;
 /** The timer that samples a box may be late once and not the next time. */
@@ -41,7 +46,7 @@ const PUNCTUAL = 0.99;
  * Where they count memory and CPU time, periodic samples of a large box do without the walk.
  */
 export function createMeter({ cgroup, walk, rowsIntervalMs, warn }: MeterOptions): (cause: SampleCause, nowMs: number) => Measured {
-  let last: { readonly tree: TreeSample; readonly atMs: number } | undefined;
+  let last: Walk | undefined;
   // Groups that come later (set_limit) do not know what was before them.
   let fromStart: { readonly memory: boolean; readonly cpu: boolean } | undefined;
   const watch = silenceWatch(warn);
@@ -64,8 +69,8 @@ export function createMeter({ cgroup, walk, rowsIntervalMs, warn }: MeterOptions
 
     const pids = listed(cause, nowMs, memory !== null && cpu !== null);
     const walked = pids === null || last === undefined;
-    last = walked ? { tree: walk(), atMs: nowMs } : last;
-    const { tree, atMs } = last;
+    const { tree, atMs }: Walk = walked ? { tree: walk(), atMs: nowMs } : last;
+    last = { tree, atMs };
     return {
       ...counts,
       pids: pids ?? tree.pids,

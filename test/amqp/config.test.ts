@@ -1,7 +1,6 @@
 import t from 'tap';
 import { controlConfig, endpointOf } from '../../src/amqp/config.js';
 import { describe, redact } from '../../src/amqp/failure.js';
-import { checkRascalConfig } from '../../src/amqp/rascal-config.js';
 import { fakeBox } from '../fixtures/broker.js';
 
 t.test('takes the credentials out of the URI', async (t) => {
@@ -14,34 +13,6 @@ t.test('takes the credentials out of the URI', async (t) => {
   t.match(endpointOf('amqp://h'), { user: 'guest', password: 'guest', shown: 'h' });
 });
 
-t.test('names unknown keys and wrong types of a site configuration', async (t) => {
-  const ok = {
-    connection: { options: { heartbeat: 20 }, socketOptions: { ca: 'PEM' } },
-    queue: { arguments: { 'x-max-length': 5 } },
-  };
-  t.equal(checkRascalConfig(ok), ok);
-  for (const [value, message] of [
-    [7, 'rascal configuration: the whole is not a mapping'],
-    [{ conection: {} }, 'rascal configuration: unknown key "conection"; did you mean "connection"?'],
-    [{ connection: { retry: true } }, 'rascal configuration: unknown key "connection.retry"'],
-    [
-      { connection: { options: { heartbeat: '5' } } },
-      'rascal configuration: "connection.options.heartbeat" is not a number of 0 or more',
-    ],
-    [{ queue: { arguments: [] } }, 'rascal configuration: "queue.arguments" is not a mapping'],
-    [
-      { publications: { statistics: { persistent: 1 } } },
-      'rascal configuration: "publications.statistics.persistent" is not true or false',
-    ],
-    [
-      { connection: { socketOptions: { ca: 1 } } },
-      'rascal configuration: "connection.socketOptions.ca" is not a string',
-    ],
-  ] as const) {
-    t.throws(() => checkRascalConfig(value), { name: 'SpecError', message });
-  }
-});
-
 t.test('merges what the site says, and keeps what the contract says', async (t) => {
   const { identity } = fakeBox();
   const request = {
@@ -51,13 +22,13 @@ t.test('merges what the site says, and keeps what the contract says', async (t) 
     signal: new AbortController().signal,
     exchange: 'hpc',
     declare: false,
-    site: checkRascalConfig({
+    site: {
       connection: {
         options: { heartbeat: 20 },
         socketOptions: { clientProperties: { site: 's', connection_name: 'x' } },
       },
       queue: { arguments: { 'x-max-length': 5 } },
-    }),
+    },
   };
   t.match(controlConfig(request, ['K'], identity, 'q'), {
     vhosts: {

@@ -10,7 +10,7 @@ import { noCgroup } from '../../src/cgroup/none.js';
 import type { BoxCgroup } from '../../src/cgroup/types.js';
 import type { Resources } from '../../src/spec/resources.js';
 import { diskOf, groupsOfProcess, ownGroup, withoutV1 } from '../fixtures/cgroups.js';
-import { keep } from '../fixtures/keeper.js';
+import { keep } from '../fixtures/kept-job.js';
 import { until } from '../fixtures/processes.js';
 
 /** What `set_limit` does on a running box: ResourceControl.change on real groups with a real job in them. */

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap';
 import { createCgroup } from '../../src/cgroup/create.js';
 import type { BoxCgroup } from '../../src/cgroup/types.js';
 import { boxIdOf, groupsOf, ownGroup, withoutV1 } from '../fixtures/cgroups.js';
-import { keep } from '../fixtures/keeper.js';
+import { keep } from '../fixtures/kept-job.js';
 import { processState, until } from '../fixtures/processes.js';
 import { allGone, job, start } from '../fixtures/run.js';
 

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { childrenOf, processState, until } from '../fixtures/processes.js';
-import { allGone, job, type Running, start } from '../fixtures/run.js';
+import { allGone, job, killQuietly, type Running, start } from '../fixtures/run.js';
 
 /** Jobs that try to outlive their box; each says `ready` when it is what its name says. */
 const JOBS: Record<string, string[]> = {
@@ -104,8 +104,9 @@ t.test('SIGKILL of the keeper at any moment of the launch leaves nothing', async
   for (let delay = 0; delay < 60; delay += 3) {
     const running = start(t, ['sh', '-c', 'setsid sleep 1000 & sleep 1000'], { detached: true });
     await new Promise((resolve) => setTimeout(resolve, delay));
-    for (const keeper of childrenOf(running.pid)) process.kill(keeper, 'SIGKILL');
-    if (childrenOf(running.pid).length === 0) running.kill('SIGKILL');
+    // Before it is forked there is only what becomes the wrapper.
+    const keepers = childrenOf(running.pid);
+    for (const pid of keepers.length > 0 ? keepers : [running.pid]) killQuietly(pid);
     const { code } = await running.done;
     t.not(code, 0);
     await allGone(running);

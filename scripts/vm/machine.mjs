@@ -1,0 +1,207 @@
+/**
+ * One run of a command in a virtual machine: qemu without hardware support, Debian's kernel, control groups v2 only.
+ *
+ * Inside, root is this machine's own `/`, read-only under a tmpfs: same node, same checkout, same build; every write is
+ * lost. There is no network. A run has no files on the host that would have to be removed: disks are unlinked before
+ * qemu starts, output comes through socket pairs. qemu itself gets SIGKILL from the kernel when this process ends,
+ * whatever ended it (PR_SET_PDEATHSIG).
+ */
+import { spawn } from 'node:child_process';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { findProgram } from '../setup.mjs';
+import { cpio } from './cpio.mjs';
+import { prepareVm, VmUnavailable } from './kernel.mjs';
+
+export { prepareVm, VmUnavailable };
+
+const guest = join(dirname(fileURLToPath(import.meta.url)), 'guest');
+const SYSTEMD = '/lib/systemd/systemd';
+const MEMORY_MIB = 2048;
+const CPUS = 2;
+/** Of variables that say where programs are and how they speak. */
+const PASSED = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'CI', 'TERM'];
+const CONSOLE_KEPT_BYTES = 16_384;
+/** The kernel's `timeout` of last resort beyond our own. */
+const BACKSTOP_SEC = 30;
+
+/**
+ * Runs a command and waits for it.
+ * @param {object} options
+ * @param {string[]} options.command
+ * @param {boolean} [options.systemd] systemd is process 1, the command a service with Delegate=yes;
+ *   else the command is in a leaf below a group that has all controllers
+ * @param {boolean} [options.user] as an ordinary user, guest/as-user.sh
+ * @param {Record<string, string>} [options.env] added to PATH and few others
+ * @param {Record<string, string | Buffer>} [options.files] to be found in /run/proc_box-vm/files
+ * @param {string} [options.cwd] @default this process's
+ * @param {number} [options.timeoutMs] of everything, @default 300000
+ * @param {(chunk: Buffer) => void} [options.onStdout]
+ * @param {(chunk: Buffer) => void} [options.onStderr]
+ * @param {(chunk: Buffer) => void} [options.onConsole]
+ * @returns status (128 + N for a signal), output, times
+ * @throws {VmUnavailable} where no virtual machine can be had
+ * @throws {Error} when it was not done in time or ended without a status; with the end of the console
+ */
+export async function runVm(options) {
+  const { systemd = false, timeoutMs = 300_000 } = options;
+  if (systemd && !existsSync(SYSTEMD)) throw new VmUnavailable(`systemd is not installed here: no ${SYSTEMD}`);
+  for (const tool of ['timeout', 'setpriv', 'bash'])
+    if (!findProgram(tool)) throw new VmUnavailable(`there is no ${tool} on this system`);
+  const { qemu, kernel, initrd } = prepareVm();
+  const disks = [
+    unlinkedFile(Buffer.concat([initrd, cpio(guestFiles(options))])),
+    unlinkedFile(Buffer.alloc(0), 256),
+    unlinkedFile(Buffer.alloc(0), 256),
+  ];
+  const began = performance.now();
+  const dies = ['setpriv', '--pdeathsig', 'KILL'];
+  const limit = ['timeout', '-s', 'KILL', String(Math.ceil(timeoutMs / 1000) + BACKSTOP_SEC)];
+  const words = [...dies, ...limit, ...dies, qemu, ...qemuArguments(kernel, systemd)];
+  const child = spawn(words[0], words.slice(1), {
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', ...disks],
+  });
+  for (const fd of disks) closeSync(fd);
+  return await outcome(child, began, { ...options, timeoutMs });
+}
+
+/** What init.sh copies to /run/proc_box-vm. */
+function guestFiles({ command, systemd = false, user = false, env = {}, files = {}, cwd = process.cwd() }) {
+  const own = readdirSync(guest, { recursive: true })
+    .sort()
+    .map((name) => {
+      const path = join(guest, name);
+      if (statSync(path).isDirectory()) return { path: join('guest', name) };
+      return { path: join('guest', name), mode: name.endsWith('.sh') ? 0o100755 : 0o100644, data: readFileSync(path) };
+    });
+  const init = own.find(({ path }) => path === 'guest/init.sh');
+  return [
+    { path: 'guest' },
+    { path: 'guest/files' },
+    ...own,
+    { ...init, path: 'init' },
+    { path: 'guest/mode', data: systemd ? 'systemd' : 'plain' },
+    { path: 'guest/hostname', data: hostname() },
+    { path: 'guest/command', data: script(user ? ['/run/proc_box-vm/as-user.sh', ...command] : command, env, cwd) },
+    ...Object.entries(files).map(([name, data]) => ({ path: `guest/files/${name}`, data })),
+  ];
+}
+
+function script(command, env, cwd) {
+  const passed = PASSED.filter((name) => process.env[name] !== undefined).map((name) => [name, process.env[name]]);
+  const exports = Object.entries({ HOME: '/root', ...Object.fromEntries(passed), ...env });
+  return [
+    ...exports.map(([name, value]) => `export ${name}=${quoted(value)}`),
+    `cd ${quoted(cwd)} || exit 126`,
+    `exec -- ${command.map(quoted).join(' ')}`,
+    '',
+  ].join('\n');
+}
+
+function quoted(word) {
+  return `'${String(word).replaceAll("'", "'\\''")}'`;
+}
+
+/** Descriptor of a file that has no name any more. */
+function unlinkedFile(data, sizeMib) {
+  const folder = mkdtempSync(join(tmpdir(), 'proc_box-vm-'));
+  try {
+    const path = join(folder, 'disk');
+    writeFileSync(path, data);
+    if (sizeMib !== undefined) truncateSync(path, sizeMib * 2 ** 20);
+    return openSync(path, 'r+');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Descriptors: 3 stdout, 4 stderr and 5 status of the command, 6 console; 7 initrd, 8 scratch disk, 9 swap. */
+function qemuArguments(kernel, systemd) {
+  // rep movs and tsc calibration are slow without hardware support; the rest saves start-up time.
+  const append =
+    'console=ttyS0 loglevel=4 panic=-1 reboot=t nokaslr mitigations=off tsc=reliable init_on_alloc=0 psi=1 fstab=no ' +
+    'clearcpuid=rep_good,erms,fsrm random.trust_cpu=on';
+  const port = (name, fd) => [
+    ...['-chardev', `socket,id=${name},fd=${fd}`],
+    ...(name === 'console'
+      ? ['-serial', 'chardev:console']
+      : ['-device', `virtserialport,chardev=${name},name=${name}`]),
+  ];
+  const disk = (name, fd) => [
+    ...['-drive', `file=/proc/self/fd/${fd},format=raw,if=none,id=${name},cache=unsafe`],
+    ...['-device', `virtio-blk-pci,drive=${name},serial=${name}`],
+  ];
+  return [
+    ...[
+      '-M',
+      'q35',
+      '-accel',
+      'tcg,thread=multi',
+      '-cpu',
+      'max,la57=off',
+      '-smp',
+      String(CPUS),
+      '-m',
+      String(MEMORY_MIB),
+    ],
+    ...['-nodefaults', '-display', 'none', '-no-reboot', '-kernel', kernel, '-initrd', '/proc/self/fd/7'],
+    ...['-append', `${append}${systemd ? ' systemd.show_status=0' : ''}`],
+    ...['-fsdev', 'local,id=root,path=/,security_model=none,readonly=on,multidevs=remap'],
+    ...['-device', 'virtio-9p-pci,fsdev=root,mount_tag=root', '-device', 'virtio-serial-pci'],
+    ...[...port('stdout', 3), ...port('stderr', 4), ...port('status', 5), ...port('console', 6)],
+    ...[...disk('scratch', 8), ...disk('swap', 9)],
+  ];
+}
+
+async function outcome(child, began, { timeoutMs, onStdout, onStderr, onConsole }) {
+  let bootMs;
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    child.kill('SIGKILL');
+  }, timeoutMs);
+  const [stdout, stderr] = [collected(child.stdio[3], onStdout), collected(child.stdio[4], onStderr)];
+  const status = collected(child.stdio[5], () => {
+    bootMs ??= performance.now() - began;
+  });
+  const consoles = [1, 2, 6].map((fd) => collected(child.stdio[fd], onConsole, CONSOLE_KEPT_BYTES));
+  await new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', resolve); // all of qemu's descriptors are closed: it is gone
+  });
+  clearTimeout(timer);
+  const code = /^ended (\d+)$/m.exec(status())?.[1];
+  const lastWords = consoles
+    .map((text) => text())
+    .join('')
+    .trim();
+  const result = { stdout: stdout(), stderr: stderr(), bootMs, elapsedMs: performance.now() - began };
+  if (code !== undefined) return { ...result, status: Number(code) };
+  const what = late ? `was not done after ${timeoutMs} ms` : 'ended without a status';
+  throw Object.assign(new Error(`the virtual machine ${what}; its console:\n${lastWords}`), result, { late });
+}
+
+/** All of a stream, or the end of it. */
+function collected(stream, tell, keptBytes = Number.POSITIVE_INFINITY) {
+  let kept = Buffer.alloc(0);
+  stream.on('data', (chunk) => {
+    kept = Buffer.concat([kept, chunk]);
+    if (kept.length > keptBytes) kept = kept.subarray(kept.length - keptBytes);
+    tell?.(chunk);
+  });
+  stream.on('error', () => {}); // ECONNRESET: qemu was killed with something unread
+  return () => kept.toString();
+}

@@ -1,0 +1,427 @@
+import { spawn } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ConsumeMessage } from 'amqplib';
+import t, { type Test } from 'tap';
+import { sharedBroker, unique } from '../fixtures/broker.js';
+import { connectOperator, executable, type Json, type OperatedJob } from '../fixtures/operated-job.js';
+import { tcpProxy } from '../fixtures/tcp-proxy.js';
+
+/** `proc_box ctl` against real boxes, and against a foreign client that plays a box. */
+
+const uri = await sharedBroker(t);
+const operator = await connectOperator(t, uri);
+const folder = mkdtempSync(join(tmpdir(), 'proc_box-ctl-'));
+t.teardown(() => rmSync(folder, { recursive: true }));
+
+interface Run {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly tookMs: number;
+}
+
+function proc_box(args: readonly string[], env: Record<string, string> = {}): Promise<Run> {
+  return new Promise((resolve) => {
+    const startedMs = performance.now();
+    const child = spawn(executable, args, {
+      cwd: folder,
+      env: { PATH: `${folder}:${process.env['PATH']}`, PBOX_CONFIG: 'none', PBOX_URI: uri, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk) => {
+      stdout += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    child.on('close', (code) => resolve({ code, stdout, stderr, tookMs: performance.now() - startedMs }));
+  });
+}
+
+const ctl = (key: string, ...args: string[]) => proc_box(['ctl', '--rkey', key, ...args]);
+
+const SLURM = { SLURM_JOB_ID: '4711', SLURM_STEP_ID: '2', SLURM_PROCID: '3' };
+
+async function start(t: Test, options: readonly string[] = []): Promise<OperatedJob & { identity: Json }> {
+  const job = await operator.start(t, ['sleep', '1000'], { options, env: SLURM });
+  await job.bound();
+  return { ...job, identity: (await job.ask('ping')).result.identity };
+}
+
+/** A queue of a foreign client that is bound as a box would be, and answers what it is told to. */
+async function fakeBoxes(t: Test, answer: (message: ConsumeMessage, count: number) => readonly (string | object)[]) {
+  const { channel } = operator;
+  const key = unique('fake');
+  const { queue } = await channel.assertQueue('', { exclusive: true });
+  t.teardown(() => channel.deleteQueue(queue));
+  for (const suffix of ['', '.#']) await channel.bindQueue(queue, 'amq.topic', key + suffix);
+  const messages: ConsumeMessage[] = [];
+  await channel.consume(
+    queue,
+    (message) => {
+      if (message === null) return;
+      messages.push(message);
+      for (const body of answer(message, messages.length)) {
+        const { replyTo, correlationId } = message.properties;
+        const text = typeof body === 'string' ? body : JSON.stringify(body);
+        channel.sendToQueue(replyTo, Buffer.from(text), { correlationId });
+      }
+    },
+    { noAck: true },
+  );
+  return { key, messages };
+}
+
+const answerOf = (box: string, more: object = {}) => ({
+  ok: true,
+  box,
+  host: 'h',
+  job: 'j',
+  command: 'ping',
+  result: {},
+  ...more,
+});
+
+t.test('carries out commands and prints a line for each answer', async (t) => {
+  const job = await start(t);
+  const { host, box } = job.identity;
+  const one = (...args: string[]) => ctl(job.key, '--box', box, ...args);
+
+  t.match(await one('ping'), { code: 0, stderr: '', stdout: `${host} job 4711 box ${box}: ping ok state=running\n` });
+  t.match(await one('suspend'), { code: 0, stdout: /suspend ok processes=1\n$/ });
+  t.strictSame(
+    job.processes().map(({ state }) => state),
+    ['T'],
+  );
+  t.match(await one('resume'), { code: 0, stdout: /resume ok processes=1\n$/ });
+  t.match(await one('set_limit', 'nofile', '100:200'), {
+    code: 0,
+    stdout: /set_limit ok limit=nofile value=100 hard=200 unit=count enforcement=rlimit source=command processes=1\n$/,
+  });
+  t.strictSame(job.processes()[0]!.limit('Max open files'), { soft: '100', hard: '200' });
+  t.match(await one('status'), {
+    code: 0,
+    stdout: /status ok state=running .*nofile=100:200count\(rlimit\).* processes=1 /,
+  });
+  t.match(await one('sample'), { code: 0, stdout: new RegExp(`sample ok message_id=${box}-\\d+ cpu_percent=`) });
+  t.match(await one('kill', '-9'), { code: 0, stdout: /kill ok signal=KILL processes=1\n$/ });
+  t.strictSame(await job.ended, { code: 137, signal: null });
+  t.match(await job.event('exited'), { by: { via: 'amqp', message_id: /^ctl-[0-9a-f]{16}$/, user: 'guest' } });
+});
+
+t.test('addresses boxes by job, host, user, step and task', async (t) => {
+  const job = await start(t);
+  const { host, user, box } = job.identity;
+  for (const args of [
+    ['--job', '4711'],
+    ['--host', host],
+    ['--user', user],
+    ['--box', box],
+    ['--user', user, '--job', '4711'],
+    ['--job=4711', `--host=${host}`, `-user=${user}`],
+    ['--job', '4711', '--step', '2', '--task', '3'],
+    ['--all'],
+    ['--all', '--task', '3'],
+  ]) {
+    t.match(await ctl(job.key, ...args, '--answers', '1', 'ping'), { code: 0, stdout: /ping ok/ }, args.join(' '));
+  }
+  for (const args of [
+    ['--job', '4711', '--task', '4'],
+    ['--job', '4711', '--host', 'elsewhere'],
+    ['--job', '4711', '--box', 'other'],
+  ]) {
+    const run = await ctl(job.key, ...args, '--wait', '100ms', 'kill');
+    t.match(run, { code: 2, stdout: '' }, args.join(' '));
+  }
+  t.equal((await job.ask('status')).result.state, 'running');
+});
+
+t.test('the routing key is the most exact one, and the rest is the target', async (t) => {
+  const { key, messages } = await fakeBoxes(t, () => [answerOf('b')]);
+  for (const [args, suffix, target] of [
+    [['--box', 'b', '--job', '7', '--step', '1'], '.box.b', { job: '7', step: '1' }],
+    [['--job', '7', '--user', 'al.ice', '--host', 'n1.site'], '.user.al_ice.job.7', { host: 'n1.site' }],
+    [['--user', 'alice', '--host', 'n1'], '.user.alice', { host: 'n1' }],
+    [['--host', 'n1.site'], '.host.n1_site', undefined],
+    [['--all', '--task', '0'], '', { task: '0' }],
+  ] as const) {
+    t.equal((await ctl(key, ...args, '--answers', '1', 'stop', '30s')).code, 0);
+    const { fields, content } = messages.at(-1)!;
+    t.equal(fields.routingKey, key + suffix);
+    t.strictSame(JSON.parse(content.toString()), { command: 'stop', arguments: ['30s'], ...(target && { target }) });
+  }
+});
+
+t.test('publishes with an id, an expiration, and the user that the broker has checked', async (t) => {
+  const { key, messages } = await fakeBoxes(t, () => [answerOf('b')]);
+  t.equal((await ctl(key, '--box', 'b', '--wait', '7s', 'ping')).code, 0);
+  const [{ properties, content }] = messages as [ConsumeMessage];
+  t.match(properties, {
+    messageId: /^ctl-[0-9a-f]{16}$/,
+    correlationId: properties.messageId,
+    replyTo: /^amq\.rabbitmq\.reply-to\./,
+    contentType: 'application/json',
+    type: 'proc_box.command',
+    appId: 'proc_box ctl',
+    userId: 'guest',
+  });
+  t.ok(Number(properties.expiration) > 6_000 && Number(properties.expiration) <= 7_000, properties.expiration);
+  t.equal(content.toString(), '{"command":"ping"}');
+});
+
+t.test('several boxes answer, and --answers ends the wait for them', async (t) => {
+  const key = unique('shared');
+  const jobs = await Promise.all(
+    [0, 1, 2].map((task) =>
+      operator.start(t, ['sleep', '1000'], {
+        options: ['-multiRmtKey', '-rkey', `${key}.${task},${key}`],
+        env: { ...SLURM, SLURM_PROCID: `${task}` },
+      }),
+    ),
+  );
+  const all = await ctl(key, '--job', '4711', '--answers', '3', '--wait', '20s', '--resend', '50ms', 'ping');
+  t.equal(all.code, 0, all.stderr);
+  t.equal(all.stdout.trim().split('\n').length, 3, 'a box that was asked again counts once');
+  t.ok(all.tookMs < 15_000);
+  const some = await ctl(key, '--job', '4711', '--answers', '4', '--wait', '200ms', 'ping');
+  t.equal(some.code, 2);
+  t.equal(some.stdout.trim().split('\n').length, 3);
+  t.match(some.stderr, /error: 3 of 4 answers within 0\.2 s/);
+  const json = await ctl(key, '--all', '--wait', '300ms', '--json', 'status');
+  t.equal(json.code, 0);
+  const answers = json.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  t.strictSame(answers.map(({ result }) => result.identity.task).toSorted(), ['0', '1', '2']);
+  t.equal(jobs.length, 3);
+});
+
+t.test('refuses to address every box of the exchange unless --all says so', async (t) => {
+  const job = await start(t);
+  for (const args of [['kill'], ['--step', '2', 'kill'], ['--all=false', 'kill']]) {
+    t.match(await ctl(job.key, ...args), {
+      code: 125,
+      stdout: '',
+      stderr: /would go to every box.* --all where that is meant/,
+    });
+  }
+  t.equal((await job.ask('ping')).result.state, 'running');
+  t.match(await ctl(job.key, '--all', '--answers', '1', 'kill'), { code: 0 });
+  await job.ended;
+});
+
+t.test('no box that listens is an error at once', async (t) => {
+  const run = await ctl(unique('nobody'), '--job', '4711', '--wait', '20s', 'kill');
+  t.match(run, {
+    code: 2,
+    stdout: '',
+    stderr: /^proc_box: error: no box listens on "nobody-\w+\.job\.4711" of exchange "amq\.topic": nothing was sent/,
+  });
+  t.ok(run.tookMs < 10_000);
+  const missing = await ctl('k', '--exchange', unique('nowhere'), '--all', 'ping');
+  t.match(missing, { code: 2, stderr: /no box listens on "k" of exchange "nowhere-/ });
+});
+
+t.test('what a box refuses is told with its reason, exit status 1', async (t) => {
+  const job = await start(t);
+  const run = await ctl(job.key, '--job', '4711', '--answers', '1', 'set_limit', 'nofiles', '5');
+  t.match(run, {
+    code: 1,
+    stderr: '',
+    stdout: /set_limit refused: bad_arguments: "nofiles" is not a limit.*did you mean "nofile"\?\n$/,
+  });
+});
+
+t.test('no answer is exit status 2, and names the id under which to ask again', async (t) => {
+  const { key, messages } = await fakeBoxes(t, () => []);
+  const run = await ctl(key, '--box', 'b', '--wait', '100ms', 'kill');
+  t.match(run, { code: 2, stdout: '' });
+  const { messageId } = messages[0]!.properties;
+  t.match(
+    run.stderr,
+    `no answer within 0.1 s; the command may have been carried out all the same: repeat it with --id ${messageId}`,
+  );
+  await ctl(key, '--box', 'b', '--wait', '100ms', '--id', messageId, 'kill');
+  t.equal(messages[1]!.properties.messageId, messageId);
+});
+
+t.test('the same --id is carried out once by a box and answered again', async (t) => {
+  const job = await start(t, ['-sint', '0']);
+  const ask = () => ctl(job.key, '--box', job.identity.box, '--id', 'mine', 'sample');
+  const first = await ask();
+  const second = await ask();
+  t.match(first, { code: 0 });
+  t.equal(second.stdout, first.stdout);
+  await job.ask('sample');
+  t.equal(job.received.filter(({ body }) => body.Cause === 'request').length, 2);
+});
+
+t.test('--resend sends the same message again until it is answered', async (t) => {
+  const { key, messages } = await fakeBoxes(t, (_, count) => (count < 3 ? [] : [answerOf('b')]));
+  t.match(await ctl(key, '--box', 'b', '--wait', '20s', '--resend', '30ms', 'ping'), {
+    code: 0,
+    stdout: 'h job j box b: ping ok\n',
+  });
+  t.equal(messages.length, 3);
+  t.equal(new Set(messages.map(({ properties }) => properties.messageId)).size, 1);
+});
+
+t.test('--resend reaches a box that begins to listen later', async (t) => {
+  const key = unique('later');
+  const run = ctl(key, '--all', '--answers', '1', '--wait', '30s', '--resend', '20ms', 'ping');
+  await operator.start(t, ['sleep', '1000'], { options: ['-rkey', key] });
+  t.match(await run, { code: 0, stdout: /ping ok state=running/ });
+});
+
+t.test('--resend gives up at the end of the wait', async (t) => {
+  const run = await ctl(unique('nobody'), '--all', '--wait', '150ms', '--resend', '20ms', 'ping');
+  t.match(run, { code: 2, stderr: /no box listens/ });
+});
+
+t.test('--wait 0 sends the command and asks for no answer', async (t) => {
+  const job = await start(t);
+  t.match(await ctl(job.key, '--box', job.identity.box, '--wait', '0', 'kill'), { code: 0, stdout: '', stderr: '' });
+  t.strictSame(await job.ended, { code: 137, signal: null });
+  t.match(await ctl(job.key, '--box', job.identity.box, '--wait', '0', 'kill'), { code: 2, stderr: /no box listens/ });
+});
+
+t.test('answers are not trusted: foreign text cannot drive the terminal, and what is no answer is none', async (t) => {
+  const { key } = await fakeBoxes(t, () => [
+    'boo',
+    '[]',
+    '{"ok": "yes"}',
+    answerOf('b\u001b[2J', { result: { text: 'a\nb\u0007' } }),
+    { ok: false, box: 'c', host: 'h', job: 'j', command: 'ping', error: { code: 'x\r', message: '\u009b1m' } },
+  ]);
+  const run = await ctl(key, '--all', '--answers', '2', 'ping');
+  t.strictSame(
+    [run.code, run.stdout],
+    [1, 'h job j box b [2J: ping ok text=a b \nh job j box c: ping refused: x :  1m\n'],
+  );
+});
+
+t.test('broker, exchange and key come from the same places as a box has them from', async (t) => {
+  const exchange = unique('exchange');
+  await operator.channel.assertExchange(exchange, 'topic', { durable: false });
+  const job = await operator.start(t, ['sleep', '1000'], { exchange });
+  await job.bound();
+  const uriFile = join(folder, 'uri');
+  writeFileSync(uriFile, `${uri}\n`, { mode: 0o600 });
+  const config = join(folder, 'config.yaml');
+  writeFileSync(config, `exchange: ${exchange}\nrkey: "${job.key},other"\nmultiRmtKey: true\n`);
+  const ping = ['--all', '--answers', '1', 'ping'];
+  const ok = { code: 0, stderr: '', stdout: /ping ok/ };
+  t.match(await proc_box(['ctl', '-config', config, ...ping]), ok, 'config file, and PBOX_URI');
+  t.match(
+    await proc_box(['ctl', '-uri-file', uriFile, ...ping], { PBOX_URI: '', PBOX_CONFIG: config }),
+    ok,
+    '--uri-file',
+  );
+  t.match(await proc_box(['ctl', ...ping], { PBOX_EXCHANGE: exchange, PBOX_RKEY: job.key }), ok, 'PBOX_*');
+  t.match(
+    await proc_box(['ctl', '--uri', uri, '--exchange', exchange, '--rkey', job.key, ...ping], { PBOX_URI: '' }),
+    ok,
+    'options',
+  );
+  chmodSync(uriFile, 0o644);
+  t.match(await proc_box(['ctl', '-uri-file', uriFile, ...ping], { PBOX_URI: '' }), {
+    code: 125,
+    stderr: /has mode 0644/,
+  });
+  t.match(await proc_box(['ctl', ...ping], { PBOX_BOO: '1', PBOX_EXCHANGE: exchange, PBOX_RKEY: job.key }), {
+    code: 0,
+    stderr: /warn: the variable "PBOX_BOO" has no effect/,
+  });
+  await operator.channel.deleteExchange(exchange);
+});
+
+for (const [args, message] of [
+  [[], /no command given/],
+  [['--all'], /no command given/],
+  [['--jbo', '1', 'ping'], /unknown option "--jbo"; did you mean --job\?/],
+  [['--sint', '1s', '--all', 'ping'], /--sint is an option of a box, not of "proc_box ctl"/],
+  [['--all', 'pign'], /unknown command "pign"; did you mean "ping"\?/],
+  [['--all', 'kill', 'SIGNOPE'], /kill: "SIGNOPE" is not a signal/],
+  [['--all', 'change_sample_rate', '5ms'], /change_sample_rate: "5ms" is too short/],
+  [['--all', 'set_limit', 'nofile'], /set_limit was given 1 arguments: expected set_limit name value/],
+  [['--all', '--wait', '3', 'ping'], /--wait: "3" is not a duration|--wait: .*3/],
+  [['--all', '--wait', '-3s', 'ping'], /--wait: /],
+  [['--all', '--answers', '0', 'ping'], /--answers: /],
+  [['--all', '--resend', '1ms', 'ping'], /--resend: "1ms" is too short/],
+  [['--all=maybe', 'ping'], /--all: /],
+  [['--all', '--job', '1', 'ping'], /--all and --job are both given/],
+  [['--job', '', 'ping'], /--job is empty/],
+  [['--all', '--id'], /--id needs a value/],
+  [['--uri', 'none', '--all', 'ping'], /--uri is "none"/],
+  [['--uri', 'amqp://guest:sesame@:x', '--all', 'ping'], /--uri: the URI /],
+] as const) {
+  t.test(`"ctl ${args.join(' ')}" is an error of usage`, async (t) => {
+    const run = await proc_box(['ctl', ...args]);
+    t.match(run, { code: 125, stdout: '', stderr: message });
+    t.match(run.stderr, /^proc_box: error: [^\n]*\n$/, 'one line');
+    t.notMatch(run.stderr, 'sesame');
+  });
+}
+
+t.test('a broker that is not there or does not let us in is exit status 125, without the password', async (t) => {
+  const proxy = await tcpProxy(t, Number(new URL(uri).port));
+  await proxy.down();
+  t.match(await proc_box(['ctl', '--uri', proxy.uriOf(uri), '--all', 'ping']), {
+    code: 125,
+    stderr: `proc_box: error: broker 127.0.0.1:${proxy.port}: connection refused: is the broker running there?\n`,
+  });
+  const wrong = await proc_box(['ctl', '--uri', uri.replace('guest:guest', 'guest:sesame'), '--all', 'ping']);
+  t.match(wrong, { code: 125, stderr: /login of user "guest" was refused: check user and password of --uri\n$/ });
+  t.notMatch(wrong.stderr, 'sesame');
+  const job = await start(t);
+  const failover = await proc_box([
+    'ctl',
+    '--uri',
+    `${proxy.uriOf(uri)},${uri}`,
+    '--rkey',
+    job.key,
+    '--all',
+    '--answers',
+    '1',
+    'ping',
+  ]);
+  t.match(failover, { code: 0, stderr: '' });
+});
+
+t.test('a connection that breaks while answers are awaited is an error', async (t) => {
+  const proxy = await tcpProxy(t, Number(new URL(uri).port));
+  const { key } = await fakeBoxes(t, () => {
+    proxy.reset();
+    return [];
+  });
+  t.match(await proc_box(['ctl', '--uri', proxy.uriOf(uri), '--rkey', key, '--all', 'ping']), {
+    code: 125,
+    stderr: /the connection was lost/,
+  });
+});
+
+t.test('--help tells commands, options and exit statuses', async (t) => {
+  for (const word of ['--help', '-h', '-help']) {
+    const { code, stdout } = await proc_box(['ctl', word]);
+    t.equal(code, 0);
+    for (const name of ['--job', '--resend', '--uri-file', 'set_limit', 'timer_resume', '  125  '])
+      t.match(stdout, name);
+    for (const line of stdout.split('\n')) t.ok(line.length <= 100, line);
+  }
+});
+
+t.test('a program that is called ctl can still be boxed', async (t) => {
+  writeFileSync(join(folder, 'ctl'), '#!/bin/sh\necho "I am ctl $*"\n', { mode: 0o755 });
+  for (const args of [
+    ['--', 'ctl', '--all'],
+    ['-uri', 'none', 'ctl', '--all'],
+    ['./ctl', '--all'],
+  ]) {
+    t.match(await proc_box(args, { PBOX_URI: 'none' }), { code: 0, stdout: 'I am ctl --all\n' }, args.join(' '));
+  }
+});
