@@ -68,8 +68,9 @@ export function createMeter({ cgroup, walk, rowsIntervalMs, warn }: MeterOptions
     if (cause === 'final') return { ...counts, pids: [], tree: NO_TREE, walked: true, ageMs: 0, rssBytes: 0, swapBytes: 0 };
 
     const pids = listed(cause, nowMs, memory !== null && cpu !== null);
-    const walked = pids === null || last === undefined;
-    const { tree, atMs }: Walk = walked ? { tree: walk(), atMs: nowMs } : last;
+    const before = pids === null ? undefined : last;
+    const walked = before === undefined;
+    const { tree, atMs } = before ?? { tree: walk(), atMs: nowMs };
     last = { tree, atMs };
     return {
       ...counts,

@@ -3,8 +3,9 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { hostSample, Keeper, type KeeperEvent, launchKeeper, monotonicMs, sampleTree } from 'cgroup-utils-native';
 import t, { type Test } from 'tap';
+import { noCgroup } from '../../src/cgroup/none.js';
 import { hostFacts } from '../../src/stats/host.js';
-import { pressureReader } from '../../src/stats/pressure.js';
+import { boxPressure } from '../../src/stats/pressure.js';
 import { createSampler, type Sampler, type TakenSample } from '../../src/stats/sampler.js';
 import { identity, status } from '../fixtures/samples.js';
 import { schemaErrors } from '../fixtures/schemas.js';
@@ -55,7 +56,10 @@ function runJob(t: Test, script: string): Promise<Job> {
             status: () => status,
             hostFacts: () => hostFacts('node1'),
             hostSample,
-            pressure: pressureReader((resource) => `/proc/pressure/${resource}`),
+            cgroup: noCgroup('none in this test'),
+            rowsIntervalMs: 0,
+            log: { warn: (message) => t.fail(message) },
+            pressure: boxPressure(null),
             sequence: () => ++sequence,
             emit: () => {},
             monotonicMs,

@@ -28,7 +28,7 @@ t.test('a sample matches its schema in every state', async (t) => {
     plain: samplerFixture(),
     'without user data': samplerFixture({ userData: undefined, rows: 0 }),
     'with pressure': samplerFixture({
-      pressure: () => ({ cpu: pressure, memory: { ...pressure, full: pressure.some }, io: null }),
+      pressure: () => ({ scope: 'cgroup', cpu: pressure, memory: { ...pressure, full: pressure.some }, io: null }),
     }),
   };
   for (const [name, { sampler }] of Object.entries(cases)) {
