@@ -43,6 +43,9 @@ export const V2_CONTROLLER: Readonly<Record<CgroupLimitName, V2Controller>> = {
   'io-max': 'io',
 };
 
+const DELEGATE =
+  'start it by `systemd-run --user --scope -p Delegate=yes`, or ask the administrator to delegate a group (docs/limits.md)';
+
 /**
  * Makes the box's group below the nearest group that this user may write: our own, or, outside of a scheduler's job, one
  * of its ancestors.
@@ -67,7 +70,7 @@ export function makeV2(request: V2Request): V2Group | { readonly why: string } {
     if (fallback === undefined) fallback = group;
     else removeDir(dir);
   }
-  return fallback ?? { why: refusals[0] ?? 'no cgroup2 directory of ours is visible' };
+  return fallback ?? { why: refusals[0] === undefined ? 'no cgroup2 directory of ours is visible' : `${refusals[0]}; ${DELEGATE}` };
 }
 
 /** Our own group first; then upwards, but not the root of the hierarchy, which belongs to the system. */
@@ -84,8 +87,12 @@ function enable(request: V2Request, parent: string, dir: string): V2Group {
   // Only our own group may be changed: an ancestor has other children.
   if (wanted.length > 0 && parent === request.place.dir) {
     const text = wanted.map((controller) => `+${controller}`).join(' ');
-    refusal = tryWrite(`${parent}/cgroup.subtree_control`, text) ?? '';
-    if (refusal !== '') refusal = makeRoom(request, parent, text, wanted, cleanup) ?? '';
+    // Threaded controllers (cpu, pids) could be switched on beside processes, but nothing could join the box's group then.
+    const populated = existsSync(`${parent}/cgroup.type`) && words(`${parent}/cgroup.procs`).size > 0;
+    const refused = populated
+      ? makeRoom(request, parent, text, wanted, cleanup)
+      : tryWrite(`${parent}/cgroup.subtree_control`, text);
+    refusal = refused ?? '';
   }
   const controllers = new Set(words(`${dir}/cgroup.controllers`));
   return {
