@@ -8,6 +8,7 @@ exports.sampleTree = native.sampleTree;
 exports.prlimit = native.prlimit;
 exports.launchKeeper = native.launchKeeper;
 exports.hostSample = native.hostSample;
+exports.readText = native.readText;
 exports.protectSelf = native.protectSelf;
 exports.killDescendants = native.killDescendants;
 exports.releaseStdio = native.releaseStdio;

@@ -22,6 +22,7 @@
 #include "link.h"
 #include "rlimit.h"
 #include "sample.h"
+#include "text.h"
 #include "tree.h"
 
 namespace {
@@ -447,6 +448,15 @@ Value host_sample(const CallbackInfo& info) {
   return o;
 }
 
+// Latin-1: every byte is a character, none is refused.
+Value read_text(const CallbackInfo& info) {
+  std::string text;
+  napi_value result = info.Env().Null();
+  if (info[0].IsString() && pbox::read_text(info[0].As<String>().Utf8Value().c_str(), text))
+    napi_create_string_latin1(info.Env(), text.data(), text.size(), &result);
+  return Value(info.Env(), result);
+}
+
 void protect_self(const CallbackInfo&) {
   prctl(PR_SET_DUMPABLE, 0);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -546,6 +556,7 @@ Object init(Env env, Object exports) {
   exports.Set("prlimit", Napi::Function::New<prlimit_of>(env));
   exports.Set("launchKeeper", Napi::Function::New<launch_keeper>(env));
   exports.Set("hostSample", Napi::Function::New<host_sample>(env));
+  exports.Set("readText", Napi::Function::New<read_text>(env));
   exports.Set("protectSelf", Napi::Function::New<protect_self>(env));
   exports.Set("killDescendants", Napi::Function::New<kill_descendants>(env));
   exports.Set("releaseStdio", Napi::Function::New<release_stdio>(env));

@@ -1,4 +1,5 @@
-import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, readSync, rmdirSync, writeSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeSync } from 'node:fs';
+import { readText } from 'cgroup-utils-native';
 import { EnvironmentError } from '../errors.js';
 
 const REMOVE_TRIES = 100;
@@ -30,31 +31,9 @@ export function readFile(path: string): string | null {
   }
 }
 
-const RECORD_MAX = 4096;
-
-/**
- * A file whose text the kernel makes in one piece, as those of figures are, without its last newline; null where it
- * cannot be read. Three system calls and half the time of `readFile`: a sample reads a dozen of them.
- */
+/** As `readFile`, for the dozen files of a sample: cheaper, above all where one is missing. */
 export function readRecord(path: string): string | null {
-  let fd: number;
-  try {
-    fd = openSync(path, constants.O_RDONLY);
-  } catch {
-    // Not in this kernel, or not for this user, as above.
-    return null;
-  }
-  try {
-    const buffer = Buffer.allocUnsafe(RECORD_MAX);
-    const size = readSync(fd, buffer, 0, RECORD_MAX, null);
-    if (size === RECORD_MAX) return readFile(path);
-    return buffer.toString('latin1', 0, size).trimEnd();
-  } catch {
-    // EOPNOTSUPP, ENODEV: the controller has gone.
-    return null;
-  } finally {
-    closeSync(fd);
-  }
+  return readText(path)?.trimEnd() ?? null;
 }
 
 /** @returns the errno's name, or null where the directory was made */

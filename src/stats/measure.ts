@@ -36,8 +36,16 @@ interface Walk {
   readonly atMs: number;
 }
 
+interface List {
+  readonly pids: readonly number[];
+  readonly tasks: number;
+  readonly atMs: number;
+}
+
 /** A box of at most so many processes is walked for every sample. */
 export const SMALL_BOX = 64;
+/** A list of as many tasks as before is used again for so long: the kernel's own part of making one is 0.25 to 0.75 µs a process. */
+const LIST_AGE_MS = 10_000;
 /** The timer that samples a box may be late once and not the next time. */
 const PUNCTUAL = 0.99;
 
@@ -47,15 +55,18 @@ const PUNCTUAL = 0.99;
  */
 export function createMeter({ cgroup, walk, rowsIntervalMs, warn }: MeterOptions): (cause: SampleCause, nowMs: number) => Measured {
   let last: Walk | undefined;
+  let list: List | undefined;
   // Groups that come later (set_limit) do not know what was before them.
   let fromStart: { readonly memory: boolean; readonly cpu: boolean } | undefined;
   const watch = silenceWatch(warn);
 
-  const listed = (cause: SampleCause, nowMs: number, counted: boolean): readonly number[] | null => {
-    if (cause !== 'interval' || !counted || cgroup.procsFile === null || last === undefined) return null;
-    if (nowMs - last.atMs >= PUNCTUAL * rowsIntervalMs) return null;
-    const pids = listProcesses(cgroup.procsFile);
-    return pids === null || pids.length <= SMALL_BOX ? null : pids;
+  const listed = (nowMs: number, tasks: number | null): readonly number[] | null => {
+    if (cgroup.procsFile === null || last === undefined || nowMs - last.atMs >= PUNCTUAL * rowsIntervalMs) return null;
+    const known = list !== undefined && list.tasks === tasks && nowMs - list.atMs < LIST_AGE_MS ? list.pids : null;
+    const pids = known ?? listProcesses(cgroup.procsFile);
+    if (pids === null || pids.length <= SMALL_BOX) return null;
+    if (known === null && tasks !== null) list = { pids, tasks, atMs: nowMs };
+    return pids;
   };
 
   return (cause, nowMs) => {
@@ -67,7 +78,8 @@ export function createMeter({ cgroup, walk, rowsIntervalMs, warn }: MeterOptions
     const counts = { cgroup: usage, memory, cpu };
     if (cause === 'final') return { ...counts, pids: [], tree: NO_TREE, walked: true, ageMs: 0, rssBytes: 0, swapBytes: 0 };
 
-    const pids = listed(cause, nowMs, memory !== null && cpu !== null);
+    const counted = cause === 'interval' && memory !== null && cpu !== null;
+    const pids = counted ? listed(nowMs, usage?.pids?.current ?? null) : null;
     const before = pids === null ? undefined : last;
     const walked = before === undefined;
     const { tree, atMs } = before ?? { tree: walk(), atMs: nowMs };
