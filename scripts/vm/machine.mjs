@@ -58,10 +58,10 @@ const BACKSTOP_SEC = 30;
  */
 export async function runVm(options) {
   const { systemd = false, timeoutMs = 300_000 } = options;
+  const { qemu, kernel, initrd } = prepareVm();
   if (systemd && !existsSync(SYSTEMD)) throw new VmUnavailable(`systemd is not installed here: no ${SYSTEMD}`);
   for (const tool of ['timeout', 'setpriv', 'bash'])
     if (!findProgram(tool)) throw new VmUnavailable(`there is no ${tool} on this system`);
-  const { qemu, kernel, initrd } = prepareVm();
   const disks = [
     unlinkedFile(Buffer.concat([initrd, cpio(guestFiles(options))])),
     unlinkedFile(Buffer.alloc(0), 256),

@@ -1,5 +1,5 @@
 // test-alone
-// test-timeout: 600s
+// test-timeout: 900s
 /** Control groups v2 on a real kernel: root, an ordinary user, scopes of systemd. */
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ import { limitsAreThere } from './inner/enabled.js';
 
 const inner = join(dirname(fileURLToPath(import.meta.url)), 'inner');
 const files = [join(inner, 'run.ts'), ...(limitsAreThere ? [join(inner, 'limits.ts')] : [])];
-const run = { files, timeoutMs: 280_000, env: { PROC_BOX_UNDER_TEST: PROC_BOX } };
+const run = { files, timeoutMs: 430_000, env: { PROC_BOX_UNDER_TEST: PROC_BOX } };
 
 t.test('root and ordinary users', (t) => runInVm(t, run));
 t.test('scopes of systemd', (t) => runInVm(t, { ...run, systemd: true }));

@@ -207,14 +207,15 @@ if (plain?.name === 'root') {
       );
     });
 
-    test('a limit of the group above holds, too', limited, async (t) => {
+    test('--memory above that of the group above is refused with the range', limited, async (t) => {
       const path = '/sys/fs/cgroup/vm/narrow';
       mkdirSync(path);
       writeFileSync(`${path}/memory.max`, String(48 * MIB));
-      writeFileSync(`${path}/memory.swap.max`, '0');
-      const options = [`--cgroup=${path}`, '--memory=512M', '--report'];
-      const { code, stderr } = await runBox(t, plain, options, job('allocate.py', '200'));
-      assert.equal(code, 137, stderr);
+      const { code, stdout, stderr } = await runBox(t, plain, [`--cgroup=${path}`, '--memory=512M'], job('limits.sh'));
+      assert.equal(code, 125, stderr);
+      assert.equal(stdout, '', 'the job has not started');
+      assert.match(stderr, /memory/);
+      assert.match(stderr, new RegExp(`${48 * MIB}|48 ?MiB`));
     });
 
     test('50 boxes leave no group', { timeout: 5 * PATIENCE_MS }, async (t) => {
