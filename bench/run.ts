@@ -1,10 +1,16 @@
 /** The benchmarks' main program; scripts/bench.mjs sets up what it needs. Each figure is a file of its own. */
+import { boxes } from './boxes.js';
+import { cgroupLaunch } from './cgroup-launch.js';
+import { cgroupSample } from './cgroup-sample.js';
+import { cpus } from './cpus.js';
+import { forkBomb } from './fork-bomb.js';
 import { idle } from './idle.js';
 import { kill } from './kill.js';
 import { launch } from './launch.js';
 import { leaks } from './leaks.js';
 import { type Bench, prepare, type Row } from './measure.js';
 import { memory } from './memory.js';
+import { overshoot } from './overshoot.js';
 import { sample } from './sample.js';
 import { stdout } from './stdout.js';
 import { formatTable } from './table.js';
@@ -17,6 +23,12 @@ const FIGURES: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   kill,
   memory,
   leaks,
+  cgroupLaunch,
+  cgroupSample,
+  overshoot,
+  forkBomb,
+  cpus,
+  boxes,
 };
 
 const words = process.argv.slice(2);
