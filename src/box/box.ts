@@ -1,9 +1,9 @@
 import type { Keeper, KeeperEvent, KeeperUsage, ProcessRow } from 'cgroup-utils-native';
-import { isEnvironmentError, isSpecError } from '../errors.js';
 import type { CgroupUsage } from '../cgroup/usage.js';
+import { isEnvironmentError, isSpecError } from '../errors.js';
 import type { Logger } from '../log.js';
-import { signalName } from '../spec/signals.js';
 import type { ResourceName } from '../spec/resources.js';
+import { signalName } from '../spec/signals.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
 import { processInfo } from '../stats/assemble.js';
 import { commandEvent, toBy } from '../stats/audit.js';
@@ -17,8 +17,8 @@ import { decideOutcome, type MainExit, type Outcome } from './outcome.js';
 import { isResourceName, type ResourceControl } from './resource-control.js';
 import { createTicker, type Ticker } from './ticker.js';
 import { createWallClock, type WallClock } from './timer.js';
-import type { WatchedName } from './watchdog.js';
 import type { Answer, BoxState, Command, Controllable, Outgoing, RefusalCode, Requester } from './types.js';
+import type { WatchedName } from './watchdog.js';
 
 export interface BoxOptions {
   readonly spec: BoxSpec;
@@ -151,23 +151,29 @@ export class Box implements Controllable {
   exceeded(name: WatchedName, used: number, limit: number, processes: readonly ProcessRow[]): void {
     const { spec, log } = this.#options;
     const status = this.limits.get(name);
-    log.warn(`${name} is over its limit: ${Math.round(used)} of ${limit}; ${name === 'cpu-time' ? 'stopping' : 'killing'} the job`);
+    log.warn(
+      `${name} is over its limit: ${Math.round(used)} of ${limit}; ${name === 'cpu-time' ? 'stopping' : 'killing'} the job`,
+    );
     if (status !== undefined) {
       const largest = processes.length > 0 ? processes.map(processInfo) : this.#largest();
       this.#tell({ event: 'limit_exceeded', limit: name, status, used: Math.round(used), processes: largest });
     }
     const by = { via: 'limit' } as const;
-    if (name === 'cpu-time') void this.#apply({ type: 'stop', reason: 'cpu', by, signal: spec.stopSignal, graceMs: spec.graceMs });
+    if (name === 'cpu-time')
+      void this.#apply({ type: 'stop', reason: 'cpu', by, signal: spec.stopSignal, graceMs: spec.graceMs });
     else void this.#apply({ type: 'kill', reason: name, by, signal: SIGKILL });
     this.#sampleQuietly('limit');
   }
 
   /** One sample; never rejects. A failing sampler never disturbs the job. */
   async sample(cause: SampleCause): Promise<unknown> {
+    const before = this.#largest();
     try {
       const taken = await this.#sampler?.take(cause);
       if (taken !== undefined && this.#life.phase !== 'ended') {
-        this.#noticeIncidents(taken.cgroup);
+        // The sample that sees a kill may find its victim without memory: then it is the one before that tells.
+        const now = taken.sample.Processes;
+        this.#noticeIncidents((now[0]?.rss ?? 0) < (before[0]?.rss ?? 0) ? before : now, taken.cgroup);
         for (const line of this.#options.resources.lost()) this.#options.log.warn(line);
       }
       return taken?.sample;
@@ -346,14 +352,15 @@ export class Box implements Controllable {
 
   /**
    * Looks at what the kernel has done about the limits; the OOM killer may have taken a child while the job goes on.
+   * @param processes the largest
    * @param usage as a sample has just read it; undefined reads it now
    */
-  #noticeIncidents(usage?: CgroupUsage | null): void {
+  #noticeIncidents(processes: readonly ProcessInfo[], usage?: CgroupUsage | null): void {
     const { resources, log } = this.#options;
     const { oomKills, forksRefused, memoryPeakBytes } = resources.incidents(usage);
     const pids = this.limits.get('pids');
     if (forksRefused > 0 && pids !== undefined) {
-      this.#tell({ event: 'limit_exceeded', limit: 'pids', status: pids, used: null, processes: this.#largest() });
+      this.#tell({ event: 'limit_exceeded', limit: 'pids', status: pids, used: null, processes });
     }
     if (oomKills === 0) return;
     this.#oomAtMs = this.#options.now();
@@ -366,7 +373,7 @@ export class Box implements Controllable {
       // What the watchdog holds is no limit of the kernel's.
       limit: memory?.enforcement === 'cgroup2' || memory?.enforcement === 'cgroup1' ? memory : null,
       memory_peak_bytes: memoryPeakBytes ?? peak?.cgroup ?? peak?.rss ?? 0,
-      processes: this.#largest(),
+      processes,
     });
   }
 
@@ -415,7 +422,13 @@ export class Box implements Controllable {
     const status = this.limits.get('timeout');
     log.warn(`the wall clock limit of ${this.clock.limitMs / 1000} s is over: stopping the job`);
     if (status !== undefined) {
-      this.#tell({ event: 'limit_exceeded', limit: 'timeout', status, used: this.clock.status().elapsed_ms, processes: [] });
+      this.#tell({
+        event: 'limit_exceeded',
+        limit: 'timeout',
+        status,
+        used: this.clock.status().elapsed_ms,
+        processes: [],
+      });
     }
     void this.#sampleThenStop('timeout', { via: 'limit' }, spec.stopSignal);
   }
@@ -430,7 +443,8 @@ export class Box implements Controllable {
     const status = this.limits.get('stdoutlimit');
     log.warn(`stdout has reached its limit of ${status?.value} bytes: stopping the job`);
     void this.stop('stdoutlimit', { via: 'limit' }, spec.stopSignal, spec.graceMs);
-    if (status !== undefined) this.#tell({ event: 'limit_exceeded', limit: 'stdoutlimit', status, used: bytes, processes: [] });
+    if (status !== undefined)
+      this.#tell({ event: 'limit_exceeded', limit: 'stdoutlimit', status, used: bytes, processes: [] });
     this.#sampleQuietly('limit');
   }
 
@@ -463,7 +477,7 @@ export class Box implements Controllable {
     this.clock.close(this.#options.now());
     await this.#firstSample;
     if ((this.#life.phase as string) === 'ended') return;
-    this.#noticeIncidents();
+    this.#noticeIncidents(this.#largest());
     // A sample may have seen the kill before the process had ended.
     const oomKilled = this.#options.now() - this.#oomAtMs < OOM_DEATH_MS;
     const decided = decideOutcome(this.#life, this.#main, { rlimits: spec.rlimits, cpuUsec: this.#cpuUsec, oomKilled });

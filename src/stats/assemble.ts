@@ -89,7 +89,8 @@ export function assemble(reading: Reading): Sample {
     Timer: status.timer,
     Limits: status.limits,
     MemoryDetail: memoryDetail(measured),
-    MemoryCgroup: cgroup?.memory == null ? null : { current: cgroup.memory.currentBytes, swap: cgroup.memory.swapBytes },
+    MemoryCgroup:
+      cgroup?.memory == null ? null : { current: cgroup.memory.currentBytes, swap: cgroup.memory.swapBytes },
     MemoryPeak: {
       rss: sum.rssPeakBytes,
       process_rss: sum.processRssPeakBytes,

@@ -154,7 +154,10 @@ export interface TotalUsage {
 
 /** The totals of Pressure, `some` and `full`; null where the kernel does not tell. */
 export type StalledUsec = {
-  readonly [Resource in Exclude<keyof Pressure, 'scope'>]: { readonly some: number; readonly full: number | null } | null;
+  readonly [Resource in Exclude<keyof Pressure, 'scope'>]: {
+    readonly some: number;
+    readonly full: number | null;
+  } | null;
 };
 
 /** A limit with what was used of it, in its unit: the total or the peak; null where it is not measured. */

@@ -1,7 +1,7 @@
 import type { TreeSample } from 'cgroup-utils-native';
+import { listProcesses } from '../cgroup/procs.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import type { CgroupUsage, CpuUsage, MemoryUsage } from '../cgroup/usage.js';
-import { listProcesses } from '../cgroup/procs.js';
 import type { SampleCause } from './sample.js';
 
 /** What was read for one sample. */
@@ -53,7 +53,12 @@ const PUNCTUAL = 0.99;
  * Reads the sources of a sample. A walk costs 20 µs a process; the groups' files cost the same for a box of any size.
  * Where they count memory and CPU time, periodic samples of a large box do without the walk.
  */
-export function createMeter({ cgroup, walk, rowsIntervalMs, warn }: MeterOptions): (cause: SampleCause, nowMs: number) => Measured {
+export function createMeter({
+  cgroup,
+  walk,
+  rowsIntervalMs,
+  warn,
+}: MeterOptions): (cause: SampleCause, nowMs: number) => Measured {
   let last: Walk | undefined;
   let list: List | undefined;
   // Groups that come later (set_limit) do not know what was before them.
@@ -76,7 +81,8 @@ export function createMeter({ cgroup, walk, rowsIntervalMs, warn }: MeterOptions
     const memory = fromStart.memory ? (usage?.memory ?? null) : null;
     const cpu = fromStart.cpu ? (usage?.cpu ?? null) : null;
     const counts = { cgroup: usage, memory, cpu };
-    if (cause === 'final') return { ...counts, pids: [], tree: NO_TREE, walked: true, ageMs: 0, rssBytes: 0, swapBytes: 0 };
+    if (cause === 'final')
+      return { ...counts, pids: [], tree: NO_TREE, walked: true, ageMs: 0, rssBytes: 0, swapBytes: 0 };
 
     const counted = cause === 'interval' && memory !== null && cpu !== null;
     const pids = counted ? listed(nowMs, usage?.pids?.current ?? null) : null;

@@ -74,9 +74,13 @@ function processes({ processes_peak, threads_peak, tasks_peak, forks_refused }: 
 
 function stalled({ stalled_usec: all }: TotalUsage): Rows {
   if (all === null) return [];
-  const parts = ([['CPU', all.cpu], ['memory', all.memory], ['I/O', all.io]] as const).flatMap(([name, one]) =>
-    one === null ? [] : [`${name} ${duration(one.some / 1000)}`],
-  );
+  const parts = (
+    [
+      ['CPU', all.cpu],
+      ['memory', all.memory],
+      ['I/O', all.io],
+    ] as const
+  ).flatMap(([name, one]) => (one === null ? [] : [`${name} ${duration(one.some / 1000)}`]));
   return parts.length === 0 ? [] : [['stalled for', parts.join(', ')]];
 }
 

@@ -21,9 +21,16 @@ export interface Totals {
 }
 
 export interface Counted {
-  readonly memoryPeak: { readonly bytes: number; /** The kernel's own mark, not the highest sampled. */ readonly exact: boolean } | null;
+  readonly memoryPeak: {
+    readonly bytes: number /** The kernel's own mark, not the highest sampled. */;
+    readonly exact: boolean;
+  } | null;
   readonly oom: { readonly events: number | null; readonly kills: number } | null;
-  readonly throttling: { readonly periods: number; readonly throttledPeriods: number; readonly throttledUsec: number } | null;
+  readonly throttling: {
+    readonly periods: number;
+    readonly throttledPeriods: number;
+    readonly throttledUsec: number;
+  } | null;
   readonly tasks: { readonly peak: number; readonly refused: number | null } | null;
   /** By `major:minor`. */
   readonly devices: ReadonlyMap<string, DeviceUsage> | null;
@@ -91,9 +98,19 @@ export function splitTime(before: CpuTime, { usageUsec, userUsec, systemUsec }: 
   return { userUsec: sum - bounded, systemUsec: bounded };
 }
 
-type ProcessCounters = Pick<Totals, 'guestUsec' | 'iowaitUsec' | 'readCount' | 'writeCount' | 'readBytes' | 'writeBytes'>;
+type ProcessCounters = Pick<
+  Totals,
+  'guestUsec' | 'iowaitUsec' | 'readCount' | 'writeCount' | 'readBytes' | 'writeBytes'
+>;
 
-function processCounters({ guestUsec, iowaitUsec, readCount, writeCount, readBytes, writeBytes }: Totals): ProcessCounters {
+function processCounters({
+  guestUsec,
+  iowaitUsec,
+  readCount,
+  writeCount,
+  readBytes,
+  writeBytes,
+}: Totals): ProcessCounters {
   return { guestUsec, iowaitUsec, readCount, writeCount, readBytes, writeBytes };
 }
 

@@ -68,7 +68,8 @@ const V1 = {
   'cpuacct.usage_user': '5920100999\n',
   'cpuacct.usage_sys': '190022999\n',
   'cpu.stat': 'nr_periods 100\nnr_throttled 12\nthrottled_time 410200000\n',
-  'blkio.throttle.io_service_bytes_recursive': '8:0 Read 4161536\n8:0 Write 209756160\n8:0 Sync 0\n8:0 Total 213917696\nTotal 213917696\n',
+  'blkio.throttle.io_service_bytes_recursive':
+    '8:0 Read 4161536\n8:0 Write 209756160\n8:0 Sync 0\n8:0 Total 213917696\nTotal 213917696\n',
   'blkio.throttle.io_serviced_recursive': '8:0 Read 61\n8:0 Write 220\n8:0 Total 281\nTotal 281\n',
   'pids.current': '3\n',
   'pids.peak': '9\n',
@@ -126,7 +127,12 @@ t.test('older kernels have less: no peaks, no sum of kernel memory, no throttlin
 
 t.test('a controller that is not there, or disappears, is null and throws nothing', (t) => {
   const dir = t.testdir({ 'cpu.stat': V2['cpu.stat'] });
-  t.match(v2Usage({ dir, controllers: new Set() }), { memory: null, io: null, pids: null, cpu: { usageUsec: 6110123 } });
+  t.match(v2Usage({ dir, controllers: new Set() }), {
+    memory: null,
+    io: null,
+    pids: null,
+    cpu: { usageUsec: 6110123 },
+  });
   t.same(v2Usage({ dir: `${dir}/gone`, controllers: ALL }), { memory: null, cpu: null, io: null, pids: null });
   const gone = `${dir}/gone`;
   t.same([v1Memory(gone), v1Cpu(gone, gone), v1Io(gone), v1Pids(gone)], [null, null, null, null]);
@@ -135,13 +141,19 @@ t.test('a controller that is not there, or disappears, is null and throws nothin
 
 t.test('a number file says null for max and for what it cannot read', (t) => {
   const dir = t.testdir({ max: 'max\n', number: '12\n', empty: '' });
-  t.same(['max', 'number', 'empty', 'none'].map((name) => readNumber(`${dir}/${name}`)), [null, 12, null, null]);
+  t.same(
+    ['max', 'number', 'empty', 'none'].map((name) => readNumber(`${dir}/${name}`)),
+    [null, 12, null, null],
+  );
   t.end();
 });
 
 t.test('a table finds whole keys at the start of a line only', (t) => {
   const table = parseTable('file_mapped 7\nfile 9\ntotal_file 11\nodd x\nlast 18446744073709551615');
-  t.same(['file', 'file_mapped', 'mapped', 'total_file', 'odd', ''].map((key) => table.get(key)), [9, 7, null, 11, null, null]);
+  t.same(
+    ['file', 'file_mapped', 'mapped', 'total_file', 'odd', ''].map((key) => table.get(key)),
+    [9, 7, null, 11, null, null],
+  );
   t.equal(table.get('last'), 2 ** 64);
   t.equal(parseTable('').get('file'), null);
   t.end();

@@ -46,7 +46,11 @@ t.test('a large box is walked at the start, and then once in the interval of row
     t.equal(walked, state.walks > before);
     return walked ? 'walk' : ageMs;
   });
-  t.same(walks, ['walk', 1000, 30_000, 59_390, 'walk', 1500, 58_500, 'walk'], 'a timer that comes a little early counts');
+  t.same(
+    walks,
+    ['walk', 1000, 30_000, 59_390, 'walk', 1500, 58_500, 'walk'],
+    'a timer that comes a little early counts',
+  );
   t.end();
 });
 
@@ -89,32 +93,42 @@ t.test('between walks the processes are listed anew when their number changes, a
   t.end();
 });
 
-t.test('resident memory counts each page once, and is between the largest process and the sum where both are known', (t) => {
-  const { measure, state } = meterOf(t, 65);
-  const counted = (anonBytes: number | null, mappedBytes: number) => {
-    const usage = cgroupUsage();
-    state.usage = { ...usage, memory: { ...usage.memory!, anonBytes, mappedBytes } };
-  };
-  state.tree = tree({ pids: numbers(65), rssBytes: 1000, rows: [row(1, 400)] });
-  const cases: [number | null, number, number][] = [
-    [500, 300, 800],
-    [10, 5, 400],
-    [5000, 0, 1000],
-    [null, 0, 1000],
-  ];
-  for (const [anon, mapped, expected] of cases) {
-    counted(anon, mapped);
-    t.equal(measure('request', 0).rssBytes, expected, `${anon} + ${mapped}`);
-  }
-  counted(5000, 1);
-  t.match(measure('interval', 1), { rssBytes: 5001, swapBytes: 7 }, 'between walks as it is counted');
-  t.end();
-});
+t.test(
+  'resident memory counts each page once, and is between the largest process and the sum where both are known',
+  (t) => {
+    const { measure, state } = meterOf(t, 65);
+    const counted = (anonBytes: number | null, mappedBytes: number) => {
+      const usage = cgroupUsage();
+      state.usage = { ...usage, memory: { ...usage.memory!, anonBytes, mappedBytes } };
+    };
+    state.tree = tree({ pids: numbers(65), rssBytes: 1000, rows: [row(1, 400)] });
+    const cases: [number | null, number, number][] = [
+      [500, 300, 800],
+      [10, 5, 400],
+      [5000, 0, 1000],
+      [null, 0, 1000],
+    ];
+    for (const [anon, mapped, expected] of cases) {
+      counted(anon, mapped);
+      t.equal(measure('request', 0).rssBytes, expected, `${anon} + ${mapped}`);
+    }
+    counted(5000, 1);
+    t.match(measure('interval', 1), { rssBytes: 5001, swapBytes: 7 }, 'between walks as it is counted');
+    t.end();
+  },
+);
 
 t.test('the final sample has no memory and no process, and the last counts', (t) => {
   const { measure, state } = meterOf(t, 100);
   measure('start', 0);
-  t.match(measure('final', 5), { rssBytes: 0, swapBytes: 0, pids: [], walked: true, ageMs: 0, cpu: { usageUsec: 4_000_000 } });
+  t.match(measure('final', 5), {
+    rssBytes: 0,
+    swapBytes: 0,
+    pids: [],
+    walked: true,
+    ageMs: 0,
+    cpu: { usageUsec: 4_000_000 },
+  });
   t.equal(state.walks, 1);
   t.end();
 });
@@ -125,7 +139,9 @@ t.test('a controller that falls silent is told once, and the processes are walke
   t.notOk(measure('interval', 1).walked);
   state.usage = cgroupUsage({ memory: null, io: null });
   for (const atMs of [2, 3]) t.match(measure('interval', atMs), { walked: true, memory: null, rssBytes: 1000 });
-  t.same(state.warnings, ["the box's control group does not count memory, io any more: statistics go on with its processes"]);
+  t.same(state.warnings, [
+    "the box's control group does not count memory, io any more: statistics go on with its processes",
+  ]);
   state.usage = cgroupUsage();
   t.notOk(measure('interval', 4).walked, 'it is back');
   state.usage = null;
@@ -140,6 +156,11 @@ t.test('a group that comes later does not know what was before it', (t) => {
   state.usage = cgroupUsage({ memory: null });
   measure('start', 0);
   state.usage = cgroupUsage();
-  t.match(measure('interval', 1), { walked: true, memory: null, rssBytes: 1000, cgroup: { memory: { currentBytes: 5000 } } });
+  t.match(measure('interval', 1), {
+    walked: true,
+    memory: null,
+    rssBytes: 1000,
+    cgroup: { memory: { currentBytes: 5000 } },
+  });
   t.end();
 });

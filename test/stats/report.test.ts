@@ -92,8 +92,14 @@ t.test('tells what the control groups have counted', (t) => {
   t.match(text, '  processes    1 at most, threads 64 at most, 1200 forks refused\n');
   t.match(text, '  stalled for  CPU 1m05s, memory 0 ms, I/O 2.50 s\n');
   t.match(text, /memory +4 GiB +3.5 GiB +88 {2}cgroup2\n/);
-  t.same(text.split('\n').filter((line) => line.length > 80), []);
-  t.match(report({ usage: { ...usage, cgroup_memory_peak_bytes: 5 } }), '  with cache   5 B with page cache and kernel memory, as sampled\n');
+  t.same(
+    text.split('\n').filter((line) => line.length > 80),
+    [],
+  );
+  t.match(
+    report({ usage: { ...usage, cgroup_memory_peak_bytes: 5 } }),
+    '  with cache   5 B with page cache and kernel memory, as sampled\n',
+  );
   t.match(report({ usage: { ...usage, oom: { events: null, kills: 3 } } }), 'OOM          3 processes killed');
   t.end();
 });

@@ -249,7 +249,12 @@ t.test('what the control groups count goes into the sample, under its units', as
   });
   const final = sampler.final(usage({ userUsec: 1 })).sample;
   t.same(schemaErrors('sample', final), []);
-  t.match(final, { Memory: { rss: 0, swap: 0 }, CPUTimes: { user: 3, system: 1 }, MemoryCgroup: { current: 5000 }, OOM: { kills: 1 } });
+  t.match(final, {
+    Memory: { rss: 0, swap: 0 },
+    CPUTimes: { user: 3, system: 1 },
+    MemoryCgroup: { current: 5000 },
+    OOM: { kills: 1 },
+  });
 });
 
 t.test('without control groups their figures are null', async (t) => {

@@ -38,7 +38,10 @@ t.test('user and system never go back and are the sum together, however the kern
       return true;
     }),
   );
-  const unknown = splitTime({ userUsec: 5, systemUsec: 2 }, { ...cgroupUsage().cpu!, usageUsec: 10, userUsec: null, systemUsec: null });
+  const unknown = splitTime(
+    { userUsec: 5, systemUsec: 2 },
+    { ...cgroupUsage().cpu!, usageUsec: 10, userUsec: null, systemUsec: null },
+  );
   t.same(unknown, { userUsec: 8, systemUsec: 2 }, 'without the parts it is user time');
   t.end();
 });
@@ -65,7 +68,8 @@ t.test('no counter goes back when a source falls silent, comes back, or begins a
     for (const key of ['userUsec', 'systemUsec', 'readCount', 'writeBytes', 'processesPeak'] as const) {
       t.ok(now[key] >= (before?.[key] ?? 0), key);
     }
-    if (before !== undefined && before.counted.oom !== null) t.same(now.counted, before.counted, 'what was counted stays');
+    if (before !== undefined && before.counted.oom !== null)
+      t.same(now.counted, before.counted, 'what was counted stays');
     before = now;
   }
   t.match(before, {
@@ -91,7 +95,8 @@ t.test('between walks a reaped process is not counted twice', (t) => {
 
 t.test('without a mark of the kernel the peak is the highest that was sampled', (t) => {
   const sum = totals();
-  const memory = (currentBytes: number) => cgroupUsage({ memory: { ...cgroupUsage().memory!, currentBytes, peakBytes: null } });
+  const memory = (currentBytes: number) =>
+    cgroupUsage({ memory: { ...cgroupUsage().memory!, currentBytes, peakBytes: null } });
   sum.add(moment({ cgroup: memory(800) }));
   t.same(sum.add(moment({ cgroup: memory(300) })).counted.memoryPeak, { bytes: 800, exact: false });
   t.end();
