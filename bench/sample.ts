@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { hostname, hostSample, monotonicMs, sampleTree } from 'cgroup-utils-native';
-import { hostFacts } from '../src/stats/host.js';
 import { noCgroup } from '../src/cgroup/none.js';
+import { hostFacts } from '../src/stats/host.js';
 import { boxPressure } from '../src/stats/pressure.js';
 import { createSampler, type Sampler } from '../src/stats/sampler.js';
 import { connectWatcher } from './broker.js';

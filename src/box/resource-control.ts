@@ -14,7 +14,7 @@ import {
 import { parseCount } from '../spec/units.js';
 import { parsePids, parseTimeLimit } from '../spec/values.js';
 import type { LimitStatus } from '../stats/sample.js';
-import { hold, type Host, RESOURCE_NAMES, type ResourceValue, withoutSwap } from './resources.js';
+import { type Host, hold, RESOURCE_NAMES, type ResourceValue, withoutSwap } from './resources.js';
 import { createWatchdog, type Watched, type WatchedName } from './watchdog.js';
 
 /** Holds the limits of a box as a whole, and knows when the kernel has acted on one. */
@@ -98,7 +98,8 @@ export function createResourceControl(options: ResourceControlOptions): Resource
     },
     change(name, text) {
       const { status, weaker } = hold(name, PARSE[name](text), cgroup, host);
-      if (weaker !== null && (status.enforcement === 'none' || options.enforce === 'strict')) throw new EnvironmentError(weaker);
+      if (weaker !== null && (status.enforcement === 'none' || options.enforce === 'strict'))
+        throw new EnvironmentError(weaker);
       limits.set(name, status);
       if (name === 'memory' && !limits.has('swap')) withoutSwap(cgroup, status.value);
       watch(name, status);
@@ -120,9 +121,13 @@ export function createResourceControl(options: ResourceControlOptions): Resource
       return since;
     },
     lost() {
-      const gone = [...limits].filter(([name, { enforcement }]) => isKernels(enforcement) && isSilent(name, last) && !told.has(name));
+      const gone = [...limits].filter(
+        ([name, { enforcement }]) => isKernels(enforcement) && isSilent(name, last) && !told.has(name),
+      );
       for (const [name] of gone) told.add(name);
-      return gone.map(([name, { enforcement }]) => `${name} may not be held any more: its ${enforcement} group cannot be read`);
+      return gone.map(
+        ([name, { enforcement }]) => `${name} may not be held any more: its ${enforcement} group cannot be read`,
+      );
     },
     stop: () => watchdog.stop(),
   };

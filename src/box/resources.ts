@@ -59,7 +59,10 @@ export function hold(name: ResourceName, value: ResourceValue, cgroup: BoxCgroup
   const otherwise = blind === null ? ROWS[name].otherwise : 'none';
   if (name === 'cpu-time') {
     const status = { value: value as Bound, unit, enforcement: otherwise };
-    return { status, weaker: otherwise === 'none' && value !== 'unlimited' ? `cpu-time is not held at all: ${blind}` : null };
+    return {
+      status,
+      weaker: otherwise === 'none' && value !== 'unlimited' ? `cpu-time is not held at all: ${blind}` : null,
+    };
   }
   const wanted = resolve(name, value, allowedCpus);
   checkCeiling(name, wanted, cgroup, unit);
@@ -89,7 +92,9 @@ export function withoutSwap(cgroup: BoxCgroup, memory: LimitStatus['value']): vo
 
 function resolve(name: CgroupLimitName, value: ResourceValue, allowedCpus: () => string): CgroupValue {
   if (name === 'io-max') {
-    return (value as readonly IoRequest[]).map(({ target, ...limits }): IoLimit => ({ device: findDevice(target), ...limits }));
+    return (value as readonly IoRequest[]).map(
+      ({ target, ...limits }): IoLimit => ({ device: findDevice(target), ...limits }),
+    );
   }
   if (name === 'cpuset') checkCpus(String(value), allowedCpus());
   return value as CgroupValue;
@@ -99,20 +104,29 @@ function checkCpus(list: string, allowed: string): void {
   const have = new Set(cpusOf(allowed));
   const outside = cpusOf(list).filter((cpu) => !have.has(cpu));
   if (outside.length > 0) {
-    throw new SpecError(`cpuset ${list}: CPU ${outside.slice(0, 5).join(', ')} may not be used here; allowed are ${allowed}`);
+    throw new SpecError(
+      `cpuset ${list}: CPU ${outside.slice(0, 5).join(', ')} may not be used here; allowed are ${allowed}`,
+    );
   }
 }
 
 function checkCeiling(name: CgroupLimitName, value: CgroupValue, cgroup: BoxCgroup, unit: LimitUnit): void {
   const ceiling = cgroup.ceiling(name);
   if (typeof value !== 'number' || ceiling.value === 'unlimited' || value <= ceiling.value) return;
-  throw new SpecError(`${name} ${value} is above the limit around this box: at most ${ceiling.value}${unit === 'count' ? '' : ` ${unit}`} (${ceiling.path})`);
+  throw new SpecError(
+    `${name} ${value} is above the limit around this box: at most ${ceiling.value}${unit === 'count' ? '' : ` ${unit}`} (${ceiling.path})`,
+  );
 }
 
 /** As messages show it: lists of devices as text. */
 function shown(value: CgroupValue): LimitStatus['value'] {
   if (typeof value !== 'object') return value;
   return value
-    .map(({ device, ...limits }) => `${device} ${Object.entries(limits).map(([key, limit]) => `${key}=${limit}`).join(' ')}`)
+    .map(
+      ({ device, ...limits }) =>
+        `${device} ${Object.entries(limits)
+          .map(([key, limit]) => `${key}=${limit}`)
+          .join(' ')}`,
+    )
     .join('; ');
 }

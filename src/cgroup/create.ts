@@ -5,7 +5,18 @@ import { type Controller, findHierarchies, type Hierarchies } from './hierarchy.
 import { listProcesses } from './procs.js';
 import type { BoxCgroup, CgroupLimitName, CgroupValue, CleanupStep, Mechanism } from './types.js';
 import type { CgroupUsage } from './usage.js';
-import { makeV1, setV1, V1_CEILING, V1_CONTROLLER, type V1Groups, v1Cpu, v1Io, v1Memory, v1Pids, v1Throttling } from './v1.js';
+import {
+  makeV1,
+  setV1,
+  V1_CEILING,
+  V1_CONTROLLER,
+  type V1Groups,
+  v1Cpu,
+  v1Io,
+  v1Memory,
+  v1Pids,
+  v1Throttling,
+} from './v1.js';
 import { makeV2, setV2, V2_CEILING, V2_CONTROLLER, type V2Controller, type V2Group, v2Usage } from './v2.js';
 
 export interface CgroupRequest {
@@ -58,10 +69,14 @@ function checkBelow({ v2 }: Hierarchies, { below, scheduled }: CgroupRequest): v
   if (below === null) return;
   if (v2 === null) throw new SpecError(`--cgroup ${below}: no cgroup2 is mounted here; expected auto or off`);
   if (!isBelow(below, v2.mount) || below.split('/').includes('..') || !existsSync(`${below}/cgroup.procs`)) {
-    throw new SpecError(`--cgroup ${below}: not a cgroup2 directory; expected one below ${v2.mount}, for example "${v2.dir}"`);
+    throw new SpecError(
+      `--cgroup ${below}: not a cgroup2 directory; expected one below ${v2.mount}, for example "${v2.dir}"`,
+    );
   }
   if (scheduled && !isBelow(below, v2.dir)) {
-    throw new SpecError(`--cgroup ${below}: outside of the scheduler's group; expected a directory at or below ${v2.dir}`);
+    throw new SpecError(
+      `--cgroup ${below}: outside of the scheduler's group; expected a directory at or below ${v2.dir}`,
+    );
   }
 }
 
@@ -88,7 +103,11 @@ function v1Wanted({ v1 }: Hierarchies, { limits }: CgroupRequest, v2: V2Group | 
   for (const limit of limits) {
     if (!v2?.controllers.has(V2_CONTROLLER[limit])) wanted.add(V1_CONTROLLER[limit]);
   }
-  for (const [controller, v2Name] of [['memory', 'memory'], ['pids', 'pids'], ['blkio', 'io']] as const) {
+  for (const [controller, v2Name] of [
+    ['memory', 'memory'],
+    ['pids', 'pids'],
+    ['blkio', 'io'],
+  ] as const) {
     if (!v2?.controllers.has(v2Name)) wanted.add(controller);
   }
   if (v2 === null) {
@@ -123,18 +142,25 @@ function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V1Groups
   return {
     forkInto: v2Group?.dir ?? null,
     tasks: v1.dirs.map((dir) => `${dir}/tasks`),
-    freezer: v2Group !== null ? { version: 2, dir: v2Group.dir } : freezerDir === undefined ? null : { version: 1, dir: freezerDir },
+    freezer:
+      v2Group !== null
+        ? { version: 2, dir: v2Group.dir }
+        : freezerDir === undefined
+          ? null
+          : { version: 1, dir: freezerDir },
     killFile: v2Group?.killFile ?? null,
     cleanup: [...cleanup, ...(v2Group?.cleanup ?? [])],
     pressureDir: v2Group?.dir ?? null,
-    procsFile: v2Group !== null ? `${v2Group.dir}/cgroup.procs` : v1.dirs.length > 0 ? `${v1.dirs[0]}/cgroup.procs` : null,
+    procsFile:
+      v2Group !== null ? `${v2Group.dir}/cgroup.procs` : v1.dirs.length > 0 ? `${v1.dirs[0]}/cgroup.procs` : null,
     holds: (name) => {
       const by = serving(name);
       return 'mechanism' in by ? { mechanism: by.mechanism } : by;
     },
     ceiling(name) {
       const by = serving(name);
-      if ('dir' in by && by.mechanism === 'cgroup2') return tightest(parentOf(by.dir), found.v2?.mount, V2_CEILING[name]);
+      if ('dir' in by && by.mechanism === 'cgroup2')
+        return tightest(parentOf(by.dir), found.v2?.mount, V2_CEILING[name]);
       // Also for a directory that is made only when the limit is set.
       const place = name === 'memory-high' ? undefined : found.v1.get(V1_CONTROLLER[name]);
       return tightest(place?.dir ?? '', place?.mount, V1_CEILING[name]);
@@ -156,7 +182,12 @@ function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V1Groups
 const NO_GROUP = 'the box has no control group';
 
 /** For a running box: the processes are those of the group that it has. */
-function addController(name: CgroupLimitName, found: Hierarchies, v2Group: V2Group | null, v1: V1Groups): string | null {
+function addController(
+  name: CgroupLimitName,
+  found: Hierarchies,
+  v2Group: V2Group | null,
+  v1: V1Groups,
+): string | null {
   const v1Name = V1_CONTROLLER[name];
   if (found.v1.has(v1Name)) {
     const list = v2Group?.dir ?? v1.dirs[0];
@@ -204,7 +235,8 @@ function usageOf(v2Group: V2Group | null, v1: V1Groups): CgroupUsage | null {
 /** Runs the cleanup where no keeper does: after a launch that failed, or after the keeper has died. */
 export function removeCgroup(cgroup: BoxCgroup): void {
   // What was frozen cannot die in v1.
-  if (cgroup.freezer?.version === 1) clean([{ op: 'write', path: `${cgroup.freezer.dir}/freezer.state`, text: 'THAWED' }]);
+  if (cgroup.freezer?.version === 1)
+    clean([{ op: 'write', path: `${cgroup.freezer.dir}/freezer.state`, text: 'THAWED' }]);
   clean(cgroup.cleanup);
 }
 

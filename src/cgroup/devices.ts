@@ -15,7 +15,9 @@ export function findDevice(target: string, sys = '/sys'): string {
   const number = /^\d+:\d+$/.test(target) ? target : numberOf(target);
   const folder = `${sys}/dev/block/${number}`;
   if (!existsSync(folder)) {
-    throw new SpecError(`"${target}" is not on a block device of its own (${number}): name the disk, for example "/dev/sda"; \`lsblk\` lists them`);
+    throw new SpecError(
+      `"${target}" is not on a block device of its own (${number}): name the disk, for example "/dev/sda"; \`lsblk\` lists them`,
+    );
   }
   // A partition's folder lies in that of its disk.
   return existsSync(`${folder}/partition`) ? readFileSync(`${folder}/../dev`, 'latin1').trim() : number;
@@ -26,7 +28,9 @@ function numberOf(path: string): string {
     const { mode, rdev, dev } = statSync(path);
     return split((mode & FORMAT_MASK) === BLOCK_DEVICE ? rdev : dev);
   } catch (error) {
-    throw new SpecError(`"${path}": ${codeOf(error)}; expected a block device, a file on one, or major:minor, for example "/dev/sda"`);
+    throw new SpecError(
+      `"${path}": ${codeOf(error)}; expected a block device, a file on one, or major:minor, for example "/dev/sda"`,
+    );
   }
 }
 

@@ -24,7 +24,15 @@ interface Mount {
   readonly controllers: readonly string[];
 }
 
-const CONTROLLERS: ReadonlySet<string> = new Set<Controller>(['memory', 'cpu', 'cpuacct', 'cpuset', 'pids', 'blkio', 'freezer']);
+const CONTROLLERS: ReadonlySet<string> = new Set<Controller>([
+  'memory',
+  'cpu',
+  'cpuacct',
+  'cpuset',
+  'pids',
+  'blkio',
+  'freezer',
+]);
 
 /** Directory names are never matched: schedulers rename theirs. What is not mounted or not below the mount is left out. */
 export function findHierarchies(mountinfo: string, selfCgroup: string): Hierarchies {
@@ -36,12 +44,18 @@ export function findHierarchies(mountinfo: string, selfCgroup: string): Hierarch
     if (match === null) continue;
     const [, names = '', path = ''] = match;
     if (names === '') {
-      v2 = placeIn(mounts.filter((mount) => mount.v2), path);
+      v2 = placeIn(
+        mounts.filter((mount) => mount.v2),
+        path,
+      );
       continue;
     }
     for (const name of names.split(',')) {
       if (!CONTROLLERS.has(name)) continue;
-      const place = placeIn(mounts.filter((mount) => !mount.v2 && mount.controllers.includes(name)), path);
+      const place = placeIn(
+        mounts.filter((mount) => !mount.v2 && mount.controllers.includes(name)),
+        path,
+      );
       if (place !== null) v1.set(name as Controller, place);
     }
   }
@@ -51,7 +65,8 @@ export function findHierarchies(mountinfo: string, selfCgroup: string): Hierarch
 /** The first mount through which the group can be reached; a bind mount may show a part of the tree only. */
 function placeIn(mounts: readonly Mount[], path: string): Place | null {
   for (const { root, point } of mounts) {
-    const below = root === '/' ? path : path === root ? '/' : path.startsWith(`${root}/`) ? path.slice(root.length) : null;
+    const below =
+      root === '/' ? path : path === root ? '/' : path.startsWith(`${root}/`) ? path.slice(root.length) : null;
     // `/..` is outside of our cgroup namespace.
     if (below === null || below.startsWith('/..')) continue;
     return { dir: below === '/' ? point : point + below, mount: point };
@@ -67,11 +82,16 @@ function parseMounts(mountinfo: string): Mount[] {
     if (dash < 0) continue;
     const [type, , options = ''] = line.slice(dash + 3).split(' ');
     const [, , , root = '', point = ''] = line.split(' ');
-    mounts.push({ root: unescape(root), point: unescape(point), v2: type === 'cgroup2', controllers: options.split(',') });
+    mounts.push({
+      root: unescapeOctal(root),
+      point: unescapeOctal(point),
+      v2: type === 'cgroup2',
+      controllers: options.split(','),
+    });
   }
   return mounts;
 }
 
-function unescape(text: string): string {
+function unescapeOctal(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }

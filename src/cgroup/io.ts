@@ -5,7 +5,9 @@ const KEYS = ['rbps', 'wbps', 'riops', 'wiops'] as const;
 
 /** A line of v2's io.max: `8:0 rbps=1048576 wiops=max`. */
 export function formatIoMax(limit: IoLimit): string {
-  const parts = KEYS.filter((key) => limit[key] !== undefined).map((key) => `${key}=${limit[key] === 'unlimited' ? 'max' : limit[key]}`);
+  const parts = KEYS.filter((key) => limit[key] !== undefined).map(
+    (key) => `${key}=${limit[key] === 'unlimited' ? 'max' : limit[key]}`,
+  );
   return [limit.device, ...parts].join(' ');
 }
 
@@ -32,7 +34,13 @@ export function parseIoStat(text: string): readonly DeviceUsage[] {
     const [device = '', ...parts] = line.split(' ');
     const field = (key: string) => Number(parts.find((part) => part.startsWith(`${key}=`))?.slice(key.length + 1) ?? 0);
     if (device.includes(':') && parts.length > 0) {
-      devices.push({ device, readBytes: field('rbytes'), writeBytes: field('wbytes'), readCount: field('rios'), writeCount: field('wios') });
+      devices.push({
+        device,
+        readBytes: field('rbytes'),
+        writeBytes: field('wbytes'),
+        readCount: field('rios'),
+        writeCount: field('wios'),
+      });
     }
   }
   return devices;

@@ -101,7 +101,8 @@ function moveAll(procs: string, pids: () => readonly number[]): string | null {
 function inheritCpuset(parent: string, dir: string): string | null {
   try {
     for (const file of ['cpuset.mems', 'cpuset.cpus']) {
-      const effective = readFile(`${parent}/cpuset.effective_${file.slice('cpuset.'.length)}`) || readFile(`${parent}/${file}`);
+      const effective =
+        readFile(`${parent}/cpuset.effective_${file.slice('cpuset.'.length)}`) || readFile(`${parent}/${file}`);
       writeFile(`${dir}/${file}`, effective ?? '');
     }
     return null;
@@ -122,7 +123,10 @@ export function setV1(dir: string, name: CgroupLimitName, value: CgroupValue): C
       return setSwap(dir, value);
     case 'cpus':
       writeFile(`${dir}/cpu.cfs_period_us`, String(PERIOD_USEC));
-      writeFile(`${dir}/cpu.cfs_quota_us`, value === 'unlimited' ? '-1' : String(Math.round(Number(value) * PERIOD_USEC)));
+      writeFile(
+        `${dir}/cpu.cfs_quota_us`,
+        value === 'unlimited' ? '-1' : String(Math.round(Number(value) * PERIOD_USEC)),
+      );
       return readCpus(dir);
     case 'cpu-weight':
       writeFile(`${dir}/cpu.shares`, String(Math.max(2, Math.round((Number(value) * SHARES_AT_100) / 100))));
@@ -150,7 +154,16 @@ function setMemory(dir: string, text: string): void {
   if (typeof memory !== 'number' || typeof sum !== 'number') return writeFile(file, text);
   const newSum = text === '-1' ? '-1' : String(Number(text) + sum - memory);
   const grows = text === '-1' || Number(text) > memory;
-  for (const [path, value] of grows ? [[sumFile, newSum], [file, text]] as const : [[file, text], [sumFile, newSum]] as const) writeFile(path, value);
+  for (const [path, value] of grows
+    ? ([
+        [sumFile, newSum],
+        [file, text],
+      ] as const)
+    : ([
+        [file, text],
+        [sumFile, newSum],
+      ] as const))
+    writeFile(path, value);
 }
 
 /** v1 counts memory and swap together: the limit of swap is what is above the limit of memory. */
@@ -158,7 +171,9 @@ function setSwap(dir: string, value: CgroupValue): CgroupValue {
   const file = `${dir}/memory.memsw.limit_in_bytes`;
   const memory = readLimit(`${dir}/memory.limit_in_bytes`);
   if (value !== 'unlimited' && typeof memory !== 'number') {
-    throw new EnvironmentError(`write a swap limit to ${file}: cgroup v1 limits memory and swap together; give --memory too`);
+    throw new EnvironmentError(
+      `write a swap limit to ${file}: cgroup v1 limits memory and swap together; give --memory too`,
+    );
   }
   writeFile(file, value === 'unlimited' ? '-1' : String(Number(memory) + Number(value)));
   const both = readLimit(file);
@@ -222,7 +237,9 @@ export function v1Cpu(acctDir: string, cpuDir: string | undefined): CpuUsage | n
   };
 }
 
-export function v1Throttling(cpuDir: string | undefined): Pick<CpuUsage, 'periods' | 'throttledPeriods' | 'throttledUsec'> {
+export function v1Throttling(
+  cpuDir: string | undefined,
+): Pick<CpuUsage, 'periods' | 'throttledPeriods' | 'throttledUsec'> {
   const stat = cpuDir === undefined ? null : readTable(`${cpuDir}/cpu.stat`);
   return {
     periods: stat?.get('nr_periods') ?? null,
@@ -234,12 +251,19 @@ export function v1Throttling(cpuDir: string | undefined): Pick<CpuUsage, 'period
 export function v1Pids(dir: string): PidsUsage | null {
   const current = readNumber(`${dir}/pids.current`);
   if (current === null) return null;
-  return { current, peak: readNumber(`${dir}/pids.peak`), refused: readTable(`${dir}/pids.events`)?.get('max') ?? null };
+  return {
+    current,
+    peak: readNumber(`${dir}/pids.peak`),
+    refused: readTable(`${dir}/pids.events`)?.get('max') ?? null,
+  };
 }
 
 export function v1Io(dir: string) {
-  const bytes = readRecord(`${dir}/blkio.throttle.io_service_bytes_recursive`) ?? readRecord(`${dir}/blkio.throttle.io_service_bytes`);
-  const serviced = readRecord(`${dir}/blkio.throttle.io_serviced_recursive`) ?? readRecord(`${dir}/blkio.throttle.io_serviced`);
+  const bytes =
+    readRecord(`${dir}/blkio.throttle.io_service_bytes_recursive`) ??
+    readRecord(`${dir}/blkio.throttle.io_service_bytes`);
+  const serviced =
+    readRecord(`${dir}/blkio.throttle.io_serviced_recursive`) ?? readRecord(`${dir}/blkio.throttle.io_serviced`);
   return bytes === null || serviced === null ? null : parseV1Io(bytes, serviced);
 }
 

@@ -1,9 +1,18 @@
 import { existsSync } from 'node:fs';
-import { formatIoMax, parseIoMax, parseIoStat } from './io.js';
 import { makeDir, readFile, readRecord, removeDir, writeFile } from './files.js';
 import type { Place } from './hierarchy.js';
+import { formatIoMax, parseIoMax, parseIoStat } from './io.js';
 import type { CgroupLimitName, CgroupValue, CleanupStep, IoLimit } from './types.js';
-import { type CgroupUsage, type CpuUsage, type MemoryUsage, type PidsUsage, readNumber, readTable, type Table, without } from './usage.js';
+import {
+  type CgroupUsage,
+  type CpuUsage,
+  type MemoryUsage,
+  type PidsUsage,
+  readNumber,
+  readTable,
+  type Table,
+  without,
+} from './usage.js';
 
 export type V2Controller = 'memory' | 'cpu' | 'cpuset' | 'pids' | 'io';
 
@@ -70,14 +79,19 @@ export function makeV2(request: V2Request): V2Group | { readonly why: string } {
     if (fallback === undefined) fallback = group;
     else removeDir(dir);
   }
-  return fallback ?? { why: refusals[0] === undefined ? 'no cgroup2 directory of ours is visible' : `${refusals[0]}; ${DELEGATE}` };
+  return (
+    fallback ?? {
+      why: refusals[0] === undefined ? 'no cgroup2 directory of ours is visible' : `${refusals[0]}; ${DELEGATE}`,
+    }
+  );
 }
 
 /** Our own group first; then upwards, but not the root of the hierarchy, which belongs to the system. */
 function* parents({ dir, mount }: Place, stayBelow: boolean): Generator<string> {
   yield dir;
   if (stayBelow) return;
-  for (let at = dir.slice(0, dir.lastIndexOf('/')); at.length > mount.length; at = at.slice(0, at.lastIndexOf('/'))) yield at;
+  for (let at = dir.slice(0, dir.lastIndexOf('/')); at.length > mount.length; at = at.slice(0, at.lastIndexOf('/')))
+    yield at;
 }
 
 function enable(request: V2Request, parent: string, dir: string): V2Group {
@@ -125,7 +139,13 @@ function offeredAndMissing(needed: readonly V2Controller[], parent: string): V2C
  * "No internal processes": a group with controllers for its children may hold no process itself. Where only we are in
  * it, we move into a leaf beside the job's. @returns why it cannot be done, or null
  */
-function makeRoom(request: V2Request, parent: string, text: string, wanted: readonly string[], cleanup: CleanupStep[]): string | null {
+function makeRoom(
+  request: V2Request,
+  parent: string,
+  text: string,
+  wanted: readonly string[],
+  cleanup: CleanupStep[],
+): string | null {
   const others = [...words(`${parent}/cgroup.procs`)].filter((pid) => !request.ourPids.includes(Number(pid)));
   if (others.length > 0) {
     return `${parent} holds other processes (${others.slice(0, 3).join(', ')}), so it cannot hand down controllers; start proc_box by \`systemd-run --user --scope -p Delegate=yes\` or by exec`;
@@ -266,5 +286,9 @@ function v2Cpu(dir: string): CpuUsage | null {
 function v2Pids(dir: string): PidsUsage | null {
   const current = readNumber(`${dir}/pids.current`);
   if (current === null) return null;
-  return { current, peak: readNumber(`${dir}/pids.peak`), refused: readTable(`${dir}/pids.events`)?.get('max') ?? null };
+  return {
+    current,
+    peak: readNumber(`${dir}/pids.peak`),
+    refused: readTable(`${dir}/pids.events`)?.get('max') ?? null,
+  };
 }

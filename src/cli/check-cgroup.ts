@@ -11,7 +11,16 @@ import { fail, pass, type Row, warn } from './check-row.js';
 
 /** Control groups: what is mounted, where we are, and what a throw-away group of ours holds. */
 
-const LIMITS: readonly CgroupLimitName[] = ['memory', 'memory-high', 'swap', 'cpus', 'cpu-weight', 'cpuset', 'pids', 'io-max'];
+const LIMITS: readonly CgroupLimitName[] = [
+  'memory',
+  'memory-high',
+  'swap',
+  'cpus',
+  'cpu-weight',
+  'cpuset',
+  'pids',
+  'io-max',
+];
 /** Held by sampling where nothing else holds it. */
 const WATCHED: ReadonlySet<string> = new Set(['memory', 'pids']);
 const MIB = 2 ** 20;
@@ -49,12 +58,22 @@ function versions({ v1, v2 }: Hierarchies): Row {
   const controllers = v2 === null ? '' : (readFile(`${v2.mount}/cgroup.controllers`) ?? '');
   const v2Text = v2 === null ? '' : `v2 at ${v2.mount}: ${controllers || 'no controllers'}`;
   const evidence = [v2Text, v1Text].filter(Boolean).join('; ');
-  if (evidence === '') return warn('cgroup versions', 'none is mounted, or our group is not below the mount', 'mount -t cgroup2 none /sys/fs/cgroup');
-  return v2 !== null && v1.size > 0 ? warn('cgroup versions', `hybrid, ${evidence}`, UNIFIED) : pass('cgroup versions', evidence);
+  if (evidence === '')
+    return warn(
+      'cgroup versions',
+      'none is mounted, or our group is not below the mount',
+      'mount -t cgroup2 none /sys/fs/cgroup',
+    );
+  return v2 !== null && v1.size > 0
+    ? warn('cgroup versions', `hybrid, ${evidence}`, UNIFIED)
+    : pass('cgroup versions', evidence);
 }
 
 function ownGroup({ v1, v2 }: Hierarchies): Row {
-  const text = [...(v2 === null ? [] : [`v2 ${v2.dir}`]), ...[...v1].map(([controller, { dir }]) => `${controller} ${dir}`)];
+  const text = [
+    ...(v2 === null ? [] : [`v2 ${v2.dir}`]),
+    ...[...v1].map(([controller, { dir }]) => `${controller} ${dir}`),
+  ];
   return text.length === 0 ? warn('own group', 'none', UNIFIED) : pass('own group', text.join(', '));
 }
 
@@ -115,10 +134,13 @@ function weaker(limit: CgroupLimitName, why: string, found: Hierarchies, input: 
 function fixOf(limit: CgroupLimitName, { v1, v2 }: Hierarchies, { place }: CgroupInput): string {
   const v1Place = v1.get(V1_CONTROLLER[limit]);
   if (limit === 'memory-high' && v1Place !== undefined) return UNIFIED;
-  if (limit === 'swap' && v1Place !== undefined && readFile(`${v1Place.dir}/memory.memsw.limit_in_bytes`) === null) return kernelArgument('swap');
+  if (limit === 'swap' && v1Place !== undefined && readFile(`${v1Place.dir}/memory.memsw.limit_in_bytes`) === null)
+    return kernelArgument('swap');
   if (v1Place !== undefined) return delegation({ ...place, unified: false }, V1_CONTROLLER[limit], v1Place.dir);
   if (v2 === null) return UNIFIED;
-  const offered = (readFile(`${v2.mount}/cgroup.controllers`) ?? readFile(`${v2.dir}/cgroup.controllers`) ?? '').split(' ');
+  const offered = (readFile(`${v2.mount}/cgroup.controllers`) ?? readFile(`${v2.dir}/cgroup.controllers`) ?? '').split(
+    ' ',
+  );
   if (!offered.includes(V2_CONTROLLER[limit])) return kernelArgument(limit);
   return delegation({ ...place, unified: true }, V2_CONTROLLER[limit], v2.dir);
 }
@@ -128,7 +150,11 @@ function leftovers({ v1, v2 }: Hierarchies): Row {
   const places = [...new Set([...(v2 === null ? [] : [v2.dir]), ...[...v1.values()].map(({ dir }) => dir)])];
   const left = places.flatMap(emptyBoxes);
   if (left.length === 0) return pass('leftover groups', 'none');
-  return warn('leftover groups', `${left.length} without a process, for example ${left[0]}`, `rmdir ${left.slice(0, 5).join(' ')}`);
+  return warn(
+    'leftover groups',
+    `${left.length} without a process, for example ${left[0]}`,
+    `rmdir ${left.slice(0, 5).join(' ')}`,
+  );
 }
 
 function emptyBoxes(dir: string): string[] {
@@ -136,7 +162,9 @@ function emptyBoxes(dir: string): string[] {
     return readdirSync(dir)
       .filter((name) => name.startsWith(NAME_PREFIX))
       .map((name) => `${dir}/${name}`)
-      .filter((path) => readFile(`${path}/cgroup.procs`) === '' && Date.now() - statSync(path).mtimeMs > LEFTOVER_AGE_MS);
+      .filter(
+        (path) => readFile(`${path}/cgroup.procs`) === '' && Date.now() - statSync(path).mtimeMs > LEFTOVER_AGE_MS,
+      );
   } catch {
     return []; // not for us to see, or it has gone meanwhile
   }

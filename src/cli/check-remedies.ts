@@ -19,8 +19,10 @@ export function delegation({ scheduler, root, unified, systemd }: Place, control
       ? `as root in Slurm's Prolog: echo +${controller} > the job group's cgroup.subtree_control, and chown a group below it to the user; cgroup.conf: CgroupPlugin=cgroup/v2 and ConstrainRAMSpace=yes, ConstrainCores=yes hold the whole job`
       : `as root in Slurm's Prolog: mkdir a group below ${ownDir} and chown it to the user; cgroup.conf: ConstrainRAMSpace=yes, ConstrainCores=yes hold the whole job`;
   }
-  if (!unified) return `mkdir ${ownDir}/<user> && chown <user> ${ownDir}/<user> ${ownDir}/<user>/{cgroup.procs,tasks}; start the session in it`;
-  if (!systemd) return `echo +${controller} > ${parentOf(ownDir)}/cgroup.subtree_control, and chown ${ownDir} with its cgroup.procs and cgroup.subtree_control to the user`;
+  if (!unified)
+    return `mkdir ${ownDir}/<user> && chown <user> ${ownDir}/<user> ${ownDir}/<user>/{cgroup.procs,tasks}; start the session in it`;
+  if (!systemd)
+    return `echo +${controller} > ${parentOf(ownDir)}/cgroup.subtree_control, and chown ${ownDir} with its cgroup.procs and cgroup.subtree_control to the user`;
   if (root) return `systemd-run --scope -p Delegate=yes proc_box ...`;
   return `systemd-run --user --scope -p Delegate=yes proc_box ...; where ${controller} is missing there, /etc/systemd/system/user@.service.d/delegate.conf: [Service] Delegate=cpu cpuset io memory pids`;
 }

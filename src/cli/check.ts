@@ -1,6 +1,6 @@
-import { hostname, randomHex, userName } from 'cgroup-utils-native';
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { hostname, randomHex, userName } from 'cgroup-utils-native';
 import { EXIT } from '../box/outcome.js';
 import { removeCgroup } from '../cgroup/create.js';
 import { isSpecError, SpecError } from '../errors.js';
@@ -59,7 +59,8 @@ function parseCheck(input: CtlInput): { spec: BoxSpec; json: boolean; help: bool
   const assembled = assembleSpec({ ...input, argv: ['proc_box', ...forBox, '--', 'check'], deadline });
   if (assembled.kind !== 'run') throw new SpecError('"proc_box check --help" lists the options');
   const [extra] = assembled.spec.command;
-  if (assembled.spec.command.length > 1) throw new SpecError(`"${extra}" is no option; usage: proc_box check [--json] [options of a box]`);
+  if (assembled.spec.command.length > 1)
+    throw new SpecError(`"${extra}" is no option; usage: proc_box check [--json] [options of a box]`);
   return { spec: assembled.spec, json: own('json'), help: own('help') || own('h') };
 }
 
@@ -82,7 +83,15 @@ async function collect(spec: BoxSpec): Promise<Row[]> {
       files = groupFiles(check.found, check.cgroup);
       return check;
     });
-    return [...programRows(root), schedulerRow(process.env), ...(check?.rows ?? []), ...job, ...files, ...processRows(), await broker];
+    return [
+      ...programRows(root),
+      schedulerRow(process.env),
+      ...(check?.rows ?? []),
+      ...job,
+      ...files,
+      ...processRows(),
+      await broker,
+    ];
   } catch (error) {
     return [...programRows(root), fail('control groups', (error as Error).message, 'report it'), await broker];
   } finally {

@@ -1,5 +1,5 @@
-import { acceptSignals, exitNow, Keeper, type KeeperEvent, protectSelf, randomHex } from 'cgroup-utils-native';
 import { writeSync } from 'node:fs';
+import { acceptSignals, exitNow, Keeper, type KeeperEvent, protectSelf, randomHex } from 'cgroup-utils-native';
 import type * as Amqp from '../amqp/index.js';
 import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';

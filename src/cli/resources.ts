@@ -1,5 +1,5 @@
-import { type ProcessRow, sampleTree, type TreeSample } from 'cgroup-utils-native';
 import { existsSync, readFileSync } from 'node:fs';
+import { type ProcessRow, sampleTree, type TreeSample } from 'cgroup-utils-native';
 import type { Box } from '../box/box.js';
 import { createResourceControl, type ResourceControl } from '../box/resource-control.js';
 import { cgroupNames } from '../box/resources.js';
@@ -62,7 +62,9 @@ export function prepareResources(
 
 /** Under hidepid=2 a process that is not dumpable, as the keeper is, does not exist for others of its user. */
 function whyBlind(keeperPid: number): string | null {
-  return existsSync(`/proc/${keeperPid}/stat`) ? null : `/proc hides the keeper (mounted with hidepid): "proc_box check"`;
+  return existsSync(`/proc/${keeperPid}/stat`)
+    ? null
+    : `/proc hides the keeper (mounted with hidepid): "proc_box check"`;
 }
 
 function allowedCpus(): string {

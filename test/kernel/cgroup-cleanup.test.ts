@@ -25,7 +25,9 @@ function subgroups(controllers: string[]): string {
   const make = controllers.map((controller) => {
     const pattern = controller === 'v2' ? '0:' : `[0-9]*:${controller}`;
     const own = ownGroup(controller);
-    return own === undefined ? ':' : `g=${topOf(controller)}$(sed -n 's/^${pattern}://p' /proc/self/cgroup); mkdir -p $g/a/b; sleep 1000 & echo $! > $g/a/b/cgroup.procs`;
+    return own === undefined
+      ? ':'
+      : `g=${topOf(controller)}$(sed -n 's/^${pattern}://p' /proc/self/cgroup); mkdir -p $g/a/b; sleep 1000 & echo $! > $g/a/b/cgroup.procs`;
   });
   return `${make.join('; ')}; echo ready; sleep 1000`;
 }

@@ -74,47 +74,62 @@ for (const [name, { skip, make }] of Object.entries(FREEZERS)) {
   });
 }
 
-t.test('a suspended box is gone, with its groups, after SIGKILL of its wrapper, and of its keeper', { skip: withoutV1('pids', 'freezer') }, async (t) => {
-  for (const end of ['wrapper', 'keeper'] as const) {
-    const running = start(t, SPIN, { options: ['--pids', '20', '--sint', '0'] });
-    const pid = await running.jobPid();
-    const box = boxIdOf(running.stderr());
-    const groups = groupsOf(box);
-    freeze(groups);
-    await until(() => isFrozen(groups), 'it is frozen');
-    process.kill(end === 'wrapper' ? running.pid : running.keeperPid(), 'SIGKILL');
-    await allGone(running);
-    await running.done;
-    t.equal(processState(pid), undefined);
-    await until(() => groupsOf(box).length === 0, `no group is left: ${groupsOf(box)}`);
-  }
-});
+t.test(
+  'a suspended box is gone, with its groups, after SIGKILL of its wrapper, and of its keeper',
+  { skip: withoutV1('pids', 'freezer') },
+  async (t) => {
+    for (const end of ['wrapper', 'keeper'] as const) {
+      const running = start(t, SPIN, { options: ['--pids', '20', '--sint', '0'] });
+      const pid = await running.jobPid();
+      const box = boxIdOf(running.stderr());
+      const groups = groupsOf(box);
+      freeze(groups);
+      await until(() => isFrozen(groups), 'it is frozen');
+      process.kill(end === 'wrapper' ? running.pid : running.keeperPid(), 'SIGKILL');
+      await allGone(running);
+      await running.done;
+      t.equal(processState(pid), undefined);
+      await until(() => groupsOf(box).length === 0, `no group is left: ${groupsOf(box)}`);
+    }
+  },
+);
 
-t.test(`a fork bomb inside a limit of 64: usage within 100 ms, kill leaves nothing, ${ROUNDS} times`, { skip: withoutV1('pids') }, async (t) => {
-  const slow: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    const cgroup = bombCgroup(t);
-    cgroup.set('pids', 64);
-    const { keeper, empty } = await keep(t, job('fork-bomb-forever.py'), cgroup);
-    await until(() => Number(cgroup.usage()?.pids?.refused) > 0, 'the limit is reached');
-    const asked = performance.now();
-    await keeper.usage();
-    slow.push(performance.now() - asked);
-    const met = await keeper.kill();
-    t.ok(met >= 1 && met < 1000, `met ${met}`);
-    await empty;
-    t.equal(cgroup.usage()?.pids?.current, 0, `round ${round}: nothing is left`);
-    keeper.finish();
-    t.equal(cgroup.usage()?.pids ?? null, null, 'nor its groups');
-  }
-  slow.sort((a, b) => a - b);
-  t.comment(`usage answered within ${slow[0]?.toFixed(1)} to ${slow.at(-1)?.toFixed(1)} ms`);
-  t.ok((slow.at(-1) as number) < 100, `${slow.at(-1)} ms`);
-});
+t.test(
+  `a fork bomb inside a limit of 64: usage within 100 ms, kill leaves nothing, ${ROUNDS} times`,
+  { skip: withoutV1('pids') },
+  async (t) => {
+    const slow: number[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      const cgroup = bombCgroup(t);
+      cgroup.set('pids', 64);
+      const { keeper, empty } = await keep(t, job('fork-bomb-forever.py'), cgroup);
+      await until(() => Number(cgroup.usage()?.pids?.refused) > 0, 'the limit is reached');
+      const asked = performance.now();
+      await keeper.usage();
+      slow.push(performance.now() - asked);
+      const met = await keeper.kill();
+      t.ok(met >= 1 && met < 1000, `met ${met}`);
+      await empty;
+      t.equal(cgroup.usage()?.pids?.current, 0, `round ${round}: nothing is left`);
+      keeper.finish();
+      t.equal(cgroup.usage()?.pids ?? null, null, 'nor its groups');
+    }
+    slow.sort((a, b) => a - b);
+    t.comment(`usage answered within ${slow[0]?.toFixed(1)} to ${slow.at(-1)?.toFixed(1)} ms`);
+    t.ok((slow.at(-1) as number) < 100, `${slow.at(-1)} ms`);
+  },
+);
 
 function bombCgroup(t: Test): BoxCgroup {
   const name = `proc_box-test${randomBytes(4).toString('hex')}`;
-  const request = { name, limits: ['pids'] as const, stayBelow: true, scheduled: false, ourPids: [process.pid], below: null };
+  const request = {
+    name,
+    limits: ['pids'] as const,
+    stayBelow: true,
+    scheduled: false,
+    ourPids: [process.pid],
+    below: null,
+  };
   const cgroup = createCgroup({ ...request, oomGroup: true });
   t.ok('mechanism' in cgroup.holds('pids'));
   return cgroup;
@@ -139,7 +154,9 @@ function made(t: Test, parent: string): string {
 
 /** As an administrator might do it from outside: neither wrapper nor keeper knows. */
 function freeze(groups: readonly string[]): void {
-  const dir = groups.find((group) => existsSync(`${group}/cgroup.freeze`)) ?? groups.find((group) => existsSync(`${group}/freezer.state`));
+  const dir =
+    groups.find((group) => existsSync(`${group}/cgroup.freeze`)) ??
+    groups.find((group) => existsSync(`${group}/freezer.state`));
   const file = existsSync(`${dir}/cgroup.freeze`) ? 'cgroup.freeze' : 'freezer.state';
   writeFileSync(`${dir}/${file}`, file === 'cgroup.freeze' ? '1' : 'FROZEN');
 }

@@ -1,8 +1,17 @@
-import { cpus, tmpdir } from 'node:os';
 import { readFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { boxIdOf, diskOf, groupsIn, groupsOf, groupsOfProcess, ourGroups, ownGroup, withoutV1 } from '../fixtures/cgroups.js';
+import {
+  boxIdOf,
+  diskOf,
+  groupsIn,
+  groupsOf,
+  groupsOfProcess,
+  ourGroups,
+  ownGroup,
+  withoutV1,
+} from '../fixtures/cgroups.js';
 import { job, PYTHON, run, start, temporaryFolder } from '../fixtures/run.js';
 
 /** Limits that the kernel's v1 controllers hold, seen from inside the job. As root; cgroup-user.test.ts has the rest. */
@@ -35,38 +44,56 @@ t.test('every limit is in force before the first instruction', need('memory', 'p
     files.map(([, , expected]) => expected),
     files.map(([, file]) => file).join(' '),
   );
-  for (const shown of ['memory=67108864 (cgroup1)', 'cpus=0.5 (cgroup1)', 'cpu-weight=200 (cgroup1)', 'cpuset=0 (cgroup1)', 'pids=20 (cgroup1)']) {
+  for (const shown of [
+    'memory=67108864 (cgroup1)',
+    'cpus=0.5 (cgroup1)',
+    'cpu-weight=200 (cgroup1)',
+    'cpuset=0 (cgroup1)',
+    'pids=20 (cgroup1)',
+  ]) {
     t.match(stderr, shown, 'the start line names the mechanism');
   }
   t.notMatch(stderr, 'warn');
 });
 
-t.test('the box is below our own group in each hierarchy, wrapper and keeper are not in it', need('memory', 'pids'), async (t) => {
-  const running = start(t, ['sh', '-c', 'cat /proc/self/cgroup; echo up; sleep 60'], { options: ['--memory', '64M', '--pids', '20'] });
-  await running.says('up');
-  const inside = groupsIn(running.stdout());
-  const outside = groupsOfProcess(process.pid);
-  const name = `/proc_box-${boxIdOf(running.stderr())}`;
-  for (const controller of ['memory', 'pids', 'v2']) {
-    if (outside[controller] === undefined) continue;
-    const own = outside[controller] === '/' ? '' : outside[controller];
-    t.equal(inside[controller], `${own}${name}`, controller);
-  }
-  for (const groups of ourGroups(running)) t.strictSame(groups, outside, 'wrapper and keeper are where they were');
-  t.not(groupsOf(name.slice('/proc_box-'.length)).length, 0);
-  await running.end();
-  t.strictSame(groupsOf(boxIdOf(running.stderr())), [], 'nothing is left');
-});
+t.test(
+  'the box is below our own group in each hierarchy, wrapper and keeper are not in it',
+  need('memory', 'pids'),
+  async (t) => {
+    const running = start(t, ['sh', '-c', 'cat /proc/self/cgroup; echo up; sleep 60'], {
+      options: ['--memory', '64M', '--pids', '20'],
+    });
+    await running.says('up');
+    const inside = groupsIn(running.stdout());
+    const outside = groupsOfProcess(process.pid);
+    const name = `/proc_box-${boxIdOf(running.stderr())}`;
+    for (const controller of ['memory', 'pids', 'v2']) {
+      if (outside[controller] === undefined) continue;
+      const own = outside[controller] === '/' ? '' : outside[controller];
+      t.equal(inside[controller], `${own}${name}`, controller);
+    }
+    for (const groups of ourGroups(running)) t.strictSame(groups, outside, 'wrapper and keeper are where they were');
+    t.not(groupsOf(name.slice('/proc_box-'.length)).length, 0);
+    await running.end();
+    t.strictSame(groupsOf(boxIdOf(running.stderr())), [], 'nothing is left');
+  },
+);
 
-t.test('the memory limit ends the job: 137, reason oom, limit and mechanism in the report', need('memory'), async (t) => {
-  const { code, stderr, stdout } = await run(t, job('allocate.py', '256'), { options: ['--memory', '64M', '--report'] });
-  t.equal(code, 137);
-  t.equal(stdout, '');
-  t.match(stderr, /ended +oom: SIGKILL/);
-  t.match(stderr, /^ {2}memory +64 MiB .* cgroup1$/m);
-  t.match(stderr, /warn: out of memory/);
-  t.strictSame(groupsOf(boxIdOf(stderr)), []);
-});
+t.test(
+  'the memory limit ends the job: 137, reason oom, limit and mechanism in the report',
+  need('memory'),
+  async (t) => {
+    const { code, stderr, stdout } = await run(t, job('allocate.py', '256'), {
+      options: ['--memory', '64M', '--report'],
+    });
+    t.equal(code, 137);
+    t.equal(stdout, '');
+    t.match(stderr, /ended +oom: SIGKILL/);
+    t.match(stderr, /^ {2}memory +64 MiB .* cgroup1$/m);
+    t.match(stderr, /warn: out of memory/);
+    t.strictSame(groupsOf(boxIdOf(stderr)), []);
+  },
+);
 
 t.test('a job at its memory limit never holds more than it', need('memory'), async (t) => {
   const peak = cat('memory', 'memory.max_usage_in_bytes');
@@ -96,7 +123,10 @@ t.test('swap: none with --memory alone, else what was asked for', need('memory')
   t.equal(more.stdout.trim(), `${80 * 2 ** 20}`);
   t.ok(Number(any.stdout.trim()) > 2 ** 60, any.stdout);
   const without = await run(t, ['true'], { options: ['--swap', '16M'] });
-  t.match(without.stderr, /warn: swap is not held at all: .* cgroup v1 limits memory and swap together; give --memory too/);
+  t.match(
+    without.stderr,
+    /warn: swap is not held at all: .* cgroup v1 limits memory and swap together; give --memory too/,
+  );
 });
 
 t.test('more processes than --pids are refused with EAGAIN, and counted', need('pids'), async (t) => {
@@ -118,10 +148,14 @@ print(time.process_time())`;
   t.ok(share > 0.24 && share < 0.36, `${share.toFixed(3)} of a CPU`);
 });
 
-t.test('--cpuset is what the job may run on', { skip: withoutV1('cpuset') || (cpus().length < 2 && 'needs two CPUs') }, async (t) => {
-  const { stdout } = await run(t, ['grep', 'Cpus_allowed_list', '/proc/self/status'], { options: ['--cpuset', '1'] });
-  t.match(stdout, /:\s*1\n/);
-});
+t.test(
+  '--cpuset is what the job may run on',
+  { skip: withoutV1('cpuset') || (cpus().length < 2 && 'needs two CPUs') },
+  async (t) => {
+    const { stdout } = await run(t, ['grep', 'Cpus_allowed_list', '/proc/self/status'], { options: ['--cpuset', '1'] });
+    t.match(stdout, /:\s*1\n/);
+  },
+);
 
 const disk = diskOf(tmpdir());
 const needDisk = { skip: withoutV1('blkio') || (disk === undefined && `needs a block device below ${tmpdir()}`) };

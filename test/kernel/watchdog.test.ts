@@ -25,7 +25,9 @@ t.test('a 1 GB/s allocator gets at most 300 MB beyond --memory', async (t) => {
 });
 
 t.test('memory of the whole tree counts, also of daemons', async (t) => {
-  const part = job('allocate.py', '48').map((word) => `'${word}'`).join(' ');
+  const part = job('allocate.py', '48')
+    .map((word) => `'${word}'`)
+    .join(' ');
   const script = `setsid ${part} & ${part} & ${part} & wait`;
   const { code, stderr } = await run(t, ['sh', '-c', script], { options: ['--memory', '100M', ...options] });
   t.equal(code, 137);
@@ -90,6 +92,8 @@ function peakOf(stderr: string): number {
 
 /** /proc/PID/task/TID/schedstat: nanoseconds on a CPU. */
 function cpuMsOf(pid: number): number {
-  const ns = readdirSync(`/proc/${pid}/task`).map((thread) => Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]));
+  const ns = readdirSync(`/proc/${pid}/task`).map((thread) =>
+    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]),
+  );
   return ns.reduce((sum, value) => sum + value, 0) / 1e6;
 }

@@ -123,7 +123,7 @@ t.test('an OOM kill is told with limit, peak and the largest processes', { skip 
   t.same(more, []);
   t.same(schemaErrors('event', oom), []);
   t.match(oom, { kills: 1, limit: { value: 64 * MIB, enforcement: 'cgroup1' }, memory_peak_bytes: 64 * MIB });
-  const [largest] = oom?.['processes'] as { name: string; rss: number }[];
+  const [largest] = (oom?.['processes'] ?? []) as { name: string; rss: number }[];
   t.match(largest, { name: /python3/ });
   t.ok((largest?.rss ?? 0) > 16 * MIB, `${largest?.rss}`);
   const [exited] = eventsOf(hosted, 'exited');
@@ -150,7 +150,7 @@ t.test('the watchdog names the largest processes, too', async (t) => {
   t.equal(reason, 'memory');
   const [event] = eventsOf(hosted, 'limit_exceeded');
   t.same(schemaErrors('event', event), []);
-  const [largest] = event?.['processes'] as { name: string; rss: number }[];
+  const [largest] = (event?.['processes'] ?? []) as { name: string; rss: number }[];
   t.match(largest, { name: /python3/ });
   t.ok((largest?.rss ?? 0) > 60 * MIB);
   t.same(eventsOf(hosted, 'oom'), []);
