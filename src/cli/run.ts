@@ -54,6 +54,7 @@ export function run(options: RunOptions): Run {
   const { keeper, hello, spec, warnings, boxId, cgroup, resources, onBox, loadAmqp } = options;
   const log = createLogger(spec.debug ? 'debug' : 'info', spec.nowarn ? { warn: false } : {});
   const identity = identifyJob(process.env, { user: userName(), host: hostname(), box: boxId });
+  let keeperGone = false;
   const broker = createBroker(spec, log, loadAmqp);
   const box = new Box({
     spec,
@@ -104,6 +105,7 @@ export function run(options: RunOptions): Run {
       writeStderr(`Task elapsed time: ${(report.elapsed_ms / 1000).toFixed(2)} seconds.\n`);
       void broker.close(spec.flushMs).then(() => {
         keeper.finish();
+        if (keeperGone) removeCgroup(cgroup);
         end(outcome, spec, identity.scheduler);
       });
     },
@@ -128,8 +130,10 @@ export function run(options: RunOptions): Run {
         keeper.resume().catch((error: Error) => log.debug(`resume: ${error.message}`));
       }
       if (event.type === 'gone') {
+        keeperGone = true;
         killDescendants();
-        removeCgroup(cgroup);
+        // The groups of a job that ran have the figures of its last sample: they go after it.
+        if (box.pid === 0) removeCgroup(cgroup);
       }
       box.onKeeper(event);
     },
