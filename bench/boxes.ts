@@ -35,7 +35,7 @@ async function one(killed: boolean): Promise<void> {
   });
   const ended = once(box, 'exit');
   if (killed) {
-    await once(box.stdout, 'data');
+    await Promise.race([once(box.stdout, 'data'), ended]);
     box.kill('SIGKILL');
   }
   box.stdout.resume();

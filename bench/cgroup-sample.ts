@@ -33,7 +33,9 @@ async function costMs(bench: Bench, samples: number, interval: string, rows: str
   const box = spawn(procBox, [...options, '--', bench.probe, 'tree', String(PROCESSES)], {
     stdio: ['pipe', 'pipe', 'ignore'],
   });
-  await once(box.stdout, 'data');
+  const ended = once(box, 'exit');
+  const [word] = await Promise.race([once(box.stdout, 'data') as Promise<unknown[]>, ended]);
+  if (!String(word).includes('ready')) throw new Error(`the box ended before its tree was there: ${word}`);
   await new Promise((resolve) => setTimeout(resolve, 2000)); // the first samples, and what follows a launch
   const pids = [box.pid as number, ...childrenOf(box.pid as number)];
   const cpu = () => pids.reduce((sum, pid) => sum + cpuMsOf(pid), 0);
@@ -41,6 +43,6 @@ async function costMs(bench: Bench, samples: number, interval: string, rows: str
   await new Promise((resolve) => setTimeout(resolve, samples * INTERVAL_MS));
   const cost = cpu() - before;
   box.stdin.end();
-  await once(box, 'exit');
+  await ended;
   return cost;
 }
