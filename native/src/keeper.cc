@@ -384,8 +384,8 @@ bool Keeper::start_cgroup(const StartHead& head, const char* at, JobSpec& spec) 
 // group, and serves where there is none. Returns how many were met.
 int Keeper::kill_all() {
   killing_ = true;
-  const bool at_once = cgroup_.kill();
   if (job_ > 0 && !main_ended_) kill(job_, SIGKILL);  // our own child, not yet reaped: the pid is certain
+  const bool at_once = cgroup_.kill();
   const int count = signal_tree(getpid(), SIGKILL, true);
   if (!at_once) cgroup_.thaw();  // v1: SIGKILL waits for it
   return count;
