@@ -252,8 +252,14 @@ function v2Memory(dir: string): MemoryUsage | null {
     mappedBytes: stat.get('file_mapped'),
     kernelBytes: stat.get('kernel') ?? kernelParts(stat),
     oomEvents: events?.get('oom') ?? null,
-    oomKills: events?.get('oom_kill') ?? null,
+    oomKills: events === null ? null : killed(events),
   };
+}
+
+/** With memory.oom.group the kernel counts the process that it chose twice; oom_group_kill is there since Linux 5.17. */
+function killed(events: Table): number | null {
+  const kills = events.get('oom_kill');
+  return kills === null ? null : Math.max(kills - (events.get('oom_group_kill') ?? 0), Math.min(kills, 1));
 }
 
 /** memory.stat has its sum since Linux 5.18. */

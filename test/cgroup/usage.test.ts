@@ -32,7 +32,7 @@ const V2 = {
     'workingset_refault_anon 0',
     '',
   ].join('\n'),
-  'memory.events': 'low 0\nhigh 0\nmax 17\noom 3\noom_kill 2\noom_group_kill 1\n',
+  'memory.events': 'low 0\nhigh 0\nmax 17\noom 3\noom_kill 3\noom_group_kill 1\n',
   'cpu.stat':
     'usage_usec 6110123\nuser_usec 5920100\nsystem_usec 190023\nnice_usec 0\ncore_sched.force_idle_usec 0\n' +
     'nr_periods 100\nnr_throttled 12\nthrottled_usec 410200\nnr_bursts 0\nburst_usec 0\n',
