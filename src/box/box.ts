@@ -364,7 +364,7 @@ export class Box implements Controllable {
     }
     if (oomKills === 0) return;
     this.#oomAtMs = this.#options.now();
-    log.warn(`out of memory: the kernel has killed ${oomKills === 1 ? 'a process' : `${oomKills} processes`} of the box`);
+    log.warn(`out of memory: the kernel has killed ${oomKills} processes of the box`);
     const peak = this.#sampler?.last?.sample.MemoryPeak;
     const memory = this.limits.get('memory');
     this.#tell({
