@@ -1,11 +1,17 @@
 /** The benchmarks' main program; scripts/bench.mjs sets up what it needs. Each figure is a file of its own. */
-import { cpus, loadavg } from 'node:os';
+import { cpus as cores, loadavg } from 'node:os';
+import { boxes } from './boxes.js';
+import { cgroupLaunch } from './cgroup-launch.js';
+import { cgroupSample } from './cgroup-sample.js';
+import { cpus } from './cpus.js';
+import { forkBomb } from './fork-bomb.js';
 import { idle } from './idle.js';
 import { kill } from './kill.js';
 import { launch } from './launch.js';
 import { leaks } from './leaks.js';
 import { type Bench, prepare, type Row } from './measure.js';
 import { memory } from './memory.js';
+import { overshoot } from './overshoot.js';
 import { sample } from './sample.js';
 import { stdout } from './stdout.js';
 import { formatTable } from './table.js';
@@ -18,6 +24,12 @@ const FIGURES: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   kill,
   memory,
   leaks,
+  cgroupLaunch,
+  cgroupSample,
+  overshoot,
+  forkBomb,
+  cpus,
+  boxes,
 };
 
 const words = process.argv.slice(2);
@@ -44,7 +56,7 @@ for (const [name, measure] of Object.entries(FIGURES)) {
   }
 }
 process.stdout.write(
-  `${formatTable(rows)}\n\n${cpus().length} cores, Node ${process.version}, load average at the start ${load.toFixed(1)}\n`,
+  `${formatTable(rows)}\n\n${cores().length} cores, Node ${process.version}, load average at the start ${load.toFixed(1)}\n`,
 );
 process.disconnect?.(); // the channel to scripts/bench.mjs would keep us here
 process.exitCode = rows.some((row) => row.pass === false) ? 1 : 0;

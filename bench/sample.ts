@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { hostname, hostSample, monotonicMs, sampleTree } from 'cgroup-utils-native';
+import { noCgroup } from '../src/cgroup/none.js';
 import { hostFacts } from '../src/stats/host.js';
-import { pressureReader } from '../src/stats/pressure.js';
+import { boxPressure } from '../src/stats/pressure.js';
 import { createSampler, type Sampler } from '../src/stats/sampler.js';
 import { connectWatcher } from './broker.js';
 import { type Bench, childrenOf, cpuMsOf, median, ms, procBox, type Row } from './measure.js';
@@ -67,6 +68,9 @@ function samplerOf(pid: number): Sampler {
     rows: 5,
     startedMs: monotonicMs(),
     pss: false,
+    cgroup: noCgroup('the walk is what is measured'),
+    rowsIntervalMs: 0,
+    log: { warn: console.error },
     tree: (options) => sampleTree(process.pid, options),
     usage: async () => ({ ...zero, stdoutBytes: 0 }),
     status: () => ({
@@ -77,7 +81,7 @@ function samplerOf(pid: number): Sampler {
     }),
     hostFacts: () => hostFacts(hostname()),
     hostSample,
-    pressure: pressureReader((resource) => `/proc/pressure/${resource}`),
+    pressure: boxPressure(null),
     sequence: () => (sequence += 1),
     emit: () => {},
     monotonicMs,

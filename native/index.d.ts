@@ -30,14 +30,33 @@ export interface Rlimit {
   readonly hard: RlimitValue;
 }
 
+/** How the job gets into its control groups, and what the keeper does with them. */
+export interface CgroupLaunch {
+  /** v2 directory that the job is forked into, clone3(2) CLONE_INTO_CGROUP. */
+  readonly forkInto: string | null;
+  /** v1 `tasks` files; the job writes `0` to each before exec. */
+  readonly tasks: readonly string[];
+  /** The group that `suspend` freezes; without one every process gets SIGSTOP. */
+  readonly freezer: { readonly version: 1 | 2; readonly dir: string } | null;
+  /** `cgroup.kill`, for `kill`. */
+  readonly killFile: string | null;
+  /** What the keeper does when nothing of the box is left, in order. */
+  readonly cleanup: readonly CleanupStep[];
+}
+
+/** `rmdir` takes everything below with it. */
+export type CleanupStep =
+  | { readonly op: 'rmdir'; readonly path: string }
+  | { readonly op: 'write'; readonly path: string; readonly text: string };
+
 /** What the keeper needs to know before it forks the job. */
 export interface LaunchSpec {
   /** Index of the command's first word in the argument vector of the keeper's `hello`. */
   readonly commandIndex: number;
   /** Set between fork and exec, in this order. A missing half keeps the inherited value. */
   readonly rlimits: readonly { readonly name: RlimitName; readonly soft?: RlimitValue; readonly hard?: RlimitValue }[];
-  /** Absolute paths of `cgroup.procs` or `tasks` files; the job writes `0` to each before exec. */
-  readonly cgroupProcs: readonly string[];
+  /** Control groups that the wrapper has made, with the limits in them. */
+  readonly cgroup: CgroupLaunch;
   /** stdout is stopped after this many bytes; 0 means never. */
   readonly stdoutMaxBytes: number;
 }
@@ -76,7 +95,7 @@ export type KeeperEvent =
       readonly type: 'failed';
       /** The step that failed: `fork`, `setpgid`, `rlimit`, `cgroup`, `exec`, ... */
       readonly step: string;
-      /** Which rlimit or cgroup path of the spec; 0 for an `exec` whose command was not found on PATH; else -1. */
+      /** Which rlimit or `tasks` file of the spec; 0 for an `exec` whose command was not found on PATH; else -1. */
       readonly index: number;
       readonly errno: number;
       /** `ENOENT` and so on. */
@@ -199,6 +218,12 @@ export interface HostSample {
 export function hostSample(): HostSample;
 
 /**
+ * A small file of the kernel, Latin-1; null where it cannot be opened or read. Half the time of node:fs, and a missing
+ * file costs no exception.
+ */
+export function readText(path: string): string | null;
+
+/**
  * prctl(2) PR_SET_DUMPABLE 0 and PR_SET_CHILD_SUBREAPER 1 for this process. SIGTTOU is ignored: a log line on a terminal
  * with `stty tostop` must not stop the wrapper while the job has the foreground.
  */
@@ -207,6 +232,8 @@ export function protectSelf(): void;
 export function killDescendants(): number;
 /** Points stdin and stdout of this process to /dev/null, so that readers and writers of the job see its ends only. */
 export function releaseStdio(): void;
+/** Lets through the signals that the front end has held back while Node started. Call it when their handlers are there. */
+export function acceptSignals(): void;
 /** _exit(2): no atexit handlers, terminal settings stay as the job left them. */
 export function exitNow(code: number): never;
 /** Dies of `signal` with its default action, without a core file of our own. */

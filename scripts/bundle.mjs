@@ -7,6 +7,7 @@ import { root } from './setup.mjs';
 /** Bundles that src/cli/boot.cjs loads by name. What is not on the launch path has a bundle of its own. */
 const LOADED = {
   main: { entry: 'src/cli/main.ts' },
+  run: { entry: 'src/cli/run.ts' },
   amqp: { entry: 'src/amqp/index.ts' },
   tools: { entry: 'src/cli/tools.ts' },
   yaml: { contents: "export * from 'yaml';" },

@@ -26,18 +26,21 @@ function makeCaches() {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   if (status !== 0) process.exitCode = 1;
-  else recordLaunch();
+  else recordLaunch(flags);
 }
 
 /** A failure here is no error: the caches of the first step are valid. */
-function recordLaunch() {
+function recordLaunch(flags) {
   const box = join(root, 'bin/proc_box');
   if (!existsSync(box) || !existsSync(join(dist, 'main.cjs'))) return;
-  const env = { ...process.env, NODE_OPTIONS: `--require "${join(root, 'scripts/code-cache-hook.cjs')}"` };
-  for (const name of Object.keys(env)) if (name.startsWith('PBOX_')) delete env[name];
+  const { launchKeeper } = createRequire(import.meta.url)('../native/index.js');
   // Nothing listens on port 1: the broker's side is loaded and fails to connect, which is most of its code.
-  const args = ['-uri', 'amqp://127.0.0.1:1', '--flush', '1s', '--', '/bin/true'];
-  spawnSync(box, args, { env, stdio: 'ignore', timeout: 20_000, killSignal: 'SIGKILL' });
+  const words = ['-uri', 'amqp://127.0.0.1:1', '--flush', '1s', '--config', 'none', '--', '/bin/true'];
+  // As the front end starts it, but for the hook: Node with the keeper's socket as descriptor 3.
+  const keeper = launchKeeper(box, words, ['PATH=/usr/bin:/bin']);
+  const node = [...flags, '--require', join(root, 'scripts/code-cache-hook.cjs'), join(dist, 'boot.cjs')];
+  const stdio = ['ignore', 'ignore', 'ignore', keeper];
+  spawnSync(process.execPath, node, { env: {}, stdio, timeout: 20_000, killSignal: 'SIGKILL' });
 }
 
 function compileAll() {

@@ -5,6 +5,16 @@ export class SpecError extends Error {
   override readonly name: string = 'SpecError';
 }
 
+/** By name: each bundle has classes of its own, and an error may come from another one. */
+export function isSpecError(error: unknown): error is SpecError {
+  return error instanceof Error && error.name === 'SpecError';
+}
+
+/** As `isSpecError`. */
+export function isEnvironmentError(error: unknown): error is EnvironmentError {
+  return error instanceof Error && error.name === 'EnvironmentError';
+}
+
 /** The host lacks something that an administrator must provide. Exit status 125. */
 export class EnvironmentError extends Error {
   override readonly name: string = 'EnvironmentError';

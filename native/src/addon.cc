@@ -22,6 +22,7 @@
 #include "link.h"
 #include "rlimit.h"
 #include "sample.h"
+#include "text.h"
 #include "tree.h"
 
 namespace {
@@ -133,8 +134,13 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   void start(const CallbackInfo& info) {
     const Object spec = info[0].As<Object>();
     const auto rlimits = spec.Get("rlimits").As<Napi::Array>();
-    const auto cgroups = spec.Get("cgroupProcs").As<Napi::Array>();
-    const pbox::StartHead head{spec.Get("commandIndex").As<Number>().Uint32Value(), rlimits.Length(), cgroups.Length(), 0,
+    const Object cgroup = spec.Get("cgroup").As<Object>();
+    const auto tasks = cgroup.Get("tasks").As<Napi::Array>();
+    const auto cleanup = cgroup.Get("cleanup").As<Napi::Array>();
+    const bool freezer = cgroup.Get("freezer").IsObject();
+    const uint32_t version = freezer ? cgroup.Get("freezer").As<Object>().Get("version").As<Number>().Uint32Value() : 0;
+    const pbox::StartHead head{spec.Get("commandIndex").As<Number>().Uint32Value(), rlimits.Length(), tasks.Length(), version,
+                               cleanup.Length(), 0,
                                static_cast<uint64_t>(spec.Get("stdoutMaxBytes").As<Number>().DoubleValue())};
     std::string body(reinterpret_cast<const char*>(&head), sizeof head);
     for (uint32_t i = 0; i < rlimits.Length(); i++) {
@@ -142,9 +148,20 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
       const pbox::RlimitWire wire = rlimit_wire(limit.Get("name").As<String>(), limit);
       body.append(reinterpret_cast<const char*>(&wire), sizeof wire);
     }
-    for (uint32_t i = 0; i < cgroups.Length(); i++) {
-      const std::string path = cgroups.Get(i).As<String>();
-      body.append(path.c_str(), path.size() + 1);
+    const auto add = [&body](const Napi::Value& value) {
+      const std::string word = value.IsString() ? value.As<String>().Utf8Value() : std::string();
+      body.append(word.c_str(), word.size() + 1);
+    };
+    for (uint32_t i = 0; i < tasks.Length(); i++) add(tasks.Get(i));
+    add(cgroup.Get("forkInto"));
+    add(freezer ? cgroup.Get("freezer").As<Object>().Get("dir") : info.Env().Null());
+    add(cgroup.Get("killFile"));
+    for (uint32_t i = 0; i < cleanup.Length(); i++) {
+      const Object step = cleanup.Get(i).As<Object>();
+      const bool remove = step.Get("op").As<String>().Utf8Value() == "rmdir";
+      body.append(remove ? "r" : "w", 2);
+      add(step.Get("path"));
+      add(step.Get("text"));
     }
     link_->send(pbox::Request::start, 0, body.data(), body.size());
   }
@@ -431,6 +448,15 @@ Value host_sample(const CallbackInfo& info) {
   return o;
 }
 
+// Latin-1: every byte is a character, none is refused.
+Value read_text(const CallbackInfo& info) {
+  std::string text;
+  napi_value result = info.Env().Null();
+  if (info[0].IsString() && pbox::read_text(info[0].As<String>().Utf8Value().c_str(), text))
+    napi_create_string_latin1(info.Env(), text.data(), text.size(), &result);
+  return Value(info.Env(), result);
+}
+
 void protect_self(const CallbackInfo&) {
   prctl(PR_SET_DUMPABLE, 0);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -449,6 +475,12 @@ void release_stdio(const CallbackInfo&) {
   dup3(null, 0, O_CLOEXEC);
   dup3(null, 1, O_CLOEXEC);
   close(null);
+}
+
+void accept_signals(const CallbackInfo&) {
+  sigset_t none;
+  sigemptyset(&none);
+  pthread_sigmask(SIG_SETMASK, &none, nullptr);
 }
 
 void exit_now(const CallbackInfo& info) { _exit(info[0].As<Number>().Int32Value()); }
@@ -524,9 +556,11 @@ Object init(Env env, Object exports) {
   exports.Set("prlimit", Napi::Function::New<prlimit_of>(env));
   exports.Set("launchKeeper", Napi::Function::New<launch_keeper>(env));
   exports.Set("hostSample", Napi::Function::New<host_sample>(env));
+  exports.Set("readText", Napi::Function::New<read_text>(env));
   exports.Set("protectSelf", Napi::Function::New<protect_self>(env));
   exports.Set("killDescendants", Napi::Function::New<kill_descendants>(env));
   exports.Set("releaseStdio", Napi::Function::New<release_stdio>(env));
+  exports.Set("acceptSignals", Napi::Function::New<accept_signals>(env));
   exports.Set("exitNow", Napi::Function::New<exit_now>(env));
   exports.Set("dieOf", Napi::Function::New<die_of>(env));
   exports.Set("stopOwnGroup", Napi::Function::New<stop_own_group>(env));

@@ -97,9 +97,11 @@ bool for_node(const char* entry) {
     space.rlim_cur = space.rlim_max;
     setrlimit(RLIMIT_AS, &space);
   }
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
+  // What comes while Node starts waits until the wrapper can handle it: `acceptSignals` of the addon.
+  sigset_t later;
+  sigemptyset(&later);
+  for (const int signal : pbox::kHandledSignals) sigaddset(&later, signal);
+  sigprocmask(SIG_SETMASK, &later, nullptr);
 
   execve(NODE_BINARY, node_argv.data(), node_environment.data());
   for (const char* at = path;;) {
@@ -130,7 +132,7 @@ int main(int argc, char** argv, char** environment) {
   if (argc > 1 && std::strcmp(argv[0], "proc_box-keeper") == 0) {
     const int control = std::atoi(argv[1]);
     fcntl(control, F_SETFD, FD_CLOEXEC);
-    pbox::keeper_main(control, argc, argv, environment);
+    pbox::keeper_main(control, argc - 1, argv + 1, environment);
   }
   int sockets[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) die("socketpair", "is the nofile limit too low?");

@@ -17,7 +17,8 @@ struct JobSpec {
   char* const* argv;      // the command, NULL-terminated
   char* const* environment;
   std::vector<RlimitWire> rlimits;
-  std::vector<int> cgroup_fds;  // opened for writing; the job writes 0 to each
+  int fork_into;                // cgroup v2 directory that the job is born in, or -1
+  std::vector<int> cgroup_fds;  // `tasks` files, opened for writing; the job writes 0 to each
   int stdout_fd;                // becomes fd 1, or -1
   bool stdout_is_stderr_too;
   int terminal_fd;  // the job's group gets its foreground, or -1

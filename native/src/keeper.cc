@@ -31,6 +31,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "cgroup.h"
 #include "job.h"
 #include "relay.h"
 #include "rlimit.h"
@@ -93,6 +94,8 @@ class Keeper {
   bool reader_abandoned();
   void check_file_limit();
   void change_rlimit(uint32_t id, const RlimitWire& wanted);
+  int kill_all();
+  bool start_cgroup(const StartHead& head, const char* at, JobSpec& spec);
   UsageBody usage() const;
   uint64_t stdout_bytes() const;
   int timeout() const;
@@ -117,6 +120,7 @@ class Keeper {
   int exec_pipe_ = -1;
   int job_ = -1;
   Relay* relay_ = nullptr;
+  Cgroup cgroup_;
   int file_ = -1;  // stdout where it is a file
   uint64_t file_base_ = 0, file_max_ = 0, file_reported_ = 0;
   bool suspended_ = false;
@@ -262,18 +266,21 @@ void Keeper::handle(const FrameHead& head, const char* body) {
       return reply_count(head.id, job_ > 0 && !empty_ && kill(-job_, request.signal) == 0 ? 1 : 0);
     }
     case Request::kill: {
-      killing_ = true;
       KillBody request;
       std::memcpy(&request, body, sizeof request);
       if (request.abandon) abandon_ = true;
-      if (job_ > 0 && !main_ended_) kill(job_, SIGKILL);  // our own child, not yet reaped: the pid is certain
-      return reply_count(head.id, signal_tree(getpid(), SIGKILL, true));
+      return reply_count(head.id, kill_all());
     }
     case Request::suspend:
       suspended_ = true;
-      return reply_count(head.id, signal_tree(getpid(), SIGSTOP, true));
+      // Signal 0 only counts.
+      return reply_count(head.id, signal_tree(getpid(), cgroup_.freeze() ? 0 : SIGSTOP, true));
     case Request::resume: {
       suspended_ = false;
+      if (cgroup_.frozen()) {
+        cgroup_.thaw();
+        return reply_count(head.id, signal_tree(getpid(), 0, false));
+      }
       // After ^Z and `fg` the shell has given the terminal to the wrapper: pass it on.
       if (terminal_ >= 0 && job_ > 0 && tcgetpgrp(terminal_) == wrapper_group_) give_terminal(job_);
       return reply_count(head.id, signal_tree(getpid(), SIGCONT, false));
@@ -306,12 +313,8 @@ void Keeper::start(const char* body, uint32_t length) {
   spec.rlimits.resize(head.rlimits);
   if (head.rlimits) std::memcpy(spec.rlimits.data(), at, head.rlimits * sizeof(RlimitWire));
   at += head.rlimits * sizeof(RlimitWire);
-  for (uint32_t i = 0; i < head.cgroups && at < body + length; i++) {
-    const int fd = open(at, O_WRONLY | O_CLOEXEC);
-    if (fd < 0) return fail({Step::cgroup, static_cast<int>(i), errno});
-    spec.cgroup_fds.push_back(fd);
-    at += std::strlen(at) + 1;
-  }
+  if (at > body + length) return fail({Step::cgroup, -1, EINVAL});
+  if (!start_cgroup(head, at, spec)) return;
   if (head.command_index == 0 || head.command_index + 1 >= argv_.size()) return fail({Step::exec, -1, EINVAL});
   for (uint32_t i = 0; i < head.command_index; i++) explicit_bzero(argv_[i], std::strlen(argv_[i]));
 
@@ -334,12 +337,58 @@ void Keeper::start(const char* body, uint32_t length) {
 
   const Launched launched = launch_job(spec, inherited_);
   for (const int fd : spec.cgroup_fds) close(fd);
+  if (spec.fork_into >= 0) close(spec.fork_into);
   if (inner[1] >= 0) close(inner[1]);
   if (launched.pid < 0) return fail(launched.failure);
   phase_ = Phase::launching;
   job_ = launched.pid;
   exec_pipe_ = launched.error_fd;
   leave_session_and_descriptors();
+}
+
+// Opens what the job joins, and keeps what the keeper will need. False: `fail` has told.
+bool Keeper::start_cgroup(const StartHead& head, const char* at, JobSpec& spec) {
+  const auto next = [&at] {
+    const std::string word = at;
+    at += word.size() + 1;
+    return word;
+  };
+  std::vector<std::string> tasks;
+  for (uint32_t i = 0; i < head.tasks; i++) tasks.push_back(next());
+  const std::string fork_into = next();
+  cgroup_.freezer_version = static_cast<int>(head.freezer_version);
+  cgroup_.freezer_dir = next();
+  cgroup_.kill_file = next();
+  for (uint32_t i = 0; i < head.cleanup_steps; i++) {
+    const bool remove = next() == "r";
+    const std::string path = next();
+    cgroup_.cleanup.push_back({remove, path, next()});
+  }
+  spec.fork_into = fork_into.empty() ? -1 : open(fork_into.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (!fork_into.empty() && spec.fork_into < 0) {
+    fail({Step::cgroup, -1, errno});
+    return false;
+  }
+  for (size_t i = 0; i < tasks.size(); i++) {
+    const int fd = open(tasks[i].c_str(), O_WRONLY | O_CLOEXEC);
+    if (fd < 0) {
+      fail({Step::cgroup, static_cast<int>(i), errno});
+      return false;
+    }
+    spec.cgroup_fds.push_back(fd);
+  }
+  return true;
+}
+
+// Everything that is left, frozen or not. cgroup.kill is one step for the kernel; the walk finds what is outside of the
+// group, and serves where there is none. Returns how many were met.
+int Keeper::kill_all() {
+  killing_ = true;
+  if (job_ > 0 && !main_ended_) kill(job_, SIGKILL);  // our own child, not yet reaped: the pid is certain
+  const bool at_once = cgroup_.kill();
+  const int count = signal_tree(getpid(), SIGKILL, true);
+  if (!at_once) cgroup_.thaw();  // v1: SIGKILL waits for it
+  return count;
 }
 
 // The job has its own copies; a keeper that held them would hide the job's closing of a pipe from its other end.
@@ -422,7 +471,7 @@ void Keeper::reap() {
       send_event(Event::exited, 0, &body, sizeof body);
     }
   }
-  if (killing_ && !empty_) signal_tree(getpid(), SIGKILL, true);
+  if (killing_ && !empty_) kill_all();
 }
 
 void Keeper::main_stopped(int signal) {
@@ -537,9 +586,7 @@ void Keeper::wrapper_gone() {
   control_ = -1;
   give_terminal(wrapper_group_);
   if (phase_ == Phase::waiting) _exit(0);
-  killing_ = true;
-  if (job_ > 0 && !main_ended_) kill(job_, SIGKILL);
-  signal_tree(getpid(), SIGKILL, true);
+  kill_all();
 }
 
 void Keeper::run() {
@@ -562,7 +609,10 @@ void Keeper::run() {
     if (control_ >= 0 && entries[0].revents && !receive()) wrapper_gone();
     if (control_ < 0) {
       reap();
-      if (empty_) _exit(0);
+      if (empty_) {
+        cgroup_.remove();
+        _exit(0);
+      }
     }
   }
 }

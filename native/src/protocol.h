@@ -7,7 +7,8 @@ namespace pbox {
 
 // Wrapper to keeper. `id` comes back in the reply.
 enum class Request : uint16_t {
-  start = 1,         // StartHead, RlimitWire x rlimits, NUL-terminated cgroup.procs paths
+  start = 1,         // StartHead, RlimitWire x rlimits, NUL-terminated: `tasks` files, directory to fork into,
+                     // freezer directory, cgroup.kill file, and for each cleanup step `r` or `w`, path, text
   signal = 2,        // SignalBody -> count
   kill = 3,          // KillBody -> count
   suspend = 4,       // -> count
@@ -50,7 +51,9 @@ struct HelloHead {
 struct StartHead {
   uint32_t command_index;
   uint32_t rlimits;
-  uint32_t cgroups;
+  uint32_t tasks;
+  uint32_t freezer_version;  // 0: none
+  uint32_t cleanup_steps;
   uint32_t reserved;
   uint64_t stdout_max;
 };

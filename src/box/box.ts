@@ -1,24 +1,31 @@
-import type { Keeper, KeeperEvent, KeeperUsage } from 'cgroup-utils-native';
-import { SpecError } from '../errors.js';
+import type { Keeper, KeeperEvent, KeeperUsage, ProcessRow } from 'cgroup-utils-native';
+import type { CgroupUsage } from '../cgroup/usage.js';
+import { isEnvironmentError, isSpecError } from '../errors.js';
 import type { Logger } from '../log.js';
+import type { ResourceName } from '../spec/resources.js';
 import { signalName } from '../spec/signals.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
+import { processInfo } from '../stats/assemble.js';
 import { commandEvent, toBy } from '../stats/audit.js';
 import { exitedEvent } from '../stats/end.js';
 import { createEventSource, type EventBody, type EventHead, type Exited } from '../stats/event.js';
-import type { SampleCause } from '../stats/sample.js';
+import type { LimitStatus, ProcessInfo, SampleCause } from '../stats/sample.js';
 import type { Sampler } from '../stats/sampler.js';
-import { BEGIN, boxState, type Effect, type Input, step } from './lifecycle.js';
+import { BEGIN, boxState, type Effect, type Input, SIGKILL, step } from './lifecycle.js';
 import { initialLimits, type Limits, parseLimitChange, rlimitStatus, stdoutStatus, timeoutStatus } from './limits.js';
 import { decideOutcome, type MainExit, type Outcome } from './outcome.js';
+import { isResourceName, type ResourceControl } from './resource-control.js';
 import { createTicker, type Ticker } from './ticker.js';
 import { createWallClock, type WallClock } from './timer.js';
 import type { Answer, BoxState, Command, Controllable, Outgoing, RefusalCode, Requester } from './types.js';
+import type { WatchedName } from './watchdog.js';
 
 export interface BoxOptions {
   readonly spec: BoxSpec;
   readonly identity: JobIdentity;
   readonly keeper: Keeper;
+  /** Limits of the box as a whole, in force already. */
+  readonly resources: ResourceControl;
   readonly stdoutMode: Extract<KeeperEvent, { type: 'hello' }>['stdoutMode'];
   readonly log: Logger;
   /** CLOCK_MONOTONIC, ms. */
@@ -34,6 +41,9 @@ export interface BoxOptions {
   readonly onStarted: () => void;
   readonly onEnded: (outcome: Outcome, report: EventHead & Exited) => void;
 }
+
+/** Longest time that the end of a process which the kernel kills for memory may take: it gives its memory back first. */
+const OOM_DEATH_MS = 30_000;
 
 /** A box that could not do what a command asked; becomes an answer. */
 class Refused extends Error {
@@ -62,6 +72,7 @@ export class Box implements Controllable {
   #main: MainExit | null = null;
   #elapsedMs = 0;
   #cpuUsec = 0;
+  #oomAtMs = Number.NEGATIVE_INFINITY;
   #refusedCommands = 0;
   readonly #refusalsLogged = new Set<RefusalCode>();
   #grace: NodeJS.Timeout | undefined;
@@ -70,14 +81,16 @@ export class Box implements Controllable {
     const { spec, identity, now } = options;
     this.#options = options;
     this.identity = identity;
-    this.limits = initialLimits(spec, options.stdoutMode);
+    this.limits = new Map([...initialLimits(spec, options.stdoutMode), ...options.resources.limits]);
     this.clock = createWallClock({
       limitMs: spec.timeoutMs,
       now,
       onExpired: () => this.#timeout(),
       onGap: (ms) => this.#wasSuspended(ms),
     });
-    this.#ticker = createTicker(now, () => this.#sampleQuietly('interval'));
+    this.#ticker = createTicker(now, () => {
+      this.#sampleQuietly('interval');
+    });
     this.#emitEvent = createEventSource({
       identity,
       state: () => this.state,
@@ -134,10 +147,36 @@ export class Box implements Controllable {
     return this.#apply({ type: 'kill', reason: 'killed', by, signal: 9 });
   }
 
+  /** The watchdog's word: a limit that no control group holds was passed. */
+  exceeded(name: WatchedName, used: number, limit: number, processes: readonly ProcessRow[]): void {
+    const { spec, log } = this.#options;
+    const status = this.limits.get(name);
+    log.warn(
+      `${name} is over its limit: ${Math.round(used)} of ${limit}; ${name === 'cpu-time' ? 'stopping' : 'killing'} the job`,
+    );
+    if (status !== undefined) {
+      const largest = processes.length > 0 ? processes.map(processInfo) : this.#largest();
+      this.#tell({ event: 'limit_exceeded', limit: name, status, used: Math.round(used), processes: largest });
+    }
+    const by = { via: 'limit' } as const;
+    if (name === 'cpu-time')
+      void this.#apply({ type: 'stop', reason: 'cpu', by, signal: spec.stopSignal, graceMs: spec.graceMs });
+    else void this.#apply({ type: 'kill', reason: name, by, signal: SIGKILL });
+    this.#sampleQuietly('limit');
+  }
+
   /** One sample; never rejects. A failing sampler never disturbs the job. */
   async sample(cause: SampleCause): Promise<unknown> {
+    const before = this.#largest();
     try {
-      return (await this.#sampler?.take(cause))?.sample;
+      const taken = await this.#sampler?.take(cause);
+      if (taken !== undefined && this.#life.phase !== 'ended') {
+        // The sample that sees a kill may find its victim without memory: then it is the one before that tells.
+        const now = taken.sample.Processes;
+        this.#noticeIncidents((now[0]?.rss ?? 0) < (before[0]?.rss ?? 0) ? before : now, taken.cgroup);
+        for (const line of this.#options.resources.lost()) this.#options.log.warn(line);
+      }
+      return taken?.sample;
     } catch (error) {
       this.#options.log.warn(`no sample: ${(error as Error).message}`);
       return undefined;
@@ -150,7 +189,7 @@ export class Box implements Controllable {
       if (this.#life.phase === 'ended') throw new Refused('ended', 'the job has ended');
       answer = { ok: true, result: await this.#carryOut(command, by) };
     } catch (error) {
-      const code = error instanceof Refused ? error.code : error instanceof SpecError ? 'bad_arguments' : 'failed';
+      const code = error instanceof Refused ? error.code : isSpecError(error) ? 'bad_arguments' : 'failed';
       answer = { ok: false, error: { code, message: (error as Error).message } };
       if (code !== 'failed') this.#refusedCommands++;
       this.#logFailure(code, `${command.name}: ${(error as Error).message}`);
@@ -264,6 +303,7 @@ export class Box implements Controllable {
 
   async #setLimit(name: string, value: string, by: Requester): Promise<unknown> {
     const { keeper, stdoutMode } = this.#options;
+    if (isResourceName(name)) return this.#setResource(name, value, by);
     const change = parseLimitChange(name, value);
     const before = this.limits.get(name) ?? null;
     let to = before;
@@ -291,12 +331,59 @@ export class Box implements Controllable {
     return { limit: name, ...to, ...detail };
   }
 
+  #setResource(name: ResourceName, value: string, by: Requester): unknown {
+    const from = this.limits.get(name) ?? null;
+    let to: LimitStatus;
+    try {
+      to = this.#options.resources.change(name, value);
+    } catch (error) {
+      if (isEnvironmentError(error)) throw new Refused('not_possible', error.message);
+      throw error;
+    }
+    this.limits.set(name, to);
+    this.#tell({ event: 'limit_changed', limit: name, from, to, by: toBy(by) });
+    return { limit: name, ...to };
+  }
+
+  /** The largest processes as last walked. */
+  #largest(): readonly ProcessInfo[] {
+    return this.#sampler?.last?.sample.Processes ?? [];
+  }
+
+  /**
+   * Looks at what the kernel has done about the limits; the OOM killer may have taken a child while the job goes on.
+   * @param processes the largest
+   * @param usage as a sample has just read it; undefined reads it now
+   */
+  #noticeIncidents(processes: readonly ProcessInfo[], usage?: CgroupUsage | null): void {
+    const { resources, log } = this.#options;
+    const { oomKills, forksRefused, memoryPeakBytes } = resources.incidents(usage);
+    const pids = this.limits.get('pids');
+    if (forksRefused > 0 && pids !== undefined) {
+      this.#tell({ event: 'limit_exceeded', limit: 'pids', status: pids, used: null, processes });
+    }
+    if (oomKills === 0) return;
+    this.#oomAtMs = this.#options.now();
+    log.warn(`out of memory: the kernel has killed ${oomKills} processes of the box`);
+    const peak = this.#sampler?.last?.sample.MemoryPeak;
+    const memory = this.limits.get('memory');
+    this.#tell({
+      event: 'oom',
+      kills: oomKills,
+      // What the watchdog holds is no limit of the kernel's.
+      limit: memory?.enforcement === 'cgroup2' || memory?.enforcement === 'cgroup1' ? memory : null,
+      memory_peak_bytes: memoryPeakBytes ?? peak?.cgroup ?? peak?.rss ?? 0,
+      processes,
+    });
+  }
+
   #started(pid: number, atMs: number): void {
     const { spec, stdoutMode, onStarted } = this.#options;
     this.#pid = pid;
     this.#startedMs = atMs;
     void this.#apply({ type: 'started' });
     this.clock.start(atMs);
+    this.#options.resources.start();
     this.#sampler = this.#options.createSampler(this, pid, atMs);
     this.#tell({
       event: 'started',
@@ -335,7 +422,13 @@ export class Box implements Controllable {
     const status = this.limits.get('timeout');
     log.warn(`the wall clock limit of ${this.clock.limitMs / 1000} s is over: stopping the job`);
     if (status !== undefined) {
-      this.#tell({ event: 'limit_exceeded', limit: 'timeout', status, used: this.clock.status().elapsed_ms });
+      this.#tell({
+        event: 'limit_exceeded',
+        limit: 'timeout',
+        status,
+        used: this.clock.status().elapsed_ms,
+        processes: [],
+      });
     }
     void this.#sampleThenStop('timeout', { via: 'limit' }, spec.stopSignal);
   }
@@ -350,7 +443,8 @@ export class Box implements Controllable {
     const status = this.limits.get('stdoutlimit');
     log.warn(`stdout has reached its limit of ${status?.value} bytes: stopping the job`);
     void this.stop('stdoutlimit', { via: 'limit' }, spec.stopSignal, spec.graceMs);
-    if (status !== undefined) this.#tell({ event: 'limit_exceeded', limit: 'stdoutlimit', status, used: bytes });
+    if (status !== undefined)
+      this.#tell({ event: 'limit_exceeded', limit: 'stdoutlimit', status, used: bytes, processes: [] });
     this.#sampleQuietly('limit');
   }
 
@@ -379,10 +473,15 @@ export class Box implements Controllable {
     if (usage === undefined && this.#main === null) log.error('the keeper has died; the rest of the job was killed');
     clearTimeout(this.#grace);
     this.#ticker.stop();
+    this.#options.resources.stop();
     this.clock.close(this.#options.now());
     await this.#firstSample;
     if ((this.#life.phase as string) === 'ended') return;
-    const { exitStatus, reason, by, ...main } = decideOutcome(this.#life, this.#main, spec.rlimits, this.#cpuUsec);
+    this.#noticeIncidents(this.#largest());
+    // A sample may have seen the kill before the process had ended.
+    const oomKilled = this.#options.now() - this.#oomAtMs < OOM_DEATH_MS;
+    const decided = decideOutcome(this.#life, this.#main, { rlimits: spec.rlimits, cpuUsec: this.#cpuUsec, oomKilled });
+    const { exitStatus, reason, by, ...main } = decided;
     void this.#apply({ type: 'ended' });
     const outcome: Outcome = { exitStatus, reason, by, ...main };
     const taken = this.#sampler?.final(usage);

@@ -21,20 +21,21 @@ export interface Outcome extends MainExit {
 const SIGKILL = 9;
 const SIGXCPU = 24;
 
-/**
- * @param main null where it is not known: the keeper died
- * @param cpuUsec CPU time of the box, to tell a CPU limit from any other SIGKILL
- */
-export function decideOutcome(
-  life: Lifecycle,
-  main: MainExit | null,
-  rlimits: readonly RlimitRequest[],
-  cpuUsec: number,
-): Outcome {
+/** What tells one SIGKILL from another. */
+export interface Evidence {
+  readonly rlimits: readonly RlimitRequest[];
+  /** CPU time of the box. */
+  readonly cpuUsec: number;
+  /** The kernel has killed processes of the box for memory, by its counters. */
+  readonly oomKilled: boolean;
+}
+
+/** @param main null where it is not known: the keeper died */
+export function decideOutcome(life: Lifecycle, main: MainExit | null, evidence: Evidence): Outcome {
   if (main === null) {
     return { code: null, signal: null, coreDumped: false, exitStatus: EXIT.failed, reason: 'failed', by: null };
   }
-  const { reason, by } = life.ending ?? ownReason(life, main, rlimits, cpuUsec);
+  const { reason, by } = life.ending ?? ownReason(life, main, evidence);
   return { ...main, exitStatus: reason === 'timeout' ? EXIT.timeout : jobStatus(main), reason, by };
 }
 
@@ -47,10 +48,10 @@ function jobStatus({ code, signal }: MainExit): number {
 function ownReason(
   life: Lifecycle,
   { code, signal }: MainExit,
-  rlimits: readonly RlimitRequest[],
-  cpuUsec: number,
+  { rlimits, cpuUsec, oomKilled }: Evidence,
 ): { reason: Reason; by: Requester | null } {
   if (code !== null) return { reason: 'exited', by: null };
+  if (oomKilled && signal === SIGKILL) return { reason: 'oom', by: { via: 'limit' } };
   if (life.lastKill !== null && life.lastKill.signal === signal) return { reason: 'killed', by: life.lastKill.by };
   const cpu = rlimits.find(({ name }) => name === 'cpu');
   const hardSec = cpu?.hard;

@@ -183,7 +183,8 @@ function addressOf(own: Own, spec: BoxSpec): { routingKey: string; target: objec
   return { routingKey: key + suffix, target: rest.length > 0 ? { target } : {} };
 }
 
-function socketOptionsOf({ rascalConfig }: BoxSpec): Readonly<Record<string, unknown>> {
+/** TLS and the like, of `--rascal-config`. */
+export function socketOptionsOf({ rascalConfig }: BoxSpec): Readonly<Record<string, unknown>> {
   return rascalConfig?.connection?.socketOptions ?? {};
 }
 

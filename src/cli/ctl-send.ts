@@ -46,11 +46,20 @@ export async function sendCommand(options: SendOptions): Promise<SendOutcome> {
   }
 }
 
+/** Logs in and out again. @returns which broker it is. @throws BrokerError */
+export async function tryBroker(request: Pick<CtlRequest, 'uris' | 'socketOptions'>): Promise<string> {
+  const { endpoint, connection } = await connectFirst(request);
+  const { product, version } = connection.connection.serverProperties;
+  connection.on('error', () => {});
+  await Promise.race([connection.close().catch(() => {}), sleep(CLOSE_TIMEOUT_MS)]);
+  return `${endpoint.shown}: ${product} ${version}`;
+}
+
 /** The first broker that lets us in. @throws BrokerError with the reason of each */
 async function connectFirst({
   uris,
   socketOptions,
-}: CtlRequest): Promise<{ endpoint: Endpoint; connection: amqp.ChannelModel }> {
+}: Pick<CtlRequest, 'uris' | 'socketOptions'>): Promise<{ endpoint: Endpoint; connection: amqp.ChannelModel }> {
   const failures: string[] = [];
   for (const uri of uris) {
     const endpoint = endpointOf(uri);

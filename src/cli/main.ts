@@ -1,13 +1,15 @@
 import { writeSync } from 'node:fs';
-import { exitNow, Keeper, type KeeperEvent, protectSelf } from 'cgroup-utils-native';
+import { acceptSignals, exitNow, Keeper, type KeeperEvent, protectSelf, randomHex } from 'cgroup-utils-native';
+import type * as Amqp from '../amqp/index.js';
+import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';
-import { SpecError } from '../errors.js';
+import { isEnvironmentError, isSpecError } from '../errors.js';
 import { createLogger } from '../log.js';
 import { jobDeadline } from '../scheduler/deadline.js';
-import { assembleSpec } from '../spec/assemble.js';
+import { type Assembled, assembleSpec } from '../spec/assemble.js';
 import { systemFiles } from '../spec/files.js';
-import { helpText } from '../spec/help.js';
-import { type Run, run } from './run.js';
+import { prepareResources } from './resources.js';
+import type * as RunBundle from './run.js';
 import type * as Tools from './tools.js';
 
 /** boot.cjs passes it: loads a bundle of dist/ that is not on the launch path. */
@@ -21,7 +23,7 @@ const CONTROL_FD = 3;
 // Every end that is known sets its own status; one that is not is never 0.
 process.exitCode = EXIT.failed;
 protectSelf();
-let running: Run | undefined;
+let running: RunBundle.Run | undefined;
 const keeper = new Keeper(CONTROL_FD, (event) => {
   if (event.type === 'hello') begin(event);
   else if (running !== undefined) running.onKeeper(event);
@@ -29,7 +31,7 @@ const keeper = new Keeper(CONTROL_FD, (event) => {
 });
 
 function begin(hello: Extract<KeeperEvent, { type: 'hello' }>): void {
-  if (hello.argv[1] === 'ctl') return control(hello);
+  if (hello.argv[1] === 'ctl' || hello.argv[1] === 'check') return useTool(hello.argv[1], hello);
   try {
     const assembled = assembleSpec({
       argv: hello.argv,
@@ -38,21 +40,44 @@ function begin(hello: Extract<KeeperEvent, { type: 'hello' }>): void {
       deadline: jobDeadline(process.env, Date.now()),
       loadYaml: () => loadBundle('yaml'),
     });
-    if (assembled.kind === 'help') return say(helpText());
+    if (assembled.kind === 'help') return say(loadBundle<typeof Tools>('tools').helpText());
     if (assembled.kind === 'version') return say(`proc_box ${PROC_BOX_VERSION}\n`);
-    running = run({ keeper, hello, ...assembled, loadAmqp: () => loadBundle('amqp') });
+    launch(hello, assembled);
   } catch (error) {
-    if (!(error instanceof SpecError)) throw error;
+    if (!(isSpecError(error) || isEnvironmentError(error))) throw error;
     fail(error.message);
   }
 }
 
-/** `proc_box ctl`: there is no job, so nothing for the keeper to do. `proc_box -- ctl` runs a program of that name. */
-function control({ argv, settings }: Extract<KeeperEvent, { type: 'hello' }>): void {
+/** The job first: what it does not need for its start is loaded while the keeper forks it. */
+function launch(hello: Extract<KeeperEvent, { type: 'hello' }>, assembled: Extract<Assembled, { kind: 'run' }>): void {
+  const { spec } = assembled;
+  const boxId = newBoxId();
+  let box: Box | undefined;
+  const { cgroup, control } = prepareResources(spec, boxId, keeper.pid, () => box);
+  const { commandIndex, rlimits, stdoutMaxBytes } = spec;
+  keeper.start({ commandIndex, rlimits, stdoutMaxBytes, cgroup });
+  const { run } = loadBundle<typeof RunBundle>('run');
+  const onBox = (made: Box) => {
+    box = made;
+  };
+  const loadAmqp = () => loadBundle<typeof Amqp>('amqp');
+  running = run({ ...assembled, keeper, hello, boxId, cgroup, resources: control, onBox, loadAmqp });
+}
+
+/** Time first, so that boxes sort; random after it, so that no two of a site are alike. */
+function newBoxId(): string {
+  return `${Math.floor(Date.now() / 1000).toString(16)}${randomHex(6)}`;
+}
+
+/** There is no job, so nothing for the keeper to do. `proc_box -- ctl` runs a program of that name. */
+function useTool(name: 'ctl' | 'check', { argv, settings }: Extract<KeeperEvent, { type: 'hello' }>): void {
+  acceptSignals();
   running = { onKeeper() {} };
   keeper.close();
-  const { runCtl } = loadBundle<typeof Tools>('tools');
-  void runCtl({ argv, settings, files: systemFiles(), loadYaml: () => loadBundle('yaml') }).then(exitNow);
+  const { runCheck, runCtl } = loadBundle<typeof Tools>('tools');
+  const tool = name === 'ctl' ? runCtl : runCheck;
+  void tool({ argv, settings, files: systemFiles(), loadYaml: () => loadBundle('yaml') }).then(exitNow);
 }
 
 /** The only output on stdout: there is no job. */

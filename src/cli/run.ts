@@ -7,7 +7,6 @@ import {
   type KeeperEvent,
   killDescendants,
   monotonicMs,
-  randomHex,
   releaseStdio,
   sampleTree,
   stopOwnGroup,
@@ -16,12 +15,15 @@ import {
 import type * as Amqp from '../amqp/index.js';
 import { Box } from '../box/box.js';
 import type { Outcome } from '../box/outcome.js';
+import type { ResourceControl } from '../box/resource-control.js';
 import type { Outgoing } from '../box/types.js';
+import { removeCgroup } from '../cgroup/create.js';
+import type { BoxCgroup } from '../cgroup/types.js';
 import { createLogger, type Logger, writeStderr } from '../log.js';
 import { identifyJob } from '../scheduler/identity.js';
-import type { BoxSpec } from '../spec/spec.js';
+import type { BoxSpec, JobIdentity } from '../spec/spec.js';
 import { hostFacts } from '../stats/host.js';
-import { pressureReader } from '../stats/pressure.js';
+import { boxPressure } from '../stats/pressure.js';
 import { formatReport } from '../stats/report.js';
 import { createSampler } from '../stats/sampler.js';
 import { launchFailure } from './launch-failure.js';
@@ -38,25 +40,25 @@ export interface RunOptions {
   readonly hello: Extract<KeeperEvent, { type: 'hello' }>;
   readonly spec: BoxSpec;
   readonly warnings: readonly string[];
+  readonly boxId: string;
+  readonly cgroup: BoxCgroup;
+  readonly resources: ResourceControl;
+  /** Gets the box as soon as it is made. */
+  readonly onBox: (box: Box) => void;
   /** Loads rascal and what is around it: called after the job has started. */
   readonly loadAmqp: () => typeof Amqp;
 }
 
-/** Launches the job, and wires box, broker, signals and the end of the process around it. */
-export function run({ keeper, hello, spec, warnings, loadAmqp }: RunOptions): Run {
+/** Wires box, broker, signals and the end of the process around a job that the keeper is launching. */
+export function run(options: RunOptions): Run {
+  const { keeper, hello, spec, warnings, boxId, cgroup, resources, onBox, loadAmqp } = options;
   const log = createLogger(spec.debug ? 'debug' : 'info', spec.nowarn ? { warn: false } : {});
-  // First the job: what follows runs while the keeper forks.
-  keeper.start({
-    commandIndex: spec.commandIndex,
-    rlimits: spec.rlimits,
-    cgroupProcs: [],
-    stdoutMaxBytes: spec.stdoutMaxBytes,
-  });
-
-  const identity = identifyJob(process.env, { user: userName(), host: hostname(), box: newBoxId() });
+  const identity = identifyJob(process.env, { user: userName(), host: hostname(), box: boxId });
+  let keeperGone = false;
   const broker = createBroker(spec, log, loadAmqp);
   const box = new Box({
     spec,
+    resources,
     identity,
     keeper,
     stdoutMode: hello.stdoutMode,
@@ -71,6 +73,9 @@ export function run({ keeper, hello, spec, warnings, loadAmqp }: RunOptions): Ru
         userData: spec.userData,
         rows: spec.rows,
         pss: spec.pss,
+        cgroup,
+        rowsIntervalMs: spec.rowsIntervalMs,
+        log,
         tree: (options) => sampleTree(keeper.pid, options),
         usage: () => keeper.usage(),
         status: () => ({
@@ -81,7 +86,7 @@ export function run({ keeper, hello, spec, warnings, loadAmqp }: RunOptions): Ru
         }),
         hostFacts: () => hostFacts(identity.host),
         hostSample,
-        pressure: pressureReader((resource) => `/proc/pressure/${resource}`),
+        pressure: boxPressure(cgroup.pressureDir),
         sequence: () => of.nextSequence(),
         emit: ({ outgoing }) => broker.publish(outgoing),
         monotonicMs,
@@ -91,7 +96,7 @@ export function run({ keeper, hello, spec, warnings, loadAmqp }: RunOptions): Ru
     brokerState: () => broker.state(),
     onStarted: () => {
       releaseStdio();
-      for (const warning of warnings) log.warn(warning);
+      for (const warning of [...warnings, ...resources.warnings]) log.warn(warning);
       log.info(startLine(box, spec));
       broker.connect(box);
     },
@@ -100,10 +105,12 @@ export function run({ keeper, hello, spec, warnings, loadAmqp }: RunOptions): Ru
       writeStderr(`Task elapsed time: ${(report.elapsed_ms / 1000).toFixed(2)} seconds.\n`);
       void broker.close(spec.flushMs).then(() => {
         keeper.finish();
-        end(outcome, spec);
+        if (keeperGone) removeCgroup(cgroup);
+        end(outcome, spec, identity.scheduler);
       });
     },
   });
+  onBox(box);
   handleSignals(box, keeper, spec);
   // What goes wrong in here must not end the job.
   process.on('uncaughtException', (error) =>
@@ -122,7 +129,12 @@ export function run({ keeper, hello, spec, warnings, loadAmqp }: RunOptions): Ru
       if (event.type === 'stopped' && hello.terminal && !stopOwnGroup() && event.signal === SIGTSTP) {
         keeper.resume().catch((error: Error) => log.debug(`resume: ${error.message}`));
       }
-      if (event.type === 'gone') killDescendants();
+      if (event.type === 'gone') {
+        keeperGone = true;
+        killDescendants();
+        // The groups of a job that ran have the figures of its last sample: they go after it.
+        if (box.pid === 0) removeCgroup(cgroup);
+      }
       box.onKeeper(event);
     },
   };
@@ -166,11 +178,6 @@ function createBroker(spec: BoxSpec, log: Logger, loadAmqp: () => typeof Amqp) {
   };
 }
 
-/** Time first, so that boxes sort; random after it, so that no two of a site are alike. */
-function newBoxId(): string {
-  return `${Math.floor(Date.now() / 1000).toString(16)}${randomHex(6)}`;
-}
-
 function startLine(box: Box, spec: BoxSpec): string {
   const { timeoutMs, timeoutSource } = spec;
   const timeout = timeoutMs === 0 ? 'no wall clock limit' : `wall clock limit ${timeoutMs / 1000} s`;
@@ -184,8 +191,8 @@ function startLine(box: Box, spec: BoxSpec): string {
   return `job ${job} started in box ${id}, pid ${box.pid}: ${[`${timeout} (${timeoutSource})`, ...limits].join(', ')}`;
 }
 
-/** Ends the process with the job's status, or of the job's signal where that is asked for. */
-function end(outcome: Outcome, spec: BoxSpec): never {
-  if (spec.reraise && outcome.signal !== null) return dieOf(outcome.signal);
+/** Ends the process with the job's status, or of the job's signal where that is asked for; PBS counts 256+n then. */
+function end(outcome: Outcome, spec: BoxSpec, scheduler: JobIdentity['scheduler']): never {
+  if ((spec.reraise || scheduler === 'pbs') && outcome.signal !== null) return dieOf(outcome.signal);
   return exitNow(outcome.exitStatus);
 }

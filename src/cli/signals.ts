@@ -1,4 +1,4 @@
-import type { Keeper } from 'cgroup-utils-native';
+import { acceptSignals, type Keeper } from 'cgroup-utils-native';
 import type { Box } from '../box/box.js';
 import type { BoxSpec } from '../spec/spec.js';
 
@@ -32,6 +32,7 @@ export function handleSignals(box: Box, keeper: Keeper, spec: BoxSpec): void {
     // After ^Z and `fg` this gives the terminal back to the job, too.
     ignoreGone(keeper.resume());
   });
+  acceptSignals();
 }
 
 /** The job may have ended already, and its keeper with it: then there is nobody to tell. */

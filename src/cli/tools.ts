@@ -1,2 +1,4 @@
 /** Entry of the bundle with the tools beside the box itself; main.ts loads it only when one of them is called. */
+export { helpText } from '../spec/help.js';
+export { runCheck } from './check.js';
 export { runCtl } from './ctl.js';

@@ -6,6 +6,7 @@ import { type Files, readNamed } from './files.js';
 import { OPTIONS } from './options.js';
 import { readRascalConfig } from './rascal-config.js';
 import { type Given, naming, type Resolved, type ResolvedOptions, resolveOptions } from './resolve.js';
+import type { Resources } from './resources.js';
 import { mergeRlimits } from './rlimits.js';
 import type { BoxSpec, Source } from './spec.js';
 import { parseUris } from './uri.js';
@@ -48,9 +49,8 @@ export const USAGE = 'usage: proc_box [options] [--] <command> [arguments]';
 export function assembleSpec(input: SpecInput): Assembled {
   const { argv, files, loadYaml } = input;
   const { given, commandIndex } = parseCommandLine(argv);
-  const early = resolveOptions(given.filter(({ name }) => name === 'help' || name === 'version'));
-  if (early.help.value) return { kind: 'help' };
-  if (early.version.value) return { kind: 'version' };
+  if (asks(given, 'help')) return { kind: 'help' };
+  if (asks(given, 'version')) return { kind: 'version' };
   const environment = readSettings(input.settings);
   const options = resolveOptions([
     ...configOptions([...environment.given, ...given], files, loadYaml),
@@ -75,12 +75,17 @@ export function assembleSpec(input: SpecInput): Assembled {
     flushMs: options.flush.value,
     userData: options.json.value ?? null,
     rlimits: mergeRlimits(options.rlimit.value),
+    resources: resources(options),
+    cgroup: options.cgroup.value,
+    enforce: options.enforce.value,
+    oomGroup: options['oom-group'].value,
     stopSignal: options['stop-signal'].value,
     graceMs: options.grace.value,
     linger: options.linger.value,
     reraise: options.reraise.value,
     report: options.report.value,
     rows: options.rows.value,
+    rowsIntervalMs: options['rows-interval'].value,
     pss: options.pss.value,
     rascalConfig:
       rascalPath === undefined
@@ -94,6 +99,12 @@ export function assembleSpec(input: SpecInput): Assembled {
     commandIndex,
   };
   return { kind: 'run', spec: deepFreeze(spec), warnings: environment.warnings };
+}
+
+/** Answered before anything else is read. */
+function asks(given: readonly Given[], name: 'help' | 'version'): boolean {
+  const last = given.findLast((item) => item.name === name);
+  return last !== undefined && naming(last.origin, () => OPTIONS[name].parse(last.text));
 }
 
 /** Options of the config file: the one that was named, or the default one where it exists. */
@@ -150,6 +161,23 @@ function brokerUris(options: ResolvedOptions, files: Files): readonly string[] {
 
 function shellQuote(path: string): string {
   return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}
+
+/** What was given of them. */
+function resources(options: ResolvedOptions): Resources {
+  const cpuTimeMs = options['cpu-time'].value;
+  const given = {
+    memory: options.memory.value,
+    'memory-high': options['memory-high'].value,
+    swap: options.swap.value,
+    cpus: options.cpus.value,
+    'cpu-weight': options['cpu-weight'].value,
+    cpuset: options.cpuset.value,
+    pids: options.pids.value,
+    'io-max': options['io-max'].value.length > 0 ? options['io-max'].value : undefined,
+    'cpu-time': cpuTimeMs === 0 ? undefined : cpuTimeMs,
+  };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Resources;
 }
 
 function routingKeys(options: ResolvedOptions): readonly string[] {

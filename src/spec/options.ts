@@ -1,8 +1,19 @@
+import { parseCpuList, parseCpus, parseIoMax, parseMemory, parseSwap } from './resources.js';
 import { parseRlimits } from './rlimits.js';
 import { parseSignal } from './signals.js';
 import { parseBoolean, parseCount, parseDuration, parseSize } from './units.js';
 import { parseUris } from './uri.js';
-import { parseByteLimit, parseJsonObject, parseKey, parsePath, parseSampleInterval, parseTimeLimit } from './values.js';
+import {
+  parseByteLimit,
+  parseCgroupMode,
+  parseEnforce,
+  parseJsonObject,
+  parseKey,
+  parsePath,
+  parsePids,
+  parseSampleInterval,
+  parseTimeLimit,
+} from './values.js';
 
 /**
  * The options table: parsing, `--help`, the `PBOX_*` names, the keys of the config file and docs/options.md come from
@@ -164,6 +175,14 @@ export const OPTIONS = {
     help: 'rows of the largest processes in each sample, at most 1000',
     parse: (text: string) => parseCount(text, 0, 1000),
   },
+  'rows-interval': {
+    group: 'Statistics',
+    type: 'duration',
+    placeholder: 'duration',
+    default: '1m',
+    help: 'at most so old are the rows, and what else needs a look at every process, of a box of more than 64 processes with a cgroup; 0 looks for each sample',
+    parse: parseDuration,
+  },
   pss: {
     group: 'Statistics',
     type: 'boolean',
@@ -193,6 +212,103 @@ export const OPTIONS = {
     default: '100GiB',
     help: 'bytes of stdout before the job is stopped; 0 means none',
     parse: parseByteLimit,
+  },
+  memory: {
+    group: 'Limits',
+    type: 'size',
+    placeholder: 'size',
+    default: '',
+    help: 'memory of the box with its page cache; more is reclaimed or ends the box (oom)',
+    parse: parseMemory,
+  },
+  'memory-high': {
+    group: 'Limits',
+    type: 'size',
+    placeholder: 'size',
+    default: '',
+    help: 'above this the box is slowed down and its memory reclaimed',
+    parse: parseMemory,
+  },
+  swap: {
+    group: 'Limits',
+    type: 'size',
+    placeholder: 'size',
+    default: '',
+    help: 'swap beside --memory; 0 where only --memory is given',
+    parse: parseSwap,
+  },
+  cpus: {
+    group: 'Limits',
+    type: 'count',
+    placeholder: 'number',
+    default: '',
+    help: 'CPU time per time, in cores: 1.5',
+    parse: parseCpus,
+  },
+  'cpu-weight': {
+    group: 'Limits',
+    type: 'count',
+    placeholder: 'number',
+    default: '',
+    help: 'share of busy CPUs against other groups, 1 to 10000; 100 is the usual one',
+    parse: (text: string) => parseCount(text, 1, 10_000),
+  },
+  cpuset: {
+    group: 'Limits',
+    type: 'text',
+    placeholder: 'list',
+    default: '',
+    help: 'CPUs that the box may run on: 0-3,5',
+    parse: parseCpuList,
+  },
+  pids: {
+    group: 'Limits',
+    type: 'count',
+    placeholder: 'number',
+    default: '',
+    help: 'processes and threads of the box; more are refused (EAGAIN)',
+    parse: parsePids,
+  },
+  'io-max': {
+    group: 'Limits',
+    type: 'limit',
+    placeholder: 'dev:key=limit',
+    default: '',
+    help: 'rate of a block device, named by itself or a file on it: /dev/sda:rbps=10M,wbps=10M,riops=100,wiops=100; repeatable',
+    parse: parseIoMax,
+    repeatable: true,
+    shapes: ['list'],
+  },
+  'cpu-time': {
+    group: 'Limits',
+    type: 'duration',
+    placeholder: 'duration',
+    default: '',
+    help: 'CPU time of all processes of the box together; 0 means none',
+    parse: parseTimeLimit,
+  },
+  cgroup: {
+    group: 'Limits',
+    type: 'text',
+    placeholder: 'auto|off|path',
+    default: 'auto',
+    help: 'control groups: where possible below our own, none at all, or below this cgroup2 directory',
+    parse: parseCgroupMode,
+  },
+  enforce: {
+    group: 'Limits',
+    type: 'text',
+    placeholder: 'strict|best-effort',
+    default: 'best-effort',
+    help: 'refuse to start, or warn, where a limit can only be held weaker than by the kernel',
+    parse: parseEnforce,
+  },
+  'oom-group': {
+    group: 'Limits',
+    type: 'boolean',
+    default: 'true',
+    help: 'out of memory ends the whole box, not one process of it',
+    parse: parseBoolean,
   },
   rlimit: {
     group: 'Limits',

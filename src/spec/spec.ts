@@ -1,5 +1,6 @@
 import type { LaunchSpec } from 'cgroup-utils-native';
 import type { SiteConfig } from './rascal-config.js';
+import type { Resources } from './resources.js';
 
 /** Where a value came from; part of error messages and of the start log line. */
 export type Source = 'command line' | 'environment' | 'config file' | 'scheduler' | 'default';
@@ -28,6 +29,12 @@ export interface BoxSpec {
   readonly flushMs: number;
   readonly userData: unknown;
   readonly rlimits: readonly RlimitRequest[];
+  /** Limits of the box as a whole. */
+  readonly resources: Resources;
+  /** `auto`, `off`, or a cgroup2 directory. */
+  readonly cgroup: string;
+  readonly enforce: 'strict' | 'best-effort';
+  readonly oomGroup: boolean;
   /** Signal number that `stop` sends. */
   readonly stopSignal: number;
   readonly graceMs: number;
@@ -39,6 +46,8 @@ export interface BoxSpec {
   readonly report: boolean;
   /** Rows of the largest processes in each sample. */
   readonly rows: number;
+  /** Longest time between walks over the processes of a large box; 0 walks for every sample. */
+  readonly rowsIntervalMs: number;
   /** Read proportional set sizes in each sample. */
   readonly pss: boolean;
   /** Parsed content of --rascal-config, checked; undefined where none was given. */

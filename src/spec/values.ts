@@ -1,5 +1,5 @@
 import { SpecError } from '../errors.js';
-import { isUnlimited, parseDuration, parseSize } from './units.js';
+import { isUnlimited, parseCount, parseDuration, parseSize } from './units.js';
 import { quote } from './words.js';
 
 /** Values with the bounds that an option or a remote command puts on them. */
@@ -16,6 +16,25 @@ export function parseTimeLimit(text: string): number {
 /** A limit in bytes. @returns bytes; 0 (also `unlimited`, `infinity`) means none. @throws SpecError */
 export function parseByteLimit(text: string): number {
   return isUnlimited(text) ? 0 : parseSize(text);
+}
+
+/** Processes and threads. @throws SpecError */
+export function parsePids(text: string): number | 'unlimited' {
+  return isUnlimited(text) ? 'unlimited' : parseCount(text, 1, 4_194_304);
+}
+
+/** `auto`, `off`, or the path of a cgroup2 directory. @throws SpecError */
+export function parseCgroupMode(text: string): string {
+  if (text === 'auto' || text === 'off' || /^\/./.test(text)) return text;
+  throw new SpecError(
+    `${quote(text)} is not a place for control groups: expected auto, off or an absolute path, for example "auto"`,
+  );
+}
+
+/** @throws SpecError */
+export function parseEnforce(text: string): 'strict' | 'best-effort' {
+  if (text === 'strict' || text === 'best-effort') return text;
+  throw new SpecError(`${quote(text)} is not a way to enforce: expected strict or best-effort, for example "strict"`);
 }
 
 /** The argument of `change_sample_rate`. @returns ms, at least 10. @throws SpecError */

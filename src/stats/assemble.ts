@@ -1,18 +1,23 @@
-import type { HostSample, StdoutMode, TreeSample } from 'cgroup-utils-native';
+import type { HostSample, ProcessRow, StdoutMode } from 'cgroup-utils-native';
 import type { BoxState } from '../box/types.js';
 import type { JobIdentity } from '../spec/spec.js';
 import type { HostFacts } from './host.js';
-import type { HostPressure } from './pressure.js';
+import type { Measured } from './measure.js';
 import {
   type CpuTimes,
+  type DeviceIo,
   type HostInfo,
   type LimitTable,
+  type MemoryDetail,
+  type Pressure,
+  type ProcessInfo,
   SAMPLE_VERSION,
   type Sample,
   type SampleCause,
+  type Throttling,
   type TimerStatus,
 } from './sample.js';
-import type { Totals } from './totals.js';
+import type { Counted, Totals } from './totals.js';
 
 /** What only the box knows, asked for at each sample. */
 export interface BoxStatus {
@@ -41,23 +46,25 @@ export interface Reading {
   readonly sequence: number;
   /** Realtime clock, ms since the epoch. */
   readonly nowMs: number;
-  readonly tree: TreeSample;
+  readonly measured: Measured;
   readonly totals: Totals;
   /** CPU of the tree since the previous sample. */
   readonly percent: number;
   readonly facts: HostFacts;
   readonly host: HostSample;
   readonly status: BoxStatus;
-  readonly pressure: HostPressure | null;
+  readonly pressure: Pressure | null;
 }
 
 /** Gives the figures their names and units of the message. */
 export function assemble(reading: Reading): Sample {
-  const { box, tree, totals: sum, status, pressure } = reading;
-  const others = tree.pids.filter((pid) => pid !== box.pid);
+  const { box, measured, totals: sum, status } = reading;
+  const { tree, cgroup } = measured;
+  const { counted } = sum;
+  const others = measured.pids.filter((pid) => pid !== box.pid);
   return {
     Host: hostInfo(reading.facts, reading.host),
-    Memory: { rss: tree.rssBytes, vms: tree.vmsBytes, swap: tree.swapBytes },
+    Memory: { rss: measured.rssBytes, vms: tree.vmsBytes, swap: measured.swapBytes },
     CPUTimes: cpuTimes(sum),
     IOCounters: {
       read_count: sum.readCount,
@@ -81,32 +88,73 @@ export function assemble(reading: Reading): Sample {
     State: status.state,
     Timer: status.timer,
     Limits: status.limits,
-    MemoryDetail: {
-      source: 'processes',
-      anon: known(tree.anonBytes),
-      file: known(tree.fileBytes),
-      shmem: known(tree.shmemBytes),
-      pss: known(tree.pssBytes),
+    MemoryDetail: memoryDetail(measured),
+    MemoryCgroup:
+      cgroup?.memory == null ? null : { current: cgroup.memory.currentBytes, swap: cgroup.memory.swapBytes },
+    MemoryPeak: {
+      rss: sum.rssPeakBytes,
+      process_rss: sum.processRssPeakBytes,
+      cgroup: counted.memoryPeak?.bytes ?? null,
+      exact: counted.memoryPeak?.exact ?? false,
     },
-    MemoryPeak: { rss: sum.rssPeakBytes, process_rss: sum.processRssPeakBytes },
-    Counts: { processes: tree.pids.length, processes_peak: sum.processesPeak, threads_peak: sum.threadsPeak },
-    OOM: null,
-    Throttling: null,
-    Pressure: pressure === null ? null : { scope: 'host', ...pressure },
-    Processes: tree.rows.slice(0, box.rows).map((row) => ({
-      pid: row.pid,
-      ppid: row.ppid,
-      name: row.comm,
-      state: row.state,
-      threads: row.threads,
-      rss: row.rssBytes,
-      vms: row.vmsBytes,
-      user: seconds(row.userUsec),
-      system: seconds(row.systemUsec),
-    })),
+    Counts: {
+      processes: measured.pids.length,
+      processes_peak: sum.processesPeak,
+      threads_peak: sum.threadsPeak,
+      tasks: cgroup?.pids?.current ?? null,
+      tasks_peak: counted.tasks?.peak ?? null,
+      forks_refused: counted.tasks?.refused ?? null,
+    },
+    OOM: counted.oom,
+    Throttling: throttling(counted),
+    Devices: devices(counted),
+    Pressure: reading.pressure,
+    Processes: tree.rows.slice(0, box.rows).map(processInfo),
+    ProcessesAgeMs: Math.round(measured.ageMs),
     StdoutMode: box.stdoutMode,
     Dropped: status.dropped,
   };
+}
+
+/** A row as messages show it. */
+export function processInfo(row: ProcessRow): ProcessInfo {
+  return {
+    pid: row.pid,
+    ppid: row.ppid,
+    name: row.comm,
+    state: row.state,
+    threads: row.threads,
+    rss: row.rssBytes,
+    vms: row.vmsBytes,
+    user: seconds(row.userUsec),
+    system: seconds(row.systemUsec),
+  };
+}
+
+function memoryDetail({ memory, tree }: Measured): MemoryDetail {
+  const pss = known(tree.pssBytes);
+  if (memory !== null) {
+    const { anonBytes: anon, fileBytes: file, shmemBytes: shmem, kernelBytes: kernel } = memory;
+    return { source: 'cgroup', anon, file, shmem, kernel, pss };
+  }
+  const [anon, file, shmem] = [known(tree.anonBytes), known(tree.fileBytes), known(tree.shmemBytes)];
+  return { source: 'processes', anon, file, shmem, kernel: null, pss };
+}
+
+function throttling({ throttling: cpu }: Counted): Throttling | null {
+  if (cpu === null) return null;
+  return { periods: cpu.periods, throttled_periods: cpu.throttledPeriods, throttled_ms: cpu.throttledUsec / 1000 };
+}
+
+function devices({ devices: all }: Counted): DeviceIo[] | null {
+  if (all === null) return null;
+  return [...all.values()].map(({ device, readBytes, writeBytes, readCount, writeCount }) => ({
+    device,
+    read_count: readCount,
+    write_count: writeCount,
+    read_bytes: readBytes,
+    write_bytes: writeBytes,
+  }));
 }
 
 /** In the old order of keys. */

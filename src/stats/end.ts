@@ -1,7 +1,8 @@
 import type { Reason, Requester } from '../box/types.js';
 import { toBy } from './audit.js';
-import type { Exited, TotalUsage, UsedLimit } from './event.js';
-import type { LimitTable, Sample } from './sample.js';
+import type { Exited, StalledUsec, TotalUsage, UsedLimit } from './event.js';
+import type { PressureOf } from './pressure.js';
+import type { LimitTable, Pressure, Sample } from './sample.js';
 
 /** How the box ended, as the box knows it. */
 export interface Ending {
@@ -44,12 +45,26 @@ function totalUsage(final: Sample, elapsedMs: number): TotalUsage {
     system_sec: system,
     cpu_percent: elapsedMs > 0 ? Math.round(((user + system) / elapsedMs) * 1e6) / 10 : 0,
     memory_peak_bytes: final.MemoryPeak.rss,
+    cgroup_memory_peak_bytes: final.MemoryPeak.cgroup,
+    cgroup_memory_peak_exact: final.MemoryPeak.exact,
     process_memory_peak_bytes: final.MemoryPeak.process_rss,
     processes_peak: final.Counts.processes_peak,
     threads_peak: final.Counts.threads_peak,
+    tasks_peak: final.Counts.tasks_peak,
+    forks_refused: final.Counts.forks_refused,
+    oom: final.OOM,
+    throttling: final.Throttling,
+    stalled_usec: stalled(final.Pressure),
     ...final.IOCounters,
     stdout_bytes: final.StdoutBytes,
   };
+}
+
+/** A host's pressure is not the box's doing. */
+function stalled(pressure: Pressure | null): StalledUsec | null {
+  if (pressure === null || pressure.scope === 'host') return null;
+  const of = (one: PressureOf | null) => one && { some: one.some.total_usec, full: one.full?.total_usec ?? null };
+  return { cpu: of(pressure.cpu), memory: of(pressure.memory), io: of(pressure.io) };
 }
 
 /** rlimits are per process, or per user: the tree's sums are not what they count, so `used` is null for them. */
@@ -57,14 +72,18 @@ function usedLimits(limits: LimitTable, usage: TotalUsage, timerMs: number): Rea
   const used: Readonly<Record<string, number>> = {
     timeout: Math.round(timerMs),
     stdoutlimit: usage.stdout_bytes,
-    memory: usage.memory_peak_bytes,
-    pids: usage.processes_peak,
+    pids: usage.tasks_peak ?? usage.threads_peak,
     cpus: usage.cpu_percent / 100,
+    'cpu-time': Math.round((usage.user_sec + usage.system_sec) * 1000),
+  };
+  const usedOf = (name: string, enforcement: UsedLimit['enforcement']) => {
+    if (enforcement === 'rlimit') return null;
+    // The watchdog holds the memory of processes, a cgroup what it counts itself.
+    if (name === 'memory' && enforcement === 'watchdog') return usage.memory_peak_bytes;
+    if (name === 'memory' || name === 'memory-high') return usage.cgroup_memory_peak_bytes ?? usage.memory_peak_bytes;
+    return used[name] ?? null;
   };
   return Object.fromEntries(
-    Object.entries(limits).map(([name, limit]) => [
-      name,
-      { ...limit, used: limit.enforcement === 'rlimit' ? null : (used[name] ?? null) },
-    ]),
+    Object.entries(limits).map(([name, limit]) => [name, { ...limit, used: usedOf(name, limit.enforcement) }]),
   );
 }

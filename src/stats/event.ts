@@ -1,7 +1,7 @@
 import type { StdoutMode } from 'cgroup-utils-native';
 import type { BoxState, Outgoing, Reason, RefusalCode, Requester } from '../box/types.js';
 import type { JobIdentity } from '../spec/spec.js';
-import type { LimitStatus, LimitTable, ProcessInfo } from './sample.js';
+import type { LimitStatus, LimitTable, OomCounts, Pressure, ProcessInfo, Throttling } from './sample.js';
 
 /** Version of the event schema; docs/messages.md and docs/schema/event.json describe the same keys. */
 export const EVENT_VERSION = 1;
@@ -67,14 +67,17 @@ export interface LimitExceeded {
   readonly status: LimitStatus;
   /** In the unit of the limit; null where it is not known. */
   readonly used: number | null;
+  /** The largest, for limits of the box as a whole; of the look that found it, or as last sampled. */
+  readonly processes: readonly ProcessInfo[];
 }
 
 export interface OutOfMemory {
   readonly event: 'oom';
   /** Processes killed since the last event of this kind. */
   readonly kills: number;
-  /** The limit that was hit; null where it was the host's or the scheduler's memory. */
+  /** The limit that was hit; null where the box's cgroup holds none: it was the host's or the scheduler's memory. */
   readonly limit: LimitStatus | null;
+  /** As the cgroup counts it: MemoryPeak.cgroup of samples; MemoryPeak.rss where it does not. */
   readonly memory_peak_bytes: number;
   /** The largest as last sampled. */
   readonly processes: readonly ProcessInfo[];
@@ -128,15 +131,34 @@ export interface TotalUsage {
   /** CPU time over `elapsed_ms`, 100 is one core kept busy. */
   readonly cpu_percent: number;
   readonly memory_peak_bytes: number;
+  /** What `--memory` counts: with page cache and kernel memory; null where no cgroup counts it. */
+  readonly cgroup_memory_peak_bytes: number | null;
+  /** `cgroup_memory_peak_bytes` is the kernel's own mark, not the highest sampled. */
+  readonly cgroup_memory_peak_exact: boolean;
   readonly process_memory_peak_bytes: number;
   readonly processes_peak: number;
   readonly threads_peak: number;
+  /** Processes and threads, as `--pids` counts them; null where no cgroup does. */
+  readonly tasks_peak: number | null;
+  readonly forks_refused: number | null;
+  readonly oom: OomCounts | null;
+  readonly throttling: Throttling | null;
+  /** Time in which tasks of the box were stalled; null where only the host's pressure is known. */
+  readonly stalled_usec: StalledUsec | null;
   readonly read_count: number;
   readonly write_count: number;
   readonly read_bytes: number;
   readonly write_bytes: number;
   readonly stdout_bytes: number;
 }
+
+/** The totals of Pressure, `some` and `full`; null where the kernel does not tell. */
+export type StalledUsec = {
+  readonly [Resource in Exclude<keyof Pressure, 'scope'>]: {
+    readonly some: number;
+    readonly full: number | null;
+  } | null;
+};
 
 /** A limit with what was used of it, in its unit: the total or the peak; null where it is not measured. */
 export interface UsedLimit extends LimitStatus {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readRecord } from '../cgroup/files.js';
 
 /** One line of a pressure file (accounting/psi.rst): share of time in percent, and the total. */
 export interface PressureLine {
@@ -19,6 +19,10 @@ export interface HostPressure {
   readonly io: PressureOf | null;
 }
 
+export interface ScopedPressure extends HostPressure {
+  readonly scope: 'host' | 'cgroup';
+}
+
 /** Reads the pressure files once; null where the kernel has none. */
 export type PressureReader = () => HostPressure | null;
 
@@ -32,12 +36,9 @@ export function pressureReader(pathOf: (resource: keyof HostPressure) => string)
   const absent = new Set<string>();
   const read = (resource: keyof HostPressure): PressureOf | null => {
     if (absent.has(resource)) return null;
-    try {
-      const pressure = parsePressure(readFileSync(pathOf(resource), 'latin1'));
-      if (pressure !== null) return pressure;
-    } catch {
-      // ENOENT, EOPNOTSUPP, EACCES: all mean that this box gets no such figure.
-    }
+    // ENOENT, EOPNOTSUPP, EACCES: all mean that this box gets no such figure.
+    const pressure = parsePressure(readRecord(pathOf(resource)) ?? '');
+    if (pressure !== null) return pressure;
     absent.add(resource);
     return null;
   };
@@ -45,6 +46,22 @@ export function pressureReader(pathOf: (resource: keyof HostPressure) => string)
     if (absent.size === 3) return null;
     const pressure = { cpu: read('cpu'), memory: read('memory'), io: read('io') };
     return absent.size === 3 ? null : pressure;
+  };
+}
+
+/**
+ * Pressure of the box's cgroup where the kernel has it (v2, whatever its controllers), else of the whole host.
+ *
+ * @param cgroupDir null where the box has no v2 directory
+ */
+export function boxPressure(cgroupDir: string | null, hostDir = '/proc/pressure'): () => ScopedPressure | null {
+  const ofGroup = cgroupDir === null ? () => null : pressureReader((resource) => `${cgroupDir}/${resource}.pressure`);
+  const ofHost = pressureReader((resource) => `${hostDir}/${resource}`);
+  return () => {
+    const group = ofGroup();
+    if (group !== null) return { scope: 'cgroup', ...group };
+    const host = ofHost();
+    return host === null ? null : { scope: 'host', ...host };
   };
 }
 

@@ -1,4 +1,4 @@
-import type { By, EventHead, Exited, UsedLimit } from './event.js';
+import type { By, EventHead, Exited, TotalUsage, UsedLimit } from './event.js';
 
 const WIDTH = 80;
 
@@ -28,11 +28,14 @@ function summary(event: EventHead & Exited): string[] {
       'CPU',
       `${seconds(usage.user_sec)} user + ${seconds(usage.system_sec)} system, ${usage.cpu_percent} % of one core`,
     ],
+    ...throttled(usage),
     ['memory peak', `${bytes(usage.memory_peak_bytes)}, largest process ${bytes(usage.process_memory_peak_bytes)}`],
+    ...cgroupMemory(usage),
     ['read', `${bytes(usage.read_bytes)} from storage in ${usage.read_count} calls`],
     ['written', `${bytes(usage.write_bytes)} to storage in ${usage.write_count} calls`],
     ['stdout', bytes(usage.stdout_bytes)],
-    ['processes', `${usage.processes_peak} at most, threads ${usage.threads_peak} at most`],
+    ['processes', processes(usage)],
+    ...stalled(usage),
     ...(event.refused_commands > 0 ? ([['refused', `${event.refused_commands} commands`]] as const) : []),
     ...(event.dropped > 0 ? ([['dropped', `${event.dropped} messages to the broker`]] as const) : []),
   ];
@@ -42,6 +45,43 @@ function summary(event: EventHead & Exited): string[] {
 function howItEnded(event: Exited): string {
   if (event.signal !== null) return `${event.signal}${event.core_dumped ? ', core dumped' : ''}`;
   return event.code === null ? 'how is not known' : `code ${event.code}`;
+}
+
+type Rows = readonly (readonly [string, string])[];
+
+function throttled({ throttling }: TotalUsage): Rows {
+  if (throttling === null || throttling.throttled_periods === 0) return [];
+  const { periods, throttled_periods, throttled_ms } = throttling;
+  return [['throttled', `${duration(throttled_ms)}, in ${throttled_periods} of ${periods} periods`]];
+}
+
+function cgroupMemory({ cgroup_memory_peak_bytes: peak, cgroup_memory_peak_exact: exact, oom }: TotalUsage): Rows {
+  return [
+    ...(peak === null
+      ? []
+      : ([['with cache', `${bytes(peak)} with page cache and kernel memory${exact ? '' : ', as sampled'}`]] as const)),
+    ...(oom === null || oom.kills === 0
+      ? []
+      : ([['OOM', `${oom.kills} ${oom.kills === 1 ? 'process' : 'processes'} killed by the kernel`]] as const)),
+  ];
+}
+
+function processes({ processes_peak, threads_peak, tasks_peak, forks_refused }: TotalUsage): string {
+  const threads = `threads ${Math.max(threads_peak, tasks_peak ?? 0)} at most`;
+  const refused = forks_refused !== null && forks_refused > 0 ? `, ${forks_refused} forks refused` : '';
+  return `${processes_peak} at most, ${threads}${refused}`;
+}
+
+function stalled({ stalled_usec: all }: TotalUsage): Rows {
+  if (all === null) return [];
+  const parts = (
+    [
+      ['CPU', all.cpu],
+      ['memory', all.memory],
+      ['I/O', all.io],
+    ] as const
+  ).flatMap(([name, one]) => (one === null ? [] : [`${name} ${duration(one.some / 1000)}`]));
+  return parts.length === 0 ? [] : [['stalled for', parts.join(', ')]];
 }
 
 function requester(by: By): string {

@@ -2,7 +2,7 @@ import type { StdoutMode } from 'cgroup-utils-native';
 import type { BoxState } from '../box/types.js';
 import type { JobIdentity, Source } from '../spec/spec.js';
 import type { HostFacts } from './host.js';
-import type { HostPressure } from './pressure.js';
+import type { ScopedPressure } from './pressure.js';
 
 /**
  * The statistics message, schema version 1: docs/messages.md and docs/schema/sample.json describe the same keys.
@@ -55,16 +55,25 @@ export interface Sample {
   /** Every limit in force by its name. */
   readonly Limits: LimitTable;
   readonly MemoryDetail: MemoryDetail;
+  /** What counts against `--memory`; null where no cgroup counts it. */
+  readonly MemoryCgroup: MemoryCgroup | null;
   readonly MemoryPeak: MemoryPeak;
   readonly Counts: Counts;
   /** Null where no cgroup counts it. */
   readonly OOM: OomCounts | null;
   /** Null where no cgroup counts it. */
   readonly Throttling: Throttling | null;
+  /** I/O of each block device, since the box began; null where no cgroup counts it. */
+  readonly Devices: readonly DeviceIo[] | null;
   /** Pressure stall information; null where the kernel has none (CONFIG_PSI, psi=1). */
   readonly Pressure: Pressure | null;
   /** The largest live processes by resident memory (`--rows`), largest first. */
   readonly Processes: readonly ProcessInfo[];
+  /**
+   * How old, ms, is what takes a walk over the processes: Processes, OpenFiles, NumThreads, IOCounters, Memory.vms,
+   * CPUTimes.iowait and guest, MemoryDetail.pss. 0 where they were walked for this sample.
+   */
+  readonly ProcessesAgeMs: number;
   /** How StdoutBytes is counted: `file` (shared offset), `pipe` (spliced); `terminal` and `other` are not counted. */
   readonly StdoutMode: StdoutMode;
   /** Samples and events of this box that had to be given up so far: outbox full or message timeout. */
@@ -79,13 +88,17 @@ export interface HostInfo extends HostFacts {
   readonly procs: number;
 }
 
-/** Bytes, summed over the live processes of the box at this moment. */
+/** Bytes, of the live processes of the box at this moment. */
 export interface MemoryInfo {
-  /** Resident, proc_pid_statm(5); pages shared between processes count once in each. */
+  /**
+   * Resident. Where a cgroup has counted from the start: anonymous memory and mapped page cache, each page once, and
+   * never below the largest process nor above the sum where the processes were walked for this sample. Else the sum,
+   * proc_pid_stat(5), in which shared pages count once in each process.
+   */
   readonly rss: number;
   /** Virtual, proc_pid_statm(5). */
   readonly vms: number;
-  /** proc_pid_status(5) VmSwap. */
+  /** As the cgroup counts it, else proc_pid_status(5) VmSwap. */
   readonly swap: number;
 }
 
@@ -93,7 +106,7 @@ export interface MemoryInfo {
 export interface CpuTimes {
   /** Always empty, as in the old one. */
   readonly cpu: '';
-  /** proc_pid_stat(5) utime and cutime of live processes, getrusage(2) of reaped ones. */
+  /** cpu.stat or cpuacct; else proc_pid_stat(5) utime and cutime of live processes, getrusage(2) of reaped ones. */
   readonly user: number;
   readonly system: number;
   readonly idle: 0;
@@ -168,18 +181,28 @@ export interface LimitStatus {
 /** By name: `timeout`, `stdoutlimit`, `memory`, ..., and the rlimits as prlimit(1) calls them. */
 export type LimitTable = Readonly<Record<string, LimitStatus>>;
 
-/** Resident memory by kind, bytes; null where the kernel does not tell or it was not asked for. */
+/** Memory by kind, bytes; null where the kernel does not tell or it was not asked for. */
 export interface MemoryDetail {
   /** What was measured: the sum over processes, or the box's cgroup. */
   readonly source: 'processes' | 'cgroup';
-  /** proc_pid_status(5) RssAnon. */
+  /** memory.stat; proc_pid_status(5) RssAnon. */
   readonly anon: number | null;
-  /** proc_pid_status(5) RssFile. */
+  /** The page cache, mapped or not, without `shmem`; of processes RssFile: what they have mapped of it. */
   readonly file: number | null;
-  /** proc_pid_status(5) RssShmem. */
+  /** tmpfs and shared memory, mapped or not; of processes RssShmem. */
   readonly shmem: number | null;
+  /** Slab, stacks, page tables, ...; null for processes. */
+  readonly kernel: number | null;
   /** Proportional set size, smaps_rollup, where `--pss` asks for it: shared pages count once. */
   readonly pss: number | null;
+}
+
+/** Bytes, as the limit of the cgroup counts them. */
+export interface MemoryCgroup {
+  /** With page cache and kernel memory: v2 memory.current, v1 memory.usage_in_bytes. Of now, also after the end. */
+  readonly current: number;
+  /** v2 memory.swap.current, v1 memory.stat swap; null where swap is not counted. */
+  readonly swap: number | null;
 }
 
 /** Bytes, highest so far. */
@@ -188,6 +211,10 @@ export interface MemoryPeak {
   readonly rss: number;
   /** Of one process: exact for ended ones (getrusage(2) ru_maxrss), as sampled for live ones. */
   readonly process_rss: number;
+  /** Of `MemoryCgroup.current`; null where no cgroup counts it. */
+  readonly cgroup: number | null;
+  /** `cgroup` is the kernel's own mark (v1; v2 from Linux 5.19), not the highest sampled. */
+  readonly exact: boolean;
 }
 
 export interface Counts {
@@ -197,12 +224,18 @@ export interface Counts {
   readonly processes_peak: number;
   /** Highest `NumThreads` sampled so far. */
   readonly threads_peak: number;
+  /** Processes and threads now, as `--pids` counts them; null where no cgroup does. */
+  readonly tasks: number | null;
+  /** Highest `tasks`: pids.peak (Linux 6.1), else as sampled. */
+  readonly tasks_peak: number | null;
+  /** Forks that the limit has refused, pids.events. */
+  readonly forks_refused: number | null;
 }
 
-/** cgroup-v2.rst memory.events, since the box began. */
+/** Since the box began: v2 memory.events, v1 memory.oom_control. */
 export interface OomCounts {
-  /** The limit was hit and reclaim failed. */
-  readonly events: number;
+  /** The limit was hit and reclaim failed; null in v1. */
+  readonly events: number | null;
   /** Processes killed by the kernel's OOM killer. */
   readonly kills: number;
 }
@@ -214,10 +247,18 @@ export interface Throttling {
   readonly throttled_ms: number;
 }
 
-/** Pressure of the box's cgroup, or of the whole host where it has none. */
-export interface Pressure extends HostPressure {
-  readonly scope: 'host' | 'cgroup';
+/** I/O of one block device, v2 io.stat, v1 blkio.throttle.io_service_bytes and io_serviced. */
+export interface DeviceIo {
+  /** `major:minor`. */
+  readonly device: string;
+  readonly read_count: number;
+  readonly write_count: number;
+  readonly read_bytes: number;
+  readonly write_bytes: number;
 }
+
+/** Pressure of the box's cgroup, or of the whole host where it has none. */
+export type Pressure = ScopedPressure;
 
 /** One live process; bytes and seconds, proc_pid_stat(5). */
 export interface ProcessInfo {

@@ -1,15 +1,23 @@
 import type { HostSample, KeeperUsage, TreeSample, TreeSampleOptions } from 'cgroup-utils-native';
 import type { Outgoing } from '../box/types.js';
+import type { BoxCgroup } from '../cgroup/types.js';
+import type { CgroupUsage } from '../cgroup/usage.js';
+import type { Logger } from '../log.js';
 import { assemble, type BoxStatus, type SampledBox } from './assemble.js';
 import type { HostFacts } from './host.js';
-import type { PressureReader } from './pressure.js';
-import { SAMPLE_TYPE, type Sample, type SampleCause } from './sample.js';
+import { createMeter } from './measure.js';
+import { type Pressure, SAMPLE_TYPE, type Sample, type SampleCause } from './sample.js';
 import { totals } from './totals.js';
 
 export interface SamplerOptions extends SampledBox {
   /** When the job was started, on the clock of `monotonicMs`. */
   readonly startedMs: number;
   readonly pss: boolean;
+  /** The box's control groups, or the null object. */
+  readonly cgroup: BoxCgroup;
+  /** Longest time between walks of a box of more than 64 processes; 0 walks for every sample. */
+  readonly rowsIntervalMs: number;
+  readonly log: Pick<Logger, 'warn'>;
   /** Walks the tree below the keeper; the native `sampleTree` with the keeper's pid bound. */
   readonly tree: (options: TreeSampleOptions) => TreeSample;
   /** Asks the keeper; a rejection (the keeper has gone) makes the sampler go on with the last answer. */
@@ -18,7 +26,7 @@ export interface SamplerOptions extends SampledBox {
   /** Called once, at the first sample. */
   readonly hostFacts: () => HostFacts;
   readonly hostSample: () => HostSample;
-  readonly pressure: PressureReader;
+  readonly pressure: () => Pressure | null;
   /** Next number of the box's sequence of samples and events. */
   readonly sequence: () => number;
   /** Gets every sample exactly once, in order of `Sequence`. */
@@ -34,6 +42,8 @@ export interface SamplerOptions extends SampledBox {
 export interface TakenSample {
   readonly sample: Sample;
   readonly outgoing: Outgoing;
+  /** What the control groups said for it. */
+  readonly cgroup: CgroupUsage | null;
 }
 
 export interface Sampler {
@@ -63,22 +73,32 @@ export function createSampler(options: SamplerOptions): Sampler {
   let last: TakenSample | undefined;
   let finished: TakenSample | undefined;
   let cpu = { usec: 0, atMs: options.startedMs };
+  const measure = createMeter({
+    cgroup: options.cgroup,
+    rowsIntervalMs: options.rowsIntervalMs,
+    warn: (message) => options.log.warn(message),
+    walk: () => options.tree({ rows: Math.max(options.rows, 1), openFilesOf: options.pid, pss: options.pss }),
+  });
 
   const sampleNow = (cause: SampleCause, usage: KeeperUsage): TakenSample => {
     lastUsage = usage;
     // Usage first, tree second: a process that ends in between is missing once, and never counted twice.
-    const tree =
-      cause === 'final'
-        ? NO_TREE
-        : options.tree({ rows: Math.max(options.rows, 1), openFilesOf: options.pid, pss: options.pss });
-    const now = sums.add(tree, usage);
     const atMs = options.monotonicMs();
+    const measured = measure(cause, atMs);
+    const now = sums.add({
+      tree: measured.walked ? measured.tree : null,
+      usage,
+      cgroup: measured.cgroup,
+      cpu: measured.cpu,
+      rssBytes: measured.rssBytes,
+      processes: measured.pids.length,
+    });
     const percent = cpuPercent(now.userUsec + now.systemUsec - cpu.usec, atMs - cpu.atMs);
     cpu = { usec: now.userUsec + now.systemUsec, atMs };
     facts ??= options.hostFacts();
     const sample = assemble({
       cause,
-      tree,
+      measured,
       percent,
       facts,
       totals: now,
@@ -89,7 +109,7 @@ export function createSampler(options: SamplerOptions): Sampler {
       sequence: options.sequence(),
       box: options,
     });
-    const taken = { sample, outgoing: toOutgoing(sample) };
+    const taken = { sample, outgoing: toOutgoing(sample), cgroup: measured.cgroup };
     last = taken;
     if (cause === 'final') finished = taken;
     options.emit(taken);
@@ -126,28 +146,6 @@ const NO_USAGE: KeeperUsage = {
   readBytes: 0,
   writeBytes: 0,
   stdoutBytes: 0,
-};
-
-const NO_TREE: TreeSample = {
-  pids: [],
-  threads: 0,
-  rssBytes: 0,
-  vmsBytes: 0,
-  swapBytes: 0,
-  pssBytes: -1,
-  anonBytes: -1,
-  fileBytes: -1,
-  shmemBytes: -1,
-  userUsec: 0,
-  systemUsec: 0,
-  guestUsec: 0,
-  iowaitUsec: 0,
-  readCount: 0,
-  writeCount: 0,
-  readBytes: 0,
-  writeBytes: 0,
-  rows: [],
-  openFiles: [],
 };
 
 /** @returns undefined where the question fails or takes longer: the keeper has gone or is stopped */

@@ -1,6 +1,7 @@
 import type { KeeperUsage, TreeSample } from 'cgroup-utils-native';
+import type { CgroupUsage, CpuUsage, DeviceUsage, MemoryUsage, PidsUsage } from '../cgroup/usage.js';
 
-/** Running sums and peaks of one box. */
+/** Running sums and peaks of one box. None of them goes back, also where a source falls silent. */
 export interface Totals {
   readonly userUsec: number;
   readonly systemUsec: number;
@@ -15,37 +16,174 @@ export interface Totals {
   readonly processRssPeakBytes: number;
   readonly processesPeak: number;
   readonly threadsPeak: number;
+  /** What the control groups have counted so far; null where none does. */
+  readonly counted: Counted;
+}
+
+export interface Counted {
+  readonly memoryPeak: {
+    readonly bytes: number /** The kernel's own mark, not the highest sampled. */;
+    readonly exact: boolean;
+  } | null;
+  readonly oom: { readonly events: number | null; readonly kills: number } | null;
+  readonly throttling: {
+    readonly periods: number;
+    readonly throttledPeriods: number;
+    readonly throttledUsec: number;
+  } | null;
+  readonly tasks: { readonly peak: number; readonly refused: number | null } | null;
+  /** By `major:minor`. */
+  readonly devices: ReadonlyMap<string, DeviceUsage> | null;
+}
+
+/** Figures of one moment. */
+export interface Moment {
+  /** Null where the processes were not walked now: what only they tell stays as it was. */
+  readonly tree: TreeSample | null;
+  readonly usage: KeeperUsage;
+  readonly cgroup: CgroupUsage | null;
+  /** Use the time that the group has counted: it has been there from the start. */
+  readonly cpu: CpuUsage | null;
+  readonly rssBytes: number;
+  readonly processes: number;
 }
 
 /**
- * Live processes (with what they have reaped) plus what the keeper has reaped. Each figure keeps its maximum:
- * a process that is ending is for a moment in neither, a child whose parent ignores SIGCHLD is in neither for good,
- * and a counter that went back would read as a negative rate.
+ * Without a group: live processes (with what they have reaped) plus what the keeper has reaped. Each figure keeps its
+ * maximum: a process that is ending is for a moment in neither, a child whose parent ignores SIGCHLD is in neither for
+ * good, and a counter that went back would read as a negative rate.
  */
-export function totals(): { add(tree: TreeSample, usage: KeeperUsage): Totals } {
+export function totals(): { add(moment: Moment): Totals } {
   let sum: Totals = ZERO;
   return {
-    add(tree, usage) {
-      const largest = Math.max(sum.processRssPeakBytes, usage.maxRssBytes, tree.rows[0]?.rssBytes ?? 0);
+    add(moment) {
+      const { tree, usage, cgroup } = moment;
+      const largest = Math.max(sum.processRssPeakBytes, usage.maxRssBytes, tree?.rows[0]?.rssBytes ?? 0);
       sum = {
-        userUsec: Math.max(sum.userUsec, tree.userUsec + usage.userUsec),
-        systemUsec: Math.max(sum.systemUsec, tree.systemUsec + usage.systemUsec),
-        guestUsec: Math.max(sum.guestUsec, tree.guestUsec),
-        iowaitUsec: Math.max(sum.iowaitUsec, tree.iowaitUsec),
-        readCount: Math.max(sum.readCount, tree.readCount + usage.readCount),
-        writeCount: Math.max(sum.writeCount, tree.writeCount + usage.writeCount),
-        readBytes: Math.max(sum.readBytes, tree.readBytes + usage.readBytes),
-        writeBytes: Math.max(sum.writeBytes, tree.writeBytes + usage.writeBytes),
+        ...cpuTime(sum, moment),
+        // A process that was reaped since the last walk is in both: only together are they right.
+        ...(tree === null ? processCounters(sum) : added(sum, tree, usage)),
         stdoutBytes: Math.max(sum.stdoutBytes, usage.stdoutBytes),
-        rssPeakBytes: Math.max(sum.rssPeakBytes, tree.rssBytes, largest),
+        rssPeakBytes: Math.max(sum.rssPeakBytes, moment.rssBytes, largest),
         processRssPeakBytes: largest,
-        processesPeak: Math.max(sum.processesPeak, tree.pids.length),
-        threadsPeak: Math.max(sum.threadsPeak, tree.threads),
+        processesPeak: Math.max(sum.processesPeak, moment.processes),
+        threadsPeak: Math.max(sum.threadsPeak, tree?.threads ?? 0),
+        counted: count(sum.counted, cgroup),
       };
       return sum;
     },
   };
 }
+
+type CpuTime = Pick<Totals, 'userUsec' | 'systemUsec'>;
+
+function cpuTime(sum: CpuTime, { cpu, tree, usage }: Moment): CpuTime {
+  if (cpu !== null) return splitTime(sum, cpu);
+  if (tree === null) return { userUsec: sum.userUsec, systemUsec: sum.systemUsec };
+  return {
+    userUsec: Math.max(sum.userUsec, tree.userUsec + usage.userUsec),
+    systemUsec: Math.max(sum.systemUsec, tree.systemUsec + usage.systemUsec),
+  };
+}
+
+/**
+ * The kernel knows the sum to the microsecond and the two parts by samples, so their ratio moves: here, as in its own
+ * cputime_adjust(), neither part goes back and both together are the sum.
+ */
+export function splitTime(before: CpuTime, { usageUsec, userUsec, systemUsec }: CpuUsage): CpuTime {
+  const sum = Math.max(usageUsec, before.userUsec + before.systemUsec);
+  const parts = (userUsec ?? 0) + (systemUsec ?? 0);
+  const system = parts > 0 ? Math.round((sum * (systemUsec ?? 0)) / parts) : before.systemUsec;
+  const bounded = Math.min(Math.max(system, before.systemUsec), sum - before.userUsec);
+  return { userUsec: sum - bounded, systemUsec: bounded };
+}
+
+type ProcessCounters = Pick<
+  Totals,
+  'guestUsec' | 'iowaitUsec' | 'readCount' | 'writeCount' | 'readBytes' | 'writeBytes'
+>;
+
+function processCounters({
+  guestUsec,
+  iowaitUsec,
+  readCount,
+  writeCount,
+  readBytes,
+  writeBytes,
+}: Totals): ProcessCounters {
+  return { guestUsec, iowaitUsec, readCount, writeCount, readBytes, writeBytes };
+}
+
+function added(sum: ProcessCounters, tree: TreeSample, usage: KeeperUsage): ProcessCounters {
+  return {
+    guestUsec: Math.max(sum.guestUsec, tree.guestUsec),
+    iowaitUsec: Math.max(sum.iowaitUsec, tree.iowaitUsec),
+    readCount: Math.max(sum.readCount, tree.readCount + usage.readCount),
+    writeCount: Math.max(sum.writeCount, tree.writeCount + usage.writeCount),
+    readBytes: Math.max(sum.readBytes, tree.readBytes + usage.readBytes),
+    writeBytes: Math.max(sum.writeBytes, tree.writeBytes + usage.writeBytes),
+  };
+}
+
+function count(before: Counted, cgroup: CgroupUsage | null): Counted {
+  return {
+    memoryPeak: memoryPeak(before.memoryPeak, cgroup?.memory ?? null),
+    oom: oom(before.oom, cgroup?.memory ?? null),
+    throttling: throttling(before.throttling, cgroup?.cpu ?? null),
+    tasks: tasks(before.tasks, cgroup?.pids ?? null),
+    devices: devices(before.devices, cgroup?.io ?? null),
+  };
+}
+
+function memoryPeak(before: Counted['memoryPeak'], memory: MemoryUsage | null): Counted['memoryPeak'] {
+  if (memory === null) return before;
+  const bytes = Math.max(before?.bytes ?? 0, memory.currentBytes, memory.peakBytes ?? 0);
+  return { bytes, exact: memory.peakBytes !== null };
+}
+
+function oom(before: Counted['oom'], memory: MemoryUsage | null): Counted['oom'] {
+  if (memory === null || memory.oomKills === null) return before;
+  return { events: highest(before?.events, memory.oomEvents), kills: Math.max(before?.kills ?? 0, memory.oomKills) };
+}
+
+function throttling(before: Counted['throttling'], cpu: CpuUsage | null): Counted['throttling'] {
+  if (cpu === null || cpu.periods === null) return before;
+  return {
+    periods: Math.max(before?.periods ?? 0, cpu.periods),
+    throttledPeriods: Math.max(before?.throttledPeriods ?? 0, cpu.throttledPeriods ?? 0),
+    throttledUsec: Math.max(before?.throttledUsec ?? 0, cpu.throttledUsec ?? 0),
+  };
+}
+
+function tasks(before: Counted['tasks'], pids: PidsUsage | null): Counted['tasks'] {
+  if (pids === null) return before;
+  return {
+    peak: Math.max(before?.peak ?? 0, pids.current, pids.peak ?? 0),
+    refused: highest(before?.refused, pids.refused),
+  };
+}
+
+function devices(before: Counted['devices'], rows: readonly DeviceUsage[] | null): Counted['devices'] {
+  if (rows === null) return before;
+  const all = new Map(before ?? []);
+  for (const row of rows) {
+    const old = all.get(row.device);
+    all.set(row.device, {
+      device: row.device,
+      readBytes: Math.max(old?.readBytes ?? 0, row.readBytes),
+      writeBytes: Math.max(old?.writeBytes ?? 0, row.writeBytes),
+      readCount: Math.max(old?.readCount ?? 0, row.readCount),
+      writeCount: Math.max(old?.writeCount ?? 0, row.writeCount),
+    });
+  }
+  return all;
+}
+
+function highest(before: number | null | undefined, now: number | null): number | null {
+  return now === null ? (before ?? null) : Math.max(before ?? 0, now);
+}
+
+const NOTHING: Counted = { memoryPeak: null, oom: null, throttling: null, tasks: null, devices: null };
 
 /** A box has had one process with one thread, also where it ended before the first sample. */
 const ZERO: Totals = {
@@ -62,4 +200,5 @@ const ZERO: Totals = {
   processRssPeakBytes: 0,
   processesPeak: 1,
   threadsPeak: 1,
+  counted: NOTHING,
 };

@@ -11,18 +11,19 @@ const because = (reason: 'timeout' | 'stopped' | 'killed' | 'stdoutlimit' | 'sch
   ...ended,
   ending: { reason, by: alice },
 });
+const none = { rlimits: [], cpuUsec: 0, oomKilled: false };
 const cpu: RlimitRequest[] = [{ name: 'cpu', soft: 1, hard: 2 }];
 
 for (let status = 0; status < 256; status++) {
   t.match(
-    decideOutcome(ended, code(status), [], 0),
+    decideOutcome(ended, code(status), none),
     { exitStatus: status, reason: 'exited', by: null },
     `exit code ${status}`,
   );
 }
 for (let number = 1; number < 65; number++) {
   t.match(
-    decideOutcome(ended, signal(number), [], 0),
+    decideOutcome(ended, signal(number), none),
     { exitStatus: 128 + number, reason: 'signaled', by: null },
     `signal ${number}`,
   );
@@ -121,7 +122,7 @@ const cases: readonly Case[] = [
   ['a core file is told', ended, { ...signal(11), coreDumped: true }, [], 0, { coreDumped: true, exitStatus: 139 }],
 ];
 for (const [title, life, main, rlimits, cpuUsec, expected] of cases) {
-  t.match(decideOutcome(life, main, rlimits, cpuUsec), expected, title);
+  t.match(decideOutcome(life, main, { rlimits, cpuUsec, oomKilled: false }), expected, title);
 }
 
 t.test('the statuses of proc_box itself are those of timeout(1) and the shell', async (t) => {

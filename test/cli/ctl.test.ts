@@ -95,7 +95,7 @@ t.test('carries out commands and prints a line for each answer', async (t) => {
   t.match(await one('suspend'), { code: 0, stdout: /suspend ok processes=1\n$/ });
   t.strictSame(
     job.processes().map(({ state }) => state),
-    ['T'],
+    ['frozen'],
   );
   t.match(await one('resume'), { code: 0, stdout: /resume ok processes=1\n$/ });
   t.match(await one('set_limit', 'nofile', '100:200'), {

@@ -41,29 +41,34 @@ function isRefused(t: Test, answer: Json, code: string, words?: RegExp): void {
   t.match(answer, { ok: false, error: { code, ...(words && { message: words }) } });
 }
 
-t.test('suspend stops every process and the timer, resume undoes both', async (t) => {
-  const job = await startTree(t);
-  isAnswer(t, await job.ask('suspend'), 'suspend', { processes: TREE_SIZE });
-  t.strictSame(
-    job.processes().map(({ state }) => state),
-    Array(TREE_SIZE).fill('T'),
-    'every process is stopped when the answer comes',
-  );
-  const first = (await job.ask('status')).result;
-  t.match(first, { state: 'suspended', timer: { running: false } });
-  await job.ask('suspend');
-  const second = (await job.ask('status')).result;
-  t.ok(second.elapsed_ms > first.elapsed_ms && second.suspended_ms > first.suspended_ms);
-  t.equal(second.timer.elapsed_ms, first.timer.elapsed_ms, 'the timer stands still');
-  isAnswer(t, await job.ask('resume'), 'resume', { processes: TREE_SIZE });
-  await until(() => job.processes().every(({ state }) => state === 'S'), 'every process sleeps as before');
-  t.match((await job.ask('status')).result, { state: 'running', timer: { running: true } });
-  t.match(await job.event('suspended'), { state: 'suspended', by: { via: 'amqp' } });
-  t.match(await job.event('resumed'), { state: 'running', by: { via: 'amqp' } });
-  await job.ask('resume');
-  const told = job.received.filter(({ body }) => body.event === 'suspended' || body.event === 'resumed');
-  t.equal(told.length, 2, 'repeating either changes nothing');
-});
+const MEANS = [
+  ['by the freezer', [], 'frozen'],
+  ['by signals', ['-cgroup', 'off'], 'T'],
+] as const;
+for (const [means, options, stopped] of MEANS)
+  t.test(`suspend stops every process and the timer ${means}, resume undoes both`, async (t) => {
+    const job = await startTree(t, options);
+    isAnswer(t, await job.ask('suspend'), 'suspend', { processes: TREE_SIZE });
+    t.strictSame(
+      job.processes().map(({ state }) => state),
+      Array(TREE_SIZE).fill(stopped),
+      'every process is stopped when the answer comes',
+    );
+    const first = (await job.ask('status')).result;
+    t.match(first, { state: 'suspended', timer: { running: false } });
+    await job.ask('suspend');
+    const second = (await job.ask('status')).result;
+    t.ok(second.elapsed_ms > first.elapsed_ms && second.suspended_ms > first.suspended_ms);
+    t.equal(second.timer.elapsed_ms, first.timer.elapsed_ms, 'the timer stands still');
+    isAnswer(t, await job.ask('resume'), 'resume', { processes: TREE_SIZE });
+    await until(() => job.processes().every(({ state }) => state === 'S'), 'every process sleeps as before');
+    t.match((await job.ask('status')).result, { state: 'running', timer: { running: true } });
+    t.match(await job.event('suspended'), { state: 'suspended', by: { via: 'amqp' } });
+    t.match(await job.event('resumed'), { state: 'running', by: { via: 'amqp' } });
+    await job.ask('resume');
+    const told = job.received.filter(({ body }) => body.event === 'suspended' || body.event === 'resumed');
+    t.equal(told.length, 2, 'repeating either changes nothing');
+  });
 
 t.test('time in suspension does not count against the wall clock limit', async (t) => {
   const job = await operator.start(t, ['sleep', '1000'], { options: ['-timeout', '600ms', '-grace', '100ms'] });

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { launchKeeper, monotonicMs } from 'cgroup-utils-native';
 import t from 'tap';
-import { COMMAND_INDEX, host, launch } from '../fixtures/keeper.js';
+import { COMMAND_INDEX, host, launch, NO_CGROUP } from '../fixtures/keeper.js';
 import { childrenOf, environmentOf, isAlive, processState, until } from '../fixtures/processes.js';
 import { temporaryFolder } from '../fixtures/run.js';
 
@@ -55,7 +55,7 @@ for (const [name, words, failed] of [
   t.test(`${name} fails at its step`, async (t) => {
     const { keeper, event, events } = host(t, words);
     await event('hello');
-    keeper.start({ commandIndex: COMMAND_INDEX, rlimits: [], cgroupProcs: [], stdoutMaxBytes: 0 });
+    keeper.start({ commandIndex: COMMAND_INDEX, rlimits: [], cgroup: NO_CGROUP, stdoutMaxBytes: 0 });
     t.match(await event('failed'), failed);
     t.notOk(events.some(({ type }) => type === 'started'));
   });
@@ -67,7 +67,7 @@ t.test('a cgroup.procs that cannot be written fails with its index', async (t) =
   keeper.start({
     commandIndex: COMMAND_INDEX,
     rlimits: [],
-    cgroupProcs: ['/dev/null', '/no/such/cgroup.procs'],
+    cgroup: { ...NO_CGROUP, tasks: ['/dev/null', '/no/such/tasks'] },
     stdoutMaxBytes: 0,
   });
   t.match(await event('failed'), { step: 'cgroup', index: 1, code: 'ENOENT' });
@@ -76,7 +76,7 @@ t.test('a cgroup.procs that cannot be written fails with its index', async (t) =
 t.test('each cgroup.procs gets a 0 from the job itself', async (t) => {
   const path = join(temporaryFolder(t), 'cgroup.procs');
   writeFileSync(path, '');
-  const { event } = await launch(t, ['true'], { cgroupProcs: [path] });
+  const { event } = await launch(t, ['true'], { cgroup: { ...NO_CGROUP, tasks: [path] } });
   await event('empty');
   t.equal(readFileSync(path, 'utf8'), '0');
 });

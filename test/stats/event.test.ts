@@ -77,7 +77,15 @@ t.test('the end report sets what was used against the limits', (t) => {
 });
 
 t.test('a box that ended by itself was asked by nobody', (t) => {
-  const final = { Limits: {}, Timer: {}, CPUTimes: { user: 0, system: 0 }, MemoryPeak: {}, Counts: {}, IOCounters: {} };
+  const final = {
+    Limits: {},
+    Timer: {},
+    CPUTimes: { user: 0, system: 0 },
+    MemoryPeak: {},
+    Counts: {},
+    IOCounters: {},
+    Pressure: null,
+  };
   const ending = {
     exitStatus: 0,
     code: 0,

@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import t from 'tap';
-import { parsePressure, pressureReader } from '../../src/stats/pressure.js';
+import { boxPressure, parsePressure, pressureReader } from '../../src/stats/pressure.js';
 
 const SOME = 'some avg10=0.12 avg60=1.74 avg300=1.06 total=11118724\n';
 const FULL = 'full avg10=0.00 avg60=3.50 avg300=0.00 total=9007199254740\n';
@@ -33,6 +33,19 @@ t.test('one resource that is missing does not hide the others', (t) => {
   const read = pressureReader((resource) => `${dir}/${resource}`);
   t.match(read(), { cpu: null, memory: { full: null }, io: null });
   t.match(read(), { cpu: null, memory: { full: null }, io: null });
+  t.end();
+});
+
+t.test('the pressure of a box is that of its cgroup where the kernel has it, else of the host', (t) => {
+  const dir = t.testdir({
+    host: { cpu: SOME, memory: SOME, io: SOME },
+    box: { 'cpu.pressure': FULL, 'memory.pressure': SOME + FULL, 'io.pressure': SOME },
+    bare: {},
+  });
+  t.match(boxPressure(`${dir}/box`, `${dir}/host`)(), { scope: 'cgroup', cpu: null, memory: { full: { avg60: 3.5 } } });
+  t.match(boxPressure(`${dir}/bare`, `${dir}/host`)(), { scope: 'host', cpu: { full: null } });
+  t.match(boxPressure(null, `${dir}/host`)(), { scope: 'host' });
+  t.equal(boxPressure(null, `${dir}/none`)(), null);
   t.end();
 });
 

@@ -68,6 +68,42 @@ t.test('tells how it ended and who asked', (t) => {
   t.end();
 });
 
+t.test('tells what the control groups have counted', (t) => {
+  const { usage } = endedByTimeout;
+  const text = report({
+    usage: {
+      ...usage,
+      cgroup_memory_peak_bytes: 3.5 * 2 ** 30,
+      cgroup_memory_peak_exact: true,
+      tasks_peak: 64,
+      forks_refused: 1200,
+      oom: { events: 1, kills: 1 },
+      throttling: { periods: 7000, throttled_periods: 6500, throttled_ms: 3_605_000 },
+      stalled_usec: { cpu: { some: 65e6, full: 0 }, memory: { some: 0, full: 0 }, io: { some: 2_500_000, full: null } },
+    },
+    limits: {
+      memory: { value: 4 * 2 ** 30, unit: 'bytes', enforcement: 'cgroup2', used: 3.5 * 2 ** 30 },
+      cpus: { value: 2, unit: 'cpus', enforcement: 'cgroup2', used: 0.9 },
+    },
+  });
+  t.match(text, '  throttled    1h00m05s, in 6500 of 7000 periods\n');
+  t.match(text, '  with cache   3.5 GiB with page cache and kernel memory\n');
+  t.match(text, '  OOM          1 process killed by the kernel\n');
+  t.match(text, '  processes    1 at most, threads 64 at most, 1200 forks refused\n');
+  t.match(text, '  stalled for  CPU 1m05s, memory 0 ms, I/O 2.50 s\n');
+  t.match(text, /memory +4 GiB +3.5 GiB +88 {2}cgroup2\n/);
+  t.same(
+    text.split('\n').filter((line) => line.length > 80),
+    [],
+  );
+  t.match(
+    report({ usage: { ...usage, cgroup_memory_peak_bytes: 5 } }),
+    '  with cache   5 B with page cache and kernel memory, as sampled\n',
+  );
+  t.match(report({ usage: { ...usage, oom: { events: null, kills: 3 } } }), 'OOM          3 processes killed');
+  t.end();
+});
+
 t.test('limits are shown in their units', (t) => {
   const shown = (value: number | string, unit: Exited['limits'][string]['unit'], used: number | null = null) =>
     /\n {2}x .*/

@@ -1,6 +1,6 @@
 import type { KeeperUsage } from 'cgroup-utils-native';
 import t from 'tap';
-import { row, samplerFixture, tree, usage } from '../fixtures/samples.js';
+import { cgroupUsage, row, samplerFixture, tree, usage } from '../fixtures/samples.js';
 import { schemaErrors } from '../fixtures/schemas.js';
 
 t.test('a sample has the keys, types and units of the old proc_box first', async (t) => {
@@ -28,7 +28,7 @@ t.test('a sample matches its schema in every state', async (t) => {
     plain: samplerFixture(),
     'without user data': samplerFixture({ userData: undefined, rows: 0 }),
     'with pressure': samplerFixture({
-      pressure: () => ({ cpu: pressure, memory: { ...pressure, full: pressure.some }, io: null }),
+      pressure: () => ({ scope: 'cgroup', cpu: pressure, memory: { ...pressure, full: pressure.some }, io: null }),
     }),
   };
   for (const [name, { sampler }] of Object.entries(cases)) {
@@ -95,7 +95,7 @@ t.test('memory is of now and its peak is kept', async (t) => {
   sources.tree = tree({ rssBytes: 1000 });
   const { sample } = await sampler.take('interval');
   t.equal(sample.Memory.rss, 1000);
-  t.same(sample.MemoryPeak, { rss: 900_000, process_rss: 700_000 });
+  t.same(sample.MemoryPeak, { rss: 900_000, process_rss: 700_000, cgroup: null, exact: false });
   t.equal(sample.Counts.threads_peak, 40);
 });
 
@@ -226,6 +226,53 @@ t.test('reads what is fixed of the host once, and not before the first sample', 
   await sampler.take('start');
   await sampler.take('interval');
   t.equal(sources.facts, 1);
+});
+
+t.test('what the control groups count goes into the sample, under its units', async (t) => {
+  const { sampler, sources } = samplerFixture();
+  sources.cgroup = cgroupUsage();
+  sources.tree = tree({ pssBytes: 900 });
+  const { sample } = await sampler.take('start');
+  t.same(schemaErrors('sample', sample), []);
+  t.match(sample, {
+    Memory: { rss: 1000, vms: 2000, swap: 7 },
+    CPUTimes: { user: 3, system: 1 },
+    CPUPercent: 400,
+    MemoryDetail: { source: 'cgroup', anon: 500, file: 3000, shmem: 200, kernel: 150, pss: 900 },
+    MemoryCgroup: { current: 5000, swap: 7 },
+    MemoryPeak: { cgroup: 9000, exact: true },
+    Counts: { processes: 1, tasks: 4, tasks_peak: 11, forks_refused: 2 },
+    OOM: { events: 3, kills: 1 },
+    Throttling: { periods: 100, throttled_periods: 40, throttled_ms: 1234.5 },
+    Devices: [{ device: '8:0', read_count: 1, write_count: 2, read_bytes: 4096, write_bytes: 8192 }],
+    ProcessesAgeMs: 0,
+  });
+  const final = sampler.final(usage({ userUsec: 1 })).sample;
+  t.same(schemaErrors('sample', final), []);
+  t.match(final, {
+    Memory: { rss: 0, swap: 0 },
+    CPUTimes: { user: 3, system: 1 },
+    MemoryCgroup: { current: 5000 },
+    OOM: { kills: 1 },
+  });
+});
+
+t.test('without control groups their figures are null', async (t) => {
+  const { sampler, sources, warnings } = samplerFixture();
+  const none = {
+    MemoryDetail: { source: 'processes', kernel: null },
+    MemoryCgroup: null,
+    MemoryPeak: { cgroup: null, exact: false },
+    Counts: { tasks: null, tasks_peak: null, forks_refused: null },
+    OOM: null,
+    Throttling: null,
+    Devices: null,
+    ProcessesAgeMs: 0,
+  };
+  t.match((await sampler.take('start')).sample, none);
+  sources.cgroup = { memory: null, cpu: null, io: null, pids: null };
+  t.match((await sampler.take('interval')).sample, none, 'groups that count nothing');
+  t.same(warnings, []);
 });
 
 t.test('state, timer, limits and dropped messages are those of the moment', async (t) => {

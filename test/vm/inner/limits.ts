@@ -21,7 +21,6 @@ for (const setting of SETTINGS.filter((setting) => setting.delegated)) {
     test('the group is removed at the end', limited, (t) => removedAtEnd(t, setting));
     test('SIGKILL of the wrapper removes the processes and the group', limited, (t) => removedAfterKill(t, setting));
     test('SIGKILL of the wrapper of a frozen box does, too', limited, (t) => removedWhenFrozen(t, setting));
-    test('suspend freezes the box', { skip: 'suspend needs a broker, and there is none inside' }, () => {});
     if (setting.controllers.includes('io')) {
       test('--io-max 2 MiB/s takes 3 s for 6 MiB', limited, (t) => slowDisk(t, setting));
     }

@@ -1,0 +1,106 @@
+#include "cgroup.h"
+
+#include <cerrno>
+#include <cstring>
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace pbox {
+namespace {
+
+constexpr int kFreezeMs = 1000;
+constexpr int kRemoveTries = 100;
+
+bool write_file(const std::string& path, const std::string& text) {
+  const int fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool done = write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  close(fd);
+  return done;
+}
+
+std::string read_fd(int fd) {
+  char text[512];
+  const ssize_t n = pread(fd, text, sizeof text, 0);
+  return n > 0 ? std::string(text, static_cast<size_t>(n)) : std::string();
+}
+
+// v2: `frozen 1` in cgroup.events, which poll(2) announces.
+bool freeze_v2(const std::string& dir) {
+  const int events = open((dir + "/cgroup.events").c_str(), O_RDONLY | O_CLOEXEC);
+  if (events < 0 || !write_file(dir + "/cgroup.freeze", "1")) {
+    if (events >= 0) close(events);
+    return false;
+  }
+  bool frozen = false;
+  for (int waited = 0; waited <= kFreezeMs; waited += 100) {
+    frozen = read_fd(events).find("frozen 1") != std::string::npos;
+    if (frozen) break;
+    pollfd change{events, POLLPRI, 0};
+    poll(&change, 1, 100);
+  }
+  close(events);
+  return frozen;
+}
+
+// v1: FREEZING until every task has noticed; asking again makes the kernel try again.
+bool freeze_v1(const std::string& dir) {
+  const std::string file = dir + "/freezer.state";
+  const int state = open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  bool frozen = false;
+  for (int waited = 0; state >= 0 && waited < kFreezeMs && !frozen; waited++) {
+    if (!write_file(file, "FROZEN")) break;
+    frozen = read_fd(state).rfind("FROZEN", 0) == 0;
+    if (!frozen) usleep(1000);
+  }
+  if (state >= 0) close(state);
+  return frozen;
+}
+
+// The job may have made groups of its own below.
+void remove_tree(const std::string& dir) {
+  if (rmdir(dir.c_str()) == 0 || errno == ENOENT) return;
+  if (DIR* list = opendir(dir.c_str())) {
+    while (const dirent* entry = readdir(list))
+      if (entry->d_type == DT_DIR && std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0)
+        remove_tree(dir + "/" + entry->d_name);
+    closedir(list);
+  }
+  // EBUSY for a moment after the last task has gone.
+  for (int tries = 0; tries < kRemoveTries && rmdir(dir.c_str()) != 0 && errno == EBUSY; tries++) usleep(1000);
+}
+
+}  // namespace
+
+bool Cgroup::freeze() {
+  if (frozen_) return true;
+  if (freezer_version == 0) return false;
+  frozen_ = freezer_version == 2 ? freeze_v2(freezer_dir) : freeze_v1(freezer_dir);
+  if (!frozen_) {
+    frozen_ = true;
+    thaw();
+  }
+  return frozen_;
+}
+
+void Cgroup::thaw() {
+  if (!frozen_) return;
+  frozen_ = false;
+  if (freezer_version == 2) write_file(freezer_dir + "/cgroup.freeze", "0");
+  else write_file(freezer_dir + "/freezer.state", "THAWED");
+}
+
+bool Cgroup::kill() { return !kill_file.empty() && write_file(kill_file, "1"); }
+
+void Cgroup::remove() {
+  for (const CleanupStep& step : cleanup) {
+    if (step.remove) remove_tree(step.path);
+    else write_file(step.path, step.text);
+  }
+  cleanup.clear();
+}
+
+}  // namespace pbox

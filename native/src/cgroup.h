@@ -1,0 +1,32 @@
+// The box's control groups as the keeper uses them. The wrapper has made them and says what to do with them.
+#pragma once
+#include <string>
+#include <vector>
+
+namespace pbox {
+
+struct CleanupStep {
+  bool remove;  // rmdir with everything below; else write `text`
+  std::string path, text;
+};
+
+class Cgroup {
+ public:
+  int freezer_version = 0;  // 0: none
+  std::string freezer_dir, kill_file;
+  std::vector<CleanupStep> cleanup;
+
+  // Freezes and waits until the kernel says so (it is asynchronous). False where there is no freezer or it takes too long.
+  bool freeze();
+  void thaw();
+  bool frozen() const { return frozen_; }
+  // cgroup.kill: everything at once, frozen or not. False where there is none.
+  bool kill();
+  // Takes the groups away. Once; nothing of the box may be alive.
+  void remove();
+
+ private:
+  bool frozen_ = false;
+};
+
+}  // namespace pbox

@@ -1,0 +1,159 @@
+import type { BoxCgroup } from '../cgroup/types.js';
+import type { CgroupUsage } from '../cgroup/usage.js';
+import { EnvironmentError } from '../errors.js';
+import {
+  type Bound,
+  parseCpuList,
+  parseCpus,
+  parseIoMax,
+  parseMemory,
+  parseSwap,
+  type ResourceName,
+  type Resources,
+} from '../spec/resources.js';
+import { parseCount } from '../spec/units.js';
+import { parsePids, parseTimeLimit } from '../spec/values.js';
+import type { LimitStatus } from '../stats/sample.js';
+import { type Host, hold, RESOURCE_NAMES, type ResourceValue, withoutSwap } from './resources.js';
+import { createWatchdog, type Watched, type WatchedName } from './watchdog.js';
+
+/** Holds the limits of a box as a whole, and knows when the kernel has acted on one. */
+export interface ResourceControl {
+  /** In force since before the launch, by name. */
+  readonly limits: ReadonlyMap<string, LimitStatus>;
+  /** One line a limit that is held weaker than by the kernel. */
+  readonly warnings: readonly string[];
+  /** From the launch on. */
+  start(): void;
+  /** `set_limit`. @throws SpecError for a bad value, EnvironmentError where nothing can hold it */
+  change(name: ResourceName, text: string): LimitStatus;
+  /**
+   * What the kernel did since the last call. Never throws.
+   * @param usage as a sample has just read it @default read now
+   */
+  incidents(usage?: CgroupUsage | null): Incidents;
+  /** One line for each limit whose control group had disappeared at the last `incidents`; each is told once. */
+  lost(): readonly string[];
+  stop(): void;
+}
+
+export interface Incidents {
+  /** Processes that the kernel has killed for memory. */
+  readonly oomKills: number;
+  /** Forks that the limit of processes has refused. */
+  readonly forksRefused: number;
+  /** Highest memory that the group has counted; null where it keeps no mark. */
+  readonly memoryPeakBytes: number | null;
+}
+
+export interface ResourceControlOptions {
+  readonly resources: Resources;
+  readonly enforce: 'strict' | 'best-effort';
+  readonly cgroup: BoxCgroup;
+  readonly host: Host;
+  /** For limits that only sampling holds. */
+  readonly look: () => Watched;
+  readonly onExceeded: (name: WatchedName, used: number, limit: number) => void;
+  readonly now: () => number;
+}
+
+/** Whether `set_limit` may name it. */
+export function isResourceName(name: string): name is ResourceName {
+  return (RESOURCE_NAMES as readonly string[]).includes(name);
+}
+
+/**
+ * Puts the limits in force, before the job exists.
+ * @throws SpecError for values that this host cannot have; EnvironmentError where `strict` asks for more than it allows
+ */
+export function createResourceControl(options: ResourceControlOptions): ResourceControl {
+  const { resources, cgroup, host } = options;
+  const limits = new Map<string, LimitStatus>();
+  const warnings: string[] = [];
+  const watchdog = createWatchdog({ look: options.look, onExceeded: options.onExceeded, now: options.now });
+  let seen = { oomKills: 0, forksRefused: 0 };
+  let last: CgroupUsage | null = null;
+  const told = new Set<string>();
+  const watch = (name: string, { enforcement, value }: LimitStatus) => {
+    if (!isWatched(name)) return;
+    watchdog.watch(name, enforcement === 'watchdog' && typeof value === 'number' ? value : 'unlimited');
+  };
+
+  for (const name of RESOURCE_NAMES) {
+    const value = resources[name];
+    if (value === undefined) continue;
+    const { status, weaker } = hold(name, value, cgroup, host);
+    limits.set(name, status);
+    if (name === 'memory' && resources.swap === undefined) withoutSwap(cgroup, status.value);
+    if (weaker !== null) warnings.push(weaker);
+  }
+  if (options.enforce === 'strict' && warnings.length > 0) {
+    throw new EnvironmentError(`${warnings.join('; ')}; --enforce best-effort starts the job all the same`);
+  }
+  return {
+    limits,
+    warnings,
+    start() {
+      for (const [name, status] of limits) watch(name, status);
+    },
+    change(name, text) {
+      const { status, weaker } = hold(name, PARSE[name](text), cgroup, host);
+      if (weaker !== null && (status.enforcement === 'none' || options.enforce === 'strict'))
+        throw new EnvironmentError(weaker);
+      limits.set(name, status);
+      if (name === 'memory' && !limits.has('swap')) withoutSwap(cgroup, status.value);
+      watch(name, status);
+      return status;
+    },
+    incidents(usage = cgroup.usage()) {
+      // A counter that cannot be read any more stays where it was.
+      const now = {
+        oomKills: Math.max(seen.oomKills, usage?.memory?.oomKills ?? 0),
+        forksRefused: Math.max(seen.forksRefused, usage?.pids?.refused ?? 0),
+      };
+      const since = {
+        oomKills: now.oomKills - seen.oomKills,
+        forksRefused: now.forksRefused - seen.forksRefused,
+        memoryPeakBytes: usage?.memory?.peakBytes ?? null,
+      };
+      seen = now;
+      last = usage;
+      return since;
+    },
+    lost() {
+      const gone = [...limits].filter(
+        ([name, { enforcement }]) => isKernels(enforcement) && isSilent(name, last) && !told.has(name),
+      );
+      for (const [name] of gone) told.add(name);
+      return gone.map(
+        ([name, { enforcement }]) => `${name} may not be held any more: its ${enforcement} group cannot be read`,
+      );
+    },
+    stop: () => watchdog.stop(),
+  };
+}
+
+const PARSE: Readonly<Record<ResourceName, (text: string) => ResourceValue>> = {
+  memory: parseMemory,
+  'memory-high': parseMemory,
+  swap: parseSwap,
+  cpus: parseCpus,
+  'cpu-weight': (text) => parseCount(text, 1, 10_000),
+  cpuset: parseCpuList,
+  pids: parsePids,
+  'io-max': parseIoMax,
+  'cpu-time': (text): Bound => parseTimeLimit(text) || 'unlimited',
+};
+
+function isWatched(name: string): name is WatchedName {
+  return name === 'memory' || name === 'pids' || name === 'cpu-time';
+}
+
+function isKernels(enforcement: LimitStatus['enforcement']): boolean {
+  return enforcement === 'cgroup2' || enforcement === 'cgroup1';
+}
+
+function isSilent(name: string, usage: CgroupUsage | null): boolean {
+  if (name === 'memory') return usage?.memory == null;
+  return name === 'pids' && usage?.pids == null;
+}

@@ -1,0 +1,132 @@
+import { findDevice } from '../cgroup/devices.js';
+import type { BoxCgroup, CgroupLimitName, CgroupValue, IoLimit } from '../cgroup/types.js';
+import { EnvironmentError, SpecError } from '../errors.js';
+import { type Bound, cpusOf, type IoRequest, type ResourceName, type Resources } from '../spec/resources.js';
+import type { Enforcement, LimitStatus, LimitUnit } from '../stats/sample.js';
+
+/**
+ * The enforcement ladder of the limits of a box as a whole: the kernel's control groups where this host and user allow
+ * them, else the sampling watchdog where it can hold the limit, else nothing. docs/limits.md.
+ */
+export interface Held {
+  readonly status: LimitStatus;
+  /** Why it is held weaker than by the kernel; null where it is not. */
+  readonly weaker: string | null;
+}
+
+interface Row {
+  readonly unit: LimitUnit;
+  /** What is below the control groups on the ladder. */
+  readonly otherwise: Extract<Enforcement, 'watchdog' | 'none'>;
+}
+
+const ROWS: Readonly<Record<ResourceName, Row>> = {
+  memory: { unit: 'bytes', otherwise: 'watchdog' },
+  'memory-high': { unit: 'bytes', otherwise: 'none' },
+  swap: { unit: 'bytes', otherwise: 'none' },
+  cpus: { unit: 'cpus', otherwise: 'none' },
+  'cpu-weight': { unit: 'count', otherwise: 'none' },
+  cpuset: { unit: 'list', otherwise: 'none' },
+  pids: { unit: 'count', otherwise: 'watchdog' },
+  'io-max': { unit: 'list', otherwise: 'none' },
+  'cpu-time': { unit: 'ms', otherwise: 'watchdog' },
+};
+
+export const RESOURCE_NAMES = Object.keys(ROWS) as readonly ResourceName[];
+
+export type ResourceValue = Bound | string | readonly IoRequest[];
+
+/** What of the host decides about limits beside its control groups. */
+export interface Host {
+  /** CPUs that the scheduler allows: `Cpus_allowed_list` of this process. */
+  readonly allowedCpus: () => string;
+  /** Why the processes of the box cannot be looked at, so that nothing can be held by sampling; null where they can. */
+  readonly blind: string | null;
+}
+
+/** Limits that control groups know; memory before swap, which v1 counts on top of it. */
+export function cgroupNames(resources: Resources): CgroupLimitName[] {
+  const names = RESOURCE_NAMES.filter((name) => resources[name] !== undefined && name !== 'cpu-time');
+  return names as CgroupLimitName[];
+}
+
+/**
+ * Puts one limit in force.
+ * @throws SpecError for a value that this host cannot have: an unknown device, a CPU outside, above the limit around us
+ */
+export function hold(name: ResourceName, value: ResourceValue, cgroup: BoxCgroup, { allowedCpus, blind }: Host): Held {
+  const { unit } = ROWS[name];
+  const otherwise = blind === null ? ROWS[name].otherwise : 'none';
+  if (name === 'cpu-time') {
+    const status = { value: value as Bound, unit, enforcement: otherwise };
+    return {
+      status,
+      weaker: otherwise === 'none' && value !== 'unlimited' ? `cpu-time is not held at all: ${blind}` : null,
+    };
+  }
+  const wanted = resolve(name, value, allowedCpus);
+  checkCeiling(name, wanted, cgroup, unit);
+  try {
+    const now = cgroup.set(name, wanted);
+    const by = cgroup.holds(name);
+    const enforcement = 'mechanism' in by ? by.mechanism : otherwise;
+    return { status: { value: shown(now), unit, enforcement }, weaker: null };
+  } catch (error) {
+    if (!(error instanceof EnvironmentError)) throw error;
+    // Nothing is asked for, so nothing is weaker.
+    if (value === 'unlimited') return { status: { value, unit, enforcement: 'none' }, weaker: null };
+    const notEven = blind === null || ROWS[name].otherwise === 'none' ? '' : `; ${blind}`;
+    const weaker = `${name} is ${otherwise === 'none' ? 'not held at all' : 'held by sampling only'}: ${error.message}${notEven}`;
+    return { status: { value: shown(wanted), unit, enforcement: otherwise }, weaker };
+  }
+}
+
+/** Memory without a word on swap: no swap, quietly where the kernel does not count it. */
+export function withoutSwap(cgroup: BoxCgroup, memory: LimitStatus['value']): void {
+  try {
+    cgroup.set('swap', memory === 'unlimited' ? 'unlimited' : 0);
+  } catch (error) {
+    if (!(error instanceof EnvironmentError)) throw error;
+  }
+}
+
+function resolve(name: CgroupLimitName, value: ResourceValue, allowedCpus: () => string): CgroupValue {
+  if (name === 'io-max') {
+    return (value as readonly IoRequest[]).map(
+      ({ target, ...limits }): IoLimit => ({ device: findDevice(target), ...limits }),
+    );
+  }
+  if (name === 'cpuset') checkCpus(String(value), allowedCpus());
+  return value as CgroupValue;
+}
+
+function checkCpus(list: string, allowed: string): void {
+  const have = new Set(cpusOf(allowed));
+  const outside = cpusOf(list).filter((cpu) => !have.has(cpu));
+  if (outside.length > 0) {
+    throw new SpecError(
+      `cpuset ${list}: CPU ${outside.slice(0, 5).join(', ')} may not be used here; allowed are ${allowed}`,
+    );
+  }
+}
+
+function checkCeiling(name: CgroupLimitName, value: CgroupValue, cgroup: BoxCgroup, unit: LimitUnit): void {
+  const ceiling = cgroup.ceiling(name);
+  if (typeof value !== 'number' || ceiling.value === 'unlimited' || value <= ceiling.value) return;
+  throw new SpecError(
+    `${name} ${value} is above the limit around this box: at most ${ceiling.value}${unit === 'count' ? '' : ` ${unit}`} (${ceiling.path})`,
+  );
+}
+
+/** As messages show it: lists of devices as text. */
+function shown(value: CgroupValue): LimitStatus['value'] {
+  if (typeof value !== 'object') return value;
+  return value
+    .map(
+      ({ device, ...limits }) =>
+        `${device} ${Object.entries(limits)
+          .map(([key, limit]) => `${key}=${limit}`)
+          .join(' ')}`,
+    )
+    .join('; ');
+}

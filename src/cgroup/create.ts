@@ -1,0 +1,255 @@
+import { accessSync, constants, existsSync } from 'node:fs';
+import { EnvironmentError, SpecError } from '../errors.js';
+import { codeOf, readFile, removeTree, writeFile } from './files.js';
+import { type Controller, findHierarchies, type Hierarchies } from './hierarchy.js';
+import { listProcesses } from './procs.js';
+import type { BoxCgroup, CgroupLimitName, CgroupValue, CleanupStep, Mechanism } from './types.js';
+import type { CgroupUsage } from './usage.js';
+import {
+  makeV1,
+  setV1,
+  V1_CEILING,
+  V1_CONTROLLER,
+  type V1Groups,
+  v1Cpu,
+  v1Io,
+  v1Memory,
+  v1Pids,
+  v1Throttling,
+} from './v1.js';
+import { makeV2, setV2, V2_CEILING, V2_CONTROLLER, type V2Controller, type V2Group, v2Usage } from './v2.js';
+
+export interface CgroupRequest {
+  /** Name of the box's directories; one path segment. */
+  readonly name: string;
+  /** Limits that were asked for. */
+  readonly limits: readonly CgroupLimitName[];
+  /** Never above our own group: inside a scheduler's job, and where no limit asks for it. */
+  readonly stayBelow: boolean;
+  /** Inside a scheduler's job: then `below` must be inside of its group, too. */
+  readonly scheduled: boolean;
+  /** The wrapper and its keeper. */
+  readonly ourPids: readonly number[];
+  /** Put the box below this v2 directory (`--cgroup <path>`), or where we are. */
+  readonly below: string | null;
+  /** Kill the whole box when the kernel kills one process of it for memory. */
+  readonly oomGroup: boolean;
+  /** @default /proc */
+  readonly proc?: string;
+}
+
+/**
+ * Makes the box's groups. What cannot be had is told by `holds`.
+ * @throws SpecError where `below` is no place for a box; nothing is made then
+ */
+export function createCgroup(request: CgroupRequest): BoxCgroup {
+  const proc = request.proc ?? '/proc';
+  const found = findHierarchies(readFile(`${proc}/self/mountinfo`) ?? '', readFile(`${proc}/self/cgroup`) ?? '');
+  checkBelow(found, request);
+  const v2 = makeOurV2(found, request);
+  const v2Group = 'dir' in v2 ? v2 : null;
+  const v1 = makeV1(found, v1Wanted(found, request, v2Group), request.name);
+  if (v2Group?.controllers.has('memory') && request.oomGroup) tryOomGroup(v2Group.dir);
+  return compose(found, v2, v1);
+}
+
+function makeOurV2({ v2: place }: Hierarchies, request: CgroupRequest): V2Group | { why: string } {
+  if (place === null) return { why: 'no cgroup2 is mounted' };
+  const needed = [...new Set<V2Controller>(request.limits.map((limit) => V2_CONTROLLER[limit]))];
+  const { name, stayBelow, ourPids, below } = request;
+  const at = below === null ? place : { dir: below, mount: place.mount };
+  const group = makeV2({ place: at, name, needed, stayBelow: stayBelow || below !== null, ourPids });
+  const refusal = 'dir' in group ? whyNotJoined(place.dir, group.dir) : null;
+  if (!('dir' in group) || refusal === null) return group;
+  clean(group.cleanup);
+  return { why: refusal };
+}
+
+function checkBelow({ v2 }: Hierarchies, { below, scheduled }: CgroupRequest): void {
+  if (below === null) return;
+  if (v2 === null) throw new SpecError(`--cgroup ${below}: no cgroup2 is mounted here; expected auto or off`);
+  if (!isBelow(below, v2.mount) || below.split('/').includes('..') || !existsSync(`${below}/cgroup.procs`)) {
+    throw new SpecError(
+      `--cgroup ${below}: not a cgroup2 directory; expected one below ${v2.mount}, for example "${v2.dir}"`,
+    );
+  }
+  if (scheduled && !isBelow(below, v2.dir)) {
+    throw new SpecError(
+      `--cgroup ${below}: outside of the scheduler's group; expected a directory at or below ${v2.dir}`,
+    );
+  }
+}
+
+function isBelow(path: string, parent: string): boolean {
+  return path === parent || path.startsWith(`${parent}/`);
+}
+
+/** The kernel asks for write permission to the `cgroup.procs` of the nearest group around both places. cgroup-v2.rst */
+function whyNotJoined(from: string, to: string): string | null {
+  let around = from;
+  while (!isBelow(to, around)) around = parentOf(around);
+  const file = `${around}/cgroup.procs`;
+  try {
+    accessSync(file, constants.W_OK);
+    return null;
+  } catch (error) {
+    return `write to ${file}: ${codeOf(error)}; no process may be moved from ${from} to ${to}: ask the administrator to delegate ${around} (docs/limits.md)`;
+  }
+}
+
+/** What limits need and v2 does not give; and for figures what costs nothing: memory, processes and I/O. */
+function v1Wanted({ v1 }: Hierarchies, { limits }: CgroupRequest, v2: V2Group | null): Controller[] {
+  const wanted = new Set<Controller>();
+  for (const limit of limits) {
+    if (!v2?.controllers.has(V2_CONTROLLER[limit])) wanted.add(V1_CONTROLLER[limit]);
+  }
+  for (const [controller, v2Name] of [
+    ['memory', 'memory'],
+    ['pids', 'pids'],
+    ['blkio', 'io'],
+  ] as const) {
+    if (!v2?.controllers.has(v2Name)) wanted.add(controller);
+  }
+  if (v2 === null) {
+    wanted.add('freezer');
+    wanted.add('cpuacct');
+  }
+  return [...wanted].filter((controller) => v1.has(controller));
+}
+
+function tryOomGroup(dir: string): void {
+  try {
+    writeFile(`${dir}/memory.oom.group`, '1');
+  } catch {
+    // Before Linux 4.19: the kernel then kills one process at a time.
+  }
+}
+
+function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V1Groups): BoxCgroup {
+  const v2Group = 'dir' in v2 ? v2 : null;
+  const serving = (name: CgroupLimitName): { mechanism: Mechanism; dir: string } | { why: string } => {
+    const v2Name = V2_CONTROLLER[name];
+    if (v2Group?.controllers.has(v2Name)) return { mechanism: 'cgroup2', dir: v2Group.dir };
+    const v1Name = V1_CONTROLLER[name];
+    const dir = name === 'memory-high' ? undefined : v1.dir(v1Name);
+    if (dir !== undefined) return { mechanism: 'cgroup1', dir };
+    if (name === 'memory-high' && found.v1.has('memory')) return { why: 'cgroup v1 has no memory.high' };
+    if (found.v1.has(v1Name)) return { why: v1.why(v1Name) };
+    return { why: 'dir' in v2 ? v2.why(v2Name) : v2.why };
+  };
+  const freezerDir = v1.dir('freezer');
+  const cleanup: CleanupStep[] = v1.possible.map((path) => ({ op: 'rmdir', path }));
+  return {
+    forkInto: v2Group?.dir ?? null,
+    tasks: v1.dirs.map((dir) => `${dir}/tasks`),
+    freezer:
+      v2Group !== null
+        ? { version: 2, dir: v2Group.dir }
+        : freezerDir === undefined
+          ? null
+          : { version: 1, dir: freezerDir },
+    killFile: v2Group?.killFile ?? null,
+    cleanup: [...cleanup, ...(v2Group?.cleanup ?? [])],
+    pressureDir: v2Group?.dir ?? null,
+    procsFile:
+      v2Group !== null ? `${v2Group.dir}/cgroup.procs` : v1.dirs.length > 0 ? `${v1.dirs[0]}/cgroup.procs` : null,
+    holds: (name) => {
+      const by = serving(name);
+      return 'mechanism' in by ? { mechanism: by.mechanism } : by;
+    },
+    ceiling(name) {
+      const by = serving(name);
+      if ('dir' in by && by.mechanism === 'cgroup2')
+        return tightest(parentOf(by.dir), found.v2?.mount, V2_CEILING[name]);
+      // Also for a directory that is made only when the limit is set.
+      const place = name === 'memory-high' ? undefined : found.v1.get(V1_CONTROLLER[name]);
+      return tightest(place?.dir ?? '', place?.mount, V1_CEILING[name]);
+    },
+    set(name, value): CgroupValue {
+      let by = serving(name);
+      if ('why' in by) {
+        const failure = addController(name, found, v2Group, v1);
+        if (failure !== null) throw new EnvironmentError(failure === NO_GROUP ? by.why : failure);
+        by = serving(name);
+      }
+      if ('why' in by) throw new EnvironmentError(by.why);
+      return by.mechanism === 'cgroup2' ? setV2(by.dir, name, value) : setV1(by.dir, name, value);
+    },
+    usage: () => usageOf(v2Group, v1),
+  };
+}
+
+const NO_GROUP = 'the box has no control group';
+
+/** For a running box: the processes are those of the group that it has. */
+function addController(
+  name: CgroupLimitName,
+  found: Hierarchies,
+  v2Group: V2Group | null,
+  v1: V1Groups,
+): string | null {
+  const v1Name = V1_CONTROLLER[name];
+  if (found.v1.has(v1Name)) {
+    const list = v2Group?.dir ?? v1.dirs[0];
+    // A controller is in one hierarchy only: v2 has no memory.high where v1 has the memory controller.
+    if (list === undefined || name === 'memory-high') return NO_GROUP;
+    return v1.add(v1Name, () => listProcesses(`${list}/cgroup.procs`) ?? []);
+  }
+  return v2Group === null ? NO_GROUP : v2Group.add(V2_CONTROLLER[name]);
+}
+
+/** From the group around the box up to the topmost that we see. */
+function tightest(dir: string, mount: string | undefined, read: ((dir: string) => number | 'unlimited') | undefined) {
+  let best: { value: number | 'unlimited'; path: string } = { value: 'unlimited', path: '' };
+  if (mount === undefined || read === undefined) return best;
+  for (let at = dir; at.length >= mount.length; at = parentOf(at)) {
+    const value = read(at);
+    if (value !== 'unlimited' && (best.value === 'unlimited' || value < best.value)) best = { value, path: at };
+  }
+  return best;
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'));
+}
+
+/** Each figure from v2 where it has it, else from the v1 controller that counts it. */
+function usageOf(v2Group: V2Group | null, v1: V1Groups): CgroupUsage | null {
+  if (v2Group === null && v1.dirs.length === 0) return null;
+  const own = v2Group === null ? null : v2Usage(v2Group);
+  const from = <T>(controller: Controller, read: (dir: string) => T | null): T | null => {
+    const dir = v1.dir(controller);
+    return dir === undefined ? null : read(dir);
+  };
+  const cpuDir = v1.dir('cpu');
+  const cpu = own?.cpu ?? from('cpuacct', (dir) => v1Cpu(dir, cpuDir));
+  return {
+    memory: own?.memory ?? from('memory', v1Memory),
+    // On hybrid hosts v2 counts the time and v1 throttles.
+    cpu: cpu === null || cpuDir === undefined ? cpu : { ...cpu, ...v1Throttling(cpuDir) },
+    io: own?.io ?? from('blkio', v1Io),
+    pids: own?.pids ?? from('pids', v1Pids),
+  };
+}
+
+/** Runs the cleanup where no keeper does: after a launch that failed, or after the keeper has died. */
+export function removeCgroup(cgroup: BoxCgroup): void {
+  // What was frozen cannot die in v1.
+  if (cgroup.freezer?.version === 1)
+    clean([{ op: 'write', path: `${cgroup.freezer.dir}/freezer.state`, text: 'THAWED' }]);
+  clean(cgroup.cleanup);
+}
+
+function clean(steps: readonly CleanupStep[]): void {
+  for (const step of steps) {
+    if (step.op === 'rmdir') {
+      removeTree(step.path);
+    } else {
+      try {
+        writeFile(step.path, step.text);
+      } catch {
+        // The process has gone meanwhile, or the group is no longer ours.
+      }
+    }
+  }
+}

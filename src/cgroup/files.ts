@@ -1,0 +1,82 @@
+import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeSync } from 'node:fs';
+import { readText } from 'cgroup-utils-native';
+import { EnvironmentError } from '../errors.js';
+
+const REMOVE_TRIES = 100;
+
+/** The kernel's files, as small synchronous steps; errors carry path and value. */
+
+/** @throws EnvironmentError `write "max" to .../pids.max: EACCES` */
+export function writeFile(path: string, text: string): void {
+  try {
+    // No O_CREAT: a missing file is a missing feature, and the kernel would answer EACCES.
+    const fd = openSync(path, constants.O_WRONLY);
+    try {
+      writeSync(fd, text);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (cause) {
+    throw new EnvironmentError(`write "${text}" to ${path}: ${codeOf(cause)}`, { cause });
+  }
+}
+
+/** The file's text without its last newline, or null where it cannot be read. */
+export function readFile(path: string): string | null {
+  try {
+    return readFileSync(path, 'latin1').trimEnd();
+  } catch {
+    // Not in this kernel, or not for this user: the figure is then unknown.
+    return null;
+  }
+}
+
+/** As `readFile`, for the dozen files of a sample: cheaper, above all where one is missing. */
+export function readRecord(path: string): string | null {
+  return readText(path)?.trimEnd() ?? null;
+}
+
+/** @returns the errno's name, or null where the directory was made */
+export function makeDir(path: string): string | null {
+  try {
+    mkdirSync(path);
+    return null;
+  } catch (error) {
+    return codeOf(error);
+  }
+}
+
+/** Best effort: what is left is the keeper's to remove. */
+export function removeDir(path: string): boolean {
+  try {
+    rmdirSync(path);
+    return true;
+  } catch (error) {
+    return codeOf(error) === 'ENOENT';
+  }
+}
+
+/** A group with those that the job has made below it; the processes have ended. Best effort. */
+export function removeTree(path: string): void {
+  for (let tries = 0; tries < REMOVE_TRIES && !removeDir(path); tries++) {
+    for (const name of directoriesIn(path)) removeTree(`${path}/${name}`);
+    // EBUSY for a moment after the last process has gone.
+    if (tries > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+  }
+}
+
+/** Groups below a group; none where it cannot be read. */
+export function directoriesIn(path: string): string[] {
+  try {
+    return readdirSync(path, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name);
+  } catch {
+    // It has gone, or is not for this user.
+    return [];
+  }
+}
+
+export function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? String(error);
+}

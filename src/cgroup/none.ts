@@ -1,0 +1,21 @@
+import { EnvironmentError } from '../errors.js';
+import type { BoxCgroup } from './types.js';
+
+/** The null object: a box without control groups. @param why what `holds` answers */
+export function noCgroup(why: string): BoxCgroup {
+  return {
+    forkInto: null,
+    tasks: [],
+    freezer: null,
+    killFile: null,
+    cleanup: [],
+    pressureDir: null,
+    procsFile: null,
+    holds: () => ({ why }),
+    ceiling: () => ({ value: 'unlimited', path: '' }),
+    set() {
+      throw new EnvironmentError(why);
+    },
+    usage: () => null,
+  };
+}

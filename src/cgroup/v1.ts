@@ -1,0 +1,272 @@
+import { EnvironmentError } from '../errors.js';
+import { codeOf, makeDir, readFile, readRecord, removeDir, writeFile } from './files.js';
+import type { Controller, Hierarchies } from './hierarchy.js';
+import { parseV1Io, V1_THROTTLE } from './io.js';
+import type { CgroupLimitName, CgroupValue, IoLimit } from './types.js';
+import { type CpuUsage, type MemoryUsage, type PidsUsage, readNumber, readTable, without } from './usage.js';
+
+/** The box's directories in v1 hierarchies, one a controller (co-mounted ones share theirs). cgroup-v1/*.rst. */
+export interface V1Groups {
+  /** Directory of a controller, or why there is none. */
+  dir(controller: Controller): string | undefined;
+  why(controller: Controller): string;
+  /** Made so far. */
+  readonly dirs: readonly string[];
+  /** Where directories of this box could be: for the clean-up. */
+  readonly possible: readonly string[];
+  /** Makes one more for a running box and moves `pids` there. @returns why not, or null */
+  add(controller: Controller, pids: () => readonly number[]): string | null;
+}
+
+/** Which controller holds which limit. */
+export const V1_CONTROLLER: Readonly<Record<CgroupLimitName, Controller>> = {
+  memory: 'memory',
+  'memory-high': 'memory',
+  swap: 'memory',
+  cpus: 'cpu',
+  'cpu-weight': 'cpu',
+  cpuset: 'cpuset',
+  pids: 'pids',
+  'io-max': 'blkio',
+};
+
+const PERIOD_USEC = 100_000;
+/** cpu.shares of a group with the default weight of v2, 100. */
+const SHARES_AT_100 = 1024;
+
+/** Files that say how much a group around the box allows. */
+export const V1_CEILING: Partial<Record<CgroupLimitName, (dir: string) => number | 'unlimited'>> = {
+  memory: (dir) => readLimit(`${dir}/memory.limit_in_bytes`),
+  pids: (dir) => readLimit(`${dir}/pids.max`),
+  cpus: readCpus,
+};
+
+/** Makes a directory below ours in each hierarchy; a controller that refuses is left out, with its reason. */
+export function makeV1(hierarchies: Hierarchies, wanted: readonly Controller[], name: string): V1Groups {
+  const dirs = new Map<Controller, string>();
+  const reasons = new Map<Controller, string>();
+  const made = new Set<string>();
+  const make = (controller: Controller): string | null => {
+    const place = hierarchies.v1.get(controller);
+    if (place === undefined) return `cgroup v1 has no ${controller} controller mounted here`;
+    const dir = `${place.dir}/${name}`;
+    const code = made.has(dir) ? null : makeDir(dir);
+    if (code !== null) return `mkdir ${dir}: ${code}; ask the administrator to delegate ${controller} (docs/limits.md)`;
+    const failure = controller === 'cpuset' ? inheritCpuset(place.dir, dir) : null;
+    if (failure !== null) {
+      removeDir(dir);
+      return failure;
+    }
+    made.add(dir);
+    dirs.set(controller, dir);
+    return null;
+  };
+  for (const controller of wanted) {
+    const failure = make(controller);
+    if (failure !== null) reasons.set(controller, failure);
+  }
+  return {
+    dir: (controller) => dirs.get(controller),
+    why: (controller) => reasons.get(controller) ?? `${controller} was not asked for at the start`,
+    get dirs() {
+      return [...made];
+    },
+    possible: [...new Set([...hierarchies.v1.values()].map((place) => `${place.dir}/${name}`))],
+    add(controller, pids) {
+      const failure = make(controller);
+      return failure ?? moveAll(`${dirs.get(controller)}/cgroup.procs`, pids);
+    },
+  };
+}
+
+/** In passes, because processes fork meanwhile; their children are born where they are. */
+function moveAll(procs: string, pids: () => readonly number[]): string | null {
+  const moved = new Set<number>();
+  for (let pass = 0; pass < 10; pass++) {
+    const fresh = pids().filter((pid) => !moved.has(pid));
+    if (fresh.length === 0) return null;
+    for (const pid of fresh) {
+      moved.add(pid);
+      try {
+        writeFile(procs, String(pid));
+      } catch (error) {
+        if (codeOf((error as Error).cause) !== 'ESRCH') return (error as Error).message;
+      }
+    }
+  }
+  return null;
+}
+
+/** A new cpuset is empty, and nothing can join an empty one. */
+function inheritCpuset(parent: string, dir: string): string | null {
+  try {
+    for (const file of ['cpuset.mems', 'cpuset.cpus']) {
+      const effective =
+        readFile(`${parent}/cpuset.effective_${file.slice('cpuset.'.length)}`) || readFile(`${parent}/${file}`);
+      writeFile(`${dir}/${file}`, effective ?? '');
+    }
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** Sets a limit in a controller's directory and reads back what is in force. @throws EnvironmentError */
+export function setV1(dir: string, name: CgroupLimitName, value: CgroupValue): CgroupValue {
+  switch (name) {
+    case 'memory':
+      setMemory(dir, limitText(value));
+      return readLimit(`${dir}/memory.limit_in_bytes`);
+    case 'memory-high':
+      throw new EnvironmentError('cgroup v1 has no memory.high');
+    case 'swap':
+      return setSwap(dir, value);
+    case 'cpus':
+      writeFile(`${dir}/cpu.cfs_period_us`, String(PERIOD_USEC));
+      writeFile(
+        `${dir}/cpu.cfs_quota_us`,
+        value === 'unlimited' ? '-1' : String(Math.round(Number(value) * PERIOD_USEC)),
+      );
+      return readCpus(dir);
+    case 'cpu-weight':
+      writeFile(`${dir}/cpu.shares`, String(Math.max(2, Math.round((Number(value) * SHARES_AT_100) / 100))));
+      return Number(value);
+    case 'cpuset':
+      writeFile(`${dir}/cpuset.cpus`, String(value));
+      return readFile(`${dir}/cpuset.cpus`) ?? String(value);
+    case 'pids':
+      writeFile(`${dir}/pids.max`, value === 'unlimited' ? 'max' : String(value));
+      return readLimit(`${dir}/pids.max`);
+    case 'io-max':
+      for (const limit of value as readonly IoLimit[]) setIo(dir, limit);
+      return value;
+  }
+}
+
+/**
+ * v1 counts memory and swap together: the swap beside the memory stays what it was. The sum may never be below the
+ * memory, so whichever grows goes first.
+ */
+function setMemory(dir: string, text: string): void {
+  const file = `${dir}/memory.limit_in_bytes`;
+  const sumFile = `${dir}/memory.memsw.limit_in_bytes`;
+  const [memory, sum] = [readLimit(file), readLimit(sumFile)];
+  if (typeof memory !== 'number' || typeof sum !== 'number') return writeFile(file, text);
+  const newSum = text === '-1' ? '-1' : String(Number(text) + sum - memory);
+  const grows = text === '-1' || Number(text) > memory;
+  for (const [path, value] of grows
+    ? ([
+        [sumFile, newSum],
+        [file, text],
+      ] as const)
+    : ([
+        [file, text],
+        [sumFile, newSum],
+      ] as const))
+    writeFile(path, value);
+}
+
+/** v1 counts memory and swap together: the limit of swap is what is above the limit of memory. */
+function setSwap(dir: string, value: CgroupValue): CgroupValue {
+  const file = `${dir}/memory.memsw.limit_in_bytes`;
+  const memory = readLimit(`${dir}/memory.limit_in_bytes`);
+  if (value !== 'unlimited' && typeof memory !== 'number') {
+    throw new EnvironmentError(
+      `write a swap limit to ${file}: cgroup v1 limits memory and swap together; give --memory too`,
+    );
+  }
+  writeFile(file, value === 'unlimited' ? '-1' : String(Number(memory) + Number(value)));
+  const both = readLimit(file);
+  return typeof both === 'number' && typeof memory === 'number' ? both - memory : 'unlimited';
+}
+
+function setIo(dir: string, limit: IoLimit): void {
+  for (const [key, file] of Object.entries(V1_THROTTLE)) {
+    const value = limit[key as keyof typeof V1_THROTTLE];
+    if (value !== undefined) writeFile(`${dir}/${file}`, `${limit.device} ${value === 'unlimited' ? 0 : value}`);
+  }
+}
+
+function limitText(value: CgroupValue): string {
+  return value === 'unlimited' ? '-1' : String(value);
+}
+
+/** v1 says "none" with the largest number of pages, or -1. */
+function readLimit(path: string): number | 'unlimited' {
+  const value = readNumber(path);
+  return value === null || value > Number.MAX_SAFE_INTEGER ? 'unlimited' : value;
+}
+
+function readCpus(dir: string): number | 'unlimited' {
+  const quota = Number(readFile(`${dir}/cpu.cfs_quota_us`) ?? -1);
+  const period = readNumber(`${dir}/cpu.cfs_period_us`) ?? PERIOD_USEC;
+  return quota <= 0 ? 'unlimited' : quota / period;
+}
+
+export function v1Memory(dir: string): MemoryUsage | null {
+  const currentBytes = readNumber(`${dir}/memory.usage_in_bytes`);
+  const stat = readTable(`${dir}/memory.stat`);
+  if (currentBytes === null || stat === null) return null;
+  const oom = readTable(`${dir}/memory.oom_control`);
+  const get = (key: string) => stat.get(`total_${key}`) ?? stat.get(key);
+  const shmemBytes = get('shmem');
+  return {
+    currentBytes,
+    peakBytes: readNumber(`${dir}/memory.max_usage_in_bytes`),
+    swapBytes: get('swap'),
+    anonBytes: get('rss'),
+    // As in v2, `cache` includes shared memory and `mapped_file` what of both is mapped.
+    fileBytes: without(get('cache'), shmemBytes),
+    shmemBytes,
+    mappedBytes: get('mapped_file'),
+    kernelBytes: readNumber(`${dir}/memory.kmem.usage_in_bytes`),
+    oomEvents: null,
+    oomKills: oom?.get('oom_kill') ?? null,
+  };
+}
+
+/** @param cpuDir where --cpus is held, for the throttling figures */
+export function v1Cpu(acctDir: string, cpuDir: string | undefined): CpuUsage | null {
+  const usageNs = readNumber(`${acctDir}/cpuacct.usage`);
+  if (usageNs === null) return null;
+  return {
+    usageUsec: Math.floor(usageNs / 1000),
+    userUsec: usec(readNumber(`${acctDir}/cpuacct.usage_user`)),
+    systemUsec: usec(readNumber(`${acctDir}/cpuacct.usage_sys`)),
+    ...v1Throttling(cpuDir),
+  };
+}
+
+export function v1Throttling(
+  cpuDir: string | undefined,
+): Pick<CpuUsage, 'periods' | 'throttledPeriods' | 'throttledUsec'> {
+  const stat = cpuDir === undefined ? null : readTable(`${cpuDir}/cpu.stat`);
+  return {
+    periods: stat?.get('nr_periods') ?? null,
+    throttledPeriods: stat?.get('nr_throttled') ?? null,
+    throttledUsec: usec(stat?.get('throttled_time') ?? null),
+  };
+}
+
+export function v1Pids(dir: string): PidsUsage | null {
+  const current = readNumber(`${dir}/pids.current`);
+  if (current === null) return null;
+  return {
+    current,
+    peak: readNumber(`${dir}/pids.peak`),
+    refused: readTable(`${dir}/pids.events`)?.get('max') ?? null,
+  };
+}
+
+export function v1Io(dir: string) {
+  const bytes =
+    readRecord(`${dir}/blkio.throttle.io_service_bytes_recursive`) ??
+    readRecord(`${dir}/blkio.throttle.io_service_bytes`);
+  const serviced =
+    readRecord(`${dir}/blkio.throttle.io_serviced_recursive`) ?? readRecord(`${dir}/blkio.throttle.io_serviced`);
+  return bytes === null || serviced === null ? null : parseV1Io(bytes, serviced);
+}
+
+function usec(ns: number | null): number | null {
+  return ns === null ? null : Math.floor(ns / 1000);
+}

@@ -1,0 +1,300 @@
+import { existsSync } from 'node:fs';
+import { makeDir, readFile, readRecord, removeDir, writeFile } from './files.js';
+import type { Place } from './hierarchy.js';
+import { formatIoMax, parseIoMax, parseIoStat } from './io.js';
+import type { CgroupLimitName, CgroupValue, CleanupStep, IoLimit } from './types.js';
+import {
+  type CgroupUsage,
+  type CpuUsage,
+  type MemoryUsage,
+  type PidsUsage,
+  readNumber,
+  readTable,
+  type Table,
+  without,
+} from './usage.js';
+
+export type V2Controller = 'memory' | 'cpu' | 'cpuset' | 'pids' | 'io';
+
+/** The box's directory in the v2 hierarchy. */
+export interface V2Group {
+  readonly dir: string;
+  readonly controllers: ReadonlySet<string>;
+  readonly killFile: string | null;
+  /** Takes away what was made, in order. */
+  readonly cleanup: readonly CleanupStep[];
+  /** Why a controller is not there. */
+  why(controller: V2Controller): string;
+  /** Tries to have it on a running box. @returns why not, or null */
+  add(controller: V2Controller): string | null;
+}
+
+export interface V2Request {
+  readonly place: Place;
+  /** Name of the box's directory. */
+  readonly name: string;
+  /** Controllers that limits ask for; enabled where that is allowed. */
+  readonly needed: readonly V2Controller[];
+  /** Inside a scheduler's job: never above our own group. */
+  readonly stayBelow: boolean;
+  /** The wrapper and its keeper: the only processes that may be moved aside. */
+  readonly ourPids: readonly number[];
+}
+
+export const V2_CONTROLLER: Readonly<Record<CgroupLimitName, V2Controller>> = {
+  memory: 'memory',
+  'memory-high': 'memory',
+  swap: 'memory',
+  cpus: 'cpu',
+  'cpu-weight': 'cpu',
+  cpuset: 'cpuset',
+  pids: 'pids',
+  'io-max': 'io',
+};
+
+const DELEGATE =
+  'start it by `systemd-run --user --scope -p Delegate=yes`, or ask the administrator to delegate a group (docs/limits.md)';
+
+/**
+ * Makes the box's group below the nearest group that this user may write: our own, or, outside of a scheduler's job, one
+ * of its ancestors.
+ * @returns the group, or why there is none
+ */
+export function makeV2(request: V2Request): V2Group | { readonly why: string } {
+  const { place, name, needed, stayBelow } = request;
+  const refusals: string[] = [];
+  let fallback: V2Group | undefined;
+  for (const parent of parents(place, stayBelow)) {
+    const dir = `${parent}/${name}`;
+    const code = makeDir(dir);
+    if (code !== null) {
+      refusals.push(`mkdir ${dir}: ${code}`);
+      continue;
+    }
+    const group = enable(request, parent, dir);
+    if (needed.every((controller) => group.controllers.has(controller))) {
+      if (fallback !== undefined) removeDir(fallback.dir);
+      return group;
+    }
+    if (fallback === undefined) fallback = group;
+    else removeDir(dir);
+  }
+  return (
+    fallback ?? {
+      why: refusals[0] === undefined ? 'no cgroup2 directory of ours is visible' : `${refusals[0]}; ${DELEGATE}`,
+    }
+  );
+}
+
+/** Our own group first; then upwards, but not the root of the hierarchy, which belongs to the system. */
+function* parents({ dir, mount }: Place, stayBelow: boolean): Generator<string> {
+  yield dir;
+  if (stayBelow) return;
+  for (let at = dir.slice(0, dir.lastIndexOf('/')); at.length > mount.length; at = at.slice(0, at.lastIndexOf('/')))
+    yield at;
+}
+
+function enable(request: V2Request, parent: string, dir: string): V2Group {
+  const cleanup: CleanupStep[] = [{ op: 'rmdir', path: dir }];
+  let refusal = '';
+  const wanted = request.needed.length === 0 ? [] : offeredAndMissing(request.needed, parent);
+  // Only our own group may be changed: an ancestor has other children.
+  if (wanted.length > 0 && parent === request.place.dir) {
+    const text = wanted.map((controller) => `+${controller}`).join(' ');
+    // Threaded controllers (cpu, pids) could be switched on beside processes, but nothing could join the box's group then.
+    const populated = existsSync(`${parent}/cgroup.type`) && words(`${parent}/cgroup.procs`).size > 0;
+    const refused = populated
+      ? makeRoom(request, parent, text, wanted, cleanup)
+      : tryWrite(`${parent}/cgroup.subtree_control`, text);
+    refusal = refused ?? '';
+  }
+  const controllers = new Set(words(`${dir}/cgroup.controllers`));
+  return {
+    dir,
+    controllers,
+    add(controller) {
+      if (parent !== request.place.dir) return `${parent} is not ours alone; give --${controller} at the start`;
+      const failure = tryWrite(`${parent}/cgroup.subtree_control`, `+${controller}`);
+      if (failure === null) controllers.add(controller);
+      // What kept it away at the start says more.
+      return failure === null ? null : refusal || failure;
+    },
+    killFile: existsSync(`${dir}/cgroup.kill`) ? `${dir}/cgroup.kill` : null,
+    cleanup,
+    why: (controller) =>
+      refusal !== ''
+        ? refusal
+        : `${dir}/cgroup.controllers has no ${controller}: the group above us does not hand it down; ` +
+          `an administrator enables it with systemd's Delegate=yes, or: echo +${controller} > ${parent}/cgroup.subtree_control`,
+  };
+}
+
+function offeredAndMissing(needed: readonly V2Controller[], parent: string): V2Controller[] {
+  const enabled = words(`${parent}/cgroup.subtree_control`);
+  const offered = words(`${parent}/cgroup.controllers`);
+  return needed.filter((controller) => !enabled.has(controller) && offered.has(controller));
+}
+
+/**
+ * "No internal processes": a group with controllers for its children may hold no process itself. Where only we are in
+ * it, we move into a leaf beside the job's. @returns why it cannot be done, or null
+ */
+function makeRoom(
+  request: V2Request,
+  parent: string,
+  text: string,
+  wanted: readonly string[],
+  cleanup: CleanupStep[],
+): string | null {
+  const others = [...words(`${parent}/cgroup.procs`)].filter((pid) => !request.ourPids.includes(Number(pid)));
+  if (others.length > 0) {
+    return `${parent} holds other processes (${others.slice(0, 3).join(', ')}), so it cannot hand down controllers; start proc_box by \`systemd-run --user --scope -p Delegate=yes\` or by exec`;
+  }
+  const leaf = `${parent}/${request.name}.wrapper`;
+  const code = makeDir(leaf);
+  if (code !== null) return `mkdir ${leaf}: ${code}`;
+  let failure: string | null = null;
+  for (const pid of request.ourPids) failure ??= tryWrite(`${leaf}/cgroup.procs`, String(pid));
+  failure ??= tryWrite(`${parent}/cgroup.subtree_control`, text);
+  if (failure !== null) {
+    for (const pid of request.ourPids) tryWrite(`${parent}/cgroup.procs`, String(pid));
+    removeDir(leaf);
+    return failure;
+  }
+  const disable = wanted.map((controller) => `-${controller}`).join(' ');
+  cleanup.push({ op: 'write', path: `${parent}/cgroup.subtree_control`, text: disable });
+  for (const pid of request.ourPids) cleanup.push({ op: 'write', path: `${parent}/cgroup.procs`, text: String(pid) });
+  cleanup.push({ op: 'rmdir', path: leaf });
+  return null;
+}
+
+function tryWrite(path: string, text: string): string | null {
+  try {
+    writeFile(path, text);
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+function words(path: string): ReadonlySet<string> {
+  return new Set((readFile(path) ?? '').split(/\s+/).filter((word) => word !== ''));
+}
+
+const PERIOD_USEC = 100_000;
+
+/** Files that say how much a group around the box allows. */
+export const V2_CEILING: Partial<Record<CgroupLimitName, (dir: string) => number | 'unlimited'>> = {
+  memory: (dir) => readNumber(`${dir}/memory.max`) ?? 'unlimited',
+  pids: (dir) => readNumber(`${dir}/pids.max`) ?? 'unlimited',
+  cpus: readCpuMax,
+};
+
+function readCpuMax(dir: string): number | 'unlimited' {
+  const [quota = 'max', period = String(PERIOD_USEC)] = (readFile(`${dir}/cpu.max`) ?? 'max').split(' ');
+  return quota === 'max' ? 'unlimited' : Number(quota) / Number(period);
+}
+
+/** Sets a limit and reads back what is in force. @throws EnvironmentError */
+export function setV2(dir: string, name: CgroupLimitName, value: CgroupValue): CgroupValue {
+  switch (name) {
+    case 'memory':
+      return setNumber(`${dir}/memory.max`, value);
+    case 'memory-high':
+      return setNumber(`${dir}/memory.high`, value);
+    case 'swap':
+      return setNumber(`${dir}/memory.swap.max`, value);
+    case 'pids':
+      return setNumber(`${dir}/pids.max`, value);
+    case 'cpus': {
+      const quota = value === 'unlimited' ? 'max' : String(Math.round(Number(value) * PERIOD_USEC));
+      writeFile(`${dir}/cpu.max`, `${quota} ${PERIOD_USEC}`);
+      return readCpuMax(dir);
+    }
+    case 'cpu-weight':
+      return setNumber(`${dir}/cpu.weight`, value);
+    case 'cpuset':
+      writeFile(`${dir}/cpuset.cpus`, String(value));
+      return readFile(`${dir}/cpuset.cpus.effective`) ?? String(value);
+    case 'io-max':
+      for (const limit of value as readonly IoLimit[]) writeFile(`${dir}/io.max`, formatIoMax(limit));
+      return parseIoMax(readFile(`${dir}/io.max`) ?? '');
+  }
+}
+
+function setNumber(path: string, value: CgroupValue): number | 'unlimited' {
+  writeFile(path, value === 'unlimited' ? 'max' : String(value));
+  return readNumber(path) ?? 'unlimited';
+}
+
+export function v2Usage({ dir, controllers }: Pick<V2Group, 'dir' | 'controllers'>): CgroupUsage {
+  return {
+    memory: controllers.has('memory') ? v2Memory(dir) : null,
+    cpu: v2Cpu(dir),
+    io: controllers.has('io') ? v2Io(dir) : null,
+    pids: controllers.has('pids') ? v2Pids(dir) : null,
+  };
+}
+
+function v2Memory(dir: string): MemoryUsage | null {
+  const currentBytes = readNumber(`${dir}/memory.current`);
+  const stat = readTable(`${dir}/memory.stat`);
+  if (currentBytes === null || stat === null) return null;
+  const events = readTable(`${dir}/memory.events`);
+  const shmemBytes = stat.get('shmem');
+  return {
+    currentBytes,
+    peakBytes: readNumber(`${dir}/memory.peak`),
+    swapBytes: readNumber(`${dir}/memory.swap.current`),
+    anonBytes: stat.get('anon'),
+    fileBytes: without(stat.get('file'), shmemBytes),
+    shmemBytes,
+    mappedBytes: stat.get('file_mapped'),
+    kernelBytes: stat.get('kernel') ?? kernelParts(stat),
+    oomEvents: events?.get('oom') ?? null,
+    oomKills: events === null ? null : killed(events),
+  };
+}
+
+/** With memory.oom.group the kernel counts the process that it chose twice; oom_group_kill is there since Linux 5.17. */
+function killed(events: Table): number | null {
+  const kills = events.get('oom_kill');
+  return kills === null ? null : Math.max(kills - (events.get('oom_group_kill') ?? 0), Math.min(kills, 1));
+}
+
+/** memory.stat has its sum since Linux 5.18. */
+function kernelParts(stat: Table): number | null {
+  const slab = stat.get('slab');
+  const others = ['kernel_stack', 'pagetables', 'percpu'].reduce((sum, key) => sum + (stat.get(key) ?? 0), 0);
+  return slab === null ? null : slab + others;
+}
+
+function v2Io(dir: string) {
+  const text = readRecord(`${dir}/io.stat`);
+  return text === null ? null : parseIoStat(text);
+}
+
+/** cpu.stat is there without the cpu controller, too; the throttling figures are not. */
+function v2Cpu(dir: string): CpuUsage | null {
+  const stat = readTable(`${dir}/cpu.stat`);
+  const usageUsec = stat?.get('usage_usec');
+  if (stat === null || usageUsec === undefined || usageUsec === null) return null;
+  return {
+    usageUsec,
+    userUsec: stat.get('user_usec'),
+    systemUsec: stat.get('system_usec'),
+    periods: stat.get('nr_periods'),
+    throttledPeriods: stat.get('nr_throttled'),
+    throttledUsec: stat.get('throttled_usec'),
+  };
+}
+
+function v2Pids(dir: string): PidsUsage | null {
+  const current = readNumber(`${dir}/pids.current`);
+  if (current === null) return null;
+  return {
+    current,
+    peak: readNumber(`${dir}/pids.peak`),
+    refused: readTable(`${dir}/pids.events`)?.get('max') ?? null,
+  };
+}

@@ -1,0 +1,108 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { type ProcessRow, sampleTree, type TreeSample } from 'cgroup-utils-native';
+import type { Box } from '../box/box.js';
+import { createResourceControl, type ResourceControl } from '../box/resource-control.js';
+import { cgroupNames } from '../box/resources.js';
+import type { Watched } from '../box/watchdog.js';
+import { createCgroup, removeCgroup } from '../cgroup/create.js';
+import { readFile } from '../cgroup/files.js';
+import { noCgroup } from '../cgroup/none.js';
+import type { BoxCgroup } from '../cgroup/types.js';
+import { findScheduler } from '../scheduler/identity.js';
+import type { BoxSpec } from '../spec/spec.js';
+
+/**
+ * Control groups and limits of a box, in force before its job exists.
+ * @throws SpecError, EnvironmentError; nothing is left behind then
+ */
+export function prepareResources(
+  spec: BoxSpec,
+  boxId: string,
+  keeperPid: number,
+  box: () => Box | undefined,
+): { cgroup: BoxCgroup; control: ResourceControl } {
+  const limits = cgroupNames(spec.resources);
+  const scheduled = findScheduler(process.env) !== 'none';
+  const cgroup =
+    spec.cgroup === 'off'
+      ? noCgroup('--cgroup off')
+      : createCgroup({
+          name: `proc_box-${boxId}`,
+          limits,
+          // Without a limit to hold there is no reason to leave the group that a session or service manager gave.
+          stayBelow: limits.length === 0 || scheduled,
+          scheduled,
+          ourPids: [process.pid, keeperPid],
+          below: spec.cgroup === 'auto' ? null : spec.cgroup,
+          oomGroup: spec.oomGroup,
+        });
+  // Of the watchdog's last look, for the event that tells of a limit passed.
+  let largest: readonly ProcessRow[] = [];
+  const walk = () => {
+    const tree = sampleTree(keeperPid, { rows: spec.rows });
+    largest = tree.rows;
+    return tree;
+  };
+  try {
+    const control = createResourceControl({
+      resources: spec.resources,
+      enforce: spec.enforce,
+      cgroup,
+      host: { allowedCpus, blind: whyBlind(keeperPid) },
+      look: () => look(cgroup, keeperPid, walk),
+      onExceeded: (name, used, limit) => box()?.exceeded(name, used, limit, largest),
+      now: cpuMs,
+    });
+    return { cgroup, control };
+  } catch (error) {
+    removeCgroup(cgroup);
+    throw error;
+  }
+}
+
+/** Under hidepid=2 a process that is not dumpable, as the keeper is, does not exist for others of its user. */
+function whyBlind(keeperPid: number): string | null {
+  return existsSync(`/proc/${keeperPid}/stat`)
+    ? null
+    : `/proc hides the keeper (mounted with hidepid): "proc_box check"`;
+}
+
+function allowedCpus(): string {
+  return /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '';
+}
+
+/** Looked at when it is asked for: the walk costs more than the group's counters. */
+function look(cgroup: BoxCgroup, keeperPid: number, walk: () => TreeSample): Watched {
+  let walked: TreeSample | undefined;
+  const tree = () => {
+    walked ??= walk();
+    return walked;
+  };
+  return {
+    get memory() {
+      return tree().rssBytes;
+    },
+    get pids() {
+      return tree().threads;
+    },
+    get 'cpu-time'() {
+      const usec = cgroup.usage()?.cpu?.usageUsec ?? tree().userUsec + tree().systemUsec + reapedUsec(keeperPid);
+      return usec / 1000;
+    },
+  };
+}
+
+const TICK_USEC = 10_000;
+
+/** CPU time of what the keeper has reaped: cutime and cstime of proc_pid_stat(5). */
+function reapedUsec(keeperPid: number): number {
+  const stat = readFile(`/proc/${keeperPid}/stat`) ?? '';
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[13] ?? 0) + Number(fields[14] ?? 0)) * TICK_USEC;
+}
+
+/** CPU time of this process, ms: a wrapper that has to wait for a CPU must not look less often for that. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}

@@ -1,0 +1,98 @@
+// test-timeout: 300s
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import t from 'tap';
+import { boxIdOf, delegate, groupsOf, ownGroup, withoutV1 } from '../fixtures/cgroups.js';
+import { until } from '../fixtures/processes.js';
+import { allGone, job, run, start } from '../fixtures/run.js';
+
+/** Whatever ends a box, none of its control groups is left. */
+
+const options = ['--memory', '256M', '--pids', '500', '--cpus', '2'];
+const need = { skip: withoutV1('memory', 'pids', 'cpu') };
+const BOXES = 100;
+
+const noGroups = (box: string) => until(() => groupsOf(box).length === 0, `no group of ${box}: ${groupsOf(box)}`);
+
+const JOBS: Record<string, string[]> = {
+  'a plain job': ['sh', '-c', 'sleep 1000 & echo ready; wait'],
+  'a daemon that ignores every signal': job('daemon.py'),
+  'a bounded fork bomb': job('fork-bomb.py'),
+  'a job with groups of its own': ['sh', '-c', subgroups(['memory', 'pids', 'v2'])],
+};
+
+/** Two levels in each hierarchy, with a process in the lower one. */
+function subgroups(controllers: string[]): string {
+  const make = controllers.map((controller) => {
+    const pattern = controller === 'v2' ? '0:' : `[0-9]*:${controller}`;
+    const own = ownGroup(controller);
+    return own === undefined
+      ? ':'
+      : `g=${topOf(controller)}$(sed -n 's/^${pattern}://p' /proc/self/cgroup); mkdir -p $g/a/b; sleep 1000 & echo $! > $g/a/b/cgroup.procs`;
+  });
+  return `${make.join('; ')}; echo ready; sleep 1000`;
+}
+
+function topOf(controller: string): string {
+  const own = ownGroup(controller) as string;
+  return own.split('/').slice(0, 5).join('/');
+}
+
+const ENDS: Record<string, (running: ReturnType<typeof start>) => void> = {
+  'SIGKILL of the wrapper': ({ pid }) => process.kill(pid, 'SIGKILL'),
+  'SIGKILL of the keeper': (running) => process.kill(running.keeperPid(), 'SIGKILL'),
+  'a second SIGINT': (running) => void running.end(),
+};
+
+for (const [end, apply] of Object.entries(ENDS)) {
+  for (const [name, command] of Object.entries(JOBS)) {
+    t.test(`no group is left of ${name} after ${end}`, need, async (t) => {
+      const running = start(t, command, { options });
+      await running.says('ready');
+      await running.jobPid();
+      const box = boxIdOf(running.stderr());
+      t.ok(groupsOf(box).length >= 3, `they were there: ${groupsOf(box).length}`);
+      apply(running);
+      await running.done;
+      await noGroups(box);
+      await allGone(running);
+    });
+  }
+}
+
+t.test('no group is left after SIGTERM', need, async (t) => {
+  const inner = start(t, ['sh', '-c', 'echo ready; sleep 1000'], { options });
+  await inner.says('ready');
+  await inner.jobPid();
+  const box = boxIdOf(inner.stderr());
+  inner.kill('SIGTERM');
+  await inner.done;
+  await noGroups(box);
+  t.pass();
+});
+
+t.test('a job whose sub-group limits itself keeps its own limits, too', need, async (t) => {
+  const script = `g=${topOf('pids')}$(sed -n 's/^[0-9]*:pids://p' /proc/self/cgroup); mkdir $g/own; echo 3 > $g/own/pids.max; echo $$ > $g/own/cgroup.procs; exec "$@"`;
+  const { stdout, stderr } = await run(t, ['sh', '-c', script, 'sh', ...job('forks.py')], { options });
+  t.equal(stdout, '2 EAGAIN\n');
+  await noGroups(boxIdOf(stderr));
+});
+
+t.test(`${BOXES} boxes leave nothing`, need, async (t) => {
+  const { through, dirs } = delegate(t, ['memory', 'pids', 'cpu', 'v2', 'freezer'], 0, false);
+  for (let i = 0; i < BOXES; i += 10) {
+    const results = await Promise.all(Array.from({ length: 10 }, () => run(t, ['true'], { options, through })));
+    t.ok(results.every(({ code }) => code === 0));
+  }
+  for (const [controller, dir] of Object.entries(dirs)) {
+    const left = readdirSync(dir, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    t.strictSame(left, [], controller);
+  }
+});
+
+t.test('a group of the same name is not ours: it stays', need, async (t) => {
+  const { dirs } = delegate(t, ['pids'], 0, false);
+  const stranger = `${dirs['pids']}/proc_box-stranger`;
+  mkdirSync(stranger);
+  await run(t, ['true'], { options });
+  t.ok(existsSync(stranger));
+});
