@@ -218,10 +218,14 @@ export interface HostSample {
 export function hostSample(): HostSample;
 
 /**
- * A small file of the kernel, Latin-1; null where it cannot be opened or read. Half the time of node:fs, and a missing
- * file costs no exception.
+ * Small files of the kernel that are read again and again. A file that has been read stays open until the object is
+ * collected: a fifth of the time of opening it anew, a tenth of node:fs. An open file does not keep its control group.
  */
-export function readText(path: string): string | null;
+export class TextFiles {
+  constructor(paths: readonly string[]);
+  /** Their texts of now, Latin-1; null for each that cannot be opened or read. */
+  read(): (string | null)[];
+}
 
 /**
  * prctl(2) PR_SET_DUMPABLE 0 and PR_SET_CHILD_SUBREAPER 1 for this process. SIGTTOU is ignored: a log line on a terminal

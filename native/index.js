@@ -4,11 +4,11 @@
 const native = require('./build/Release/cgroup_utils_native.node');
 
 exports.Keeper = native.Keeper;
+exports.TextFiles = native.TextFiles;
 exports.sampleTree = native.sampleTree;
 exports.prlimit = native.prlimit;
 exports.launchKeeper = native.launchKeeper;
 exports.hostSample = native.hostSample;
-exports.readText = native.readText;
 exports.protectSelf = native.protectSelf;
 exports.killDescendants = native.killDescendants;
 exports.releaseStdio = native.releaseStdio;

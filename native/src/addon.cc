@@ -97,6 +97,38 @@ T body_as(const std::string& body) {
 }
 
 // How long the keeper may take for its last steps; processes in uninterruptible sleep take longer.
+class TextFiles : public Napi::ObjectWrap<TextFiles> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "TextFiles", {InstanceMethod<&TextFiles::read>("read")});
+  }
+
+  explicit TextFiles(const CallbackInfo& info) : Napi::ObjectWrap<TextFiles>(info), files_(paths(info[0])) {}
+
+ private:
+  static std::vector<std::string> paths(const Napi::Value& value) {
+    const auto list = value.As<Napi::Array>();
+    std::vector<std::string> result;
+    for (uint32_t i = 0; i < list.Length(); i++) result.push_back(list.Get(i).As<Napi::String>().Utf8Value());
+    return result;
+  }
+
+  // Latin-1: every byte is a character, none is refused.
+  Napi::Value read(const CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    Napi::Array texts = Napi::Array::New(env, files_.size());
+    for (size_t i = 0; i < files_.size(); i++) {
+      napi_value one = env.Null();
+      if (files_.read(i, text_)) napi_create_string_latin1(env, text_.data(), text_.size(), &one);
+      texts.Set(static_cast<uint32_t>(i), one);
+    }
+    return texts;
+  }
+
+  pbox::TextFiles files_;
+  std::string text_;
+};
+
 constexpr int kFinishMs = 2000;
 
 class Keeper : public Napi::ObjectWrap<Keeper> {
@@ -448,15 +480,6 @@ Value host_sample(const CallbackInfo& info) {
   return o;
 }
 
-// Latin-1: every byte is a character, none is refused.
-Value read_text(const CallbackInfo& info) {
-  std::string text;
-  napi_value result = info.Env().Null();
-  if (info[0].IsString() && pbox::read_text(info[0].As<String>().Utf8Value().c_str(), text))
-    napi_create_string_latin1(info.Env(), text.data(), text.size(), &result);
-  return Value(info.Env(), result);
-}
-
 void protect_self(const CallbackInfo&) {
   prctl(PR_SET_DUMPABLE, 0);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -552,11 +575,11 @@ Object signal_names(Env env) {
 
 Object init(Env env, Object exports) {
   exports.Set("Keeper", Keeper::define(env));
+  exports.Set("TextFiles", TextFiles::define(env));
   exports.Set("sampleTree", Napi::Function::New<sample_tree>(env));
   exports.Set("prlimit", Napi::Function::New<prlimit_of>(env));
   exports.Set("launchKeeper", Napi::Function::New<launch_keeper>(env));
   exports.Set("hostSample", Napi::Function::New<host_sample>(env));
-  exports.Set("readText", Napi::Function::New<read_text>(env));
   exports.Set("protectSelf", Napi::Function::New<protect_self>(env));
   exports.Set("killDescendants", Napi::Function::New<kill_descendants>(env));
   exports.Set("releaseStdio", Napi::Function::New<release_stdio>(env));

@@ -1,23 +1,30 @@
 #include "text.h"
 
-#include <cerrno>
 #include <fcntl.h>
 #include <unistd.h>
 
 namespace pbox {
 
-bool read_text(const char* path, std::string& text) {
+TextFiles::~TextFiles() {
+  for (const int fd : fds_)
+    if (fd >= 0) close(fd);
+}
+
+bool TextFiles::read(size_t index, std::string& text) {
   text.clear();
-  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  int& fd = fds_[index];
+  if (fd < 0) fd = open(paths_[index].c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
-  char buffer[16384];
+  char buffer[8192];
   ssize_t size;
-  // A short read is no end: the kernel gives records as they fit into its own page.
-  while ((size = read(fd, buffer, sizeof buffer)) > 0) text.append(buffer, static_cast<size_t>(size));
-  const int error = errno;
+  // From the start the kernel makes the text anew; a short read is no end, but nothing follows an empty one.
+  while ((size = pread(fd, buffer, sizeof buffer, static_cast<off_t>(text.size()))) > 0)
+    text.append(buffer, static_cast<size_t>(size));
+  if (size == 0) return true;
+  // ENODEV: the group has gone, or its controller. A new one would be another file.
   close(fd);
-  errno = error;
-  return size == 0;
+  fd = -1;
+  return false;
 }
 
 }  // namespace pbox

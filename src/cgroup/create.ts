@@ -1,22 +1,11 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { EnvironmentError, SpecError } from '../errors.js';
-import { codeOf, readFile, removeTree, writeFile } from './files.js';
+import { codeOf, createReader, type Reader, readFile, removeTree, writeFile } from './files.js';
 import { type Controller, findHierarchies, type Hierarchies } from './hierarchy.js';
 import { listProcesses } from './procs.js';
 import type { BoxCgroup, CgroupLimitName, CgroupValue, CleanupStep, Mechanism } from './types.js';
-import type { CgroupUsage } from './usage.js';
-import {
-  makeV1,
-  setV1,
-  V1_CEILING,
-  V1_CONTROLLER,
-  type V1Groups,
-  v1Cpu,
-  v1Io,
-  v1Memory,
-  v1Pids,
-  v1Throttling,
-} from './v1.js';
+import { type CgroupUsage, pidsUsage } from './usage.js';
+import { makeV1, setV1, V1_CEILING, V1_CONTROLLER, type V1Groups, v1Cpu, v1Io, v1Memory, v1Throttling } from './v1.js';
 import { makeV2, setV2, V2_CEILING, V2_CONTROLLER, type V2Controller, type V2Group, v2Usage } from './v2.js';
 
 export interface CgroupRequest {
@@ -137,6 +126,7 @@ function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V1Groups
     if (found.v1.has(v1Name)) return { why: v1.why(v1Name) };
     return { why: 'dir' in v2 ? v2.why(v2Name) : v2.why };
   };
+  const read = createReader();
   const freezerDir = v1.dir('freezer');
   const cleanup: CleanupStep[] = v1.possible.map((path) => ({ op: 'rmdir', path }));
   return {
@@ -175,7 +165,7 @@ function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V1Groups
       if ('why' in by) throw new EnvironmentError(by.why);
       return by.mechanism === 'cgroup2' ? setV2(by.dir, name, value) : setV1(by.dir, name, value);
     },
-    usage: () => usageOf(v2Group, v1),
+    usage: () => usageOf(v2Group, v1, read),
   };
 }
 
@@ -214,21 +204,21 @@ function parentOf(path: string): string {
 }
 
 /** Each figure from v2 where it has it, else from the v1 controller that counts it. */
-function usageOf(v2Group: V2Group | null, v1: V1Groups): CgroupUsage | null {
+function usageOf(v2Group: V2Group | null, v1: V1Groups, read: Reader): CgroupUsage | null {
   if (v2Group === null && v1.dirs.length === 0) return null;
-  const own = v2Group === null ? null : v2Usage(v2Group);
-  const from = <T>(controller: Controller, read: (dir: string) => T | null): T | null => {
+  const own = v2Group === null ? null : v2Usage(v2Group, read);
+  const from = <T>(controller: Controller, figures: (dir: string, read: Reader) => T | null): T | null => {
     const dir = v1.dir(controller);
-    return dir === undefined ? null : read(dir);
+    return dir === undefined ? null : figures(dir, read);
   };
   const cpuDir = v1.dir('cpu');
-  const cpu = own?.cpu ?? from('cpuacct', (dir) => v1Cpu(dir, cpuDir));
+  const cpu = own?.cpu ?? from('cpuacct', (dir) => v1Cpu(dir, cpuDir, read));
   return {
     memory: own?.memory ?? from('memory', v1Memory),
     // On hybrid hosts v2 counts the time and v1 throttles.
-    cpu: cpu === null || cpuDir === undefined ? cpu : { ...cpu, ...v1Throttling(cpuDir) },
+    cpu: cpu === null || cpuDir === undefined ? cpu : { ...cpu, ...v1Throttling(cpuDir, read) },
     io: own?.io ?? from('blkio', v1Io),
-    pids: own?.pids ?? from('pids', v1Pids),
+    pids: own?.pids ?? from('pids', pidsUsage),
   };
 }
 

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { directoriesIn, readRecord } from './files.js';
+import { directoriesIn, readFile } from './files.js';
 
 /**
  * The processes of a group and of those that the job has made below it, in the kernel's order; null where the file
@@ -8,7 +8,7 @@ import { directoriesIn, readRecord } from './files.js';
  * @param procsFile a `cgroup.procs`
  */
 export function listProcesses(procsFile: string): readonly number[] | null {
-  const text = readRecord(procsFile);
+  const text = readFile(procsFile);
   if (text === null) return null;
   // A process that moves while the list is made may be there twice.
   const pids = new Set(parse(text));
@@ -26,7 +26,7 @@ function addBelow(dir: string, pids: Set<number>): void {
   if ((statSync(dir, { throwIfNoEntry: false })?.nlink ?? 2) <= 2) return;
   for (const name of directoriesIn(dir)) {
     // A threaded group lists its processes in the one above, and its own file says EOPNOTSUPP.
-    for (const pid of parse(readRecord(`${dir}/${name}/cgroup.procs`) ?? '')) pids.add(pid);
+    for (const pid of parse(readFile(`${dir}/${name}/cgroup.procs`) ?? '')) pids.add(pid);
     addBelow(`${dir}/${name}`, pids);
   }
 }

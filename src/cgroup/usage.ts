@@ -1,4 +1,4 @@
-import { readRecord } from './files.js';
+import { type Reader, readFile } from './files.js';
 
 /** Figures of a box's control groups, in the units of the kernel's files; null is unknown. cgroup-v2.rst, cgroup-v1/*.rst. */
 export interface CgroupUsage {
@@ -57,8 +57,11 @@ export interface PidsUsage {
 
 /** A file of one number; `max` and what cannot be read are null. */
 export function readNumber(path: string): number | null {
-  const text = readRecord(path);
-  return text === null || !/^\d+$/.test(text) ? null : Number(text);
+  return parseNumber(readFile(path));
+}
+
+export function parseNumber(text: string | null | undefined): number | null {
+  return text == null || !/^\d+$/.test(text) ? null : Number(text);
 }
 
 /** A file of `key value` lines. */
@@ -67,13 +70,9 @@ export interface Table {
   get(key: string): number | null;
 }
 
-/** Looks keys up in the text: of memory.stat's sixty a sample needs five. Null where it cannot be read. */
-export function readTable(path: string): Table | null {
-  const text = readRecord(path);
-  return text === null ? null : parseTable(text);
-}
-
-export function parseTable(text: string): Table {
+/** Looks keys up in the text: of memory.stat's sixty a sample needs five. */
+export function parseTable(text: string | null | undefined): Table | null {
+  if (text == null) return null;
   return {
     get(key) {
       const head = `${key} `;
@@ -88,4 +87,12 @@ export function parseTable(text: string): Table {
 /** `whole` without `part`: both are counted apart, so for a moment the part may be larger. */
 export function without(whole: number | null, part: number | null): number | null {
   return whole === null ? null : Math.max(0, whole - (part ?? 0));
+}
+
+/** The pids controller has the same files in v1 and v2. */
+export function pidsUsage(dir: string, read: Reader): PidsUsage | null {
+  const [tasks, peak, events] = read(dir, 'pids.current', 'pids.peak', 'pids.events');
+  const current = parseNumber(tasks);
+  if (current === null) return null;
+  return { current, peak: parseNumber(peak), refused: parseTable(events)?.get('max') ?? null };
 }

@@ -1,9 +1,9 @@
 import { EnvironmentError } from '../errors.js';
-import { codeOf, makeDir, readFile, readRecord, removeDir, writeFile } from './files.js';
+import { codeOf, makeDir, type Reader, readFile, removeDir, writeFile } from './files.js';
 import type { Controller, Hierarchies } from './hierarchy.js';
 import { parseV1Io, V1_THROTTLE } from './io.js';
 import type { CgroupLimitName, CgroupValue, IoLimit } from './types.js';
-import { type CpuUsage, type MemoryUsage, type PidsUsage, readNumber, readTable, without } from './usage.js';
+import { type CpuUsage, type MemoryUsage, parseNumber, parseTable, readNumber, without } from './usage.js';
 
 /** The box's directories in v1 hierarchies, one a controller (co-mounted ones share theirs). cgroup-v1/*.rst. */
 export interface V1Groups {
@@ -203,44 +203,53 @@ function readCpus(dir: string): number | 'unlimited' {
   return quota <= 0 ? 'unlimited' : quota / period;
 }
 
-export function v1Memory(dir: string): MemoryUsage | null {
-  const currentBytes = readNumber(`${dir}/memory.usage_in_bytes`);
-  const stat = readTable(`${dir}/memory.stat`);
+export function v1Memory(dir: string, read: Reader): MemoryUsage | null {
+  const [usage, peak, kernel, figures, oom] = read(
+    dir,
+    'memory.usage_in_bytes',
+    'memory.max_usage_in_bytes',
+    'memory.kmem.usage_in_bytes',
+    'memory.stat',
+    'memory.oom_control',
+  );
+  const currentBytes = parseNumber(usage);
+  const stat = parseTable(figures);
   if (currentBytes === null || stat === null) return null;
-  const oom = readTable(`${dir}/memory.oom_control`);
   const get = (key: string) => stat.get(`total_${key}`) ?? stat.get(key);
   const shmemBytes = get('shmem');
   return {
     currentBytes,
-    peakBytes: readNumber(`${dir}/memory.max_usage_in_bytes`),
+    peakBytes: parseNumber(peak),
     swapBytes: get('swap'),
     anonBytes: get('rss'),
     // As in v2, `cache` includes shared memory and `mapped_file` what of both is mapped.
     fileBytes: without(get('cache'), shmemBytes),
     shmemBytes,
     mappedBytes: get('mapped_file'),
-    kernelBytes: readNumber(`${dir}/memory.kmem.usage_in_bytes`),
+    kernelBytes: parseNumber(kernel),
     oomEvents: null,
-    oomKills: oom?.get('oom_kill') ?? null,
+    oomKills: parseTable(oom)?.get('oom_kill') ?? null,
   };
 }
 
 /** @param cpuDir where --cpus is held, for the throttling figures */
-export function v1Cpu(acctDir: string, cpuDir: string | undefined): CpuUsage | null {
-  const usageNs = readNumber(`${acctDir}/cpuacct.usage`);
+export function v1Cpu(acctDir: string, cpuDir: string | undefined, read: Reader): CpuUsage | null {
+  const [usage, user, system] = read(acctDir, 'cpuacct.usage', 'cpuacct.usage_user', 'cpuacct.usage_sys');
+  const usageNs = parseNumber(usage);
   if (usageNs === null) return null;
   return {
     usageUsec: Math.floor(usageNs / 1000),
-    userUsec: usec(readNumber(`${acctDir}/cpuacct.usage_user`)),
-    systemUsec: usec(readNumber(`${acctDir}/cpuacct.usage_sys`)),
-    ...v1Throttling(cpuDir),
+    userUsec: usec(parseNumber(user)),
+    systemUsec: usec(parseNumber(system)),
+    ...v1Throttling(cpuDir, read),
   };
 }
 
 export function v1Throttling(
   cpuDir: string | undefined,
+  read: Reader,
 ): Pick<CpuUsage, 'periods' | 'throttledPeriods' | 'throttledUsec'> {
-  const stat = cpuDir === undefined ? null : readTable(`${cpuDir}/cpu.stat`);
+  const stat = cpuDir === undefined ? null : parseTable(read(cpuDir, 'cpu.stat')[0]);
   return {
     periods: stat?.get('nr_periods') ?? null,
     throttledPeriods: stat?.get('nr_throttled') ?? null,
@@ -248,23 +257,17 @@ export function v1Throttling(
   };
 }
 
-export function v1Pids(dir: string): PidsUsage | null {
-  const current = readNumber(`${dir}/pids.current`);
-  if (current === null) return null;
-  return {
-    current,
-    peak: readNumber(`${dir}/pids.peak`),
-    refused: readTable(`${dir}/pids.events`)?.get('max') ?? null,
-  };
-}
-
-export function v1Io(dir: string) {
-  const bytes =
-    readRecord(`${dir}/blkio.throttle.io_service_bytes_recursive`) ??
-    readRecord(`${dir}/blkio.throttle.io_service_bytes`);
-  const serviced =
-    readRecord(`${dir}/blkio.throttle.io_serviced_recursive`) ?? readRecord(`${dir}/blkio.throttle.io_serviced`);
-  return bytes === null || serviced === null ? null : parseV1Io(bytes, serviced);
+export function v1Io(dir: string, read: Reader) {
+  // With the groups below since Linux 5.0.
+  for (const suffix of ['_recursive', '']) {
+    const [bytes, serviced] = read(
+      dir,
+      `blkio.throttle.io_service_bytes${suffix}`,
+      `blkio.throttle.io_serviced${suffix}`,
+    );
+    if (bytes != null && serviced != null) return parseV1Io(bytes, serviced);
+  }
+  return null;
 }
 
 function usec(ns: number | null): number | null {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { makeDir, readFile, readRecord, removeDir, writeFile } from './files.js';
+import { makeDir, type Reader, readFile, removeDir, writeFile } from './files.js';
 import type { Place } from './hierarchy.js';
 import { formatIoMax, parseIoMax, parseIoStat } from './io.js';
 import type { CgroupLimitName, CgroupValue, CleanupStep, IoLimit } from './types.js';
@@ -7,9 +7,10 @@ import {
   type CgroupUsage,
   type CpuUsage,
   type MemoryUsage,
-  type PidsUsage,
+  parseNumber,
+  parseTable,
+  pidsUsage,
   readNumber,
-  readTable,
   type Table,
   without,
 } from './usage.js';
@@ -227,25 +228,33 @@ function setNumber(path: string, value: CgroupValue): number | 'unlimited' {
   return readNumber(path) ?? 'unlimited';
 }
 
-export function v2Usage({ dir, controllers }: Pick<V2Group, 'dir' | 'controllers'>): CgroupUsage {
+export function v2Usage({ dir, controllers }: Pick<V2Group, 'dir' | 'controllers'>, read: Reader): CgroupUsage {
   return {
-    memory: controllers.has('memory') ? v2Memory(dir) : null,
-    cpu: v2Cpu(dir),
-    io: controllers.has('io') ? v2Io(dir) : null,
-    pids: controllers.has('pids') ? v2Pids(dir) : null,
+    memory: controllers.has('memory') ? v2Memory(dir, read) : null,
+    cpu: v2Cpu(dir, read),
+    io: controllers.has('io') ? v2Io(dir, read) : null,
+    pids: controllers.has('pids') ? pidsUsage(dir, read) : null,
   };
 }
 
-function v2Memory(dir: string): MemoryUsage | null {
-  const currentBytes = readNumber(`${dir}/memory.current`);
-  const stat = readTable(`${dir}/memory.stat`);
+function v2Memory(dir: string, read: Reader): MemoryUsage | null {
+  const [current, peak, swap, figures, counts] = read(
+    dir,
+    'memory.current',
+    'memory.peak',
+    'memory.swap.current',
+    'memory.stat',
+    'memory.events',
+  );
+  const currentBytes = parseNumber(current);
+  const stat = parseTable(figures);
   if (currentBytes === null || stat === null) return null;
-  const events = readTable(`${dir}/memory.events`);
+  const events = parseTable(counts);
   const shmemBytes = stat.get('shmem');
   return {
     currentBytes,
-    peakBytes: readNumber(`${dir}/memory.peak`),
-    swapBytes: readNumber(`${dir}/memory.swap.current`),
+    peakBytes: parseNumber(peak),
+    swapBytes: parseNumber(swap),
     anonBytes: stat.get('anon'),
     fileBytes: without(stat.get('file'), shmemBytes),
     shmemBytes,
@@ -269,14 +278,14 @@ function kernelParts(stat: Table): number | null {
   return slab === null ? null : slab + others;
 }
 
-function v2Io(dir: string) {
-  const text = readRecord(`${dir}/io.stat`);
-  return text === null ? null : parseIoStat(text);
+function v2Io(dir: string, read: Reader) {
+  const [text] = read(dir, 'io.stat');
+  return text == null ? null : parseIoStat(text);
 }
 
 /** cpu.stat is there without the cpu controller, too; the throttling figures are not. */
-function v2Cpu(dir: string): CpuUsage | null {
-  const stat = readTable(`${dir}/cpu.stat`);
+function v2Cpu(dir: string, read: Reader): CpuUsage | null {
+  const stat = parseTable(read(dir, 'cpu.stat')[0]);
   const usageUsec = stat?.get('usage_usec');
   if (stat === null || usageUsec === undefined || usageUsec === null) return null;
   return {
@@ -286,15 +295,5 @@ function v2Cpu(dir: string): CpuUsage | null {
     periods: stat.get('nr_periods'),
     throttledPeriods: stat.get('nr_throttled'),
     throttledUsec: stat.get('throttled_usec'),
-  };
-}
-
-function v2Pids(dir: string): PidsUsage | null {
-  const current = readNumber(`${dir}/pids.current`);
-  if (current === null) return null;
-  return {
-    current,
-    peak: readNumber(`${dir}/pids.peak`),
-    refused: readTable(`${dir}/pids.events`)?.get('max') ?? null,
   };
 }

@@ -61,7 +61,8 @@ export function assemble(reading: Reading): Sample {
   const { box, measured, totals: sum, status } = reading;
   const { tree, cgroup } = measured;
   const { counted } = sum;
-  const others = measured.pids.filter((pid) => pid !== box.pid);
+  const main = measured.pids.indexOf(box.pid);
+  const others = main < 0 ? measured.pids : measured.pids.toSpliced(main, 1);
   return {
     Host: hostInfo(reading.facts, reading.host),
     Memory: { rss: measured.rssBytes, vms: tree.vmsBytes, swap: measured.swapBytes },

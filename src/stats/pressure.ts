@@ -1,4 +1,4 @@
-import { readRecord } from '../cgroup/files.js';
+import { TextFiles } from 'cgroup-utils-native';
 
 /** One line of a pressure file (accounting/psi.rst): share of time in percent, and the total. */
 export interface PressureLine {
@@ -23,31 +23,30 @@ export interface ScopedPressure extends HostPressure {
   readonly scope: 'host' | 'cgroup';
 }
 
-/** Reads the pressure files once; null where the kernel has none. */
+/** Reads the pressure files; null where the kernel has none. */
 export type PressureReader = () => HostPressure | null;
 
 /**
- * A file that could not be read once is not tried again: PSI is absent or switched off for good (EOPNOTSUPP with psi=0),
- * and an exception costs more than the read.
+ * Where none could be read once, none is tried again: PSI is absent or switched off for good (EOPNOTSUPP with psi=0).
  *
  * @param pathOf path of the file for `cpu`, `memory`, `io`: `/proc/pressure/cpu` or a cgroup's `cpu.pressure`
  */
 export function pressureReader(pathOf: (resource: keyof HostPressure) => string): PressureReader {
-  const absent = new Set<string>();
-  const read = (resource: keyof HostPressure): PressureOf | null => {
-    if (absent.has(resource)) return null;
-    // ENOENT, EOPNOTSUPP, EACCES: all mean that this box gets no such figure.
-    const pressure = parsePressure(readRecord(pathOf(resource)) ?? '');
-    if (pressure !== null) return pressure;
-    absent.add(resource);
-    return null;
-  };
+  let files: TextFiles | undefined;
+  let none = false;
   return () => {
-    if (absent.size === 3) return null;
-    const pressure = { cpu: read('cpu'), memory: read('memory'), io: read('io') };
-    return absent.size === 3 ? null : pressure;
+    if (none) return null;
+    files ??= new TextFiles(RESOURCES.map(pathOf));
+    // ENOENT, EOPNOTSUPP, EACCES: all mean that this box gets no such figure.
+    const [cpu = null, memory = null, io = null] = files
+      .read()
+      .map((text) => (text === null ? null : parsePressure(text)));
+    none = cpu === null && memory === null && io === null;
+    return none ? null : { cpu, memory, io };
   };
 }
+
+const RESOURCES = ['cpu', 'memory', 'io'] as const;
 
 /**
  * Pressure of the box's cgroup where the kernel has it (v2, whatever its controllers), else of the whole host.

@@ -1,8 +1,9 @@
-import { chmodSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import t from 'tap';
+import { createReader } from '../../src/cgroup/files.js';
 import { listProcesses } from '../../src/cgroup/procs.js';
-import { parseTable, readNumber } from '../../src/cgroup/usage.js';
-import { v1Cpu, v1Io, v1Memory, v1Pids } from '../../src/cgroup/v1.js';
+import { parseTable, pidsUsage, readNumber } from '../../src/cgroup/usage.js';
+import { v1Cpu, v1Io, v1Memory } from '../../src/cgroup/v1.js';
 import { v2Usage } from '../../src/cgroup/v2.js';
 
 /** Files as kernels give them, cut to the lines around those that are read. */
@@ -101,13 +102,13 @@ const pids = { current: 3, peak: 9, refused: 4 };
 const ALL: ReadonlySet<string> = new Set(['memory', 'cpu', 'io', 'pids']);
 
 t.test('v2 and v1 files give the same figures in the same units', (t) => {
-  const v2 = v2Usage({ dir: t.testdir(V2), controllers: ALL });
+  const v2 = v2Usage({ dir: t.testdir(V2), controllers: ALL }, createReader());
   t.same(v2, { memory, cpu: { ...cpu, systemUsec: 190023 }, io, pids });
   const dir = t.testdir(V1);
-  t.same(v1Memory(dir), { ...memory, oomEvents: null }, 'failcnt is no OOM event');
-  t.same(v1Cpu(dir, dir), cpu);
-  t.same(v1Io(dir), io);
-  t.same(v1Pids(dir), pids);
+  t.same(v1Memory(dir, createReader()), { ...memory, oomEvents: null }, 'failcnt is no OOM event');
+  t.same(v1Cpu(dir, dir, createReader()), cpu);
+  t.same(v1Io(dir, createReader()), io);
+  t.same(pidsUsage(dir, createReader()), pids);
   t.end();
 });
 
@@ -118,7 +119,7 @@ t.test('older kernels have less: no peaks, no sum of kernel memory, no throttlin
     'memory.stat': V2['memory.stat'].replace('kernel 1310720\n', ''),
     'cpu.stat': 'usage_usec 5\nuser_usec 3\nsystem_usec 2\n',
   });
-  const usage = v2Usage({ dir, controllers: ALL });
+  const usage = v2Usage({ dir, controllers: ALL }, createReader());
   t.match(usage.memory, { peakBytes: null, swapBytes: null, kernelBytes: 300 + 98304 + 425984 + 8192 });
   t.match(usage.cpu, { usageUsec: 5, periods: null, throttledPeriods: null, throttledUsec: null });
   t.match(usage.pids, { peak: null });
@@ -127,15 +128,28 @@ t.test('older kernels have less: no peaks, no sum of kernel memory, no throttlin
 
 t.test('a controller that is not there, or disappears, is null and throws nothing', (t) => {
   const dir = t.testdir({ 'cpu.stat': V2['cpu.stat'] });
-  t.match(v2Usage({ dir, controllers: new Set() }), {
+  t.match(v2Usage({ dir, controllers: new Set() }, createReader()), {
     memory: null,
     io: null,
     pids: null,
     cpu: { usageUsec: 6110123 },
   });
-  t.same(v2Usage({ dir: `${dir}/gone`, controllers: ALL }), { memory: null, cpu: null, io: null, pids: null });
+  t.same(v2Usage({ dir: `${dir}/gone`, controllers: ALL }, createReader()), {
+    memory: null,
+    cpu: null,
+    io: null,
+    pids: null,
+  });
   const gone = `${dir}/gone`;
-  t.same([v1Memory(gone), v1Cpu(gone, gone), v1Io(gone), v1Pids(gone)], [null, null, null, null]);
+  t.same(
+    [
+      v1Memory(gone, createReader()),
+      v1Cpu(gone, gone, createReader()),
+      v1Io(gone, createReader()),
+      pidsUsage(gone, createReader()),
+    ],
+    [null, null, null, null],
+  );
   t.end();
 });
 
@@ -151,11 +165,11 @@ t.test('a number file says null for max and for what it cannot read', (t) => {
 t.test('a table finds whole keys at the start of a line only', (t) => {
   const table = parseTable('file_mapped 7\nfile 9\ntotal_file 11\nodd x\nlast 18446744073709551615');
   t.same(
-    ['file', 'file_mapped', 'mapped', 'total_file', 'odd', ''].map((key) => table.get(key)),
+    ['file', 'file_mapped', 'mapped', 'total_file', 'odd', ''].map((key) => table?.get(key)),
     [9, 7, null, 11, null, null],
   );
-  t.equal(table.get('last'), 2 ** 64);
-  t.equal(parseTable('').get('file'), null);
+  t.equal(table?.get('last'), 2 ** 64);
+  t.equal(parseTable('')?.get('file'), null);
   t.end();
 });
 
@@ -175,5 +189,15 @@ t.test('a file of others is unknown', { skip: process.getuid?.() === 0 ? 'root m
   const dir = t.testdir({ number: '12\n' });
   chmodSync(`${dir}/number`, 0);
   t.equal(readNumber(`${dir}/number`), null);
+  t.end();
+});
+
+t.test('a reader gives the text of now, and a file that appears later', (t) => {
+  const dir = t.testdir({ one: 'first\n' });
+  const read = createReader();
+  t.same(read(dir, 'one', 'two'), ['first', null]);
+  writeFileSync(`${dir}/one`, '2\n');
+  writeFileSync(`${dir}/two`, `${'x'.repeat(20_000)}\n`);
+  t.same(read(dir, 'one', 'two'), ['2', 'x'.repeat(20_000)]);
   t.end();
 });
