@@ -92,6 +92,9 @@ export function connectBroker(spec: BoxSpec, box: Controllable, log: Logger): Br
     up: (broker, fail, done) => subscribe(broker, handler, fail, done),
     down: () => handler.reset(),
   });
+  statistics.start();
+  // A turn of the event loop later: of a job that has ended meanwhile, `close` comes first, and nobody commands it.
+  setImmediate(() => setImmediate(() => control.start()));
   return {
     publish: (message) => outbox.push(message),
     get dropped() {

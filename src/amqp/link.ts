@@ -74,6 +74,10 @@ export class Link {
   constructor(options: LinkOptions) {
     this.#options = options;
     this.#endpoints = options.uris.map(endpointOf);
+  }
+
+  /** Connects, and keeps connecting until `close`. After it nothing. */
+  start(): void {
     if (this.#endpoints.length > 0) void this.#run();
   }
 

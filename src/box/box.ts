@@ -32,6 +32,8 @@ export interface BoxOptions {
   readonly now: () => number;
   /** Made once the job runs. */
   readonly createSampler: (box: Box, pid: number, startedMs: number) => Sampler;
+  /** Somebody gets the samples: without a broker and a report only the watchdog looks at the box. */
+  readonly observed: boolean;
   /** Samples and events, in order; must not throw. */
   readonly emit: (message: Outgoing) => void;
   /** Messages given up so far. */
@@ -39,7 +41,8 @@ export interface BoxOptions {
   /** State of the link to the broker, for `status`. */
   readonly brokerState: () => unknown;
   readonly onStarted: () => void;
-  readonly onEnded: (outcome: Outcome, report: EventHead & Exited) => void;
+  /** @param report null where nobody gets it; see `observed` */
+  readonly onEnded: (outcome: Outcome, elapsedMs: number, report: (EventHead & Exited) | null) => void;
 }
 
 /** Longest time that the end of a process which the kernel kills for memory may take: it gives its memory back first. */
@@ -394,8 +397,8 @@ export class Box implements Controllable {
       sample_interval_ms: spec.sampleIntervalMs,
       limits: Object.fromEntries(this.limits),
     });
-    this.#firstSample = this.sample('start');
-    this.#ticker.every(spec.sampleIntervalMs);
+    if (this.#options.observed) this.#firstSample = this.sample('start');
+    if (this.#options.observed) this.#ticker.every(spec.sampleIntervalMs);
     onStarted();
   }
 
@@ -484,6 +487,11 @@ export class Box implements Controllable {
     const { exitStatus, reason, by, ...main } = decided;
     void this.#apply({ type: 'ended' });
     const outcome: Outcome = { exitStatus, reason, by, ...main };
+    const elapsedMs = Math.round(this.#elapsedMs || this.#options.now() - this.#startedMs);
+    if (!this.#options.observed) {
+      this.#options.onEnded(outcome, elapsedMs, null);
+      return;
+    }
     const taken = this.#sampler?.final(usage);
     if (taken === undefined) return;
     const report = this.#emitEvent(
@@ -493,12 +501,12 @@ export class Box implements Controllable {
         reason,
         by,
         signal: main.signal === null ? null : `SIG${signalName(main.signal)}`,
-        elapsedMs: this.#elapsedMs || this.#options.now() - this.#startedMs,
+        elapsedMs,
         suspendedMs: this.clock.suspendedMs,
         refusedCommands: this.#refusedCommands,
       }),
     );
-    this.#options.onEnded(outcome, report);
+    this.#options.onEnded(outcome, elapsedMs, report);
   }
 
   #tell(body: EventBody): void {

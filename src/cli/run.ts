@@ -91,6 +91,7 @@ export function run(options: RunOptions): Run {
         emit: ({ outgoing }) => broker.publish(outgoing),
         monotonicMs,
       }),
+    observed: spec.uris.length > 0 || spec.report,
     emit: (message) => broker.publish(message),
     dropped: () => broker.dropped(),
     brokerState: () => broker.state(),
@@ -100,9 +101,9 @@ export function run(options: RunOptions): Run {
       log.info(startLine(box, spec));
       broker.connect(box);
     },
-    onEnded: (outcome, report) => {
-      if (spec.report) writeStderr(formatReport(report));
-      writeStderr(`Task elapsed time: ${(report.elapsed_ms / 1000).toFixed(2)} seconds.\n`);
+    onEnded: (outcome, elapsedMs, report) => {
+      if (spec.report && report !== null) writeStderr(formatReport(report));
+      writeStderr(`Task elapsed time: ${(elapsedMs / 1000).toFixed(2)} seconds.\n`);
       void broker.close(spec.flushMs).then(() => {
         keeper.finish();
         if (keeperGone) removeCgroup(cgroup);
