@@ -33,7 +33,7 @@ export async function sendCommand(options: SendOptions): Promise<SendOutcome> {
     fail = (error) => reject(new BrokerError(describe(error, endpoint).text, { cause: error }));
   });
   // Raced below; and without a listener an 'error' would end the process.
-  broken.catch(() => {});
+  broken.catch(toldByTheRace);
   connection.on('error', fail);
   connection.on('close', () => fail(new Error('Unexpected close')));
   try {
@@ -42,16 +42,24 @@ export async function sendCommand(options: SendOptions): Promise<SendOutcome> {
     if (/NOT_FOUND - no exchange/.test(String((error as Error).cause))) return 'unroutable';
     throw error;
   } finally {
-    await Promise.race([connection.close().catch(() => {}), sleep(CLOSE_TIMEOUT_MS)]);
+    await leave(connection);
   }
 }
+
+/** amqplib's IllegalOperationError, where the broker has closed it already, says nothing that was not told. */
+async function leave(connection: amqp.ChannelModel): Promise<void> {
+  await Promise.race([connection.close().catch(toldByTheRace), sleep(CLOSE_TIMEOUT_MS)]);
+}
+
+/** Somebody else waits for the same end and words it. */
+function toldByTheRace(): void {}
 
 /** Logs in and out again. @returns which broker it is. @throws BrokerError */
 export async function tryBroker(request: Pick<CtlRequest, 'uris' | 'socketOptions'>): Promise<string> {
   const { endpoint, connection } = await connectFirst(request);
   const { product, version } = connection.connection.serverProperties;
   connection.on('error', () => {});
-  await Promise.race([connection.close().catch(() => {}), sleep(CLOSE_TIMEOUT_MS)]);
+  await leave(connection);
   return `${endpoint.shown}: ${product} ${version}`;
 }
 
