@@ -106,14 +106,15 @@ async function startBroker() {
 }
 
 /** The last line of the run, also kept for .ci/run. Nothing run is a failure. */
-function summary({ passed, failed, skips, failures }) {
+function summary({ passed, failed, skips, failures, unsteady }) {
   for (const { file, name, reason } of skips) say(`skipped: ${relative(root, file)}: ${name}: ${reason}`);
+  for (const { file, name } of unsteady) say(`failed at first, passed alone: ${relative(root, file)}: ${name}`);
   for (const { file, name } of failures) say(`FAILED: ${relative(root, file)}: ${name}`);
   const line = `${passed} passed, ${failed} failed, ${skips.length} skipped`;
   if (selected.length === 0) {
     writeFileSync(
       join(results, 'summary.json'),
-      JSON.stringify({ line, passed, failed, skips, failures }, undefined, 2),
+      JSON.stringify({ line, passed, failed, skips, failures, unsteady }, undefined, 2),
     );
   }
   process.stdout.write(`${line}\n`);

@@ -49,7 +49,7 @@ t.test('sessions of their own and daemons count', async (t) => {
 
 t.test('a zombie is no live process; its CPU counts', async (t) => {
   const { keeper, pid } = await tree(t, 'zombie');
-  t.equal(processState(childrenOf(pid)[0]!)?.state, 'Z');
+  await until(() => processState(childrenOf(pid)[0]!)?.state === 'Z', 'its child has ended');
   const { pids, threads } = sampleTree(keeper.pid);
   t.strictSame(pids, [pid]);
   t.equal(threads, 1);
@@ -68,6 +68,7 @@ t.test('CPU of ended children is kept', async (t) => {
 
 t.test('memory is that of now, by kind, with the largest processes', async (t) => {
   const { keeper, pid } = await tree(t, 'memory', 'grandchildren');
+  await until(() => childrenOf(pid).every((child) => processState(child)?.state === 'S'), 'all sleep');
   const sample = sampleTree(keeper.pid, { rows: 2, pss: true, openFilesOf: pid });
   const large = 40 * 2 ** 20;
   t.ok(sample.rssBytes > large);
