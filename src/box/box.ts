@@ -1,23 +1,21 @@
 import type { Keeper, KeeperEvent, KeeperUsage, ProcessRow } from 'cgroup-utils-native';
-import type { CgroupUsage } from '../cgroup/usage.js';
-import { isEnvironmentError, isSpecError } from '../errors.js';
 import type { Logger } from '../log.js';
-import type { ResourceName } from '../spec/resources.js';
 import { signalName } from '../spec/signals.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
 import { processInfo } from '../stats/assemble.js';
-import { commandEvent, toBy } from '../stats/audit.js';
 import { exitedEvent } from '../stats/end.js';
 import { createEventSource, type EventBody, type EventHead, type Exited } from '../stats/event.js';
-import type { LimitStatus, ProcessInfo, SampleCause } from '../stats/sample.js';
+import type { ProcessInfo, SampleCause } from '../stats/sample.js';
 import type { Sampler } from '../stats/sampler.js';
+import { Commands } from './commands.js';
+import { createIncidents, type Incidents } from './incidents.js';
 import { BEGIN, boxState, type Effect, type Input, SIGKILL, step } from './lifecycle.js';
-import { initialLimits, type Limits, parseLimitChange, rlimitStatus, stdoutStatus, timeoutStatus } from './limits.js';
+import { initialLimits, type Limits } from './limits.js';
 import { decideOutcome, type MainExit, type Outcome } from './outcome.js';
-import { isResourceName, type ResourceControl } from './resource-control.js';
+import type { ResourceControl } from './resource-control.js';
 import { createTicker, type Ticker } from './ticker.js';
 import { createWallClock, type WallClock } from './timer.js';
-import type { Answer, BoxState, Command, Controllable, Outgoing, RefusalCode, Requester } from './types.js';
+import type { Answer, BoxState, Command, Controllable, Outgoing, Requester } from './types.js';
 import type { WatchedName } from './watchdog.js';
 
 export interface BoxOptions {
@@ -45,19 +43,6 @@ export interface BoxOptions {
   readonly onEnded: (outcome: Outcome, elapsedMs: number, report: (EventHead & Exited) | null) => void;
 }
 
-/** Longest time that the end of a process which the kernel kills for memory may take: it gives its memory back first. */
-const OOM_DEATH_MS = 30_000;
-
-/** A box that could not do what a command asked; becomes an answer. */
-class Refused extends Error {
-  constructor(
-    readonly code: RefusalCode,
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
 /** One job under control: runs the effects of its life, carries out commands, tells what happens. */
 export class Box implements Controllable {
   readonly identity: JobIdentity;
@@ -66,6 +51,8 @@ export class Box implements Controllable {
   readonly #options: BoxOptions;
   readonly #emitEvent: <Body extends EventBody>(body: Body) => EventHead & Body;
   readonly #ticker: Ticker;
+  readonly #incidents: Incidents;
+  readonly #commands: Commands;
   #life = BEGIN;
   #pid = 0;
   #startedMs = 0;
@@ -75,9 +62,6 @@ export class Box implements Controllable {
   #main: MainExit | null = null;
   #elapsedMs = 0;
   #cpuUsec = 0;
-  #oomAtMs = Number.NEGATIVE_INFINITY;
-  #refusedCommands = 0;
-  readonly #refusalsLogged = new Set<RefusalCode>();
   #grace: NodeJS.Timeout | undefined;
 
   constructor(options: BoxOptions) {
@@ -99,6 +83,27 @@ export class Box implements Controllable {
       state: () => this.state,
       sequence: () => this.nextSequence(),
       emit: (_event, outgoing) => options.emit(outgoing),
+    });
+    const tell = (body: EventBody) => this.#tell(body);
+    const lastSample = () => this.#sampler?.last;
+    this.#incidents = createIncidents({
+      ...options,
+      limits: this.limits,
+      tell,
+      lastSample: () => lastSample()?.sample,
+    });
+    this.#commands = new Commands({
+      ...options,
+      limits: this.limits,
+      clock: this.clock,
+      ticker: this.#ticker,
+      life: () => this.#life,
+      state: () => this.state,
+      main: () => ({ pid: this.#pid, startedMs: this.#startedMs }),
+      sample: (cause) => this.sample(cause),
+      lastSample,
+      apply: (input) => this.#apply(input),
+      tell,
     });
   }
 
@@ -176,7 +181,7 @@ export class Box implements Controllable {
       if (taken !== undefined && this.#life.phase !== 'ended') {
         // The sample that sees a kill may find its victim without memory: then it is the one before that tells.
         const now = taken.sample.Processes;
-        this.#noticeIncidents((now[0]?.rss ?? 0) < (before[0]?.rss ?? 0) ? before : now, taken.cgroup);
+        this.#incidents.notice((now[0]?.rss ?? 0) < (before[0]?.rss ?? 0) ? before : now, taken.cgroup);
         for (const line of this.#options.resources.lost()) this.#options.log.warn(line);
       }
       return taken?.sample;
@@ -186,198 +191,17 @@ export class Box implements Controllable {
     }
   }
 
-  async execute(command: Command, by: Requester): Promise<Answer> {
-    let answer: Answer;
-    try {
-      if (this.#life.phase === 'ended') throw new Refused('ended', 'the job has ended');
-      answer = { ok: true, result: await this.#carryOut(command, by) };
-    } catch (error) {
-      const code = error instanceof Refused ? error.code : isSpecError(error) ? 'bad_arguments' : 'failed';
-      answer = { ok: false, error: { code, message: (error as Error).message } };
-      if (code !== 'failed') this.#refusedCommands++;
-      this.#logFailure(code, `${command.name}: ${(error as Error).message}`);
-    }
-    this.#options.log.debug(
-      `command ${command.name} from ${by.user ?? by.via}: ${answer.ok ? 'done' : answer.error.message}`,
-    );
-    this.#tell(commandEvent(command, by, answer));
-    return answer;
+  execute(command: Command, by: Requester): Promise<Answer> {
+    return this.#commands.execute(command, by);
   }
 
-  /** Counted and audited; who turned it down has logged it. */
   refused(answer: Answer, by: Requester, command: string): void {
-    this.#refusedCommands++;
-    this.#tell(commandEvent(command, by, answer));
-  }
-
-  /** Refusals of one kind are logged once: a sender may repeat them as often as it likes. */
-  #logFailure(code: RefusalCode, message: string): void {
-    const { log } = this.#options;
-    if (code === 'failed') log.warn(`command ${message}`);
-    else if (this.#refusalsLogged.has(code)) log.debug(`refused ${message}`);
-    else log.warn(`refused ${message} (further ones with code ${code} are only counted)`);
-    this.#refusalsLogged.add(code);
-  }
-
-  async #carryOut(command: Command, by: Requester): Promise<unknown> {
-    const { spec } = this.#options;
-    switch (command.name) {
-      case 'stop': {
-        await this.sample('stop');
-        const graceMs = command.graceMs ?? spec.graceMs;
-        await this.stop('stopped', by, spec.stopSignal, graceMs);
-        return { signal: signalName(spec.stopSignal), grace_ms: graceMs };
-      }
-      case 'kill': {
-        const { signal } = command;
-        const processes = await this.#apply({ type: 'kill', reason: 'killed', by, signal });
-        return { signal: signalName(signal), processes };
-      }
-      case 'suspend':
-        return { processes: await this.#suspend(by) };
-      case 'resume':
-        return { processes: await this.#resume(by) };
-      case 'sample': {
-        await this.sample('request');
-        const taken = this.#sampler?.last;
-        if (taken === undefined) throw new Refused('not_possible', 'the job has not started yet');
-        return { message_id: taken.outgoing.messageId, sample: taken.sample };
-      }
-      case 'change_sample_rate':
-        this.#ticker.every(command.intervalMs);
-        return { interval_ms: command.intervalMs };
-      case 'timer_reset':
-        this.clock.reset();
-        return this.clock.status();
-      case 'timer_start':
-        this.clock.start(this.#options.now());
-        return this.clock.status();
-      case 'timer_stop':
-        this.clock.stop();
-        return this.clock.status();
-      case 'timer_resume':
-        this.clock.resume();
-        return this.clock.status();
-      case 'set_limit':
-        return await this.#setLimit(command.limit, command.value, by);
-      case 'status':
-        return this.#status();
-      case 'ping':
-        return { identity: this.identity, state: this.state };
-    }
-  }
-
-  #status(): unknown {
-    const { spec, stdoutMode, dropped, brokerState } = this.#options;
-    return {
-      identity: this.identity,
-      state: this.state,
-      pid: this.#pid,
-      executable: spec.command[0],
-      elapsed_ms: Math.round(this.#options.now() - this.#startedMs),
-      suspended_ms: Math.round(this.clock.suspendedMs),
-      timer: this.clock.status(),
-      sample_interval_ms: this.#ticker.intervalMs,
-      limits: Object.fromEntries(this.limits),
-      stdout_mode: stdoutMode,
-      broker: brokerState(),
-      dropped: dropped(),
-      refused_commands: this.#refusedCommands,
-      sample: this.#sampler?.last?.sample ?? null,
-    };
-  }
-
-  async #suspend(by: Requester): Promise<number> {
-    if (this.#life.phase === 'stopping') throw new Refused('not_possible', 'the box is being stopped');
-    const already = this.#life.suspended;
-    const processes = await this.#apply({ type: 'suspend' });
-    this.clock.hold(true);
-    if (!already) this.#tell({ event: 'suspended', by: toBy(by) });
-    return processes;
-  }
-
-  async #resume(by: Requester): Promise<number> {
-    const was = this.#life.suspended;
-    const processes = await this.#apply({ type: 'resume' });
-    this.clock.hold(false);
-    if (was) this.#tell({ event: 'resumed', by: toBy(by) });
-    return processes;
-  }
-
-  async #setLimit(name: string, value: string, by: Requester): Promise<unknown> {
-    const { keeper, stdoutMode } = this.#options;
-    if (isResourceName(name)) return this.#setResource(name, value, by);
-    const change = parseLimitChange(name, value);
-    const before = this.limits.get(name) ?? null;
-    let to = before;
-    let detail = {};
-    if (change.kind === 'timeout') {
-      this.clock.limit(change.limitMs);
-      to = timeoutStatus(change.limitMs, 'command');
-    } else if (change.kind === 'stdoutlimit') {
-      await keeper.stdoutLimit(change.maxBytes);
-      to = stdoutStatus(change.maxBytes, stdoutMode, 'command');
-    } else {
-      const { changed, failed, code, limit } = await keeper.rlimit(change.name, change.limit);
-      if (changed === 0 && failed > 0) {
-        throw new Refused(
-          'not_possible',
-          `prlimit ${name}=${value}: ${code} for all ${failed} processes; a hard limit can be raised by root only`,
-        );
-      }
-      if (changed === 0) throw new Refused('ended', 'no process is left to limit');
-      to = rlimitStatus(change.name, limit, 'command');
-      detail = { processes: changed, ...(failed > 0 && { failed, error: code }) };
-    }
-    if (to !== null) this.limits.set(name, to);
-    this.#tell({ event: 'limit_changed', limit: name, from: before, to, by: toBy(by) });
-    return { limit: name, ...to, ...detail };
-  }
-
-  #setResource(name: ResourceName, value: string, by: Requester): unknown {
-    const from = this.limits.get(name) ?? null;
-    let to: LimitStatus;
-    try {
-      to = this.#options.resources.change(name, value);
-    } catch (error) {
-      if (isEnvironmentError(error)) throw new Refused('not_possible', error.message);
-      throw error;
-    }
-    this.limits.set(name, to);
-    this.#tell({ event: 'limit_changed', limit: name, from, to, by: toBy(by) });
-    return { limit: name, ...to };
+    this.#commands.turnedDown(answer, by, command);
   }
 
   /** The largest processes as last walked. */
   #largest(): readonly ProcessInfo[] {
     return this.#sampler?.last?.sample.Processes ?? [];
-  }
-
-  /**
-   * Looks at what the kernel has done about the limits; the OOM killer may have taken a child while the job goes on.
-   * @param processes the largest
-   * @param usage as a sample has just read it; undefined reads it now
-   */
-  #noticeIncidents(processes: readonly ProcessInfo[], usage?: CgroupUsage | null): void {
-    const { resources, log } = this.#options;
-    const { oomKills, forksRefused, memoryPeakBytes } = resources.incidents(usage);
-    const pids = this.limits.get('pids');
-    if (forksRefused > 0 && pids !== undefined) {
-      this.#tell({ event: 'limit_exceeded', limit: 'pids', status: pids, used: null, processes });
-    }
-    if (oomKills === 0) return;
-    this.#oomAtMs = this.#options.now();
-    log.warn(`out of memory: the kernel has killed ${oomKills} processes of the box`);
-    const peak = this.#sampler?.last?.sample.MemoryPeak;
-    const memory = this.limits.get('memory');
-    this.#tell({
-      event: 'oom',
-      kills: oomKills,
-      // What the watchdog holds is no limit of the kernel's.
-      limit: memory?.enforcement === 'cgroup2' || memory?.enforcement === 'cgroup1' ? memory : null,
-      memory_peak_bytes: memoryPeakBytes ?? peak?.cgroup ?? peak?.rss ?? 0,
-      processes,
-    });
   }
 
   #started(pid: number, atMs: number): void {
@@ -480,9 +304,9 @@ export class Box implements Controllable {
     this.clock.close(this.#options.now());
     await this.#firstSample;
     if ((this.#life.phase as string) === 'ended') return;
-    this.#noticeIncidents(this.#largest());
+    this.#incidents.notice(this.#largest());
     // A sample may have seen the kill before the process had ended.
-    const oomKilled = this.#options.now() - this.#oomAtMs < OOM_DEATH_MS;
+    const { oomKilled } = this.#incidents;
     const decided = decideOutcome(this.#life, this.#main, { rlimits: spec.rlimits, cpuUsec: this.#cpuUsec, oomKilled });
     const { exitStatus, reason, by, ...main } = decided;
     void this.#apply({ type: 'ended' });
@@ -503,7 +327,7 @@ export class Box implements Controllable {
         signal: main.signal === null ? null : `SIG${signalName(main.signal)}`,
         elapsedMs,
         suspendedMs: this.clock.suspendedMs,
-        refusedCommands: this.#refusedCommands,
+        refusedCommands: this.#commands.refusedCount,
       }),
     );
     this.#options.onEnded(outcome, elapsedMs, report);

@@ -1,0 +1,231 @@
+import type { Keeper } from 'cgroup-utils-native';
+import { isEnvironmentError, isSpecError } from '../errors.js';
+import type { Logger } from '../log.js';
+import type { ResourceName } from '../spec/resources.js';
+import { signalName } from '../spec/signals.js';
+import type { BoxSpec, JobIdentity } from '../spec/spec.js';
+import { commandEvent, toBy } from '../stats/audit.js';
+import type { EventBody } from '../stats/event.js';
+import type { LimitStatus, SampleCause } from '../stats/sample.js';
+import type { TakenSample } from '../stats/sampler.js';
+import type { Input, Lifecycle } from './lifecycle.js';
+import { type Limits, parseLimitChange, rlimitStatus, stdoutStatus, timeoutStatus } from './limits.js';
+import { isResourceName, type ResourceControl } from './resource-control.js';
+import type { Ticker } from './ticker.js';
+import type { WallClock } from './timer.js';
+import type { Answer, BoxState, Command, RefusalCode, Requester } from './types.js';
+
+/** What commands need of the box that they are given to. */
+export interface Commanded {
+  readonly spec: BoxSpec;
+  readonly identity: JobIdentity;
+  readonly keeper: Keeper;
+  readonly resources: ResourceControl;
+  readonly stdoutMode: Parameters<typeof stdoutStatus>[1];
+  readonly limits: Limits;
+  readonly clock: WallClock;
+  readonly ticker: Ticker;
+  readonly log: Logger;
+  /** CLOCK_MONOTONIC, ms. */
+  readonly now: () => number;
+  readonly life: () => Lifecycle;
+  readonly state: () => BoxState;
+  /** Of the job's main process; 0 and 0 before it has started. */
+  readonly main: () => { readonly pid: number; readonly startedMs: number };
+  readonly sample: (cause: SampleCause) => Promise<unknown>;
+  readonly lastSample: () => TakenSample | undefined;
+  /** One step of the life; resolves to the number of processes that were signalled. */
+  readonly apply: (input: Input) => Promise<number>;
+  readonly tell: (body: EventBody) => void;
+  readonly dropped: () => number;
+  readonly brokerState: () => unknown;
+}
+
+/** A box that could not do what a command asked; becomes an answer. */
+class Refused extends Error {
+  constructor(
+    readonly code: RefusalCode,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Carries out commands on one box, answers them, and keeps the record of it. */
+export class Commands {
+  readonly #box: Commanded;
+  readonly #logged = new Set<RefusalCode>();
+  #refused = 0;
+
+  constructor(box: Commanded) {
+    this.#box = box;
+  }
+
+  /** Commands that were turned down so far. */
+  get refusedCount(): number {
+    return this.#refused;
+  }
+
+  async execute(command: Command, by: Requester): Promise<Answer> {
+    let answer: Answer;
+    try {
+      if (this.#box.life().phase === 'ended') throw new Refused('ended', 'the job has ended');
+      answer = { ok: true, result: await this.#carryOut(command, by) };
+    } catch (error) {
+      const code = error instanceof Refused ? error.code : isSpecError(error) ? 'bad_arguments' : 'failed';
+      answer = { ok: false, error: { code, message: (error as Error).message } };
+      if (code !== 'failed') this.#refused++;
+      this.#logFailure(code, `${command.name}: ${(error as Error).message}`);
+    }
+    this.#box.log.debug(
+      `command ${command.name} from ${by.user ?? by.via}: ${answer.ok ? 'done' : answer.error.message}`,
+    );
+    this.#box.tell(commandEvent(command, by, answer));
+    return answer;
+  }
+
+  /** Counted and audited; who turned it down has logged it. */
+  turnedDown(answer: Answer, by: Requester, command: string): void {
+    this.#refused++;
+    this.#box.tell(commandEvent(command, by, answer));
+  }
+
+  /** Refusals of one kind are logged once: a sender may repeat them as often as it likes. */
+  #logFailure(code: RefusalCode, message: string): void {
+    const { log } = this.#box;
+    if (code === 'failed') log.warn(`command ${message}`);
+    else if (this.#logged.has(code)) log.debug(`refused ${message}`);
+    else log.warn(`refused ${message} (further ones with code ${code} are only counted)`);
+    this.#logged.add(code);
+  }
+
+  async #carryOut(command: Command, by: Requester): Promise<unknown> {
+    const { spec, clock, ticker } = this.#box;
+    switch (command.name) {
+      case 'stop': {
+        await this.#box.sample('stop');
+        const graceMs = command.graceMs ?? spec.graceMs;
+        await this.#box.apply({ type: 'stop', reason: 'stopped', by, signal: spec.stopSignal, graceMs });
+        return { signal: signalName(spec.stopSignal), grace_ms: graceMs };
+      }
+      case 'kill': {
+        const { signal } = command;
+        const processes = await this.#box.apply({ type: 'kill', reason: 'killed', by, signal });
+        return { signal: signalName(signal), processes };
+      }
+      case 'suspend':
+        return { processes: await this.#suspend(by) };
+      case 'resume':
+        return { processes: await this.#resume(by) };
+      case 'sample': {
+        await this.#box.sample('request');
+        const taken = this.#box.lastSample();
+        if (taken === undefined) throw new Refused('not_possible', 'the job has not started yet');
+        return { message_id: taken.outgoing.messageId, sample: taken.sample };
+      }
+      case 'change_sample_rate':
+        ticker.every(command.intervalMs);
+        return { interval_ms: command.intervalMs };
+      case 'timer_reset':
+        clock.reset();
+        return clock.status();
+      case 'timer_start':
+        clock.start(this.#box.now());
+        return clock.status();
+      case 'timer_stop':
+        clock.stop();
+        return clock.status();
+      case 'timer_resume':
+        clock.resume();
+        return clock.status();
+      case 'set_limit':
+        return await this.#setLimit(command.limit, command.value, by);
+      case 'status':
+        return this.#status();
+      case 'ping':
+        return { identity: this.#box.identity, state: this.#box.state() };
+    }
+  }
+
+  #status(): unknown {
+    const { spec, identity, clock, ticker, limits, now } = this.#box;
+    const { pid, startedMs } = this.#box.main();
+    return {
+      identity,
+      state: this.#box.state(),
+      pid,
+      executable: spec.command[0],
+      elapsed_ms: Math.round(now() - startedMs),
+      suspended_ms: Math.round(clock.suspendedMs),
+      timer: clock.status(),
+      sample_interval_ms: ticker.intervalMs,
+      limits: Object.fromEntries(limits),
+      stdout_mode: this.#box.stdoutMode,
+      broker: this.#box.brokerState(),
+      dropped: this.#box.dropped(),
+      refused_commands: this.#refused,
+      sample: this.#box.lastSample()?.sample ?? null,
+    };
+  }
+
+  async #suspend(by: Requester): Promise<number> {
+    if (this.#box.life().phase === 'stopping') throw new Refused('not_possible', 'the box is being stopped');
+    const already = this.#box.life().suspended;
+    const processes = await this.#box.apply({ type: 'suspend' });
+    this.#box.clock.hold(true);
+    if (!already) this.#box.tell({ event: 'suspended', by: toBy(by) });
+    return processes;
+  }
+
+  async #resume(by: Requester): Promise<number> {
+    const was = this.#box.life().suspended;
+    const processes = await this.#box.apply({ type: 'resume' });
+    this.#box.clock.hold(false);
+    if (was) this.#box.tell({ event: 'resumed', by: toBy(by) });
+    return processes;
+  }
+
+  async #setLimit(name: string, value: string, by: Requester): Promise<unknown> {
+    const { keeper, stdoutMode } = this.#box;
+    if (isResourceName(name)) return this.#setResource(name, value, by);
+    const change = parseLimitChange(name, value);
+    const before = this.#box.limits.get(name) ?? null;
+    let to = before;
+    let detail = {};
+    if (change.kind === 'timeout') {
+      this.#box.clock.limit(change.limitMs);
+      to = timeoutStatus(change.limitMs, 'command');
+    } else if (change.kind === 'stdoutlimit') {
+      await keeper.stdoutLimit(change.maxBytes);
+      to = stdoutStatus(change.maxBytes, stdoutMode, 'command');
+    } else {
+      const { changed, failed, code, limit } = await keeper.rlimit(change.name, change.limit);
+      if (changed === 0 && failed > 0) {
+        throw new Refused(
+          'not_possible',
+          `prlimit ${name}=${value}: ${code} for all ${failed} processes; a hard limit can be raised by root only`,
+        );
+      }
+      if (changed === 0) throw new Refused('ended', 'no process is left to limit');
+      to = rlimitStatus(change.name, limit, 'command');
+      detail = { processes: changed, ...(failed > 0 && { failed, error: code }) };
+    }
+    if (to !== null) this.#box.limits.set(name, to);
+    this.#box.tell({ event: 'limit_changed', limit: name, from: before, to, by: toBy(by) });
+    return { limit: name, ...to, ...detail };
+  }
+
+  #setResource(name: ResourceName, value: string, by: Requester): unknown {
+    const from = this.#box.limits.get(name) ?? null;
+    let to: LimitStatus;
+    try {
+      to = this.#box.resources.change(name, value);
+    } catch (error) {
+      if (isEnvironmentError(error)) throw new Refused('not_possible', error.message);
+      throw error;
+    }
+    this.#box.limits.set(name, to);
+    this.#box.tell({ event: 'limit_changed', limit: name, from, to, by: toBy(by) });
+    return { limit: name, ...to };
+  }
+}
