@@ -65,6 +65,7 @@ class Keeper {
   bool receive();
   void handle(const FrameHead& head, const char* body);
   void start(const char* body, uint32_t length);
+  void add_cleanup(const char* body, uint32_t length);
   void leave_session();
   void exec_result();
   void fail(const Failure& failure);
@@ -205,6 +206,20 @@ void Keeper::handle(const FrameHead& head, const char* body) {
       const UsageBody now = usage();
       return send_event(Event::reply, head.id, &now, sizeof now);
     }
+    case Request::cleanup:
+      return add_cleanup(body, head.length);
+  }
+}
+
+// Before the wrapper makes a group, so that it goes whenever the wrapper dies.
+void Keeper::add_cleanup(const char* body, uint32_t length) {
+  for (const char *at = body, *end = body + length; at < end;) {
+    std::string words[3];
+    for (std::string& word : words) {
+      word = at < end ? at : "";
+      at += word.size() + 1;
+    }
+    cgroup_.cleanup.push_back({words[0] == "r", words[1], words[2]});
   }
 }
 
@@ -263,11 +278,6 @@ bool Keeper::start_cgroup(const StartHead& head, const char* at, JobSpec& spec) 
   cgroup_.freezer_version = static_cast<int>(head.freezer_version);
   cgroup_.freezer_dir = next();
   cgroup_.kill_file = next();
-  for (uint32_t i = 0; i < head.cleanup_steps; i++) {
-    const bool remove = next() == "r";
-    const std::string path = next();
-    cgroup_.cleanup.push_back({remove, path, next()});
-  }
   spec.fork_into = fork_into.empty() ? -1 : open(fork_into.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (!fork_into.empty() && spec.fork_into < 0) {
     fail({Step::cgroup, -1, errno});
@@ -420,7 +430,10 @@ void Keeper::wrapper_gone() {
   close(control_);
   control_ = -1;
   give_terminal(caller_.group);
-  if (phase_ == Phase::waiting) _exit(0);
+  if (phase_ == Phase::waiting) {
+    cgroup_.remove();
+    _exit(0);
+  }
   kill_all();
 }
 

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { type ProcessRow, sampleTree, type TreeSample } from 'cgroup-utils-native';
+import { type Keeper, type ProcessRow, sampleTree, type TreeSample } from 'cgroup-utils-native';
 import type { Box } from '../box/box.js';
 import { createResourceControl, type ResourceControl } from '../box/resource-control.js';
 import { cgroupNames } from '../box/resources.js';
@@ -18,9 +18,10 @@ import type { BoxSpec } from '../spec/spec.js';
 export function prepareResources(
   spec: BoxSpec,
   boxId: string,
-  keeperPid: number,
+  keeper: Keeper,
   box: () => Box | undefined,
 ): { cgroup: BoxCgroup; control: ResourceControl } {
+  const keeperPid = keeper.pid;
   const limits = cgroupNames(spec.resources);
   const scheduled = findScheduler(process.env) !== 'none';
   const cgroup =
@@ -35,6 +36,7 @@ export function prepareResources(
           ourPids: [process.pid, keeperPid],
           below: spec.cgroup === 'auto' ? null : spec.cgroup,
           oomGroup: spec.oomGroup,
+          beforeMaking: (steps) => keeper.cleanup(steps),
         });
   // Of the watchdog's last look, for the event that tells of a limit passed.
   let largest: readonly ProcessRow[] = [];
