@@ -224,7 +224,8 @@ function answers(port) {
   });
 }
 
-async function freePorts(count, first) {
+/** Ports of loopback that nobody listens on. */
+export async function freePorts(count, first) {
   const servers = [];
   for (let i = 0; i < count; i++) {
     const server = createServer();

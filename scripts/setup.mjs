@@ -3,13 +3,13 @@
  * Debian packages. Plain Node without dependencies, since it runs before anything is installed.
  */
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** Debian's name of a package and a program of it that tells that it is there, however it was installed. */
+/** Debian's name of a package and a program or file of it that tells that it is there, however it was installed. */
 const PROGRAM_OF = {
   'rabbitmq-server': 'rabbitmq-server',
   'dumb-init': 'dumb-init',
@@ -19,7 +19,13 @@ const PROGRAM_OF = {
   python3: 'python3',
   make: 'make',
   'g++': 'c++',
+  'slurm-client': 'srun',
+  munge: 'munged',
+  'libslurm-dev': '/usr/include/slurm/spank.h',
 };
+
+/** Asked by maintainer scripts before they start a daemon: ours are started by who uses them. */
+const POLICY = '/usr/sbin/policy-rc.d';
 
 /** @param {string} message one line on stderr: stdout is kept for results */
 export function say(message) {
@@ -33,8 +39,9 @@ export function run(command, args, options = {}) {
   if (status !== 0) throw new Error(`${[command, ...args].join(' ')}: ended with ${signal ?? `exit status ${status}`}`);
 }
 
-/** First executable file of this name in PATH or in the system's sbin folders, or undefined. */
+/** First executable file of this name in PATH or in the system's sbin folders, or undefined; a path is taken as it is. */
 export function findProgram(name) {
+  if (name.startsWith('/')) return existsSync(name) ? name : undefined;
   const folders = [...(process.env.PATH ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin'];
   return folders
     .filter((folder) => folder.startsWith('/'))
@@ -103,8 +110,19 @@ export function ensureDebian(packages, { optional = false } = {}) {
   return missing.filter((name) => !findProgram(PROGRAM_OF[name] ?? name));
 }
 
-/** The package lists of a fresh machine are empty or old: they are fetched only where the first try fails. */
+/** No daemon is started, as in a container, unless the system has a policy of its own. */
 function aptInstall(packages) {
+  const ours = !existsSync(POLICY);
+  if (ours) writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    aptGet(packages);
+  } finally {
+    if (ours) rmSync(POLICY, { force: true });
+  }
+}
+
+/** The package lists of a fresh machine are empty or old: they are fetched only where the first try fails. */
+function aptGet(packages) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const install = ['install', '-y', '-q', '--no-install-recommends', ...packages];
   const log = { env, stdio: ['ignore', 'ignore', 'ignore'] };

@@ -7,7 +7,8 @@
  *
  * Each file is a tap program of its own. It is run with plain Node and not through tap's own runner, since that puts a
  * loader into NODE_OPTIONS of everything that the tests start, so that neither the wrapper nor the job would be what
- * users run. A file may say `// test-timeout: 300s`, and `// test-alone` to have the machine for itself.
+ * users run. A file may say `// test-timeout: 300s`, `// test-alone` to have the machine for itself, and, or a fixture of
+ * it, `// debian: <packages>`: they are installed before; a file checks for itself what it cannot run without.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -22,6 +23,7 @@ const selected = words.filter((word) => !word.startsWith('--'));
 
 /** What a test asks for by itself or through the files that it imports: broker and build take seconds to get ready. */
 const NEEDS_BROKER = /PROC_BOX_TEST_BROKER/;
+const NEEDS_PACKAGES = /^\/\/ debian: (.+)$/m;
 const NEEDS_BUILD = /proc_box['"`]|dist\/|build\/Release|^import (?!type\b)[^;]*'cgroup-utils-native'/m;
 
 try {
@@ -37,6 +39,8 @@ async function main() {
   ensureNpm();
   const files = testFiles();
   if (files.length === 0) throw new Error(`no test file in ${selected.join(' ') || 'test/'}`);
+  const packages = files.flatMap((file) => needs(file, NEEDS_PACKAGES)?.[1].split(' ') ?? []);
+  ensureDebian([...new Set(packages)], { optional: true });
   const broker = files.some((file) => needs(file, NEEDS_BROKER)) ? await startBroker() : undefined;
   try {
     if (files.some((file) => needs(file, NEEDS_BUILD))) build();
@@ -76,15 +80,20 @@ function below(folder) {
   return names.map((name) => join(folder, name));
 }
 
-/** Whether the pattern is in the file or in one that it imports. */
+/** The pattern's match in the file or in the first that it imports, or undefined. */
 function needs(file, pattern, seen = new Set()) {
-  if (seen.has(file)) return false;
+  if (seen.has(file)) return undefined;
   seen.add(file);
   const text = readFileSync(file, 'utf8');
-  if (pattern.test(text)) return true;
+  const match = pattern.exec(text);
+  if (match !== null) return match;
   const imports = [...text.matchAll(/from '(\.[^']+)'/g)].map(([, path]) => resolve(dirname(file), path));
   const candidates = imports.flatMap((path) => [path, path.replace(/\.js$/, '.ts')]);
-  return candidates.some((path) => isFile(path) && needs(path, pattern, seen));
+  for (const path of candidates) {
+    const found = isFile(path) ? needs(path, pattern, seen) : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function isFile(path) {
