@@ -40,8 +40,6 @@ export interface CgroupLaunch {
   readonly freezer: { readonly version: 1 | 2; readonly dir: string } | null;
   /** `cgroup.kill`, for `kill`. */
   readonly killFile: string | null;
-  /** What the keeper does when nothing of the box is left, in order. */
-  readonly cleanup: readonly CleanupStep[];
 }
 
 /** `rmdir` takes everything below with it. */
@@ -123,6 +121,11 @@ export class Keeper {
   /** Takes over the connected socket `fd`. Events arrive on the event loop, in order. */
   constructor(fd: number, onEvent: (event: KeeperEvent) => void);
   readonly pid: number;
+  /**
+   * What the keeper does, in order, when its owner has gone and nothing of the box is left. Each call adds steps: say
+   * them before making what they take away, so that nothing stays if the owner dies in between.
+   */
+  cleanup(steps: readonly CleanupStep[]): void;
   start(spec: LaunchSpec): void;
   /** To the job's process group, or to every process of the box. Resolves to the number of processes signalled. */
   signal(scope: 'group' | 'all', signal: number): Promise<number>;

@@ -135,7 +135,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
  public:
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "Keeper",
-                       {InstanceMethod<&Keeper::start>("start"), InstanceMethod<&Keeper::signal>("signal"),
+                       {InstanceMethod<&Keeper::cleanup>("cleanup"), InstanceMethod<&Keeper::start>("start"), InstanceMethod<&Keeper::signal>("signal"),
                         InstanceMethod<&Keeper::kill>("kill"), InstanceMethod<&Keeper::suspend>("suspend"),
                         InstanceMethod<&Keeper::resume>("resume"), InstanceMethod<&Keeper::rlimit>("rlimit"),
                         InstanceMethod<&Keeper::stdout_limit>("stdoutLimit"), InstanceMethod<&Keeper::usage>("usage"),
@@ -163,16 +163,20 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
  private:
   Napi::Value pid(const CallbackInfo& info) { return Number::New(info.Env(), pid_); }
 
+  // NUL-terminated; what is no string is empty.
+  static void add_word(std::string& body, const Napi::Value& value) {
+    const std::string word = value.IsString() ? value.As<String>().Utf8Value() : std::string();
+    body.append(word.c_str(), word.size() + 1);
+  }
+
   void start(const CallbackInfo& info) {
     const Object spec = info[0].As<Object>();
     const auto rlimits = spec.Get("rlimits").As<Napi::Array>();
     const Object cgroup = spec.Get("cgroup").As<Object>();
     const auto tasks = cgroup.Get("tasks").As<Napi::Array>();
-    const auto cleanup = cgroup.Get("cleanup").As<Napi::Array>();
     const bool freezer = cgroup.Get("freezer").IsObject();
     const uint32_t version = freezer ? cgroup.Get("freezer").As<Object>().Get("version").As<Number>().Uint32Value() : 0;
     const pbox::StartHead head{spec.Get("commandIndex").As<Number>().Uint32Value(), rlimits.Length(), tasks.Length(), version,
-                               cleanup.Length(), 0,
                                static_cast<uint64_t>(spec.Get("stdoutMaxBytes").As<Number>().DoubleValue())};
     std::string body(reinterpret_cast<const char*>(&head), sizeof head);
     for (uint32_t i = 0; i < rlimits.Length(); i++) {
@@ -180,22 +184,24 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
       const pbox::RlimitWire wire = rlimit_wire(limit.Get("name").As<String>(), limit);
       body.append(reinterpret_cast<const char*>(&wire), sizeof wire);
     }
-    const auto add = [&body](const Napi::Value& value) {
-      const std::string word = value.IsString() ? value.As<String>().Utf8Value() : std::string();
-      body.append(word.c_str(), word.size() + 1);
-    };
-    for (uint32_t i = 0; i < tasks.Length(); i++) add(tasks.Get(i));
-    add(cgroup.Get("forkInto"));
-    add(freezer ? cgroup.Get("freezer").As<Object>().Get("dir") : info.Env().Null());
-    add(cgroup.Get("killFile"));
-    for (uint32_t i = 0; i < cleanup.Length(); i++) {
-      const Object step = cleanup.Get(i).As<Object>();
+    for (uint32_t i = 0; i < tasks.Length(); i++) add_word(body, tasks.Get(i));
+    add_word(body, cgroup.Get("forkInto"));
+    add_word(body, freezer ? cgroup.Get("freezer").As<Object>().Get("dir") : info.Env().Null());
+    add_word(body, cgroup.Get("killFile"));
+    link_->send(pbox::Request::start, 0, body.data(), body.size());
+  }
+
+  void cleanup(const CallbackInfo& info) {
+    const auto steps = info[0].As<Napi::Array>();
+    std::string body;
+    for (uint32_t i = 0; i < steps.Length(); i++) {
+      const Object step = steps.Get(i).As<Object>();
       const bool remove = step.Get("op").As<String>().Utf8Value() == "rmdir";
       body.append(remove ? "r" : "w", 2);
-      add(step.Get("path"));
-      add(step.Get("text"));
+      add_word(body, step.Get("path"));
+      add_word(body, step.Get("text"));
     }
-    link_->send(pbox::Request::start, 0, body.data(), body.size());
+    link_->send(pbox::Request::cleanup, 0, body.data(), body.size());
   }
 
   Napi::Value request(Napi::Env env, pbox::Request type, const void* body, size_t size) {

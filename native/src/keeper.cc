@@ -31,11 +31,13 @@
 #include <unistd.h>
 #include <vector>
 
+#include "caller.h"
 #include "cgroup.h"
 #include "job.h"
 #include "relay.h"
 #include "rlimit.h"
 #include "tree.h"
+#include "usage.h"
 
 namespace pbox {
 namespace {
@@ -49,24 +51,6 @@ double monotonic_ms() {
   return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
 }
 
-struct IoCounters {
-  uint64_t values[4] = {0, 0, 0, 0};  // syscr, syscw, read_bytes, write_bytes
-};
-
-IoCounters read_io(int fd) {
-  static const char* const kNames[] = {"syscr: ", "syscw: ", "\nread_bytes: ", "\nwrite_bytes: "};
-  IoCounters io;
-  char text[512];
-  const ssize_t n = fd < 0 ? -1 : pread(fd, text, sizeof text - 1, 0);
-  if (n <= 0) return io;
-  text[n] = 0;
-  for (int i = 0; i < 4; i++) {
-    const char* at = std::strstr(text, kNames[i]);
-    if (at) io.values[i] = std::strtoull(at + std::strlen(kNames[i]), nullptr, 10);
-  }
-  return io;
-}
-
 class Keeper {
  public:
   Keeper(int control, int argc, char** argv, char** environment);
@@ -75,16 +59,14 @@ class Keeper {
  private:
   enum class Phase { waiting, launching, running, ended };
 
-  void take_over_signals();
-  void hide_arguments(int argc, char** argv, char** environment);
-  void inspect_stdio();
   void hello();
   void send_event(Event type, uint32_t id, const void* body, size_t size);
   void reply_count(uint32_t id, int count);
   bool receive();
   void handle(const FrameHead& head, const char* body);
   void start(const char* body, uint32_t length);
-  void leave_session_and_descriptors();
+  void add_cleanup(const char* body, uint32_t length);
+  void leave_session();
   void exec_result();
   void fail(const Failure& failure);
   void reap();
@@ -93,36 +75,24 @@ class Keeper {
   void check_empty();
   bool reader_abandoned();
   void check_file_limit();
-  void change_rlimit(uint32_t id, const RlimitWire& wanted);
   int kill_all();
   bool start_cgroup(const StartHead& head, const char* at, JobSpec& spec);
   UsageBody usage() const;
-  uint64_t stdout_bytes() const;
   int timeout() const;
   void wrapper_gone();
 
+  ReapedUsage reaped_;
+  Caller caller_;
   int control_;
-  int wrapper_group_;
-  std::vector<char*> argv_;         // ours, NULL-terminated
-  std::vector<char*> environment_;  // the job's
-  std::vector<std::string> settings_;
-  Inherited inherited_{};
   std::string inbox_;
   size_t wanted_ = 0;
 
   Phase phase_ = Phase::waiting;
-  StdoutMode mode_ = StdoutMode::other;
-  bool stderr_is_stdout_ = false;
-  bool stdout_is_socket_ = false;
-  int terminal_ = -1;
-  int signals_ = -1;
-  int io_all_ = -1, io_own_ = -1;
   int exec_pipe_ = -1;
   int job_ = -1;
   Relay* relay_ = nullptr;
   Cgroup cgroup_;
-  int file_ = -1;  // stdout where it is a file
-  uint64_t file_base_ = 0, file_max_ = 0, file_reported_ = 0;
+  OutputFile file_;
   bool suspended_ = false;
   bool killing_ = false;
   bool abandon_ = false;
@@ -132,82 +102,16 @@ class Keeper {
   bool empty_ = false;
 };
 
-Keeper::Keeper(int control, int argc, char** argv, char** environment) : control_(control) {
-  wrapper_group_ = getpgrp();
-  take_over_signals();
-  // Opened before PR_SET_DUMPABLE makes root their owner.
-  char path[64];
-  io_all_ = open("/proc/self/io", O_RDONLY | O_CLOEXEC);
-  std::snprintf(path, sizeof path, "/proc/self/task/%d/io", getpid());
-  io_own_ = open(path, O_RDONLY | O_CLOEXEC);
+Keeper::Keeper(int control, int argc, char** argv, char** environment)
+    : caller_(argc, argv, environment), control_(control) {
   prctl(PR_SET_DUMPABLE, 0);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   prctl(PR_SET_NAME, "proc_box-keeper");
-  hide_arguments(argc, argv, environment);
-  inspect_stdio();
+  if (caller_.stdout_mode == StdoutMode::file) file_.watch();
   // With a terminal the keeper stays in the session, so that ^Z works on the job (a group whose parent is in another
   // session is orphaned and cannot be stopped from the keyboard), but in a group that nobody signals.
-  if (terminal_ >= 0) setpgid(0, 0);
+  if (caller_.terminal >= 0) setpgid(0, 0);
   hello();
-}
-
-// What schedulers and terminals send to whole trees is for the job and the wrapper.
-void Keeper::take_over_signals() {
-  sigset_t taken;
-  sigemptyset(&taken);
-  sigaddset(&taken, SIGCHLD);
-  sigprocmask(SIG_BLOCK, &taken, &inherited_.mask);
-  struct sigaction ignore {};
-  ignore.sa_handler = SIG_IGN;
-  for (int signal = 1; signal < NSIG; signal++) {
-    if (sigaction(signal, nullptr, &inherited_.actions[signal]) != 0) continue;
-    switch (signal) {
-      case SIGKILL: case SIGSTOP: case SIGCHLD: case SIGCONT:
-      case SIGSEGV: case SIGBUS: case SIGFPE: case SIGILL: case SIGABRT: case SIGTRAP: case SIGSYS:
-        break;
-      default:
-        sigaction(signal, &ignore, nullptr);
-    }
-  }
-  struct sigaction standard {};
-  standard.sa_handler = SIG_DFL;
-  sigaction(SIGCHLD, &standard, nullptr);  // an inherited SIG_IGN would reap behind our back
-  signals_ = signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-// The words of the command line and PBOX_* may hold a password: keep copies, clear what ps and /proc show.
-void Keeper::hide_arguments(int argc, char** argv, char** environment) {
-  for (int i = 0; i < argc; i++) argv_.push_back(strdup(argv[i]));
-  argv_.push_back(nullptr);
-  for (char** e = environment; *e; e++) {
-    if (std::strncmp(*e, "PBOX_", 5) == 0) {
-      settings_.emplace_back(*e);
-      explicit_bzero(*e, std::strlen(*e));
-    } else {
-      environment_.push_back(*e);
-    }
-  }
-  environment_.push_back(nullptr);
-  char* end = argc > 0 ? argv[argc - 1] + std::strlen(argv[argc - 1]) : nullptr;
-  if (!end) return;
-  explicit_bzero(argv[0], static_cast<size_t>(end - argv[0]));
-  std::snprintf(argv[0], static_cast<size_t>(end - argv[0]) + 1, "proc_box-keeper");
-}
-
-void Keeper::inspect_stdio() {
-  struct stat out {}, err {};
-  const bool have = fstat(1, &out) == 0;
-  if (have && S_ISREG(out.st_mode)) mode_ = StdoutMode::file;
-  else if (have && (S_ISFIFO(out.st_mode) || S_ISSOCK(out.st_mode))) mode_ = StdoutMode::pipe;
-  else if (have && isatty(1)) mode_ = StdoutMode::terminal;
-  stdout_is_socket_ = have && S_ISSOCK(out.st_mode);
-  stderr_is_stdout_ = have && fstat(2, &err) == 0 && err.st_dev == out.st_dev && err.st_ino == out.st_ino;
-  terminal_ = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-  if (mode_ != StdoutMode::file) return;
-  file_ = fcntl(1, F_DUPFD_CLOEXEC, 3);
-  // O_APPEND moves the offset to the end at the first write only.
-  const bool append = fcntl(1, F_GETFL) & O_APPEND;
-  file_base_ = static_cast<uint64_t>(append ? out.st_size : std::max<off_t>(0, lseek(1, 0, SEEK_CUR)));
 }
 
 void Keeper::send_event(Event type, uint32_t id, const void* body, size_t size) {
@@ -227,13 +131,13 @@ void Keeper::reply_count(uint32_t id, int count) {
 }
 
 void Keeper::hello() {
-  HelloHead head{getpid(), static_cast<uint32_t>(mode_), terminal_ >= 0, static_cast<uint32_t>(argv_.size() - 1),
-                 static_cast<uint32_t>(settings_.size())};
+  HelloHead head{getpid(), static_cast<uint32_t>(caller_.stdout_mode), caller_.terminal >= 0, static_cast<uint32_t>(caller_.argv.size() - 1),
+                 static_cast<uint32_t>(caller_.settings.size())};
   std::string body(reinterpret_cast<const char*>(&head), sizeof head);
-  for (size_t i = 0; i + 1 < argv_.size(); i++) body.append(argv_[i], std::strlen(argv_[i]) + 1);
-  for (const auto& entry : settings_) body.append(entry.c_str(), entry.size() + 1);
+  for (size_t i = 0; i + 1 < caller_.argv.size(); i++) body.append(caller_.argv[i], std::strlen(caller_.argv[i]) + 1);
+  for (const auto& entry : caller_.settings) body.append(entry.c_str(), entry.size() + 1);
   send_event(Event::hello, 0, body.data(), body.size());
-  for (auto& entry : settings_) explicit_bzero(entry.data(), entry.size());
+  for (auto& entry : caller_.settings) explicit_bzero(entry.data(), entry.size());
   explicit_bzero(body.data(), body.size());
 }
 
@@ -282,25 +186,40 @@ void Keeper::handle(const FrameHead& head, const char* body) {
         return reply_count(head.id, signal_tree(getpid(), 0, false));
       }
       // After ^Z and `fg` the shell has given the terminal to the wrapper: pass it on.
-      if (terminal_ >= 0 && job_ > 0 && tcgetpgrp(terminal_) == wrapper_group_) give_terminal(job_);
+      if (caller_.terminal >= 0 && job_ > 0 && tcgetpgrp(caller_.terminal) == caller_.group) give_terminal(job_);
       return reply_count(head.id, signal_tree(getpid(), SIGCONT, false));
     }
     case Request::rlimit: {
       RlimitWire wanted;
       std::memcpy(&wanted, body, sizeof wanted);
-      return change_rlimit(head.id, wanted);
+      const RlimitReply reply = rlimit_set_tree(getpid(), wanted);
+      return send_event(Event::reply, head.id, &reply, sizeof reply);
     }
     case Request::stdout_limit: {
       uint64_t max;
       std::memcpy(&max, body, sizeof max);
       if (relay_) relay_->limit(max);
-      file_max_ = max;
+      file_.limit(max);
       return reply_count(head.id, 0);
     }
     case Request::usage: {
       const UsageBody now = usage();
       return send_event(Event::reply, head.id, &now, sizeof now);
     }
+    case Request::cleanup:
+      return add_cleanup(body, head.length);
+  }
+}
+
+// Before the wrapper makes a group, so that it goes whenever the wrapper dies.
+void Keeper::add_cleanup(const char* body, uint32_t length) {
+  for (const char *at = body, *end = body + length; at < end;) {
+    std::string words[3];
+    for (std::string& word : words) {
+      word = at < end ? at : "";
+      at += word.size() + 1;
+    }
+    cgroup_.cleanup.push_back({words[0] == "r", words[1], words[2]});
   }
 }
 
@@ -315,27 +234,27 @@ void Keeper::start(const char* body, uint32_t length) {
   at += head.rlimits * sizeof(RlimitWire);
   if (at > body + length) return fail({Step::cgroup, -1, EINVAL});
   if (!start_cgroup(head, at, spec)) return;
-  if (head.command_index == 0 || head.command_index + 1 >= argv_.size()) return fail({Step::exec, -1, EINVAL});
-  for (uint32_t i = 0; i < head.command_index; i++) explicit_bzero(argv_[i], std::strlen(argv_[i]));
+  if (head.command_index == 0 || head.command_index + 1 >= caller_.argv.size()) return fail({Step::exec, -1, EINVAL});
+  for (uint32_t i = 0; i < head.command_index; i++) explicit_bzero(caller_.argv[i], std::strlen(caller_.argv[i]));
 
   int inner[2] = {-1, -1};
-  if (mode_ == StdoutMode::pipe) {
+  if (caller_.stdout_mode == StdoutMode::pipe) {
     if (pipe2(inner, O_CLOEXEC) != 0) return fail({Step::pipe, -1, errno});
     fcntl(inner[1], F_SETPIPE_SZ, 1 << 20);  // refused over the user's quota: the default size works as well
     fcntl(inner[0], F_SETFL, O_NONBLOCK);
-    relay_ = new Relay(inner[0], fcntl(1, F_DUPFD_CLOEXEC, 3), stdout_is_socket_, head.stdout_max);
+    relay_ = new Relay(inner[0], fcntl(1, F_DUPFD_CLOEXEC, 3), caller_.stdout_is_socket, head.stdout_max);
   }
-  file_max_ = head.stdout_max;
-  spec.argv = argv_.data() + head.command_index;
-  spec.environment = environment_.data();
+  file_.limit(head.stdout_max);
+  spec.argv = caller_.argv.data() + head.command_index;
+  spec.environment = caller_.environment.data();
   spec.stdout_fd = inner[1];
-  spec.stdout_is_stderr_too = stderr_is_stdout_;
+  spec.stdout_is_stderr_too = caller_.stderr_is_stdout;
   // Where the output goes into a pipeline its other members may need the keyboard: the job then gets the terminal
   // only when it asks for it (main_stopped).
-  const bool foreground = terminal_ >= 0 && isatty(0) && isatty(1) && tcgetpgrp(terminal_) == wrapper_group_;
-  spec.terminal_fd = foreground ? terminal_ : -1;
+  const bool foreground = caller_.terminal >= 0 && isatty(0) && isatty(1) && tcgetpgrp(caller_.terminal) == caller_.group;
+  spec.terminal_fd = foreground ? caller_.terminal : -1;
 
-  const Launched launched = launch_job(spec, inherited_);
+  const Launched launched = launch_job(spec, caller_.inherited);
   for (const int fd : spec.cgroup_fds) close(fd);
   if (spec.fork_into >= 0) close(spec.fork_into);
   if (inner[1] >= 0) close(inner[1]);
@@ -343,7 +262,7 @@ void Keeper::start(const char* body, uint32_t length) {
   phase_ = Phase::launching;
   job_ = launched.pid;
   exec_pipe_ = launched.error_fd;
-  leave_session_and_descriptors();
+  leave_session();
 }
 
 // Opens what the job joins, and keeps what the keeper will need. False: `fail` has told.
@@ -359,11 +278,6 @@ bool Keeper::start_cgroup(const StartHead& head, const char* at, JobSpec& spec) 
   cgroup_.freezer_version = static_cast<int>(head.freezer_version);
   cgroup_.freezer_dir = next();
   cgroup_.kill_file = next();
-  for (uint32_t i = 0; i < head.cleanup_steps; i++) {
-    const bool remove = next() == "r";
-    const std::string path = next();
-    cgroup_.cleanup.push_back({remove, path, next()});
-  }
   spec.fork_into = fork_into.empty() ? -1 : open(fork_into.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (!fork_into.empty() && spec.fork_into < 0) {
     fail({Step::cgroup, -1, errno});
@@ -391,25 +305,14 @@ int Keeper::kill_all() {
   return count;
 }
 
-// The job has its own copies; a keeper that held them would hide the job's closing of a pipe from its other end.
-void Keeper::leave_session_and_descriptors() {
-  if (terminal_ < 0) setsid();  // a scheduler that kills the session leaves the keeper alive for the clean-up
-  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  for (int fd = 0; fd <= 2; fd++) dup2(null, fd);
-  std::vector<int> keep{control_, signals_, io_all_, io_own_, exec_pipe_, terminal_, file_};
-  pollfd entries[2] = {{-1, 0, 0}, {-1, 0, 0}};
-  if (relay_) relay_->prepare(entries);
-  keep.push_back(entries[0].fd);
-  keep.push_back(entries[1].fd);
-  keep.push_back(2);
-  std::sort(keep.begin(), keep.end());
-  keep.push_back(INT_MAX);
-  for (size_t i = 0; i + 1 < keep.size(); i++) {
-    if (keep[i] < 2 || keep[i] + 1 >= keep[i + 1]) continue;
-    const unsigned first = static_cast<unsigned>(keep[i]) + 1, last = static_cast<unsigned>(keep[i + 1]) - 1;
-    if (syscall(SYS_close_range, first, last, 0) == 0) continue;
-    for (unsigned fd = first; fd <= std::min(last, 65536U); fd++) close(static_cast<int>(fd));  // before Linux 5.9
-  }
+// The job has its own copies of the descriptors; a keeper that held them would hide the job's closing of a pipe from its
+// other end.
+void Keeper::leave_session() {
+  if (caller_.terminal < 0) setsid();  // a scheduler that kills the session leaves the keeper alive for the clean-up
+  pollfd relay[2] = {{-1, 0, 0}, {-1, 0, 0}};
+  if (relay_) relay_->prepare(relay);
+  keep_only({control_, caller_.signals, reaped_.all(), reaped_.own(), exec_pipe_, caller_.terminal, file_.fd(),
+             relay[0].fd, relay[1].fd});
 }
 
 // The exec pipe is readable: end of file is success.
@@ -427,21 +330,21 @@ void Keeper::exec_result() {
 
 void Keeper::fail(const Failure& failure) {
   phase_ = Phase::ended;
-  give_terminal(wrapper_group_);
+  give_terminal(caller_.group);
   const FailedBody body{static_cast<int32_t>(failure.step), failure.index, failure.error, 0};
   send_event(Event::failed, 0, &body, sizeof body);
 }
 
 void Keeper::give_terminal(int group) {
-  if (terminal_ < 0) return;
-  const int now = tcgetpgrp(terminal_);
-  if (now == group || (now != job_ && now != wrapper_group_)) return;  // somebody else's
-  tcsetpgrp(terminal_, group);
+  if (caller_.terminal < 0) return;
+  const int now = tcgetpgrp(caller_.terminal);
+  if (now == group || (now != job_ && now != caller_.group)) return;  // somebody else's
+  tcsetpgrp(caller_.terminal, group);
 }
 
 void Keeper::reap() {
   signalfd_siginfo drained[16];
-  while (read(signals_, drained, sizeof drained) > 0) continue;
+  while (read(caller_.signals, drained, sizeof drained) > 0) continue;
   for (;;) {
     int status = 0;
     const int pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED);
@@ -461,7 +364,7 @@ void Keeper::reap() {
       // A job of microseconds can end before poll has told us that it was executed.
       if (exec_pipe_ >= 0) exec_result();
       if (phase_ == Phase::ended) continue;
-      give_terminal(wrapper_group_);
+      give_terminal(caller_.group);
       ExitedBody body{};
       body.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
       body.signal = WIFSIGNALED(status) ? WTERMSIG(status) : -1;
@@ -476,12 +379,12 @@ void Keeper::reap() {
 
 void Keeper::main_stopped(int signal) {
   if (suspended_) return;
-  if (terminal_ >= 0 && (signal == SIGTTIN || signal == SIGTTOU) && tcgetpgrp(terminal_) == wrapper_group_) {
+  if (caller_.terminal >= 0 && (signal == SIGTTIN || signal == SIGTTOU) && tcgetpgrp(caller_.terminal) == caller_.group) {
     give_terminal(job_);
     kill(-job_, SIGCONT);
     return;
   }
-  give_terminal(wrapper_group_);
+  give_terminal(caller_.group);
   const int32_t body = signal;
   send_event(Event::stopped, 0, &body, sizeof body);
 }
@@ -505,93 +408,38 @@ bool Keeper::reader_abandoned() {
   return now - drain_since_ms_ >= kReaderPatienceMs;
 }
 
-uint64_t Keeper::stdout_bytes() const {
-  if (relay_) return relay_->bytes();
-  if (file_ < 0) return 0;
-  const off_t at = lseek(file_, 0, SEEK_CUR);
-  return at > 0 && static_cast<uint64_t>(at) > file_base_ ? static_cast<uint64_t>(at) - file_base_ : 0;
-}
-
-// Reported at the limit, and again when the job has gone on writing after that.
-void Keeper::check_file_limit() {
-  if (file_ < 0 || file_max_ == 0 || phase_ != Phase::running) return;
-  const uint64_t bytes = stdout_bytes();
-  if (bytes <= file_max_ || (file_reported_ != 0 && bytes <= file_reported_ + (64 << 10))) return;
-  file_reported_ = bytes;
-  send_event(Event::stdoutlimit, 0, &bytes, sizeof bytes);
-}
-
 UsageBody Keeper::usage() const {
-  rusage children{};
-  getrusage(RUSAGE_CHILDREN, &children);
-  UsageBody body{};
-  body.user_usec = static_cast<uint64_t>(children.ru_utime.tv_sec) * 1000000 + static_cast<uint64_t>(children.ru_utime.tv_usec);
-  body.system_usec = static_cast<uint64_t>(children.ru_stime.tv_sec) * 1000000 + static_cast<uint64_t>(children.ru_stime.tv_usec);
-  body.max_rss_bytes = static_cast<uint64_t>(children.ru_maxrss) * 1024;
-  // The process's counters hold those of its reaped children; ours are the thread's.
-  const IoCounters all = read_io(io_all_), own = read_io(io_own_);
-  uint64_t* const target[4] = {&body.read_count, &body.write_count, &body.read_bytes, &body.write_bytes};
-  for (int i = 0; i < 4; i++) *target[i] = all.values[i] > own.values[i] ? all.values[i] - own.values[i] : 0;
-  body.stdout_bytes = stdout_bytes();
+  UsageBody body = reaped_.read();
+  body.stdout_bytes = relay_ ? relay_->bytes() : file_.bytes();
   return body;
 }
 
-void Keeper::change_rlimit(uint32_t id, const RlimitWire& wanted) {
-  struct Pass {
-    RlimitWire wanted;
-    RlimitReply reply;
-    std::vector<int> met;
-    bool fresh;
-  } pass{wanted, {}, {}, false};
-  // A process forked before its parent was changed is met in the next pass.
-  do {
-    pass.fresh = false;
-    walk_tree(
-        getpid(),
-        [](void* context, int pid, int) {
-          auto& p = *static_cast<Pass*>(context);
-          const auto place = std::lower_bound(p.met.begin(), p.met.end(), pid);
-          if (place != p.met.end() && *place == pid) return;
-          p.met.insert(place, pid);
-          p.fresh = true;
-          rlimit now{};
-          const int error = rlimit_set(pid, p.wanted, &now);
-          if (error == ESRCH) return;
-          if (error != 0) {
-            p.reply.failed++;
-            p.reply.error = error;
-            return;
-          }
-          p.reply.changed++;
-          p.reply.soft = now.rlim_cur;
-          p.reply.hard = now.rlim_max;
-        },
-        &pass);
-  } while (pass.fresh);
-  send_event(Event::reply, id, &pass.reply, sizeof pass.reply);
+void Keeper::check_file_limit() {
+  uint64_t bytes = 0;
+  if (phase_ == Phase::running && file_.exceeded(&bytes)) send_event(Event::stdoutlimit, 0, &bytes, sizeof bytes);
 }
 
-// How long poll may sleep. Only a limited file needs looking at: as often as it could pass its limit at 32 GB/s.
+// How long poll may sleep. Only a limited file needs looking at.
 int Keeper::timeout() const {
   if ((killing_ && !empty_) || (abandon_ && phase_ == Phase::running)) return 20;
-  if (file_ < 0 || file_max_ == 0 || phase_ != Phase::running) return -1;
-  const uint64_t bytes = stdout_bytes();
-  const uint64_t left = bytes >= file_max_ ? 0 : file_max_ - bytes;
-  return static_cast<int>(std::clamp<uint64_t>(left / 32000000, 20, 60000));
+  return phase_ == Phase::running ? file_.next_look_ms() : -1;
 }
 
 // The wrapper has ended, however it ended: nothing of the box may survive it.
 void Keeper::wrapper_gone() {
   close(control_);
   control_ = -1;
-  give_terminal(wrapper_group_);
-  if (phase_ == Phase::waiting) _exit(0);
+  give_terminal(caller_.group);
+  if (phase_ == Phase::waiting) {
+    cgroup_.remove();
+    _exit(0);
+  }
   kill_all();
 }
 
 void Keeper::run() {
   for (;;) {
-    pollfd entries[5] = {{control_, POLLIN, 0}, {signals_, POLLIN, 0}, {exec_pipe_, POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}};
+    pollfd entries[5] = {{control_, POLLIN, 0}, {caller_.signals, POLLIN, 0}, {exec_pipe_, POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}};
     if (relay_ && control_ >= 0) relay_->prepare(entries + 3);
     if (poll(entries, 5, timeout()) < 0 && errno != EINTR) _exit(125);
     if (entries[2].revents && exec_pipe_ >= 0) exec_result();

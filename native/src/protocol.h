@@ -8,7 +8,7 @@ namespace pbox {
 // Wrapper to keeper. `id` comes back in the reply.
 enum class Request : uint16_t {
   start = 1,         // StartHead, RlimitWire x rlimits, NUL-terminated: `tasks` files, directory to fork into,
-                     // freezer directory, cgroup.kill file, and for each cleanup step `r` or `w`, path, text
+                     // freezer directory, cgroup.kill file
   signal = 2,        // SignalBody -> count
   kill = 3,          // KillBody -> count
   suspend = 4,       // -> count
@@ -16,6 +16,7 @@ enum class Request : uint16_t {
   rlimit = 6,        // RlimitWire -> RlimitReply
   stdout_limit = 7,  // uint64 bytes -> count
   usage = 8,         // -> UsageBody
+  cleanup = 9,       // for each step NUL-terminated: `r` or `w`, path, text; no reply
 };
 
 // Keeper to wrapper.
@@ -53,8 +54,6 @@ struct StartHead {
   uint32_t rlimits;
   uint32_t tasks;
   uint32_t freezer_version;  // 0: none
-  uint32_t cleanup_steps;
-  uint32_t reserved;
   uint64_t stdout_max;
 };
 

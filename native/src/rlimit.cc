@@ -1,7 +1,11 @@
 #include "rlimit.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <vector>
+
+#include "tree.h"
 
 namespace pbox {
 
@@ -30,6 +34,41 @@ int rlimit_set(int pid, const RlimitWire& wanted, rlimit* now) {
   if (prlimit(pid, resource, &limit, nullptr) != 0) return errno;
   if (now) *now = limit;
   return 0;
+}
+
+RlimitReply rlimit_set_tree(int root, const RlimitWire& wanted) {
+  struct Pass {
+    RlimitWire wanted;
+    RlimitReply reply;
+    std::vector<int> met;
+    bool fresh;
+  } pass{wanted, {}, {}, false};
+  // A process forked before its parent was changed is met in the next pass.
+  do {
+    pass.fresh = false;
+    walk_tree(
+        root,
+        [](void* context, int pid, int) {
+          auto& p = *static_cast<Pass*>(context);
+          const auto place = std::lower_bound(p.met.begin(), p.met.end(), pid);
+          if (place != p.met.end() && *place == pid) return;
+          p.met.insert(place, pid);
+          p.fresh = true;
+          rlimit now{};
+          const int error = rlimit_set(pid, p.wanted, &now);
+          if (error == ESRCH) return;
+          if (error != 0) {
+            p.reply.failed++;
+            p.reply.error = error;
+            return;
+          }
+          p.reply.changed++;
+          p.reply.soft = now.rlim_cur;
+          p.reply.hard = now.rlim_max;
+        },
+        &pass);
+  } while (pass.fresh);
+  return pass.reply;
 }
 
 }  // namespace pbox

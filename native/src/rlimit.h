@@ -19,4 +19,7 @@ int rlimit_by_name(const char* name);
 // Returns 0 or errno. A new hard limit below the soft one lowers the soft one too.
 int rlimit_set(int pid, const RlimitWire& wanted, rlimit* now);
 
+// rlimit_set on every descendant of `root`.
+RlimitReply rlimit_set_tree(int root, const RlimitWire& wanted);
+
 }  // namespace pbox

@@ -23,6 +23,8 @@ export interface CgroupRequest {
   readonly below: string | null;
   /** Kill the whole box when the kernel kills one process of it for memory. */
   readonly oomGroup: boolean;
+  /** Told before something is made how to take it away: for whoever does that if we die. @default nobody is */
+  readonly beforeMaking?: (steps: readonly CleanupStep[]) => void;
   /** @default /proc */
   readonly proc?: string;
 }
@@ -37,7 +39,7 @@ export function createCgroup(request: CgroupRequest): BoxCgroup {
   checkBelow(found, request);
   const v2 = makeOurV2(found, request);
   const v2Group = 'dir' in v2 ? v2 : null;
-  const v1 = makeV1(found, v1Wanted(found, request, v2Group), request.name);
+  const v1 = makeV1(found, v1Wanted(found, request, v2Group), request.name, request.beforeMaking);
   if (v2Group?.controllers.has('memory') && request.oomGroup) tryOomGroup(v2Group.dir);
   return compose(found, v2, v1);
 }
@@ -45,9 +47,9 @@ export function createCgroup(request: CgroupRequest): BoxCgroup {
 function makeOurV2({ v2: place }: Hierarchies, request: CgroupRequest): V2Group | { why: string } {
   if (place === null) return { why: 'no cgroup2 is mounted' };
   const needed = [...new Set<V2Controller>(request.limits.map((limit) => V2_CONTROLLER[limit]))];
-  const { name, stayBelow, ourPids, below } = request;
+  const { name, stayBelow, ourPids, below, beforeMaking = () => {} } = request;
   const at = below === null ? place : { dir: below, mount: place.mount };
-  const group = makeV2({ place: at, name, needed, stayBelow: stayBelow || below !== null, ourPids });
+  const group = makeV2({ place: at, name, needed, stayBelow: stayBelow || below !== null, ourPids, beforeMaking });
   const refusal = 'dir' in group ? whyNotJoined(place.dir, group.dir) : null;
   if (!('dir' in group) || refusal === null) return group;
   clean(group.cleanup);

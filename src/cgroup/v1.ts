@@ -2,7 +2,7 @@ import { EnvironmentError } from '../errors.js';
 import { codeOf, makeDir, type Reader, readFile, removeDir, writeFile } from './files.js';
 import type { Controller, Hierarchies } from './hierarchy.js';
 import { parseV1Io, V1_THROTTLE } from './io.js';
-import type { CgroupLimitName, CgroupValue, IoLimit } from './types.js';
+import type { CgroupLimitName, CgroupValue, CleanupStep, IoLimit } from './types.js';
 import { type CpuUsage, type MemoryUsage, parseNumber, parseTable, readNumber, without } from './usage.js';
 
 /** The box's directories in v1 hierarchies, one a controller (co-mounted ones share theirs). cgroup-v1/*.rst. */
@@ -42,7 +42,14 @@ export const V1_CEILING: Partial<Record<CgroupLimitName, (dir: string) => number
 };
 
 /** Makes a directory below ours in each hierarchy; a controller that refuses is left out, with its reason. */
-export function makeV1(hierarchies: Hierarchies, wanted: readonly Controller[], name: string): V1Groups {
+export function makeV1(
+  hierarchies: Hierarchies,
+  wanted: readonly Controller[],
+  name: string,
+  beforeMaking: (steps: readonly CleanupStep[]) => void = () => {},
+): V1Groups {
+  const possible = [...new Set([...hierarchies.v1.values()].map((place) => `${place.dir}/${name}`))];
+  beforeMaking(possible.map((path) => ({ op: 'rmdir', path })));
   const dirs = new Map<Controller, string>();
   const reasons = new Map<Controller, string>();
   const made = new Set<string>();
@@ -71,7 +78,7 @@ export function makeV1(hierarchies: Hierarchies, wanted: readonly Controller[], 
     get dirs() {
       return [...made];
     },
-    possible: [...new Set([...hierarchies.v1.values()].map((place) => `${place.dir}/${name}`))],
+    possible,
     add(controller, pids) {
       const failure = make(controller);
       return failure ?? moveAll(`${dirs.get(controller)}/cgroup.procs`, pids);

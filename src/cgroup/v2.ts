@@ -40,6 +40,8 @@ export interface V2Request {
   readonly stayBelow: boolean;
   /** The wrapper and its keeper: the only processes that may be moved aside. */
   readonly ourPids: readonly number[];
+  /** Told before something is made how to take it away. */
+  readonly beforeMaking: (steps: readonly CleanupStep[]) => void;
 }
 
 export const V2_CONTROLLER: Readonly<Record<CgroupLimitName, V2Controller>> = {
@@ -67,6 +69,7 @@ export function makeV2(request: V2Request): V2Group | { readonly why: string } {
   let fallback: V2Group | undefined;
   for (const parent of parents(place, stayBelow)) {
     const dir = `${parent}/${name}`;
+    request.beforeMaking([{ op: 'rmdir', path: dir }]);
     const code = makeDir(dir);
     if (code !== null) {
       refusals.push(`mkdir ${dir}: ${code}`);
@@ -152,6 +155,13 @@ function makeRoom(
     return `${parent} holds other processes (${others.slice(0, 3).join(', ')}), so it cannot hand down controllers; start proc_box by \`systemd-run --user --scope -p Delegate=yes\` or by exec`;
   }
   const leaf = `${parent}/${request.name}.wrapper`;
+  const disable = wanted.map((controller) => `-${controller}`).join(' ');
+  const undo: CleanupStep[] = [
+    { op: 'write', path: `${parent}/cgroup.subtree_control`, text: disable },
+    ...request.ourPids.map((pid) => ({ op: 'write', path: `${parent}/cgroup.procs`, text: String(pid) }) as const),
+    { op: 'rmdir', path: leaf },
+  ];
+  request.beforeMaking(undo);
   const code = makeDir(leaf);
   if (code !== null) return `mkdir ${leaf}: ${code}`;
   let failure: string | null = null;
@@ -162,10 +172,7 @@ function makeRoom(
     removeDir(leaf);
     return failure;
   }
-  const disable = wanted.map((controller) => `-${controller}`).join(' ');
-  cleanup.push({ op: 'write', path: `${parent}/cgroup.subtree_control`, text: disable });
-  for (const pid of request.ourPids) cleanup.push({ op: 'write', path: `${parent}/cgroup.procs`, text: String(pid) });
-  cleanup.push({ op: 'rmdir', path: leaf });
+  cleanup.push(...undo);
   return null;
 }
 

@@ -41,7 +41,7 @@ export async function checkJob(
     return [fail('keeper', `${executable}: does not answer`, rebuild)];
   }
   const { cgroup, found } = makeCgroup(keeper.pid);
-  keeper.start({ commandIndex: 1, rlimits: [], cgroup: { ...cgroup, cleanup: [] }, stdoutMaxBytes: 0 });
+  keeper.start({ commandIndex: 1, rlimits: [], cgroup, stdoutMaxBytes: 0 });
   const started = await within(() => events.get('started') ?? events.get('failed'));
   if (started?.type !== 'started') {
     const why = started?.type === 'failed' ? `${started.step}: ${started.code}` : 'nothing within 5 s';

@@ -54,7 +54,7 @@ function launch(hello: Extract<KeeperEvent, { type: 'hello' }>, assembled: Extra
   const { spec } = assembled;
   const boxId = newBoxId();
   let box: Box | undefined;
-  const { cgroup, control } = prepareResources(spec, boxId, keeper.pid, () => box);
+  const { cgroup, control } = prepareResources(spec, boxId, keeper, () => box);
   const { commandIndex, rlimits, stdoutMaxBytes } = spec;
   keeper.start({ commandIndex, rlimits, stdoutMaxBytes, cgroup });
   const { run } = loadBundle<typeof RunBundle>('run');

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { type ProcessRow, sampleTree, type TreeSample } from 'cgroup-utils-native';
+import { type Keeper, type ProcessRow, sampleTree, type TreeSample } from 'cgroup-utils-native';
 import type { Box } from '../box/box.js';
 import { createResourceControl, type ResourceControl } from '../box/resource-control.js';
 import { cgroupNames } from '../box/resources.js';
@@ -8,7 +8,7 @@ import { createCgroup, removeCgroup } from '../cgroup/create.js';
 import { readFile } from '../cgroup/files.js';
 import { noCgroup } from '../cgroup/none.js';
 import type { BoxCgroup } from '../cgroup/types.js';
-import { findScheduler } from '../scheduler/identity.js';
+import { findScheduler, jobWord } from '../scheduler/identity.js';
 import type { BoxSpec } from '../spec/spec.js';
 
 /**
@@ -18,16 +18,17 @@ import type { BoxSpec } from '../spec/spec.js';
 export function prepareResources(
   spec: BoxSpec,
   boxId: string,
-  keeperPid: number,
+  keeper: Keeper,
   box: () => Box | undefined,
 ): { cgroup: BoxCgroup; control: ResourceControl } {
+  const keeperPid = keeper.pid;
   const limits = cgroupNames(spec.resources);
   const scheduled = findScheduler(process.env) !== 'none';
   const cgroup =
     spec.cgroup === 'off'
       ? noCgroup('--cgroup off')
       : createCgroup({
-          name: `proc_box-${boxId}`,
+          name: ['proc_box', boxId, jobWord(process.env) ?? []].flat().join('-'),
           limits,
           // Without a limit to hold there is no reason to leave the group that a session or service manager gave.
           stayBelow: limits.length === 0 || scheduled,
@@ -35,6 +36,7 @@ export function prepareResources(
           ourPids: [process.pid, keeperPid],
           below: spec.cgroup === 'auto' ? null : spec.cgroup,
           oomGroup: spec.oomGroup,
+          beforeMaking: (steps) => keeper.cleanup(steps),
         });
   // Of the watchdog's last look, for the event that tells of a limit passed.
   let largest: readonly ProcessRow[] = [];

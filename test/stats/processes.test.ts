@@ -37,7 +37,7 @@ function runJob(t: Test, script: string): Promise<Job> {
           return keeper.start({
             commandIndex: event.argv.indexOf('/bin/sh'),
             rlimits: [],
-            cgroup: { forkInto: null, tasks: [], freezer: null, killFile: null, cleanup: [] },
+            cgroup: { forkInto: null, tasks: [], freezer: null, killFile: null },
             stdoutMaxBytes: 0,
           });
         case 'failed':

@@ -1,0 +1,89 @@
+#include "caller.h"
+
+#include <algorithm>
+#include <climits>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace pbox {
+
+Caller::Caller(int argc, char** argv, char** environment) : group(getpgrp()) {
+  take_over_signals();
+  hide_arguments(argc, argv, environment);
+  inspect_stdio();
+}
+
+// What schedulers and terminals send to whole trees is for the job and the wrapper.
+void Caller::take_over_signals() {
+  sigset_t taken;
+  sigemptyset(&taken);
+  sigaddset(&taken, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &taken, &inherited.mask);
+  struct sigaction ignore {};
+  ignore.sa_handler = SIG_IGN;
+  for (int signal = 1; signal < NSIG; signal++) {
+    if (sigaction(signal, nullptr, &inherited.actions[signal]) != 0) continue;
+    switch (signal) {
+      case SIGKILL: case SIGSTOP: case SIGCHLD: case SIGCONT:
+      case SIGSEGV: case SIGBUS: case SIGFPE: case SIGILL: case SIGABRT: case SIGTRAP: case SIGSYS:
+        break;
+      default:
+        sigaction(signal, &ignore, nullptr);
+    }
+  }
+  struct sigaction standard {};
+  standard.sa_handler = SIG_DFL;
+  sigaction(SIGCHLD, &standard, nullptr);  // an inherited SIG_IGN would reap behind our back
+  signals = signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+// The words of the command line and PBOX_* may hold a password: keep copies, clear what ps and /proc show.
+void Caller::hide_arguments(int argc, char** given, char** given_environment) {
+  for (int i = 0; i < argc; i++) argv.push_back(strdup(given[i]));
+  argv.push_back(nullptr);
+  for (char** e = given_environment; *e; e++) {
+    if (std::strncmp(*e, "PBOX_", 5) == 0) {
+      settings.emplace_back(*e);
+      explicit_bzero(*e, std::strlen(*e));
+    } else {
+      environment.push_back(*e);
+    }
+  }
+  environment.push_back(nullptr);
+  char* end = argc > 0 ? given[argc - 1] + std::strlen(given[argc - 1]) : nullptr;
+  if (!end) return;
+  explicit_bzero(given[0], static_cast<size_t>(end - given[0]));
+  std::snprintf(given[0], static_cast<size_t>(end - given[0]) + 1, "proc_box-keeper");
+}
+
+void Caller::inspect_stdio() {
+  struct stat out {}, err {};
+  const bool have = fstat(1, &out) == 0;
+  if (have && S_ISREG(out.st_mode)) stdout_mode = StdoutMode::file;
+  else if (have && (S_ISFIFO(out.st_mode) || S_ISSOCK(out.st_mode))) stdout_mode = StdoutMode::pipe;
+  else if (have && isatty(1)) stdout_mode = StdoutMode::terminal;
+  stdout_is_socket = have && S_ISSOCK(out.st_mode);
+  stderr_is_stdout = have && fstat(2, &err) == 0 && err.st_dev == out.st_dev && err.st_ino == out.st_ino;
+  terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+}
+
+void keep_only(std::vector<int> keep) {
+  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (int fd = 0; fd <= 2; fd++) dup2(null, fd);
+  keep.push_back(2);
+  std::sort(keep.begin(), keep.end());
+  keep.push_back(INT_MAX);
+  for (size_t i = 0; i + 1 < keep.size(); i++) {
+    if (keep[i] < 2 || keep[i] + 1 >= keep[i + 1]) continue;
+    const unsigned first = static_cast<unsigned>(keep[i]) + 1, last = static_cast<unsigned>(keep[i + 1]) - 1;
+    if (syscall(SYS_close_range, first, last, 0) == 0) continue;
+    for (unsigned fd = first; fd <= std::min(last, 65536U); fd++) close(static_cast<int>(fd));  // before Linux 5.9
+  }
+}
+
+}  // namespace pbox

@@ -1,0 +1,35 @@
+// What the keeper is started with: kept for the job, hidden from others, or taken over for itself.
+#pragma once
+#include <csignal>
+#include <string>
+#include <vector>
+
+#include "job.h"
+#include "protocol.h"
+
+namespace pbox {
+
+struct Caller {
+  Caller(int argc, char** argv, char** environment);
+
+  std::vector<char*> argv;           // ours, NULL-terminated
+  std::vector<char*> environment;    // the job's, NULL-terminated
+  std::vector<std::string> settings; // PBOX_*, for the wrapper only
+  Inherited inherited{};             // the job gets it back
+  int group;                         // the wrapper's process group
+  int signals = -1;                  // signalfd of SIGCHLD
+  int terminal = -1;                 // the controlling terminal
+  StdoutMode stdout_mode = StdoutMode::other;
+  bool stdout_is_socket = false;
+  bool stderr_is_stdout = false;
+
+ private:
+  void take_over_signals();
+  void hide_arguments(int argc, char** argv, char** environment);
+  void inspect_stdio();
+};
+
+// Points 0 to 2 to /dev/null and closes everything else but `keep`.
+void keep_only(std::vector<int> keep);
+
+}  // namespace pbox
