@@ -103,6 +103,7 @@ export function run(options: RunOptions): Run {
       }),
     observed: spec.uris.length > 0 || spec.report,
     emit: (message) => broker.publish(message),
+    audit: (event) => broker.audit(event),
     dropped: () => broker.dropped(),
     brokerState: () => broker.state(),
     onStarted: () => {
@@ -166,6 +167,8 @@ function createBroker(spec: BoxSpec, log: Logger, loadAmqp: () => typeof Amqp) {
       if (link !== undefined) link.publish(message);
       else if (spec.uris.length > 0) waiting.push(message);
     },
+    /** Commands come over the link alone. */
+    audit: (event: Parameters<Amqp.BrokerLink['audit']>[0]) => link?.audit(event),
     dropped: () => link?.dropped ?? 0,
     state: () => link?.state() ?? null,
     connect(box: Box): void {
@@ -203,8 +206,9 @@ function startLine(box: Box, spec: BoxSpec): string {
       ([name, { value, hard, enforcement }]) =>
         `${name}=${value}${hard === undefined ? '' : `:${hard}`} (${enforcement})`,
     );
-  const { job, box: id } = box.identity;
-  return `job ${job} started in box ${id}, pid ${box.pid}: ${[`${timeout} (${timeoutSource})`, ...limits].join(', ')}`;
+  const { job, step, task, box: id } = box.identity;
+  const where = `${step === null ? '' : ` step ${step}`}${task === null ? '' : ` task ${task}`}`;
+  return `job ${job}${where} started in box ${id}, pid ${box.pid}: ${[`${timeout} (${timeoutSource})`, ...limits].join(', ')}`;
 }
 
 /** Ends the process with the job's status, or of the job's signal where that is asked for; PBS counts 256+n then. */
