@@ -60,8 +60,8 @@ function launch(
   const boxId = newBoxId();
   let box: Box | undefined;
   const { cgroup, control } = prepareResources(spec, boxId, keeper, () => box);
-  const { commandIndex, rlimits, stdoutMaxBytes } = spec;
-  keeper.start({ commandIndex, rlimits, stdoutMaxBytes, cgroup });
+  const { commandIndex, argv0, rlimits, stdoutMaxBytes } = spec;
+  keeper.start({ commandIndex, argv0, rlimits, stdoutMaxBytes, cgroup });
   const { run } = loadBundle<typeof RunBundle>('run');
   const onBox = (made: Box) => {
     box = made;
