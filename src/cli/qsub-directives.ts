@@ -1,3 +1,5 @@
+import { scanWords } from './qsub-words.js';
+
 /** Directives that qsub(1) reads in a script, as far as a box shell needs them. */
 
 /**
@@ -22,9 +24,7 @@ function directivePrefix(words: readonly string[]): string {
 }
 
 function shellOf(words: readonly string[]): string | null {
-  const at = words.findLastIndex((word) => word.startsWith('-S'));
-  if (at < 0) return null;
-  return words[at] === '-S' ? (words[at + 1] ?? null) : words[at]!.slice(2);
+  return scanWords(words).values.findLast(({ letter }) => letter === 'S')?.text ?? null;
 }
 
 /** Words with quotes, up to a comment. */

@@ -7,8 +7,8 @@ export interface Submission {
   readonly options: readonly { readonly name: string; readonly text: string; readonly isPath: boolean }[];
   /** Options and operands of qsub. */
   readonly words: readonly string[];
-  /** Index of the value of its last `-S`, null without one. */
-  readonly shell: number | null;
+  /** Its last `-S`, null without one. */
+  readonly shell: Value | null;
   /** The script's path, `-` for stdin, null where there is none to read: `-- command`, and `-I` alone. */
   readonly script: string | null;
   /** Index of the command after `--`, null without one. */
@@ -54,32 +54,42 @@ function boxOptions(given: readonly string[]): { options: Submission['options'];
   return { options, rest: given.slice(at) };
 }
 
-/** As getopt(3) sees them: options before `--`, wherever they stand. */
-function parts(words: readonly string[]): Pick<Submission, 'shell' | 'script' | 'command'> {
-  let shell: number | null = null;
-  let operand: string | null = null;
-  let interactive = false;
+/** An option's value: `words[at]` from `offset` on. */
+export interface Value {
+  readonly letter: string;
+  readonly text: string;
+  readonly at: number;
+  readonly offset: number;
+}
+
+/** As getopt(3) sees qsub's words: options wherever they stand before `--`, operands, and the first word after `--`. */
+export function scanWords(words: readonly string[]) {
+  const values: Value[] = [];
+  const operands: string[] = [];
+  let flags = '';
   for (let at = 0; at < words.length; at++) {
     const word = words[at]!;
-    if (word === '--') return { shell, script: null, command: at + 1 };
-    if (word === '-' || !word.startsWith('-')) {
-      operand ??= word;
-      continue;
-    }
-    if (word.startsWith('--')) continue;
-    for (let letter = 1; letter < word.length; letter++) {
-      interactive ||= word[letter] === 'I';
-      if (!WITH_VALUE.has(word[letter]!)) continue;
-      if (word[letter] === 'S' && letter === word.length - 1) shell = at + 1;
-      if (word[letter] === 'S' && letter < word.length - 1) {
-        throw new SpecError(`write ${word.slice(0, letter + 1)} ${word.slice(letter + 1)} in two words`);
-      }
-      if (letter === word.length - 1) at++;
-      break;
-    }
+    if (word === '--') return { values, operands, flags, command: at + 1 };
+    if (word === '-' || !word.startsWith('-')) operands.push(word);
+    if (word === '-' || !word.startsWith('-') || word.startsWith('--')) continue;
+    const found = [...word].findIndex((letter, index) => index > 0 && WITH_VALUE.has(letter));
+    flags += found < 0 ? word.slice(1) : word.slice(1, found);
+    if (found < 0) continue;
+    const letter = word[found]!;
+    const glued = found + 1 < word.length;
+    if (!glued) at++;
+    const offset = glued ? found + 1 : 0;
+    values.push({ letter, at, offset, text: words[at]?.slice(offset) ?? '' });
   }
-  if (shell !== null && shell >= words.length) throw new SpecError('-S needs a value');
-  return { shell, script: operand ?? (interactive ? null : '-'), command: null };
+  return { values, operands, flags, command: null };
+}
+
+function parts(words: readonly string[]): Pick<Submission, 'shell' | 'script' | 'command'> {
+  const { values, operands, flags, command } = scanWords(words);
+  const shell = values.findLast(({ letter }) => letter === 'S') ?? null;
+  if (shell !== null && shell.at >= words.length) throw new SpecError('-S needs a value');
+  if (command !== null) return { shell, script: null, command };
+  return { shell, script: operands[0] ?? (flags.includes('I') ? null : '-'), command };
 }
 
 /** One word for any words: native/src/front.cc takes them apart. */

@@ -57,9 +57,10 @@ function submit({ options, words, shell, script, command }: Submission, qsub: st
   }
   if (words.some((word) => word === '--version')) return become(qsub, words);
   const directives = readDirectives(script);
-  const inner = shell === null ? shellOfDirectives(directives.text, words) : words[shell]!;
+  const inner = shell === null ? shellOfDirectives(directives.text, words) : shell.text;
   const path = boxShell(given, inner);
-  const replaced = shell === null ? ['-S', path, ...words] : words.with(shell, path);
+  const replaced =
+    shell === null ? ['-S', path, ...words] : words.with(shell.at, words[shell.at]!.slice(0, shell.offset) + path);
   const feed =
     directives.file === null ? '' : `exec <${quote(directives.file)}\nrm -rf ${quote(dirname(directives.file))}\n`;
   return feed + become(qsub, replaced);
