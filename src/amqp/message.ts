@@ -44,7 +44,7 @@ const NAME_MAX_CHARACTERS = 64;
 /** Clocks of hosts differ by so much and `timestamp` has whole seconds. */
 const CLOCK_TOLERANCE_MS = 5_000;
 const BODY_KEYS = ['command', 'arguments', 'target'];
-const TARGET_KEYS = ['host', 'job', 'step', 'task', 'user', 'box'] as const;
+const TARGET_KEYS = ['host', 'node', 'job', 'step', 'task', 'user', 'box'] as const;
 
 /**
  * @param identity who this box is, for `target`

@@ -8,7 +8,7 @@ import { createCgroup, removeCgroup } from '../cgroup/create.js';
 import { readFile } from '../cgroup/files.js';
 import { noCgroup } from '../cgroup/none.js';
 import type { BoxCgroup } from '../cgroup/types.js';
-import { findScheduler } from '../scheduler/identity.js';
+import { findScheduler, jobWord } from '../scheduler/identity.js';
 import type { BoxSpec } from '../spec/spec.js';
 
 /**
@@ -28,7 +28,7 @@ export function prepareResources(
     spec.cgroup === 'off'
       ? noCgroup('--cgroup off')
       : createCgroup({
-          name: `proc_box-${boxId}`,
+          name: ['proc_box', boxId, jobWord(process.env) ?? []].flat().join('-'),
           limits,
           // Without a limit to hold there is no reason to leave the group that a session or service manager gave.
           stayBelow: limits.length === 0 || scheduled,

@@ -188,8 +188,9 @@ function startLine(box: Box, spec: BoxSpec): string {
       ([name, { value, hard, enforcement }]) =>
         `${name}=${value}${hard === undefined ? '' : `:${hard}`} (${enforcement})`,
     );
-  const { job, box: id } = box.identity;
-  return `job ${job} started in box ${id}, pid ${box.pid}: ${[`${timeout} (${timeoutSource})`, ...limits].join(', ')}`;
+  const { job, step, task, box: id } = box.identity;
+  const where = `${step === null ? '' : ` step ${step}`}${task === null ? '' : ` task ${task}`}`;
+  return `job ${job}${where} started in box ${id}, pid ${box.pid}: ${[`${timeout} (${timeoutSource})`, ...limits].join(', ')}`;
 }
 
 /** Ends the process with the job's status, or of the job's signal where that is asked for; PBS counts 256+n then. */

@@ -67,13 +67,15 @@ export interface BoxSpec {
 export interface JobIdentity {
   readonly scheduler: 'slurm' | 'pbs' | 'none';
   readonly cluster: string | null;
-  /** `1234`, or `1234_7` for array task 7; without a scheduler the box's own id. */
+  /** `1234`, or `1234_7` for array task 7; of a heterogeneous job its leader's; without a scheduler the box's own id. */
   readonly job: string;
   readonly step: string | null;
   readonly task: string | null;
   readonly restart: number;
   readonly user: string;
   readonly host: string;
+  /** The scheduler's name of the host, which may differ from the hostname. */
+  readonly node: string | null;
   /** Unique for this run of proc_box. */
   readonly box: string;
 }
