@@ -8,8 +8,10 @@ import { createLogger } from '../log.js';
 import { jobDeadline } from '../scheduler/deadline.js';
 import { type Assembled, assembleSpec } from '../spec/assemble.js';
 import { systemFiles } from '../spec/files.js';
+import type * as AdoptBundle from './adopt.js';
 import { prepareResources } from './resources.js';
 import type * as RunBundle from './run.js';
+import { launchedJob } from './subject.js';
 import type * as Tools from './tools.js';
 
 /** boot.cjs passes it: loads a bundle of dist/ that is not on the launch path. */
@@ -33,6 +35,7 @@ const keeper = new Keeper(CONTROL_FD, (event) => {
 function begin(hello: Extract<KeeperEvent, { type: 'hello' }>): void {
   if (hello.argv[1] === 'ctl' || hello.argv[1] === 'check') return useTool(hello.argv[1], hello);
   try {
+    if (hello.argv[1] === 'adopt') return adoptProcess(hello);
     const assembled = assembleSpec({
       argv: hello.argv,
       settings: hello.settings,
@@ -54,7 +57,8 @@ function launch(hello: Extract<KeeperEvent, { type: 'hello' }>, assembled: Extra
   const { spec } = assembled;
   const boxId = newBoxId();
   let box: Box | undefined;
-  const { cgroup, control } = prepareResources(spec, boxId, keeper, () => box);
+  const subject = launchedJob(keeper.pid);
+  const { cgroup, control } = prepareResources(spec, boxId, keeper, subject, () => box);
   const { commandIndex, rlimits, stdoutMaxBytes } = spec;
   keeper.start({ commandIndex, rlimits, stdoutMaxBytes, cgroup });
   const { run } = loadBundle<typeof RunBundle>('run');
@@ -62,7 +66,20 @@ function launch(hello: Extract<KeeperEvent, { type: 'hello' }>, assembled: Extra
     box = made;
   };
   const loadAmqp = () => loadBundle<typeof Amqp>('amqp');
-  running = run({ ...assembled, keeper, hello, boxId, cgroup, resources: control, onBox, loadAmqp });
+  running = run({ ...assembled, keeper, hello, subject, boxId, cgroup, resources: control, onBox, loadAmqp });
+}
+
+/** A process that runs already; `proc_box -- adopt` runs a program of that name. */
+function adoptProcess(hello: Extract<KeeperEvent, { type: 'hello' }>): void {
+  running = loadBundle<typeof AdoptBundle>('adopt').adopt({
+    keeper,
+    hello,
+    boxId: newBoxId(),
+    files: systemFiles(),
+    loadYaml: () => loadBundle('yaml'),
+    loadRun: () => loadBundle('run'),
+    loadAmqp: () => loadBundle('amqp'),
+  });
 }
 
 /** Time first, so that boxes sort; random after it, so that no two of a site are alike. */

@@ -8,15 +8,13 @@ import {
   killDescendants,
   monotonicMs,
   releaseStdio,
-  sampleTree,
   stopOwnGroup,
-  userName,
 } from 'cgroup-utils-native';
 import type * as Amqp from '../amqp/index.js';
 import { Box } from '../box/box.js';
 import type { Outcome } from '../box/outcome.js';
 import type { ResourceControl } from '../box/resource-control.js';
-import type { Outgoing } from '../box/types.js';
+import type { Outgoing, Requester } from '../box/types.js';
 import { removeCgroup } from '../cgroup/create.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import { createLogger, type Logger, writeStderr } from '../log.js';
@@ -27,7 +25,8 @@ import { boxPressure } from '../stats/pressure.js';
 import { formatReport } from '../stats/report.js';
 import { createSampler } from '../stats/sampler.js';
 import { launchFailure } from './launch-failure.js';
-import { handleSignals } from './signals.js';
+import { handleAdopted, handleSignals } from './signals.js';
+import type { Subject } from './subject.js';
 
 const SIGTSTP = 20;
 
@@ -40,6 +39,7 @@ export interface RunOptions {
   readonly hello: Extract<KeeperEvent, { type: 'hello' }>;
   readonly spec: BoxSpec;
   readonly warnings: readonly string[];
+  readonly subject: Subject;
   readonly boxId: string;
   readonly cgroup: BoxCgroup;
   readonly resources: ResourceControl;
@@ -51,9 +51,10 @@ export interface RunOptions {
 
 /** Wires box, broker, signals and the end of the process around a job that the keeper is launching. */
 export function run(options: RunOptions): Run {
-  const { keeper, hello, spec, warnings, boxId, cgroup, resources, onBox, loadAmqp } = options;
+  const { keeper, hello, spec, warnings, subject, boxId, cgroup, resources, onBox, loadAmqp } = options;
+  const { adopted } = subject;
   const log = createLogger(spec.debug ? 'debug' : 'info', spec.nowarn ? { warn: false } : {});
-  const identity = identifyJob(process.env, { user: userName(), host: hostname(), box: boxId });
+  const identity = identifyJob(subject.environment, { user: subject.user, host: hostname(), box: boxId });
   let keeperGone = false;
   const broker = createBroker(spec, log, loadAmqp);
   const box = new Box({
@@ -61,6 +62,7 @@ export function run(options: RunOptions): Run {
     resources,
     identity,
     keeper,
+    adopted: adopted !== null,
     stdoutMode: hello.stdoutMode,
     log,
     now: monotonicMs,
@@ -76,7 +78,7 @@ export function run(options: RunOptions): Run {
         cgroup,
         rowsIntervalMs: spec.rowsIntervalMs,
         log,
-        tree: (options) => sampleTree(keeper.pid, options),
+        tree: subject.walk,
         usage: () => keeper.usage(),
         status: () => ({
           state: of.state,
@@ -105,14 +107,26 @@ export function run(options: RunOptions): Run {
       if (spec.report && report !== null) writeStderr(formatReport(report));
       writeStderr(`Task elapsed time: ${(elapsedMs / 1000).toFixed(2)} seconds.\n`);
       void broker.close(spec.flushMs).then(() => {
+        adopted?.onEnd();
         keeper.finish();
         if (keeperGone) removeCgroup(cgroup);
+        if (adopted !== null) exitNow(outcome.exitStatus);
         end(outcome, spec, identity.scheduler);
       });
     },
   });
   onBox(box);
-  handleSignals(box, keeper, spec);
+  if (adopted === null) handleSignals(box, keeper, spec);
+  else {
+    const release = (by: Requester) =>
+      box.release(by).then(async () => {
+        await broker.close(spec.flushMs);
+        adopted.onEnd();
+        keeper.close();
+        exitNow(0);
+      });
+    handleAdopted(box, adopted.detached ? null : release);
+  }
   // What goes wrong in here must not end the job.
   process.on('uncaughtException', (error) =>
     log.error(`internal error, the job goes on: ${error.stack ?? error.message}`),
@@ -132,7 +146,7 @@ export function run(options: RunOptions): Run {
       }
       if (event.type === 'gone') {
         keeperGone = true;
-        killDescendants();
+        if (adopted === null) killDescendants();
         // The groups of a job that ran have the figures of its last sample: they go after it.
         if (box.pid === 0) removeCgroup(cgroup);
       }

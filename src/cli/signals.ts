@@ -1,5 +1,6 @@
 import { acceptSignals, type Keeper } from 'cgroup-utils-native';
 import type { Box } from '../box/box.js';
+import type { Requester } from '../box/types.js';
 import type { BoxSpec } from '../spec/spec.js';
 
 /** Numbers of the signals that the wrapper passes on; signal(7), Linux. */
@@ -32,6 +33,23 @@ export function handleSignals(box: Box, keeper: Keeper, spec: BoxSpec): void {
     // After ^Z and `fg` this gives the terminal back to the job, too.
     ignoreGone(keeper.resume());
   });
+  acceptSignals();
+}
+
+/**
+ * Of an adopted process we are not the parent: its signals reach it without us.
+ * @param release ends the supervision; null in the background, where a scheduler signals everybody of a job
+ */
+export function handleAdopted(box: Box, release: ((by: Requester) => Promise<void>) | null): void {
+  for (const name of Object.keys(ENDING)) {
+    process.on(name as NodeJS.Signals, () => {
+      if (release === null) void box.sample('signal');
+      else void release({ via: 'signal', signal: name });
+    });
+  }
+  process.on('SIGHUP', () => void box.sample('signal'));
+  for (const name of ['SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const) process.on(name, () => {});
+  process.on('SIGCONT', () => box.clock.noticeGap());
   acceptSignals();
 }
 
