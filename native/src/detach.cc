@@ -31,8 +31,10 @@ constexpr int kFailed = 125;
 
 }  // namespace
 
+bool adopts(int argc, char* const* argv) { return argc > 1 && std::strcmp(argv[1], "adopt") == 0; }
+
 bool wants_detach(int argc, char* const* argv) {
-  if (argc < 2 || std::strcmp(argv[1], "adopt") != 0) return false;
+  if (!adopts(argc, argv)) return false;
   for (int i = 2; i < argc; i++)
     if (std::strcmp(argv[i], "--detach") == 0 || std::strcmp(argv[i], "-detach") == 0) return true;
   return false;

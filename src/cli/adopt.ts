@@ -35,6 +35,7 @@ export interface AdoptBundleInput extends AdoptInput {
   readonly files: AdoptInput['files'];
   readonly loadRun: () => typeof RunBundle;
   readonly loadAmqp: () => typeof Amqp;
+  readonly deliverSignals: () => void;
 }
 
 /**
@@ -87,10 +88,12 @@ export function adopt(input: Omit<AdoptBundleInput, 'settings'>): RunBundle.Run 
 
   let running: RunBundle.Run | undefined;
   return {
+    onSignal: (delivery) => running?.onSignal(delivery),
     onKeeper(event) {
       if (event.type === 'started') {
         running = input.loadRun().run({
           ...input,
+          strangers: [],
           hello: { ...hello, stdoutMode: stdoutModeOf(pid), terminal: false },
           spec: { ...spec, command: commandOf(pid) },
           warnings,

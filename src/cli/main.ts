@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import { acceptSignals, exitNow, Keeper, type KeeperEvent, protectSelf, randomHex } from 'cgroup-utils-native';
+import { exitNow, Keeper, type KeeperEvent, protectSelf, randomHex, watchSignals } from 'cgroup-utils-native';
 import type * as Amqp from '../amqp/index.js';
 import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';
@@ -24,7 +24,7 @@ const CONTROL_FD = 3;
 
 // Every end that is known sets its own status; one that is not is never 0.
 process.exitCode = EXIT.failed;
-protectSelf();
+const childrenAtStart = protectSelf();
 let running: RunBundle.Run | undefined;
 const keeper = new Keeper(CONTROL_FD, (event) => {
   if (event.type === 'hello') begin(event);
@@ -34,8 +34,9 @@ const keeper = new Keeper(CONTROL_FD, (event) => {
 
 function begin(hello: Extract<KeeperEvent, { type: 'hello' }>): void {
   if (hello.argv[1] === 'ctl' || hello.argv[1] === 'check') return useTool(hello.argv[1], hello);
+  const deliverSignals = watchSignals((delivery) => running?.onSignal(delivery));
   try {
-    if (hello.argv[1] === 'adopt') return adoptProcess(hello);
+    if (hello.argv[1] === 'adopt') return adoptProcess(hello, deliverSignals);
     const assembled = assembleSpec({
       argv: hello.argv,
       settings: hello.settings,
@@ -45,7 +46,7 @@ function begin(hello: Extract<KeeperEvent, { type: 'hello' }>): void {
     });
     if (assembled.kind === 'help') return say(loadBundle<typeof Tools>('tools').helpText());
     if (assembled.kind === 'version') return say(`proc_box ${PROC_BOX_VERSION}\n`);
-    launch(hello, assembled);
+    launch(hello, assembled, deliverSignals);
   } catch (error) {
     if (!(isSpecError(error) || isEnvironmentError(error))) throw error;
     fail(error.message);
@@ -53,11 +54,15 @@ function begin(hello: Extract<KeeperEvent, { type: 'hello' }>): void {
 }
 
 /** The job first: what it does not need for its start is loaded while the keeper forks it. */
-function launch(hello: Extract<KeeperEvent, { type: 'hello' }>, assembled: Extract<Assembled, { kind: 'run' }>): void {
+function launch(
+  hello: Extract<KeeperEvent, { type: 'hello' }>,
+  assembled: Extract<Assembled, { kind: 'run' }>,
+  deliverSignals: () => void,
+): void {
   const { spec } = assembled;
   const boxId = newBoxId();
   let box: Box | undefined;
-  const subject = launchedJob(keeper.pid);
+  const subject = launchedJob(keeper);
   const { cgroup, control } = prepareResources(spec, boxId, keeper, subject, () => box);
   const { commandIndex, rlimits, stdoutMaxBytes } = spec;
   keeper.start({ commandIndex, rlimits, stdoutMaxBytes, cgroup });
@@ -66,11 +71,24 @@ function launch(hello: Extract<KeeperEvent, { type: 'hello' }>, assembled: Extra
     box = made;
   };
   const loadAmqp = () => loadBundle<typeof Amqp>('amqp');
-  running = run({ ...assembled, keeper, hello, subject, boxId, cgroup, resources: control, onBox, loadAmqp });
+  const strangers = childrenAtStart.filter((pid) => !keeper.pids.includes(pid));
+  running = run({
+    ...assembled,
+    keeper,
+    hello,
+    subject,
+    boxId,
+    cgroup,
+    resources: control,
+    onBox,
+    loadAmqp,
+    deliverSignals,
+    strangers,
+  });
 }
 
 /** A process that runs already; `proc_box -- adopt` runs a program of that name. */
-function adoptProcess(hello: Extract<KeeperEvent, { type: 'hello' }>): void {
+function adoptProcess(hello: Extract<KeeperEvent, { type: 'hello' }>, deliverSignals: () => void): void {
   running = loadBundle<typeof AdoptBundle>('adopt').adopt({
     keeper,
     hello,
@@ -79,6 +97,7 @@ function adoptProcess(hello: Extract<KeeperEvent, { type: 'hello' }>): void {
     loadYaml: () => loadBundle('yaml'),
     loadRun: () => loadBundle('run'),
     loadAmqp: () => loadBundle('amqp'),
+    deliverSignals,
   });
 }
 
@@ -89,8 +108,7 @@ function newBoxId(): string {
 
 /** There is no job, so nothing for the keeper to do. `proc_box -- ctl` runs a program of that name. */
 function useTool(name: 'ctl' | 'check', { argv, settings }: Extract<KeeperEvent, { type: 'hello' }>): void {
-  acceptSignals();
-  running = { onKeeper() {} };
+  running = { onKeeper() {}, onSignal() {} };
   keeper.close();
   const { runCheck, runCtl } = loadBundle<typeof Tools>('tools');
   const tool = name === 'ctl' ? runCtl : runCheck;

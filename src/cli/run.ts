@@ -8,6 +8,7 @@ import {
   killDescendants,
   monotonicMs,
   releaseStdio,
+  type SignalDelivery,
   stopOwnGroup,
 } from 'cgroup-utils-native';
 import type * as Amqp from '../amqp/index.js';
@@ -16,14 +17,17 @@ import type { Outcome } from '../box/outcome.js';
 import type { ResourceControl } from '../box/resource-control.js';
 import type { Outgoing, Requester } from '../box/types.js';
 import { removeCgroup } from '../cgroup/create.js';
+import { readFile } from '../cgroup/files.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import { createLogger, type Logger, writeStderr } from '../log.js';
 import { identifyJob } from '../scheduler/identity.js';
+import { signalPatienceMs } from '../scheduler/signalling.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
 import { hostFacts } from '../stats/host.js';
 import { boxPressure } from '../stats/pressure.js';
 import { formatReport } from '../stats/report.js';
 import { createSampler } from '../stats/sampler.js';
+import { createDeliveries } from './deliveries.js';
 import { launchFailure } from './launch-failure.js';
 import { handleAdopted, handleSignals } from './signals.js';
 import type { Subject } from './subject.js';
@@ -32,6 +36,7 @@ const SIGTSTP = 20;
 
 export interface Run {
   onKeeper(event: KeeperEvent): void;
+  onSignal(delivery: SignalDelivery): void;
 }
 
 export interface RunOptions {
@@ -47,11 +52,16 @@ export interface RunOptions {
   readonly onBox: (box: Box) => void;
   /** Loads rascal and what is around it: called after the job has started. */
   readonly loadAmqp: () => typeof Amqp;
+  /** Delivers at once what signals have come so far. */
+  readonly deliverSignals: () => void;
+  /** Children of this process that are not ours: the scheduler had started them before us. */
+  readonly strangers: readonly number[];
 }
 
 /** Wires box, broker, signals and the end of the process around a job that the keeper is launching. */
 export function run(options: RunOptions): Run {
   const { keeper, hello, spec, warnings, subject, boxId, cgroup, resources, onBox, loadAmqp } = options;
+  const { deliverSignals, strangers } = options;
   const { adopted } = subject;
   const log = createLogger(spec.debug ? 'debug' : 'info', spec.nowarn ? { warn: false } : {});
   const identity = identifyJob(subject.environment, { user: subject.user, host: hostname(), box: boxId });
@@ -95,6 +105,7 @@ export function run(options: RunOptions): Run {
       }),
     observed: spec.uris.length > 0 || spec.report,
     emit: (message) => broker.publish(message),
+    audit: (event) => broker.audit(event),
     dropped: () => broker.dropped(),
     brokerState: () => broker.state(),
     onStarted: () => {
@@ -116,24 +127,29 @@ export function run(options: RunOptions): Run {
     },
   });
   onBox(box);
-  if (adopted === null) handleSignals(box, keeper, spec);
-  else {
-    const release = (by: Requester) =>
-      box.release(by).then(async () => {
-        await broker.close(spec.flushMs);
-        adopted.onEnd();
-        keeper.close();
-        exitNow(0);
-      });
-    handleAdopted(box, adopted.detached ? null : release);
-  }
+  const release = async (by: Requester) => {
+    await box.release(by);
+    await broker.close(spec.flushMs);
+    adopted?.onEnd();
+    keeper.close();
+    exitNow(0);
+  };
+  const deliveries = createDeliveries(() => signalPatienceMs(process.env, readFile));
+  const onSignal =
+    adopted === null
+      ? handleSignals(box, keeper, spec, deliveries)
+      : handleAdopted(box, adopted.detached ? null : release);
   // What goes wrong in here must not end the job.
   process.on('uncaughtException', (error) =>
     log.error(`internal error, the job goes on: ${error.stack ?? error.message}`),
   );
 
   return {
+    onSignal,
     onKeeper(event) {
+      if (event.type === 'witnessed') return deliveries.witnessed(event);
+      // The scheduler's signal that the job has died of may wait beside its end.
+      if (event.type === 'exited') deliverSignals();
       if (event.type === 'failed') {
         const { message, exitStatus } = launchFailure(event, spec);
         log.error(message);
@@ -146,7 +162,7 @@ export function run(options: RunOptions): Run {
       }
       if (event.type === 'gone') {
         keeperGone = true;
-        if (adopted === null) killDescendants();
+        if (adopted === null) killDescendants(strangers);
         // The groups of a job that ran have the figures of its last sample: they go after it.
         if (box.pid === 0) removeCgroup(cgroup);
       }
@@ -165,6 +181,8 @@ function createBroker(spec: BoxSpec, log: Logger, loadAmqp: () => typeof Amqp) {
       if (link !== undefined) link.publish(message);
       else if (spec.uris.length > 0) waiting.push(message);
     },
+    /** Commands come over the link alone. */
+    audit: (event: Parameters<Amqp.BrokerLink['audit']>[0]) => link?.audit(event),
     dropped: () => link?.dropped ?? 0,
     state: () => link?.state() ?? null,
     connect(box: Box): void {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { sampleTree, type TreeSample, type TreeSampleOptions, userName } from 'cgroup-utils-native';
+import { type Keeper, sampleTree, type TreeSample, type TreeSampleOptions, userName } from 'cgroup-utils-native';
 import type { Adoption } from '../cgroup/create.js';
 import type { Environment } from '../scheduler/identity.js';
 
@@ -26,7 +26,8 @@ export interface Adopted extends Adoption {
 }
 
 /** The job that this keeper launches. */
-export function launchedJob(keeperPid: number): Subject {
+export function launchedJob(keeper: Keeper): Subject {
+  const { pid: keeperPid } = keeper;
   return {
     environment: process.env,
     get user() {
@@ -37,7 +38,7 @@ export function launchedJob(keeperPid: number): Subject {
     blind: existsSync(`/proc/${keeperPid}/stat`)
       ? null
       : `/proc hides the keeper (mounted with hidepid): "proc_box check"`,
-    ourPids: [process.pid, keeperPid],
+    ourPids: [process.pid, ...keeper.pids],
     adopted: null,
   };
 }
