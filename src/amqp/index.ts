@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto';
 import type { Controllable, Outgoing } from '../box/types.js';
 import type { Logger } from '../log.js';
 import type { BoxSpec } from '../spec/spec.js';
-import { controlConfig, statisticsConfig } from './config.js';
+import { controlConfig } from './config.js';
 import { Control } from './control.js';
 import { keySegment, outgoingKey } from './keys.js';
 import { Link, type LinkState } from './link.js';
 import type { Delivery } from './message.js';
-import { Outbox, type Send, type Sent } from './outbox.js';
-import type { AckOrNack, Broker } from './rascal.js';
+import { Outbox, type Send } from './outbox.js';
+import { openPublisher, type Publisher } from './publisher.js';
+import { type AckOrNack, type Broker, type BrokerSession, openBroker } from './rascal.js';
 import { Replies } from './replies.js';
 
 /** Entry of the bundle that is loaded after the job was started: a box's link to the broker. */
@@ -38,9 +39,9 @@ export function connectBroker(spec: BoxSpec, box: Controllable, log: Logger): Br
     { maxMessages: spec.outboxMaxMessages, maxBytes: spec.outboxMaxBytes, messageTimeoutMs: spec.messageTimeoutMs },
     log,
   );
-  const replies = new Replies();
   const handler = new Control(box, (reply) => replies.push(reply), log);
   const site = spec.rascalConfig ?? {};
+  const replies = new Replies(site.publications?.replies);
   const queuePrefix = `proc_box.ctl.${keySegment(identity.user)}.${keySegment(identity.box)}`;
   const common = (name: string) => ({
     uris: spec.uris,
@@ -48,30 +49,25 @@ export function connectBroker(spec: BoxSpec, box: Controllable, log: Logger): Br
     name,
     request: { exchange: spec.exchange, connectionName: `proc_box ${identity.box} ${name}`, site },
   });
-  const keys = {
-    sample: outgoingKey(spec.statsKey, identity.host),
-    event: outgoingKey(spec.eventsKey, identity.host),
-  };
-
   // Statistics first: a short job has ended before anybody could command it, but its samples have to get out.
   let gaveUp = () => {};
-  const statistics = new Link({
+  const statistics = new Link<Publisher>({
     ...common('statistics'),
-    configure: statisticsConfig,
-    up: (broker, fail, done) => {
-      broker.on('blocked', () => {
+    open: openPublisher,
+    up: (publisher, fail, done) => {
+      publisher.on('blocked', () => {
         log.warn('statistics: the broker takes no messages now (memory or disk alarm); they wait in the outbox');
         outbox.setBlocked(true);
         replies.setBlocked(true);
       });
-      broker.on('unblocked', () => {
+      publisher.on('unblocked', () => {
         log.info('statistics: the broker takes messages again');
         outbox.setBlocked(false);
         replies.setBlocked(false);
       });
       done();
-      replies.attach(broker);
-      outbox.attach(sender(broker, keys, fail), () => fail(new Error('no confirm: no answer on the connection')));
+      replies.attach(publisher);
+      outbox.attach(sender(publisher, spec, box), () => fail(new Error('no confirm: no answer on the connection')));
     },
     down: () => {
       outbox.detach();
@@ -83,13 +79,13 @@ export function connectBroker(spec: BoxSpec, box: Controllable, log: Logger): Br
       if (missingExchange && statistics.state.connections > 0) control.restart(new Error('the exchange was deleted'));
     },
   });
-  const control = new Link({
+  const control = new Link<BrokerSession>({
     ...common('control'),
-    configure: (request) => {
+    open: (request, opened) => {
       const queue = `${queuePrefix}.${randomBytes(6).toString('hex')}`;
-      return controlConfig(request, spec.routingKeys, identity, queue);
+      openBroker(controlConfig(request, spec.routingKeys, identity, queue), opened);
     },
-    up: (broker, fail, done) => subscribe(broker, handler, fail, done),
+    up: ({ broker }, fail, done) => subscribe(broker, handler, fail, done),
     down: () => handler.reset(),
   });
   statistics.start();
@@ -137,34 +133,25 @@ function subscribe(broker: Broker, handler: Control, fail: (error: unknown) => v
   });
 }
 
-function sender(broker: Broker, keys: Record<Outgoing['kind'], string>, fail: (error: unknown) => void): Send {
+/** How a box's samples and events are published. */
+function sender(publisher: Publisher, spec: BoxSpec, { identity }: Controllable): Send {
+  const { exchange, rascalConfig } = spec;
+  const keys = {
+    sample: outgoingKey(spec.statsKey, identity.host),
+    event: outgoingKey(spec.eventsKey, identity.host),
+  };
+  const site = rascalConfig?.publications?.statistics;
   return (message, content, done) => {
     const options = {
+      persistent: true,
+      ...site,
       contentType: 'application/json',
       messageId: message.messageId,
       timestamp: message.timestamp,
       type: message.type,
       appId: 'proc_box',
     };
-    let open = true;
-    const end = (sent: Sent, error?: unknown) => {
-      if (!open) return;
-      open = false;
-      if (error !== undefined) fail(error);
-      else done(sent);
-    };
-    broker.publish('statistics', content, { routingKey: keys[message.kind], options }, (error, session) => {
-      if (error) return end('unknown', error);
-      session.on('success', () => end('confirmed'));
-      let failure: Error;
-      session.on('error', (error: Error) => {
-        failure = error;
-        if (error.message === 'message nacked') end('refused');
-        // rascal says "channel closed" first and why only then.
-        else setImmediate(() => end('unknown', failure));
-      });
-      session.on('close', () => end('unknown', new Error('Unexpected close')));
-    });
+    publisher.publish({ exchange, routingKey: keys[message.kind], content, options }, done);
   };
 }
 
