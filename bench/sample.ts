@@ -59,7 +59,15 @@ async function aloneMs(bench: Bench, processes: number): Promise<number> {
 function samplerOf(pid: number): Sampler {
   let sequence = 0;
   const zero = { userUsec: 0, systemUsec: 0, maxRssBytes: 0, readCount: 0, writeCount: 0, readBytes: 0, writeBytes: 0 };
-  const place = { scheduler: 'none', cluster: null, job: 'bench', step: null, task: null, restart: 0 } as const;
+  const place = {
+    scheduler: 'none',
+    cluster: null,
+    job: 'bench',
+    step: null,
+    task: null,
+    restart: 0,
+    node: null,
+  } as const;
   return createSampler({
     identity: { ...place, user: 'bench', host: hostname(), box: 'bench' },
     pid,

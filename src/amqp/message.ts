@@ -24,6 +24,8 @@ export interface Request {
   readonly kind: 'request';
   readonly name: string;
   readonly args: readonly string[];
+  /** The gate has seen this very message before: it may be answered again, but not be carried out. */
+  readonly repeated?: true;
 }
 
 export interface Refusal {
@@ -31,6 +33,10 @@ export interface Refusal {
   readonly answer: Extract<Answer, { ok: false }>;
   /** The command's name where the message had one, else empty. */
   readonly name: string;
+  /** As they were sent; null where they could not be read. */
+  readonly args: readonly string[] | null;
+  /** What the sender is not told, for our own log. */
+  readonly detail?: string;
 }
 
 /** The message is for others: its `target` does not name this box. */
@@ -44,7 +50,7 @@ const NAME_MAX_CHARACTERS = 64;
 /** Clocks of hosts differ by so much and `timestamp` has whole seconds. */
 const CLOCK_TOLERANCE_MS = 5_000;
 const BODY_KEYS = ['command', 'arguments', 'target'];
-const TARGET_KEYS = ['host', 'job', 'step', 'task', 'user', 'box'] as const;
+const TARGET_KEYS = ['host', 'node', 'job', 'step', 'task', 'user', 'box'] as const;
 
 /**
  * @param identity who this box is, for `target`
@@ -84,8 +90,14 @@ export function requesterOf(properties: Delivery['properties']): Requester {
   };
 }
 
-export function refuse(code: RefusalCode, message: string, name = ''): Refusal {
-  return { kind: 'refusal', name, answer: { ok: false, error: { code, message } } };
+export function refuse(
+  code: RefusalCode,
+  message: string,
+  name = '',
+  args: readonly string[] | null = null,
+  detail?: string,
+): Refusal {
+  return { kind: 'refusal', name, args, answer: { ok: false, error: { code, message } }, ...(detail && { detail }) };
 }
 
 /** rascal sets `originalQueue` and `originalVhost` itself on every delivery; anything else came from the sender. */

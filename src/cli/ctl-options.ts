@@ -54,6 +54,7 @@ export const OWN_OPTIONS = {
   host: { placeholder: 'name', help: 'the boxes of a host' },
   user: { placeholder: 'name', help: 'the boxes of a user' },
   box: { placeholder: 'id', help: 'one box' },
+  node: { placeholder: 'name', help: "of these, the boxes of the scheduler's node" },
   step: { placeholder: 'id', help: 'of these, the boxes of a step' },
   task: { placeholder: 'id', help: 'of these, the boxes of a task (rank)' },
   all: { help: 'every box that has the routing key' },
@@ -83,6 +84,8 @@ type OwnName = keyof typeof OWN_OPTIONS;
 const NAMES: readonly string[] = [...Object.keys(OWN_OPTIONS), ...BOX_OPTIONS];
 /** In this order the most exact one becomes the routing key, the others narrow it in the message's `target`. */
 const ADDRESSES = ['box', 'job', 'user', 'host'] as const;
+/** What has no routing key of its own. */
+const NARROWING = ['node', 'step', 'task'] as const;
 
 /** @throws SpecError for whatever the user must change; exit status 125 */
 export function parseCtl(input: CtlInput): CtlParsed {
@@ -160,7 +163,7 @@ function unknown(name: string): SpecError {
 
 /** The most exact routing key for what was given; all of the rest goes into `target`. */
 function addressOf(own: Own, spec: BoxSpec): { routingKey: string; target: object } {
-  for (const name of [...ADDRESSES, 'step', 'task'] as const) {
+  for (const name of [...ADDRESSES, ...NARROWING]) {
     if (own.get(name) === '') throw new SpecError(`--${name} is empty: a job without one would be meant, or every job`);
   }
   const key = spec.routingKeys[0]!;
@@ -178,7 +181,7 @@ function addressOf(own: Own, spec: BoxSpec): { routingKey: string; target: objec
     : by === undefined
       ? ''
       : `.${by}.${keySegment(own.get(by)!)}`;
-  const rest = ([...ADDRESSES, 'step', 'task'] as const).filter((name) => own.has(name) && !used.includes(name));
+  const rest = [...ADDRESSES, ...NARROWING].filter((name) => own.has(name) && !used.includes(name));
   const target = Object.fromEntries(rest.map((name) => [name, own.get(name)]));
   return { routingKey: key + suffix, target: rest.length > 0 ? { target } : {} };
 }

@@ -8,7 +8,7 @@ import { createCgroup, removeCgroup } from '../cgroup/create.js';
 import { readFile } from '../cgroup/files.js';
 import { noCgroup } from '../cgroup/none.js';
 import type { BoxCgroup } from '../cgroup/types.js';
-import { findScheduler } from '../scheduler/identity.js';
+import { findScheduler, jobWord } from '../scheduler/identity.js';
 import type { BoxSpec } from '../spec/spec.js';
 
 /**
@@ -28,12 +28,12 @@ export function prepareResources(
     spec.cgroup === 'off'
       ? noCgroup('--cgroup off')
       : createCgroup({
-          name: `proc_box-${boxId}`,
+          name: ['proc_box', boxId, jobWord(process.env) ?? []].flat().join('-'),
           limits,
           // Without a limit to hold there is no reason to leave the group that a session or service manager gave.
           stayBelow: limits.length === 0 || scheduled,
           scheduled,
-          ourPids: [process.pid, keeperPid],
+          ourPids: [process.pid, ...keeper.pids],
           below: spec.cgroup === 'auto' ? null : spec.cgroup,
           oomGroup: spec.oomGroup,
           beforeMaking: (steps) => keeper.cleanup(steps),

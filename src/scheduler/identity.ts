@@ -14,6 +14,8 @@ export interface Self {
   readonly box: string;
 }
 
+const WORD_MAX = 100;
+
 type Named = Omit<JobIdentity, keyof Self | 'scheduler'>;
 
 interface Scheduler {
@@ -39,10 +41,23 @@ const SLURM_STEPS: Readonly<Record<string, string>> = {
 export function identifyJob(environment: Environment, self: Self): JobIdentity {
   const scheduler = findScheduler(environment);
   if (scheduler === 'none') {
-    return { scheduler, cluster: null, job: self.box, step: null, task: null, restart: 0, ...self };
+    return { scheduler, cluster: null, job: self.box, step: null, task: null, restart: 0, node: null, ...self };
   }
   const { mark, identify } = SCHEDULERS[scheduler];
   return { scheduler, ...identify(environment, environment[mark]!), ...self };
+}
+
+/**
+ * Job, step and task as one word for names of files and control groups, `1234_7.batch.0`; null without a scheduler.
+ * Asks nobody: it is needed before the job starts.
+ */
+export function jobWord(environment: Environment): string | null {
+  const scheduler = findScheduler(environment);
+  if (scheduler === 'none') return null;
+  const { mark, identify } = SCHEDULERS[scheduler];
+  const { job, step, task } = identify(environment, environment[mark]!);
+  const word = [job, step, task].filter((part) => part !== null).join('.');
+  return word.replaceAll(/[^\w.+-]/g, '_').slice(0, WORD_MAX);
 }
 
 /** The scheduler whose job this is. */
@@ -58,12 +73,15 @@ function identifySlurm(environment: Environment, jobId: string): Named {
   const arrayTask = present(environment['SLURM_ARRAY_TASK_ID']);
   // The batch script's environment has no step id.
   const step = present(environment['SLURM_STEP_ID']) ?? 'batch';
+  // Users cancel and watch a heterogeneous job by the id of its first component.
+  const leader = present(environment['SLURM_JOB_ID_HET_GROUP_0']) ?? jobId;
   return {
     cluster: present(environment['SLURM_CLUSTER_NAME']),
-    job: array !== null && arrayTask !== null ? `${array}_${arrayTask}` : jobId,
+    job: array !== null && arrayTask !== null ? `${array}_${arrayTask}` : leader,
     step: SLURM_STEPS[step] ?? step,
     task: present(environment['SLURM_PROCID']),
     restart: count(environment['SLURM_RESTART_COUNT']),
+    node: present(environment['SLURMD_NODENAME']),
   };
 }
 
@@ -78,6 +96,7 @@ function identifyPbs(environment: Environment, jobId: string): Named {
     step: null,
     task: present(environment['PBS_TASKNUM']),
     restart: 0,
+    node: null,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { LaunchSpec } from 'cgroup-utils-native';
+import type { ControlAuth, ControlRule } from './control.js';
 import type { SiteConfig } from './rascal-config.js';
 import type { Resources } from './resources.js';
 
@@ -16,6 +17,11 @@ export interface BoxSpec {
   readonly routingKeys: readonly string[];
   readonly statsKey: string;
   readonly eventsKey: string;
+  readonly controlAuth: ControlAuth;
+  /** For `user`. */
+  readonly controlRules: readonly ControlRule[];
+  /** File of the audit trail; undefined for none. */
+  readonly auditLog: string | undefined;
   /** 0 turns periodic sampling off. */
   readonly sampleIntervalMs: number;
   /** Wall clock limit; 0 means none. */
@@ -67,13 +73,15 @@ export interface BoxSpec {
 export interface JobIdentity {
   readonly scheduler: 'slurm' | 'pbs' | 'none';
   readonly cluster: string | null;
-  /** `1234`, or `1234_7` for array task 7; without a scheduler the box's own id. */
+  /** `1234`, or `1234_7` for array task 7; of a heterogeneous job its leader's; without a scheduler the box's own id. */
   readonly job: string;
   readonly step: string | null;
   readonly task: string | null;
   readonly restart: number;
   readonly user: string;
   readonly host: string;
+  /** The scheduler's name of the host, which may differ from the hostname. */
+  readonly node: string | null;
   /** Unique for this run of proc_box. */
   readonly box: string;
 }

@@ -240,12 +240,12 @@ for (const [scheduler, env, identity] of [
   [
     'a Slurm batch script',
     { SLURM_JOB_ID: '1234' },
-    { scheduler: 'slurm', cluster: null, job: '1234', step: 'batch', task: null, restart: 0 },
+    { scheduler: 'slurm', cluster: null, job: '1234', step: 'batch', task: null, restart: 0, node: null },
   ],
   [
     'a PBS array job',
     { PBS_JOBID: '1234[7].pbs.site', PBS_TASKNUM: '1' },
-    { scheduler: 'pbs', cluster: 'pbs.site', job: '1234_7', step: null, task: '1', restart: 0 },
+    { scheduler: 'pbs', cluster: 'pbs.site', job: '1234_7', step: null, task: '1', restart: 0, node: null },
   ],
 ] as const) {
   t.test(`${scheduler} is named as its scheduler does, in keys, samples and events`, async (t) => {
@@ -284,13 +284,18 @@ t.test('the events are an audit trail: who asked for what, and what came of it',
     },
     { command: 'set_limit', arguments: { limit: 'nofile', value: '50' }, answer: { ok: true } },
     { command: 'suspend', arguments: {}, answer: { ok: true, result: { processes: 1 } } },
-    { command: 'kill', arguments: null, answer: { ok: false, error: { code: 'bad_arguments' } } },
+    {
+      command: 'kill',
+      arguments: ['SIGNOPE'],
+      decision: 'refused',
+      answer: { ok: false, error: { code: 'bad_arguments' } },
+    },
     {
       command: 'set_limit',
       arguments: { limit: 'nofile', value: 'lots' },
       answer: { ok: false, error: { code: 'bad_arguments' } },
     },
-    { command: 'stpo', arguments: null, answer: { ok: false, error: { code: 'unknown_command' } } },
+    { command: 'stpo', arguments: [], answer: { ok: false, error: { code: 'unknown_command' } } },
     {
       command: 'stop',
       arguments: { grace_ms: 2_000 },

@@ -1,77 +1,86 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { type Environment, identifyJob } from '../../src/scheduler/identity.js';
+import { type Environment, identifyJob, jobWord } from '../../src/scheduler/identity.js';
 
 const self = { user: 'alice', host: 'n1', box: 'b0' };
 
 t.test('a job is named as its scheduler names it', async (t) => {
   const batch = { SLURM_JOB_ID: '1234', SLURM_CLUSTER_NAME: 'hpc', SLURM_PROCID: '0' };
   const cases: [string, Environment, object][] = [
-    ['no scheduler', {}, { scheduler: 'none', cluster: null, job: 'b0', step: null, task: null, restart: 0 }],
+    [
+      'no scheduler',
+      {},
+      { scheduler: 'none', cluster: null, job: 'b0', step: null, task: null, restart: 0, node: null },
+    ],
     [
       'an empty mark',
       { SLURM_JOB_ID: '', PBS_JOBID: '' },
-      { scheduler: 'none', cluster: null, job: 'b0', step: null, task: null, restart: 0 },
+      { scheduler: 'none', cluster: null, job: 'b0', step: null, task: null, restart: 0, node: null },
     ],
     [
       'a Slurm batch script',
       batch,
-      { scheduler: 'slurm', cluster: 'hpc', job: '1234', step: 'batch', task: '0', restart: 0 },
+      { scheduler: 'slurm', cluster: 'hpc', job: '1234', step: 'batch', task: '0', restart: 0, node: null },
     ],
     [
       'a Slurm task',
-      { ...batch, SLURM_STEP_ID: '3', SLURM_PROCID: '17' },
-      { scheduler: 'slurm', cluster: 'hpc', job: '1234', step: '3', task: '17', restart: 0 },
+      { ...batch, SLURM_STEP_ID: '3', SLURM_PROCID: '17', SLURMD_NODENAME: 'n7' },
+      { scheduler: 'slurm', cluster: 'hpc', job: '1234', step: '3', task: '17', restart: 0, node: 'n7' },
+    ],
+    [
+      'a task in the second component of a heterogeneous Slurm job',
+      { SLURM_JOB_ID: '1235', SLURM_JOB_ID_HET_GROUP_0: '1234', SLURM_STEP_ID: '0', SLURM_PROCID: '2' },
+      { scheduler: 'slurm', cluster: null, job: '1234', step: '0', task: '2', restart: 0, node: null },
     ],
     [
       'a Slurm array task',
       { ...batch, SLURM_JOB_ID: '122', SLURM_ARRAY_JOB_ID: '121', SLURM_ARRAY_TASK_ID: '7' },
-      { scheduler: 'slurm', cluster: 'hpc', job: '121_7', step: 'batch', task: '0', restart: 0 },
+      { scheduler: 'slurm', cluster: 'hpc', job: '121_7', step: 'batch', task: '0', restart: 0, node: null },
     ],
     [
       'a requeued Slurm job',
       { SLURM_JOB_ID: '5', SLURM_RESTART_COUNT: '2' },
-      { scheduler: 'slurm', cluster: null, job: '5', step: 'batch', task: null, restart: 2 },
+      { scheduler: 'slurm', cluster: null, job: '5', step: 'batch', task: null, restart: 2, node: null },
     ],
     [
       'a Slurm job with junk in its restart count',
       { SLURM_JOB_ID: '5', SLURM_RESTART_COUNT: '-1' },
-      { scheduler: 'slurm', cluster: null, job: '5', step: 'batch', task: null, restart: 0 },
+      { scheduler: 'slurm', cluster: null, job: '5', step: 'batch', task: null, restart: 0, node: null },
     ],
     [
       "Slurm's own steps",
       { SLURM_JOB_ID: '5', SLURM_STEP_ID: '4294967290' },
-      { scheduler: 'slurm', cluster: null, job: '5', step: 'interactive', task: null, restart: 0 },
+      { scheduler: 'slurm', cluster: null, job: '5', step: 'interactive', task: null, restart: 0, node: null },
     ],
     [
       'a PBS job',
       { PBS_JOBID: '123.srv', PBS_TASKNUM: '1' },
-      { scheduler: 'pbs', cluster: 'srv', job: '123', step: null, task: '1', restart: 0 },
+      { scheduler: 'pbs', cluster: 'srv', job: '123', step: null, task: '1', restart: 0, node: null },
     ],
     [
       'a PBS array task',
       { PBS_JOBID: '123[4].srv.example.org', PBS_ARRAY_INDEX: '4' },
-      { scheduler: 'pbs', cluster: 'srv.example.org', job: '123_4', step: null, task: null, restart: 0 },
+      { scheduler: 'pbs', cluster: 'srv.example.org', job: '123_4', step: null, task: null, restart: 0, node: null },
     ],
     [
       'a PBS array task with its index apart',
       { PBS_JOBID: '123[].srv', PBS_ARRAY_INDEX: '4' },
-      { scheduler: 'pbs', cluster: 'srv', job: '123_4', step: null, task: null, restart: 0 },
+      { scheduler: 'pbs', cluster: 'srv', job: '123_4', step: null, task: null, restart: 0, node: null },
     ],
     [
       'a PBS array',
       { PBS_JOBID: '123[].srv' },
-      { scheduler: 'pbs', cluster: 'srv', job: '123', step: null, task: null, restart: 0 },
+      { scheduler: 'pbs', cluster: 'srv', job: '123', step: null, task: null, restart: 0, node: null },
     ],
     [
       'a PBS job without server',
       { PBS_JOBID: '123' },
-      { scheduler: 'pbs', cluster: null, job: '123', step: null, task: null, restart: 0 },
+      { scheduler: 'pbs', cluster: null, job: '123', step: null, task: null, restart: 0, node: null },
     ],
     [
       'an odd PBS id',
       { PBS_JOBID: '.x' },
-      { scheduler: 'pbs', cluster: null, job: '.x', step: null, task: null, restart: 0 },
+      { scheduler: 'pbs', cluster: null, job: '.x', step: null, task: null, restart: 0, node: null },
     ],
   ];
   for (const [name, environment, identity] of cases)
@@ -90,4 +99,12 @@ t.test('no environment makes it throw or leave the job without a name', async (t
   );
   fc.assert(fc.property(fc.dictionary(name, fc.string()), (environment) => identifyJob(environment, self).job !== ''));
   t.pass();
+});
+
+t.test('job, step and task are one word for names', async (t) => {
+  t.equal(jobWord({}), null);
+  t.equal(jobWord({ SLURM_JOB_ID: '12', SLURM_PROCID: '0' }), '12.batch.0');
+  t.equal(jobWord({ SLURM_JOB_ID: '12', SLURM_ARRAY_JOB_ID: '11', SLURM_ARRAY_TASK_ID: '3' }), '11_3.batch');
+  t.equal(jobWord({ PBS_JOBID: '123[4].srv' }), '123_4');
+  t.equal(jobWord({ SLURM_JOB_ID: '../x' }), '.._x.batch');
 });

@@ -12,7 +12,7 @@ t.test('srun and sbatch', { skip: withoutSlurm() }, async (t) => {
     const { code, stdout, stderr } = await slurm.run(['srun', '-n1', PROC_BOX, '--', 'sh', '-c', 'echo hello; exit 7']);
     t.equal(code, 7);
     t.equal(stdout, 'hello\n');
-    t.match(stderr, /job \d+ started in box/);
+    t.match(stderr, /job \d+ step 0 task 0 started in box/);
   });
 
   t.test('a batch script with exec proc_box', async (t) => {
