@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import { acceptSignals, exitNow, Keeper, type KeeperEvent, protectSelf, randomHex } from 'cgroup-utils-native';
 import type * as Amqp from '../amqp/index.js';
+import type * as Signed from '../amqp/signed.js';
 import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';
 import { isEnvironmentError, isSpecError } from '../errors.js';
@@ -62,7 +63,8 @@ function launch(hello: Extract<KeeperEvent, { type: 'hello' }>, assembled: Extra
     box = made;
   };
   const loadAmqp = () => loadBundle<typeof Amqp>('amqp');
-  running = run({ ...assembled, keeper, hello, boxId, cgroup, resources: control, onBox, loadAmqp });
+  const loadSigned = () => loadBundle<typeof Signed>('signed');
+  running = run({ ...assembled, keeper, hello, boxId, cgroup, resources: control, onBox, loadAmqp, loadSigned });
 }
 
 /** Time first, so that boxes sort; random after it, so that no two of a site are alike. */
