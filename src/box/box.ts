@@ -142,11 +142,16 @@ export class Box implements Controllable {
     }
   }
 
-  /** The stop ladder; `signal` is what the job's group gets first. */
+  /** An end is being asked for; `stop` follows. */
+  asked(reason: 'stopped' | 'scheduler', by: Requester): void {
+    void this.#apply({ type: 'asked', reason, by });
+  }
+
+  /** The stop ladder; `signal` is what the job's group gets first, null where it has it already. */
   stop(
     reason: 'stopped' | 'scheduler' | 'timeout' | 'stdoutlimit',
     by: Requester,
-    signal: number,
+    signal: number | null,
     graceMs: number,
   ): Promise<number> {
     return this.#apply({ type: 'stop', reason, by, signal, graceMs });
