@@ -14,6 +14,7 @@ import { Outbox, type Send } from './outbox.js';
 import { openPublisher, type Publisher } from './publisher.js';
 import { type AckOrNack, type Broker, type BrokerSession, openBroker } from './rascal.js';
 import { Replies } from './replies.js';
+import type * as Signed from './signed.js';
 
 /** Entry of the bundle that is loaded after the job was started: a box's link to the broker. */
 
@@ -40,14 +41,22 @@ export interface BrokerLink {
 /** For the last lines of the audit log, at the end. */
 const AUDIT_MS = 1_000;
 
-/** Connects in the background and keeps connecting; returns at once. Never throws once `spec` has been checked. */
-export function connectBroker(spec: BoxSpec, box: Controllable, log: Logger): BrokerLink {
+/**
+ * Connects in the background and keeps connecting; returns at once. Never throws once `spec` has been checked.
+ * @param loadSigned loads what checks signatures, which only `--control-auth signed` needs
+ */
+export function connectBroker(
+  spec: BoxSpec,
+  box: Controllable,
+  log: Logger,
+  loadSigned: () => typeof Signed = notLoadable,
+): BrokerLink {
   const { identity } = box;
   const outbox = new Outbox(
     { maxMessages: spec.outboxMaxMessages, maxBytes: spec.outboxMaxBytes, messageTimeoutMs: spec.messageTimeoutMs },
     log,
   );
-  const handler = new Control(box, gateFor(spec, identity), (reply) => replies.push(reply), log);
+  const handler = new Control(box, gateFor(spec, identity, log, loadSigned), (reply) => replies.push(reply), log);
   const auditLog = spec.auditLog === undefined ? undefined : createAuditLog(spec.auditLog, log);
   const site = spec.rascalConfig ?? {};
   const replies = new Replies(site.publications?.replies);
@@ -127,14 +136,23 @@ export function connectBroker(spec: BoxSpec, box: Controllable, log: Logger): Br
   };
 }
 
-function gateFor({ controlAuth, controlRules }: BoxSpec, identity: JobIdentity): Gate {
+function notLoadable(): never {
+  throw new Error('nothing was given that checks signatures');
+}
+
+function gateFor(
+  { controlAuth, controlRules, controlKeys = '' }: BoxSpec,
+  identity: JobIdentity,
+  log: Logger,
+  loadSigned: () => typeof Signed,
+): Gate {
   switch (controlAuth) {
     case 'broker':
       return brokerGate(identity, Date.now);
     case 'user':
       return userGate(controlRules, identity, Date.now);
     case 'signed':
-      throw new Error('not yet');
+      return loadSigned().signedGate({ folder: controlKeys, identity, log });
   }
 }
 
