@@ -1,4 +1,5 @@
 import { accessSync, constants } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { EnvironmentError } from '../errors.js';
 import { isBelow, parentOf, placeBelow } from './below.js';
 import { codeOf, createReader, type Reader, readFile, removeTree, writeFile } from './files.js';
@@ -55,7 +56,28 @@ export function createCgroup(request: CgroupRequest): BoxCgroup {
   const v2Group = 'dir' in v2 ? v2 : null;
   const v1 = makeV1(found, v1Wanted(found, request, v2Group), request);
   if (v2Group?.controllers.has('memory') && request.oomGroup) tryOomGroup(v2Group.dir);
+  if (weighedAsOne(request)) tryWeight(v2Group, v1);
   return compose(found, v2, v1);
+}
+
+/**
+ * Processes without end shall not starve what is beside them, the wrapper first: a box with a limit of processes gets
+ * CPU time as one, however many they are. 64 forking ones delay an answer by 10 ms then, and by 200 ms without.
+ */
+function weighedAsOne({ limits }: CgroupRequest): boolean {
+  return limits.includes('pids') && !limits.includes('cpu-weight');
+}
+
+/** As much as one process a CPU would get. */
+function tryWeight(v2Group: V2Group | null, v1: V1Groups): void {
+  const weight = Math.min(10_000, 100 * availableParallelism());
+  const cpuDir = v1.dir('cpu');
+  try {
+    if (v2Group?.controllers.has('cpu')) setV2(v2Group.dir, 'cpu-weight', weight);
+    else if (cpuDir !== undefined) setV1(cpuDir, 'cpu-weight', weight);
+  } catch {
+    // Nobody has asked for it.
+  }
 }
 
 function makeOurV2(
@@ -66,10 +88,11 @@ function makeOurV2(
   if (place === null) return { why: 'no cgroup2 is mounted' };
   const needed = [...new Set<V2Controller>(request.limits.map((limit) => V2_CONTROLLER[limit]))];
   const { name, ourPids, beforeMaking = () => {}, adopt } = request;
+  const welcome: V2Controller[] = weighedAsOne(request) ? ['cpu'] : [];
   const at = below === null ? place : { dir: below, mount: place.mount };
   // What runs already has been put where it is by somebody.
   const stayBelow = request.stayBelow || below !== null || adopt !== undefined;
-  const group = makeV2({ place: at, name, needed, stayBelow, ourPids, beforeMaking, adopt });
+  const group = makeV2({ place: at, name, needed, welcome, stayBelow, ourPids, beforeMaking, adopt });
   const refusal = 'dir' in group ? whyNotJoined(place.dir, group.dir) : null;
   if (!('dir' in group) || refusal === null) return group;
   clean(group.cleanup);
@@ -93,6 +116,7 @@ function whyNotJoined(from: string, to: string): string | null {
 function v1Wanted({ v1 }: Hierarchies, request: CgroupRequest, v2: V2Group | null): Controller[] {
   const { limits, scheduled, adopt } = request;
   const wanted = new Set<Controller>();
+  if (weighedAsOne(request) && !v2?.controllers.has('cpu')) wanted.add('cpu');
   for (const limit of limits) {
     if (!v2?.controllers.has(V2_CONTROLLER[limit])) wanted.add(V1_CONTROLLER[limit]);
   }

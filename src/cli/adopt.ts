@@ -1,15 +1,5 @@
 import { closeSync, rmSync, writeFileSync, writeSync } from 'node:fs';
-import {
-  exitNow,
-  type Keeper,
-  type KeeperEvent,
-  Members,
-  prlimit,
-  redirectStderr,
-  sampleTree,
-  type TreeSample,
-} from 'cgroup-utils-native';
-import type * as Amqp from '../amqp/index.js';
+import { exitNow, Members, prlimit, redirectStderr, sampleTree, type TreeSample } from 'cgroup-utils-native';
 import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';
 import { releaseCgroup } from '../cgroup/create.js';
@@ -28,21 +18,17 @@ const WORD_FD = 4;
 /** Without a group a process that leaves the tree of its parents is known only where it was seen before. */
 const LOOK_MS = 1000;
 
-export interface AdoptBundleInput extends AdoptInput {
-  readonly keeper: Keeper;
-  readonly hello: Extract<KeeperEvent, { type: 'hello' }>;
-  readonly boxId: string;
-  readonly files: AdoptInput['files'];
+export interface Adoptable
+  extends Pick<RunBundle.RunOptions, 'keeper' | 'hello' | 'boxId' | 'loadAmqp' | 'loadSigned' | 'deliverSignals'>,
+    Omit<AdoptInput, 'settings'> {
   readonly loadRun: () => typeof RunBundle;
-  readonly loadAmqp: () => typeof Amqp;
-  readonly deliverSignals: () => void;
 }
 
 /**
  * `proc_box adopt`: groups and limits at once, then the word that it is done, then supervision.
  * @throws SpecError, EnvironmentError; the process then runs as before
  */
-export function adopt(input: Omit<AdoptBundleInput, 'settings'>): RunBundle.Run {
+export function adopt(input: Adoptable): RunBundle.Run {
   const { keeper, hello, boxId } = input;
   const options = parseAdopt(hello.argv);
   if (options === null) {
