@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { describe, test } from 'node:test';
 import { readProc } from '../../fixtures/processes.js';
 import { type Box, groupFile, groupOf, groups, job, kill, PATIENCE_MS, runBox, startBox, until } from './box.js';
@@ -95,6 +96,9 @@ async function tooManyProcesses(t: Context, setting: Setting) {
   const { code, stdout, stderr } = await runBox(t, setting, ['--pids=20'], job('forks.py'));
   assert.equal(code, 0, stderr);
   assert.equal(stdout.trim(), '19 EAGAIN', 'with the job itself 20');
+  const group = await runBox(t, setting, ['--pids=20'], job('limits.sh'));
+  const { 'cpu.weight': weight } = Object.fromEntries(table(group.stdout));
+  assert.equal(weight, String(100 * availableParallelism()), 'its processes share what one on each CPU would get');
 }
 
 async function slowed(t: Context, setting: Setting) {
