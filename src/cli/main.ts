@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import { exitNow, Keeper, type KeeperEvent, protectSelf, randomHex, watchSignals } from 'cgroup-utils-native';
 import type * as Amqp from '../amqp/index.js';
+import type * as Signed from '../amqp/signed.js';
 import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';
 import { isEnvironmentError, isSpecError } from '../errors.js';
@@ -67,6 +68,7 @@ function launch(
     box = made;
   };
   const loadAmqp = () => loadBundle<typeof Amqp>('amqp');
+  const loadSigned = () => loadBundle<typeof Signed>('signed');
   const strangers = childrenAtStart.filter((pid) => !keeper.pids.includes(pid));
   running = run({
     ...assembled,
@@ -77,6 +79,7 @@ function launch(
     resources: control,
     onBox,
     loadAmqp,
+    loadSigned,
     deliverSignals,
     strangers,
   });

@@ -14,6 +14,7 @@ import {
   userName,
 } from 'cgroup-utils-native';
 import type * as Amqp from '../amqp/index.js';
+import type * as Signed from '../amqp/signed.js';
 import { Box } from '../box/box.js';
 import type { Outcome } from '../box/outcome.js';
 import type { ResourceControl } from '../box/resource-control.js';
@@ -52,6 +53,8 @@ export interface RunOptions {
   readonly onBox: (box: Box) => void;
   /** Loads rascal and what is around it: called after the job has started. */
   readonly loadAmqp: () => typeof Amqp;
+  /** Loads what checks signatures. */
+  readonly loadSigned: () => typeof Signed;
   /** Delivers at once what signals have come so far. */
   readonly deliverSignals: () => void;
   /** Children of this process that are not ours: the scheduler had started them before us. */
@@ -60,12 +63,11 @@ export interface RunOptions {
 
 /** Wires box, broker, signals and the end of the process around a job that the keeper is launching. */
 export function run(options: RunOptions): Run {
-  const { keeper, hello, spec, warnings, boxId, cgroup, resources, onBox, loadAmqp, deliverSignals, strangers } =
-    options;
+  const { keeper, hello, spec, warnings, boxId, cgroup, resources, onBox, deliverSignals, strangers } = options;
   const log = createLogger(spec.debug ? 'debug' : 'info', spec.nowarn ? { warn: false } : {});
   const identity = identifyJob(process.env, { user: userName(), host: hostname(), box: boxId });
   let keeperGone = false;
-  const broker = createBroker(spec, log, loadAmqp);
+  const broker = createBroker(spec, log, options);
   const box = new Box({
     spec,
     resources,
@@ -159,7 +161,7 @@ export function run(options: RunOptions): Run {
 }
 
 /** The broker is optional and comes second: messages wait here until it is loaded. */
-function createBroker(spec: BoxSpec, log: Logger, loadAmqp: () => typeof Amqp) {
+function createBroker(spec: BoxSpec, log: Logger, load: Pick<RunOptions, 'loadAmqp' | 'loadSigned'>) {
   const waiting: Outgoing[] = [];
   let link: Amqp.BrokerLink | undefined;
   let loaded: Promise<void> = Promise.resolve();
@@ -177,7 +179,7 @@ function createBroker(spec: BoxSpec, log: Logger, loadAmqp: () => typeof Amqp) {
       loaded = new Promise((resolve) => {
         setImmediate(() => {
           try {
-            link = loadAmqp().connectBroker(spec, box, log);
+            link = load.loadAmqp().connectBroker(spec, box, log, load.loadSigned);
             for (const message of waiting.splice(0)) link.publish(message);
           } catch (error) {
             log.error(`no remote control and no statistics: ${(error as Error).stack}`);
