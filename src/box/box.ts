@@ -25,6 +25,8 @@ export interface BoxOptions {
   readonly keeper: Keeper;
   /** A process that ran before its box was made: its end is not ours, and how it ended may be unknown. */
   readonly adopted: boolean;
+  /** SIGKILL to everything in the box's control group at once, where the kernel can do that; must not throw. Returns their number. */
+  readonly killGroup: () => number;
   /** Limits of the box as a whole, in force already. */
   readonly resources: ResourceControl;
   readonly stdoutMode: Extract<KeeperEvent, { type: 'hello' }>['stdoutMode'];
@@ -387,14 +389,20 @@ export class Box implements Controllable {
     return done;
   }
 
+  /** The group first, without a hop to the keeper; it takes what is left, and goes on until that is nothing. */
+  async #kill(): Promise<number> {
+    const inGroup = this.#options.killGroup();
+    // Where nobody asked for the end, what the job has written waits for its reader.
+    return Math.max(inGroup, await this.#options.keeper.kill(this.#life.ending !== null));
+  }
+
   #run(effect: Effect): Promise<number> | undefined {
     const { keeper } = this.#options;
     switch (effect.do) {
       case 'signal':
         return keeper.signal(effect.scope, effect.signal);
       case 'kill':
-        // Where nobody asked for the end, what the job has written waits for its reader.
-        return keeper.kill(this.#life.ending !== null);
+        return this.#kill();
       case 'suspend':
         return keeper.suspend();
       case 'resume':

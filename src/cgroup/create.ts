@@ -257,6 +257,17 @@ export function releaseCgroup(cgroup: BoxCgroup, adopt: Adoption): void {
   removeCgroup(cgroup);
 }
 
+/**
+ * SIGKILL to everything in the box's group where the kernel does that in one step; else it is the keeper's work.
+ * @returns number of processes that were there
+ */
+export function killCgroup({ killFile, procsFile }: BoxCgroup): number {
+  if (killFile === null || procsFile === null) return 0;
+  const processes = listProcesses(procsFile)?.length ?? 0;
+  clean([{ op: 'write', path: killFile, text: '1' }]);
+  return processes;
+}
+
 /** Runs the cleanup where no keeper does: after a launch that failed, or after the keeper has died. */
 export function removeCgroup(cgroup: BoxCgroup): void {
   // What was frozen cannot die in v1.

@@ -17,7 +17,7 @@ import { Box } from '../box/box.js';
 import type { Outcome } from '../box/outcome.js';
 import type { ResourceControl } from '../box/resource-control.js';
 import type { Outgoing, Requester } from '../box/types.js';
-import { removeCgroup } from '../cgroup/create.js';
+import { killCgroup, removeCgroup } from '../cgroup/create.js';
 import { readFile } from '../cgroup/files.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import { createLogger, type Logger, writeStderr } from '../log.js';
@@ -76,6 +76,7 @@ export function run(options: RunOptions): Run {
     identity,
     keeper,
     adopted: adopted !== null,
+    killGroup: () => killCgroup(cgroup),
     stdoutMode: hello.stdoutMode,
     log,
     now: monotonicMs,
