@@ -10,6 +10,7 @@ import { type Assembled, assembleSpec } from '../spec/assemble.js';
 import { systemFiles } from '../spec/files.js';
 import { prepareResources } from './resources.js';
 import type * as RunBundle from './run.js';
+import type * as Slurm from './slurm.js';
 import type * as Tools from './tools.js';
 
 /** boot.cjs passes it: loads a bundle of dist/ that is not on the launch path. */
@@ -62,7 +63,8 @@ function launch(hello: Extract<KeeperEvent, { type: 'hello' }>, assembled: Extra
     box = made;
   };
   const loadAmqp = () => loadBundle<typeof Amqp>('amqp');
-  running = run({ ...assembled, keeper, hello, boxId, cgroup, resources: control, onBox, loadAmqp });
+  const loadSlurm = () => loadBundle<typeof Slurm>('slurm');
+  running = run({ ...assembled, keeper, hello, boxId, cgroup, resources: control, onBox, loadAmqp, loadSlurm });
 }
 
 /** Time first, so that boxes sort; random after it, so that no two of a site are alike. */

@@ -27,7 +27,9 @@ import { boxPressure } from '../stats/pressure.js';
 import { formatReport } from '../stats/report.js';
 import { createSampler } from '../stats/sampler.js';
 import { launchFailure } from './launch-failure.js';
+import { createScheduled } from './scheduled.js';
 import { handleSignals } from './signals.js';
+import type * as Slurm from './slurm.js';
 
 const SIGTSTP = 20;
 
@@ -47,15 +49,17 @@ export interface RunOptions {
   readonly onBox: (box: Box) => void;
   /** Loads rascal and what is around it: called after the job has started. */
   readonly loadAmqp: () => typeof Amqp;
+  readonly loadSlurm: () => typeof Slurm;
 }
 
 /** Wires box, broker, signals and the end of the process around a job that the keeper is launching. */
 export function run(options: RunOptions): Run {
-  const { keeper, hello, spec, warnings, boxId, cgroup, resources, onBox, loadAmqp } = options;
+  const { keeper, hello, spec, warnings, boxId, cgroup, resources, onBox, loadAmqp, loadSlurm } = options;
   const log = createLogger(spec.debug ? 'debug' : 'info', spec.nowarn ? { warn: false } : {});
   const identity = identifyJob(process.env, { user: userName(), host: hostname(), box: boxId });
   let keeperGone = false;
   const broker = createBroker(spec, log, loadAmqp);
+  const scheduled = createScheduled({ spec, log, scheduler: identity.scheduler, loadSlurm });
   const box = new Box({
     spec,
     resources,
@@ -92,6 +96,7 @@ export function run(options: RunOptions): Run {
         monotonicMs,
       }),
     observed: spec.uris.length > 0 || spec.report,
+    schedulerGraceMs: scheduled.graceMs,
     emit: (message) => broker.publish(message),
     dropped: () => broker.dropped(),
     brokerState: () => broker.state(),
@@ -100,8 +105,10 @@ export function run(options: RunOptions): Run {
       for (const warning of [...warnings, ...resources.warnings]) log.warn(warning);
       log.info(startLine(box, spec));
       broker.connect(box);
+      scheduled.started(box);
     },
     onEnded: (outcome, elapsedMs, report) => {
+      scheduled.close();
       if (spec.report && report !== null) writeStderr(formatReport(report));
       writeStderr(`Task elapsed time: ${(elapsedMs / 1000).toFixed(2)} seconds.\n`);
       void broker.close(spec.flushMs).then(() => {
