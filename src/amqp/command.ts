@@ -58,17 +58,18 @@ const COMMANDS: { readonly [Name in CommandName]: Row } = {
 export function toCommand(request: Request): Command | Refusal {
   const { name, args } = request;
   if (!Object.hasOwn(COMMANDS, name)) {
-    return refuse('unknown_command', `unknown command ${quote(name)}${didYouMean(name, Object.keys(COMMANDS))}`, name);
+    const near = didYouMean(name, Object.keys(COMMANDS));
+    return refuse('unknown_command', `unknown command ${quote(name)}${near}`, name, args);
   }
   const row = COMMANDS[name as CommandName];
   if (args.length < row.min || args.length > row.max) {
-    return refuse('bad_arguments', `${name} was given ${args.length} arguments: expected ${row.usage}`, name);
+    return refuse('bad_arguments', `${name} was given ${args.length} arguments: expected ${row.usage}`, name, args);
   }
   try {
     return row.parse(args);
   } catch (error) {
     if (!(error instanceof SpecError)) throw error;
-    return refuse('bad_arguments', `${name}: ${error.message}`, name);
+    return refuse('bad_arguments', `${name}: ${error.message}`, name, args);
   }
 }
 

@@ -1,7 +1,8 @@
 import type { Answer, Controllable, Requester } from '../box/types.js';
 import type { Logger } from '../log.js';
 import { toCommand } from './command.js';
-import { type Delivery, parseMessage, type Refusal, type Request, requesterOf } from './message.js';
+import type { Admitted, Gate } from './gate.js';
+import { type Delivery, type Refusal, type Request, refuse } from './message.js';
 import type { AckOrNack } from './rascal.js';
 import type { Reply } from './replies.js';
 
@@ -25,9 +26,9 @@ export class Control {
 
   constructor(
     readonly box: Controllable,
+    readonly gate: Gate,
     readonly reply: (reply: Reply) => void,
     readonly log: Logger,
-    readonly nowMs: () => number = Date.now,
   ) {}
 
   /** Messages turned down so far. */
@@ -42,28 +43,38 @@ export class Control {
 
   readonly handle = (delivery: Delivery, ack: AckOrNack): void => {
     try {
-      this.#dispatch(delivery);
+      const admitted = this.gate(delivery);
+      if (admitted instanceof Promise) this.#dispatchLater(admitted, delivery);
+      else this.#dispatch(admitted, delivery);
     } catch (error) {
-      this.log.error(`control: ${(error as Error).message}`);
+      this.#failed(error);
     }
     if (this.#pending < PENDING_MAX) acknowledge(ack);
     else this.#waiting.push(ack);
   };
 
-  #dispatch(delivery: Delivery): void {
-    const { properties } = delivery;
-    const parsed = parseMessage(delivery, this.box.identity, this.nowMs());
-    if (parsed.kind === 'ignored') return;
-    const by = requesterOf(properties);
-    if (parsed.kind === 'refusal') this.#refuse(parsed, by, properties);
-    else this.#carryOut(parsed, by, properties);
+  #dispatchLater(admitted: Promise<Admitted>, delivery: Delivery): void {
+    this.#pending++;
+    void admitted
+      .then((value) => this.#dispatch(value, delivery))
+      .catch((error) => this.#failed(error))
+      .finally(() => this.#settled());
+  }
+
+  #dispatch({ outcome, by }: Admitted, { properties }: Delivery): void {
+    if (outcome.kind === 'refusal') this.#refuse(outcome, by, properties);
+    else if (outcome.kind === 'request') this.#carryOut(outcome, by, properties);
+  }
+
+  #failed(error: unknown): void {
+    this.log.error(`control: ${(error as Error).message}`);
   }
 
   #carryOut(request: Request, by: Requester, properties: Delivery['properties']): void {
-    const key = by.messageId === undefined ? undefined : `${by.user ?? ''}\0${by.messageId}`;
+    const key = by.messageId === undefined ? undefined : `${by.user ?? ''}\0${by.key ?? ''}\0${by.messageId}`;
     let answer = key === undefined ? undefined : this.#answers.get(key);
     if (answer === undefined) {
-      const command = toCommand(request);
+      const command = request.repeated ? replayed(request) : toCommand(request);
       if ('kind' in command) {
         this.#refuse(command, by, properties);
         return;
@@ -90,21 +101,26 @@ export class Control {
   #whenAnswered(answer: Promise<Answer>, command: string, properties: Delivery['properties']): void {
     this.#pending++;
     void answer.then((value) => {
-      this.#pending--;
-      const ack = this.#waiting.shift();
-      if (ack !== undefined) acknowledge(ack);
+      this.#settled();
       this.#answer(value, command, properties);
     });
   }
 
+  #settled(): void {
+    this.#pending--;
+    const ack = this.#waiting.shift();
+    if (ack !== undefined) acknowledge(ack);
+  }
+
   #refuse(refusal: Refusal, by: Requester, properties: Delivery['properties']): void {
-    const { answer, name } = refusal;
+    const { answer, name, args, detail } = refusal;
     this.#refused++;
-    const text = `refused a message${by.user === undefined ? '' : ` of ${JSON.stringify(by.user)}`}: ${answer.error.message}`;
+    const of = by.user === undefined ? '' : ` of ${JSON.stringify(by.user)}`;
+    const text = `refused a message${of}: ${answer.error.message}${detail === undefined ? '' : ` (${detail})`}`;
     if (this.#logged.has(answer.error.code)) this.log.debug(text);
     else this.log.warn(`${text} (further ones with code ${answer.error.code} are only counted)`);
     this.#logged.add(answer.error.code);
-    this.box.refused(answer, by, name);
+    this.box.refused(answer, by, name, args);
     this.#answer(answer, name, properties);
   }
 
@@ -127,6 +143,11 @@ export class Control {
     const [oldest] = this.#answers.keys();
     if (oldest !== undefined) this.#answers.delete(oldest);
   }
+}
+
+/** A signed command that was carried out, or refused, and whose answer is not remembered. */
+export function replayed({ name, args }: Pick<Request, 'name' | 'args'>): Refusal {
+  return refuse('replayed', 'this signed command was given before: sign it again to give it again', name, args);
 }
 
 function acknowledge(ack: AckOrNack): void {

@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { Controllable, Outgoing } from '../box/types.js';
 import type { Logger } from '../log.js';
-import type { BoxSpec } from '../spec/spec.js';
+import type { BoxSpec, JobIdentity } from '../spec/spec.js';
+import { createAuditLog } from '../stats/audit-log.js';
+import type { CommandEvent, EventHead } from '../stats/event.js';
 import { controlConfig, statisticsConfig } from './config.js';
 import { Control } from './control.js';
+import { brokerGate, type Gate, userGate } from './gate.js';
 import { keySegment, outgoingKey } from './keys.js';
 import { Link, type LinkState } from './link.js';
 import type { Delivery } from './message.js';
@@ -24,12 +27,17 @@ export interface BrokerState {
 export interface BrokerLink {
   /** Into the ordered outbox; never blocks, never throws. */
   publish(message: Outgoing): void;
+  /** Writes a command's event into `--audit-log`, where there is one. */
+  audit(event: EventHead & CommandEvent): void;
   /** Messages given up so far. */
   readonly dropped: number;
   state(): BrokerState;
   /** Waits at most that long for the outbox to drain, then ends everything; at most one more second. */
   close(deadlineMs: number): Promise<{ undelivered: number }>;
 }
+
+/** For the last lines of the audit log, at the end. */
+const AUDIT_MS = 1_000;
 
 /** Connects in the background and keeps connecting; returns at once. Never throws once `spec` has been checked. */
 export function connectBroker(spec: BoxSpec, box: Controllable, log: Logger): BrokerLink {
@@ -39,7 +47,8 @@ export function connectBroker(spec: BoxSpec, box: Controllable, log: Logger): Br
     log,
   );
   const replies = new Replies();
-  const handler = new Control(box, (reply) => replies.push(reply), log);
+  const handler = new Control(box, gateFor(spec, identity), (reply) => replies.push(reply), log);
+  const auditLog = spec.auditLog === undefined ? undefined : createAuditLog(spec.auditLog, log);
   const site = spec.rascalConfig ?? {};
   const queuePrefix = `proc_box.ctl.${keySegment(identity.user)}.${keySegment(identity.box)}`;
   const common = (name: string) => ({
@@ -97,6 +106,7 @@ export function connectBroker(spec: BoxSpec, box: Controllable, log: Logger): Br
   setImmediate(() => setImmediate(() => control.start()));
   return {
     publish: (message) => outbox.push(message),
+    audit: (event) => auditLog?.append(event),
     get dropped() {
       return outbox.dropped;
     },
@@ -115,10 +125,21 @@ export function connectBroker(spec: BoxSpec, box: Controllable, log: Logger): Br
       if (statistics.hopeless) gaveUp();
       await within(deadlineMs, Promise.race([hopeless, Promise.all([outbox.drained(), replies.flushed()])]));
       const undelivered = outbox.length;
-      await Promise.all([controlClosed, statistics.close(undelivered === 0 ? 1_000 : 0)]);
+      await Promise.all([controlClosed, statistics.close(undelivered === 0 ? 1_000 : 0), auditLog?.close(AUDIT_MS)]);
       return { undelivered };
     },
   };
+}
+
+function gateFor({ controlAuth, controlRules }: BoxSpec, identity: JobIdentity): Gate {
+  switch (controlAuth) {
+    case 'broker':
+      return brokerGate(identity, Date.now);
+    case 'user':
+      return userGate(controlRules, identity, Date.now);
+    case 'signed':
+      throw new Error('not yet');
+  }
 }
 
 function subscribe(broker: Broker, handler: Control, fail: (error: unknown) => void, done: () => void): void {

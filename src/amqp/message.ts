@@ -24,6 +24,8 @@ export interface Request {
   readonly kind: 'request';
   readonly name: string;
   readonly args: readonly string[];
+  /** The gate has seen this very message before: it may be answered again, but not be carried out. */
+  readonly repeated?: true;
 }
 
 export interface Refusal {
@@ -31,6 +33,10 @@ export interface Refusal {
   readonly answer: Extract<Answer, { ok: false }>;
   /** The command's name where the message had one, else empty. */
   readonly name: string;
+  /** As they were sent; null where they could not be read. */
+  readonly args: readonly string[] | null;
+  /** What the sender is not told, for our own log. */
+  readonly detail?: string;
 }
 
 /** The message is for others: its `target` does not name this box. */
@@ -84,8 +90,14 @@ export function requesterOf(properties: Delivery['properties']): Requester {
   };
 }
 
-export function refuse(code: RefusalCode, message: string, name = ''): Refusal {
-  return { kind: 'refusal', name, answer: { ok: false, error: { code, message } } };
+export function refuse(
+  code: RefusalCode,
+  message: string,
+  name = '',
+  args: readonly string[] | null = null,
+  detail?: string,
+): Refusal {
+  return { kind: 'refusal', name, args, answer: { ok: false, error: { code, message } }, ...(detail && { detail }) };
 }
 
 /** rascal sets `originalQueue` and `originalVhost` itself on every delivery; anything else came from the sender. */

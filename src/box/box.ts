@@ -4,7 +4,7 @@ import { signalName } from '../spec/signals.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
 import { processInfo } from '../stats/assemble.js';
 import { exitedEvent } from '../stats/end.js';
-import { createEventSource, type EventBody, type EventHead, type Exited } from '../stats/event.js';
+import { type CommandEvent, createEventSource, type EventBody, type EventHead, type Exited } from '../stats/event.js';
 import type { ProcessInfo, SampleCause } from '../stats/sample.js';
 import type { Sampler } from '../stats/sampler.js';
 import { Commands } from './commands.js';
@@ -36,6 +36,8 @@ export interface BoxOptions {
   readonly schedulerGraceMs: () => number;
   /** Samples and events, in order; must not throw. */
   readonly emit: (message: Outgoing) => void;
+  /** Gets each command's event as well; must not throw. @default nobody does */
+  readonly audit?: (event: EventHead & CommandEvent) => void;
   /** Messages given up so far. */
   readonly dropped: () => number;
   /** State of the link to the broker, for `status`. */
@@ -208,8 +210,8 @@ export class Box implements Controllable {
     return this.#commands.execute(command, by);
   }
 
-  refused(answer: Answer, by: Requester, command: string): void {
-    this.#commands.turnedDown(answer, by, command);
+  refused(answer: Answer, by: Requester, command: string, args: readonly string[] | null): void {
+    this.#commands.turnedDown(answer, by, command, args);
   }
 
   /** The largest processes as last walked. */
@@ -347,7 +349,8 @@ export class Box implements Controllable {
   }
 
   #tell(body: EventBody): void {
-    this.#emitEvent(body);
+    const event = this.#emitEvent(body);
+    if (event.event === 'command') this.#options.audit?.(event);
   }
 
   /** Takes one step of the life; resolves to the number of processes that were signalled. */

@@ -4,7 +4,7 @@ import type { Logger } from '../log.js';
 import type { ResourceName } from '../spec/resources.js';
 import { signalName } from '../spec/signals.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
-import { commandEvent, toBy } from '../stats/audit.js';
+import { commandEvent, refusalEvent, toBy } from '../stats/audit.js';
 import type { EventBody } from '../stats/event.js';
 import type { LimitStatus, SampleCause } from '../stats/sample.js';
 import type { TakenSample } from '../stats/sampler.js';
@@ -85,9 +85,9 @@ export class Commands {
   }
 
   /** Counted and audited; who turned it down has logged it. */
-  turnedDown(answer: Answer, by: Requester, command: string): void {
+  turnedDown(answer: Answer, by: Requester, command: string, args: readonly string[] | null): void {
     this.#refused++;
-    this.#box.tell(commandEvent(command, by, answer));
+    this.#box.tell(refusalEvent(command, args, by, answer));
   }
 
   /** Refusals of one kind are logged once: a sender may repeat them as often as it likes. */

@@ -25,6 +25,9 @@ export interface Requester {
   readonly messageId?: string;
   /** AMQP user id, validated by the broker. */
   readonly user?: string;
+  /** Id of the key that has signed the command, and the name that it is bound to. */
+  readonly key?: string;
+  readonly signer?: string;
   /** Name of the signal that the wrapper got, for `signal`. */
   readonly signal?: string;
 }
@@ -36,6 +39,10 @@ export type RefusalCode =
   | 'too_large'
   | 'expired'
   | 'forged'
+  | 'forbidden'
+  | 'not_signed'
+  | 'bad_signature'
+  | 'replayed'
   | 'unknown_command'
   | 'bad_arguments'
   | 'not_possible'
@@ -68,8 +75,11 @@ export interface Controllable {
   readonly identity: JobIdentity;
   /** Never throws and never rejects. */
   execute(command: Command, by: Requester): Promise<Answer>;
-  /** A request that was turned down before it became a Command: counted and audited. */
-  refused(answer: Answer, by: Requester, command: string): void;
+  /**
+   * A request that was turned down before it became a Command: counted and audited.
+   * @param args as they were sent; null where they could not be read
+   */
+  refused(answer: Answer, by: Requester, command: string, args: readonly string[] | null): void;
 }
 
 /** What leaves a box: samples and events, in order. */

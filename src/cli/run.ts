@@ -98,6 +98,7 @@ export function run(options: RunOptions): Run {
     observed: spec.uris.length > 0 || spec.report,
     schedulerGraceMs: scheduled.graceMs,
     emit: (message) => broker.publish(message),
+    audit: (event) => broker.audit(event),
     dropped: () => broker.dropped(),
     brokerState: () => broker.state(),
     onStarted: () => {
@@ -158,6 +159,8 @@ function createBroker(spec: BoxSpec, log: Logger, loadAmqp: () => typeof Amqp) {
       if (link !== undefined) link.publish(message);
       else if (spec.uris.length > 0) waiting.push(message);
     },
+    /** Commands come over the link alone. */
+    audit: (event: Parameters<Amqp.BrokerLink['audit']>[0]) => link?.audit(event),
     dropped: () => link?.dropped ?? 0,
     state: () => link?.state() ?? null,
     connect(box: Box): void {

@@ -19,6 +19,8 @@ export function readConfig(file: string, text: string, loadYaml: YamlLoader): re
   return document.pairs.flatMap((pair) => readPair(file, document, pair));
 }
 
+const SHAPES = { list: 'a list', map: 'a map', object: 'a JSON object', objects: 'a list of mappings' } as const;
+
 const BLANK = /^ *(?:#.*)?$/;
 /** Plain scalars whose reading is certain, and quoted ones without escapes. */
 const PLAIN = /^([A-Za-z][A-Za-z-]*): +(?:([\w./][\w./:+=@%,-]*)|"([^"\\]*)"|'([^']*)') *(?: #.*)?$/;
@@ -69,6 +71,7 @@ function readPair(file: string, document: YamlDocument, { key, value, line }: Ya
   if (text !== undefined) return [given(file, line, option.name, text)];
   const shapes = option.shapes ?? [];
   if (yaml.isMap(value) && shapes.includes('object')) return [given(file, line, option.name, document.toJson(value))];
+  if (yaml.isSeq(value) && shapes.includes('objects')) return [given(file, line, option.name, document.toJson(value))];
   const parts =
     yaml.isSeq(value) && shapes.includes('list')
       ? value.items.map((item) => scalarText(yaml, document.resolve(item)))
@@ -76,10 +79,7 @@ function readPair(file: string, document: YamlDocument, { key, value, line }: Ya
         ? document.pairsOf(value).map((pair) => assignment(document, pair))
         : [undefined];
   if (parts.some((part) => typeof part !== 'string')) {
-    const expected = [
-      'one value',
-      ...shapes.map((shape) => (shape === 'object' ? 'a JSON object' : `a ${shape}`)),
-    ].join(' or ');
+    const expected = ['one value', ...shapes.map((shape) => SHAPES[shape])].join(' or ');
     const example = option.default || `<${option.placeholder}>`;
     throw new SpecError(
       `${file}:${line}: ${option.name}: expected ${expected}, for example "${option.name}: ${example}"`,

@@ -1,3 +1,4 @@
+import { DEFAULT_RULES, parseControlAuth, parseControlRules } from './control.js';
 import { parseCpuList, parseCpus, parseIoMax, parseMemory, parseSwap } from './resources.js';
 import { parseRlimits } from './rlimits.js';
 import { parseSignal } from './signals.js';
@@ -35,8 +36,8 @@ export interface Option<V = unknown> {
   readonly repeatable?: true;
   /** Where it may be given. @default everywhere */
   readonly only?: 'command line' | 'not in a file';
-  /** Shapes that the config file takes beside a scalar: a list of texts, a map of name to text, or a JSON object. */
-  readonly shapes?: readonly ('list' | 'map' | 'object')[];
+  /** Shapes that the config file takes beside a scalar: a list of texts, a map of name to text, JSON's object or list of them. */
+  readonly shapes?: readonly ('list' | 'map' | 'object' | 'objects')[];
 }
 
 export type ValueType =
@@ -51,7 +52,7 @@ export type ValueType =
   | 'text'
   | 'URI';
 
-export const GROUPS = ['Broker', 'Messages', 'Statistics', 'Limits', 'Job', 'Program'] as const;
+export const GROUPS = ['Broker', 'Messages', 'Control', 'Statistics', 'Limits', 'Job', 'Program'] as const;
 export type Group = (typeof GROUPS)[number];
 
 export const OPTIONS = {
@@ -150,6 +151,31 @@ export const OPTIONS = {
     default: 'proc_box.events',
     help: 'routing key prefix of lifecycle events: <ekey>.<hostname>',
     parse: parseKey,
+  },
+  'control-auth': {
+    group: 'Control',
+    type: 'text',
+    placeholder: 'broker|user|signed',
+    default: 'broker',
+    help: "who may command: whom the broker's permissions let, whom --control-rules name, or who has a key of --control-keys",
+    parse: parseControlAuth,
+  },
+  'control-rules': {
+    group: 'Control',
+    type: 'JSON',
+    placeholder: 'rules',
+    default: DEFAULT_RULES,
+    help: 'for --control-auth user: which broker users may give which commands; * stands for any characters, {owner} for the user of the job',
+    parse: parseControlRules,
+    shapes: ['objects'],
+  },
+  'audit-log': {
+    group: 'Control',
+    type: 'path',
+    placeholder: 'path',
+    default: '',
+    help: 'file that gets a line of JSON for each command, accepted or refused; made with mode 0600',
+    parse: parsePath,
   },
   sint: {
     group: 'Statistics',

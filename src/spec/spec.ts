@@ -1,4 +1,5 @@
 import type { LaunchSpec } from 'cgroup-utils-native';
+import type { ControlAuth, ControlRule } from './control.js';
 import type { SiteConfig } from './rascal-config.js';
 import type { Resources } from './resources.js';
 
@@ -16,6 +17,11 @@ export interface BoxSpec {
   readonly routingKeys: readonly string[];
   readonly statsKey: string;
   readonly eventsKey: string;
+  readonly controlAuth: ControlAuth;
+  /** For `user`. */
+  readonly controlRules: readonly ControlRule[];
+  /** File of the audit trail; undefined for none. */
+  readonly auditLog: string | undefined;
   /** 0 turns periodic sampling off. */
   readonly sampleIntervalMs: number;
   /** Wall clock limit; 0 means none. */

@@ -1,5 +1,5 @@
 import type { Answer, Command, Requester } from '../box/types.js';
-import type { By, CommandEvent } from './event.js';
+import type { AnswerSummary, By, CommandEvent } from './event.js';
 
 /** The requester as it goes into events. */
 export function toBy(requester: Requester): By {
@@ -7,25 +7,48 @@ export function toBy(requester: Requester): By {
     via: requester.via,
     ...(requester.messageId !== undefined && { message_id: clip(requester.messageId, 256) }),
     ...(requester.user !== undefined && { user: clip(requester.user, 256) }),
+    ...(requester.key !== undefined && { key: clip(requester.key, 256) }),
+    ...(requester.signer !== undefined && { signer: clip(requester.signer, 256) }),
     ...(requester.signal !== undefined && { signal: requester.signal }),
   };
 }
 
-/** The audit record of one command: the Command where it became one, else the name that was sent. */
-export function commandEvent(command: Command | string, by: Requester, answer: Answer): CommandEvent {
-  const name = typeof command === 'string' ? command : command.name;
+/** The audit record of a command that the box was given, whatever came of it. */
+export function commandEvent(command: Command, by: Requester, answer: Answer): CommandEvent {
+  return record('accepted', command.name, argumentsOf(command), by, answer);
+}
+
+/** The audit record of a command that was turned down before the box saw it. @param args as they were sent */
+export function refusalEvent(
+  command: string,
+  args: readonly string[] | null,
+  by: Requester,
+  answer: Answer,
+): CommandEvent {
+  return record('refused', command, args?.map((text) => clip(text, 256)) ?? null, by, answer);
+}
+
+function record(
+  decision: CommandEvent['decision'],
+  command: string,
+  args: CommandEvent['arguments'],
+  by: Requester,
+  answer: Answer,
+): CommandEvent {
   return {
     event: 'command',
-    command: clip(name, 128),
-    arguments: typeof command === 'string' ? null : argumentsOf(command),
+    command: clip(command, 128),
+    arguments: args,
     by: toBy(by),
-    answer: answer.ok
-      ? {
-          ok: true,
-          ...(name !== 'status' && name !== 'sample' && answer.result !== undefined && { result: answer.result }),
-        }
-      : { ok: false, error: { code: answer.error.code, message: clip(answer.error.message, 1024) } },
+    decision,
+    answer: summary(command, answer),
   };
+}
+
+function summary(name: string, answer: Answer): AnswerSummary {
+  if (!answer.ok) return { ok: false, error: { code: answer.error.code, message: clip(answer.error.message, 1024) } };
+  const repeats = name === 'status' || name === 'sample';
+  return { ok: true, ...(!repeats && answer.result !== undefined && { result: answer.result }) };
 }
 
 function argumentsOf(command: Command): Readonly<Record<string, string | number>> {

@@ -26,6 +26,8 @@ export interface By {
   readonly via: Requester['via'];
   readonly message_id?: string;
   readonly user?: string;
+  readonly key?: string;
+  readonly signer?: string;
   readonly signal?: string;
 }
 
@@ -88,9 +90,11 @@ export interface CommandEvent {
   readonly event: 'command';
   /** As it was sent, at most 128 characters; empty where the message had none. */
   readonly command: string;
-  /** As they were understood; null for a command that was refused before that. */
-  readonly arguments: Readonly<Record<string, string | number>> | null;
+  /** By name as they were understood; of a command that was refused before that as they were sent, null if unreadable. */
+  readonly arguments: Readonly<Record<string, string | number>> | readonly string[] | null;
   readonly by: By;
+  /** Whether the box was given the command; what it made of it is the answer. */
+  readonly decision: 'accepted' | 'refused';
   readonly answer: AnswerSummary;
 }
 

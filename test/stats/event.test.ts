@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { Outgoing } from '../../src/box/types.js';
-import { commandEvent, toBy } from '../../src/stats/audit.js';
+import { commandEvent, refusalEvent, toBy } from '../../src/stats/audit.js';
 import { exitedEvent } from '../../src/stats/end.js';
 import { type BoxEvent, createEventSource, type EventBody } from '../../src/stats/event.js';
 import { endedByTimeout, eventBodies, identity } from '../fixtures/samples.js';
@@ -110,22 +110,32 @@ t.test('the audit trail tells who asked for what and what was answered', (t) => 
     command: 'stop',
     arguments: { grace_ms: 5000 },
     by: { via: 'amqp', message_id: 'm1', user: 'ops' },
+    decision: 'accepted',
     answer: { ok: true, result: { signalled: 2 } },
   });
   const answer = { ok: false, error: { code: 'unknown_command', message: 'unknown command "stpo"' } } as const;
-  t.match(commandEvent('stpo', by, answer), { command: 'stpo', arguments: null, answer });
+  t.same(refusalEvent('stpo', ['5s'], { ...by, key: 'k1', signer: 'Olga' }, answer), {
+    event: 'command',
+    command: 'stpo',
+    arguments: ['5s'],
+    by: { via: 'amqp', message_id: 'm1', user: 'ops', key: 'k1', signer: 'Olga' },
+    decision: 'refused',
+    answer,
+  });
+  t.equal(refusalEvent('', null, by, answer).arguments, null, 'they could not be read');
   t.end();
 });
 
 t.test('the audit trail does not repeat a status, nor more than a bounded part of a hostile message', (t) => {
   const huge = 'x'.repeat(70_000);
   t.same(commandEvent({ name: 'status' }, { via: 'box' }, { ok: true, result: huge }).answer, { ok: true });
-  const event = commandEvent(
+  const event = refusalEvent(
     huge,
+    [huge],
     { via: 'amqp', messageId: huge, user: huge },
     { ok: false, error: { code: 'not_json', message: huge } },
   );
-  t.ok(JSON.stringify(event).length < 2000);
+  t.ok(JSON.stringify(event).length < 3000);
   t.equal(event.command.length, 128);
   const limit = commandEvent(
     { name: 'set_limit', limit: huge, value: huge },

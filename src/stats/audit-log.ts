@@ -1,0 +1,110 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import type { Logger } from '../log.js';
+import type { CommandEvent, EventHead } from './event.js';
+
+/**
+ * The file of `--audit-log`: one line of JSON for each command. Written beside the job, never in its way: one line
+ * after the other in Node's thread pool, a bounded number of them waiting, each in one write(2) with O_APPEND, so that
+ * the boxes of a host may share a file. It is opened for each line: it may be rotated away at any time.
+ */
+export interface AuditLog {
+  append(event: EventHead & CommandEvent): void;
+  /** Waits at most that long for what has not been written yet. */
+  close(deadlineMs: number): Promise<void>;
+}
+
+const WAITING_MAX = 1_000;
+/** Never follow a symbolic link, never wait for the reader of a FIFO. */
+const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+export function createAuditLog(path: string, log: Logger): AuditLog {
+  let waiting = 0;
+  let lost = 0;
+  let broken = false;
+  let tail: Promise<void> = Promise.resolve();
+
+  const lose = (problem: string) => {
+    lost++;
+    if (lost === 1)
+      log.warn(`audit log ${path}: ${problem}; the job goes on, lines are lost (further ones are only counted)`);
+  };
+  const write = async (line: string) => {
+    try {
+      await appendLine(path, broken ? `\n${line}` : line);
+      broken = false;
+    } catch (error) {
+      if (error instanceof ShortWrite) broken = true;
+      lose((error as Error).message);
+    }
+    waiting--;
+  };
+  return {
+    append(event) {
+      if (waiting >= WAITING_MAX) return lose('it is written too slowly');
+      waiting++;
+      const line = `${JSON.stringify(auditLine(event))}\n`;
+      tail = tail.then(() => write(line));
+    },
+    async close(deadlineMs) {
+      let timer: NodeJS.Timeout | undefined;
+      await Promise.race([tail, new Promise((resolve) => (timer = setTimeout(resolve, deadlineMs)))]);
+      clearTimeout(timer);
+      if (waiting > 0) log.warn(`audit log ${path}: ${waiting} lines were not written in time`);
+      if (lost > 1) log.warn(`audit log ${path}: ${lost} lines were lost`);
+    },
+  };
+}
+
+/** What a line tells, in the words of the command's event; docs/messages.md. */
+export function auditLine({
+  time,
+  identity,
+  command,
+  arguments: args,
+  by,
+  decision,
+  answer,
+}: EventHead & CommandEvent) {
+  const { via: _via, message_id = null, user, key, signer } = by;
+  return {
+    time,
+    box: identity.box,
+    host: identity.host,
+    job: identity.job,
+    owner: identity.user,
+    command,
+    arguments: args,
+    sender: { ...(user !== undefined && { user_id: user }), ...(key !== undefined && { key, signer }) },
+    message_id,
+    decision,
+    outcome: answer.ok ? 'ok' : answer.error.code,
+    ...(!answer.ok && { error: answer.error.message }),
+  };
+}
+
+/** The disk was full in the middle of a line: the next one begins with a newline. */
+class ShortWrite extends Error {}
+
+/** @throws Error that says why the line is not in the file, or not all of it */
+async function appendLine(path: string, line: string): Promise<void> {
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path, FLAGS, 0o600);
+    const stat = await file.stat();
+    if (!stat.isFile()) throw new Error('it is not a regular file');
+    if (stat.nlink > 1) throw new Error('it has several names (hard links)');
+    const own = process.geteuid?.();
+    if (stat.uid !== own && stat.uid !== 0) throw new Error(`it belongs to another user (uid ${stat.uid})`);
+    const content = Buffer.from(line);
+    const { bytesWritten } = await file.write(content, 0, content.length, null);
+    if (bytesWritten < content.length) throw new ShortWrite('the disk is full');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ELOOP') throw new Error('it is a symbolic link: give the path of the file itself', { cause: error });
+    if (code === 'ENXIO') throw new Error('it is not a regular file', { cause: error });
+    throw code === undefined ? error : new Error(`${code}`, { cause: error });
+  } finally {
+    await file?.close();
+  }
+}
