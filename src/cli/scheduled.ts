@@ -32,11 +32,9 @@ export function createScheduled({ spec, log, scheduler, loadSlurm }: ScheduledOp
       const isTop = environment['SLURM_TASK_PID'] === String(process.pid);
       const follows = spec.timeoutAsked || (spec.timeoutSource === 'scheduler' && spec.timeoutMs > 0);
       if (isTop && !follows) return;
-      setImmediate(() => {
-        const { warnOfNoNotice, followJobEnd } = loadSlurm();
-        if (!isTop) warnOfNoNotice({ box, log, environment });
-        if (follows) close = followJobEnd({ box, log, environment });
-      });
+      const { warnOfNoNotice, followJobEnd } = loadSlurm();
+      if (!isTop) warnOfNoNotice({ box, log, environment });
+      if (follows) close = followJobEnd({ box, log, environment });
     },
     graceMs() {
       // Slurm repeats its TERM; the first one counts.
