@@ -113,6 +113,13 @@ export type KeeperEvent =
   | { readonly type: 'stopped'; readonly signal: number }
   | { readonly type: 'continued' }
   | { readonly type: 'stdoutlimit'; readonly bytes: number }
+  /** A signal of those that `watchSignals` takes over was sent to the keeper: its sender reaches a whole tree or session. */
+  | {
+      readonly type: 'witnessed';
+      readonly signal: number /** Of the sender. */;
+      readonly pid: number;
+      readonly atMs: number;
+    }
   /** The keeper has ended; nothing follows. */
   | { readonly type: 'gone' };
 
@@ -121,6 +128,8 @@ export class Keeper {
   /** Takes over the connected socket `fd`. Events arrive on the event loop, in order. */
   constructor(fd: number, onEvent: (event: KeeperEvent) => void);
   readonly pid: number;
+  /** The keeper and, where it has one, its guard. */
+  readonly pids: readonly number[];
   /**
    * What the keeper does, in order, when its owner has gone and nothing of the box is left. Each call adds steps: say
    * them before making what they take away, so that nothing stays if the owner dies in between.
@@ -232,15 +241,31 @@ export class TextFiles {
 
 /**
  * prctl(2) PR_SET_DUMPABLE 0 and PR_SET_CHILD_SUBREAPER 1 for this process. SIGTTOU is ignored: a log line on a terminal
- * with `stty tostop` must not stop the wrapper while the job has the foreground.
+ * with `stty tostop` must not stop the wrapper while the job has the foreground. Returns the children of now.
  */
-export function protectSelf(): void;
-/** SIGKILLs every descendant of this process and reaps it; for when a keeper has died. Returns how many were killed. */
-export function killDescendants(): number;
+export function protectSelf(): number[];
+/**
+ * SIGKILLs every descendant of this process and reaps it; for when a keeper has died. Returns how many were killed.
+ * @param spared children that are left alone, with all below them
+ */
+export function killDescendants(spared: readonly number[]): number;
 /** Points stdin and stdout of this process to /dev/null, so that readers and writers of the job see its ends only. */
 export function releaseStdio(): void;
-/** Lets through the signals that the front end has held back while Node started. Call it when their handlers are there. */
-export function acceptSignals(): void;
+/** A signal to this process, and who sent it. */
+export interface SignalDelivery {
+  readonly signal: number;
+  /** Of the sender; 0 for the kernel, and for a sender outside of our pid namespace. */
+  readonly pid: number;
+  readonly uid: number;
+  /** CLOCK_MONOTONIC, ms; when it arrived, also while JavaScript was busy. */
+  readonly atMs: number;
+}
+
+/**
+ * Takes HUP, INT, QUIT, TERM, USR1, USR2, WINCH, TSTP and CONT over from Node, process-wide. Does not keep the event loop
+ * alive. Returns a function that delivers at once what has come so far. Throws an Error with code, errno, syscall.
+ */
+export function watchSignals(onSignal: (delivery: SignalDelivery) => void): () => void;
 /** _exit(2): no atexit handlers, terminal settings stay as the job left them. */
 export function exitNow(code: number): never;
 /** Dies of `signal` with its default action, without a core file of our own. */

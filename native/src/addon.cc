@@ -1,4 +1,5 @@
 // The glue: the only file with napi.h. JavaScript has validated what arrives here.
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -18,10 +19,12 @@
 #include <uv.h>
 #include <vector>
 
+#include "keeper.h"
 #include "launch.h"
 #include "link.h"
 #include "rlimit.h"
 #include "sample.h"
+#include "signals.h"
 #include "text.h"
 #include "tree.h"
 
@@ -140,7 +143,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
                         InstanceMethod<&Keeper::resume>("resume"), InstanceMethod<&Keeper::rlimit>("rlimit"),
                         InstanceMethod<&Keeper::stdout_limit>("stdoutLimit"), InstanceMethod<&Keeper::usage>("usage"),
                         InstanceMethod<&Keeper::close>("close"), InstanceMethod<&Keeper::finish>("finish"),
-                        InstanceAccessor<&Keeper::pid>("pid")});
+                        InstanceAccessor<&Keeper::pid>("pid"), InstanceAccessor<&Keeper::pids>("pids")});
   }
 
   explicit Keeper(const CallbackInfo& info)
@@ -162,6 +165,12 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
 
  private:
   Napi::Value pid(const CallbackInfo& info) { return Number::New(info.Env(), pid_); }
+  Napi::Value pids(const CallbackInfo& info) {
+    Napi::Array pids = Napi::Array::New(info.Env());
+    pids.Set(0U, Number::New(info.Env(), pid_));
+    if (guard_ > 0) pids.Set(1U, Number::New(info.Env(), guard_));
+    return pids;
+  }
 
   // NUL-terminated; what is no string is empty.
   static void add_word(std::string& body, const Napi::Value& value) {
@@ -241,7 +250,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
 
   Napi::Value finish(const CallbackInfo& info) {
     const bool gone = !poll_ || link_->finish(kFinishMs);
-    if (gone && pid_ > 0) waitpid(pid_, nullptr, 0);  // ECHILD where somebody else has started it
+    if (gone && pid_ > 0) waitpid(guard_ > 0 ? guard_ : pid_, nullptr, 0);  // ECHILD where somebody else has started it
     shut();
     return Napi::Boolean::New(info.Env(), gone);
   }
@@ -307,6 +316,14 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
         event.Set("type", "stdoutlimit");
         set(event, "bytes", static_cast<double>(body_as<uint64_t>(body)));
         break;
+      case pbox::Event::witnessed: {
+        const auto witnessed = body_as<pbox::WitnessedBody>(body);
+        event.Set("type", "witnessed");
+        set(event, "signal", witnessed.signal);
+        set(event, "pid", witnessed.pid);
+        set(event, "atMs", witnessed.at_ms);
+        break;
+      }
       case pbox::Event::reply: return;
     }
     emit(env, event);
@@ -316,6 +333,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     const auto head = body_as<pbox::HelloHead>(body);
     static const char* const kModes[] = {"file", "pipe", "terminal", "other"};
     pid_ = head.pid;
+    guard_ = head.guard;
     const char* at = body.data() + sizeof head;
     const auto words = [&](uint32_t count) {
       Napi::Array array = Napi::Array::New(env, count);
@@ -381,7 +399,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   Napi::FunctionReference on_event_;
   Napi::AsyncContext context_;
   uv_poll_t* poll_ = nullptr;
-  int pid_ = 0;
+  int pid_ = 0, guard_ = 0;
   uint32_t last_id_ = 0;
   std::map<uint32_t, Pending> pending_;
 };
@@ -486,15 +504,37 @@ Value host_sample(const CallbackInfo& info) {
   return o;
 }
 
-void protect_self(const CallbackInfo&) {
+std::vector<int> own_children() {
+  std::vector<int> children;
+  pbox::read_children(getpid(), true, children);
+  return children;
+}
+
+Value protect_self(const CallbackInfo& info) {
   prctl(PR_SET_DUMPABLE, 0);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   signal(SIGTTOU, SIG_IGN);
+  const std::vector<int> children = own_children();
+  Napi::Array pids = Napi::Array::New(info.Env(), children.size());
+  for (uint32_t i = 0; i < children.size(); i++) pids.Set(i, Number::New(info.Env(), children[i]));
+  return pids;
 }
 
+// Each child by its pid: one that the scheduler has given us (pbs_demux) is not ours to kill or to reap.
 Value kill_descendants(const CallbackInfo& info) {
-  const int count = pbox::signal_tree(getpid(), SIGKILL, true);
-  while (waitpid(-1, nullptr, 0) > 0 || errno == EINTR) pbox::signal_tree(getpid(), SIGKILL, true);
+  std::vector<int> spared;
+  const auto list = info[0].As<Napi::Array>();
+  for (uint32_t i = 0; i < list.Length(); i++) spared.push_back(list.Get(i).As<Number>().Int32Value());
+  int count = 0;
+  for (bool fresh = true; fresh;) {
+    fresh = false;
+    for (const int child : own_children()) {
+      if (std::find(spared.begin(), spared.end(), child) != spared.end()) continue;
+      fresh = true;
+      count += pbox::signal_tree(child, SIGKILL, true) + (kill(child, SIGKILL) == 0);
+      while (waitpid(child, nullptr, 0) < 0 && errno == EINTR) continue;
+    }
+  }
   return Number::New(info.Env(), count);
 }
 
@@ -506,10 +546,48 @@ void release_stdio(const CallbackInfo&) {
   close(null);
 }
 
-void accept_signals(const CallbackInfo&) {
-  sigset_t none;
-  sigemptyset(&none);
-  pthread_sigmask(SIG_SETMASK, &none, nullptr);
+// Handlers belong to the process, and so does what they report to.
+struct SignalWatch {
+  SignalWatch(Napi::Env env, int fd, const Napi::Function& to)
+      : fd(fd), on_signal(Napi::Persistent(to)), context(env, "proc_box:signals") {}
+
+  int fd;
+  Napi::FunctionReference on_signal;
+  Napi::AsyncContext context;
+  uv_poll_t poll{};
+
+  void read_all() {
+    const Napi::Env env = on_signal.Env();
+    const Napi::HandleScope scope(env);
+    for (pbox::Delivery got; read(fd, &got, sizeof got) == static_cast<ssize_t>(sizeof got);) {
+      Object delivery = Object::New(env);
+      set(delivery, "signal", got.signal);
+      set(delivery, "pid", got.pid);
+      set(delivery, "uid", got.uid);
+      set(delivery, "atMs", got.at_ms);
+      on_signal.MakeCallback(env.Global(), {delivery}, context);
+      if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
+    }
+  }
+};
+
+// Returns a function that delivers at once what has come so far.
+Value watch_signals(const CallbackInfo& info) {
+  const Env env = info.Env();
+  const int fd = pbox::watch_signals({std::begin(pbox::kHandledSignals), std::end(pbox::kHandledSignals)});
+  if (fd < 0) {
+    syscall_error(env, "pipe2", errno, "for signals").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  auto* watch = new SignalWatch(env, fd, info[0].As<Napi::Function>());
+  uv_loop_t* loop = nullptr;
+  napi_get_uv_event_loop(env, &loop);
+  watch->poll.data = watch;
+  uv_poll_init(loop, &watch->poll, fd);
+  uv_poll_start(&watch->poll, UV_READABLE, [](uv_poll_t* poll, int, int) { static_cast<SignalWatch*>(poll->data)->read_all(); });
+  uv_unref(reinterpret_cast<uv_handle_t*>(&watch->poll));
+  return Napi::Function::New(env, [](const CallbackInfo& call) { static_cast<SignalWatch*>(call.Data())->read_all(); },
+                             "deliverSignals", watch);
 }
 
 void exit_now(const CallbackInfo& info) { _exit(info[0].As<Number>().Int32Value()); }
@@ -589,7 +667,7 @@ Object init(Env env, Object exports) {
   exports.Set("protectSelf", Napi::Function::New<protect_self>(env));
   exports.Set("killDescendants", Napi::Function::New<kill_descendants>(env));
   exports.Set("releaseStdio", Napi::Function::New<release_stdio>(env));
-  exports.Set("acceptSignals", Napi::Function::New<accept_signals>(env));
+  exports.Set("watchSignals", Napi::Function::New<watch_signals>(env));
   exports.Set("exitNow", Napi::Function::New<exit_now>(env));
   exports.Set("dieOf", Napi::Function::New<die_of>(env));
   exports.Set("stopOwnGroup", Napi::Function::New<stop_own_group>(env));

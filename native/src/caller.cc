@@ -10,7 +10,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "keeper.h"
+
 namespace pbox {
+namespace {
+
+constexpr char kSettings[] = "PBOX_";
+
+}  // namespace
 
 Caller::Caller(int argc, char** argv, char** environment) : group(getpgrp()) {
   take_over_signals();
@@ -18,11 +25,12 @@ Caller::Caller(int argc, char** argv, char** environment) : group(getpgrp()) {
   inspect_stdio();
 }
 
-// What schedulers and terminals send to whole trees is for the job and the wrapper.
+// What schedulers and terminals send to whole trees is for the job and the wrapper; the keeper only notes that it came.
 void Caller::take_over_signals() {
   sigset_t taken;
   sigemptyset(&taken);
   sigaddset(&taken, SIGCHLD);
+  for (const int signal : kHandledSignals) sigaddset(&taken, signal);
   sigprocmask(SIG_BLOCK, &taken, &inherited.mask);
   struct sigaction ignore {};
   ignore.sa_handler = SIG_IGN;
@@ -42,23 +50,16 @@ void Caller::take_over_signals() {
   signals = signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-// The words of the command line and PBOX_* may hold a password: keep copies, clear what ps and /proc show.
+// The words of the command line and PBOX_* may hold a password.
 void Caller::hide_arguments(int argc, char** given, char** given_environment) {
   for (int i = 0; i < argc; i++) argv.push_back(strdup(given[i]));
   argv.push_back(nullptr);
   for (char** e = given_environment; *e; e++) {
-    if (std::strncmp(*e, "PBOX_", 5) == 0) {
-      settings.emplace_back(*e);
-      explicit_bzero(*e, std::strlen(*e));
-    } else {
-      environment.push_back(*e);
-    }
+    if (std::strncmp(*e, kSettings, std::strlen(kSettings)) == 0) settings.emplace_back(*e);
+    else environment.push_back(*e);
   }
   environment.push_back(nullptr);
-  char* end = argc > 0 ? given[argc - 1] + std::strlen(given[argc - 1]) : nullptr;
-  if (!end) return;
-  explicit_bzero(given[0], static_cast<size_t>(end - given[0]));
-  std::snprintf(given[0], static_cast<size_t>(end - given[0]) + 1, "proc_box-keeper");
+  hide(argc, given, given_environment, "proc_box-keeper");
 }
 
 void Caller::inspect_stdio() {
@@ -70,6 +71,15 @@ void Caller::inspect_stdio() {
   stdout_is_socket = have && S_ISSOCK(out.st_mode);
   stderr_is_stdout = have && fstat(2, &err) == 0 && err.st_dev == out.st_dev && err.st_ino == out.st_ino;
   terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+}
+
+void hide(int argc, char** argv, char** environment, const char* name) {
+  for (char** e = environment; *e; e++)
+    if (std::strncmp(*e, kSettings, std::strlen(kSettings)) == 0) explicit_bzero(*e, std::strlen(*e));
+  char* end = argc > 0 ? argv[argc - 1] + std::strlen(argv[argc - 1]) : nullptr;
+  if (!end) return;
+  explicit_bzero(argv[0], static_cast<size_t>(end - argv[0]));
+  std::snprintf(argv[0], static_cast<size_t>(end - argv[0]) + 1, "%s", name);
 }
 
 void keep_only(std::vector<int> keep) {

@@ -17,7 +17,7 @@ struct Caller {
   std::vector<std::string> settings; // PBOX_*, for the wrapper only
   Inherited inherited{};             // the job gets it back
   int group;                         // the wrapper's process group
-  int signals = -1;                  // signalfd of SIGCHLD
+  int signals = -1;                  // signalfd of SIGCHLD, and of what the wrapper handles
   int terminal = -1;                 // the controlling terminal
   StdoutMode stdout_mode = StdoutMode::other;
   bool stdout_is_socket = false;
@@ -28,6 +28,9 @@ struct Caller {
   void hide_arguments(int argc, char** argv, char** environment);
   void inspect_stdio();
 };
+
+// Clears what ps and /proc show of the words and of PBOX_*, and shows `name` instead.
+void hide(int argc, char** argv, char** environment, const char* name);
 
 // Points 0 to 2 to /dev/null and closes everything else but `keep`.
 void keep_only(std::vector<int> keep);

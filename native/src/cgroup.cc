@@ -93,6 +93,11 @@ void Cgroup::thaw() {
   else write_file(freezer_dir + "/freezer.state", "THAWED");
 }
 
+void Cgroup::thaw_any() {
+  frozen_ = freezer_version != 0;
+  thaw();
+}
+
 bool Cgroup::kill() { return !kill_file.empty() && write_file(kill_file, "1"); }
 
 void Cgroup::remove() {

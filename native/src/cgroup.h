@@ -19,6 +19,8 @@ class Cgroup {
   // Freezes and waits until the kernel says so (it is asynchronous). False where there is no freezer or it takes too long.
   bool freeze();
   void thaw();
+  // For whoever has not frozen it.
+  void thaw_any();
   bool frozen() const { return frozen_; }
   // cgroup.kill: everything at once, frozen or not. False where there is none.
   bool kill();

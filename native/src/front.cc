@@ -5,7 +5,6 @@
 // and the keeper's socket as descriptor 3. The words of the command line travel over that socket; what ps shows of
 // Node is a copy with passwords masked.
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "guard.h"
 #include "keeper.h"
 
 namespace {
@@ -49,6 +49,13 @@ std::string shown(const char* word) {
     if (sign != std::string::npos && sign > at) text.replace(at + 3, sign - at - 3, "***");
   }
   return text;
+}
+
+// PBS sends its signals, SIGKILL and SIGSTOP among them, to every process of the job's session and to no other.
+bool session_is_signalled(char** environment) {
+  for (char** e = environment; *e; e++)
+    if (std::strncmp(*e, "PBS_JOBID=", 10) == 0) return true;
+  return false;
 }
 
 bool for_node(const char* entry) {
@@ -97,11 +104,6 @@ bool for_node(const char* entry) {
     space.rlim_cur = space.rlim_max;
     setrlimit(RLIMIT_AS, &space);
   }
-  // What comes while Node starts waits until the wrapper can handle it: `acceptSignals` of the addon.
-  sigset_t later;
-  sigemptyset(&later);
-  for (const int signal : pbox::kHandledSignals) sigaddset(&later, signal);
-  sigprocmask(SIG_SETMASK, &later, nullptr);
 
   execve(NODE_BINARY, node_argv.data(), node_environment.data());
   for (const char* at = path;;) {
@@ -140,6 +142,7 @@ int main(int argc, char** argv, char** environment) {
   if (pid < 0) die("fork", "is the nproc or pids limit reached?");
   if (pid == 0) {
     close(sockets[0]);
+    if (session_is_signalled(environment)) pbox::guard_main(sockets[1], argc, argv, environment);
     pbox::keeper_main(sockets[1], argc, argv, environment);
   }
   become_node(sockets[0], argc, argv, environment);

@@ -4,7 +4,8 @@
 // (signal dispositions, the soft nofile limit, close-on-exec flags) reaches the job as the scheduler gave it.
 // It waits for `start`, forks the job, and from then on sleeps in poll(2) on
 //   control    requests of the wrapper; its end means that the wrapper has gone: kill everything, then go
-//   signals    SIGCHLD: it reaps the job and, as the subreaper, every orphan of the box
+//   signals    SIGCHLD: it reaps the job and, as the subreaper, every orphan of the box; what the wrapper handles: a
+//              sender that reaches the keeper reaches the job as well, so the wrapper is told
 //   exec pipe  end of file: the job runs; a Failure: it does not
 //   relay      stdout, where it is a pipe
 // waitpid(2) failing with ECHILD is the proof that nothing of the box is left.
@@ -33,6 +34,7 @@
 
 #include "caller.h"
 #include "cgroup.h"
+#include "guard.h"
 #include "job.h"
 #include "relay.h"
 #include "rlimit.h"
@@ -53,7 +55,7 @@ double monotonic_ms() {
 
 class Keeper {
  public:
-  Keeper(int control, int argc, char** argv, char** environment);
+  Keeper(int control, int argc, char** argv, char** environment, bool guarded, Will* will);
   [[noreturn]] void run();
 
  private:
@@ -66,9 +68,12 @@ class Keeper {
   void handle(const FrameHead& head, const char* body);
   void start(const char* body, uint32_t length);
   void add_cleanup(const char* body, uint32_t length);
+  bool stays_in_session() const { return caller_.terminal >= 0 || guarded_; }
   void leave_session();
+  [[noreturn]] void finish();
   void exec_result();
   void fail(const Failure& failure);
+  void read_signals();
   void reap();
   void main_stopped(int signal);
   void give_terminal(int group);
@@ -84,8 +89,9 @@ class Keeper {
   ReapedUsage reaped_;
   Caller caller_;
   int control_;
+  bool guarded_;
+  Will* will_;
   std::string inbox_;
-  size_t wanted_ = 0;
 
   Phase phase_ = Phase::waiting;
   int exec_pipe_ = -1;
@@ -102,15 +108,16 @@ class Keeper {
   bool empty_ = false;
 };
 
-Keeper::Keeper(int control, int argc, char** argv, char** environment)
-    : caller_(argc, argv, environment), control_(control) {
+Keeper::Keeper(int control, int argc, char** argv, char** environment, bool guarded, Will* will)
+    : caller_(argc, argv, environment), control_(control), guarded_(guarded), will_(will) {
   prctl(PR_SET_DUMPABLE, 0);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   prctl(PR_SET_NAME, "proc_box-keeper");
   if (caller_.stdout_mode == StdoutMode::file) file_.watch();
   // With a terminal the keeper stays in the session, so that ^Z works on the job (a group whose parent is in another
-  // session is orphaned and cannot be stopped from the keyboard), but in a group that nobody signals.
-  if (caller_.terminal >= 0) setpgid(0, 0);
+  // session is orphaned and cannot be stopped from the keyboard), but in a group that nobody signals. Guarded it stays
+  // to see what the session gets.
+  if (stays_in_session()) setpgid(0, 0);
   hello();
 }
 
@@ -131,7 +138,7 @@ void Keeper::reply_count(uint32_t id, int count) {
 }
 
 void Keeper::hello() {
-  HelloHead head{getpid(), static_cast<uint32_t>(caller_.stdout_mode), caller_.terminal >= 0, static_cast<uint32_t>(caller_.argv.size() - 1),
+  HelloHead head{getpid(), guarded_ ? getppid() : 0, static_cast<uint32_t>(caller_.stdout_mode), caller_.terminal >= 0, static_cast<uint32_t>(caller_.argv.size() - 1),
                  static_cast<uint32_t>(caller_.settings.size())};
   std::string body(reinterpret_cast<const char*>(&head), sizeof head);
   for (size_t i = 0; i + 1 < caller_.argv.size(); i++) body.append(caller_.argv[i], std::strlen(caller_.argv[i]) + 1);
@@ -220,6 +227,7 @@ void Keeper::add_cleanup(const char* body, uint32_t length) {
       at += word.size() + 1;
     }
     cgroup_.cleanup.push_back({words[0] == "r", words[1], words[2]});
+    if (will_) will_->add_cleanup(words[0] == "r", words[1], words[2]);
   }
 }
 
@@ -278,6 +286,7 @@ bool Keeper::start_cgroup(const StartHead& head, const char* at, JobSpec& spec) 
   cgroup_.freezer_version = static_cast<int>(head.freezer_version);
   cgroup_.freezer_dir = next();
   cgroup_.kill_file = next();
+  if (will_ && cgroup_.freezer_version != 0) will_->add_freezer(cgroup_.freezer_version, cgroup_.freezer_dir);
   spec.fork_into = fork_into.empty() ? -1 : open(fork_into.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (!fork_into.empty() && spec.fork_into < 0) {
     fail({Step::cgroup, -1, errno});
@@ -308,7 +317,7 @@ int Keeper::kill_all() {
 // The job has its own copies of the descriptors; a keeper that held them would hide the job's closing of a pipe from its
 // other end.
 void Keeper::leave_session() {
-  if (caller_.terminal < 0) setsid();  // a scheduler that kills the session leaves the keeper alive for the clean-up
+  if (!stays_in_session()) setsid();  // a scheduler that kills the session leaves the keeper alive for the clean-up
   pollfd relay[2] = {{-1, 0, 0}, {-1, 0, 0}};
   if (relay_) relay_->prepare(relay);
   keep_only({control_, caller_.signals, reaped_.all(), reaped_.own(), exec_pipe_, caller_.terminal, file_.fd(),
@@ -342,9 +351,19 @@ void Keeper::give_terminal(int group) {
   tcsetpgrp(caller_.terminal, group);
 }
 
+void Keeper::read_signals() {
+  signalfd_siginfo infos[16];
+  for (ssize_t n; (n = read(caller_.signals, infos, sizeof infos)) > 0;) {
+    for (size_t i = 0; i < static_cast<size_t>(n) / sizeof infos[0]; i++) {
+      if (infos[i].ssi_signo == SIGCHLD) continue;
+      const WitnessedBody body{static_cast<int32_t>(infos[i].ssi_signo), static_cast<int32_t>(infos[i].ssi_pid), monotonic_ms()};
+      send_event(Event::witnessed, 0, &body, sizeof body);
+    }
+  }
+}
+
 void Keeper::reap() {
-  signalfd_siginfo drained[16];
-  while (read(caller_.signals, drained, sizeof drained) > 0) continue;
+  read_signals();
   for (;;) {
     int status = 0;
     const int pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED);
@@ -430,11 +449,14 @@ void Keeper::wrapper_gone() {
   close(control_);
   control_ = -1;
   give_terminal(caller_.group);
-  if (phase_ == Phase::waiting) {
-    cgroup_.remove();
-    _exit(0);
-  }
+  if (phase_ == Phase::waiting) finish();
   kill_all();
+}
+
+void Keeper::finish() {
+  cgroup_.remove();
+  if (will_) will_->fulfil();
+  _exit(0);
 }
 
 void Keeper::run() {
@@ -457,18 +479,15 @@ void Keeper::run() {
     if (control_ >= 0 && entries[0].revents && !receive()) wrapper_gone();
     if (control_ < 0) {
       reap();
-      if (empty_) {
-        cgroup_.remove();
-        _exit(0);
-      }
+      if (empty_) finish();
     }
   }
 }
 
 }  // namespace
 
-void keeper_main(int control, int argc, char** argv, char** environment) {
-  Keeper keeper(control, argc, argv, environment);
+void keeper_main(int control, int argc, char** argv, char** environment, bool guarded, Will* will) {
+  Keeper keeper(control, argc, argv, environment, guarded, will);
   keeper.run();
 }
 

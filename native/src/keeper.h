@@ -8,8 +8,12 @@ namespace pbox {
 constexpr int kHandledSignals[] = {SIGINT,  SIGQUIT,  SIGTERM, SIGHUP, SIGUSR1,
                                    SIGUSR2, SIGWINCH, SIGTSTP, SIGCONT};
 
+class Will;
+
 // The keeper: parent and subreaper of one job. Never returns.
 // `control` is its end of the socket to the wrapper; the environment's PBOX_* entries go to the wrapper only.
-[[noreturn]] void keeper_main(int control, int argc, char** argv, char** environment);
+// `guarded`: our parent is the guard, which executes `will` where we are killed.
+[[noreturn]] void keeper_main(int control, int argc, char** argv, char** environment, bool guarded = false,
+                              Will* will = nullptr);
 
 }  // namespace pbox

@@ -30,6 +30,7 @@ enum class Event : uint16_t {
   continued = 70,    //
   stdoutlimit = 71,  // uint64 bytes
   reply = 72,        // by request
+  witnessed = 73,    // WitnessedBody
 };
 
 struct FrameHead {
@@ -43,6 +44,7 @@ enum class StdoutMode : uint32_t { file = 0, pipe = 1, terminal = 2, other = 3 }
 
 struct HelloHead {
   int32_t pid;
+  int32_t guard;  // pid of the keeper's guard, 0 without one
   uint32_t stdout_mode;
   uint32_t terminal;
   uint32_t argc;
@@ -77,6 +79,13 @@ struct SignalBody {
 
 struct KillBody {
   uint32_t abandon;  // 1: a reader that takes nothing any more does not hold up the end
+};
+
+// A signal of those that the wrapper handles, sent to the keeper: its sender signals a whole tree or session.
+struct WitnessedBody {
+  int32_t signal;
+  int32_t pid;  // of the sender
+  double at_ms;
 };
 
 struct StartedBody {

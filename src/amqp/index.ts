@@ -13,6 +13,7 @@ import type { Delivery } from './message.js';
 import { Outbox, type Send, type Sent } from './outbox.js';
 import type { AckOrNack, Broker } from './rascal.js';
 import { Replies } from './replies.js';
+import type * as Signed from './signed.js';
 
 /** Entry of the bundle that is loaded after the job was started: a box's link to the broker. */
 
@@ -39,15 +40,23 @@ export interface BrokerLink {
 /** For the last lines of the audit log, at the end. */
 const AUDIT_MS = 1_000;
 
-/** Connects in the background and keeps connecting; returns at once. Never throws once `spec` has been checked. */
-export function connectBroker(spec: BoxSpec, box: Controllable, log: Logger): BrokerLink {
+/**
+ * Connects in the background and keeps connecting; returns at once. Never throws once `spec` has been checked.
+ * @param loadSigned loads what checks signatures, which only `--control-auth signed` needs
+ */
+export function connectBroker(
+  spec: BoxSpec,
+  box: Controllable,
+  log: Logger,
+  loadSigned: () => typeof Signed = notLoadable,
+): BrokerLink {
   const { identity } = box;
   const outbox = new Outbox(
     { maxMessages: spec.outboxMaxMessages, maxBytes: spec.outboxMaxBytes, messageTimeoutMs: spec.messageTimeoutMs },
     log,
   );
   const replies = new Replies();
-  const handler = new Control(box, gateFor(spec, identity), (reply) => replies.push(reply), log);
+  const handler = new Control(box, gateFor(spec, identity, log, loadSigned), (reply) => replies.push(reply), log);
   const auditLog = spec.auditLog === undefined ? undefined : createAuditLog(spec.auditLog, log);
   const site = spec.rascalConfig ?? {};
   const queuePrefix = `proc_box.ctl.${keySegment(identity.user)}.${keySegment(identity.box)}`;
@@ -131,14 +140,23 @@ export function connectBroker(spec: BoxSpec, box: Controllable, log: Logger): Br
   };
 }
 
-function gateFor({ controlAuth, controlRules }: BoxSpec, identity: JobIdentity): Gate {
+function notLoadable(): never {
+  throw new Error('nothing was given that checks signatures');
+}
+
+function gateFor(
+  { controlAuth, controlRules, controlKeys = '' }: BoxSpec,
+  identity: JobIdentity,
+  log: Logger,
+  loadSigned: () => typeof Signed,
+): Gate {
   switch (controlAuth) {
     case 'broker':
       return brokerGate(identity, Date.now);
     case 'user':
       return userGate(controlRules, identity, Date.now);
     case 'signed':
-      throw new Error('not yet');
+      return loadSigned().signedGate({ folder: controlKeys, identity, log });
   }
 }
 

@@ -144,11 +144,16 @@ export class Box implements Controllable {
     }
   }
 
-  /** The stop ladder; `signal` is what the job's group gets first. */
+  /** An end is being asked for; `stop` follows. */
+  asked(reason: 'stopped' | 'scheduler', by: Requester): void {
+    void this.#apply({ type: 'asked', reason, by });
+  }
+
+  /** The stop ladder; `signal` is what the job's group gets first, null where it has it already. */
   stop(
     reason: 'stopped' | 'scheduler' | 'timeout' | 'stdoutlimit',
     by: Requester,
-    signal: number,
+    signal: number | null,
     graceMs: number,
   ): Promise<number> {
     // The scheduler kills by itself: what the box still has to tell must be told before.

@@ -219,7 +219,7 @@ export class Commands {
     const from = this.#box.limits.get(name) ?? null;
     let to: LimitStatus;
     try {
-      to = this.#box.resources.change(name, value);
+      to = { ...this.#box.resources.change(name, value), source: 'command' };
     } catch (error) {
       if (isEnvironmentError(error)) throw new Refused('not_possible', error.message);
       throw error;

@@ -17,12 +17,14 @@ export interface Lifecycle {
 
 export type Input =
   | { readonly type: 'started' }
-  /** The stop ladder: `signal` now, SIGKILL to everything after the grace period. */
+  /** An end was asked for, and `stop` follows: what happens in between has this reason. */
+  | { readonly type: 'asked'; readonly reason: Reason; readonly by: Requester }
+  /** The stop ladder: `signal` now (null: the job has it already), SIGKILL to everything after the grace period. */
   | {
       readonly type: 'stop';
       readonly reason: Reason;
       readonly by: Requester;
-      readonly signal: number;
+      readonly signal: number | null;
       readonly graceMs: number;
     }
   | { readonly type: 'kill'; readonly reason: Reason; readonly signal: number; readonly by: Requester }
@@ -52,11 +54,13 @@ export function step(state: Lifecycle, input: Input): readonly [Lifecycle, reado
   switch (input.type) {
     case 'started':
       return [{ ...state, phase: state.phase === 'starting' ? 'running' : state.phase }, []];
+    case 'asked':
+      return [{ ...state, ending: state.ending ?? input }, []];
     case 'stop': {
       const scope = state.mainEnded ? 'all' : 'group';
       const next: Lifecycle = { ...state, phase: 'stopping', suspended: false, ending: state.ending ?? input };
       // The signal first, then the thaw: the job wakes up to it.
-      const effects: Effect[] = [{ do: 'signal', scope, signal: input.signal }];
+      const effects: Effect[] = input.signal === null ? [] : [{ do: 'signal', scope, signal: input.signal }];
       if (state.suspended) effects.push({ do: 'resume' });
       return [next, [...effects, { do: 'grace', ms: input.graceMs }]];
     }

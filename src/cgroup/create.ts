@@ -1,4 +1,5 @@
 import { accessSync, constants, existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { EnvironmentError, SpecError } from '../errors.js';
 import { codeOf, createReader, type Reader, readFile, removeTree, writeFile } from './files.js';
 import { type Controller, findHierarchies, type Hierarchies } from './hierarchy.js';
@@ -41,15 +42,45 @@ export function createCgroup(request: CgroupRequest): BoxCgroup {
   const v2Group = 'dir' in v2 ? v2 : null;
   const v1 = makeV1(found, v1Wanted(found, request, v2Group), request.name, request.beforeMaking);
   if (v2Group?.controllers.has('memory') && request.oomGroup) tryOomGroup(v2Group.dir);
+  if (weighedAsOne(request)) tryWeight(v2Group, v1);
   return compose(found, v2, v1);
+}
+
+/**
+ * Processes without end shall not starve what is beside them, the wrapper first: a box with a limit of processes gets
+ * CPU time as one, however many they are. 64 forking ones delay an answer by 10 ms then, and by 200 ms without.
+ */
+function weighedAsOne({ limits }: CgroupRequest): boolean {
+  return limits.includes('pids') && !limits.includes('cpu-weight');
+}
+
+/** As much as one process a CPU would get. */
+function tryWeight(v2Group: V2Group | null, v1: V1Groups): void {
+  const weight = Math.min(10_000, 100 * availableParallelism());
+  const cpuDir = v1.dir('cpu');
+  try {
+    if (v2Group?.controllers.has('cpu')) setV2(v2Group.dir, 'cpu-weight', weight);
+    else if (cpuDir !== undefined) setV1(cpuDir, 'cpu-weight', weight);
+  } catch {
+    // Nobody has asked for it.
+  }
 }
 
 function makeOurV2({ v2: place }: Hierarchies, request: CgroupRequest): V2Group | { why: string } {
   if (place === null) return { why: 'no cgroup2 is mounted' };
   const needed = [...new Set<V2Controller>(request.limits.map((limit) => V2_CONTROLLER[limit]))];
   const { name, stayBelow, ourPids, below, beforeMaking = () => {} } = request;
+  const welcome: V2Controller[] = weighedAsOne(request) ? ['cpu'] : [];
   const at = below === null ? place : { dir: below, mount: place.mount };
-  const group = makeV2({ place: at, name, needed, stayBelow: stayBelow || below !== null, ourPids, beforeMaking });
+  const group = makeV2({
+    place: at,
+    name,
+    needed,
+    welcome,
+    stayBelow: stayBelow || below !== null,
+    ourPids,
+    beforeMaking,
+  });
   const refusal = 'dir' in group ? whyNotJoined(place.dir, group.dir) : null;
   if (!('dir' in group) || refusal === null) return group;
   clean(group.cleanup);
@@ -89,8 +120,10 @@ function whyNotJoined(from: string, to: string): string | null {
 }
 
 /** What limits need and v2 does not give; and for figures what costs nothing: memory, processes and I/O. */
-function v1Wanted({ v1 }: Hierarchies, { limits }: CgroupRequest, v2: V2Group | null): Controller[] {
+function v1Wanted({ v1 }: Hierarchies, request: CgroupRequest, v2: V2Group | null): Controller[] {
+  const { limits } = request;
   const wanted = new Set<Controller>();
+  if (weighedAsOne(request) && !v2?.controllers.has('cpu')) wanted.add('cpu');
   for (const limit of limits) {
     if (!v2?.controllers.has(V2_CONTROLLER[limit])) wanted.add(V1_CONTROLLER[limit]);
   }

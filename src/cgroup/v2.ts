@@ -36,6 +36,8 @@ export interface V2Request {
   readonly name: string;
   /** Controllers that limits ask for; enabled where that is allowed. */
   readonly needed: readonly V2Controller[];
+  /** Controllers that are enabled where others have to be, too. */
+  readonly welcome: readonly V2Controller[];
   /** Inside a scheduler's job: never above our own group. */
   readonly stayBelow: boolean;
   /** The wrapper and its keeper: the only processes that may be moved aside. */
@@ -101,7 +103,8 @@ function* parents({ dir, mount }: Place, stayBelow: boolean): Generator<string> 
 function enable(request: V2Request, parent: string, dir: string): V2Group {
   const cleanup: CleanupStep[] = [{ op: 'rmdir', path: dir }];
   let refusal = '';
-  const wanted = request.needed.length === 0 ? [] : offeredAndMissing(request.needed, parent);
+  const missing = request.needed.length === 0 ? [] : offeredAndMissing(request.needed, parent);
+  const wanted = missing.length === 0 ? [] : [...missing, ...offeredAndMissing(request.welcome, parent)];
   // Only our own group may be changed: an ancestor has other children.
   if (wanted.length > 0 && parent === request.place.dir) {
     const text = wanted.map((controller) => `+${controller}`).join(' ');

@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
-import { acceptSignals, exitNow, Keeper, type KeeperEvent, protectSelf, randomHex } from 'cgroup-utils-native';
+import { exitNow, Keeper, type KeeperEvent, protectSelf, randomHex, watchSignals } from 'cgroup-utils-native';
 import type * as Amqp from '../amqp/index.js';
+import type * as Signed from '../amqp/signed.js';
 import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';
 import { isEnvironmentError, isSpecError } from '../errors.js';
@@ -23,7 +24,7 @@ const CONTROL_FD = 3;
 
 // Every end that is known sets its own status; one that is not is never 0.
 process.exitCode = EXIT.failed;
-protectSelf();
+const childrenAtStart = protectSelf();
 let running: RunBundle.Run | undefined;
 const keeper = new Keeper(CONTROL_FD, (event) => {
   if (event.type === 'hello') begin(event);
@@ -33,6 +34,7 @@ const keeper = new Keeper(CONTROL_FD, (event) => {
 
 function begin(hello: Extract<KeeperEvent, { type: 'hello' }>): void {
   if (hello.argv[1] === 'ctl' || hello.argv[1] === 'check') return useTool(hello.argv[1], hello);
+  const deliverSignals = watchSignals((delivery) => running?.onSignal(delivery));
   try {
     const assembled = assembleSpec({
       argv: hello.argv,
@@ -43,7 +45,7 @@ function begin(hello: Extract<KeeperEvent, { type: 'hello' }>): void {
     });
     if (assembled.kind === 'help') return say(loadBundle<typeof Tools>('tools').helpText());
     if (assembled.kind === 'version') return say(`proc_box ${PROC_BOX_VERSION}\n`);
-    launch(hello, assembled);
+    launch(hello, assembled, deliverSignals);
   } catch (error) {
     if (!(isSpecError(error) || isEnvironmentError(error))) throw error;
     fail(error.message);
@@ -51,7 +53,11 @@ function begin(hello: Extract<KeeperEvent, { type: 'hello' }>): void {
 }
 
 /** The job first: what it does not need for its start is loaded while the keeper forks it. */
-function launch(hello: Extract<KeeperEvent, { type: 'hello' }>, assembled: Extract<Assembled, { kind: 'run' }>): void {
+function launch(
+  hello: Extract<KeeperEvent, { type: 'hello' }>,
+  assembled: Extract<Assembled, { kind: 'run' }>,
+  deliverSignals: () => void,
+): void {
   const { spec } = assembled;
   const boxId = newBoxId();
   let box: Box | undefined;
@@ -64,7 +70,22 @@ function launch(hello: Extract<KeeperEvent, { type: 'hello' }>, assembled: Extra
   };
   const loadAmqp = () => loadBundle<typeof Amqp>('amqp');
   const loadSlurm = () => loadBundle<typeof Slurm>('slurm');
-  running = run({ ...assembled, keeper, hello, boxId, cgroup, resources: control, onBox, loadAmqp, loadSlurm });
+  const loadSigned = () => loadBundle<typeof Signed>('signed');
+  const strangers = childrenAtStart.filter((pid) => !keeper.pids.includes(pid));
+  running = run({
+    ...assembled,
+    keeper,
+    hello,
+    boxId,
+    cgroup,
+    resources: control,
+    onBox,
+    loadAmqp,
+    loadSigned,
+    loadSlurm,
+    deliverSignals,
+    strangers,
+  });
 }
 
 /** Time first, so that boxes sort; random after it, so that no two of a site are alike. */
@@ -74,8 +95,7 @@ function newBoxId(): string {
 
 /** There is no job, so nothing for the keeper to do. `proc_box -- ctl` runs a program of that name. */
 function useTool(name: 'ctl' | 'check', { argv, settings }: Extract<KeeperEvent, { type: 'hello' }>): void {
-  acceptSignals();
-  running = { onKeeper() {} };
+  running = { onKeeper() {}, onSignal() {} };
   keeper.close();
   const { runCheck, runCtl } = loadBundle<typeof Tools>('tools');
   const tool = name === 'ctl' ? runCtl : runCheck;

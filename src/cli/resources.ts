@@ -33,7 +33,7 @@ export function prepareResources(
           // Without a limit to hold there is no reason to leave the group that a session or service manager gave.
           stayBelow: limits.length === 0 || scheduled,
           scheduled,
-          ourPids: [process.pid, keeperPid],
+          ourPids: [process.pid, ...keeper.pids],
           below: spec.cgroup === 'auto' ? null : spec.cgroup,
           oomGroup: spec.oomGroup,
           beforeMaking: (steps) => keeper.cleanup(steps),

@@ -8,24 +8,29 @@ import {
   killDescendants,
   monotonicMs,
   releaseStdio,
+  type SignalDelivery,
   sampleTree,
   stopOwnGroup,
   userName,
 } from 'cgroup-utils-native';
 import type * as Amqp from '../amqp/index.js';
+import type * as Signed from '../amqp/signed.js';
 import { Box } from '../box/box.js';
 import type { Outcome } from '../box/outcome.js';
 import type { ResourceControl } from '../box/resource-control.js';
 import type { Outgoing } from '../box/types.js';
 import { removeCgroup } from '../cgroup/create.js';
+import { readFile } from '../cgroup/files.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import { createLogger, type Logger, writeStderr } from '../log.js';
 import { identifyJob } from '../scheduler/identity.js';
+import { signalPatienceMs } from '../scheduler/signalling.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
 import { hostFacts } from '../stats/host.js';
 import { boxPressure } from '../stats/pressure.js';
 import { formatReport } from '../stats/report.js';
 import { createSampler } from '../stats/sampler.js';
+import { createDeliveries } from './deliveries.js';
 import { launchFailure } from './launch-failure.js';
 import { createScheduled } from './scheduled.js';
 import { handleSignals } from './signals.js';
@@ -35,6 +40,7 @@ const SIGTSTP = 20;
 
 export interface Run {
   onKeeper(event: KeeperEvent): void;
+  onSignal(delivery: SignalDelivery): void;
 }
 
 export interface RunOptions {
@@ -50,16 +56,22 @@ export interface RunOptions {
   /** Loads rascal and what is around it: called after the job has started. */
   readonly loadAmqp: () => typeof Amqp;
   readonly loadSlurm: () => typeof Slurm;
+  /** Loads what checks signatures. */
+  readonly loadSigned: () => typeof Signed;
+  /** Delivers at once what signals have come so far. */
+  readonly deliverSignals: () => void;
+  /** Children of this process that are not ours: the scheduler had started them before us. */
+  readonly strangers: readonly number[];
 }
 
 /** Wires box, broker, signals and the end of the process around a job that the keeper is launching. */
 export function run(options: RunOptions): Run {
-  const { keeper, hello, spec, warnings, boxId, cgroup, resources, onBox, loadAmqp, loadSlurm } = options;
+  const { keeper, hello, spec, warnings, boxId, cgroup, resources, onBox, deliverSignals, strangers } = options;
   const log = createLogger(spec.debug ? 'debug' : 'info', spec.nowarn ? { warn: false } : {});
   const identity = identifyJob(process.env, { user: userName(), host: hostname(), box: boxId });
   let keeperGone = false;
-  const broker = createBroker(spec, log, loadAmqp);
-  const scheduled = createScheduled({ spec, log, scheduler: identity.scheduler, loadSlurm });
+  const broker = createBroker(spec, log, options);
+  const scheduled = createScheduled({ spec, log, scheduler: identity.scheduler, loadSlurm: options.loadSlurm });
   const box = new Box({
     spec,
     resources,
@@ -120,14 +132,19 @@ export function run(options: RunOptions): Run {
     },
   });
   onBox(box);
-  handleSignals(box, keeper, spec);
+  const deliveries = createDeliveries(() => signalPatienceMs(process.env, readFile));
+  const onSignal = handleSignals(box, keeper, spec, deliveries);
   // What goes wrong in here must not end the job.
   process.on('uncaughtException', (error) =>
     log.error(`internal error, the job goes on: ${error.stack ?? error.message}`),
   );
 
   return {
+    onSignal,
     onKeeper(event) {
+      if (event.type === 'witnessed') return deliveries.witnessed(event);
+      // The scheduler's signal that the job has died of may wait beside its end.
+      if (event.type === 'exited') deliverSignals();
       if (event.type === 'failed') {
         const { message, exitStatus } = launchFailure(event, spec);
         log.error(message);
@@ -140,7 +157,7 @@ export function run(options: RunOptions): Run {
       }
       if (event.type === 'gone') {
         keeperGone = true;
-        killDescendants();
+        killDescendants(strangers);
         // The groups of a job that ran have the figures of its last sample: they go after it.
         if (box.pid === 0) removeCgroup(cgroup);
       }
@@ -150,7 +167,7 @@ export function run(options: RunOptions): Run {
 }
 
 /** The broker is optional and comes second: messages wait here until it is loaded. */
-function createBroker(spec: BoxSpec, log: Logger, loadAmqp: () => typeof Amqp) {
+function createBroker(spec: BoxSpec, log: Logger, load: Pick<RunOptions, 'loadAmqp' | 'loadSigned'>) {
   const waiting: Outgoing[] = [];
   let link: Amqp.BrokerLink | undefined;
   let loaded: Promise<void> = Promise.resolve();
@@ -168,7 +185,7 @@ function createBroker(spec: BoxSpec, log: Logger, loadAmqp: () => typeof Amqp) {
       loaded = new Promise((resolve) => {
         setImmediate(() => {
           try {
-            link = loadAmqp().connectBroker(spec, box, log);
+            link = load.loadAmqp().connectBroker(spec, box, log, load.loadSigned);
             for (const message of waiting.splice(0)) link.publish(message);
           } catch (error) {
             log.error(`no remote control and no statistics: ${(error as Error).stack}`);

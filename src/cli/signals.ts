@@ -1,38 +1,58 @@
-import { acceptSignals, type Keeper } from 'cgroup-utils-native';
+import type { Keeper, SignalDelivery } from 'cgroup-utils-native';
 import type { Box } from '../box/box.js';
+import { signalName } from '../spec/signals.js';
 import type { BoxSpec } from '../spec/spec.js';
-
-/** Numbers of the signals that the wrapper passes on; signal(7), Linux. */
-const FORWARDED = { SIGUSR1: 10, SIGUSR2: 12, SIGWINCH: 28, SIGTSTP: 20 } as const;
-const ENDING = { SIGINT: 2, SIGQUIT: 3, SIGTERM: 15 } as const;
+import type { Deliveries } from './deliveries.js';
 
 /** Signals to the wrapper; contract: docs/exit-status.md, "Signals to proc_box". */
-export function handleSignals(box: Box, keeper: Keeper, spec: BoxSpec): void {
+export function handleSignals(
+  box: Box,
+  keeper: Keeper,
+  spec: BoxSpec,
+  deliveries: Deliveries,
+): (delivery: SignalDelivery) => void {
   let interrupts = 0;
-  for (const [name, number] of Object.entries(ENDING)) {
-    process.on(name as NodeJS.Signals, () => {
-      const by = { via: 'signal', signal: name } as const;
-      if (name === 'SIGINT' && ++interrupts > 1) {
-        void box.kill(by);
-        return;
-      }
-      // Inside a scheduler's job a TERM is the scheduler's word.
-      const reason = name === 'SIGTERM' && box.identity.scheduler !== 'none' ? 'scheduler' : 'stopped';
-      void box.sample('signal').then(() => box.stop(reason, by, number, spec.graceMs));
-    });
-  }
-  process.on('SIGHUP', () => void box.sample('signal'));
-  for (const [name, number] of Object.entries(FORWARDED)) {
-    process.on(name as NodeJS.Signals, () => ignoreGone(keeper.signal('group', number)));
-  }
-  process.on('SIGCONT', () => {
+
+  const end = async (delivery: SignalDelivery) => {
+    const name = `SIG${signalName(delivery.signal)}`;
+    const by = { via: 'signal', signal: name } as const;
+    if (name === 'SIGINT' && ++interrupts > 1) return box.kill(by);
+    // Inside a scheduler's job a TERM is the scheduler's word.
+    const reason = name === 'SIGTERM' && box.identity.scheduler !== 'none' ? 'scheduler' : 'stopped';
+    // The job may die of it while we look.
+    box.asked(reason, by);
+    const [reached] = await Promise.all([deliveries.reachedJob(delivery), box.sample('signal')]);
+    return box.stop(reason, by, reached ? null : delivery.signal, spec.graceMs);
+  };
+
+  const wake = async (delivery: SignalDelivery) => {
     box.clock.noticeGap();
-    // A box that a command has suspended stays so: this one woke the wrapper.
-    if (box.state === 'suspended') return;
+    const reached = await deliveries.reachedJob(delivery);
+    // A box that a command has suspended stays so: this one woke the wrapper, and perhaps the job.
+    if (box.state === 'suspended') return reached ? keeper.suspend() : undefined;
     // After ^Z and `fg` this gives the terminal back to the job, too.
-    ignoreGone(keeper.resume());
-  });
-  acceptSignals();
+    return reached ? undefined : keeper.resume();
+  };
+
+  const forward = async (delivery: SignalDelivery) =>
+    (await deliveries.reachedJob(delivery)) ? undefined : keeper.signal('group', delivery.signal);
+
+  return (delivery) => {
+    switch (signalName(delivery.signal)) {
+      case 'INT':
+      case 'QUIT':
+      case 'TERM':
+        void end(delivery);
+        return;
+      case 'HUP':
+        void box.sample('signal');
+        return;
+      case 'CONT':
+        return ignoreGone(wake(delivery));
+      default:
+        return ignoreGone(forward(delivery));
+    }
+  };
 }
 
 /** The job may have ended already, and its keeper with it: then there is nobody to tell. */

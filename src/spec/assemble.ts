@@ -2,7 +2,7 @@ import { SpecError } from '../errors.js';
 import { parseCommandLine } from './command-line.js';
 import { readConfig } from './config-file.js';
 import { readSettings } from './environment.js';
-import { type Files, readNamed } from './files.js';
+import { type Files, readNamed, readSecret } from './files.js';
 import { OPTIONS } from './options.js';
 import { readRascalConfig } from './rascal-config.js';
 import { type Given, naming, type ResolvedOptions, resolveOptions } from './resolve.js';
@@ -63,6 +63,7 @@ export function assembleSpec(input: SpecInput): Assembled {
     eventsKey: options.ekey.value,
     controlAuth: options['control-auth'].value,
     controlRules: options['control-rules'].value,
+    controlKeys: keysFolder(options),
     auditLog: options['audit-log'].value,
     sampleIntervalMs: options.sint.value,
     timeoutMs: timeout.limitMs,
@@ -143,22 +144,15 @@ function brokerUris(options: ResolvedOptions, files: Files): readonly string[] {
     throw new SpecError(`${file.origin} and ${uri.origin} are both given: give one of them`);
   }
   const path = file.value;
-  const { text, mode, uid } = readNamed(files, path, file.origin);
-  if (uid !== files.uid && uid !== 0) {
-    throw new SpecError(
-      `${file.origin}: ${path} belongs to another user (uid ${uid}): use a file of your own with mode 0600`,
-    );
-  }
-  if ((mode & 0o077) !== 0) {
-    throw new SpecError(
-      `${file.origin}: ${path} has mode 0${mode.toString(8)}, so others may reach its password; run: chmod 600 ${shellQuote(path)}`,
-    );
-  }
+  const text = readSecret(files, path, file.origin);
   return naming(`${file.origin}: ${path}`, () => parseUris(text));
 }
 
-function shellQuote(path: string): string {
-  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+/** @throws SpecError where signatures are asked for and there is no key to check them with */
+function keysFolder(options: ResolvedOptions): string | undefined {
+  const { 'control-auth': auth, 'control-keys': keys } = options;
+  if (auth.value !== 'signed' || keys.value !== undefined) return keys.value;
+  throw new SpecError(`${auth.origin}: signed needs the folder of the public keys: give it with --control-keys`);
 }
 
 /** What was given of them. */

@@ -169,6 +169,14 @@ export const OPTIONS = {
     parse: parseControlRules,
     shapes: ['objects'],
   },
+  'control-keys': {
+    group: 'Control',
+    type: 'path',
+    placeholder: 'folder',
+    default: '',
+    help: 'for --control-auth signed: folder of the public keys, a file <key id>.json each; looked into at each command',
+    parse: parsePath,
+  },
   'audit-log': {
     group: 'Control',
     type: 'path',

@@ -20,6 +20,8 @@ export interface BoxSpec {
   readonly controlAuth: ControlAuth;
   /** For `user`. */
   readonly controlRules: readonly ControlRule[];
+  /** Folder of the public keys, for `signed`. */
+  readonly controlKeys: string | undefined;
   /** File of the audit trail; undefined for none. */
   readonly auditLog: string | undefined;
   /** 0 turns periodic sampling off. */

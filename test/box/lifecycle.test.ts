@@ -5,6 +5,7 @@ const alice = { via: 'amqp', user: 'alice', messageId: 'm-1' } as const;
 const timer = { via: 'limit' } as const;
 
 const stop: Input = { type: 'stop', reason: 'stopped', by: alice, signal: 3, graceMs: 700 };
+const asked: Input = { type: 'asked', reason: 'stopped', by: alice };
 const kill: Input = { type: 'kill', reason: 'killed', by: alice, signal: 9 };
 const killTerm: Input = { type: 'kill', reason: 'killed', by: alice, signal: 15 };
 const leftovers: Input = { type: 'leftovers', signal: 3, graceMs: 700, linger: false };
@@ -39,6 +40,15 @@ const cases: readonly Case[] = [
     [group(3), grace],
   ],
   ['stop signals the group and escalates', running, stop, { phase: 'stopping', ending: because }, [group(3), grace]],
+  [
+    'stop of a job that has the signal already only escalates',
+    running,
+    { ...stop, signal: null },
+    { phase: 'stopping', ending: because },
+    [grace],
+  ],
+  ['who asked first has the reason', running, asked, { ending: because }, []],
+  ['who asks later has not', stopping, asked, {}, []],
   [
     'stop of a suspended box signals first and thaws then',
     suspended,

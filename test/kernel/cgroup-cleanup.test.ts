@@ -1,7 +1,9 @@
 // test-timeout: 300s
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import t from 'tap';
 import { boxIdOf, delegate, groupsOf, ownGroup, withoutV1 } from '../fixtures/cgroups.js';
+import { host } from '../fixtures/keeper.js';
 import { until } from '../fixtures/processes.js';
 import { allGone, job, run, start } from '../fixtures/run.js';
 
@@ -10,6 +12,9 @@ import { allGone, job, run, start } from '../fixtures/run.js';
 const options = ['--memory', '256M', '--pids', '500', '--cpus', '2'];
 const need = { skip: withoutV1('memory', 'pids', 'cpu') };
 const BOXES = 100;
+/** A job runs about 60 to 100 ms after its wrapper was spawned. */
+const EARLY_MS = 150;
+const EARLY_STEP_MS = 5;
 
 const noGroups = (box: string) => until(() => groupsOf(box).length === 0, `no group of ${box}: ${groupsOf(box)}`);
 
@@ -58,6 +63,37 @@ for (const [end, apply] of Object.entries(ENDS)) {
     });
   }
 }
+
+t.test('no group is left of a wrapper that is killed at any moment of its start', need, async (t) => {
+  const { through, dirs } = delegate(t, ['memory', 'pids', 'cpu', 'v2'], 0, false);
+  for (let afterMs = 0; afterMs < EARLY_MS; afterMs += EARLY_STEP_MS) {
+    const running = start(t, ['sleep', '1000'], { options, through });
+    await new Promise((resolve) => setTimeout(resolve, afterMs)); // what is tested is any moment
+    process.kill(running.pid, 'SIGKILL');
+    await running.done;
+  }
+  const left = () => Object.values(dirs).flatMap((dir) => groupsBelow(dir));
+  await until(() => left().length === 0, `no group is left: ${left()}`);
+  t.pass();
+});
+
+function groupsBelow(dir: string): string[] {
+  const entries = readdirSync(dir, { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => `${dir}/${name}`);
+}
+
+t.test('what is said before a job exists is done when the owner goes', need, async (t) => {
+  const { keeper, event } = host(t, ['true']);
+  await event('hello');
+  const dir = `${ownGroup('pids')}/proc_box-test${randomBytes(4).toString('hex')}`;
+  keeper.cleanup([
+    { op: 'rmdir', path: dir },
+    { op: 'rmdir', path: `${dir}-never-made` },
+  ]);
+  mkdirSync(`${dir}/below`, { recursive: true });
+  keeper.finish();
+  t.notOk(existsSync(dir));
+});
 
 t.test('no group is left after SIGTERM', need, async (t) => {
   const inner = start(t, ['sh', '-c', 'echo ready; sleep 1000'], { options });

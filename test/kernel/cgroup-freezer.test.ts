@@ -6,7 +6,7 @@ import { createCgroup } from '../../src/cgroup/create.js';
 import type { BoxCgroup } from '../../src/cgroup/types.js';
 import { boxIdOf, groupsOf, ownGroup, withoutV1 } from '../fixtures/cgroups.js';
 import { keep } from '../fixtures/kept-job.js';
-import { processState, until } from '../fixtures/processes.js';
+import { childrenOf, processState, until } from '../fixtures/processes.js';
 import { allGone, job, start } from '../fixtures/run.js';
 
 /** Suspend, kill and status of a box through the keeper, with the freezers of v1 and v2, and with none. */
@@ -71,6 +71,45 @@ for (const [name, { skip, make }] of Object.entries(FREEZERS)) {
     await keeper.kill();
     await empty;
     t.pass();
+  });
+}
+
+/** As a scheduler freezes a step or an administrator a service: the box is below, the keeper here is outside. */
+for (const [name, version, controller] of [
+  ['the v2 freezer', 2, 'v2'],
+  ['the v1 freezer', 1, 'freezer'],
+] as const) {
+  const skip = version === 1 ? withoutV1('freezer') : (FREEZERS[name]?.skip ?? false);
+  t.test(`a box inside a frozen parent answers, and dies when it is killed: ${name}`, { skip }, async (t) => {
+    const parent = made(t, ownGroup(controller) as string);
+    const dir = `${parent}/box`;
+    mkdirSync(dir);
+    const places = version === 1 ? { tasks: [`${dir}/tasks`] } : { forkInto: dir };
+    const { keeper, pid, empty, exited } = await keep(t, SPIN, {
+      ...places,
+      freezer: { version, dir },
+      cleanup: [{ op: 'rmdir', path: dir }],
+    });
+    await until(() => childrenOf(pid).length === 1, 'it has forked');
+    freeze([parent]);
+    await until(() => isFrozen([parent]), 'the parent is frozen');
+    const frozenAt = ticksOf(pid);
+    t.equal(await keeper.suspend(), 2, 'suspend is answered');
+    t.ok((await keeper.usage()).stdoutBytes === 0, 'so is a question');
+    t.equal(await keeper.resume(), 2, 'and resume, which cannot undo what is not ours');
+    t.equal(ticksOf(pid), frozenAt, 'the parent keeps it frozen');
+    await keeper.suspend();
+    t.equal(await keeper.kill(), 2, 'kill is answered');
+    if (version === 1) {
+      // A frozen task of v1 dies when it is thawed: only the owner of the parent can do that.
+      t.equal(processState(pid)?.ppid, keeper.pid);
+      thaw(parent);
+    }
+    await empty;
+    t.equal((await exited).signal, 9);
+    if (version === 2) thaw(parent);
+    keeper.finish();
+    t.notOk(existsSync(dir), 'its group is gone');
   });
 }
 
@@ -162,6 +201,11 @@ function freeze(groups: readonly string[]): void {
     groups.find((group) => existsSync(`${group}/freezer.state`));
   const file = existsSync(`${dir}/cgroup.freeze`) ? 'cgroup.freeze' : 'freezer.state';
   writeFileSync(`${dir}/${file}`, file === 'cgroup.freeze' ? '1' : 'FROZEN');
+}
+
+function thaw(group: string): void {
+  const v2 = existsSync(`${group}/cgroup.freeze`);
+  writeFileSync(`${group}/${v2 ? 'cgroup.freeze' : 'freezer.state'}`, v2 ? '0' : 'THAWED');
 }
 
 function isFrozen(groups: readonly string[]): boolean {

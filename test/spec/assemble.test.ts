@@ -52,6 +52,7 @@ t.test('without options everything is as the contract says', async (t) => {
     eventsKey: 'proc_box.events',
     controlAuth: 'broker',
     controlRules: [{ users: ['{owner}'], commands: ['*'] }],
+    controlKeys: undefined,
     auditLog: undefined,
     sampleIntervalMs: 60_000,
     timeoutMs: 600_000,
@@ -219,12 +220,12 @@ t.test('a URI file must be private, and the stronger source counts', async (t) =
   refuses(
     t,
     { contents: { '/u': { mode: 0o640 } }, words: ['--uri-file', '/u', 'x'] },
-    '--uri-file: /u has mode 0640, so others may reach its password; run: chmod 600 /u',
+    '--uri-file: /u has mode 0640, so others may reach its secret; run: chmod 600 /u',
   );
   refuses(
     t,
     { contents: { "/a 'b": { mode: 0o604 } }, words: ['--uri-file', "/a 'b", 'x'] },
-    "--uri-file: /a 'b has mode 0604, so others may reach its password; run: chmod 600 '/a '\\''b'",
+    "--uri-file: /a 'b has mode 0604, so others may reach its secret; run: chmod 600 '/a '\\''b'",
   );
   refuses(
     t,

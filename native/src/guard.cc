@@ -1,0 +1,147 @@
+#include "guard.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vector>
+
+#include "caller.h"
+#include "cgroup.h"
+#include "keeper.h"
+#include "tree.h"
+
+namespace pbox {
+
+Will* Will::make() {
+  void* memory = mmap(nullptr, sizeof(Will), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  return memory == MAP_FAILED ? nullptr : static_cast<Will*>(memory);
+}
+
+void Will::add(char kind, const std::string& first, const std::string& second) {
+  const size_t bytes = 1 + first.size() + 1 + second.size() + 1;
+  const uint32_t at = size_;
+  if (at + bytes > kBytes) return;
+  char* record = records_ + at;
+  record[0] = kind;
+  std::memcpy(record + 1, first.c_str(), first.size() + 1);
+  std::memcpy(record + 1 + first.size() + 1, second.c_str(), second.size() + 1);
+  __sync_synchronize();
+  size_ = static_cast<uint32_t>(at + bytes);
+}
+
+void Will::add_cleanup(bool remove, const std::string& path, const std::string& text) { add(remove ? 'r' : 'w', path, text); }
+
+void Will::add_freezer(int version, const std::string& dir) { add('f', std::to_string(version), dir); }
+
+void Will::read_into(Cgroup& cgroup) const {
+  for (const char *at = records_, *end = records_ + size_; at < end;) {
+    const char kind = *at++;
+    const std::string first = at;
+    at += first.size() + 1;
+    const std::string second = at;
+    at += second.size() + 1;
+    if (kind == 'f') {
+      cgroup.freezer_version = std::atoi(first.c_str());
+      cgroup.freezer_dir = second;
+    } else {
+      cgroup.cleanup.push_back({kind == 'r', first, second});
+    }
+  }
+}
+
+namespace {
+
+bool stopped(int pid) {
+  char path[64], text[512];
+  std::snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const ssize_t n = read(fd, text, sizeof text - 1);
+  close(fd);
+  if (n <= 0) return false;
+  text[n] = 0;
+  const char* name_end = std::strrchr(text, ')');
+  return name_end && name_end[1] == ' ' && name_end[2] == 'T';
+}
+
+// Processes of the box that have left the session: nobody else stops them, or lets them go on.
+class Outsiders {
+ public:
+  explicit Outsiders(int session) : session_(session) {}
+
+  void stop() {
+    size_t before;
+    do {
+      before = held_.size();
+      walk_tree(getpid(), [](void* self, int pid, int) { static_cast<Outsiders*>(self)->stop_one(pid); }, this);
+    } while (held_.size() != before);
+  }
+
+  void resume() {
+    walk_tree(getpid(), [](void* self, int pid, int) {
+      if (static_cast<Outsiders*>(self)->holds(pid)) kill(pid, SIGCONT);
+    }, this);
+    held_.clear();
+  }
+
+ private:
+  bool holds(int pid) const { return std::find(held_.begin(), held_.end(), pid) != held_.end(); }
+  void stop_one(int pid) {
+    const int session = getsid(pid);
+    if (session < 0 || session == session_ || holds(pid) || stopped(pid)) return;
+    if (kill(pid, SIGSTOP) == 0) held_.push_back(pid);
+  }
+
+  int session_;
+  std::vector<int> held_;
+};
+
+// Whatever the keeper has left, as the keeper does it.
+[[noreturn]] void execute(const Will* will) {
+  Cgroup cgroup;
+  if (will) will->read_into(cgroup);
+  do {
+    signal_tree(getpid(), SIGKILL, true);
+    cgroup.thaw_any();
+  } while (waitpid(-1, nullptr, 0) > 0 || errno == EINTR);
+  cgroup.remove();
+  _exit(0);
+}
+
+}  // namespace
+
+void guard_main(int control, int argc, char** argv, char** environment) {
+  Will* will = Will::make();
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  const int session = getsid(0);
+  const int keeper = fork();
+  if (keeper == 0) keeper_main(control, argc, argv, environment, true, will);
+  setsid();
+  prctl(PR_SET_DUMPABLE, 0);
+  prctl(PR_SET_NAME, "proc_box-guard");
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, nullptr);
+  // The keeper has its own copy of the words; ours would show in ps.
+  hide(argc, argv, environment, "proc_box-guard");
+  keep_only({});
+  Outsiders outsiders(session);
+  for (;;) {
+    int status = 0;
+    const int pid = keeper < 0 ? -1 : waitpid(keeper, &status, WUNTRACED | WCONTINUED);
+    if (pid < 0 && errno == EINTR) continue;
+    if (pid < 0 || WIFEXITED(status) || WIFSIGNALED(status)) execute(will);
+    if (WIFSTOPPED(status)) outsiders.stop();
+    else outsiders.resume();
+  }
+}
+
+}  // namespace pbox
