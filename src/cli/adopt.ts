@@ -19,7 +19,10 @@ const WORD_FD = 4;
 const LOOK_MS = 1000;
 
 export interface Adoptable
-  extends Pick<RunBundle.RunOptions, 'keeper' | 'hello' | 'boxId' | 'loadAmqp' | 'loadSigned' | 'deliverSignals'>,
+  extends Pick<
+      RunBundle.RunOptions,
+      'keeper' | 'hello' | 'boxId' | 'loadAmqp' | 'loadSigned' | 'loadSlurm' | 'deliverSignals'
+    >,
     Omit<AdoptInput, 'settings'> {
   readonly loadRun: () => typeof RunBundle;
 }

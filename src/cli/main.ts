@@ -12,6 +12,7 @@ import { systemFiles } from '../spec/files.js';
 import type * as AdoptBundle from './adopt.js';
 import { prepareResources } from './resources.js';
 import type * as RunBundle from './run.js';
+import type * as Slurm from './slurm.js';
 import { launchedJob } from './subject.js';
 import type * as Tools from './tools.js';
 
@@ -72,6 +73,7 @@ function launch(
     box = made;
   };
   const loadAmqp = () => loadBundle<typeof Amqp>('amqp');
+  const loadSlurm = () => loadBundle<typeof Slurm>('slurm');
   const loadSigned = () => loadBundle<typeof Signed>('signed');
   const strangers = childrenAtStart.filter((pid) => !keeper.pids.includes(pid));
   running = run({
@@ -85,6 +87,7 @@ function launch(
     onBox,
     loadAmqp,
     loadSigned,
+    loadSlurm,
     deliverSignals,
     strangers,
   });
@@ -101,6 +104,7 @@ function adoptProcess(hello: Extract<KeeperEvent, { type: 'hello' }>, deliverSig
     loadRun: () => loadBundle('run'),
     loadAmqp: () => loadBundle('amqp'),
     loadSigned: () => loadBundle('signed'),
+    loadSlurm: () => loadBundle('slurm'),
     deliverSignals,
   });
 }

@@ -32,6 +32,8 @@ export interface BoxSpec {
   /** Wall clock limit; 0 means none. */
   readonly timeoutMs: number;
   readonly timeoutSource: Source;
+  /** `--timeout scheduler`: the scheduler is asked for the job's end where its environment does not tell. */
+  readonly timeoutAsked: boolean;
   /** 0 means none. */
   readonly stdoutMaxBytes: number;
   /** Time for one message to be sent; 0 means never give up. */
