@@ -9,7 +9,10 @@ const LOADED = {
   main: { entry: 'src/cli/main.ts' },
   run: { entry: 'src/cli/run.ts' },
   amqp: { entry: 'src/amqp/index.ts' },
+  signed: { entry: 'src/amqp/signed.ts' },
+  slurm: { entry: 'src/cli/slurm.ts' },
   tools: { entry: 'src/cli/tools.ts' },
+  adopt: { entry: 'src/cli/adopt.ts' },
   yaml: { contents: "export * from 'yaml';" },
 };
 

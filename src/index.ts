@@ -1,5 +1,11 @@
 /** The public API: what a program needs to host boxes itself, without the `proc_box` executable. */
-export { type BrokerLink, type BrokerState, connectBroker } from './amqp/index.js';
+import { type BrokerLink, connectBroker as connect } from './amqp/index.js';
+import * as signed from './amqp/signed.js';
+import type { Controllable } from './box/types.js';
+import type { Logger } from './log.js';
+import type { BoxSpec } from './spec/spec.js';
+
+export type { BrokerLink, BrokerState } from './amqp/index.js';
 export { Box, type BoxOptions } from './box/box.js';
 export { EXIT, type MainExit, type Outcome } from './box/outcome.js';
 export type { Answer, BoxState, Command, Controllable, Outgoing, Reason, RefusalCode, Requester } from './box/types.js';
@@ -14,3 +20,8 @@ export type { BoxEvent, Exited } from './stats/event.js';
 export { formatReport } from './stats/report.js';
 export type { Sample } from './stats/sample.js';
 export { createSampler, type Sampler, type SamplerOptions } from './stats/sampler.js';
+
+/** Connects a box in the background and keeps connecting; returns at once. Never throws once `spec` has been checked. */
+export function connectBroker(spec: BoxSpec, box: Controllable, log: Logger): BrokerLink {
+  return connect(spec, box, log, () => signed);
+}

@@ -2,7 +2,7 @@ import type { Answer, Controllable, Requester } from '../box/types.js';
 import type { Logger } from '../log.js';
 import { toCommand } from './command.js';
 import type { Admitted, Gate } from './gate.js';
-import { type Delivery, type Refusal, type Request, refuse } from './message.js';
+import { type Delivery, type Refusal, type Request, replayed } from './message.js';
 import type { AckOrNack } from './rascal.js';
 import type { Reply } from './replies.js';
 
@@ -143,11 +143,6 @@ export class Control {
     const [oldest] = this.#answers.keys();
     if (oldest !== undefined) this.#answers.delete(oldest);
   }
-}
-
-/** A signed command that was carried out, or refused, and whose answer is not remembered. */
-export function replayed({ name, args }: Pick<Request, 'name' | 'args'>): Refusal {
-  return refuse('replayed', 'this signed command was given before: sign it again to give it again', name, args);
 }
 
 function acknowledge(ack: AckOrNack): void {

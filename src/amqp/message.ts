@@ -49,7 +49,8 @@ const ARGUMENTS_MAX = 16;
 const NAME_MAX_CHARACTERS = 64;
 /** Clocks of hosts differ by so much and `timestamp` has whole seconds. */
 const CLOCK_TOLERANCE_MS = 5_000;
-const BODY_KEYS = ['command', 'arguments', 'target'];
+export const BODY_KEYS = ['command', 'arguments', 'target'];
+const NOT_JSON = 'the body is not JSON in UTF-8: for example {"command": "ping"}';
 const TARGET_KEYS = ['host', 'node', 'job', 'step', 'task', 'user', 'box'] as const;
 
 /**
@@ -57,7 +58,20 @@ const TARGET_KEYS = ['host', 'node', 'job', 'step', 'task', 'user', 'box'] as co
  * @param nowMs wall clock
  */
 export function parseMessage(delivery: Delivery, identity: JobIdentity, nowMs: number): Request | Refusal | Ignored {
-  const { content, properties } = delivery;
+  const text = readText(delivery, nowMs);
+  if (typeof text !== 'string') return text;
+  let body: unknown;
+  try {
+    body = parseLenient(text);
+  } catch {
+    return refuse('not_json', NOT_JSON);
+  }
+  const fields = ownFields(body, BODY_KEYS);
+  return typeof fields === 'string' ? refuse('bad_message', `the body ${fields}`) : readRequest(fields, identity);
+}
+
+/** The body's text, where neither headers nor size nor age speak against it. */
+export function readText({ content, properties }: Delivery, nowMs: number): string | Refusal {
   if (isForged(properties.headers)) {
     return refuse(
       'forged',
@@ -71,13 +85,11 @@ export function parseMessage(delivery: Delivery, identity: JobIdentity, nowMs: n
   if (content.byteLength > BODY_MAX_BYTES) {
     return refuse('too_large', `the body has ${content.byteLength} bytes: at most ${BODY_MAX_BYTES} are read`);
   }
-  let body: unknown;
   try {
-    body = parseLenient(new TextDecoder('utf-8', { fatal: true }).decode(content));
+    return new TextDecoder('utf-8', { fatal: true }).decode(content);
   } catch {
-    return refuse('not_json', 'the body is not JSON in UTF-8: for example {"command": "ping"}');
+    return refuse('not_json', NOT_JSON);
   }
-  return readBody(body, identity);
 }
 
 /** Who sent it; the broker has checked `user_id` where it is there. */
@@ -100,6 +112,11 @@ export function refuse(
   return { kind: 'refusal', name, args, answer: { ok: false, error: { code, message } }, ...(detail && { detail }) };
 }
 
+/** For a signed command that was given before, and whose answer is not remembered. */
+export function replayed({ name, args }: Pick<Request, 'name' | 'args'>): Refusal {
+  return refuse('replayed', 'this signed command was given before: sign it anew to give it again', name, args);
+}
+
 /** rascal sets `originalQueue` and `originalVhost` itself on every delivery; anything else came from the sender. */
 function isForged(headers: unknown): boolean {
   if (typeof headers !== 'object' || headers === null || !Object.hasOwn(headers, 'rascal')) return false;
@@ -113,9 +130,11 @@ function isExpired(timestamp: unknown, expiration: unknown, nowMs: number): bool
   return timestamp * 1000 + 1000 + Number(expiration) + CLOCK_TOLERANCE_MS < nowMs;
 }
 
-function readBody(body: unknown, identity: JobIdentity): Request | Refusal | Ignored {
-  const fields = ownFields(body, BODY_KEYS);
-  if (typeof fields === 'string') return refuse('bad_message', `the body ${fields}`);
+/** @param fields of the body, by their names in lower case: see `ownFields` */
+export function readRequest(
+  fields: Readonly<Record<string, unknown>>,
+  identity: JobIdentity,
+): Request | Refusal | Ignored {
   const { command: name, arguments: args, target } = fields;
   const shownName = typeof name === 'string' ? name.slice(0, NAME_MAX_CHARACTERS) : '';
   const turnDown = (message: string) => refuse('bad_message', message, shownName);
@@ -146,8 +165,8 @@ function names(target: unknown, identity: JobIdentity): boolean | string {
   return TARGET_KEYS.every((key) => fields[key] === undefined || String(fields[key]) === identity[key]);
 }
 
-/** Own properties with their keys in lower case, or what is wrong. */
-function ownFields(value: unknown, known: readonly string[]): Record<string, unknown> | string {
+/** @returns own properties with their keys in lower case, or what is wrong. */
+export function ownFields(value: unknown, known: readonly string[]): Record<string, unknown> | string {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'is not a JSON object';
   const fields: Record<string, unknown> = Object.create(null);
   for (const [key, field] of Object.entries(value)) {

@@ -17,6 +17,7 @@ Commands:
   set_limit <name> <value>    timeout, stdoutlimit, or an rlimit: set_limit nofile 1024:4096
   status                      identity, state, limits, timer, last sample
   ping                        identity and state
+  keygen <key id>             makes a key to sign commands with: proc_box ctl keygen --help
 
 Options:
 `;

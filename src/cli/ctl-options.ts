@@ -2,13 +2,14 @@ import { toCommand } from '../amqp/command.js';
 import { keySegment } from '../amqp/keys.js';
 import { SpecError } from '../errors.js';
 import { assembleSpec } from '../spec/assemble.js';
-import type { Files } from '../spec/files.js';
+import { type Files, readSecret } from '../spec/files.js';
 import { OPTION_NAMES, OPTIONS, type Option, type OptionName } from '../spec/options.js';
 import { naming } from '../spec/resolve.js';
 import type { BoxSpec } from '../spec/spec.js';
 import { parseBoolean, parseCount, parseDuration } from '../spec/units.js';
 import { didYouMean, quote } from '../spec/words.js';
 import type { YamlLoader } from '../spec/yaml-document.js';
+import { parseSignKey, type SignKey } from './sign.js';
 
 /** The words after `proc_box ctl`: whom a command is for, which one, and how long its answers are waited for. */
 
@@ -28,7 +29,9 @@ export interface CtlRequest {
   readonly socketOptions: Readonly<Record<string, unknown>>;
   readonly exchange: string;
   readonly routingKey: string;
-  readonly body: string;
+  readonly command: CtlCommand;
+  /** Signs the command; undefined sends it as it is. */
+  readonly signKey: SignKey | undefined;
   /** The message's own; undefined makes a new one. */
   readonly messageId: string | undefined;
   readonly waitMs: number;
@@ -37,6 +40,13 @@ export interface CtlRequest {
   /** Time after which the message is sent again; undefined sends it once. */
   readonly resendMs: number | undefined;
   readonly json: boolean;
+}
+
+/** The body of a message, or what is signed of it. */
+export interface CtlCommand {
+  readonly command: string;
+  readonly arguments?: readonly string[];
+  readonly target?: Readonly<Record<string, string | undefined>>;
 }
 
 export type CtlParsed =
@@ -63,6 +73,10 @@ export const OWN_OPTIONS = {
   resend: {
     placeholder: 'duration',
     help: 'send it again, under the same message id, each time that passes without these answers',
+  },
+  'sign-key': {
+    placeholder: 'path',
+    help: 'private key that signs the command, for boxes with --control-auth signed; proc_box ctl keygen makes one',
   },
   id: { placeholder: 'text', help: 'message id; a box that has carried out this one only answers it again' },
   json: { help: 'print the answers as they came, one a line' },
@@ -104,15 +118,22 @@ export function parseCtl(input: CtlInput): CtlParsed {
   if (assembled.kind !== 'run') throw new SpecError('"proc_box ctl --help" lists the options');
   const { spec, warnings } = assembled;
   if (spec.uris.length === 0) throw new SpecError('a command goes over a broker, and --uri is "none": give its URI');
-  const { routingKey, target } = addressOf(own, spec);
-  const id = own.get('id');
+  const { routingKey, target, all } = addressOf(own, spec);
+  const keyFile = own.get('sign-key');
+  const signKey =
+    keyFile === undefined
+      ? undefined
+      : parseSignKey(readSecret(input.files, keyFile, '--sign-key'), `--sign-key: ${keyFile}`);
+  // What is signed says by itself whom it is for: a routing key can be another one when it is sent again.
+  const named = signKey === undefined ? target : all;
   const request: CtlRequest = {
     uris: spec.uris,
     socketOptions: socketOptionsOf(spec),
     exchange: spec.exchange,
     routingKey,
-    body: JSON.stringify({ command: name, ...(args.length > 0 && { arguments: args }), ...target }),
-    messageId: id,
+    command: { command: name, ...(args.length > 0 && { arguments: args }), ...(named && { target: named }) },
+    signKey,
+    messageId: own.get('id'),
     waitMs: value(own, 'wait', parseDuration) ?? 0,
     answers: value(own, 'answers', (text) => parseCount(text, 1, 1_000_000)) ?? (own.has('box') ? 1 : undefined),
     resendMs: value(own, 'resend', parseInterval),
@@ -161,8 +182,10 @@ function unknown(name: string): SpecError {
   return new SpecError(`unknown option ${quote(`--${name}`)}${near || '; "proc_box ctl --help" lists them'}`);
 }
 
-/** The most exact routing key for what was given; all of the rest goes into `target`. */
-function addressOf(own: Own, spec: BoxSpec): { routingKey: string; target: object } {
+type Target = NonNullable<CtlCommand['target']>;
+
+/** The most exact routing key for what was given; the rest goes into `target`, and everything into `all`. */
+function addressOf(own: Own, spec: BoxSpec): { routingKey: string; target?: Target; all: Target } {
   for (const name of [...ADDRESSES, ...NARROWING]) {
     if (own.get(name) === '') throw new SpecError(`--${name} is empty: a job without one would be meant, or every job`);
   }
@@ -181,9 +204,10 @@ function addressOf(own: Own, spec: BoxSpec): { routingKey: string; target: objec
     : by === undefined
       ? ''
       : `.${by}.${keySegment(own.get(by)!)}`;
-  const rest = [...ADDRESSES, ...NARROWING].filter((name) => own.has(name) && !used.includes(name));
-  const target = Object.fromEntries(rest.map((name) => [name, own.get(name)]));
-  return { routingKey: key + suffix, target: rest.length > 0 ? { target } : {} };
+  const given = [...ADDRESSES, ...NARROWING].filter((name) => own.has(name));
+  const rest = given.filter((name) => !used.includes(name));
+  const targetOf = (names: typeof given) => Object.fromEntries(names.map((name) => [name, own.get(name)]));
+  return { routingKey: key + suffix, ...(rest.length > 0 && { target: targetOf(rest) }), all: targetOf(given) };
 }
 
 /** TLS and the like, of `--rascal-config`. */

@@ -15,6 +15,7 @@ export type SendOutcome = 'complete' | 'waited' | 'unroutable';
 export interface SendOptions {
   readonly request: CtlRequest;
   readonly messageId: string;
+  readonly body: string;
   /** @returns whether the answer counts; a box that answers twice counts once */
   readonly onAnswer: (text: string) => boolean;
 }
@@ -90,7 +91,7 @@ async function connectFirst({
 async function converse(
   connection: amqp.ChannelModel,
   endpoint: Endpoint,
-  { request, messageId, onAnswer }: SendOptions,
+  { request, messageId, body, onAnswer }: SendOptions,
   fail: (error: unknown) => void,
 ): Promise<SendOutcome> {
   const { waitMs, resendMs, answers } = request;
@@ -116,7 +117,7 @@ async function converse(
   for (;;) {
     returned = false;
     // The broker hands back before it confirms.
-    await publish(channel, request, properties(request, messageId, endpoint, deadline - performance.now()));
+    await publish(channel, request, body, properties(request, messageId, endpoint, deadline - performance.now()));
     if (waitMs === 0 || (returned && resendMs === undefined)) return returned ? 'unroutable' : 'waited';
     const leftMs = Math.max(0, deadline - performance.now());
     const outcome = await Promise.race([complete, sleep(Math.min(resendMs ?? leftMs, leftMs))]);
@@ -126,7 +127,7 @@ async function converse(
 }
 
 function properties(
-  { waitMs }: CtlRequest,
+  { waitMs, signKey }: CtlRequest,
   messageId: string,
   { user }: Endpoint,
   leftMs: number,
@@ -137,7 +138,7 @@ function properties(
     messageId,
     correlationId: messageId,
     ...(waitMs > 0 && { replyTo: REPLY_TO }),
-    contentType: 'application/json',
+    contentType: signKey === undefined ? 'application/json' : 'application/jose',
     type: 'proc_box.command',
     appId: 'proc_box ctl',
     timestamp: Math.floor(Date.now() / 1000),
@@ -147,9 +148,14 @@ function properties(
   };
 }
 
-function publish(channel: amqp.ConfirmChannel, request: CtlRequest, options: amqp.Options.Publish): Promise<void> {
+function publish(
+  channel: amqp.ConfirmChannel,
+  { exchange, routingKey }: CtlRequest,
+  body: string,
+  options: amqp.Options.Publish,
+): Promise<void> {
   return new Promise((resolve) => {
-    channel.publish(request.exchange, request.routingKey, Buffer.from(request.body), options, (error) => {
+    channel.publish(exchange, routingKey, Buffer.from(body), options, (error) => {
       // An error is that of the channel, which says why.
       if (!error) resolve();
     });

@@ -6,6 +6,8 @@ import { type CtlAnswer, formatAnswer, parseAnswer } from './ctl-answer.js';
 import { ctlHelp } from './ctl-help.js';
 import { type CtlInput, type CtlRequest, parseCtl } from './ctl-options.js';
 import { type SendOutcome, sendCommand } from './ctl-send.js';
+import { runKeygen } from './keygen.js';
+import { signCommand } from './sign.js';
 
 /** Exit statuses of `proc_box ctl`, beside 0 and those of the box; docs/operations.md. */
 const CTL_EXIT = { refused: 1, noAnswer: 2 } as const;
@@ -16,6 +18,7 @@ export async function runCtl(input: CtlInput): Promise<number> {
   // A reader that has gone away is no reason for a stack trace.
   process.stdout.on('error', () => {});
   try {
+    if (input.argv[2] === 'keygen') return await print(runKeygen(input.argv.slice(3)));
     const parsed = parseCtl(input);
     if (parsed.kind === 'help') return await print(ctlHelp());
     for (const warning of parsed.warnings) log.warn(warning);
@@ -30,9 +33,12 @@ export async function runCtl(input: CtlInput): Promise<number> {
 async function send(request: CtlRequest, log: Logger): Promise<number> {
   const messageId = request.messageId ?? `ctl-${randomHex(8)}`;
   const answers = new Map<string, CtlAnswer>();
+  const { command, signKey, waitMs } = request;
+  const body = signKey === undefined ? JSON.stringify(command) : await signCommand(command, signKey, messageId, waitMs);
   const outcome = await sendCommand({
     request,
     messageId,
+    body,
     onAnswer: (text) => {
       const answer = parseAnswer(text);
       if (answer === undefined || answers.has(answer.box)) return false;

@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import { exitNow, Keeper, type KeeperEvent, protectSelf, randomHex, watchSignals } from 'cgroup-utils-native';
 import type * as Amqp from '../amqp/index.js';
+import type * as Signed from '../amqp/signed.js';
 import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';
 import { isEnvironmentError, isSpecError } from '../errors.js';
@@ -8,8 +9,11 @@ import { createLogger } from '../log.js';
 import { jobDeadline } from '../scheduler/deadline.js';
 import { type Assembled, assembleSpec } from '../spec/assemble.js';
 import { systemFiles } from '../spec/files.js';
+import type * as AdoptBundle from './adopt.js';
 import { prepareResources } from './resources.js';
 import type * as RunBundle from './run.js';
+import type * as Slurm from './slurm.js';
+import { launchedJob } from './subject.js';
 import type * as Tools from './tools.js';
 
 /** boot.cjs passes it: loads a bundle of dist/ that is not on the launch path. */
@@ -34,6 +38,7 @@ function begin(hello: Extract<KeeperEvent, { type: 'hello' }>): void {
   if (hello.argv[1] === 'ctl' || hello.argv[1] === 'check') return useTool(hello.argv[1], hello);
   const deliverSignals = watchSignals((delivery) => running?.onSignal(delivery));
   try {
+    if (hello.argv[1] === 'adopt') return adoptProcess(hello, deliverSignals);
     const assembled = assembleSpec({
       argv: hello.argv,
       settings: hello.settings,
@@ -59,7 +64,8 @@ function launch(
   const { spec } = assembled;
   const boxId = newBoxId();
   let box: Box | undefined;
-  const { cgroup, control } = prepareResources(spec, boxId, keeper, () => box);
+  const subject = launchedJob(keeper);
+  const { cgroup, control } = prepareResources(spec, boxId, keeper, subject, () => box);
   const { commandIndex, argv0, rlimits, stdoutMaxBytes } = spec;
   keeper.start({ commandIndex, argv0, rlimits, stdoutMaxBytes, cgroup });
   const { run } = loadBundle<typeof RunBundle>('run');
@@ -67,18 +73,39 @@ function launch(
     box = made;
   };
   const loadAmqp = () => loadBundle<typeof Amqp>('amqp');
+  const loadSlurm = () => loadBundle<typeof Slurm>('slurm');
+  const loadSigned = () => loadBundle<typeof Signed>('signed');
   const strangers = childrenAtStart.filter((pid) => !keeper.pids.includes(pid));
   running = run({
     ...assembled,
     keeper,
     hello,
+    subject,
     boxId,
     cgroup,
     resources: control,
     onBox,
     loadAmqp,
+    loadSigned,
+    loadSlurm,
     deliverSignals,
     strangers,
+  });
+}
+
+/** A process that runs already; `proc_box -- adopt` runs a program of that name. */
+function adoptProcess(hello: Extract<KeeperEvent, { type: 'hello' }>, deliverSignals: () => void): void {
+  running = loadBundle<typeof AdoptBundle>('adopt').adopt({
+    keeper,
+    hello,
+    boxId: newBoxId(),
+    files: systemFiles(),
+    loadYaml: () => loadBundle('yaml'),
+    loadRun: () => loadBundle('run'),
+    loadAmqp: () => loadBundle('amqp'),
+    loadSigned: () => loadBundle('signed'),
+    loadSlurm: () => loadBundle('slurm'),
+    deliverSignals,
   });
 }
 

@@ -2,23 +2,17 @@ import { SpecError } from '../errors.js';
 import { parseCommandLine } from './command-line.js';
 import { readConfig } from './config-file.js';
 import { readSettings } from './environment.js';
-import { type Files, readNamed } from './files.js';
+import { type Files, readNamed, readSecret } from './files.js';
 import { OPTIONS } from './options.js';
 import { readRascalConfig } from './rascal-config.js';
-import { type Given, naming, type Resolved, type ResolvedOptions, resolveOptions } from './resolve.js';
+import { type Given, naming, type ResolvedOptions, resolveOptions } from './resolve.js';
 import type { Resources } from './resources.js';
 import { mergeRlimits } from './rlimits.js';
 import type { BoxSpec, Source } from './spec.js';
+import { type Deadline, timeLimit } from './time-limit.js';
 import { parseUris } from './uri.js';
 import { parseKey, parsePath } from './values.js';
 import type { YamlLoader } from './yaml-document.js';
-
-/** What the box's scheduler says about the job's end; scheduler/deadline.ts. */
-export interface Deadline {
-  readonly scheduler: 'slurm' | 'pbs' | 'none';
-  /** Time left to the job's own end, ms; null where unknown. */
-  readonly remainingMs: number | null;
-}
 
 export interface SpecInput {
   /** As the user typed it, with argv[0]. */
@@ -69,10 +63,12 @@ export function assembleSpec(input: SpecInput): Assembled {
     eventsKey: options.ekey.value,
     controlAuth: options['control-auth'].value,
     controlRules: options['control-rules'].value,
+    controlKeys: keysFolder(options),
     auditLog: options['audit-log'].value,
     sampleIntervalMs: options.sint.value,
-    timeoutMs: timeout.value,
+    timeoutMs: timeout.limitMs,
     timeoutSource: timeout.source,
+    timeoutAsked: timeout.asked,
     stdoutMaxBytes: options.stdoutlimit.value,
     messageTimeoutMs: options.msgtimeout.value,
     flushMs: options.flush.value,
@@ -149,22 +145,15 @@ function brokerUris(options: ResolvedOptions, files: Files): readonly string[] {
     throw new SpecError(`${file.origin} and ${uri.origin} are both given: give one of them`);
   }
   const path = file.value;
-  const { text, mode, uid } = readNamed(files, path, file.origin);
-  if (uid !== files.uid && uid !== 0) {
-    throw new SpecError(
-      `${file.origin}: ${path} belongs to another user (uid ${uid}): use a file of your own with mode 0600`,
-    );
-  }
-  if ((mode & 0o077) !== 0) {
-    throw new SpecError(
-      `${file.origin}: ${path} has mode 0${mode.toString(8)}, so others may reach its password; run: chmod 600 ${shellQuote(path)}`,
-    );
-  }
+  const text = readSecret(files, path, file.origin);
   return naming(`${file.origin}: ${path}`, () => parseUris(text));
 }
 
-function shellQuote(path: string): string {
-  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+/** @throws SpecError where signatures are asked for and there is no key to check them with */
+function keysFolder(options: ResolvedOptions): string | undefined {
+  const { 'control-auth': auth, 'control-keys': keys } = options;
+  if (auth.value !== 'signed' || keys.value !== undefined) return keys.value;
+  throw new SpecError(`${auth.origin}: signed needs the folder of the public keys: give it with --control-keys`);
 }
 
 /** What was given of them. */
@@ -188,12 +177,6 @@ function routingKeys(options: ResolvedOptions): readonly string[] {
   const { rkey, multiRmtKey } = options;
   const keys = multiRmtKey.value ? rkey.value.split(',').map((key) => key.trim()) : [rkey.value];
   return naming(rkey.origin, () => [...new Set(keys.map(parseKey))]);
-}
-
-/** Inside a scheduler's job the default is the job's own end, or none where that is unknown. */
-function timeLimit(timeout: Resolved<number>, { scheduler, remainingMs }: Deadline): { value: number; source: Source } {
-  if (timeout.source !== 'default' || scheduler === 'none') return timeout;
-  return { value: remainingMs ?? 0, source: 'scheduler' };
 }
 
 function deepFreeze<V>(value: V): V {

@@ -50,6 +50,26 @@ function readUpTo(fd: number, path: string): string {
   }
 }
 
+/** Reads a file that holds a secret. @throws SpecError also where others may read it, or it is another user's */
+export function readSecret(files: Files, path: string, origin: string): string {
+  const { text, mode, uid } = readNamed(files, path, origin);
+  if (uid !== files.uid && uid !== 0) {
+    throw new SpecError(
+      `${origin}: ${path} belongs to another user (uid ${uid}): use a file of your own with mode 0600`,
+    );
+  }
+  if ((mode & 0o077) !== 0) {
+    throw new SpecError(
+      `${origin}: ${path} has mode 0${mode.toString(8)}, so others may reach its secret; run: chmod 600 ${shellQuote(path)}`,
+    );
+  }
+  return text;
+}
+
+function shellQuote(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}
+
 /** Reads a file that an option named. @throws SpecError that names `origin` and the reason */
 export function readNamed(files: Files, path: string, origin: string): FileContent {
   try {

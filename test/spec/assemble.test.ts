@@ -52,10 +52,12 @@ t.test('without options everything is as the contract says', async (t) => {
     eventsKey: 'proc_box.events',
     controlAuth: 'broker',
     controlRules: [{ users: ['{owner}'], commands: ['*'] }],
+    controlKeys: undefined,
     auditLog: undefined,
     sampleIntervalMs: 60_000,
     timeoutMs: 600_000,
     timeoutSource: 'default',
+    timeoutAsked: false,
     stdoutMaxBytes: 100 * 2 ** 30,
     messageTimeoutMs: 30_000,
     flushMs: 3000,
@@ -177,8 +179,17 @@ t.test('a scheduler replaces the default wall clock limit, and nothing else does
     const { timeoutMs, timeoutSource } = specOf(given);
     return [timeoutMs, timeoutSource];
   };
-  t.strictSame(limit({ deadline: { scheduler: 'slurm', remainingMs: 5000 } }), [5000, 'scheduler']);
+  t.strictSame(limit({ deadline: { scheduler: 'slurm', remainingMs: 5000 } }), [4500, 'scheduler']);
+  t.strictSame(limit({ deadline: { scheduler: 'slurm', remainingMs: 3_600_000 } }), [3_595_000, 'scheduler']);
   t.strictSame(limit({ deadline: { scheduler: 'pbs', remainingMs: null } }), [0, 'scheduler']);
+  t.strictSame(limit({ words: ['--timeout', 'scheduler', 'x'] }), [0, 'scheduler'], 'outside of a job');
+  for (const [words, asked] of [
+    [['x'], false],
+    [['--timeout', 'scheduler', 'x'], true],
+  ] as const) {
+    const { timeoutAsked, timeoutMs } = specOf({ words, deadline: { scheduler: 'slurm', remainingMs: 50_000 } });
+    t.strictSame([timeoutAsked, timeoutMs], [asked, 45_000]);
+  }
   t.strictSame(limit({ deadline: { scheduler: 'slurm', remainingMs: 5000 }, settings: ['PBOX_TIMEOUT=1h'] }), [
     3_600_000,
     'environment',
@@ -210,12 +221,12 @@ t.test('a URI file must be private, and the stronger source counts', async (t) =
   refuses(
     t,
     { contents: { '/u': { mode: 0o640 } }, words: ['--uri-file', '/u', 'x'] },
-    '--uri-file: /u has mode 0640, so others may reach its password; run: chmod 600 /u',
+    '--uri-file: /u has mode 0640, so others may reach its secret; run: chmod 600 /u',
   );
   refuses(
     t,
     { contents: { "/a 'b": { mode: 0o604 } }, words: ['--uri-file', "/a 'b", 'x'] },
-    "--uri-file: /a 'b has mode 0604, so others may reach its password; run: chmod 600 '/a '\\''b'",
+    "--uri-file: /a 'b has mode 0604, so others may reach its secret; run: chmod 600 '/a '\\''b'",
   );
   refuses(
     t,
@@ -302,7 +313,7 @@ t.test('every option reaches its field', async (t) => {
     debug: true,
     nowarn: true,
     command: ['-x'],
-    commandIndex: 35,
+    commandIndex: 37,
   });
 });
 

@@ -1,0 +1,187 @@
+import { compactVerify, decodeProtectedHeader } from 'jose';
+import type { Requester } from '../box/types.js';
+import type { Logger } from '../log.js';
+import { matchesPattern } from '../spec/control.js';
+import type { JobIdentity } from '../spec/spec.js';
+import type { Admitted, Gate } from './gate.js';
+import {
+  BODY_KEYS,
+  type Delivery,
+  ownFields,
+  parseMessage,
+  type Refusal,
+  type Request,
+  readRequest,
+  readText,
+  refuse,
+  replayed,
+  requesterOf,
+} from './message.js';
+import { isKeyId, type PublicKey, publicKeyProblems, readPublicKey } from './public-keys.js';
+
+/**
+ * `--control-auth signed`: the body is a compact JWS (RFC 7515) that a key of `--control-keys` has signed. A bundle of
+ * its own: only boxes that ask for it load it.
+ *
+ * A command that someone else has seen is worth nothing to him: its claims name whom it is for (`target`), for how long
+ * (`iat`, `exp`), and which one it is (`jti`), and a box takes each only once. A box that started after it was signed
+ * does not take it at all, so neither does the next run of the same job.
+ */
+
+/** RFC 8037, and the name that RFC 9864 gives to the same. Whatever a header says, the key is an Ed25519 key. */
+const ALGORITHMS = ['EdDSA', 'Ed25519'];
+const CLAIMS = [...BODY_KEYS, 'iat', 'exp', 'jti'];
+/** From `iat` to `exp`. */
+export const LIFETIME_MAX_SEC = 300;
+/** Between the clock of who signs and ours. */
+export const SKEW_SEC = 30;
+/** From the first look at a command until it can no longer be given: kept by the monotonic clock, which nobody sets. */
+const REMEMBER_MS = (LIFETIME_MAX_SEC + 2 * SKEW_SEC) * 1000;
+const REMEMBERED_MAX = 10_000;
+const JTI_MAX_CHARACTERS = 128;
+const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+const UNKNOWN = 'the signature is not that of a key which this box knows';
+
+export interface SignedOptions {
+  readonly folder: string;
+  readonly identity: JobIdentity;
+  readonly log: Logger;
+  /** Realtime clock, ms. @default Date.now */
+  readonly nowMs?: () => number;
+  /** Commands of the last six minutes that are remembered; more are refused. @default 10000 */
+  readonly rememberedMax?: number;
+  /** Monotonic clock, ms. @default performance.now */
+  readonly monotonicMs?: () => number;
+}
+
+/** A command that was admitted: which message it was. */
+interface Seen {
+  /** Null where it did not tell its id and its sender. */
+  readonly message: string | null;
+  readonly atMs: number;
+}
+
+export function signedGate(options: SignedOptions): Gate {
+  const { folder, identity, log, nowMs = Date.now, monotonicMs = () => performance.now() } = options;
+  const { rememberedMax = REMEMBERED_MAX } = options;
+  const startedSec = Math.floor(nowMs() / 1000);
+  const seen = new Map<string, Seen>();
+  void publicKeyProblems(folder).then((problems) => {
+    for (const problem of problems) log.warn(`control-keys: ${problem}`);
+  });
+
+  const decide = async (delivery: Delivery): Promise<Admitted> => {
+    const by = requesterOf(delivery.properties);
+    const text = readText(delivery, nowMs());
+    if (typeof text !== 'string') return { outcome: text, by };
+    if (!COMPACT.test(text)) return { outcome: unsigned(delivery, identity, nowMs()), by };
+    const verified = await verify(folder, text);
+    if (typeof verified === 'string') return { outcome: refuse('bad_signature', UNKNOWN, '', null, verified), by };
+    const { key, payload } = verified;
+    return { outcome: admit(key, payload, by), by: { ...by, key: key.id, signer: key.name } };
+  };
+
+  /** The signature is good: is the command for us, of now, permitted, and new? */
+  const admit = (key: PublicKey, payload: string, by: Requester): Admitted['outcome'] => {
+    const claims = readClaims(payload);
+    if (typeof claims === 'string') return refuse('bad_message', claims);
+    const request = readRequest(claims.fields, identity);
+    if (request.kind !== 'request') return request;
+    const { name, args } = request;
+    const time = timeProblem(claims, nowMs() / 1000, startedSec);
+    if (time !== undefined) return refuse('expired', time, name, args);
+    const may =
+      key.owners.some((pattern) => matchesPattern(pattern, identity.user)) &&
+      key.commands.some((pattern) => matchesPattern(pattern, name));
+    if (!may) return refuse('forbidden', `key "${key.id}" may not give this command to this box`, name, args);
+    return once(`${key.id}\0${claims.jti}`, request, by);
+  };
+
+  const once = (id: string, request: Request, by: Requester): Request | Refusal => {
+    const now = monotonicMs();
+    for (const [old, { atMs }] of seen) {
+      if (now - atMs <= REMEMBER_MS) break;
+      seen.delete(old);
+    }
+    const known = by.user !== undefined && by.messageId !== undefined;
+    const message = known ? `${by.user}\0${by.messageId}` : null;
+    const before = seen.get(id);
+    if (before !== undefined) {
+      // The sender's own second try has the same message id, and the user_id that the broker has checked.
+      return message !== null && before.message === message ? { ...request, repeated: true } : replayed(request);
+    }
+    if (seen.size >= rememberedMax) {
+      const problem = `more than ${rememberedMax} signed commands within ${REMEMBER_MS / 1000} s: send it later`;
+      return refuse('not_possible', problem, request.name, request.args);
+    }
+    seen.set(id, { message, atMs: now });
+    return request;
+  };
+
+  // One after the other: the decisions on two copies of a command must not cross.
+  let tail: Promise<unknown> = Promise.resolve();
+  return (delivery) => {
+    const decided = tail.then(() => decide(delivery));
+    tail = decided.catch(() => {});
+    return decided;
+  };
+}
+
+/** A plain command is named in the trail, and one for another box is none of our business. */
+function unsigned(delivery: Delivery, identity: JobIdentity, nowMs: number): Admitted['outcome'] {
+  const plain = parseMessage(delivery, identity, nowMs);
+  if (plain.kind === 'ignored') return plain;
+  const [name, args] = plain.kind === 'request' ? [plain.name, plain.args] : ['', null];
+  return refuse('not_signed', 'this box takes signed commands only: proc_box ctl --sign-key', name, args);
+}
+
+/** @returns the key and the signed text, or the reason why not, which the sender is not told */
+async function verify(folder: string, text: string): Promise<{ key: PublicKey; payload: string } | string> {
+  try {
+    const { alg, kid } = decodeProtectedHeader(text);
+    if (typeof alg !== 'string' || !ALGORITHMS.includes(alg)) return `the algorithm is ${JSON.stringify(alg)}`;
+    if (!isKeyId(kid)) return 'the header has no key id ("kid") of at most 64 letters, digits, ".", "_", "-"';
+    const key = await readPublicKey(folder, kid);
+    const { payload } = await compactVerify(text, { ...key.jwk }, { algorithms: ALGORITHMS });
+    return { key, payload: new TextDecoder('utf-8', { fatal: true }).decode(payload) };
+  } catch (error) {
+    return (error as Error).message.slice(0, 200);
+  }
+}
+
+interface Claims {
+  readonly fields: Readonly<Record<string, unknown>>;
+  /** NumericDate: seconds since the epoch. */
+  readonly iat: number;
+  readonly exp: number;
+  readonly jti: string;
+}
+
+/** @returns the claims, or what is wrong with them */
+function readClaims(payload: string): Claims | string {
+  let body: unknown;
+  try {
+    body = JSON.parse(payload);
+  } catch {
+    return 'what is signed is not JSON';
+  }
+  const fields = ownFields(body, CLAIMS);
+  if (typeof fields === 'string') return `what is signed ${fields}`;
+  const { iat, exp, jti, target } = fields;
+  if (typeof iat !== 'number' || typeof exp !== 'number') return 'the claims need iat and exp, seconds since the epoch';
+  if (exp <= iat || exp - iat > LIFETIME_MAX_SEC) return `exp must be at most ${LIFETIME_MAX_SEC} s after iat`;
+  if (typeof jti !== 'string' || jti === '' || jti.length > JTI_MAX_CHARACTERS) {
+    return `the claims need jti, a text of at most ${JTI_MAX_CHARACTERS} characters that is new for each command`;
+  }
+  if (typeof target !== 'object' || target === null) {
+    return 'the claims need target, whom the command is for: {"job": "1234"}, or {} for every box';
+  }
+  return { fields, iat, exp, jti };
+}
+
+function timeProblem({ iat, exp }: Claims, nowSec: number, startedSec: number): string | undefined {
+  if (iat > nowSec + SKEW_SEC) return `it was signed ${Math.ceil(iat - nowSec)} s in the future: set the clocks`;
+  if (exp < nowSec - SKEW_SEC) return 'its time (exp) is over';
+  if (iat < startedSec) return 'it was signed before this box started: sign it anew';
+  return undefined;
+}

@@ -1,0 +1,91 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { userName } from 'cgroup-utils-native';
+import { isKeyId } from '../amqp/public-keys.js';
+import { SpecError } from '../errors.js';
+import { commandPatterns, patternList } from '../spec/control.js';
+import { didYouMean, quote } from '../spec/words.js';
+
+/** `proc_box ctl keygen`: a key to sign commands with. */
+
+const OPTIONS = ['name', 'commands', 'owners', 'dir', 'help'];
+
+const HELP = `usage: proc_box ctl keygen [options] <key id>
+
+Makes an Ed25519 key to sign commands with (proc_box ctl --sign-key), for boxes with --control-auth signed:
+  <key id>.key    the private key, mode 0600: stays with its owner
+  <key id>.json   the public key and what it may do: goes into the folder of --control-keys
+
+Options:
+  --name <text>       who signs with it, for the audit trail (default: the user)
+  --commands <list>   commands that it may give, with commas; * stands for any characters (default *)
+  --owners <list>     users whose jobs it may command, with commas; * as above (default *)
+  --dir <path>        folder for the two files (default .)
+
+Examples:
+  proc_box ctl keygen --name 'Olga Operator' olga-2026
+  proc_box ctl keygen --commands 'status,sample,suspend,resume' --owners alice alice-laptop
+`;
+
+/** @param words after `proc_box ctl keygen` @returns what to print @throws SpecError */
+export function runKeygen(words: readonly string[]): string {
+  const { options, ids } = read(words);
+  if (options.has('help')) return HELP;
+  const [id, extra] = ids;
+  if (id === undefined) throw new SpecError('keygen needs a key id, for example "olga-2026"; see keygen --help');
+  if (extra !== undefined) throw new SpecError(`keygen makes one key at a time: ${quote(extra)} is left over`);
+  if (!isKeyId(id)) {
+    throw new SpecError(
+      `${quote(id)} is not a key id: at most 64 letters, digits, ".", "_", "-", for example "olga-2026"`,
+    );
+  }
+  const list = (name: string) => (options.get(name) ?? '*').split(',').map((item) => item.trim());
+  const commands = commandPatterns(list('commands'), '--commands');
+  const owners = patternList(list('owners'), '--owners');
+  const name = options.get('name') ?? userName();
+
+  const base = join(options.get('dir') ?? '.', id);
+  const { d, x } = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
+  const jwk = { kty: 'OKP', crv: 'Ed25519', kid: id, x };
+  if (existsSync(`${base}.json`)) throw taken(`${base}.json`);
+  writeNew(`${base}.key`, { ...jwk, d }, 0o600);
+  writeNew(`${base}.json`, { ...jwk, name, commands, owners }, 0o644);
+  return `${base}.key   private, mode 0600: proc_box ctl --sign-key ${base}.key ...
+${base}.json  public: copy it into the folder of --control-keys, writable for root only
+`;
+}
+
+function read(words: readonly string[]): { options: ReadonlyMap<string, string>; ids: readonly string[] } {
+  const options = new Map<string, string>();
+  const ids: string[] = [];
+  for (let index = 0; index < words.length; index++) {
+    const match = /^--?([a-z][^=]*)(?:=([\s\S]*))?$/.exec(words[index]!);
+    if (match === null) {
+      ids.push(words[index]!);
+      continue;
+    }
+    const name = match[1] === 'h' ? 'help' : match[1]!;
+    if (!OPTIONS.includes(name)) {
+      const near = didYouMean(name, OPTIONS, (option) => `--${option}`);
+      throw new SpecError(`unknown option ${quote(`--${name}`)}${near || '; "proc_box ctl keygen --help" lists them'}`);
+    }
+    const value = name === 'help' ? 'true' : (match[2] ?? words[++index]);
+    if (value === undefined || value === '') throw new SpecError(`--${name} needs a value`);
+    options.set(name, value);
+  }
+  return { options, ids };
+}
+
+function writeNew(path: string, jwk: object, mode: number): void {
+  try {
+    writeFileSync(path, `${JSON.stringify(jwk, undefined, 2)}\n`, { mode, flag: 'wx' });
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw code === 'EEXIST' ? taken(path) : new SpecError(`write ${path}: ${code}`, { cause });
+  }
+}
+
+function taken(path: string): SpecError {
+  return new SpecError(`${path} exists already: a key is never written over; choose another key id`);
+}
