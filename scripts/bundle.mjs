@@ -10,6 +10,7 @@ const LOADED = {
   run: { entry: 'src/cli/run.ts' },
   amqp: { entry: 'src/amqp/index.ts' },
   signed: { entry: 'src/amqp/signed.ts' },
+  spool: { entry: 'src/spool/index.ts' },
   tools: { entry: 'src/cli/tools.ts' },
   yaml: { contents: "export * from 'yaml';" },
 };
