@@ -36,6 +36,7 @@ t.test('every event has a head and matches its schema', (t) => {
       'limit_exceeded',
       'oom',
       'resumed',
+      'spool_dropped',
       'started',
       'suspended',
     ] satisfies EventBody['event'][],
