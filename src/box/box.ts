@@ -3,6 +3,7 @@ import type { Logger } from '../log.js';
 import { signalName } from '../spec/signals.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
 import { processInfo } from '../stats/assemble.js';
+import { toBy } from '../stats/audit.js';
 import { exitedEvent } from '../stats/end.js';
 import { type CommandEvent, createEventSource, type EventBody, type EventHead, type Exited } from '../stats/event.js';
 import type { ProcessInfo, SampleCause } from '../stats/sample.js';
@@ -10,7 +11,7 @@ import type { Sampler } from '../stats/sampler.js';
 import { Commands } from './commands.js';
 import { createIncidents, type Incidents } from './incidents.js';
 import { BEGIN, boxState, type Effect, type Input, SIGKILL, step } from './lifecycle.js';
-import { initialLimits, type Limits } from './limits.js';
+import { initialLimits, type Limits, timeoutStatus } from './limits.js';
 import { decideOutcome, type MainExit, type Outcome } from './outcome.js';
 import type { ResourceControl } from './resource-control.js';
 import { createTicker, type Ticker } from './ticker.js';
@@ -22,6 +23,10 @@ export interface BoxOptions {
   readonly spec: BoxSpec;
   readonly identity: JobIdentity;
   readonly keeper: Keeper;
+  /** A process that ran before its box was made: its end is not ours, and how it ended may be unknown. */
+  readonly adopted: boolean;
+  /** SIGKILL to everything in the box's control group at once, where the kernel can do that; must not throw. Returns their number. */
+  readonly killGroup: () => number;
   /** Limits of the box as a whole, in force already. */
   readonly resources: ResourceControl;
   readonly stdoutMode: Extract<KeeperEvent, { type: 'hello' }>['stdoutMode'];
@@ -32,6 +37,8 @@ export interface BoxOptions {
   readonly createSampler: (box: Box, pid: number, startedMs: number) => Sampler;
   /** Somebody gets the samples: without a broker and a report only the watchdog looks at the box. */
   readonly observed: boolean;
+  /** Time left for the job since its scheduler has asked it to end, ms. */
+  readonly schedulerGraceMs: () => number;
   /** Samples and events, in order; must not throw. */
   readonly emit: (message: Outgoing) => void;
   /** Gets each command's event as well; must not throw. @default nobody does */
@@ -154,12 +161,36 @@ export class Box implements Controllable {
     signal: number | null,
     graceMs: number,
   ): Promise<number> {
-    return this.#apply({ type: 'stop', reason, by, signal, graceMs });
+    // The scheduler kills by itself: what the box still has to tell must be told before.
+    const mostMs = reason === 'scheduler' ? this.#options.schedulerGraceMs() : graceMs;
+    return this.#apply({ type: 'stop', reason, by, signal, graceMs: Math.min(graceMs, mostMs) });
+  }
+
+  /** The wall clock limit follows the end of the scheduler's job. @param limitMs from the job's start; 0 means none */
+  followScheduler(limitMs: number): void {
+    const from = this.limits.get('timeout') ?? null;
+    const to = timeoutStatus(limitMs, 'scheduler');
+    this.clock.limit(limitMs);
+    this.limits.set('timeout', to);
+    this.#tell({ event: 'limit_changed', limit: 'timeout', from, to, by: { via: 'box' } });
   }
 
   /** SIGKILL to everything. */
   kill(by: Requester): Promise<number> {
     return this.#apply({ type: 'kill', reason: 'killed', by, signal: 9 });
+  }
+
+  /** Ends the supervision of an adopted process, which goes on within its limits. */
+  async release(by: Requester): Promise<void> {
+    if (this.#life.phase === 'ended') return;
+    await this.sample('signal');
+    clearTimeout(this.#grace);
+    this.#ticker.stop();
+    this.#options.resources.stop();
+    this.clock.close(this.#options.now());
+    this.#options.log.info('the supervision has ended; the process goes on within its limits');
+    this.#tell({ event: 'released', by: toBy(by) });
+    void this.#apply({ type: 'ended' });
   }
 
   /** The watchdog's word: a limit that no control group holds was passed. */
@@ -222,8 +253,9 @@ export class Box implements Controllable {
     this.#tell({
       event: 'started',
       pid,
+      adopted: this.#options.adopted,
       executable: spec.command[0] ?? '',
-      argument_count: spec.command.length - 1,
+      argument_count: Math.max(0, spec.command.length - 1),
       stdout_mode: stdoutMode,
       sample_interval_ms: spec.sampleIntervalMs,
       limits: Object.fromEntries(this.limits),
@@ -304,7 +336,12 @@ export class Box implements Controllable {
   async #ended(usage: KeeperUsage | undefined): Promise<void> {
     if (this.#life.phase === 'ended') return;
     const { spec, log } = this.#options;
-    if (usage === undefined && this.#main === null) log.error('the keeper has died; the rest of the job was killed');
+    if (usage === undefined && this.#main === null) {
+      const { adopted } = this.#options;
+      log.error(
+        `the keeper has died; ${adopted ? 'what was adopted goes on alone' : 'the rest of the job was killed'}`,
+      );
+    }
     clearTimeout(this.#grace);
     this.#ticker.stop();
     this.#options.resources.stop();
@@ -365,14 +402,20 @@ export class Box implements Controllable {
     return done;
   }
 
+  /** The group first, without a hop to the keeper; it takes what is left, and goes on until that is nothing. */
+  async #kill(): Promise<number> {
+    const inGroup = this.#options.killGroup();
+    // Where nobody asked for the end, what the job has written waits for its reader.
+    return Math.max(inGroup, await this.#options.keeper.kill(this.#life.ending !== null));
+  }
+
   #run(effect: Effect): Promise<number> | undefined {
     const { keeper } = this.#options;
     switch (effect.do) {
       case 'signal':
         return keeper.signal(effect.scope, effect.signal);
       case 'kill':
-        // Where nobody asked for the end, what the job has written waits for its reader.
-        return keeper.kill(this.#life.ending !== null);
+        return this.#kill();
       case 'suspend':
         return keeper.suspend();
       case 'resume':

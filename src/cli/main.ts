@@ -10,8 +10,11 @@ import { jobDeadline } from '../scheduler/deadline.js';
 import { type Assembled, assembleSpec } from '../spec/assemble.js';
 import { systemFiles } from '../spec/files.js';
 import type * as Spool from '../spool/index.js';
+import type * as AdoptBundle from './adopt.js';
 import { prepareResources } from './resources.js';
 import type * as RunBundle from './run.js';
+import type * as Slurm from './slurm.js';
+import { launchedJob } from './subject.js';
 import type * as Tools from './tools.js';
 
 /** boot.cjs passes it: loads a bundle of dist/ that is not on the launch path. */
@@ -37,6 +40,7 @@ function begin(hello: Extract<KeeperEvent, { type: 'hello' }>): void {
   if (word === 'ctl' || word === 'check' || word === 'spool') return useTool(word, hello);
   const deliverSignals = watchSignals((delivery) => running?.onSignal(delivery));
   try {
+    if (hello.argv[1] === 'adopt') return adoptProcess(hello, deliverSignals);
     const assembled = assembleSpec({
       argv: hello.argv,
       settings: hello.settings,
@@ -62,7 +66,8 @@ function launch(
   const { spec } = assembled;
   const boxId = newBoxId();
   let box: Box | undefined;
-  const { cgroup, control } = prepareResources(spec, boxId, keeper, () => box);
+  const subject = launchedJob(keeper);
+  const { cgroup, control } = prepareResources(spec, boxId, keeper, subject, () => box);
   const { commandIndex, rlimits, stdoutMaxBytes } = spec;
   keeper.start({ commandIndex, rlimits, stdoutMaxBytes, cgroup });
   const { run } = loadBundle<typeof RunBundle>('run');
@@ -70,6 +75,7 @@ function launch(
     box = made;
   };
   const loadAmqp = () => loadBundle<typeof Amqp>('amqp');
+  const loadSlurm = () => loadBundle<typeof Slurm>('slurm');
   const loadSigned = () => loadBundle<typeof Signed>('signed');
   const loadSpool = () => loadBundle<typeof Spool>('spool');
   const strangers = childrenAtStart.filter((pid) => !keeper.pids.includes(pid));
@@ -77,6 +83,7 @@ function launch(
     ...assembled,
     keeper,
     hello,
+    subject,
     boxId,
     cgroup,
     resources: control,
@@ -84,8 +91,26 @@ function launch(
     loadAmqp,
     loadSigned,
     loadSpool,
+    loadSlurm,
     deliverSignals,
     strangers,
+  });
+}
+
+/** A process that runs already; `proc_box -- adopt` runs a program of that name. */
+function adoptProcess(hello: Extract<KeeperEvent, { type: 'hello' }>, deliverSignals: () => void): void {
+  running = loadBundle<typeof AdoptBundle>('adopt').adopt({
+    keeper,
+    hello,
+    boxId: newBoxId(),
+    files: systemFiles(),
+    loadYaml: () => loadBundle('yaml'),
+    loadRun: () => loadBundle('run'),
+    loadAmqp: () => loadBundle('amqp'),
+    loadSpool: () => loadBundle('spool'),
+    loadSigned: () => loadBundle('signed'),
+    loadSlurm: () => loadBundle('slurm'),
+    deliverSignals,
   });
 }
 

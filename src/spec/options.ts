@@ -2,6 +2,7 @@ import { DEFAULT_RULES, parseControlAuth, parseControlRules } from './control.js
 import { parseCpuList, parseCpus, parseIoMax, parseMemory, parseSwap } from './resources.js';
 import { parseRlimits } from './rlimits.js';
 import { parseSignal } from './signals.js';
+import { parseTimeout } from './time-limit.js';
 import { parseBoolean, parseCount, parseDuration, parseSize } from './units.js';
 import { parseUris } from './uri.js';
 import {
@@ -260,8 +261,8 @@ export const OPTIONS = {
     type: 'duration',
     placeholder: 'duration',
     default: '10m',
-    help: "wall clock limit; 0 means none; inside a Slurm or PBS job the default is the job's own end, or none where that is unknown",
-    parse: parseTimeLimit,
+    help: "wall clock limit; 0 means none; scheduler: a little before the job's own end, which Slurm is asked for where its environment does not tell; inside a Slurm or PBS job that is the default, without asking",
+    parse: parseTimeout,
   },
   stdoutlimit: {
     group: 'Limits',
@@ -348,9 +349,9 @@ export const OPTIONS = {
   cgroup: {
     group: 'Limits',
     type: 'text',
-    placeholder: 'auto|off|path',
+    placeholder: 'auto|off|paths',
     default: 'auto',
-    help: 'control groups: where possible below our own, none at all, or below this cgroup2 directory',
+    help: 'control groups: where possible below our own, none at all, or below these directories, comma-separated: a cgroup2 directory, or one of a v1 hierarchy each',
     parse: parseCgroupMode,
   },
   enforce: {
