@@ -9,6 +9,7 @@ import { createLogger } from '../log.js';
 import { jobDeadline } from '../scheduler/deadline.js';
 import { type Assembled, assembleSpec } from '../spec/assemble.js';
 import { systemFiles } from '../spec/files.js';
+import type * as Spool from '../spool/index.js';
 import type * as AdoptBundle from './adopt.js';
 import { prepareResources } from './resources.js';
 import type * as RunBundle from './run.js';
@@ -35,7 +36,8 @@ const keeper = new Keeper(CONTROL_FD, (event) => {
 });
 
 function begin(hello: Extract<KeeperEvent, { type: 'hello' }>): void {
-  if (hello.argv[1] === 'ctl' || hello.argv[1] === 'check') return useTool(hello.argv[1], hello);
+  const [, word] = hello.argv;
+  if (word === 'ctl' || word === 'check' || word === 'spool') return useTool(word, hello);
   const deliverSignals = watchSignals((delivery) => running?.onSignal(delivery));
   try {
     if (hello.argv[1] === 'adopt') return adoptProcess(hello, deliverSignals);
@@ -75,6 +77,7 @@ function launch(
   const loadAmqp = () => loadBundle<typeof Amqp>('amqp');
   const loadSlurm = () => loadBundle<typeof Slurm>('slurm');
   const loadSigned = () => loadBundle<typeof Signed>('signed');
+  const loadSpool = () => loadBundle<typeof Spool>('spool');
   const strangers = childrenAtStart.filter((pid) => !keeper.pids.includes(pid));
   running = run({
     ...assembled,
@@ -87,6 +90,7 @@ function launch(
     onBox,
     loadAmqp,
     loadSigned,
+    loadSpool,
     loadSlurm,
     deliverSignals,
     strangers,
@@ -103,6 +107,7 @@ function adoptProcess(hello: Extract<KeeperEvent, { type: 'hello' }>, deliverSig
     loadYaml: () => loadBundle('yaml'),
     loadRun: () => loadBundle('run'),
     loadAmqp: () => loadBundle('amqp'),
+    loadSpool: () => loadBundle('spool'),
     loadSigned: () => loadBundle('signed'),
     loadSlurm: () => loadBundle('slurm'),
     deliverSignals,
@@ -115,11 +120,11 @@ function newBoxId(): string {
 }
 
 /** There is no job, so nothing for the keeper to do. `proc_box -- ctl` runs a program of that name. */
-function useTool(name: 'ctl' | 'check', { argv, settings }: Extract<KeeperEvent, { type: 'hello' }>): void {
+function useTool(name: 'ctl' | 'check' | 'spool', { argv, settings }: Extract<KeeperEvent, { type: 'hello' }>): void {
   running = { onKeeper() {}, onSignal() {} };
   keeper.close();
-  const { runCheck, runCtl } = loadBundle<typeof Tools>('tools');
-  const tool = name === 'ctl' ? runCtl : runCheck;
+  const { runCheck, runCtl, runSpool } = loadBundle<typeof Tools>('tools');
+  const tool = { ctl: runCtl, check: runCheck, spool: runSpool }[name];
   void tool({ argv, settings, files: systemFiles(), loadYaml: () => loadBundle('yaml') }).then(exitNow);
 }
 

@@ -70,6 +70,11 @@ export interface BoxSpec {
   /** Bounds of the outbox. */
   readonly outboxMaxMessages: number;
   readonly outboxMaxBytes: number;
+  /** Where to keep what the broker has not confirmed; undefined keeps it in memory only. */
+  readonly spoolDir: string | undefined;
+  /** Bounds of a user's spool. */
+  readonly spoolMaxBytes: number;
+  readonly spoolMaxAgeMs: number;
   readonly debug: boolean;
   readonly nowarn: boolean;
   /** The command and its arguments. */
