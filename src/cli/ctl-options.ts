@@ -91,6 +91,9 @@ export const BOX_OPTIONS = [
   'rkey',
   'multiRmtKey',
   'config',
+  'tls-ca',
+  'tls-cert',
+  'tls-key',
   'rascal-config',
 ] as const satisfies readonly OptionName[];
 

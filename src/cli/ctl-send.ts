@@ -1,5 +1,5 @@
 import amqp from 'amqplib';
-import { type Endpoint, endpointOf } from '../amqp/config.js';
+import { credentialsOf, type Endpoint, endpointOf } from '../amqp/config.js';
 import { describe } from '../amqp/failure.js';
 import { BrokerError } from '../errors.js';
 import type { CtlRequest } from './ctl-options.js';
@@ -77,7 +77,7 @@ async function connectFirst({
         timeout: CONNECT_TIMEOUT_MS,
         ...socketOptions,
         noDelay: true,
-        credentials: amqp.credentials.plain(endpoint.user, endpoint.password),
+        credentials: credentialsOf(endpoint),
         clientProperties: { product: 'proc_box', connection_name: 'proc_box ctl' },
       });
       return { endpoint, connection };
@@ -144,7 +144,7 @@ function properties(
     timestamp: Math.floor(Date.now() / 1000),
     expiration: String(expirationMs),
     // The broker checks it, so the audit trail of the box can say who asked.
-    userId: user,
+    ...(user !== '' && { userId: user }),
   };
 }
 
