@@ -57,6 +57,19 @@ export function prepare(quick: boolean): Bench {
   };
 }
 
+/** What a figure has opened, ended in reverse order however the figure ends. */
+export class Cleanup implements AsyncDisposable {
+  readonly #ends: (() => Promise<unknown>)[] = [];
+
+  defer(end: () => Promise<unknown>): void {
+    this.#ends.unshift(end);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const end of this.#ends) await end();
+  }
+}
+
 /** One run of a command, timed by the probe around fork and wait. */
 export interface Run {
   readonly wallMs: number;

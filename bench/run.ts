@@ -3,7 +3,9 @@ import { cpus as cores, loadavg } from 'node:os';
 import { boxes } from './boxes.js';
 import { cgroupLaunch } from './cgroup-launch.js';
 import { cgroupSample } from './cgroup-sample.js';
+import { controlLatency } from './control-latency.js';
 import { cpus } from './cpus.js';
+import { drain } from './drain.js';
 import { forkBomb } from './fork-bomb.js';
 import { idle } from './idle.js';
 import { kill } from './kill.js';
@@ -30,6 +32,8 @@ const FIGURES: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   forkBomb,
   cpus,
   boxes,
+  drain,
+  controlLatency,
 };
 
 const words = process.argv.slice(2);

@@ -1,6 +1,7 @@
 /** Runs tap programs side by side and counts what they report, nested assertion by nested assertion. */
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { Parser } from 'tap-parser';
 import { root } from './setup.mjs';
@@ -9,6 +10,8 @@ const DEFAULT_TIMEOUT_SEC = 120;
 /** From SIGTERM, on which tap reports what it was waiting for, to SIGKILL. */
 const GRACE_MS = 5000;
 
+/** What runs beside the others takes the CPU time that they leave. */
+const BESIDE_NICE = 5;
 /** More files than these failing is no matter of chance. */
 const SECOND_TRIES_MAX = 4;
 
@@ -22,15 +25,18 @@ const SECOND_TRIES_MAX = 4;
  */
 export async function runFiles(files, options) {
   const results = new Map();
-  const alone = files.filter((file) => /^\/\/ test-alone/m.test(readFileSync(file, 'utf8')));
-  const together = files.filter((file) => !alone.includes(file));
+  const marked = (mark) => files.filter((file) => readFileSync(file, 'utf8').split('\n').includes(`// ${mark}`));
+  const [alone, beside] = [marked('test-alone'), marked('test-beside')];
+  const together = files.filter((file) => !alone.includes(file) && !beside.includes(file));
   const workers = async (queue, jobs) => {
     const worker = async () => {
-      for (let file = queue.shift(); file; file = queue.shift()) results.set(file, await runFile(file, options));
+      for (let file = queue.shift(); file; file = queue.shift()) {
+        results.set(file, await runFile(file, { ...options, nice: queue === beside }));
+      }
     };
     await Promise.all(Array.from({ length: jobs }, worker));
   };
-  await workers(together, options.jobs);
+  await Promise.all([workers(together, options.jobs), workers(beside, 1)]);
   await workers(alone, 1);
 
   const unsteady = [];
@@ -50,7 +56,7 @@ export async function runFiles(files, options) {
 
 async function runFile(file, options) {
   const started = process.hrtime.bigint();
-  const { output, end } = await outputOf(file, options.env);
+  const { output, end } = await outputOf(file, options);
   const result = count(file, output);
   if (end && result.failed === 0) fail(result, file, end);
   const seconds = Number(process.hrtime.bigint() - started) / 1e9;
@@ -66,7 +72,7 @@ async function runFile(file, options) {
 }
 
 /** Output, and why the program is to be counted as failed even if its assertions passed. */
-async function outputOf(file, env) {
+async function outputOf(file, { env, nice = false }) {
   const seconds = Number(/^\/\/ test-timeout: (\d+)s/m.exec(readFileSync(file, 'utf8'))?.[1] ?? DEFAULT_TIMEOUT_SEC);
   const child = spawn(process.execPath, ['--import', 'tsx', file], {
     cwd: root,
@@ -74,6 +80,7 @@ async function outputOf(file, env) {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true, // a group of its own, to end what a stuck test has started
   });
+  if (nice) setPriority(child.pid, BESIDE_NICE);
   let late = false;
   const kill = (signal) => {
     late = true;

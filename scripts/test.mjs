@@ -7,8 +7,9 @@
  *
  * Each file is a tap program of its own. It is run with plain Node and not through tap's own runner, since that puts a
  * loader into NODE_OPTIONS of everything that the tests start, so that neither the wrapper nor the job would be what
- * users run. A file may say `// test-timeout: 300s`, `// test-alone` to have the machine for itself, and, or a fixture of
- * it, `// debian: <packages>`: they are installed before; a file checks for itself what it cannot run without.
+ * users run. A file may say `// test-timeout: 300s`, `// test-alone` to have the machine for itself, `// test-beside` to
+ * run from the start on the CPU time that the others leave, as a virtual machine of minutes does, and, or a fixture of it,
+ * `// debian: <packages>`: they are installed before; a file checks for itself what it cannot run without.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';

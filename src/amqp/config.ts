@@ -2,7 +2,7 @@ import type { SiteConfig } from '../spec/rascal-config.js';
 import type { JobIdentity } from '../spec/spec.js';
 import { addressingKeys } from './keys.js';
 
-/** BoxSpec -> configuration for one rascal broker object: one connection, without rascal's own recovery. */
+/** BoxSpec -> configuration of one connection, and of the rascal broker object of control, without rascal's recovery. */
 
 export type RascalConfig = Readonly<Record<string, unknown>>;
 
@@ -73,27 +73,31 @@ export function controlConfig(
   });
 }
 
-/** One connection that only publishes: statistics with confirms on one channel, replies on another. */
-export function statisticsConfig(request: ConnectionRequest): RascalConfig {
-  const { statistics, replies } = request.site.publications ?? {};
-  return base(request, {
-    vhost: {},
-    publications: {
-      statistics: {
-        vhost: VHOST,
-        exchange: request.exchange,
-        confirm: true,
-        timeout: 0,
-        options: { persistent: true, ...statistics, mandatory: false },
+/** What amqplib is given for a connection; rascal hands the same on to it. */
+export function connectionOptions(request: ConnectionRequest) {
+  const { endpoint, site } = request;
+  return {
+    options: { heartbeat: HEARTBEAT_SECONDS, ...site.connection?.options },
+    socketOptions: {
+      timeout: request.timeoutMs,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveDelay: 30_000,
+      ...site.connection?.socketOptions,
+      clientProperties: {
+        product: 'proc_box',
+        ...(site.connection?.socketOptions?.['clientProperties'] as object | undefined),
+        connection_name: request.connectionName,
       },
-      replies: {
-        vhost: VHOST,
-        exchange: '',
-        confirm: false,
-        options: { persistent: false, ...replies, mandatory: false },
-      },
+      credentials: credentialsOf(endpoint),
+      signal: request.signal,
     },
-  });
+  };
+}
+
+/** `amq.*` is the broker's own: always there, and nobody may declare it. */
+export function isPredeclared(exchange: string): boolean {
+  return exchange.startsWith('amq.');
 }
 
 /** @throws TypeError where the text is no URI; `spec.uris` holds only such as parse */
@@ -115,12 +119,9 @@ export function endpointOf(text: string): Endpoint {
   return { uri: url.href, host, shown, user, password, mechanism };
 }
 
-function base(
-  request: ConnectionRequest,
-  own: { vhost: object; publications?: object; subscriptions?: object },
-): RascalConfig {
+function base(request: ConnectionRequest, own: { vhost: object; subscriptions: object }): RascalConfig {
   const { endpoint, site, exchange, declare } = request;
-  const predeclared = exchange.startsWith('amq.');
+  const predeclared = isPredeclared(exchange);
   const pool = { min: 0, max: 1, evictionRunIntervalMillis: 0, acquireTimeoutMillis: 0 };
   return {
     defaults: {
@@ -129,24 +130,7 @@ function base(
     },
     vhosts: {
       [VHOST]: {
-        connection: {
-          url: endpoint.uri,
-          options: { heartbeat: HEARTBEAT_SECONDS, ...site.connection?.options },
-          socketOptions: {
-            timeout: request.timeoutMs,
-            noDelay: true,
-            keepAlive: true,
-            keepAliveDelay: 30_000,
-            ...site.connection?.socketOptions,
-            clientProperties: {
-              product: 'proc_box',
-              ...(site.connection?.socketOptions?.['clientProperties'] as object | undefined),
-              connection_name: request.connectionName,
-            },
-            credentials: credentialsOf(endpoint),
-            signal: request.signal,
-          },
-        },
+        connection: { url: endpoint.uri, ...connectionOptions(request) },
         publicationChannelPools: { regularPool: pool, confirmPool: pool },
         exchanges: {
           [exchange]: {
@@ -159,8 +143,7 @@ function base(
         ...own.vhost,
       },
     },
-    publications: own.publications ?? {},
-    subscriptions: own.subscriptions ?? {},
+    subscriptions: own.subscriptions,
   };
 }
 

@@ -4,14 +4,15 @@ import type { Logger } from '../log.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
 import { createAuditLog } from '../stats/audit-log.js';
 import type { CommandEvent, EventHead } from '../stats/event.js';
-import { controlConfig, statisticsConfig } from './config.js';
+import { controlConfig } from './config.js';
 import { Control } from './control.js';
 import { brokerGate, type Gate, userGate } from './gate.js';
 import { keySegment, outgoingKey } from './keys.js';
 import { Link, type LinkState } from './link.js';
 import type { Delivery } from './message.js';
-import { Outbox, type Send, type Sent } from './outbox.js';
-import type { AckOrNack, Broker } from './rascal.js';
+import { Outbox, type Send } from './outbox.js';
+import { openPublisher, type Publisher } from './publisher.js';
+import { type AckOrNack, type Broker, type BrokerSession, openBroker } from './rascal.js';
 import { Replies } from './replies.js';
 import type * as Signed from './signed.js';
 
@@ -55,10 +56,10 @@ export function connectBroker(
     { maxMessages: spec.outboxMaxMessages, maxBytes: spec.outboxMaxBytes, messageTimeoutMs: spec.messageTimeoutMs },
     log,
   );
-  const replies = new Replies();
   const handler = new Control(box, gateFor(spec, identity, log, loadSigned), (reply) => replies.push(reply), log);
   const auditLog = spec.auditLog === undefined ? undefined : createAuditLog(spec.auditLog, log);
   const site = spec.rascalConfig ?? {};
+  const replies = new Replies(site.publications?.replies);
   const queuePrefix = `proc_box.ctl.${keySegment(identity.user)}.${keySegment(identity.box)}`;
   const common = (name: string) => ({
     uris: spec.uris,
@@ -66,30 +67,25 @@ export function connectBroker(
     name,
     request: { exchange: spec.exchange, connectionName: `proc_box ${identity.box} ${name}`, site },
   });
-  const keys = {
-    sample: outgoingKey(spec.statsKey, identity.host),
-    event: outgoingKey(spec.eventsKey, identity.host),
-  };
-
   // Statistics first: a short job has ended before anybody could command it, but its samples have to get out.
   let gaveUp = () => {};
-  const statistics = new Link({
+  const statistics = new Link<Publisher>({
     ...common('statistics'),
-    configure: statisticsConfig,
-    up: (broker, fail, done) => {
-      broker.on('blocked', () => {
+    open: openPublisher,
+    up: (publisher, fail, done) => {
+      publisher.on('blocked', () => {
         log.warn('statistics: the broker takes no messages now (memory or disk alarm); they wait in the outbox');
         outbox.setBlocked(true);
         replies.setBlocked(true);
       });
-      broker.on('unblocked', () => {
+      publisher.on('unblocked', () => {
         log.info('statistics: the broker takes messages again');
         outbox.setBlocked(false);
         replies.setBlocked(false);
       });
       done();
-      replies.attach(broker);
-      outbox.attach(sender(broker, keys, fail), () => fail(new Error('no confirm: no answer on the connection')));
+      replies.attach(publisher);
+      outbox.attach(sender(publisher, spec, box), () => fail(new Error('no confirm: no answer on the connection')));
     },
     down: () => {
       outbox.detach();
@@ -101,13 +97,13 @@ export function connectBroker(
       if (missingExchange && statistics.state.connections > 0) control.restart(new Error('the exchange was deleted'));
     },
   });
-  const control = new Link({
+  const control = new Link<BrokerSession>({
     ...common('control'),
-    configure: (request) => {
+    open: (request, opened) => {
       const queue = `${queuePrefix}.${randomBytes(6).toString('hex')}`;
-      return controlConfig(request, spec.routingKeys, identity, queue);
+      openBroker(controlConfig(request, spec.routingKeys, identity, queue), opened);
     },
-    up: (broker, fail, done) => subscribe(broker, handler, fail, done),
+    up: ({ broker }, fail, done) => subscribe(broker, handler, fail, done),
     down: () => handler.reset(),
   });
   statistics.start();
@@ -176,34 +172,25 @@ function subscribe(broker: Broker, handler: Control, fail: (error: unknown) => v
   });
 }
 
-function sender(broker: Broker, keys: Record<Outgoing['kind'], string>, fail: (error: unknown) => void): Send {
+/** How a box's samples and events are published. */
+function sender(publisher: Publisher, spec: BoxSpec, { identity }: Controllable): Send {
+  const { exchange, rascalConfig } = spec;
+  const keys = {
+    sample: outgoingKey(spec.statsKey, identity.host),
+    event: outgoingKey(spec.eventsKey, identity.host),
+  };
+  const site = rascalConfig?.publications?.statistics;
   return (message, content, done) => {
     const options = {
+      persistent: true,
+      ...site,
       contentType: 'application/json',
       messageId: message.messageId,
       timestamp: message.timestamp,
       type: message.type,
       appId: 'proc_box',
     };
-    let open = true;
-    const end = (sent: Sent, error?: unknown) => {
-      if (!open) return;
-      open = false;
-      if (error !== undefined) fail(error);
-      else done(sent);
-    };
-    broker.publish('statistics', content, { routingKey: keys[message.kind], options }, (error, session) => {
-      if (error) return end('unknown', error);
-      session.on('success', () => end('confirmed'));
-      let failure: Error;
-      session.on('error', (error: Error) => {
-        failure = error;
-        if (error.message === 'message nacked') end('refused');
-        // rascal says "channel closed" first and why only then.
-        else setImmediate(() => end('unknown', failure));
-      });
-      session.on('close', () => end('unknown', new Error('Unexpected close')));
-    });
+    publisher.publish({ exchange, routingKey: keys[message.kind], content, options }, done);
   };
 }
 

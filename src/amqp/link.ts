@@ -1,22 +1,37 @@
 import type { Logger } from '../log.js';
-import { type ConnectionRequest, type Endpoint, endpointOf, type RascalConfig } from './config.js';
+import { type ConnectionRequest, type Endpoint, endpointOf } from './config.js';
 import { describe, type Failure } from './failure.js';
-import { type Broker, createBroker } from './rascal.js';
 
 /**
- * One supervised connection. One loop serves the first connection and every later one: a new rascal broker object per
- * attempt, a bound on everything, and nothing that is thrown. Whatever goes wrong with a connection ends it as a whole;
- * rascal's own recovery is off, because it can spin, go deaf or hang (docs/broker.md).
+ * One supervised connection. One loop serves the first connection and every later one: a new session per attempt, a
+ * bound on everything, and nothing that is thrown. Whatever goes wrong with a connection ends it as a whole.
  */
 
-export interface LinkOptions {
+/** What was opened on a connection. */
+export interface Session {
+  /** Ends it in an orderly way; on a dead connection `done` may never be called, and it may throw. */
+  close(done: () => void): void;
+  /** Lets go of what is left beside the socket, which is gone. */
+  release(): void;
+}
+
+/** How an attempt goes on; each may be called late, or more than once. */
+export interface Opened<S extends Session> {
+  /** There is something to end. */
+  made(session: Session): void;
+  up(session: S): void;
+  fail(error: unknown): void;
+}
+
+export interface LinkOptions<S extends Session> {
   /** `control` or `statistics`; part of messages and of the connection's name. */
   readonly name: string;
   readonly uris: readonly string[];
   readonly request: Pick<ConnectionRequest, 'exchange' | 'connectionName' | 'site'>;
-  readonly configure: (request: ConnectionRequest) => RascalConfig;
+  /** Makes a connection; may throw. */
+  readonly open: (request: ConnectionRequest, opened: Opened<S>) => void;
   /** The connection is there: take it into use. `fail` ends it; `done` says that it is ready. */
-  readonly up: (broker: Broker, fail: (error: unknown) => void, done: () => void) => void;
+  readonly up: (session: S, fail: (error: unknown) => void, done: () => void) => void;
   /** It is not there any more. Called once for every `up`. */
   readonly down: () => void;
   /** A connection failed, or could not be made. */
@@ -50,13 +65,13 @@ const RECOVERED = 'recovered';
 
 interface Attempt {
   readonly abort: AbortController;
-  broker: Broker | null;
+  session: Session | null;
   /** Ends the attempt or the connection; only the first call counts. */
   end: (error: unknown) => void;
 }
 
-export class Link {
-  readonly #options: LinkOptions;
+export class Link<S extends Session> {
+  readonly #options: LinkOptions<S>;
   readonly #endpoints: readonly Endpoint[];
   readonly #warned = new Set<string>();
   #state: LinkState['state'] = 'connecting';
@@ -71,7 +86,7 @@ export class Link {
   #wake: (() => void) | null = null;
   #closed = false;
 
-  constructor(options: LinkOptions) {
+  constructor(options: LinkOptions<S>) {
     this.#options = options;
     this.#endpoints = options.uris.map(endpointOf);
   }
@@ -128,7 +143,7 @@ export class Link {
 
   /** One connection from the first packet to its end; resolves with what ended it. */
   async #connection(endpoint: Endpoint): Promise<unknown> {
-    const attempt: Attempt = { abort: new AbortController(), broker: null, end: () => {} };
+    const attempt: Attempt = { abort: new AbortController(), session: null, end: () => {} };
     this.#current = attempt;
     const timeoutMs = (this.#failures + 1) % LONG_ATTEMPT_EVERY === 0 ? LONG_ATTEMPT_MS : ATTEMPT_MS;
     let isUp = false;
@@ -136,17 +151,10 @@ export class Link {
     const error = await new Promise<unknown>((resolve) => {
       attempt.end = resolve;
       timer = setTimeout(() => resolve(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs).unref();
-      const config = this.#options.configure({
-        ...this.#options.request,
-        endpoint,
-        timeoutMs,
-        signal: attempt.abort.signal,
-        declare: this.#declare,
-      });
-      open(attempt, config, (broker) => {
-        if (this.#current !== attempt || this.#closed) return;
+      this.#open(attempt, endpoint, timeoutMs, (session) => {
+        if (isUp || this.#current !== attempt || this.#closed) return;
         isUp = true;
-        this.#options.up(broker, attempt.end, () => {
+        this.#options.up(session, attempt.end, () => {
           clearTimeout(timer);
           this.#ready(attempt, endpoint);
         });
@@ -159,6 +167,27 @@ export class Link {
     // A connection that failed is not asked to end in an orderly way: nothing says that it can still answer.
     if (!this.#closed) void dispose(attempt, 0);
     return error;
+  }
+
+  #open(attempt: Attempt, endpoint: Endpoint, timeoutMs: number, up: (session: S) => void): void {
+    const { request, open } = this.#options;
+    const { signal } = attempt.abort;
+    try {
+      open(
+        { ...request, endpoint, timeoutMs, signal, declare: this.#declare },
+        {
+          made(session) {
+            attempt.session = session;
+            // Not answered by now, or not wanted any more.
+            if (signal.aborted) session.release();
+          },
+          up,
+          fail: (error) => attempt.end(error),
+        },
+      );
+    } catch (error) {
+      attempt.end(error);
+    }
   }
 
   #ready(attempt: Attempt, endpoint: Endpoint): void {
@@ -218,32 +247,11 @@ export class Link {
   }
 }
 
-/** Makes the connection and its topology; `up` is called at most once, a failure goes to `attempt.end`. */
-function open(attempt: Attempt, config: RascalConfig, up: (broker: Broker) => void): void {
-  try {
-    createBroker(config, (error, broker) => {
-      if (broker !== undefined) {
-        attempt.broker = broker;
-        // rascal: an 'error' without a listener ends the process.
-        broker.on('error', (failure: unknown) => attempt.end(failure));
-        broker.on('disconnect', () => setImmediate(() => attempt.end(new Error('Unexpected close'))));
-        // Not answered by now, or not wanted any more.
-        if (attempt.abort.signal.aborted) release(broker);
-      }
-      if (error) attempt.end(error);
-      else if (broker !== undefined) up(broker);
-    });
-  } catch (error) {
-    attempt.end(error);
-  }
-}
-
 /** Ends what an attempt has opened: orderly within `graceMs`, then the socket is destroyed. Never rejects. */
-function dispose(attempt: Attempt, graceMs: number): Promise<void> {
-  const { broker, abort } = attempt;
-  if (broker === null || graceMs <= 0) {
+function dispose({ session, abort }: Attempt, graceMs: number): Promise<void> {
+  if (session === null || graceMs <= 0) {
     abort.abort();
-    if (broker !== null) release(broker);
+    session?.release();
     return Promise.resolve();
   }
   return new Promise((resolve) => {
@@ -251,24 +259,13 @@ function dispose(attempt: Attempt, graceMs: number): Promise<void> {
     function done() {
       clearTimeout(timer);
       abort.abort();
-      clearInterval(broker?.keepActive);
+      session?.release();
       resolve();
     }
-    shutdown(broker, done);
+    try {
+      session.close(done);
+    } catch {
+      done(); // IllegalOperationError: of a dead connection there is nothing left to end
+    }
   });
-}
-
-/** Lets go of rascal's timers and channel pools; the connection is already gone. */
-function release(broker: Broker): void {
-  clearInterval(broker.keepActive);
-  shutdown(broker, () => clearInterval(broker.keepActive));
-}
-
-function shutdown(broker: Broker, done: () => void): void {
-  try {
-    broker.shutdown(() => done());
-  } catch {
-    // Channels of a dead connection throw IllegalOperationError: there is nothing left to end.
-    done();
-  }
 }

@@ -2,9 +2,11 @@ import type { Outgoing } from '../box/types.js';
 import type { Logger } from '../log.js';
 
 /**
- * What is to leave the box, in order, in memory, within bounds. The head stays until the broker has confirmed it, and
- * is sent again with the same message id after a lost link: at least once, never out of order. One message is in
- * flight at a time: rascal lends a channel to one publication until its confirm, and several channels lose the order.
+ * What is to leave the box, in order, in memory, within bounds. A message stays until the broker has confirmed it and
+ * all before it. A window of them is in flight at a time, on one channel, which keeps their order. When the link is
+ * lost or the broker refuses one, everything from the first unconfirmed on is sent again in order, under the same
+ * message ids: at least once, never out of order. After a refusal the window begins at one again and doubles with each
+ * confirm, so that at most one window overtakes what was refused.
  *
  * Where it is full the oldest message that is not in flight is given up, and counted. A message is also given up once
  * it has been tried for `messageTimeoutMs`: only time with a link that is up and not blocked counts, and only from the
@@ -22,28 +24,40 @@ export interface OutboxBounds {
   readonly maxBytes: number;
   /** 0 means never give up. */
   readonly messageTimeoutMs: number;
+  /** Messages in flight at a time. @default 256, and at most half of what the outbox may hold */
+  readonly window?: number;
 }
 
 interface Entry {
   readonly message: Outgoing;
   readonly content: Buffer;
+  /** In this attempt, while one before it is not. */
+  confirmed: boolean;
 }
 
 /** A link on which nothing is confirmed for so long is replaced, whatever its heartbeat says. */
 export const STUCK_MS = 10_000;
 const REFUSED_RETRY_MS = 250;
+const WINDOW_MESSAGES = 256;
+const WINDOW_BYTES = 1024 * 1024;
 
 export class Outbox {
+  readonly #windowMax: number;
+  readonly #windowBytes: number;
   #entries: (Entry | undefined)[] = [];
+  /** Index of the first that is not confirmed, and of the first that is not in flight. */
   #head = 0;
+  #next = 0;
   #bytes = 0;
+  #bytesInFlight = 0;
   #dropped = 0;
+  #window: number;
   #send: Send | null = null;
   #stuck: (() => void) | null = null;
   #blocked = false;
-  /** Number of the attempt whose end is awaited; 0 when nothing is in flight. */
-  #inFlight = 0;
-  #attempts = 0;
+  #pumping = false;
+  /** What an attempt of another one tells is of the past. */
+  #generation = 0;
   #timer: NodeJS.Timeout | null = null;
   #timerSetAtMs = 0;
   #retry: NodeJS.Timeout | null = null;
@@ -56,7 +70,11 @@ export class Outbox {
     readonly bounds: OutboxBounds,
     readonly log: Logger,
     readonly nowMs: () => number = () => performance.now(),
-  ) {}
+  ) {
+    this.#windowMax = bounds.window ?? Math.max(1, Math.min(WINDOW_MESSAGES, bounds.maxMessages >> 1));
+    this.#windowBytes = Math.min(WINDOW_BYTES, bounds.maxBytes / 2);
+    this.#window = this.#windowMax;
+  }
 
   /** Messages given up so far. */
   get dropped(): number {
@@ -78,7 +96,7 @@ export class Outbox {
       return;
     }
     while (this.length > 0 && !this.#fits(content.length)) this.#dropOldest();
-    this.#entries.push({ message, content });
+    this.#entries.push({ message, content, confirmed: false });
     this.#bytes += content.length;
     this.#pump();
   }
@@ -92,24 +110,25 @@ export class Outbox {
     this.#send = send;
     this.#stuck = stuck;
     this.#blocked = false;
+    this.#window = this.#windowMax;
     this.#pump();
   }
 
   /** The link is gone; what was in flight is sent again on the next one. */
   detach(): void {
-    this.#stopClock();
     this.#stopRetry();
+    this.#rewind();
     this.#send = null;
     this.#stuck = null;
-    this.#inFlight = 0;
   }
 
   /** The broker takes no publications now (memory or disk alarm); that time does not count against any message. */
   setBlocked(blocked: boolean): void {
     if (this.#blocked === blocked) return;
     this.#blocked = blocked;
-    if (blocked) this.#stopClock();
-    else if (this.#inFlight !== 0 && this.#retry === null) this.#startClock();
+    if (blocked) return this.#stopClock();
+    if (this.#next > this.#head) this.#startClock();
+    this.#pump();
   }
 
   /** Resolves when nothing is left. */
@@ -122,39 +141,73 @@ export class Outbox {
   }
 
   #pump(): void {
-    const entry = this.#entries[this.#head];
-    if (this.#send === null || this.#inFlight !== 0 || entry === undefined) return;
-    const attempt = ++this.#attempts;
-    this.#inFlight = attempt;
-    this.#tries++;
-    this.#startClock();
-    this.#send(entry.message, entry.content, (sent) => {
-      if (this.#inFlight === attempt) this.#ended(sent);
+    if (this.#pumping) return;
+    this.#pumping = true;
+    for (let entry = this.#sendable(); entry !== undefined; entry = this.#sendable()) this.#attempt(entry);
+    this.#pumping = false;
+  }
+
+  /** The next one where it may be sent now; one is always let through, however long it is. */
+  #sendable(): Entry | undefined {
+    const inFlight = this.#next - this.#head;
+    const entry = this.#entries[this.#next];
+    if (this.#send === null || this.#blocked || this.#retry !== null || inFlight >= this.#window) return undefined;
+    if (entry === undefined || inFlight === 0) return entry;
+    return this.#bytesInFlight + entry.content.length <= this.#windowBytes ? entry : undefined;
+  }
+
+  #attempt(entry: Entry): void {
+    const generation = this.#generation;
+    if (this.#next++ === this.#head) {
+      this.#tries++;
+      this.#startClock();
+    }
+    this.#bytesInFlight += entry.content.length;
+    this.#send!(entry.message, entry.content, (sent) => {
+      if (this.#generation === generation) this.#ended(entry, sent);
     });
   }
 
-  #ended(sent: Sent): void {
-    this.#stopClock();
-    if (sent === 'unknown') this.#stuck?.();
-    else if (sent === 'refused' && !this.#expired()) this.#retryLater();
+  #ended(entry: Entry, sent: Sent): void {
+    if (sent === 'unknown') {
+      this.#stopClock();
+      this.#stuck?.();
+    } else if (sent === 'refused') this.#refused(entry);
     else {
-      if (sent === 'refused') this.#giveUpHead('the broker refuses it');
-      else this.#shift();
+      entry.confirmed = true;
+      this.#window = Math.min(this.#windowMax, this.#window * 2);
+      while (this.#head < this.#next && this.#entries[this.#head]!.confirmed) this.#shift();
       this.#pump();
     }
   }
 
+  #refused(entry: Entry): void {
+    const isHead = this.#entries[this.#head] === entry;
+    this.#rewind();
+    this.#window = 1;
+    if (isHead && this.#expired()) {
+      this.#giveUpHead('the broker refuses it');
+      this.#pump();
+    } else this.#retryLater();
+  }
+
   /** Meanwhile the head still counts as in flight: nothing may overtake it. */
   #retryLater(): void {
-    const attempt = this.#inFlight;
     const startedAtMs = this.nowMs();
     this.#retry = setTimeout(() => {
       this.#retry = null;
-      if (this.#inFlight !== attempt) return;
       this.#triedMs += this.nowMs() - startedAtMs;
-      this.#inFlight = 0;
       this.#pump();
     }, REFUSED_RETRY_MS).unref();
+  }
+
+  /** Nothing is in flight any more: the head is the next one again. */
+  #rewind(): void {
+    this.#stopClock();
+    this.#generation++;
+    for (let index = this.#head; index < this.#next; index++) this.#entries[index]!.confirmed = false;
+    this.#next = this.#head;
+    this.#bytesInFlight = 0;
   }
 
   #startClock(): void {
@@ -186,11 +239,12 @@ export class Outbox {
     return messageTimeoutMs !== 0 && this.#tries > 1 && this.#triedMs >= messageTimeoutMs;
   }
 
+  /** Where all are in flight it is the head all the same. */
   #dropOldest(): void {
-    const index = this.#head + (this.#inFlight !== 0 && this.length > 1 ? 1 : 0);
-    const [entry] = this.#entries.splice(index, 1);
+    const inFlight = this.#retry !== null ? 1 : this.#next - this.#head;
+    if (inFlight === 0 || inFlight === this.length) return this.#giveUpHead('the outbox is full');
+    const [entry] = this.#entries.splice(this.#head + inFlight, 1);
     this.#bytes -= entry!.content.length;
-    if (index === this.#head) this.#forgetAttempt();
     this.#giveUp(entry!.message, 'the outbox is full');
   }
 
@@ -208,13 +262,17 @@ export class Outbox {
   }
 
   #shift(): void {
-    this.#bytes -= this.#entries[this.#head]!.content.length;
+    const { length } = this.#entries[this.#head]!.content;
+    this.#bytes -= length;
     this.#entries[this.#head++] = undefined;
+    if (this.#next >= this.#head) this.#bytesInFlight -= length;
+    else this.#next = this.#head;
     if (this.#head === this.#entries.length || this.#head > 1024) {
       this.#entries = this.#entries.slice(this.#head);
+      this.#next -= this.#head;
       this.#head = 0;
     }
-    this.#forgetAttempt();
+    this.#newHead();
     if (this.length === 0) for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
@@ -223,11 +281,14 @@ export class Outbox {
     this.#retry = null;
   }
 
-  #forgetAttempt(): void {
+  /** Its time begins now, also where it has been in flight for a while. */
+  #newHead(): void {
     this.#stopClock();
     this.#stopRetry();
-    this.#inFlight = 0;
     this.#triedMs = 0;
     this.#tries = 0;
+    if (this.#next === this.#head) return;
+    this.#tries = 1;
+    this.#startClock();
   }
 }

@@ -1,4 +1,4 @@
-import type { Broker } from './rascal.js';
+import type { Publisher } from './publisher.js';
 
 /**
  * Answers to commands. They go to the default exchange on a channel of their own, so they do not wait behind the
@@ -18,13 +18,17 @@ const AGE_MAX_MS = 10_000;
 
 export class Replies {
   #waiting: { readonly reply: Reply; readonly atMs: number }[] = [];
-  #broker: Broker | null = null;
+  #publisher: Publisher | null = null;
   #blocked = false;
   #busy = false;
   #idle: (() => void)[] = [];
   #lost = 0;
 
-  constructor(readonly nowMs: () => number = () => performance.now()) {}
+  /** @param site what a site sets of their properties */
+  constructor(
+    readonly site: object = {},
+    readonly nowMs: () => number = () => performance.now(),
+  ) {}
 
   /** Answers that could not be sent in time. */
   get lost(): number {
@@ -40,15 +44,15 @@ export class Replies {
     this.#pump();
   }
 
-  attach(broker: Broker): void {
-    this.#broker = broker;
+  attach(publisher: Publisher): void {
+    this.#publisher = publisher;
     this.#blocked = false;
     this.#busy = false;
     this.#pump();
   }
 
   detach(): void {
-    this.#broker = null;
+    this.#publisher = null;
     this.#busy = false;
   }
 
@@ -65,7 +69,7 @@ export class Replies {
   }
 
   #pump(): void {
-    if (this.#broker === null || this.#blocked || this.#busy) return;
+    if (this.#publisher === null || this.#blocked || this.#busy) return;
     this.#discardOld();
     const next = this.#waiting.shift();
     if (next === undefined) {
@@ -73,16 +77,18 @@ export class Replies {
       return;
     }
     this.#busy = true;
-    const broker = this.#broker;
-    this.#publish(broker, next.reply, () => {
-      if (this.#broker !== broker) return;
+    const publisher = this.#publisher;
+    publisher.send(this.#publication(next.reply), () => {
+      if (this.#publisher !== publisher) return;
       this.#busy = false;
       this.#pump();
     });
   }
 
-  #publish(broker: Broker, reply: Reply, ended: () => void): void {
+  #publication(reply: Reply) {
     const options = {
+      persistent: false,
+      ...this.site,
       contentType: 'application/json',
       messageId: reply.messageId,
       timestamp: Math.floor(Date.now() / 1000),
@@ -90,17 +96,7 @@ export class Replies {
       appId: 'proc_box',
       ...(reply.correlationId === undefined ? {} : { correlationId: reply.correlationId }),
     };
-    let open = true;
-    const once = () => {
-      if (open) ended();
-      open = false;
-    };
-    broker.publish('replies', Buffer.from(reply.body), { routingKey: reply.replyTo, options }, (error, session) => {
-      if (error) return once();
-      session.on('success', once);
-      session.on('error', once);
-      session.on('close', once);
-    });
+    return { exchange: '', routingKey: reply.replyTo, content: Buffer.from(reply.body), options };
   }
 
   #discardOld(): void {

@@ -22,6 +22,8 @@ export interface BoxOptions {
   readonly spec: BoxSpec;
   readonly identity: JobIdentity;
   readonly keeper: Keeper;
+  /** SIGKILL to everything in the box's control group at once, where the kernel can do that; must not throw. Returns their number. */
+  readonly killGroup: () => number;
   /** Limits of the box as a whole, in force already. */
   readonly resources: ResourceControl;
   readonly stdoutMode: Extract<KeeperEvent, { type: 'hello' }>['stdoutMode'];
@@ -365,14 +367,20 @@ export class Box implements Controllable {
     return done;
   }
 
+  /** The group first, without a hop to the keeper; it takes what is left, and goes on until that is nothing. */
+  async #kill(): Promise<number> {
+    const inGroup = this.#options.killGroup();
+    // Where nobody asked for the end, what the job has written waits for its reader.
+    return Math.max(inGroup, await this.#options.keeper.kill(this.#life.ending !== null));
+  }
+
   #run(effect: Effect): Promise<number> | undefined {
     const { keeper } = this.#options;
     switch (effect.do) {
       case 'signal':
         return keeper.signal(effect.scope, effect.signal);
       case 'kill':
-        // Where nobody asked for the end, what the job has written waits for its reader.
-        return keeper.kill(this.#life.ending !== null);
+        return this.#kill();
       case 'suspend':
         return keeper.suspend();
       case 'resume':

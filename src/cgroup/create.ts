@@ -257,6 +257,17 @@ function usageOf(v2Group: V2Group | null, v1: V1Groups, read: Reader): CgroupUsa
   };
 }
 
+/**
+ * SIGKILL to everything in the box's group where the kernel does that in one step; else it is the keeper's work.
+ * @returns number of processes that were there
+ */
+export function killCgroup({ killFile, procsFile }: BoxCgroup): number {
+  if (killFile === null || procsFile === null) return 0;
+  const processes = listProcesses(procsFile)?.length ?? 0;
+  clean([{ op: 'write', path: killFile, text: '1' }]);
+  return processes;
+}
+
 /** Runs the cleanup where no keeper does: after a launch that failed, or after the keeper has died. */
 export function removeCgroup(cgroup: BoxCgroup): void {
   // What was frozen cannot die in v1.

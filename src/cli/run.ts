@@ -19,7 +19,7 @@ import { Box } from '../box/box.js';
 import type { Outcome } from '../box/outcome.js';
 import type { ResourceControl } from '../box/resource-control.js';
 import type { Outgoing } from '../box/types.js';
-import { removeCgroup } from '../cgroup/create.js';
+import { killCgroup, removeCgroup } from '../cgroup/create.js';
 import { readFile } from '../cgroup/files.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import { createLogger, type Logger, writeStderr } from '../log.js';
@@ -73,6 +73,7 @@ export function run(options: RunOptions): Run {
     resources,
     identity,
     keeper,
+    killGroup: () => killCgroup(cgroup),
     stdoutMode: hello.stdoutMode,
     log,
     now: monotonicMs,

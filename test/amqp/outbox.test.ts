@@ -7,34 +7,34 @@ interface FakeLink {
   readonly sent: string[];
   stuck: number;
   attach(): void;
-  /** Ends the attempt that is awaited. */
-  end(sent: Sent): void;
+  /** Ends the oldest attempt that is awaited, or that at one message. */
+  end(sent: Sent, messageId?: string): void;
 }
 
+/** One in flight at a time, where no other window is given. */
 function make(bounds: Partial<Outbox['bounds']> = {}) {
   const { log, lines } = notingLogger();
-  const outbox = new Outbox({ maxMessages: 100, maxBytes: 10_000, messageTimeoutMs: 0, ...bounds }, log);
-  let pending: ((sent: Sent) => void) | null = null;
+  const outbox = new Outbox({ maxMessages: 100, maxBytes: 10_000, messageTimeoutMs: 0, window: 1, ...bounds }, log);
+  const pending: { messageId: string; done: (sent: Sent) => void }[] = [];
   const link: FakeLink = {
     sent: [],
     stuck: 0,
     attach() {
       const send = (message: Outgoing, _: Buffer, done: (sent: Sent) => void) => {
         link.sent.push(message.messageId);
-        pending = done;
+        pending.push({ messageId: message.messageId, done });
       };
       outbox.attach(send, () => link.stuck++);
     },
-    end(sent) {
-      const done = pending;
-      pending = null;
-      done?.(sent);
+    end(sent, messageId = pending[0]?.messageId ?? '') {
+      const index = pending.findIndex((attempt) => attempt.messageId === messageId);
+      pending.splice(index, 1)[0]?.done(sent);
     },
   };
   return { outbox, link, lines };
 }
 
-t.test('sends one at a time, in order', async (t) => {
+t.test('sends in order, one at a time where the window is one', async (t) => {
   const { outbox, link } = make();
   for (const n of [1, 2, 3]) outbox.push(sample('b', n));
   link.attach();
@@ -80,7 +80,7 @@ t.test('keeps to its bound in bytes', async (t) => {
   link.attach();
   outbox.push(sample('b', 7, 'x'.repeat(100)));
   t.strictSame([outbox.length, outbox.bytes, outbox.dropped], [1, 100, 6], 'even what is in flight makes room');
-  link.end('confirmed');
+  link.end('confirmed', 'b-7');
   t.equal(outbox.length, 0);
 });
 
@@ -119,6 +119,79 @@ t.test('tries a message again that the broker refuses, and nothing overtakes it'
   link.end('refused');
   t.strictSame(link.sent, ['b-1', 'b-1', 'b-1', 'b-2']);
   t.equal(outbox.dropped, 1);
+});
+
+t.test('has a window of messages in flight, and keeps those that are confirmed before their turn', async (t) => {
+  const { outbox, link } = make({ window: 3 });
+  for (let n = 1; n <= 5; n++) outbox.push(sample('b', n));
+  link.attach();
+  t.strictSame(link.sent, ['b-1', 'b-2', 'b-3']);
+  link.end('confirmed', 'b-2');
+  t.strictSame([link.sent.length, outbox.length], [3, 5], 'the first is not confirmed yet');
+  link.end('confirmed', 'b-1');
+  t.strictSame(link.sent, ['b-1', 'b-2', 'b-3', 'b-4', 'b-5']);
+  for (let n = 0; n < 3; n++) link.end('confirmed');
+  t.strictSame([outbox.length, outbox.bytes, outbox.dropped], [0, 0, 0]);
+});
+
+t.test('has no more bytes in flight than half of what it may hold, and always one message', async (t) => {
+  const { outbox, link } = make({ window: 10, maxBytes: 100 });
+  link.attach();
+  for (let n = 1; n <= 4; n++) outbox.push(sample('b', n, 'x'.repeat(20)));
+  t.strictSame(link.sent, ['b-1', 'b-2']);
+  for (let n = 0; n < 4; n++) link.end('confirmed');
+  outbox.push(sample('b', 5, 'x'.repeat(80)));
+  t.strictSame(link.sent, ['b-1', 'b-2', 'b-3', 'b-4', 'b-5']);
+});
+
+t.test('sends everything from the first unconfirmed on again when the link is lost', async (t) => {
+  const { outbox, link } = make({ window: 4 });
+  for (let n = 1; n <= 4; n++) outbox.push(sample('b', n));
+  link.attach();
+  link.end('confirmed', 'b-1');
+  link.end('confirmed', 'b-3');
+  outbox.detach();
+  link.end('confirmed', 'b-2');
+  t.equal(outbox.length, 3, 'a confirm from a link that is gone says nothing');
+  link.sent.length = 0;
+  link.attach();
+  t.strictSame(link.sent, ['b-2', 'b-3', 'b-4']);
+});
+
+t.test('goes back to what was refused, one at a time, and widens the window with each confirm', async (t) => {
+  const { outbox, link } = make({ window: 8 });
+  for (let n = 1; n <= 6; n++) outbox.push(sample('b', n));
+  link.attach();
+  link.end('confirmed', 'b-1');
+  link.end('refused', 'b-2');
+  link.end('confirmed', 'b-3');
+  link.sent.length = 0;
+  await later(() => link.sent.length === 1);
+  t.strictSame(link.sent, ['b-2']);
+  while (outbox.length > 4) link.end('confirmed');
+  t.strictSame(link.sent, ['b-2', 'b-3', 'b-4'], 'what overtook it is sent again after it');
+  while (outbox.length > 0) link.end('confirmed');
+  t.strictSame(link.sent, ['b-2', 'b-3', 'b-4', 'b-5', 'b-6']);
+  t.equal(outbox.dropped, 0);
+});
+
+t.test('gives up what is not in flight when it is full, whatever the window', async (t) => {
+  const { outbox, link } = make({ maxMessages: 4, window: 2 });
+  link.attach();
+  for (let n = 1; n <= 8; n++) outbox.push(sample('b', n));
+  t.strictSame([outbox.length, outbox.dropped], [4, 4]);
+  for (let n = 0; n < 4; n++) link.end('confirmed');
+  t.strictSame(link.sent, ['b-1', 'b-2', 'b-7', 'b-8']);
+});
+
+t.test('sends nothing more while the broker is blocked', async (t) => {
+  const { outbox, link } = make({ window: 2 });
+  link.attach();
+  outbox.setBlocked(true);
+  outbox.push(sample('b', 1));
+  t.strictSame(link.sent, []);
+  outbox.setBlocked(false);
+  t.strictSame(link.sent, ['b-1']);
 });
 
 t.test('tells when nothing is left', async (t) => {

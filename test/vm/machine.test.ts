@@ -1,4 +1,4 @@
-// test-alone
+// test-beside
 // test-timeout: 300s
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';

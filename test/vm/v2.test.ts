@@ -1,4 +1,4 @@
-// test-alone
+// test-beside
 // test-timeout: 900s
 /** Control groups v2 on a real kernel: root, an ordinary user, scopes of systemd. */
 import { dirname, join } from 'node:path';

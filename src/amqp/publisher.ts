@@ -1,0 +1,115 @@
+import amqp, { type Channel, type ConfirmChannel, type Connection, type Options } from 'amqplib/callback_api';
+import { type ConnectionRequest, connectionOptions, isPredeclared } from './config.js';
+import type { Opened, Session } from './link.js';
+import type { Sent } from './outbox.js';
+
+/**
+ * A connection that only publishes: on amqplib itself, because rascal lends a channel to one publication until its
+ * confirm, which is one message a round trip. Samples go over one confirm channel, many in flight, in order; what needs
+ * no confirm goes over a channel of its own, which is made anew where the broker has closed it.
+ */
+export interface Publisher extends Session {
+  /** `blocked` and `unblocked`: a memory or disk alarm of the broker. */
+  on(event: 'blocked' | 'unblocked', listener: () => void): void;
+  /** With a confirm; `done` is called exactly once, never from within. */
+  publish(message: Publication, done: (sent: Sent) => void): void;
+  /** Without a confirm; `done` is called once it is handed to the connection, or lost. */
+  send(message: Publication, done: () => void): void;
+}
+
+export interface Publication {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly content: Buffer;
+  readonly options: Options.Publish;
+}
+
+/** Connects, and looks the exchange up or declares it; link.ts supervises. */
+export function openPublisher(request: ConnectionRequest, { made, up, fail }: Opened<Publisher>): void {
+  const { socketOptions } = connectionOptions(request);
+  amqp.connect(uriWithOptions(request), socketOptions, (error, connection: Connection) => {
+    if (error) return fail(error);
+    connection.on('error', fail);
+    connection.on('close', () => fail(new Error('Unexpected close')));
+    connection.createConfirmChannel((error, channel) => {
+      if (error) return fail(error);
+      channel.on('error', fail);
+      // The broker says why first.
+      channel.on('close', () => setImmediate(fail, new Error('the channel was closed')));
+      withExchange(request, channel, (error) => (error ? fail(error) : up(publisherOn(connection, channel, fail))));
+    });
+    made({ close: (done) => connection.close(() => done()), release() {} });
+  });
+}
+
+function withExchange(
+  { exchange, declare, site }: ConnectionRequest,
+  channel: Channel,
+  done: (error?: unknown) => void,
+): void {
+  if (isPredeclared(exchange)) done();
+  else if (declare) channel.assertExchange(exchange, 'topic', { durable: true, ...site.exchange?.options }, done);
+  else channel.checkExchange(exchange, done);
+}
+
+function publisherOn(connection: Connection, confirms: ConfirmChannel, fail: (error: unknown) => void): Publisher {
+  const unconfirmed = unconfirmedChannel(connection);
+  return {
+    close: (done) => connection.close(() => done()),
+    release() {},
+    on: (event, listener) => connection.on(event, listener),
+    publish({ exchange, routingKey, content, options }, done) {
+      try {
+        confirms.publish(exchange, routingKey, content, options, (error: Error | null) => {
+          if (error === null) done('confirmed');
+          else if (error.message === 'message nacked') done('refused');
+          // Otherwise the channel has ended, and says so itself.
+        });
+      } catch (error) {
+        setImmediate(fail, error);
+      }
+    },
+    send({ exchange, routingKey, content, options }, done) {
+      unconfirmed((channel) => {
+        try {
+          channel?.publish(exchange, routingKey, content, options);
+        } catch {
+          // IllegalOperationError: the channel or the connection has just ended, which tells by itself.
+        }
+        done();
+      });
+    },
+  };
+}
+
+/** A channel without confirms, opened when first needed, and again after the broker has closed it. */
+function unconfirmedChannel(connection: Connection): (use: (channel: Channel | undefined) => void) => void {
+  let present: Channel | undefined;
+  const forget = (channel: Channel) => () => {
+    if (present === channel) present = undefined;
+  };
+  return (use) => {
+    if (present !== undefined) return use(present);
+    try {
+      connection.createChannel((error, channel) => {
+        if (error) return use(undefined);
+        present = channel;
+        // What the broker refuses to send (no such exchange, no permission) closes the channel, and is lost.
+        channel.on('error', forget(channel));
+        channel.on('close', forget(channel));
+        use(channel);
+      });
+    } catch {
+      use(undefined); // IllegalOperationError: the connection has ended, which tells by itself
+    }
+  };
+}
+
+/** Heartbeat, frame size and the like are part of the URI for amqplib; what the URI itself says goes first. */
+function uriWithOptions(request: ConnectionRequest): string {
+  const url = new URL(request.endpoint.uri);
+  for (const [name, value] of Object.entries(connectionOptions(request).options)) {
+    if (!url.searchParams.has(name)) url.searchParams.set(name, String(value));
+  }
+  return url.href;
+}
