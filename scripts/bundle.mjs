@@ -10,6 +10,7 @@ const LOADED = {
   run: { entry: 'src/cli/run.ts' },
   amqp: { entry: 'src/amqp/index.ts' },
   signed: { entry: 'src/amqp/signed.ts' },
+  slurm: { entry: 'src/cli/slurm.ts' },
   tools: { entry: 'src/cli/tools.ts' },
   yaml: { contents: "export * from 'yaml';" },
 };

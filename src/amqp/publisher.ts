@@ -15,6 +15,8 @@ export interface Publisher extends Session {
   publish(message: Publication, done: (sent: Sent) => void): void;
   /** Without a confirm; `done` is called once it is handed to the connection, or lost. */
   send(message: Publication, done: () => void): void;
+  /** The broker has refused what `send` has sent: no such exchange, or no permission. */
+  onRefused(listener: (error: Error) => void): void;
 }
 
 export interface Publication {
@@ -53,11 +55,15 @@ function withExchange(
 }
 
 function publisherOn(connection: Connection, confirms: ConfirmChannel, fail: (error: unknown) => void): Publisher {
-  const unconfirmed = unconfirmedChannel(connection);
+  let refused: (error: Error) => void = () => {};
+  const unconfirmed = unconfirmedChannel(connection, (error) => refused(error));
   return {
     close: (done) => connection.close(() => done()),
     release() {},
     on: (event, listener) => connection.on(event, listener),
+    onRefused(listener) {
+      refused = listener;
+    },
     publish({ exchange, routingKey, content, options }, done) {
       try {
         confirms.publish(exchange, routingKey, content, options, (error: Error | null) => {
@@ -83,7 +89,10 @@ function publisherOn(connection: Connection, confirms: ConfirmChannel, fail: (er
 }
 
 /** A channel without confirms, opened when first needed, and again after the broker has closed it. */
-function unconfirmedChannel(connection: Connection): (use: (channel: Channel | undefined) => void) => void {
+function unconfirmedChannel(
+  connection: Connection,
+  refused: (error: Error) => void,
+): (use: (channel: Channel | undefined) => void) => void {
   let present: Channel | undefined;
   const forget = (channel: Channel) => () => {
     if (present === channel) present = undefined;
@@ -95,7 +104,7 @@ function unconfirmedChannel(connection: Connection): (use: (channel: Channel | u
         if (error) return use(undefined);
         present = channel;
         // What the broker refuses to send (no such exchange, no permission) closes the channel, and is lost.
-        channel.on('error', forget(channel));
+        channel.on('error', refused);
         channel.on('close', forget(channel));
         use(channel);
       });

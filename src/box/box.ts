@@ -10,7 +10,7 @@ import type { Sampler } from '../stats/sampler.js';
 import { Commands } from './commands.js';
 import { createIncidents, type Incidents } from './incidents.js';
 import { BEGIN, boxState, type Effect, type Input, SIGKILL, step } from './lifecycle.js';
-import { initialLimits, type Limits } from './limits.js';
+import { initialLimits, type Limits, timeoutStatus } from './limits.js';
 import { decideOutcome, type MainExit, type Outcome } from './outcome.js';
 import type { ResourceControl } from './resource-control.js';
 import { createTicker, type Ticker } from './ticker.js';
@@ -34,6 +34,8 @@ export interface BoxOptions {
   readonly createSampler: (box: Box, pid: number, startedMs: number) => Sampler;
   /** Somebody gets the samples: without a broker and a report only the watchdog looks at the box. */
   readonly observed: boolean;
+  /** Time left for the job since its scheduler has asked it to end, ms. */
+  readonly schedulerGraceMs: () => number;
   /** Samples and events, in order; must not throw. */
   readonly emit: (message: Outgoing) => void;
   /** Gets each command's event as well; must not throw. @default nobody does */
@@ -156,7 +158,18 @@ export class Box implements Controllable {
     signal: number | null,
     graceMs: number,
   ): Promise<number> {
-    return this.#apply({ type: 'stop', reason, by, signal, graceMs });
+    // The scheduler kills by itself: what the box still has to tell must be told before.
+    const mostMs = reason === 'scheduler' ? this.#options.schedulerGraceMs() : graceMs;
+    return this.#apply({ type: 'stop', reason, by, signal, graceMs: Math.min(graceMs, mostMs) });
+  }
+
+  /** The wall clock limit follows the end of the scheduler's job. @param limitMs from the job's start; 0 means none */
+  followScheduler(limitMs: number): void {
+    const from = this.limits.get('timeout') ?? null;
+    const to = timeoutStatus(limitMs, 'scheduler');
+    this.clock.limit(limitMs);
+    this.limits.set('timeout', to);
+    this.#tell({ event: 'limit_changed', limit: 'timeout', from, to, by: { via: 'box' } });
   }
 
   /** SIGKILL to everything. */

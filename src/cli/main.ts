@@ -11,6 +11,7 @@ import { type Assembled, assembleSpec } from '../spec/assemble.js';
 import { systemFiles } from '../spec/files.js';
 import { prepareResources } from './resources.js';
 import type * as RunBundle from './run.js';
+import type * as Slurm from './slurm.js';
 import type * as Tools from './tools.js';
 
 /** boot.cjs passes it: loads a bundle of dist/ that is not on the launch path. */
@@ -68,6 +69,7 @@ function launch(
     box = made;
   };
   const loadAmqp = () => loadBundle<typeof Amqp>('amqp');
+  const loadSlurm = () => loadBundle<typeof Slurm>('slurm');
   const loadSigned = () => loadBundle<typeof Signed>('signed');
   const strangers = childrenAtStart.filter((pid) => !keeper.pids.includes(pid));
   running = run({
@@ -80,6 +82,7 @@ function launch(
     onBox,
     loadAmqp,
     loadSigned,
+    loadSlurm,
     deliverSignals,
     strangers,
   });

@@ -32,7 +32,9 @@ import { formatReport } from '../stats/report.js';
 import { createSampler } from '../stats/sampler.js';
 import { createDeliveries } from './deliveries.js';
 import { launchFailure } from './launch-failure.js';
+import { createScheduled } from './scheduled.js';
 import { handleSignals } from './signals.js';
+import type * as Slurm from './slurm.js';
 
 const SIGTSTP = 20;
 
@@ -53,6 +55,7 @@ export interface RunOptions {
   readonly onBox: (box: Box) => void;
   /** Loads rascal and what is around it: called after the job has started. */
   readonly loadAmqp: () => typeof Amqp;
+  readonly loadSlurm: () => typeof Slurm;
   /** Loads what checks signatures. */
   readonly loadSigned: () => typeof Signed;
   /** Delivers at once what signals have come so far. */
@@ -68,6 +71,7 @@ export function run(options: RunOptions): Run {
   const identity = identifyJob(process.env, { user: userName(), host: hostname(), box: boxId });
   let keeperGone = false;
   const broker = createBroker(spec, log, options);
+  const scheduled = createScheduled({ spec, log, scheduler: identity.scheduler, loadSlurm: options.loadSlurm });
   const box = new Box({
     spec,
     resources,
@@ -105,6 +109,7 @@ export function run(options: RunOptions): Run {
         monotonicMs,
       }),
     observed: spec.uris.length > 0 || spec.report,
+    schedulerGraceMs: scheduled.graceMs,
     emit: (message) => broker.publish(message),
     audit: (event) => broker.audit(event),
     dropped: () => broker.dropped(),
@@ -114,8 +119,10 @@ export function run(options: RunOptions): Run {
       for (const warning of [...warnings, ...resources.warnings]) log.warn(warning);
       log.info(startLine(box, spec));
       broker.connect(box);
+      scheduled.started(box);
     },
     onEnded: (outcome, elapsedMs, report) => {
+      scheduled.close();
       if (spec.report && report !== null) writeStderr(formatReport(report));
       writeStderr(`Task elapsed time: ${(elapsedMs / 1000).toFixed(2)} seconds.\n`);
       void broker.close(spec.flushMs).then(() => {

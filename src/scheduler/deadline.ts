@@ -1,8 +1,8 @@
-import type { Deadline } from '../spec/assemble.js';
+import type { Deadline } from '../spec/time-limit.js';
 import { type Environment, findScheduler } from './identity.js';
 
 /** Beyond this a scheduler's end of a job is its way of saying none. */
-const HORIZON_MS = 10 * 365 * 24 * 3600 * 1000;
+export const HORIZON_MS = 10 * 365 * 24 * 3600 * 1000;
 
 /**
  * When the scheduler will end this job, where its environment says so: `SLURM_JOB_END_TIME` (newer Slurm, epoch

@@ -9,16 +9,10 @@ import { type Given, naming, type Resolved, type ResolvedOptions, resolveOptions
 import type { Resources } from './resources.js';
 import { mergeRlimits } from './rlimits.js';
 import type { BoxSpec, Source } from './spec.js';
+import { type Deadline, timeLimit } from './time-limit.js';
 import { parseUris } from './uri.js';
 import { parseKey, parsePath } from './values.js';
 import type { YamlLoader } from './yaml-document.js';
-
-/** What the box's scheduler says about the job's end; scheduler/deadline.ts. */
-export interface Deadline {
-  readonly scheduler: 'slurm' | 'pbs' | 'none';
-  /** Time left to the job's own end, ms; null where unknown. */
-  readonly remainingMs: number | null;
-}
 
 export interface SpecInput {
   /** As the user typed it, with argv[0]. */
@@ -64,6 +58,7 @@ export function assembleSpec(input: SpecInput): Assembled {
   const spec: BoxSpec = {
     uris: brokerUris(options, files),
     exchange: options.exchange.value,
+    replyExchange: options['reply-exchange'].value ?? '',
     routingKeys: routingKeys(options),
     statsKey: options.skey.value,
     eventsKey: options.ekey.value,
@@ -72,8 +67,9 @@ export function assembleSpec(input: SpecInput): Assembled {
     controlKeys: keysFolder(options),
     auditLog: options['audit-log'].value,
     sampleIntervalMs: options.sint.value,
-    timeoutMs: timeout.value,
+    timeoutMs: timeout.limitMs,
     timeoutSource: timeout.source,
+    timeoutAsked: timeout.asked,
     stdoutMaxBytes: options.stdoutlimit.value,
     messageTimeoutMs: options.msgtimeout.value,
     flushMs: options.flush.value,
@@ -213,12 +209,6 @@ function routingKeys(options: ResolvedOptions): readonly string[] {
   const { rkey, multiRmtKey } = options;
   const keys = multiRmtKey.value ? rkey.value.split(',').map((key) => key.trim()) : [rkey.value];
   return naming(rkey.origin, () => [...new Set(keys.map(parseKey))]);
-}
-
-/** Inside a scheduler's job the default is the job's own end, or none where that is unknown. */
-function timeLimit(timeout: Resolved<number>, { scheduler, remainingMs }: Deadline): { value: number; source: Source } {
-  if (timeout.source !== 'default' || scheduler === 'none') return timeout;
-  return { value: remainingMs ?? 0, source: 'scheduler' };
 }
 
 function deepFreeze<V>(value: V): V {

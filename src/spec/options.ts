@@ -2,6 +2,7 @@ import { DEFAULT_RULES, parseControlAuth, parseControlRules } from './control.js
 import { parseCpuList, parseCpus, parseIoMax, parseMemory, parseSwap } from './resources.js';
 import { parseRlimits } from './rlimits.js';
 import { parseSignal } from './signals.js';
+import { parseTimeout } from './time-limit.js';
 import { parseBoolean, parseCount, parseDuration, parseSize } from './units.js';
 import { parseUris } from './uri.js';
 import {
@@ -144,12 +145,20 @@ export const OPTIONS = {
     help: 'topic exchange for commands, statistics and events; declared durable where it does not exist',
     parse: parseKey,
   },
+  'reply-exchange': {
+    group: 'Messages',
+    type: 'text',
+    placeholder: 'name',
+    default: '',
+    help: 'topic exchange for the answers to commands, with reply_to as routing key; without it the default exchange',
+    parse: parseKey,
+  },
   rkey: {
     group: 'Messages',
     type: 'text',
     placeholder: 'key',
     default: 'proc_box.remote_control',
-    help: 'routing key of remote commands',
+    help: 'routing key of remote commands; {user} in it stands for the user of the job',
     parse: (text: string) => text,
   },
   multiRmtKey: {
@@ -164,7 +173,7 @@ export const OPTIONS = {
     type: 'text',
     placeholder: 'key',
     default: 'proc_box.stats',
-    help: 'routing key prefix of statistics: <skey>.<hostname>',
+    help: 'routing key prefix of statistics: <skey>.<hostname>; {user} as in rkey',
     parse: parseKey,
   },
   ekey: {
@@ -172,7 +181,7 @@ export const OPTIONS = {
     type: 'text',
     placeholder: 'key',
     default: 'proc_box.events',
-    help: 'routing key prefix of lifecycle events: <ekey>.<hostname>',
+    help: 'routing key prefix of lifecycle events: <ekey>.<hostname>; {user} as in rkey',
     parse: parseKey,
   },
   'control-auth': {
@@ -260,8 +269,8 @@ export const OPTIONS = {
     type: 'duration',
     placeholder: 'duration',
     default: '10m',
-    help: "wall clock limit; 0 means none; inside a Slurm or PBS job the default is the job's own end, or none where that is unknown",
-    parse: parseTimeLimit,
+    help: "wall clock limit; 0 means none; scheduler: a little before the job's own end, which Slurm is asked for where its environment does not tell; inside a Slurm or PBS job that is the default, without asking",
+    parse: parseTimeout,
   },
   stdoutlimit: {
     group: 'Limits',

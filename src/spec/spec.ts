@@ -13,7 +13,9 @@ export interface BoxSpec {
   /** Broker URIs in order of preference; empty means no broker. Holds passwords: never log it. */
   readonly uris: readonly string[];
   readonly exchange: string;
-  /** Routing keys of remote commands, before the addressing suffixes. */
+  /** Exchange for answers; empty for the default exchange. */
+  readonly replyExchange: string;
+  /** Routing keys of remote commands, before the addressing suffixes; `{user}` in them is the user of the job. */
   readonly routingKeys: readonly string[];
   readonly statsKey: string;
   readonly eventsKey: string;
@@ -29,6 +31,8 @@ export interface BoxSpec {
   /** Wall clock limit; 0 means none. */
   readonly timeoutMs: number;
   readonly timeoutSource: Source;
+  /** `--timeout scheduler`: the scheduler is asked for the job's end where its environment does not tell. */
+  readonly timeoutAsked: boolean;
   /** 0 means none. */
   readonly stdoutMaxBytes: number;
   /** Time for one message to be sent; 0 means never give up. */

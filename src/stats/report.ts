@@ -17,9 +17,13 @@ function summary(event: EventHead & Exited): string[] {
   const where = [identity.step, identity.task].some((part) => part !== null)
     ? `, step ${identity.step ?? '-'}, task ${identity.task ?? '-'}`
     : '';
+  const again = identity.restart > 0 ? `, restart ${identity.restart}` : '';
   const rows: readonly (readonly [string, string])[] = [
     ['box', `${identity.box} on ${identity.host}, user ${identity.user}`],
-    ['scheduler', `${identity.scheduler}${identity.cluster === null ? '' : `, cluster ${identity.cluster}`}${where}`],
+    [
+      'scheduler',
+      `${identity.scheduler}${identity.cluster === null ? '' : `, cluster ${identity.cluster}`}${where}${again}`,
+    ],
     ['ended', `${event.reason}: ${howItEnded(event)}`],
     ...(event.by === null ? [] : ([['asked by', requester(event.by)]] as const)),
     ['exit status', `${event.exit_status}`],

@@ -47,6 +47,7 @@ t.test('without options everything is as the contract says', async (t) => {
   t.strictSame(specOf({ words: ['ls', '-l'], reads }), {
     uris: ['amqp://guest:guest@localhost:5672'],
     exchange: 'amq.topic',
+    replyExchange: '',
     routingKeys: ['proc_box.remote_control'],
     statsKey: 'proc_box.stats',
     eventsKey: 'proc_box.events',
@@ -57,6 +58,7 @@ t.test('without options everything is as the contract says', async (t) => {
     sampleIntervalMs: 60_000,
     timeoutMs: 600_000,
     timeoutSource: 'default',
+    timeoutAsked: false,
     stdoutMaxBytes: 100 * 2 ** 30,
     messageTimeoutMs: 30_000,
     flushMs: 3000,
@@ -177,8 +179,17 @@ t.test('a scheduler replaces the default wall clock limit, and nothing else does
     const { timeoutMs, timeoutSource } = specOf(given);
     return [timeoutMs, timeoutSource];
   };
-  t.strictSame(limit({ deadline: { scheduler: 'slurm', remainingMs: 5000 } }), [5000, 'scheduler']);
+  t.strictSame(limit({ deadline: { scheduler: 'slurm', remainingMs: 5000 } }), [4500, 'scheduler']);
+  t.strictSame(limit({ deadline: { scheduler: 'slurm', remainingMs: 3_600_000 } }), [3_595_000, 'scheduler']);
   t.strictSame(limit({ deadline: { scheduler: 'pbs', remainingMs: null } }), [0, 'scheduler']);
+  t.strictSame(limit({ words: ['--timeout', 'scheduler', 'x'] }), [0, 'scheduler'], 'outside of a job');
+  for (const [words, asked] of [
+    [['x'], false],
+    [['--timeout', 'scheduler', 'x'], true],
+  ] as const) {
+    const { timeoutAsked, timeoutMs } = specOf({ words, deadline: { scheduler: 'slurm', remainingMs: 50_000 } });
+    t.strictSame([timeoutAsked, timeoutMs], [asked, 45_000]);
+  }
   t.strictSame(limit({ deadline: { scheduler: 'slurm', remainingMs: 5000 }, settings: ['PBOX_TIMEOUT=1h'] }), [
     3_600_000,
     'environment',

@@ -1,0 +1,51 @@
+import { monotonicMs } from 'cgroup-utils-native';
+import type { Box } from '../box/box.js';
+import type { Logger } from '../log.js';
+import type { BoxSpec, JobIdentity } from '../spec/spec.js';
+import type * as Slurm from './slurm.js';
+
+/** What the box does for being in a scheduler's job. Loaded only where there is something to do. */
+export interface Scheduled {
+  /** After the job has started. */
+  started(box: Box): void;
+  /** Time left for the job since the scheduler has asked it to end, ms. */
+  graceMs(): number;
+  close(): void;
+}
+
+export interface ScheduledOptions {
+  readonly spec: BoxSpec;
+  readonly log: Logger;
+  readonly scheduler: JobIdentity['scheduler'];
+  readonly loadSlurm: () => typeof Slurm;
+}
+
+const NOTHING: Scheduled = { started() {}, graceMs: () => Number.POSITIVE_INFINITY, close() {} };
+
+export function createScheduled({ spec, log, scheduler, loadSlurm }: ScheduledOptions): Scheduled {
+  if (scheduler !== 'slurm') return NOTHING;
+  const environment = process.env;
+  let killAtMs: number | undefined;
+  let close = () => {};
+  return {
+    started(box) {
+      const isTop = environment['SLURM_TASK_PID'] === String(process.pid);
+      const follows = spec.timeoutAsked || (spec.timeoutSource === 'scheduler' && spec.timeoutMs > 0);
+      if (isTop && !follows) return;
+      const { warnOfNoNotice, followJobEnd } = loadSlurm();
+      if (!isTop) warnOfNoNotice({ box, log, environment });
+      if (follows) close = followJobEnd({ box, log, environment });
+    },
+    graceMs() {
+      // Slurm repeats its TERM; the first one counts.
+      killAtMs ??= loadSlurm().killAtMs(environment, monotonicMs());
+      const waitMs = killAtMs - monotonicMs();
+      return Math.max(0, waitMs - Math.min(spec.flushMs + RESERVE_MS, waitMs * RESERVE_SHARE));
+    },
+    close: () => close(),
+  };
+}
+
+/** Between the end of the grace period and the scheduler's KILL: the last sample and the report go out. */
+const RESERVE_MS = 500;
+const RESERVE_SHARE = 0.4;

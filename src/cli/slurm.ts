@@ -1,0 +1,90 @@
+import type { Box } from '../box/box.js';
+import { readFile } from '../cgroup/files.js';
+import type { Logger } from '../log.js';
+import type { Environment } from '../scheduler/identity.js';
+import { killWaitMs } from '../scheduler/slurm-conf.js';
+import { askJobEnd } from '../scheduler/slurm-end.js';
+import { whyUnnoticed } from '../scheduler/slurm-top.js';
+import { stopBeforeMs } from '../spec/time-limit.js';
+
+/** What a box does for being in a Slurm job; a bundle of its own, loaded after the job has started. */
+
+export interface SlurmBox {
+  readonly box: Box;
+  readonly log: Logger;
+  readonly environment: Environment;
+}
+
+/** Says once where Slurm would kill the box without notice. */
+export function warnOfNoNotice({ log, environment }: SlurmBox): void {
+  const why = whyUnnoticed(environment, process.pid, (pid) => readFile(`/proc/${pid}/status`));
+  if (why !== null) log.warn(why);
+}
+
+/** When Slurm kills what got its TERM at `atMs`; same clock. */
+export function killAtMs(environment: Environment, atMs: number): number {
+  return atMs + killWaitMs(environment, readFile);
+}
+
+/** Before the box's own end a change of the job's time limit is looked for. */
+const LOOK_AGAIN_MS = 15_000;
+const RETRY_MS = 60_000;
+const TRIES_MAX = 5;
+/** The boxes of a job do not ask all at once. */
+const SPREAD_PER_TASK_MS = 10;
+const SPREAD_MAX_MS = 10_000;
+
+/**
+ * Keeps the box's wall clock limit a little before the end of its job, as the controller tells it: asked at once where the
+ * end is unknown, and shortly before the box would stop, since an operator may have given the job more time. A limit that
+ * a command sets meanwhile stays.
+ * @returns ends it
+ */
+export function followJobEnd({ box, log, environment }: SlurmBox): () => void {
+  const aborted = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  let tries = 0;
+  const after = (ms: number) => {
+    timer = setTimeout(() => void look(), Math.min(Math.max(0, ms), 2 ** 31 - 1)).unref();
+  };
+  const look = async () => {
+    try {
+      const endMs = await askJobEnd(environment, aborted.signal);
+      tries = 0;
+      if (box.limits.get('timeout')?.source !== 'scheduler') return;
+      const { elapsed_ms: elapsedMs, limit_ms: knownMs } = box.clock.status();
+      const leftMs = endMs === null ? Number.POSITIVE_INFINITY : endMs - Date.now();
+      const limitMs = stopBeforeMs(elapsedMs + leftMs);
+      if (differ(knownMs ?? Number.POSITIVE_INFINITY, limitMs)) {
+        box.followScheduler(endMs === null ? 0 : limitMs);
+        log.info(
+          endMs === null
+            ? 'the job has no end: no wall clock limit (scheduler)'
+            : `the job ends in ${seconds(leftMs)} s: the box stops itself in ${seconds(limitMs - elapsedMs)} s (scheduler)`,
+        );
+      }
+      if (endMs !== null && limitMs - elapsedMs > LOOK_AGAIN_MS) after(limitMs - elapsedMs - LOOK_AGAIN_MS);
+    } catch (error) {
+      if (aborted.signal.aborted) return;
+      if (++tries === 1) log.warn(`the end of the job is unknown, it goes on: ${(error as Error).message}`);
+      if (tries < TRIES_MAX) after(RETRY_MS);
+    }
+  };
+  const tasks = Number(environment['SLURM_NTASKS'] ?? 1) || 1;
+  const { remaining_ms: known } = box.clock.status();
+  if (known !== null) after(known - LOOK_AGAIN_MS);
+  else after(tasks === 1 ? 0 : Math.random() * Math.min(SPREAD_MAX_MS, tasks * SPREAD_PER_TASK_MS));
+  return () => {
+    clearTimeout(timer);
+    aborted.abort();
+  };
+}
+
+/** The controller tells whole seconds. */
+function differ(knownMs: number, toldMs: number): boolean {
+  return knownMs !== toldMs && !(Math.abs(knownMs - toldMs) < 2_000);
+}
+
+function seconds(ms: number): number {
+  return Math.round(ms / 1000);
+}

@@ -1,0 +1,37 @@
+import { execFile } from 'node:child_process';
+import { EnvironmentError } from '../errors.js';
+import { HORIZON_MS } from './deadline.js';
+import type { Environment } from './identity.js';
+
+/** squeue itself tries for longer while the controller is away. */
+const ANSWER_TIMEOUT_MS = 15_000;
+
+/**
+ * Asks the controller when Slurm will end the job of this environment: newer Slurm says so in `SLURM_JOB_END_TIME`, but
+ * the time limit of a running job can be changed.
+ * @returns ms since the epoch; null: never
+ * @throws EnvironmentError where there is no answer
+ */
+export async function askJobEnd(environment: Environment, signal: AbortSignal): Promise<number | null> {
+  const job = environment['SLURM_JOB_ID'] ?? '';
+  const text = await squeue(['-h', '-j', job, '-o', '%A %e'], environment, signal);
+  // The id of an array names all of its tasks.
+  const end = new RegExp(`^${job} (\\S+)$`, 'm').exec(text)?.[1] ?? '';
+  if (/^\d{9,12}$/.test(end)) return Number(end) * 1000 < Date.now() + HORIZON_MS ? Number(end) * 1000 : null;
+  if (end === 'NONE') return null;
+  throw new EnvironmentError(`squeue -j ${job}: no end in its answer ${JSON.stringify(text.slice(0, 200))}`);
+}
+
+/** The user's own settings of squeue would change what it prints. */
+function squeue(args: readonly string[], environment: Environment, signal: AbortSignal): Promise<string> {
+  const { PATH, LD_LIBRARY_PATH, SLURM_CONF } = environment;
+  const env = { PATH, LD_LIBRARY_PATH, SLURM_CONF, SLURM_TIME_FORMAT: '%s' };
+  const options = { env, signal, timeout: ANSWER_TIMEOUT_MS, killSignal: 'SIGKILL' } as const;
+  return new Promise((answer, fail) => {
+    execFile('squeue', args, options, (error, stdout, stderr) => {
+      if (error === null) return answer(stdout);
+      const why = stderr.trim().split('\n', 1)[0] || (error.killed ? `no answer within ${ANSWER_TIMEOUT_MS} ms` : '');
+      fail(new EnvironmentError(`squeue ${args.join(' ')}: ${why || error.message}`, { cause: error }));
+    });
+  });
+}
