@@ -7,8 +7,8 @@ import { createAuditLog } from '../stats/audit-log.js';
 import type { CommandEvent, EventHead } from '../stats/event.js';
 import { controlConfig } from './config.js';
 import { Control } from './control.js';
-import { brokerGate, type Gate, userGate } from './gate.js';
-import { forUser, keySegment, outgoingKey } from './keys.js';
+import { brokerGate, type Gate, onOwnKeys, userGate } from './gate.js';
+import { addressingKeys, forUser, keySegment, outgoingKey } from './keys.js';
 import { Link, type LinkState } from './link.js';
 import type { Delivery } from './message.js';
 import { Outbox, type Send } from './outbox.js';
@@ -57,7 +57,8 @@ export function connectBroker(
     { maxMessages: spec.outboxMaxMessages, maxBytes: spec.outboxMaxBytes, messageTimeoutMs: spec.messageTimeoutMs },
     log,
   );
-  const handler = new Control(box, gateFor(spec, identity, log, loadSigned), (reply) => replies.push(reply), log);
+  const gate = onOwnKeys(gateFor(spec, identity, log, loadSigned), addressingKeys(spec.routingKeys, identity));
+  const handler = new Control(box, gate, (reply) => replies.push(reply), log);
   const auditLog = spec.auditLog === undefined ? undefined : createAuditLog(spec.auditLog, log);
   const site = spec.rascalConfig ?? {};
   const replies = new Replies(spec.replyExchange, site.publications?.replies);
