@@ -11,8 +11,10 @@ import type { Sent } from './outbox.js';
 export interface Publisher extends Session {
   /** `blocked` and `unblocked`: a memory or disk alarm of the broker. */
   on(event: 'blocked' | 'unblocked', listener: () => void): void;
-  /** With a confirm; `done` is called exactly once, never from within. */
+  /** With a confirm; `done` is called at most once: not where the connection ends first. */
   publish(message: Publication, done: (sent: Sent) => void): void;
+  /** A confirm channel beside, whose end is not the end of the connection: `ended` is called with why. */
+  openBeside(up: (publish: Publisher['publish']) => void, ended: (error: unknown) => void): void;
   /** Without a confirm; `done` is called once it is handed to the connection, or lost. */
   send(message: Publication, done: () => void): void;
   /** The broker has refused what `send` has sent: no such exchange, or no permission. */
@@ -64,15 +66,17 @@ function publisherOn(connection: Connection, confirms: ConfirmChannel, fail: (er
     onRefused(listener) {
       refused = listener;
     },
-    publish({ exchange, routingKey, content, options }, done) {
+    publish: publishOn(confirms, fail),
+    openBeside(up, ended) {
       try {
-        confirms.publish(exchange, routingKey, content, options, (error: Error | null) => {
-          if (error === null) done('confirmed');
-          else if (error.message === 'message nacked') done('refused');
-          // Otherwise the channel has ended, and says so itself.
+        connection.createConfirmChannel((error, channel) => {
+          if (error) return ended(error);
+          channel.on('error', ended);
+          channel.on('close', () => setImmediate(ended, new Error('the channel was closed')));
+          up(publishOn(channel, ended));
         });
       } catch (error) {
-        setImmediate(fail, error);
+        ended(error);
       }
     },
     send({ exchange, routingKey, content, options }, done) {
@@ -85,6 +89,20 @@ function publisherOn(connection: Connection, confirms: ConfirmChannel, fail: (er
         done();
       });
     },
+  };
+}
+
+function publishOn(channel: ConfirmChannel, fail: (error: unknown) => void): Publisher['publish'] {
+  return ({ exchange, routingKey, content, options }, done) => {
+    try {
+      channel.publish(exchange, routingKey, content, options, (error: Error | null) => {
+        if (error === null) done('confirmed');
+        else if (error.message === 'message nacked') done('refused');
+        // Otherwise the channel has ended, and says so itself.
+      });
+    } catch (error) {
+      setImmediate(fail, error);
+    }
   };
 }
 

@@ -9,9 +9,12 @@ import { createLogger } from '../log.js';
 import { jobDeadline } from '../scheduler/deadline.js';
 import { type Assembled, assembleSpec } from '../spec/assemble.js';
 import { systemFiles } from '../spec/files.js';
+import type * as Spool from '../spool/index.js';
+import type * as AdoptBundle from './adopt.js';
 import { prepareResources } from './resources.js';
 import type * as RunBundle from './run.js';
 import type * as Slurm from './slurm.js';
+import { launchedJob } from './subject.js';
 import type * as Tools from './tools.js';
 
 /** boot.cjs passes it: loads a bundle of dist/ that is not on the launch path. */
@@ -33,9 +36,11 @@ const keeper = new Keeper(CONTROL_FD, (event) => {
 });
 
 function begin(hello: Extract<KeeperEvent, { type: 'hello' }>): void {
-  if (hello.argv[1] === 'ctl' || hello.argv[1] === 'check') return useTool(hello.argv[1], hello);
+  const [, word] = hello.argv;
+  if (word === 'ctl' || word === 'check' || word === 'spool') return useTool(word, hello);
   const deliverSignals = watchSignals((delivery) => running?.onSignal(delivery));
   try {
+    if (hello.argv[1] === 'adopt') return adoptProcess(hello, deliverSignals);
     const assembled = assembleSpec({
       argv: hello.argv,
       settings: hello.settings,
@@ -61,7 +66,8 @@ function launch(
   const { spec } = assembled;
   const boxId = newBoxId();
   let box: Box | undefined;
-  const { cgroup, control } = prepareResources(spec, boxId, keeper, () => box);
+  const subject = launchedJob(keeper);
+  const { cgroup, control } = prepareResources(spec, boxId, keeper, subject, () => box);
   const { commandIndex, rlimits, stdoutMaxBytes } = spec;
   keeper.start({ commandIndex, rlimits, stdoutMaxBytes, cgroup });
   const { run } = loadBundle<typeof RunBundle>('run');
@@ -71,20 +77,40 @@ function launch(
   const loadAmqp = () => loadBundle<typeof Amqp>('amqp');
   const loadSlurm = () => loadBundle<typeof Slurm>('slurm');
   const loadSigned = () => loadBundle<typeof Signed>('signed');
+  const loadSpool = () => loadBundle<typeof Spool>('spool');
   const strangers = childrenAtStart.filter((pid) => !keeper.pids.includes(pid));
   running = run({
     ...assembled,
     keeper,
     hello,
+    subject,
     boxId,
     cgroup,
     resources: control,
     onBox,
     loadAmqp,
     loadSigned,
+    loadSpool,
     loadSlurm,
     deliverSignals,
     strangers,
+  });
+}
+
+/** A process that runs already; `proc_box -- adopt` runs a program of that name. */
+function adoptProcess(hello: Extract<KeeperEvent, { type: 'hello' }>, deliverSignals: () => void): void {
+  running = loadBundle<typeof AdoptBundle>('adopt').adopt({
+    keeper,
+    hello,
+    boxId: newBoxId(),
+    files: systemFiles(),
+    loadYaml: () => loadBundle('yaml'),
+    loadRun: () => loadBundle('run'),
+    loadAmqp: () => loadBundle('amqp'),
+    loadSpool: () => loadBundle('spool'),
+    loadSigned: () => loadBundle('signed'),
+    loadSlurm: () => loadBundle('slurm'),
+    deliverSignals,
   });
 }
 
@@ -94,11 +120,11 @@ function newBoxId(): string {
 }
 
 /** There is no job, so nothing for the keeper to do. `proc_box -- ctl` runs a program of that name. */
-function useTool(name: 'ctl' | 'check', { argv, settings }: Extract<KeeperEvent, { type: 'hello' }>): void {
+function useTool(name: 'ctl' | 'check' | 'spool', { argv, settings }: Extract<KeeperEvent, { type: 'hello' }>): void {
   running = { onKeeper() {}, onSignal() {} };
   keeper.close();
-  const { runCheck, runCtl } = loadBundle<typeof Tools>('tools');
-  const tool = name === 'ctl' ? runCtl : runCheck;
+  const { runCheck, runCtl, runSpool } = loadBundle<typeof Tools>('tools');
+  const tool = { ctl: runCtl, check: runCheck, spool: runSpool }[name];
   void tool({ argv, settings, files: systemFiles(), loadYaml: () => loadBundle('yaml') }).then(exitNow);
 }
 

@@ -9,16 +9,14 @@ import {
   monotonicMs,
   releaseStdio,
   type SignalDelivery,
-  sampleTree,
   stopOwnGroup,
-  userName,
 } from 'cgroup-utils-native';
 import type * as Amqp from '../amqp/index.js';
 import type * as Signed from '../amqp/signed.js';
 import { Box } from '../box/box.js';
 import type { Outcome } from '../box/outcome.js';
 import type { ResourceControl } from '../box/resource-control.js';
-import type { Outgoing } from '../box/types.js';
+import type { Outgoing, Requester } from '../box/types.js';
 import { killCgroup, removeCgroup } from '../cgroup/create.js';
 import { readFile } from '../cgroup/files.js';
 import type { BoxCgroup } from '../cgroup/types.js';
@@ -26,6 +24,7 @@ import { createLogger, type Logger, writeStderr } from '../log.js';
 import { identifyJob } from '../scheduler/identity.js';
 import { signalPatienceMs } from '../scheduler/signalling.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
+import type * as Spool from '../spool/index.js';
 import { hostFacts } from '../stats/host.js';
 import { boxPressure } from '../stats/pressure.js';
 import { formatReport } from '../stats/report.js';
@@ -33,8 +32,9 @@ import { createSampler } from '../stats/sampler.js';
 import { createDeliveries } from './deliveries.js';
 import { launchFailure } from './launch-failure.js';
 import { createScheduled } from './scheduled.js';
-import { handleSignals } from './signals.js';
+import { handleAdopted, handleSignals } from './signals.js';
 import type * as Slurm from './slurm.js';
+import type { Subject } from './subject.js';
 
 const SIGTSTP = 20;
 
@@ -48,6 +48,7 @@ export interface RunOptions {
   readonly hello: Extract<KeeperEvent, { type: 'hello' }>;
   readonly spec: BoxSpec;
   readonly warnings: readonly string[];
+  readonly subject: Subject;
   readonly boxId: string;
   readonly cgroup: BoxCgroup;
   readonly resources: ResourceControl;
@@ -58,6 +59,7 @@ export interface RunOptions {
   readonly loadSlurm: () => typeof Slurm;
   /** Loads what checks signatures. */
   readonly loadSigned: () => typeof Signed;
+  readonly loadSpool: () => typeof Spool;
   /** Delivers at once what signals have come so far. */
   readonly deliverSignals: () => void;
   /** Children of this process that are not ours: the scheduler had started them before us. */
@@ -66,17 +68,26 @@ export interface RunOptions {
 
 /** Wires box, broker, signals and the end of the process around a job that the keeper is launching. */
 export function run(options: RunOptions): Run {
-  const { keeper, hello, spec, warnings, boxId, cgroup, resources, onBox, deliverSignals, strangers } = options;
+  const { keeper, hello, spec, warnings, subject, boxId, cgroup, resources, onBox } = options;
+  const { deliverSignals, strangers } = options;
+  const { adopted } = subject;
   const log = createLogger(spec.debug ? 'debug' : 'info', spec.nowarn ? { warn: false } : {});
-  const identity = identifyJob(process.env, { user: userName(), host: hostname(), box: boxId });
+  const identity = identifyJob(subject.environment, { user: subject.user, host: hostname(), box: boxId });
   let keeperGone = false;
   const broker = createBroker(spec, log, options);
-  const scheduled = createScheduled({ spec, log, scheduler: identity.scheduler, loadSlurm: options.loadSlurm });
+  const scheduled = createScheduled({
+    spec,
+    log,
+    scheduler: identity.scheduler,
+    subject,
+    loadSlurm: options.loadSlurm,
+  });
   const box = new Box({
     spec,
     resources,
     identity,
     keeper,
+    adopted: adopted !== null,
     killGroup: () => killCgroup(cgroup),
     stdoutMode: hello.stdoutMode,
     log,
@@ -93,7 +104,7 @@ export function run(options: RunOptions): Run {
         cgroup,
         rowsIntervalMs: spec.rowsIntervalMs,
         log,
-        tree: (options) => sampleTree(keeper.pid, options),
+        tree: subject.walk,
         usage: () => keeper.usage(),
         status: () => ({
           state: of.state,
@@ -126,15 +137,27 @@ export function run(options: RunOptions): Run {
       if (spec.report && report !== null) writeStderr(formatReport(report));
       writeStderr(`Task elapsed time: ${(elapsedMs / 1000).toFixed(2)} seconds.\n`);
       void broker.close(spec.flushMs).then(() => {
+        adopted?.onEnd();
         keeper.finish();
         if (keeperGone) removeCgroup(cgroup);
+        if (adopted !== null) exitNow(outcome.exitStatus);
         end(outcome, spec, identity.scheduler);
       });
     },
   });
   onBox(box);
+  const release = async (by: Requester) => {
+    await box.release(by);
+    await broker.close(spec.flushMs);
+    adopted?.onEnd();
+    keeper.close();
+    exitNow(0);
+  };
   const deliveries = createDeliveries(() => signalPatienceMs(process.env, readFile));
-  const onSignal = handleSignals(box, keeper, spec, deliveries);
+  const onSignal =
+    adopted === null
+      ? handleSignals(box, keeper, spec, deliveries)
+      : handleAdopted(box, adopted.detached ? null : release);
   // What goes wrong in here must not end the job.
   process.on('uncaughtException', (error) =>
     log.error(`internal error, the job goes on: ${error.stack ?? error.message}`),
@@ -158,7 +181,7 @@ export function run(options: RunOptions): Run {
       }
       if (event.type === 'gone') {
         keeperGone = true;
-        killDescendants(strangers);
+        if (adopted === null) killDescendants(strangers);
         // The groups of a job that ran have the figures of its last sample: they go after it.
         if (box.pid === 0) removeCgroup(cgroup);
       }
@@ -168,7 +191,7 @@ export function run(options: RunOptions): Run {
 }
 
 /** The broker is optional and comes second: messages wait here until it is loaded. */
-function createBroker(spec: BoxSpec, log: Logger, load: Pick<RunOptions, 'loadAmqp' | 'loadSigned'>) {
+function createBroker(spec: BoxSpec, log: Logger, load: Pick<RunOptions, 'loadAmqp' | 'loadSigned' | 'loadSpool'>) {
   const waiting: Outgoing[] = [];
   let link: Amqp.BrokerLink | undefined;
   let loaded: Promise<void> = Promise.resolve();
@@ -186,7 +209,7 @@ function createBroker(spec: BoxSpec, log: Logger, load: Pick<RunOptions, 'loadAm
       loaded = new Promise((resolve) => {
         setImmediate(() => {
           try {
-            link = load.loadAmqp().connectBroker(spec, box, log, load.loadSigned);
+            link = load.loadAmqp().connectBroker(spec, box, log, load.loadSigned, load.loadSpool);
             for (const message of waiting.splice(0)) link.publish(message);
           } catch (error) {
             log.error(`no remote control and no statistics: ${(error as Error).stack}`);
@@ -197,12 +220,11 @@ function createBroker(spec: BoxSpec, log: Logger, load: Pick<RunOptions, 'loadAm
     },
     async close(flushMs: number): Promise<void> {
       await loaded;
-      const undelivered = (await link?.close(flushMs))?.undelivered ?? 0;
-      if (undelivered > 0) {
-        log.warn(
-          `${undelivered} messages were not delivered within ${flushMs / 1000} s; --flush sets how long the end waits for the broker`,
-        );
-      }
+      const { undelivered = 0, spooled = null } = (await link?.close(flushMs)) ?? {};
+      if (undelivered === 0) return;
+      const late = `${undelivered} messages were not delivered within ${flushMs / 1000} s; `;
+      if (spooled === null) log.warn(`${late}--flush sets how long the end waits for the broker`);
+      else log.warn(`${late}they are in ${spooled}: the next box of this user or "proc_box spool flush" delivers them`);
     },
   };
 }

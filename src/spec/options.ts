@@ -137,6 +137,30 @@ export const OPTIONS = {
     help: 'bytes kept while the broker is away',
     parse: parseSize,
   },
+  'spool-dir': {
+    group: 'Broker',
+    type: 'path',
+    placeholder: 'path',
+    default: '',
+    help: 'keeps on disk, below this directory, what the broker has not confirmed; delivered by the next box of the user or by "proc_box spool flush"',
+    parse: parsePath,
+  },
+  'spool-max-bytes': {
+    group: 'Broker',
+    type: 'size',
+    placeholder: 'size',
+    default: '256M',
+    help: "bytes of a user's spool; the oldest messages are dropped and counted",
+    parse: parseSize,
+  },
+  'spool-max-age': {
+    group: 'Broker',
+    type: 'duration',
+    placeholder: 'duration',
+    default: '168h',
+    help: 'older messages in the spool are dropped and counted',
+    parse: parseDuration,
+  },
   exchange: {
     group: 'Messages',
     type: 'text',
@@ -357,9 +381,9 @@ export const OPTIONS = {
   cgroup: {
     group: 'Limits',
     type: 'text',
-    placeholder: 'auto|off|path',
+    placeholder: 'auto|off|paths',
     default: 'auto',
-    help: 'control groups: where possible below our own, none at all, or below this cgroup2 directory',
+    help: 'control groups: where possible below our own, none at all, or below these directories, comma-separated: a cgroup2 directory, or one of a v1 hierarchy each',
     parse: parseCgroupMode,
   },
   enforce: {
