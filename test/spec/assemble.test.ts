@@ -47,6 +47,7 @@ t.test('without options everything is as the contract says', async (t) => {
   t.strictSame(specOf({ words: ['ls', '-l'], reads }), {
     uris: ['amqp://guest:guest@localhost:5672'],
     exchange: 'amq.topic',
+    replyExchange: '',
     routingKeys: ['proc_box.remote_control'],
     statsKey: 'proc_box.stats',
     eventsKey: 'proc_box.events',
