@@ -15,7 +15,7 @@ import { LONG, report } from './soak.js';
  */
 
 const BOXES = LONG ? 4 : 2;
-const JOB_SECONDS = LONG ? 70 : 12;
+const JOB_SECONDS = LONG ? 160 : 12;
 const SAMPLES_MIN = LONG ? 20_000 : 500;
 
 interface Run {
@@ -64,7 +64,8 @@ t.test(`${BOXES} boxes with a sample every 10 ms, through faults`, async (t) => 
   const sums = { samples: 0, duplicates: 0, slowest: 0 };
   for (const { queue, ended } of runs) {
     const { code, stdout, stderr } = await ended;
-    t.equal(code, 0, stderr);
+    t.equal(code, 0);
+    t.notMatch(stderr, /internal error|not delivered/);
     const messages = await drain(reader, queue);
     const numbers = messages.map(({ properties }) => Number(properties.messageId.split('-')[1]));
     const unique = [...new Set(numbers)];
@@ -74,7 +75,7 @@ t.test(`${BOXES} boxes with a sample every 10 ms, through faults`, async (t) => 
       'none lost, none out of order',
     );
     const last = JSON.parse(String(messages.at(-1)?.content));
-    t.match(last, { event: 'exited', dropped: 0, exit_status: 0 }, stderr);
+    t.match(last, { event: 'exited', dropped: 0, exit_status: 0 });
     sums.samples += unique.length;
     sums.duplicates += numbers.length - unique.length;
     sums.slowest = Math.max(sums.slowest, Number(stdout) / quietMs);

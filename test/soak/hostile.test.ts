@@ -27,6 +27,7 @@ t.test(`${MESSAGES} hostile messages`, async (t) => {
     options: ['-sint', '0'],
   });
   await job.bound();
+  t.teardown(() => t.passing() || report(job.stderr()));
   const sender = await hostileSender(t, uri, job.key);
   const memory: number[] = [];
   let sent = 0;
