@@ -2,14 +2,15 @@ import { randomBytes } from 'node:crypto';
 import type { Controllable, Outgoing } from '../box/types.js';
 import type { Logger } from '../log.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
+import { redactUri } from '../spec/uri.js';
 import type * as Spool from '../spool/index.js';
 import { createAuditLog } from '../stats/audit-log.js';
 import type { CommandEvent, EventHead } from '../stats/event.js';
 import { Backup } from './backup.js';
 import { controlConfig } from './config.js';
 import { Control } from './control.js';
-import { brokerGate, type Gate, userGate } from './gate.js';
-import { keySegment, outgoingKey } from './keys.js';
+import { brokerGate, type Gate, onOwnKeys, userGate } from './gate.js';
+import { addressingKeys, forUser, keySegment, outgoingKey } from './keys.js';
 import { Link, type LinkState } from './link.js';
 import type { Delivery } from './message.js';
 import { Outbox } from './outbox.js';
@@ -69,10 +70,11 @@ export function connectBroker(
     { maxMessages: spec.outboxMaxMessages, maxBytes: spec.outboxMaxBytes, messageTimeoutMs: spec.messageTimeoutMs },
     log,
   );
-  const handler = new Control(box, gateFor(spec, identity, log, loadSigned), (reply) => replies.push(reply), log);
+  const gate = onOwnKeys(gateFor(spec, identity, log, loadSigned), addressingKeys(spec.routingKeys, identity));
+  const handler = new Control(box, gate, (reply) => replies.push(reply), log);
   const auditLog = spec.auditLog === undefined ? undefined : createAuditLog(spec.auditLog, log);
   const site = spec.rascalConfig ?? {};
-  const replies = new Replies(site.publications?.replies);
+  const replies = new Replies(spec.replyExchange, site.publications?.replies);
   const queuePrefix = `proc_box.ctl.${keySegment(identity.user)}.${keySegment(identity.box)}`;
   const common = (name: string) => ({
     uris: spec.uris,
@@ -89,6 +91,7 @@ export function connectBroker(
   const probe = new Probe(spec, identity, (error) => control.restart(error));
   // Statistics first: a short job has ended before anybody could command it, but its samples have to get out.
   let gaveUp = () => {};
+  let answersRefused = 0;
   const statistics = new Link<Publisher>({
     ...common('statistics'),
     open: openPublisher,
@@ -103,6 +106,7 @@ export function connectBroker(
         outbox.setBlocked(false);
         replies.setBlocked(false);
       });
+      publisher.onRefused((error) => log[answersRefused++ === 0 ? 'warn' : 'debug'](refusedAnswer(error, spec)));
       done();
       replies.attach(publisher);
       outbox.attach(
@@ -169,6 +173,16 @@ export function connectBroker(
   };
 }
 
+/** What the broker has against an answer; statistics have a channel of their own and go on. */
+function refusedAnswer(error: Error, { replyExchange }: BoxSpec): string {
+  const why = /"([A-Z_]+ - [^"]*)"/.exec(error.message)?.[1] ?? error.message;
+  const remedy =
+    replyExchange === ''
+      ? 'give the permission, or an exchange that this user may write with --reply-exchange (docs/security.md)'
+      : 'it must exist, and this user must be allowed to write it (docs/security.md)';
+  return `control: the broker refuses our answers: ${redactUri(why)}: ${remedy}; commands are carried out all the same`;
+}
+
 function notLoadable(): never {
   throw new Error('nothing was given to load it with');
 }
@@ -218,8 +232,8 @@ function subscribe(
 function toPublication(spec: BoxSpec, { identity }: Controllable): (message: Outgoing, content: Buffer) => Publication {
   const { exchange, rascalConfig } = spec;
   const keys = {
-    sample: outgoingKey(spec.statsKey, identity.host),
-    event: outgoingKey(spec.eventsKey, identity.host),
+    sample: outgoingKey(forUser(spec.statsKey, identity.user), identity.host),
+    event: outgoingKey(forUser(spec.eventsKey, identity.user), identity.host),
   };
   const site = rascalConfig?.publications?.statistics;
   return (message, content) => {

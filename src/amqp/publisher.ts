@@ -17,6 +17,8 @@ export interface Publisher extends Session {
   openBeside(beside: Beside): void;
   /** Without a confirm; `done` is called once it is handed to the connection, or lost. */
   send(message: Publication, done: () => void): void;
+  /** The broker has refused what `send` has sent: no such exchange, or no permission. */
+  onRefused(listener: (error: Error) => void): void;
 }
 
 export interface Beside {
@@ -75,11 +77,15 @@ function withExchange(
 }
 
 function publisherOn(connection: Connection, confirms: ConfirmChannel, fail: (error: unknown) => void): Publisher {
-  const unconfirmed = unconfirmedChannel(connection);
+  let refused: (error: Error) => void = () => {};
+  const unconfirmed = unconfirmedChannel(connection, (error) => refused(error));
   return {
     close: (done) => connection.close(() => done()),
     release() {},
     on: (event, listener) => connection.on(event, listener),
+    onRefused(listener) {
+      refused = listener;
+    },
     publish: publishOn(confirms, fail),
     openBeside: (beside) => openBeside(connection, beside),
     send({ exchange, routingKey, content, options }, done) {
@@ -124,7 +130,10 @@ function publishOn(channel: ConfirmChannel, fail: (error: unknown) => void): Pub
 }
 
 /** A channel without confirms, opened when first needed, and again after the broker has closed it. */
-function unconfirmedChannel(connection: Connection): (use: (channel: Channel | undefined) => void) => void {
+function unconfirmedChannel(
+  connection: Connection,
+  refused: (error: Error) => void,
+): (use: (channel: Channel | undefined) => void) => void {
   let present: Channel | undefined;
   const forget = (channel: Channel) => () => {
     if (present === channel) present = undefined;
@@ -136,7 +145,7 @@ function unconfirmedChannel(connection: Connection): (use: (channel: Channel | u
         if (error) return use(undefined);
         present = channel;
         // What the broker refuses to send (no such exchange, no permission) closes the channel, and is lost.
-        channel.on('error', forget(channel));
+        channel.on('error', refused);
         channel.on('close', forget(channel));
         use(channel);
       });

@@ -16,7 +16,9 @@ export interface BoxSpec {
   /** Broker URIs in order of preference; empty means no broker. Holds passwords: never log it. */
   readonly uris: readonly string[];
   readonly exchange: string;
-  /** Routing keys of remote commands, before the addressing suffixes. */
+  /** Exchange for answers; empty for the default exchange. */
+  readonly replyExchange: string;
+  /** Routing keys of remote commands, before the addressing suffixes; `{user}` in them is the user of the job. */
   readonly routingKeys: readonly string[];
   readonly statsKey: string;
   readonly eventsKey: string;
@@ -53,6 +55,8 @@ export interface BoxSpec {
   readonly graceMs: number;
   /** Wait for what the main process leaves behind instead of stopping it. */
   readonly linger: boolean;
+  /** argv[0] of the job where it is not the command. */
+  readonly argv0: string | undefined;
   /** Die of the signal that the job died of. */
   readonly reraise: boolean;
   /** Print the end report on stderr. */
