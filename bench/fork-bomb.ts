@@ -17,7 +17,7 @@ export async function forkBomb(bench: Bench): Promise<Row[]> {
   const kills: number[] = [];
   let left = 0;
   for (let round = 0; round < rounds; round += 1) {
-    const request = { stayBelow: true, scheduled: false, ourPids: [process.pid], below: null, oomGroup: true };
+    const request = { stayBelow: true, scheduled: false, ourPids: [process.pid], below: [], oomGroup: true };
     const cgroup = createCgroup({ ...request, name: `proc_box-bench${randomHex(4)}`, limits: ['pids'] });
     cgroup.set('pids', 64);
     const events = new Map<string, KeeperEvent>();

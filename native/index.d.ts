@@ -59,6 +59,29 @@ export interface LaunchSpec {
   readonly stdoutMaxBytes: number;
 }
 
+/** A process that runs already, and who belongs to it. */
+export interface MemberSpec {
+  readonly pid: number;
+  /** Field 22 of proc_pid_stat(5): a later process with the same number is another one. */
+  readonly startTicks: number;
+  /** Processes that are not of the box, with everything below them: the wrapper where it is a descendant. */
+  readonly excluded: readonly number[];
+  /** A `cgroup.procs` that lists the box, with the groups below it; null where there is none. */
+  readonly procsFile: string | null;
+}
+
+/** What the keeper needs to know of a process that it has not started. Limits and groups are in force already. */
+export interface AdoptSpec {
+  readonly pid: number;
+  readonly startTicks: number;
+  readonly excluded: readonly number[];
+  /** `started` comes only when the process has executed another program: before that it is its starter's. */
+  readonly awaitExec: boolean;
+  readonly cgroup: Pick<CgroupLaunch, 'freezer' | 'killFile'> & Pick<MemberSpec, 'procsFile'>;
+  /** Where stdout is a file: reported after this many bytes; 0 means never. */
+  readonly stdoutMaxBytes: number;
+}
+
 /** Usage of the processes that the keeper itself has reaped, and bytes of stdout so far. */
 export interface KeeperUsage {
   /** CPU time of reaped processes and their reaped descendants, getrusage(2) RUSAGE_CHILDREN. */
@@ -91,7 +114,7 @@ export type KeeperEvent =
   | { readonly type: 'started'; readonly pid: number /** CLOCK_MONOTONIC, ms. */; readonly atMs: number }
   | {
       readonly type: 'failed';
-      /** The step that failed: `fork`, `setpgid`, `rlimit`, `cgroup`, `exec`, ... */
+      /** The step that failed: `fork`, `setpgid`, `rlimit`, `cgroup`, `exec`, ...; `adopt`: no such process any more. */
       readonly step: string;
       /** Which rlimit or `tasks` file of the spec; 0 for an `exec` whose command was not found on PATH; else -1. */
       readonly index: number;
@@ -101,7 +124,7 @@ export type KeeperEvent =
     }
   | {
       readonly type: 'exited';
-      /** Exit code of the main process, or null where a signal ended it. */
+      /** Exit code of the main process, or null where a signal ended it. Of an adopted one both may be null: not known. */
       readonly code: number | null;
       readonly signal: number | null;
       readonly coreDumped: boolean;
@@ -136,6 +159,11 @@ export class Keeper {
    */
   cleanup(steps: readonly CleanupStep[]): void;
   start(spec: LaunchSpec): void;
+  /**
+   * Instead of `start`: keeps a process that runs already. When its owner goes (`close`, or its death) the box goes on;
+   * the keeper then only waits for its end, for the clean-up.
+   */
+  adopt(spec: AdoptSpec): void;
   /** To the job's process group, or to every process of the box. Resolves to the number of processes signalled. */
   signal(scope: 'group' | 'all', signal: number): Promise<number>;
   /**
@@ -212,8 +240,18 @@ export interface TreeSampleOptions {
   readonly pss?: boolean;
 }
 
-/** Walks /proc/PID/task/TID/children from `root` down. Never throws for processes that end meanwhile. */
-export function sampleTree(root: number, options?: TreeSampleOptions): TreeSample;
+/**
+ * Walks /proc/PID/task/TID/children from `root` down; a list of pids is taken as it is. Never throws for processes that
+ * end meanwhile.
+ */
+export function sampleTree(root: number | readonly number[], options?: TreeSampleOptions): TreeSample;
+
+/** The processes of a box whose parent is somebody else. Without a group they must be looked at often: docs/adopt.md. */
+export class Members {
+  constructor(spec: MemberSpec);
+  /** Those alive now, the main process first: its descendants, who is in the group, who was met before, and theirs. */
+  look(): number[];
+}
 
 /** prlimit(2). With `limit` sets it, and returns what was in force before. Throws an Error with code, errno, syscall. */
 export function prlimit(pid: number, name: RlimitName, limit?: Partial<Rlimit>): Rlimit;
@@ -251,6 +289,8 @@ export function protectSelf(): number[];
 export function killDescendants(spared: readonly number[]): number;
 /** Points stdin and stdout of this process to /dev/null, so that readers and writers of the job see its ends only. */
 export function releaseStdio(): void;
+/** Appends what this process writes to stderr to a file from now on. Throws an Error with code, errno, syscall. */
+export function redirectStderr(path: string): void;
 /** A signal to this process, and who sent it. */
 export interface SignalDelivery {
   readonly signal: number;
@@ -277,7 +317,7 @@ export function monotonicMs(): number;
 /** getrandom(2), hexadecimal. */
 export function randomHex(bytes: number): string;
 export function hostname(): string;
-/** passwd name of the effective user, or its number as text. */
-export function userName(): string;
+/** passwd name of a user, or its number as text. @param uid @default the effective user */
+export function userName(uid?: number): string;
 /** Signal names without `SIG`, by number. */
 export const signalNames: Readonly<Record<number, string>>;

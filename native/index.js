@@ -4,6 +4,7 @@
 const native = require('./build/Release/cgroup_utils_native.node');
 
 exports.Keeper = native.Keeper;
+exports.Members = native.Members;
 exports.TextFiles = native.TextFiles;
 exports.sampleTree = native.sampleTree;
 exports.prlimit = native.prlimit;
@@ -12,6 +13,7 @@ exports.hostSample = native.hostSample;
 exports.protectSelf = native.protectSelf;
 exports.killDescendants = native.killDescendants;
 exports.releaseStdio = native.releaseStdio;
+exports.redirectStderr = native.redirectStderr;
 exports.watchSignals = native.watchSignals;
 exports.exitNow = native.exitNow;
 exports.dieOf = native.dieOf;

@@ -12,6 +12,7 @@ const LOADED = {
   signed: { entry: 'src/amqp/signed.ts' },
   slurm: { entry: 'src/cli/slurm.ts' },
   tools: { entry: 'src/cli/tools.ts' },
+  adopt: { entry: 'src/cli/adopt.ts' },
   yaml: { contents: "export * from 'yaml';" },
 };
 

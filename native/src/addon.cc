@@ -22,6 +22,7 @@
 #include "keeper.h"
 #include "launch.h"
 #include "link.h"
+#include "members.h"
 #include "rlimit.h"
 #include "sample.h"
 #include "signals.h"
@@ -138,7 +139,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
  public:
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "Keeper",
-                       {InstanceMethod<&Keeper::cleanup>("cleanup"), InstanceMethod<&Keeper::start>("start"), InstanceMethod<&Keeper::signal>("signal"),
+                       {InstanceMethod<&Keeper::cleanup>("cleanup"), InstanceMethod<&Keeper::start>("start"), InstanceMethod<&Keeper::adopt>("adopt"), InstanceMethod<&Keeper::signal>("signal"),
                         InstanceMethod<&Keeper::kill>("kill"), InstanceMethod<&Keeper::suspend>("suspend"),
                         InstanceMethod<&Keeper::resume>("resume"), InstanceMethod<&Keeper::rlimit>("rlimit"),
                         InstanceMethod<&Keeper::stdout_limit>("stdoutLimit"), InstanceMethod<&Keeper::usage>("usage"),
@@ -198,6 +199,29 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     add_word(body, freezer ? cgroup.Get("freezer").As<Object>().Get("dir") : info.Env().Null());
     add_word(body, cgroup.Get("killFile"));
     link_->send(pbox::Request::start, 0, body.data(), body.size());
+  }
+
+  void adopt(const CallbackInfo& info) {
+    const Object spec = info[0].As<Object>();
+    const auto excluded = spec.Get("excluded").As<Napi::Array>();
+    const Object cgroup = spec.Get("cgroup").As<Object>();
+    const bool freezer = cgroup.Get("freezer").IsObject();
+    pbox::AdoptHead head{};
+    head.pid = spec.Get("pid").As<Number>().Int32Value();
+    head.await_exec = spec.Get("awaitExec").ToBoolean();
+    head.start = static_cast<uint64_t>(spec.Get("startTicks").As<Number>().DoubleValue());
+    head.stdout_max = static_cast<uint64_t>(spec.Get("stdoutMaxBytes").As<Number>().DoubleValue());
+    head.excluded = excluded.Length();
+    head.freezer_version = freezer ? cgroup.Get("freezer").As<Object>().Get("version").As<Number>().Uint32Value() : 0;
+    std::string body(reinterpret_cast<const char*>(&head), sizeof head);
+    for (uint32_t i = 0; i < excluded.Length(); i++) {
+      const int32_t pid = excluded.Get(i).As<Number>().Int32Value();
+      body.append(reinterpret_cast<const char*>(&pid), sizeof pid);
+    }
+    add_word(body, cgroup.Get("procsFile"));
+    add_word(body, freezer ? cgroup.Get("freezer").As<Object>().Get("dir") : info.Env().Null());
+    add_word(body, cgroup.Get("killFile"));
+    link_->send(pbox::Request::adopt, 0, body.data(), body.size());
   }
 
   void cleanup(const CallbackInfo& info) {
@@ -404,13 +428,47 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   std::map<uint32_t, Pending> pending_;
 };
 
+std::vector<int> numbers(const Value& value) {
+  const auto array = value.As<Napi::Array>();
+  std::vector<int> out;
+  for (uint32_t i = 0; i < array.Length(); i++) out.push_back(array.Get(i).As<Number>().Int32Value());
+  return out;
+}
+
+class Members : public Napi::ObjectWrap<Members> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "Members", {InstanceMethod<&Members::look>("look")});
+  }
+
+  explicit Members(const CallbackInfo& info) : Napi::ObjectWrap<Members>(info), members_(from(info[0].As<Object>())) {}
+
+ private:
+  static pbox::Members from(const Object& spec) {
+    const Napi::Value procs = spec.Get("procsFile");
+    const pbox::Member main{spec.Get("pid").As<Number>().Int32Value(),
+                            static_cast<uint64_t>(spec.Get("startTicks").As<Number>().DoubleValue())};
+    return {main, numbers(spec.Get("excluded")), procs.IsString() ? procs.As<String>().Utf8Value() : std::string()};
+  }
+
+  Napi::Value look(const CallbackInfo& info) {
+    const auto& found = members_.look();
+    Napi::Array pids = Napi::Array::New(info.Env(), found.size());
+    for (uint32_t i = 0; i < found.size(); i++) pids.Set(i, Number::New(info.Env(), found[i].pid));
+    return pids;
+  }
+
+  pbox::Members members_;
+};
+
 Value sample_tree(const CallbackInfo& info) {
   const Env env = info.Env();
   const Object options = info.Length() > 1 && info[1].IsObject() ? info[1].As<Object>() : Object::New(env);
   const Value rows = options.Get("rows"), files_of = options.Get("openFilesOf");
-  const pbox::Tree tree = pbox::sample_tree(info[0].As<Number>().Int32Value(),
-                                            rows.IsNumber() ? rows.As<Number>().Uint32Value() : 0,
-                                            options.Get("pss").ToBoolean());
+  const size_t most = rows.IsNumber() ? rows.As<Number>().Uint32Value() : 0;
+  const bool pss = options.Get("pss").ToBoolean();
+  const pbox::Tree tree = info[0].IsArray() ? pbox::sample_processes(numbers(info[0]), most, pss)
+                                            : pbox::sample_tree(info[0].As<Number>().Int32Value(), most, pss);
   Object o = Object::New(env);
   Napi::Array pids = Napi::Array::New(env, tree.pids.size());
   for (uint32_t i = 0; i < tree.pids.size(); i++) pids.Set(i, Number::New(env, tree.pids[i]));
@@ -546,6 +604,18 @@ void release_stdio(const CallbackInfo&) {
   close(null);
 }
 
+Value redirect_stderr(const CallbackInfo& info) {
+  const std::string path = info[0].As<String>();
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
+  if (fd < 0) {
+    syscall_error(info.Env(), "open", errno, path).ThrowAsJavaScriptException();
+    return info.Env().Undefined();
+  }
+  dup3(fd, 2, O_CLOEXEC);
+  close(fd);
+  return info.Env().Undefined();
+}
+
 // Handlers belong to the process, and so does what they report to.
 struct SignalWatch {
   SignalWatch(Napi::Env env, int fd, const Napi::Function& to)
@@ -646,8 +716,9 @@ Value host_name(const CallbackInfo& info) {
 Value user_name(const CallbackInfo& info) {
   passwd entry{}, *found = nullptr;
   char buffer[4096];
-  if (getpwuid_r(geteuid(), &entry, buffer, sizeof buffer, &found) == 0 && found) return String::New(info.Env(), found->pw_name);
-  return String::New(info.Env(), std::to_string(geteuid()));
+  const uid_t uid = info.Length() > 0 && info[0].IsNumber() ? info[0].As<Number>().Uint32Value() : geteuid();
+  if (getpwuid_r(uid, &entry, buffer, sizeof buffer, &found) == 0 && found) return String::New(info.Env(), found->pw_name);
+  return String::New(info.Env(), std::to_string(uid));
 }
 
 Object signal_names(Env env) {
@@ -659,6 +730,7 @@ Object signal_names(Env env) {
 
 Object init(Env env, Object exports) {
   exports.Set("Keeper", Keeper::define(env));
+  exports.Set("Members", Members::define(env));
   exports.Set("TextFiles", TextFiles::define(env));
   exports.Set("sampleTree", Napi::Function::New<sample_tree>(env));
   exports.Set("prlimit", Napi::Function::New<prlimit_of>(env));
@@ -667,6 +739,7 @@ Object init(Env env, Object exports) {
   exports.Set("protectSelf", Napi::Function::New<protect_self>(env));
   exports.Set("killDescendants", Napi::Function::New<kill_descendants>(env));
   exports.Set("releaseStdio", Napi::Function::New<release_stdio>(env));
+  exports.Set("redirectStderr", Napi::Function::New<redirect_stderr>(env));
   exports.Set("watchSignals", Napi::Function::New<watch_signals>(env));
   exports.Set("exitNow", Napi::Function::New<exit_now>(env));
   exports.Set("dieOf", Napi::Function::New<die_of>(env));

@@ -16,12 +16,14 @@
 #include <unistd.h>
 #include <vector>
 
+#include "detach.h"
 #include "guard.h"
 #include "keeper.h"
 
 namespace {
 
 constexpr int kControl = 3;  // src/cli/main.ts knows it too
+constexpr int kWord = 4;     // src/cli/adopt.ts knows it too
 constexpr size_t kShownBytes = 4096;
 
 [[noreturn]] void die(const char* what, const char* remedy) {
@@ -64,7 +66,7 @@ bool for_node(const char* entry) {
   return true;
 }
 
-[[noreturn]] void become_node(int socket, int argc, char** argv, char** environment) {
+[[noreturn]] void become_node(int socket, int word, int argc, char** argv, char** environment) {
   std::vector<std::string> words{argc > 0 ? argv[0] : "proc_box"};
   const std::string flags = NODE_FLAGS;
   for (size_t at = 0; at < flags.size();) {
@@ -89,10 +91,13 @@ bool for_node(const char* entry) {
   node_environment.push_back(nullptr);
 
   // Only the job and the keeper hold what was inherited: whoever is at the other end sees the job's ends.
+  if (word >= 0) word = fcntl(word, F_DUPFD, kWord + 1);
   if (socket != kControl) dup2(socket, kControl);
   else fcntl(kControl, F_SETFD, 0);
-  if (syscall(SYS_close_range, kControl + 1U, ~0U, 0) != 0)
-    for (int fd = kControl + 1; fd < 65536; fd++) close(fd);
+  if (word >= 0) dup2(word, kWord);
+  const int last = word >= 0 ? kWord : kControl;
+  if (syscall(SYS_close_range, last + 1U, ~0U, 0) != 0)
+    for (int fd = last + 1; fd < 65536; fd++) close(fd);
   const int null = open("/dev/null", O_RDONLY);
   if (null >= 0 && null != 0) {
     dup2(null, 0);
@@ -136,14 +141,19 @@ int main(int argc, char** argv, char** environment) {
     fcntl(control, F_SETFD, FD_CLOEXEC);
     pbox::keeper_main(control, argc - 1, argv + 1, environment);
   }
+  const bool detached = pbox::wants_detach(argc, argv);
+  const int word = detached ? pbox::detach() : -1;
+  if (detached && word < 0) die("fork", "is the nproc or pids limit reached?");
   int sockets[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) die("socketpair", "is the nofile limit too low?");
   const int pid = fork();
   if (pid < 0) die("fork", "is the nproc or pids limit reached?");
   if (pid == 0) {
     close(sockets[0]);
-    if (session_is_signalled(environment)) pbox::guard_main(sockets[1], argc, argv, environment);
+    if (word >= 0) close(word);
+    // What is adopted has its own place, and nothing of it ends with us.
+    if (session_is_signalled(environment) && !pbox::adopts(argc, argv)) pbox::guard_main(sockets[1], argc, argv, environment);
     pbox::keeper_main(sockets[1], argc, argv, environment);
   }
-  become_node(sockets[0], argc, argv, environment);
+  become_node(sockets[0], word, argc, argv, environment);
 }

@@ -32,8 +32,10 @@
 #include <unistd.h>
 #include <vector>
 
+#include "adopted.h"
 #include "caller.h"
 #include "cgroup.h"
+#include "control.h"
 #include "guard.h"
 #include "job.h"
 #include "relay.h"
@@ -62,8 +64,6 @@ class Keeper {
   enum class Phase { waiting, launching, running, ended };
 
   void hello();
-  void send_event(Event type, uint32_t id, const void* body, size_t size);
-  void reply_count(uint32_t id, int count);
   bool receive();
   void handle(const FrameHead& head, const char* body);
   void start(const char* body, uint32_t length);
@@ -88,10 +88,9 @@ class Keeper {
 
   ReapedUsage reaped_;
   Caller caller_;
-  int control_;
+  Control control_;
   bool guarded_;
   Will* will_;
-  std::string inbox_;
 
   Phase phase_ = Phase::waiting;
   int exec_pipe_ = -1;
@@ -121,49 +120,24 @@ Keeper::Keeper(int control, int argc, char** argv, char** environment, bool guar
   hello();
 }
 
-void Keeper::send_event(Event type, uint32_t id, const void* body, size_t size) {
-  const FrameHead head{static_cast<uint32_t>(size), static_cast<uint16_t>(type), 0, id};
-  std::string frame(reinterpret_cast<const char*>(&head), sizeof head);
-  if (size) frame.append(static_cast<const char*>(body), size);
-  for (size_t sent = 0; sent < frame.size();) {
-    const ssize_t n = send(control_, frame.data() + sent, frame.size() - sent, MSG_NOSIGNAL);
-    if (n > 0) sent += static_cast<size_t>(n);
-    else if (errno != EINTR) return;  // the wrapper has gone: its end of file is seen by poll
-  }
-}
-
-void Keeper::reply_count(uint32_t id, int count) {
-  const int32_t body = count;
-  send_event(Event::reply, id, &body, sizeof body);
-}
-
 void Keeper::hello() {
   HelloHead head{getpid(), guarded_ ? getppid() : 0, static_cast<uint32_t>(caller_.stdout_mode), caller_.terminal >= 0, static_cast<uint32_t>(caller_.argv.size() - 1),
                  static_cast<uint32_t>(caller_.settings.size())};
   std::string body(reinterpret_cast<const char*>(&head), sizeof head);
   for (size_t i = 0; i + 1 < caller_.argv.size(); i++) body.append(caller_.argv[i], std::strlen(caller_.argv[i]) + 1);
   for (const auto& entry : caller_.settings) body.append(entry.c_str(), entry.size() + 1);
-  send_event(Event::hello, 0, body.data(), body.size());
+  control_.send(Event::hello, 0, body.data(), body.size());
   for (auto& entry : caller_.settings) explicit_bzero(entry.data(), entry.size());
   explicit_bzero(body.data(), body.size());
 }
 
-// One read of the control socket; false when the wrapper has gone.
+// False when the wrapper has gone.
 bool Keeper::receive() {
-  char chunk[4096];
-  const ssize_t n = recv(control_, chunk, sizeof chunk, MSG_DONTWAIT);
-  if (n == 0) return false;
-  if (n < 0) return errno == EAGAIN || errno == EINTR;
-  inbox_.append(chunk, static_cast<size_t>(n));
-  while (inbox_.size() >= sizeof(FrameHead)) {
-    FrameHead head;
-    std::memcpy(&head, inbox_.data(), sizeof head);
-    if (inbox_.size() < sizeof head + head.length) break;
-    const std::string body = inbox_.substr(sizeof head, head.length);
-    inbox_.erase(0, sizeof head + head.length);
-    handle(head, body.data());
-  }
-  return true;
+  const bool there = control_.read();
+  FrameHead head;
+  std::string body;
+  while (there && control_.next(head, body)) handle(head, body.data());
+  return there;
 }
 
 void Keeper::handle(const FrameHead& head, const char* body) {
@@ -173,61 +147,60 @@ void Keeper::handle(const FrameHead& head, const char* body) {
     case Request::signal: {
       SignalBody request;
       std::memcpy(&request, body, sizeof request);
-      if (request.all) return reply_count(head.id, signal_tree(getpid(), request.signal, false));
-      return reply_count(head.id, job_ > 0 && !empty_ && kill(-job_, request.signal) == 0 ? 1 : 0);
+      if (request.all) return control_.reply_count(head.id, signal_tree(getpid(), request.signal, false));
+      return control_.reply_count(head.id, job_ > 0 && !empty_ && kill(-job_, request.signal) == 0 ? 1 : 0);
     }
     case Request::kill: {
       KillBody request;
       std::memcpy(&request, body, sizeof request);
       if (request.abandon) abandon_ = true;
-      return reply_count(head.id, kill_all());
+      return control_.reply_count(head.id, kill_all());
     }
     case Request::suspend:
       suspended_ = true;
       // Signal 0 only counts.
-      return reply_count(head.id, signal_tree(getpid(), cgroup_.freeze() ? 0 : SIGSTOP, true));
+      return control_.reply_count(head.id, signal_tree(getpid(), cgroup_.freeze() ? 0 : SIGSTOP, true));
     case Request::resume: {
       suspended_ = false;
       if (cgroup_.frozen()) {
         cgroup_.thaw();
-        return reply_count(head.id, signal_tree(getpid(), 0, false));
+        return control_.reply_count(head.id, signal_tree(getpid(), 0, false));
       }
       // After ^Z and `fg` the shell has given the terminal to the wrapper: pass it on.
       if (caller_.terminal >= 0 && job_ > 0 && tcgetpgrp(caller_.terminal) == caller_.group) give_terminal(job_);
-      return reply_count(head.id, signal_tree(getpid(), SIGCONT, false));
+      return control_.reply_count(head.id, signal_tree(getpid(), SIGCONT, false));
     }
     case Request::rlimit: {
       RlimitWire wanted;
       std::memcpy(&wanted, body, sizeof wanted);
       const RlimitReply reply = rlimit_set_tree(getpid(), wanted);
-      return send_event(Event::reply, head.id, &reply, sizeof reply);
+      return control_.send(Event::reply, head.id, &reply, sizeof reply);
     }
     case Request::stdout_limit: {
       uint64_t max;
       std::memcpy(&max, body, sizeof max);
       if (relay_) relay_->limit(max);
       file_.limit(max);
-      return reply_count(head.id, 0);
+      return control_.reply_count(head.id, 0);
     }
     case Request::usage: {
       const UsageBody now = usage();
-      return send_event(Event::reply, head.id, &now, sizeof now);
+      return control_.send(Event::reply, head.id, &now, sizeof now);
     }
     case Request::cleanup:
       return add_cleanup(body, head.length);
+    case Request::adopt:
+      if (phase_ == Phase::waiting) keep_adopted(control_, cgroup_, Reader(body, head.length));
   }
 }
 
 // Before the wrapper makes a group, so that it goes whenever the wrapper dies.
 void Keeper::add_cleanup(const char* body, uint32_t length) {
-  for (const char *at = body, *end = body + length; at < end;) {
-    std::string words[3];
-    for (std::string& word : words) {
-      word = at < end ? at : "";
-      at += word.size() + 1;
-    }
-    cgroup_.cleanup.push_back({words[0] == "r", words[1], words[2]});
-    if (will_) will_->add_cleanup(words[0] == "r", words[1], words[2]);
+  for (Reader words(body, length); !words.done();) {
+    const bool remove = words.word() == "r";
+    const std::string path = words.word(), text = words.word();
+    cgroup_.cleanup.push_back({remove, path, text});
+    if (will_) will_->add_cleanup(remove, path, text);
   }
 }
 
@@ -320,7 +293,7 @@ void Keeper::leave_session() {
   if (!stays_in_session()) setsid();  // a scheduler that kills the session leaves the keeper alive for the clean-up
   pollfd relay[2] = {{-1, 0, 0}, {-1, 0, 0}};
   if (relay_) relay_->prepare(relay);
-  keep_only({control_, caller_.signals, reaped_.all(), reaped_.own(), exec_pipe_, caller_.terminal, file_.fd(),
+  keep_only({control_.fd(), caller_.signals, reaped_.all(), reaped_.own(), exec_pipe_, caller_.terminal, file_.fd(),
              relay[0].fd, relay[1].fd});
 }
 
@@ -334,14 +307,14 @@ void Keeper::exec_result() {
   if (n == static_cast<ssize_t>(sizeof failure)) return fail(failure);
   phase_ = Phase::running;
   const StartedBody body{job_, 0, monotonic_ms()};
-  send_event(Event::started, 0, &body, sizeof body);
+  control_.send(Event::started, 0, &body, sizeof body);
 }
 
 void Keeper::fail(const Failure& failure) {
   phase_ = Phase::ended;
   give_terminal(caller_.group);
   const FailedBody body{static_cast<int32_t>(failure.step), failure.index, failure.error, 0};
-  send_event(Event::failed, 0, &body, sizeof body);
+  control_.send(Event::failed, 0, &body, sizeof body);
 }
 
 void Keeper::give_terminal(int group) {
@@ -357,7 +330,7 @@ void Keeper::read_signals() {
     for (size_t i = 0; i < static_cast<size_t>(n) / sizeof infos[0]; i++) {
       if (infos[i].ssi_signo == SIGCHLD) continue;
       const WitnessedBody body{static_cast<int32_t>(infos[i].ssi_signo), static_cast<int32_t>(infos[i].ssi_pid), monotonic_ms()};
-      send_event(Event::witnessed, 0, &body, sizeof body);
+      control_.send(Event::witnessed, 0, &body, sizeof body);
     }
   }
 }
@@ -377,7 +350,7 @@ void Keeper::reap() {
     if (WIFSTOPPED(status)) {
       main_stopped(WSTOPSIG(status));
     } else if (WIFCONTINUED(status)) {
-      if (!suspended_) send_event(Event::continued, 0, nullptr, 0);
+      if (!suspended_) control_.send(Event::continued, 0, nullptr, 0);
     } else {
       main_ended_ = true;
       // A job of microseconds can end before poll has told us that it was executed.
@@ -390,7 +363,7 @@ void Keeper::reap() {
       body.core_dumped = WIFSIGNALED(status) && WCOREDUMP(status);
       body.at_ms = monotonic_ms();
       body.usage = usage();
-      send_event(Event::exited, 0, &body, sizeof body);
+      control_.send(Event::exited, 0, &body, sizeof body);
     }
   }
   if (killing_ && !empty_) kill_all();
@@ -405,7 +378,7 @@ void Keeper::main_stopped(int signal) {
   }
   give_terminal(caller_.group);
   const int32_t body = signal;
-  send_event(Event::stopped, 0, &body, sizeof body);
+  control_.send(Event::stopped, 0, &body, sizeof body);
 }
 
 // Nothing of the box is left, and its reader has everything: the last event.
@@ -413,7 +386,7 @@ void Keeper::check_empty() {
   if (!empty_ || phase_ != Phase::running || (relay_ && !relay_->drained() && !reader_abandoned())) return;
   phase_ = Phase::ended;
   const UsageBody body = usage();
-  send_event(Event::empty, 0, &body, sizeof body);
+  control_.send(Event::empty, 0, &body, sizeof body);
 }
 
 // The box was killed, and its reader has taken nothing for a while.
@@ -435,7 +408,7 @@ UsageBody Keeper::usage() const {
 
 void Keeper::check_file_limit() {
   uint64_t bytes = 0;
-  if (phase_ == Phase::running && file_.exceeded(&bytes)) send_event(Event::stdoutlimit, 0, &bytes, sizeof bytes);
+  if (phase_ == Phase::running && file_.exceeded(&bytes)) control_.send(Event::stdoutlimit, 0, &bytes, sizeof bytes);
 }
 
 // How long poll may sleep. Only a limited file needs looking at.
@@ -446,8 +419,7 @@ int Keeper::timeout() const {
 
 // The wrapper has ended, however it ended: nothing of the box may survive it.
 void Keeper::wrapper_gone() {
-  close(control_);
-  control_ = -1;
+  control_.close();
   give_terminal(caller_.group);
   if (phase_ == Phase::waiting) finish();
   kill_all();
@@ -461,23 +433,23 @@ void Keeper::finish() {
 
 void Keeper::run() {
   for (;;) {
-    pollfd entries[5] = {{control_, POLLIN, 0}, {caller_.signals, POLLIN, 0}, {exec_pipe_, POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}};
-    if (relay_ && control_ >= 0) relay_->prepare(entries + 3);
+    pollfd entries[5] = {{control_.fd(), POLLIN, 0}, {caller_.signals, POLLIN, 0}, {exec_pipe_, POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}};
+    if (relay_ && control_.fd() >= 0) relay_->prepare(entries + 3);
     if (poll(entries, 5, timeout()) < 0 && errno != EINTR) _exit(125);
     if (entries[2].revents && exec_pipe_ >= 0) exec_result();
-    if (relay_ && control_ >= 0) {
+    if (relay_ && control_.fd() >= 0) {
       const bool before = relay_->exceeded();
       relay_->run(entries + 3);
       if (relay_->exceeded() && !before) {
         const uint64_t bytes = relay_->bytes();
-        send_event(Event::stdoutlimit, 0, &bytes, sizeof bytes);
+        control_.send(Event::stdoutlimit, 0, &bytes, sizeof bytes);
       }
     }
     check_file_limit();
     if (entries[1].revents || killing_) reap();
     check_empty();
-    if (control_ >= 0 && entries[0].revents && !receive()) wrapper_gone();
-    if (control_ < 0) {
+    if (control_.fd() >= 0 && entries[0].revents && !receive()) wrapper_gone();
+    if (control_.fd() < 0) {
       reap();
       if (empty_) finish();
     }

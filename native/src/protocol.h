@@ -17,6 +17,8 @@ enum class Request : uint16_t {
   stdout_limit = 7,  // uint64 bytes -> count
   usage = 8,         // -> UsageBody
   cleanup = 9,       // for each step NUL-terminated: `r` or `w`, path, text; no reply
+  adopt = 10,        // instead of start: AdoptHead, int32 x excluded, NUL-terminated: cgroup.procs, freezer directory,
+                     // cgroup.kill file
 };
 
 // Keeper to wrapper.
@@ -57,6 +59,16 @@ struct StartHead {
   uint32_t tasks;
   uint32_t freezer_version;  // 0: none
   uint64_t stdout_max;
+};
+
+// Of a process that runs already. What is below the excluded ones does not belong to the box.
+struct AdoptHead {
+  int32_t pid;
+  uint32_t await_exec;  // 1: `started` comes when it has executed another program
+  uint64_t start;       // clock ticks after boot: no other process with that number
+  uint64_t stdout_max;
+  uint32_t excluded;
+  uint32_t freezer_version;  // 0: none
 };
 
 constexpr uint32_t kSoft = 1, kHard = 2;
@@ -108,14 +120,14 @@ struct UsageBody {
 };
 
 struct ExitedBody {
-  int32_t code, signal;  // one of them is -1
+  int32_t code, signal;  // one of them is -1; both where an adopted process took it with it
   uint32_t core_dumped, reserved;
   double at_ms;
   UsageBody usage;
 };
 
 // Where a launch can fail.
-enum class Step : int32_t { pipe = 0, fork, parent, setpgid, terminal, cgroup, stdio, rlimit, exec };
-constexpr const char* kStepNames[] = {"pipe", "fork", "parent", "setpgid", "terminal", "cgroup", "stdio", "rlimit", "exec"};
+enum class Step : int32_t { pipe = 0, fork, parent, setpgid, terminal, cgroup, stdio, rlimit, exec, adopt };
+constexpr const char* kStepNames[] = {"pipe", "fork", "parent", "setpgid", "terminal", "cgroup", "stdio", "rlimit", "exec", "adopt"};
 
 }  // namespace pbox

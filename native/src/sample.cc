@@ -107,16 +107,15 @@ void add_row(Tree& tree, Process&& process, size_t rows) {
   tree.rows.insert(std::upper_bound(tree.rows.begin(), tree.rows.end(), process, larger), std::move(process));
 }
 
-}  // namespace
-
-Tree sample_tree(int root, size_t rows, bool pss) {
+// `pids` grows by the children of those that are in it, where `descend` asks for them.
+Tree sample(std::vector<int> pids, bool descend, size_t rows, bool pss) {
   static const uint64_t usec_per_tick = 1000000 / static_cast<uint64_t>(sysconf(_SC_CLK_TCK));
   static const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   Tree tree;
+  tree.pids = std::move(pids);
   File file;
   Stat stat{};
   // Parents before children: CPU of a child that is reaped meanwhile is missed until the next sample, never doubled.
-  read_children(root, false, tree.pids);
   std::vector<int> alive;
   for (size_t at = 0; at < tree.pids.size(); at++) {
     const int pid = tree.pids[at];
@@ -132,7 +131,7 @@ Tree sample_tree(int root, size_t rows, bool pss) {
     tree.threads += process.threads;
     tree.vms_bytes += process.vms_bytes;
     tree.rss_bytes += process.rss_bytes;
-    read_children(pid, process.threads > 1, tree.pids);
+    if (descend) read_children(pid, process.threads > 1, tree.pids);
     add_row(tree, std::move(process), rows);
   }
   tree.pids.swap(alive);
@@ -147,6 +146,16 @@ Tree sample_tree(int root, size_t rows, bool pss) {
   }
   return tree;
 }
+
+}  // namespace
+
+Tree sample_tree(int root, size_t rows, bool pss) {
+  std::vector<int> children;
+  read_children(root, false, children);
+  return sample(std::move(children), true, rows, pss);
+}
+
+Tree sample_processes(std::vector<int> pids, size_t rows, bool pss) { return sample(std::move(pids), false, rows, pss); }
 
 std::vector<OpenFile> open_files(int pid, size_t most) {
   std::vector<OpenFile> files;

@@ -31,6 +31,8 @@ struct OpenFile {
 
 // Descendants of `root` without it. `rows`: how many of the largest by resident memory. `pss`: read smaps_rollup.
 Tree sample_tree(int root, size_t rows, bool pss);
+// Exactly these.
+Tree sample_processes(std::vector<int> pids, size_t rows, bool pss);
 
 // At most `most` descriptors of a process; empty where it may not be read.
 std::vector<OpenFile> open_files(int pid, size_t most);

@@ -11,10 +11,8 @@
 #include <unistd.h>
 
 namespace pbox {
-namespace {
 
-// One `children` file: pids in decimal, separated by blanks.
-void read_children_file(const char* path, std::vector<int>& out) {
+void read_pids(const char* path, std::vector<int>& out) {
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return;  // ended meanwhile
   char buffer[4096];
@@ -38,13 +36,11 @@ void read_children_file(const char* path, std::vector<int>& out) {
   close(fd);
 }
 
-}  // namespace
-
 void read_children(int pid, bool many_threads, std::vector<int>& out) {
   char path[64];
   if (!many_threads) {
     std::snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
-    read_children_file(path, out);
+    read_pids(path, out);
     return;
   }
   std::snprintf(path, sizeof path, "/proc/%d/task", pid);
@@ -54,7 +50,7 @@ void read_children(int pid, bool many_threads, std::vector<int>& out) {
     const int tid = std::atoi(entry->d_name);
     if (tid <= 0) continue;
     std::snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, tid);
-    read_children_file(path, out);
+    read_pids(path, out);
   }
   closedir(dir);
 }

@@ -10,6 +10,9 @@ namespace pbox {
 using Visit = void (*)(void* context, int pid, int parent);
 void walk_tree(int root, Visit visit, void* context);
 
+// Appends the pids of a file like `children` or `cgroup.procs`: decimal, separated by blanks or newlines.
+void read_pids(const char* path, std::vector<int>& out);
+
 // Children of every thread of `pid`, appended to `out`.
 void read_children(int pid, bool many_threads, std::vector<int>& out);
 

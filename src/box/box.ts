@@ -3,6 +3,7 @@ import type { Logger } from '../log.js';
 import { signalName } from '../spec/signals.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
 import { processInfo } from '../stats/assemble.js';
+import { toBy } from '../stats/audit.js';
 import { exitedEvent } from '../stats/end.js';
 import { type CommandEvent, createEventSource, type EventBody, type EventHead, type Exited } from '../stats/event.js';
 import type { ProcessInfo, SampleCause } from '../stats/sample.js';
@@ -22,6 +23,8 @@ export interface BoxOptions {
   readonly spec: BoxSpec;
   readonly identity: JobIdentity;
   readonly keeper: Keeper;
+  /** A process that ran before its box was made: its end is not ours, and how it ended may be unknown. */
+  readonly adopted: boolean;
   /** SIGKILL to everything in the box's control group at once, where the kernel can do that; must not throw. Returns their number. */
   readonly killGroup: () => number;
   /** Limits of the box as a whole, in force already. */
@@ -177,6 +180,19 @@ export class Box implements Controllable {
     return this.#apply({ type: 'kill', reason: 'killed', by, signal: 9 });
   }
 
+  /** Ends the supervision of an adopted process, which goes on within its limits. */
+  async release(by: Requester): Promise<void> {
+    if (this.#life.phase === 'ended') return;
+    await this.sample('signal');
+    clearTimeout(this.#grace);
+    this.#ticker.stop();
+    this.#options.resources.stop();
+    this.clock.close(this.#options.now());
+    this.#options.log.info('the supervision has ended; the process goes on within its limits');
+    this.#tell({ event: 'released', by: toBy(by) });
+    void this.#apply({ type: 'ended' });
+  }
+
   /** The watchdog's word: a limit that no control group holds was passed. */
   exceeded(name: WatchedName, used: number, limit: number, processes: readonly ProcessRow[]): void {
     const { spec, log } = this.#options;
@@ -237,8 +253,9 @@ export class Box implements Controllable {
     this.#tell({
       event: 'started',
       pid,
+      adopted: this.#options.adopted,
       executable: spec.command[0] ?? '',
-      argument_count: spec.command.length - 1,
+      argument_count: Math.max(0, spec.command.length - 1),
       stdout_mode: stdoutMode,
       sample_interval_ms: spec.sampleIntervalMs,
       limits: Object.fromEntries(this.limits),
@@ -319,7 +336,12 @@ export class Box implements Controllable {
   async #ended(usage: KeeperUsage | undefined): Promise<void> {
     if (this.#life.phase === 'ended') return;
     const { spec, log } = this.#options;
-    if (usage === undefined && this.#main === null) log.error('the keeper has died; the rest of the job was killed');
+    if (usage === undefined && this.#main === null) {
+      const { adopted } = this.#options;
+      log.error(
+        `the keeper has died; ${adopted ? 'what was adopted goes on alone' : 'the rest of the job was killed'}`,
+      );
+    }
     clearTimeout(this.#grace);
     this.#ticker.stop();
     this.#options.resources.stop();

@@ -3,9 +3,16 @@ import type { Lifecycle } from './lifecycle.js';
 import type { Reason, Requester } from './types.js';
 
 /** Exit statuses of proc_box itself; docs/exit-status.md. */
-export const EXIT = { timeout: 124, failed: 125, notExecutable: 126, notFound: 127, signalBase: 128 } as const;
+export const EXIT = {
+  unknown: 123,
+  timeout: 124,
+  failed: 125,
+  notExecutable: 126,
+  notFound: 127,
+  signalBase: 128,
+} as const;
 
-/** How the main process ended, waitpid(2). */
+/** How the main process ended, waitpid(2); both null where somebody else's wait took it: an adopted process. */
 export interface MainExit {
   readonly code: number | null;
   readonly signal: number | null;
@@ -42,7 +49,7 @@ export function decideOutcome(life: Lifecycle, main: MainExit | null, evidence: 
 /** The job's own code, or 128+n; never 0 for an unknown status. */
 function jobStatus({ code, signal }: MainExit): number {
   if (code !== null) return code;
-  return signal === null ? EXIT.failed : EXIT.signalBase + signal;
+  return signal === null ? EXIT.unknown : EXIT.signalBase + signal;
 }
 
 function ownReason(
@@ -51,7 +58,8 @@ function ownReason(
   { rlimits, cpuUsec, oomKilled }: Evidence,
 ): { reason: Reason; by: Requester | null } {
   if (code !== null) return { reason: 'exited', by: null };
-  if (oomKilled && signal === SIGKILL) return { reason: 'oom', by: { via: 'limit' } };
+  if (oomKilled && (signal === SIGKILL || signal === null)) return { reason: 'oom', by: { via: 'limit' } };
+  if (signal === null) return { reason: 'ended', by: null };
   if (life.lastKill !== null && life.lastKill.signal === signal) return { reason: 'killed', by: life.lastKill.by };
   const cpu = rlimits.find(({ name }) => name === 'cpu');
   const hardSec = cpu?.hard;

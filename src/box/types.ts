@@ -66,6 +66,7 @@ export type Reason =
   | 'stopped'
   | 'killed'
   | 'scheduler'
+  | 'ended'
   | 'failed';
 
 export type BoxState = 'starting' | 'running' | 'suspended' | 'stopping' | 'ended';

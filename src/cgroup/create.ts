@@ -1,6 +1,7 @@
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { EnvironmentError, SpecError } from '../errors.js';
+import { EnvironmentError } from '../errors.js';
+import { isBelow, parentOf, placeBelow } from './below.js';
 import { codeOf, createReader, type Reader, readFile, removeTree, writeFile } from './files.js';
 import { type Controller, findHierarchies, type Hierarchies } from './hierarchy.js';
 import { listProcesses } from './procs.js';
@@ -20,14 +21,26 @@ export interface CgroupRequest {
   readonly scheduled: boolean;
   /** The wrapper and its keeper. */
   readonly ourPids: readonly number[];
-  /** Put the box below this v2 directory (`--cgroup <path>`), or where we are. */
-  readonly below: string | null;
+  /**
+   * Put the box below these directories (`--cgroup <path>`), or where we are. Of several, each of a hierarchy of its own,
+   * those that are no place for the box are left out.
+   */
+  readonly below: readonly string[];
   /** Kill the whole box when the kernel kills one process of it for memory. */
   readonly oomGroup: boolean;
   /** Told before something is made how to take it away: for whoever does that if we die. @default nobody is */
   readonly beforeMaking?: (steps: readonly CleanupStep[]) => void;
+  /** A process that runs already: the box is made below its groups, and it is moved there. @default a job to be launched */
+  readonly adopt?: Adoption;
   /** @default /proc */
   readonly proc?: string;
+}
+
+/** Of a process that runs already. */
+export interface Adoption {
+  readonly pid: number;
+  /** Moves it and all of its processes into a group, by its `cgroup.procs`. @returns why not, or null */
+  readonly join: (procsFile: string) => string | null;
 }
 
 /**
@@ -36,11 +49,12 @@ export interface CgroupRequest {
  */
 export function createCgroup(request: CgroupRequest): BoxCgroup {
   const proc = request.proc ?? '/proc';
-  const found = findHierarchies(readFile(`${proc}/self/mountinfo`) ?? '', readFile(`${proc}/self/cgroup`) ?? '');
-  checkBelow(found, request);
-  const v2 = makeOurV2(found, request);
+  const whose = request.adopt?.pid ?? 'self';
+  const own = findHierarchies(readFile(`${proc}/self/mountinfo`) ?? '', readFile(`${proc}/${whose}/cgroup`) ?? '');
+  const { found, v2Below } = placeBelow(own, request);
+  const v2 = makeOurV2(found, v2Below, request);
   const v2Group = 'dir' in v2 ? v2 : null;
-  const v1 = makeV1(found, v1Wanted(found, request, v2Group), request.name, request.beforeMaking);
+  const v1 = makeV1(found, v1Wanted(found, request, v2Group), request);
   if (v2Group?.controllers.has('memory') && request.oomGroup) tryOomGroup(v2Group.dir);
   if (weighedAsOne(request)) tryWeight(v2Group, v1);
   return compose(found, v2, v1);
@@ -66,44 +80,23 @@ function tryWeight(v2Group: V2Group | null, v1: V1Groups): void {
   }
 }
 
-function makeOurV2({ v2: place }: Hierarchies, request: CgroupRequest): V2Group | { why: string } {
+function makeOurV2(
+  { v2: place }: Hierarchies,
+  below: string | null,
+  request: CgroupRequest,
+): V2Group | { why: string } {
   if (place === null) return { why: 'no cgroup2 is mounted' };
   const needed = [...new Set<V2Controller>(request.limits.map((limit) => V2_CONTROLLER[limit]))];
-  const { name, stayBelow, ourPids, below, beforeMaking = () => {} } = request;
+  const { name, ourPids, beforeMaking = () => {}, adopt } = request;
   const welcome: V2Controller[] = weighedAsOne(request) ? ['cpu'] : [];
   const at = below === null ? place : { dir: below, mount: place.mount };
-  const group = makeV2({
-    place: at,
-    name,
-    needed,
-    welcome,
-    stayBelow: stayBelow || below !== null,
-    ourPids,
-    beforeMaking,
-  });
+  // What runs already has been put where it is by somebody.
+  const stayBelow = request.stayBelow || below !== null || adopt !== undefined;
+  const group = makeV2({ place: at, name, needed, welcome, stayBelow, ourPids, beforeMaking, adopt });
   const refusal = 'dir' in group ? whyNotJoined(place.dir, group.dir) : null;
   if (!('dir' in group) || refusal === null) return group;
   clean(group.cleanup);
   return { why: refusal };
-}
-
-function checkBelow({ v2 }: Hierarchies, { below, scheduled }: CgroupRequest): void {
-  if (below === null) return;
-  if (v2 === null) throw new SpecError(`--cgroup ${below}: no cgroup2 is mounted here; expected auto or off`);
-  if (!isBelow(below, v2.mount) || below.split('/').includes('..') || !existsSync(`${below}/cgroup.procs`)) {
-    throw new SpecError(
-      `--cgroup ${below}: not a cgroup2 directory; expected one below ${v2.mount}, for example "${v2.dir}"`,
-    );
-  }
-  if (scheduled && !isBelow(below, v2.dir)) {
-    throw new SpecError(
-      `--cgroup ${below}: outside of the scheduler's group; expected a directory at or below ${v2.dir}`,
-    );
-  }
-}
-
-function isBelow(path: string, parent: string): boolean {
-  return path === parent || path.startsWith(`${parent}/`);
 }
 
 /** The kernel asks for write permission to the `cgroup.procs` of the nearest group around both places. cgroup-v2.rst */
@@ -121,7 +114,7 @@ function whyNotJoined(from: string, to: string): string | null {
 
 /** What limits need and v2 does not give; and for figures what costs nothing: memory, processes and I/O. */
 function v1Wanted({ v1 }: Hierarchies, request: CgroupRequest, v2: V2Group | null): Controller[] {
-  const { limits } = request;
+  const { limits, scheduled, adopt } = request;
   const wanted = new Set<Controller>();
   if (weighedAsOne(request) && !v2?.controllers.has('cpu')) wanted.add('cpu');
   for (const limit of limits) {
@@ -135,7 +128,8 @@ function v1Wanted({ v1 }: Hierarchies, request: CgroupRequest, v2: V2Group | nul
     if (!v2?.controllers.has(v2Name)) wanted.add(controller);
   }
   if (v2 === null) {
-    wanted.add('freezer');
+    // A scheduler looks for the processes of a job in its own freezer group, not below it.
+    if (!(scheduled && adopt !== undefined)) wanted.add('freezer');
     wanted.add('cpuacct');
   }
   return [...wanted].filter((controller) => v1.has(controller));
@@ -175,6 +169,9 @@ function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V1Groups
           : { version: 1, dir: freezerDir },
     killFile: v2Group?.killFile ?? null,
     cleanup: [...cleanup, ...(v2Group?.cleanup ?? [])],
+    get dirs() {
+      return [...v1.dirs, ...(v2Group === null ? [] : [v2Group.dir])];
+    },
     pressureDir: v2Group?.dir ?? null,
     procsFile:
       v2Group !== null ? `${v2Group.dir}/cgroup.procs` : v1.dirs.length > 0 ? `${v1.dirs[0]}/cgroup.procs` : null,
@@ -234,10 +231,6 @@ function tightest(dir: string, mount: string | undefined, read: ((dir: string) =
   return best;
 }
 
-function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/'));
-}
-
 /** Each figure from v2 where it has it, else from the v1 controller that counts it. */
 function usageOf(v2Group: V2Group | null, v1: V1Groups, read: Reader): CgroupUsage | null {
   if (v2Group === null && v1.dirs.length === 0) return null;
@@ -255,6 +248,13 @@ function usageOf(v2Group: V2Group | null, v1: V1Groups, read: Reader): CgroupUsa
     io: own?.io ?? from('blkio', v1Io),
     pids: own?.pids ?? from('pids', pidsUsage),
   };
+}
+
+/** Takes the processes of a box that is not to be out of its groups again, and the groups away. Best effort. */
+export function releaseCgroup(cgroup: BoxCgroup, adopt: Adoption): void {
+  clean(cgroup.cleanup.filter((step) => step.op === 'write'));
+  for (const dir of cgroup.dirs) adopt.join(`${parentOf(dir)}/cgroup.procs`);
+  removeCgroup(cgroup);
 }
 
 /**

@@ -9,6 +9,7 @@ export function noCgroup(why: string): BoxCgroup {
     freezer: null,
     killFile: null,
     cleanup: [],
+    dirs: [],
     pressureDir: null,
     procsFile: null,
     holds: () => ({ why }),

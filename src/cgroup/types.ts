@@ -38,6 +38,8 @@ export interface BoxCgroup {
   /** `cgroup.kill`, Linux 5.14; null where there is none. */
   readonly killFile: string | null;
   readonly cleanup: readonly CleanupStep[];
+  /** Every directory of the box, one a hierarchy. */
+  readonly dirs: readonly string[];
   /** What would hold this limit, or why nothing would: evidence and remedy. */
   holds(name: CgroupLimitName): { readonly mechanism: Mechanism } | { readonly why: string };
   /** The tightest limit of the groups around the box, in the unit of the limit; its path. 'unlimited' where there is none. */

@@ -1,7 +1,8 @@
 import { EnvironmentError } from '../errors.js';
-import { codeOf, makeDir, type Reader, readFile, removeDir, writeFile } from './files.js';
+import { makeDir, type Reader, readFile, removeDir, writeFile } from './files.js';
 import type { Controller, Hierarchies } from './hierarchy.js';
 import { parseV1Io, V1_THROTTLE } from './io.js';
+import { moveAll } from './join.js';
 import type { CgroupLimitName, CgroupValue, CleanupStep, IoLimit } from './types.js';
 import { type CpuUsage, type MemoryUsage, parseNumber, parseTable, readNumber, without } from './usage.js';
 
@@ -41,12 +42,20 @@ export const V1_CEILING: Partial<Record<CgroupLimitName, (dir: string) => number
   cpus: readCpus,
 };
 
+export interface V1Request {
+  /** Name of the box's directories. */
+  readonly name: string;
+  /** Told before something is made how to take it away. */
+  readonly beforeMaking?: (steps: readonly CleanupStep[]) => void;
+  /** For a process that runs already: moves it into the group. */
+  readonly adopt?: { readonly join: (procsFile: string) => string | null };
+}
+
 /** Makes a directory below ours in each hierarchy; a controller that refuses is left out, with its reason. */
 export function makeV1(
   hierarchies: Hierarchies,
   wanted: readonly Controller[],
-  name: string,
-  beforeMaking: (steps: readonly CleanupStep[]) => void = () => {},
+  { name, beforeMaking = () => {}, adopt }: V1Request,
 ): V1Groups {
   const possible = [...new Set([...hierarchies.v1.values()].map((place) => `${place.dir}/${name}`))];
   beforeMaking(possible.map((path) => ({ op: 'rmdir', path })));
@@ -59,7 +68,8 @@ export function makeV1(
     const dir = `${place.dir}/${name}`;
     const code = made.has(dir) ? null : makeDir(dir);
     if (code !== null) return `mkdir ${dir}: ${code}; ask the administrator to delegate ${controller} (docs/limits.md)`;
-    const failure = controller === 'cpuset' ? inheritCpuset(place.dir, dir) : null;
+    const inherited = controller === 'cpuset' ? inheritCpuset(place.dir, dir) : null;
+    const failure = inherited ?? (made.has(dir) ? null : (adopt?.join(`${dir}/cgroup.procs`) ?? null));
     if (failure !== null) {
       removeDir(dir);
       return failure;
@@ -84,24 +94,6 @@ export function makeV1(
       return failure ?? moveAll(`${dirs.get(controller)}/cgroup.procs`, pids);
     },
   };
-}
-
-/** In passes, because processes fork meanwhile; their children are born where they are. */
-function moveAll(procs: string, pids: () => readonly number[]): string | null {
-  const moved = new Set<number>();
-  for (let pass = 0; pass < 10; pass++) {
-    const fresh = pids().filter((pid) => !moved.has(pid));
-    if (fresh.length === 0) return null;
-    for (const pid of fresh) {
-      moved.add(pid);
-      try {
-        writeFile(procs, String(pid));
-      } catch (error) {
-        if (codeOf((error as Error).cause) !== 'ESRCH') return (error as Error).message;
-      }
-    }
-  }
-  return null;
 }
 
 /** A new cpuset is empty, and nothing can join an empty one. */

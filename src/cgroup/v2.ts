@@ -44,6 +44,8 @@ export interface V2Request {
   readonly ourPids: readonly number[];
   /** Told before something is made how to take it away. */
   readonly beforeMaking: (steps: readonly CleanupStep[]) => void;
+  /** For a process that runs already: moves it into the group. */
+  readonly adopt: { readonly join: (procsFile: string) => string | null } | undefined;
 }
 
 export const V2_CONTROLLER: Readonly<Record<CgroupLimitName, V2Controller>> = {
@@ -75,6 +77,12 @@ export function makeV2(request: V2Request): V2Group | { readonly why: string } {
     const code = makeDir(dir);
     if (code !== null) {
       refusals.push(`mkdir ${dir}: ${code}`);
+      continue;
+    }
+    const refusal = request.adopt?.join(`${dir}/cgroup.procs`) ?? null;
+    if (refusal !== null) {
+      removeDir(dir);
+      refusals.push(refusal);
       continue;
     }
     const group = enable(request, parent, dir);
@@ -153,7 +161,9 @@ function makeRoom(
   wanted: readonly string[],
   cleanup: CleanupStep[],
 ): string | null {
-  const others = [...words(`${parent}/cgroup.procs`)].filter((pid) => !request.ourPids.includes(Number(pid)));
+  const there = [...words(`${parent}/cgroup.procs`)].map(Number);
+  const others = there.filter((pid) => !request.ourPids.includes(pid));
+  const ours = there.filter((pid) => request.ourPids.includes(pid));
   if (others.length > 0) {
     return `${parent} holds other processes (${others.slice(0, 3).join(', ')}), so it cannot hand down controllers; start proc_box by \`systemd-run --user --scope -p Delegate=yes\` or by exec`;
   }
@@ -161,17 +171,17 @@ function makeRoom(
   const disable = wanted.map((controller) => `-${controller}`).join(' ');
   const undo: CleanupStep[] = [
     { op: 'write', path: `${parent}/cgroup.subtree_control`, text: disable },
-    ...request.ourPids.map((pid) => ({ op: 'write', path: `${parent}/cgroup.procs`, text: String(pid) }) as const),
+    ...ours.map((pid) => ({ op: 'write', path: `${parent}/cgroup.procs`, text: String(pid) }) as const),
     { op: 'rmdir', path: leaf },
   ];
   request.beforeMaking(undo);
   const code = makeDir(leaf);
   if (code !== null) return `mkdir ${leaf}: ${code}`;
   let failure: string | null = null;
-  for (const pid of request.ourPids) failure ??= tryWrite(`${leaf}/cgroup.procs`, String(pid));
+  for (const pid of ours) failure ??= tryWrite(`${leaf}/cgroup.procs`, String(pid));
   failure ??= tryWrite(`${parent}/cgroup.subtree_control`, text);
   if (failure !== null) {
-    for (const pid of request.ourPids) tryWrite(`${parent}/cgroup.procs`, String(pid));
+    for (const pid of ours) tryWrite(`${parent}/cgroup.procs`, String(pid));
     removeDir(leaf);
     return failure;
   }

@@ -9,9 +9,11 @@ import { createLogger } from '../log.js';
 import { jobDeadline } from '../scheduler/deadline.js';
 import { type Assembled, assembleSpec } from '../spec/assemble.js';
 import { systemFiles } from '../spec/files.js';
+import type * as AdoptBundle from './adopt.js';
 import { prepareResources } from './resources.js';
 import type * as RunBundle from './run.js';
 import type * as Slurm from './slurm.js';
+import { launchedJob } from './subject.js';
 import type * as Tools from './tools.js';
 
 /** boot.cjs passes it: loads a bundle of dist/ that is not on the launch path. */
@@ -36,6 +38,7 @@ function begin(hello: Extract<KeeperEvent, { type: 'hello' }>): void {
   if (hello.argv[1] === 'ctl' || hello.argv[1] === 'check') return useTool(hello.argv[1], hello);
   const deliverSignals = watchSignals((delivery) => running?.onSignal(delivery));
   try {
+    if (hello.argv[1] === 'adopt') return adoptProcess(hello, deliverSignals);
     const assembled = assembleSpec({
       argv: hello.argv,
       settings: hello.settings,
@@ -61,7 +64,8 @@ function launch(
   const { spec } = assembled;
   const boxId = newBoxId();
   let box: Box | undefined;
-  const { cgroup, control } = prepareResources(spec, boxId, keeper, () => box);
+  const subject = launchedJob(keeper);
+  const { cgroup, control } = prepareResources(spec, boxId, keeper, subject, () => box);
   const { commandIndex, rlimits, stdoutMaxBytes } = spec;
   keeper.start({ commandIndex, rlimits, stdoutMaxBytes, cgroup });
   const { run } = loadBundle<typeof RunBundle>('run');
@@ -76,6 +80,7 @@ function launch(
     ...assembled,
     keeper,
     hello,
+    subject,
     boxId,
     cgroup,
     resources: control,
@@ -85,6 +90,22 @@ function launch(
     loadSlurm,
     deliverSignals,
     strangers,
+  });
+}
+
+/** A process that runs already; `proc_box -- adopt` runs a program of that name. */
+function adoptProcess(hello: Extract<KeeperEvent, { type: 'hello' }>, deliverSignals: () => void): void {
+  running = loadBundle<typeof AdoptBundle>('adopt').adopt({
+    keeper,
+    hello,
+    boxId: newBoxId(),
+    files: systemFiles(),
+    loadYaml: () => loadBundle('yaml'),
+    loadRun: () => loadBundle('run'),
+    loadAmqp: () => loadBundle('amqp'),
+    loadSigned: () => loadBundle('signed'),
+    loadSlurm: () => loadBundle('slurm'),
+    deliverSignals,
   });
 }
 

@@ -1,15 +1,16 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { type Keeper, type ProcessRow, sampleTree, type TreeSample } from 'cgroup-utils-native';
+import { readFileSync } from 'node:fs';
+import type { Keeper, ProcessRow, TreeSample } from 'cgroup-utils-native';
 import type { Box } from '../box/box.js';
 import { createResourceControl, type ResourceControl } from '../box/resource-control.js';
 import { cgroupNames } from '../box/resources.js';
 import type { Watched } from '../box/watchdog.js';
-import { createCgroup, removeCgroup } from '../cgroup/create.js';
+import { createCgroup, releaseCgroup, removeCgroup } from '../cgroup/create.js';
 import { readFile } from '../cgroup/files.js';
 import { noCgroup } from '../cgroup/none.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import { findScheduler, jobWord } from '../scheduler/identity.js';
 import type { BoxSpec } from '../spec/spec.js';
+import type { Subject } from './subject.js';
 
 /**
  * Control groups and limits of a box, in force before its job exists.
@@ -19,29 +20,32 @@ export function prepareResources(
   spec: BoxSpec,
   boxId: string,
   keeper: Keeper,
+  subject: Subject,
   box: () => Box | undefined,
 ): { cgroup: BoxCgroup; control: ResourceControl } {
   const keeperPid = keeper.pid;
   const limits = cgroupNames(spec.resources);
-  const scheduled = findScheduler(process.env) !== 'none';
+  const { environment, adopted } = subject;
+  const scheduled = findScheduler(environment) !== 'none';
   const cgroup =
     spec.cgroup === 'off'
       ? noCgroup('--cgroup off')
       : createCgroup({
-          name: ['proc_box', boxId, jobWord(process.env) ?? []].flat().join('-'),
+          name: ['proc_box', boxId, jobWord(environment) ?? []].flat().join('-'),
           limits,
           // Without a limit to hold there is no reason to leave the group that a session or service manager gave.
           stayBelow: limits.length === 0 || scheduled,
           scheduled,
-          ourPids: [process.pid, ...keeper.pids],
-          below: spec.cgroup === 'auto' ? null : spec.cgroup,
+          ourPids: subject.ourPids,
+          below: spec.cgroup === 'auto' ? [] : spec.cgroup,
           oomGroup: spec.oomGroup,
           beforeMaking: (steps) => keeper.cleanup(steps),
+          ...(adopted !== null && { adopt: adopted }),
         });
   // Of the watchdog's last look, for the event that tells of a limit passed.
   let largest: readonly ProcessRow[] = [];
   const walk = () => {
-    const tree = sampleTree(keeperPid, { rows: spec.rows });
+    const tree = subject.walk({ rows: spec.rows });
     largest = tree.rows;
     return tree;
   };
@@ -50,23 +54,17 @@ export function prepareResources(
       resources: spec.resources,
       enforce: spec.enforce,
       cgroup,
-      host: { allowedCpus, blind: whyBlind(keeperPid) },
+      host: { allowedCpus, blind: subject.blind },
       look: () => look(cgroup, keeperPid, walk),
       onExceeded: (name, used, limit) => box()?.exceeded(name, used, limit, largest),
       now: cpuMs,
     });
     return { cgroup, control };
   } catch (error) {
-    removeCgroup(cgroup);
+    if (adopted === null) removeCgroup(cgroup);
+    else releaseCgroup(cgroup, adopted);
     throw error;
   }
-}
-
-/** Under hidepid=2 a process that is not dumpable, as the keeper is, does not exist for others of its user. */
-function whyBlind(keeperPid: number): string | null {
-  return existsSync(`/proc/${keeperPid}/stat`)
-    ? null
-    : `/proc hides the keeper (mounted with hidepid): "proc_box check"`;
 }
 
 function allowedCpus(): string {

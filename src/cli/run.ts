@@ -9,16 +9,14 @@ import {
   monotonicMs,
   releaseStdio,
   type SignalDelivery,
-  sampleTree,
   stopOwnGroup,
-  userName,
 } from 'cgroup-utils-native';
 import type * as Amqp from '../amqp/index.js';
 import type * as Signed from '../amqp/signed.js';
 import { Box } from '../box/box.js';
 import type { Outcome } from '../box/outcome.js';
 import type { ResourceControl } from '../box/resource-control.js';
-import type { Outgoing } from '../box/types.js';
+import type { Outgoing, Requester } from '../box/types.js';
 import { killCgroup, removeCgroup } from '../cgroup/create.js';
 import { readFile } from '../cgroup/files.js';
 import type { BoxCgroup } from '../cgroup/types.js';
@@ -33,8 +31,9 @@ import { createSampler } from '../stats/sampler.js';
 import { createDeliveries } from './deliveries.js';
 import { launchFailure } from './launch-failure.js';
 import { createScheduled } from './scheduled.js';
-import { handleSignals } from './signals.js';
+import { handleAdopted, handleSignals } from './signals.js';
 import type * as Slurm from './slurm.js';
+import type { Subject } from './subject.js';
 
 const SIGTSTP = 20;
 
@@ -48,6 +47,7 @@ export interface RunOptions {
   readonly hello: Extract<KeeperEvent, { type: 'hello' }>;
   readonly spec: BoxSpec;
   readonly warnings: readonly string[];
+  readonly subject: Subject;
   readonly boxId: string;
   readonly cgroup: BoxCgroup;
   readonly resources: ResourceControl;
@@ -66,17 +66,26 @@ export interface RunOptions {
 
 /** Wires box, broker, signals and the end of the process around a job that the keeper is launching. */
 export function run(options: RunOptions): Run {
-  const { keeper, hello, spec, warnings, boxId, cgroup, resources, onBox, deliverSignals, strangers } = options;
+  const { keeper, hello, spec, warnings, subject, boxId, cgroup, resources, onBox } = options;
+  const { deliverSignals, strangers } = options;
+  const { adopted } = subject;
   const log = createLogger(spec.debug ? 'debug' : 'info', spec.nowarn ? { warn: false } : {});
-  const identity = identifyJob(process.env, { user: userName(), host: hostname(), box: boxId });
+  const identity = identifyJob(subject.environment, { user: subject.user, host: hostname(), box: boxId });
   let keeperGone = false;
   const broker = createBroker(spec, log, options);
-  const scheduled = createScheduled({ spec, log, scheduler: identity.scheduler, loadSlurm: options.loadSlurm });
+  const scheduled = createScheduled({
+    spec,
+    log,
+    scheduler: identity.scheduler,
+    subject,
+    loadSlurm: options.loadSlurm,
+  });
   const box = new Box({
     spec,
     resources,
     identity,
     keeper,
+    adopted: adopted !== null,
     killGroup: () => killCgroup(cgroup),
     stdoutMode: hello.stdoutMode,
     log,
@@ -93,7 +102,7 @@ export function run(options: RunOptions): Run {
         cgroup,
         rowsIntervalMs: spec.rowsIntervalMs,
         log,
-        tree: (options) => sampleTree(keeper.pid, options),
+        tree: subject.walk,
         usage: () => keeper.usage(),
         status: () => ({
           state: of.state,
@@ -126,15 +135,27 @@ export function run(options: RunOptions): Run {
       if (spec.report && report !== null) writeStderr(formatReport(report));
       writeStderr(`Task elapsed time: ${(elapsedMs / 1000).toFixed(2)} seconds.\n`);
       void broker.close(spec.flushMs).then(() => {
+        adopted?.onEnd();
         keeper.finish();
         if (keeperGone) removeCgroup(cgroup);
+        if (adopted !== null) exitNow(outcome.exitStatus);
         end(outcome, spec, identity.scheduler);
       });
     },
   });
   onBox(box);
+  const release = async (by: Requester) => {
+    await box.release(by);
+    await broker.close(spec.flushMs);
+    adopted?.onEnd();
+    keeper.close();
+    exitNow(0);
+  };
   const deliveries = createDeliveries(() => signalPatienceMs(process.env, readFile));
-  const onSignal = handleSignals(box, keeper, spec, deliveries);
+  const onSignal =
+    adopted === null
+      ? handleSignals(box, keeper, spec, deliveries)
+      : handleAdopted(box, adopted.detached ? null : release);
   // What goes wrong in here must not end the job.
   process.on('uncaughtException', (error) =>
     log.error(`internal error, the job goes on: ${error.stack ?? error.message}`),
@@ -158,7 +179,7 @@ export function run(options: RunOptions): Run {
       }
       if (event.type === 'gone') {
         keeperGone = true;
-        killDescendants(strangers);
+        if (adopted === null) killDescendants(strangers);
         // The groups of a job that ran have the figures of its last sample: they go after it.
         if (box.pid === 0) removeCgroup(cgroup);
       }

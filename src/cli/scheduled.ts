@@ -3,6 +3,7 @@ import type { Box } from '../box/box.js';
 import type { Logger } from '../log.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
 import type * as Slurm from './slurm.js';
+import type { Subject } from './subject.js';
 
 /** What the box does for being in a scheduler's job. Loaded only where there is something to do. */
 export interface Scheduled {
@@ -17,19 +18,21 @@ export interface ScheduledOptions {
   readonly spec: BoxSpec;
   readonly log: Logger;
   readonly scheduler: JobIdentity['scheduler'];
+  readonly subject: Subject;
   readonly loadSlurm: () => typeof Slurm;
 }
 
 const NOTHING: Scheduled = { started() {}, graceMs: () => Number.POSITIVE_INFINITY, close() {} };
 
-export function createScheduled({ spec, log, scheduler, loadSlurm }: ScheduledOptions): Scheduled {
+export function createScheduled({ spec, log, scheduler, subject, loadSlurm }: ScheduledOptions): Scheduled {
   if (scheduler !== 'slurm') return NOTHING;
-  const environment = process.env;
+  const { environment, adopted } = subject;
   let killAtMs: number | undefined;
   let close = () => {};
   return {
     started(box) {
-      const isTop = environment['SLURM_TASK_PID'] === String(process.pid);
+      // Signals reach what was adopted without us.
+      const isTop = adopted !== null || environment['SLURM_TASK_PID'] === String(process.pid);
       const follows = spec.timeoutAsked || (spec.timeoutSource === 'scheduler' && spec.timeoutMs > 0);
       if (isTop && !follows) return;
       const { warnOfNoNotice, followJobEnd } = loadSlurm();

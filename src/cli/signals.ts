@@ -1,5 +1,6 @@
 import type { Keeper, SignalDelivery } from 'cgroup-utils-native';
 import type { Box } from '../box/box.js';
+import type { Requester } from '../box/types.js';
 import { signalName } from '../spec/signals.js';
 import type { BoxSpec } from '../spec/spec.js';
 import type { Deliveries } from './deliveries.js';
@@ -51,6 +52,33 @@ export function handleSignals(
         return ignoreGone(wake(delivery));
       default:
         return ignoreGone(forward(delivery));
+    }
+  };
+}
+
+/**
+ * Of an adopted process we are not the parent: its signals reach it without us.
+ * @param release ends the supervision; null in the background, where a scheduler signals everybody of a job
+ */
+export function handleAdopted(
+  box: Box,
+  release: ((by: Requester) => Promise<void>) | null,
+): (delivery: SignalDelivery) => void {
+  return ({ signal }) => {
+    switch (signalName(signal)) {
+      case 'INT':
+      case 'QUIT':
+      case 'TERM':
+        void (release?.({ via: 'signal', signal: `SIG${signalName(signal)}` }) ?? box.sample('signal'));
+        return;
+      case 'HUP':
+        void box.sample('signal');
+        return;
+      case 'CONT':
+        box.clock.noticeGap();
+        return;
+      default:
+        return;
     }
   };
 }

@@ -325,9 +325,9 @@ export const OPTIONS = {
   cgroup: {
     group: 'Limits',
     type: 'text',
-    placeholder: 'auto|off|path',
+    placeholder: 'auto|off|paths',
     default: 'auto',
-    help: 'control groups: where possible below our own, none at all, or below this cgroup2 directory',
+    help: 'control groups: where possible below our own, none at all, or below these directories, comma-separated: a cgroup2 directory, or one of a v1 hierarchy each',
     parse: parseCgroupMode,
   },
   enforce: {

@@ -6,6 +6,9 @@ import type { Resources } from './resources.js';
 /** Where a value came from; part of error messages and of the start log line. */
 export type Source = 'command line' | 'environment' | 'config file' | 'scheduler' | 'default';
 
+/** Where the box's control groups are made. */
+export type CgroupMode = 'auto' | 'off' | readonly string[];
+
 export type RlimitRequest = LaunchSpec['rlimits'][number];
 
 /** What was asked for, parsed once, frozen. Sizes in bytes, times in ms; 0 means none where the option says so. */
@@ -41,8 +44,8 @@ export interface BoxSpec {
   readonly rlimits: readonly RlimitRequest[];
   /** Limits of the box as a whole. */
   readonly resources: Resources;
-  /** `auto`, `off`, or a cgroup2 directory. */
-  readonly cgroup: string;
+  /** `auto`, `off`, or directories of control groups, at most one a hierarchy. */
+  readonly cgroup: CgroupMode;
   readonly enforce: 'strict' | 'best-effort';
   readonly oomGroup: boolean;
   /** Signal number that `stop` sends. */

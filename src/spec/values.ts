@@ -1,4 +1,5 @@
 import { SpecError } from '../errors.js';
+import type { CgroupMode } from './spec.js';
 import { isUnlimited, parseCount, parseDuration, parseSize } from './units.js';
 import { quote } from './words.js';
 
@@ -23,11 +24,13 @@ export function parsePids(text: string): number | 'unlimited' {
   return isUnlimited(text) ? 'unlimited' : parseCount(text, 1, 4_194_304);
 }
 
-/** `auto`, `off`, or the path of a cgroup2 directory. @throws SpecError */
-export function parseCgroupMode(text: string): string {
-  if (text === 'auto' || text === 'off' || /^\/./.test(text)) return text;
+/** `auto`, `off`, or directories of control groups. @throws SpecError */
+export function parseCgroupMode(text: string): CgroupMode {
+  if (text === 'auto' || text === 'off') return text;
+  const dirs = text.split(',').map((dir) => dir.trim().replace(/\/+$/, ''));
+  if (dirs.every((dir) => /^\/./.test(dir))) return dirs;
   throw new SpecError(
-    `${quote(text)} is not a place for control groups: expected auto, off or an absolute path, for example "auto"`,
+    `${quote(text)} is not a place for control groups: expected auto, off or absolute paths, for example "auto"`,
   );
 }
 

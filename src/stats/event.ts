@@ -34,6 +34,8 @@ export interface By {
 export interface Started {
   readonly event: 'started';
   readonly pid: number;
+  /** It ran before its box was made: `proc_box adopt`. */
+  readonly adopted: boolean;
   /** First word of the command; its arguments stay on the host, they may hold secrets. */
   readonly executable: string;
   readonly argument_count: number;
@@ -108,7 +110,7 @@ export interface Exited {
   readonly event: 'exited';
   /** Exit status of proc_box: docs/exit-status.md. */
   readonly exit_status: number;
-  /** Exit code of the main process; null where a signal ended it or it never ran. */
+  /** Exit code of the main process; null where a signal ended it, it never ran, or it was adopted and nobody told. */
   readonly code: number | null;
   /** `SIGKILL`; null where none ended it. */
   readonly signal: string | null;
@@ -169,8 +171,15 @@ export interface UsedLimit extends LimitStatus {
   readonly used: number | null;
 }
 
+/** The supervision of an adopted process has ended; the process goes on within its limits. */
+export interface Released {
+  readonly event: 'released';
+  readonly by: By;
+}
+
 export type EventBody =
   | Started
+  | Released
   | Suspended
   | Resumed
   | LimitChanged

@@ -112,12 +112,12 @@ const cases: readonly Case[] = [
   ['an unknown end is never 0', ended, null, [], 0, { exitStatus: 125, reason: 'failed', code: null, signal: null }],
   ['an unknown end after a stop is never 0', because('stopped'), null, [], 0, { exitStatus: 125, reason: 'failed' }],
   [
-    'neither code nor signal is never 0',
+    'neither code nor signal, as of an adopted process, is never 0',
     ended,
     { code: null, signal: null, coreDumped: false },
     [],
     0,
-    { exitStatus: 125 },
+    { exitStatus: 123, reason: 'ended' },
   ],
   ['a core file is told', ended, { ...signal(11), coreDumped: true }, [], 0, { coreDumped: true, exitStatus: 139 }],
 ];
@@ -126,5 +126,5 @@ for (const [title, life, main, rlimits, cpuUsec, expected] of cases) {
 }
 
 t.test('the statuses of proc_box itself are those of timeout(1) and the shell', async (t) => {
-  t.strictSame(EXIT, { timeout: 124, failed: 125, notExecutable: 126, notFound: 127, signalBase: 128 });
+  t.strictSame(EXIT, { unknown: 123, timeout: 124, failed: 125, notExecutable: 126, notFound: 127, signalBase: 128 });
 });

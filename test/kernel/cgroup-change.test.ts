@@ -40,7 +40,7 @@ async function given(
     stayBelow: true,
     scheduled: false,
     ourPids: [process.pid],
-    below: null,
+    below: [],
     oomGroup: true,
   };
   const cgroup = more.cgroup ?? createCgroup(request);

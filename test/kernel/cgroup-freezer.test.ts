@@ -170,7 +170,7 @@ function bombCgroup(t: Test): BoxCgroup {
     stayBelow: true,
     scheduled: false,
     ourPids: [process.pid],
-    below: null,
+    below: [],
   };
   const cgroup = createCgroup({ ...request, oomGroup: true });
   t.ok('mechanism' in cgroup.holds('pids'));

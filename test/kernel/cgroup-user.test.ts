@@ -169,10 +169,10 @@ t.test('bad input: 125, a clear line, nothing left behind', need('memory', 'blki
     'a weight out of range': [['--cpu-weight', '10001'], /"10001" is not a number from 1 to 10000/],
     'a place that does not exist': [
       ['--cgroup', '/nowhere'],
-      /--cgroup \/nowhere: not a cgroup2 directory; expected one below /,
+      /--cgroup \/nowhere: not a directory of control groups; expected one below /,
     ],
-    'a place that is no path': [['--cgroup', 'on'], /expected auto, off or an absolute path/],
-    'a place outside by dots': [['--cgroup', `${ownGroup('v2')}/..`], /not a cgroup2 directory/],
+    'a place that is no path': [['--cgroup', 'on'], /expected auto, off or absolute paths/],
+    'a place outside by dots': [['--cgroup', `${ownGroup('v2')}/..`], /not a directory of control groups/],
     'a way to enforce that does not exist': [['--enforce', 'hard'], /expected strict or best-effort/],
   };
   const { through, dirs } = delegate(t, ['memory', 'pids', 'blkio', 'cpuset', 'cpu', 'v2'], 0, false);

@@ -1,0 +1,367 @@
+// An adopted box: theory of operation
+//
+// The main process runs already, as somebody else's child. Its end is told by its pidfd; others of the box are found by
+// looking (members.h). Nothing can be reaped, so `empty` means that a look has found nobody. The wrapper's end is not the
+// box's: what was adopted goes on within its limits, and the keeper stays only to take its control groups away.
+#include "adopted.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "caller.h"
+#include "members.h"
+#include "rlimit.h"
+
+namespace pbox {
+namespace {
+
+constexpr int kExecMs = 10;          // between looks for the program that an awaited exec brings
+constexpr int kEndMs = 20;           // between looks for the end of what the main process has left
+constexpr int kLookMs = 1000;        // between looks where no group lists the box
+constexpr int kStatusMs = 1000;      // longest wait for the exit status of the main process
+constexpr uint64_t kOutputPerMs = 32000000;  // the fastest writer that a limit of stdout reckons with, bytes
+
+double monotonic_ms() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
+}
+
+std::string read_small(const std::string& path) {
+  char text[512];
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
+  if (fd >= 0) close(fd);
+  return n > 0 ? std::string(text, static_cast<size_t>(n)) : std::string();
+}
+
+// ioctl_pidfd(2), Linux 6.15: tells the wait status of a process that somebody else has reaped.
+struct PidfdInfo {
+  uint64_t mask, cgroup_id;
+  uint32_t pid, tgid, ppid, ids[8];
+  int32_t exit_code;
+  uint32_t coredump_mask, reserved;
+};
+static_assert(sizeof(PidfdInfo) == 72, "include/uapi/linux/pidfd.h");
+constexpr uint64_t kInfoExit = 1 << 3;
+
+bool status_of_pidfd(int pidfd, int* status) {
+  PidfdInfo info{};
+  info.mask = kInfoExit;
+  if (pidfd < 0 || ioctl(pidfd, _IOWR(0xFF, 11, PidfdInfo), &info) != 0 || !(info.mask & kInfoExit)) return false;
+  *status = info.exit_code;
+  return true;
+}
+
+// The kernel shows field 52 of proc_pid_stat(5) as 0 to those who may not trace the process.
+bool may_read_status(int pid) {
+  struct stat owner {};
+  return geteuid() == 0 || (stat(("/proc/" + std::to_string(pid)).c_str(), &owner) == 0 && owner.st_uid == geteuid() && owner.st_gid == getegid());
+}
+
+class Adopted {
+ public:
+  Adopted(Control& control, Cgroup& cgroup, const AdoptHead& head, const std::vector<int>& excluded, const std::string& procs);
+  [[noreturn]] void run();
+
+ private:
+  void started();
+  void look_for_exec();
+  void main_ended();
+  bool main_alive() const;
+  void check_end();
+  void check_output();
+  bool receive();
+  void handle(const FrameHead& head, Reader body);
+  int kill_all();
+  int resume();
+  RlimitReply set_rlimit(const RlimitWire& wanted);
+  UsageBody usage();
+  uint64_t output_offset() const;
+  uint64_t output_bytes();
+  void wrapper_gone();
+  int timeout();
+  std::string proc(const char* name) const { return "/proc/" + std::to_string(main_.pid) + "/" + name; }
+
+  Control& control_;
+  Cgroup& cgroup_;
+  const Member main_;
+  Members members_;
+  const bool listed_;  // a group lists the box
+  int pidfd_ = -1;
+  std::string awaiting_;  // name of the program that is to be replaced
+  int output_ = -1;             // stdout where it is a file, O_PATH
+  bool output_at_end_ = false;  // it grows as the job writes
+  uint64_t output_base_ = 0, output_bytes_ = 0, output_max_, output_told_ = 0;
+  uint64_t user_ticks_ = 0, system_ticks_ = 0;  // of the main process, when it had ended
+  bool started_ = false, ended_ = false, empty_ = false;
+  bool stopped_ = false, killing_ = false;
+};
+
+Adopted::Adopted(Control& control, Cgroup& cgroup, const AdoptHead& head, const std::vector<int>& excluded, const std::string& procs)
+    : control_(control), cgroup_(cgroup), main_{head.pid, head.start}, members_(main_, excluded, procs),
+      listed_(!procs.empty()), output_max_(head.stdout_max) {
+  setsid();
+  keep_only({control_.fd()});
+  pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, main_.pid, 0));
+  if (!main_alive()) {
+    const FailedBody body{static_cast<int32_t>(Step::adopt), -1, ESRCH, 0};
+    control_.send(Event::failed, 0, &body, sizeof body);
+    return;
+  }
+  members_.look();
+  if (head.await_exec) awaiting_ = read_small(proc("comm"));
+  else started();
+}
+
+bool Adopted::main_alive() const {
+  ProcessStat now;
+  return read_process(main_.pid, now) && now.start == main_.start && !now.dead;
+}
+
+void Adopted::started() {
+  started_ = true;
+  struct stat out {};
+  output_ = open(proc("fd/1").c_str(), O_PATH | O_CLOEXEC);
+  if (output_ >= 0 && (fstat(output_, &out) != 0 || !S_ISREG(out.st_mode))) {
+    close(output_);
+    output_ = -1;
+  }
+  if (output_ >= 0) {
+    const std::string info = read_small(proc("fdinfo/1"));
+    const size_t flags = info.find("flags:");
+    const bool append = flags != std::string::npos && std::strtoul(info.c_str() + flags + 6, nullptr, 8) & O_APPEND;
+    const uint64_t size = static_cast<uint64_t>(out.st_size);
+    // O_APPEND moves the offset to the end at the first write only.
+    output_base_ = append ? size : output_offset();
+    output_at_end_ = output_base_ == size;
+  }
+  const StartedBody body{main_.pid, 0, monotonic_ms()};
+  control_.send(Event::started, 0, &body, sizeof body);
+}
+
+void Adopted::look_for_exec() {
+  if (read_small(proc("comm")) != awaiting_) started();
+}
+
+void Adopted::main_ended() {
+  ended_ = true;
+  if (!started_) started();
+  int status = 0;
+  bool known = false;
+  const double deadline = monotonic_ms() + kStatusMs;
+  const bool readable = may_read_status(main_.pid);
+  for (ProcessStat now; !known && monotonic_ms() < deadline; usleep(2000)) {
+    const bool there = read_process(main_.pid, now) && now.start == main_.start;
+    if (there) {
+      user_ticks_ = now.user_ticks;
+      system_ticks_ = now.system_ticks;
+      if (now.dead && readable) status = now.wait_status, known = true;
+    }
+    // After the look: by then it has been reaped, and the kernel keeps the status for the descriptor.
+    if (!known) known = status_of_pidfd(pidfd_, &status);
+    if (!there) break;
+  }
+  ExitedBody body{};
+  body.code = known && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  body.signal = known && WIFSIGNALED(status) ? WTERMSIG(status) : -1;
+  body.core_dumped = known && WIFSIGNALED(status) && WCOREDUMP(status);
+  body.at_ms = monotonic_ms();
+  body.usage = usage();
+  control_.send(Event::exited, 0, &body, sizeof body);
+}
+
+void Adopted::check_end() {
+  if (!ended_ || empty_ || !members_.look().empty()) return;
+  empty_ = true;
+  const UsageBody body = usage();
+  control_.send(Event::empty, 0, &body, sizeof body);
+}
+
+// The shared offset of the job's descriptor: `pos:` comes first in fdinfo, proc(5).
+uint64_t Adopted::output_offset() const {
+  const std::string text = read_small(proc("fdinfo/1"));
+  return text.rfind("pos:", 0) == 0 ? std::strtoull(text.c_str() + 4, nullptr, 10) : 0;
+}
+
+// After the main process's end its descriptors are gone: then the file's size tells, where it has grown with the output.
+uint64_t Adopted::output_bytes() {
+  if (output_ < 0) return 0;
+  struct stat out {};
+  const bool grown = ended_ && output_at_end_ && fstat(output_, &out) == 0;
+  const uint64_t at = grown ? static_cast<uint64_t>(out.st_size) : output_offset();
+  if (at > output_base_) output_bytes_ = std::max(output_bytes_, at - output_base_);
+  return output_bytes_;
+}
+
+// Reported at the limit, and again when the job has gone on writing after that.
+void Adopted::check_output() {
+  if (output_ < 0 || output_max_ == 0 || ended_) return;
+  const uint64_t bytes = output_bytes();
+  if (bytes <= output_max_ || (output_told_ != 0 && bytes <= output_told_ + (64 << 10))) return;
+  output_told_ = bytes;
+  control_.send(Event::stdoutlimit, 0, &bytes, sizeof bytes);
+}
+
+// CPU of the main process counts as reaped once it has ended; what else has ended is in its parent's figures.
+UsageBody Adopted::usage() {
+  static const uint64_t usec_per_tick = 1000000 / static_cast<uint64_t>(sysconf(_SC_CLK_TCK));
+  UsageBody body{};
+  body.user_usec = user_ticks_ * usec_per_tick;
+  body.system_usec = system_ticks_ * usec_per_tick;
+  body.stdout_bytes = output_bytes();
+  return body;
+}
+
+bool Adopted::receive() {
+  const bool there = control_.read();
+  FrameHead head;
+  std::string body;
+  while (there && control_.next(head, body)) handle(head, Reader(body.data(), body.size()));
+  return there;
+}
+
+void Adopted::handle(const FrameHead& head, Reader body) {
+  switch (static_cast<Request>(head.type)) {
+    case Request::signal: {
+      const auto request = body.value<SignalBody>();
+      ProcessStat now;
+      // Those of the main process's group that are of the box: a shell's pipeline may have others in it.
+      if (!request.all && !(main_alive() && read_process(main_.pid, now))) return control_.reply_count(head.id, 0);
+      return control_.reply_count(head.id, members_.signal(request.signal, request.all ? 0 : now.group));
+    }
+    case Request::kill:
+      return control_.reply_count(head.id, kill_all());
+    case Request::suspend:
+      stopped_ = !cgroup_.freeze();
+      return control_.reply_count(head.id, stopped_ ? members_.signal_until_stable(SIGSTOP) : members_.signal(0, 0));
+    case Request::resume:
+      return control_.reply_count(head.id, resume());
+    case Request::rlimit: {
+      const RlimitReply reply = set_rlimit(body.value<RlimitWire>());
+      return control_.send(Event::reply, head.id, &reply, sizeof reply);
+    }
+    case Request::stdout_limit:
+      output_max_ = body.value<uint64_t>();
+      return control_.reply_count(head.id, 0);
+    case Request::usage: {
+      const UsageBody now = usage();
+      return control_.send(Event::reply, head.id, &now, sizeof now);
+    }
+    default:
+      return;
+  }
+}
+
+int Adopted::kill_all() {
+  killing_ = true;
+  signal_member(main_, SIGKILL);
+  const bool at_once = cgroup_.kill();
+  const int count = members_.signal_until_stable(SIGKILL);
+  if (!at_once) cgroup_.thaw();  // v1: SIGKILL waits for it
+  return count;
+}
+
+int Adopted::resume() {
+  const bool frozen = cgroup_.frozen();
+  cgroup_.thaw();
+  stopped_ = false;
+  return members_.signal(frozen ? 0 : SIGCONT, 0);
+}
+
+RlimitReply Adopted::set_rlimit(const RlimitWire& wanted) {
+  RlimitReply reply{};
+  std::vector<int> met;
+  bool fresh;
+  do {
+    fresh = false;
+    for (const Member& member : std::vector<Member>(members_.look())) {
+      if (std::find(met.begin(), met.end(), member.pid) != met.end()) continue;
+      met.push_back(member.pid);
+      fresh = true;
+      rlimit now{};
+      const int error = rlimit_set(member.pid, wanted, &now);
+      if (error == ESRCH) continue;
+      if (error != 0) {
+        reply.failed++;
+        reply.error = error;
+        continue;
+      }
+      reply.changed++;
+      if (reply.changed > 1) continue;
+      reply.soft = now.rlim_cur;
+      reply.hard = now.rlim_max;
+    }
+  } while (fresh);
+  return reply;
+}
+
+// Nobody could resume the box any more.
+void Adopted::wrapper_gone() {
+  control_.close();
+  if (cgroup_.frozen() || stopped_) resume();
+  if (cgroup_.cleanup.empty() && !killing_) _exit(0);
+}
+
+int Adopted::timeout() {
+  if (killing_ || (ended_ && control_.fd() >= 0)) return kEndMs;
+  if (!started_) return kExecMs;
+  int wait = pidfd_ < 0 ? 100 : listed_ && control_.fd() >= 0 ? -1 : kLookMs;
+  if (output_ >= 0 && output_max_ != 0 && !ended_) {
+    const uint64_t bytes = output_bytes();
+    const uint64_t left = bytes >= output_max_ ? 0 : output_max_ - bytes;
+    const int look = static_cast<int>(std::clamp<uint64_t>(left / kOutputPerMs, 20, 60000));
+    wait = wait < 0 ? look : std::min(wait, look);
+  }
+  return wait;
+}
+
+void Adopted::run() {
+  double looked_ms = monotonic_ms();
+  for (;;) {
+    pollfd entries[2] = {{control_.fd(), POLLIN, 0}, {ended_ ? -1 : pidfd_, POLLIN, 0}};
+    if (poll(entries, 2, timeout()) < 0 && errno != EINTR) _exit(125);
+    if (!started_ && !ended_) look_for_exec();
+    if (!ended_ && (entries[1].revents || (pidfd_ < 0 && !main_alive()))) main_ended();
+    check_output();
+    if (!listed_ && monotonic_ms() - looked_ms >= kLookMs) {
+      looked_ms = monotonic_ms();
+      members_.look();
+    }
+    if (killing_ && !empty_) kill_all();
+    check_end();
+    if (control_.fd() >= 0 && entries[0].revents && !receive()) wrapper_gone();
+    if (control_.fd() < 0 && (empty_ || (ended_ && members_.look().empty()))) {
+      cgroup_.remove();
+      _exit(0);
+    }
+  }
+}
+
+}  // namespace
+
+void keep_adopted(Control& control, Cgroup& cgroup, Reader request) {
+  const auto head = request.value<AdoptHead>();
+  std::vector<int> excluded;
+  for (uint32_t i = 0; i < head.excluded; i++) excluded.push_back(request.value<int32_t>());
+  const std::string procs = request.word();
+  cgroup.freezer_version = static_cast<int>(head.freezer_version);
+  cgroup.freezer_dir = request.word();
+  cgroup.kill_file = request.word();
+  Adopted adopted(control, cgroup, head, excluded, procs);
+  adopted.run();
+}
+
+}  // namespace pbox

@@ -1,0 +1,55 @@
+import { existsSync } from 'node:fs';
+import { SpecError } from '../errors.js';
+import type { Controller, Hierarchies, Place } from './hierarchy.js';
+
+/** Where a box goes that was not to be made below our own groups: `--cgroup <path>`. */
+
+export interface Below {
+  /** With the directories that were given in the places of our own. */
+  readonly found: Hierarchies;
+  /** The v2 directory that was given. */
+  readonly v2Below: string | null;
+}
+
+interface Given {
+  readonly below: readonly string[];
+  /** Inside a scheduler's job: only at or below its groups. */
+  readonly scheduled: boolean;
+}
+
+/** @throws SpecError where the only directory is no place for a box */
+export function placeBelow(own: Hierarchies, { below, scheduled }: Given): Below {
+  const v1 = new Map<Controller, Place>(own.v1);
+  let v2Below: string | null = null;
+  for (const dir of below) {
+    const refusal = whyNot(own, dir, scheduled);
+    if (refusal !== null && below.length === 1) throw new SpecError(`--cgroup ${dir}: ${refusal}`);
+    if (refusal !== null) continue;
+    if (own.v2 !== null && isBelow(dir, own.v2.mount)) v2Below = dir;
+    for (const [controller, place] of own.v1) {
+      if (isBelow(dir, place.mount)) v1.set(controller, { dir, mount: place.mount });
+    }
+  }
+  return { found: { v2: own.v2, v1 }, v2Below };
+}
+
+function whyNot(own: Hierarchies, dir: string, scheduled: boolean): string | null {
+  const places = [...(own.v2 === null ? [] : [own.v2]), ...own.v1.values()];
+  const around = places.find(({ mount }) => isBelow(dir, mount));
+  if (around === undefined || dir.split('/').includes('..') || !existsSync(`${dir}/cgroup.procs`)) {
+    const [example] = places;
+    if (example === undefined) return 'no control groups are mounted here; expected auto or off';
+    return `not a directory of control groups; expected one below ${example.mount}, for example "${example.dir}"`;
+  }
+  if (scheduled && !isBelow(dir, around.dir))
+    return `outside of the scheduler's group; expected a directory at or below ${around.dir}`;
+  return null;
+}
+
+export function isBelow(path: string, parent: string): boolean {
+  return path === parent || path.startsWith(`${parent}/`);
+}
+
+export function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'));
+}

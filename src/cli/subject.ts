@@ -1,0 +1,44 @@
+import { existsSync } from 'node:fs';
+import { type Keeper, sampleTree, type TreeSample, type TreeSampleOptions, userName } from 'cgroup-utils-native';
+import type { Adoption } from '../cgroup/create.js';
+import type { Environment } from '../scheduler/identity.js';
+
+/** Whose box it is: a job that the keeper launches, or a process that runs already. */
+export interface Subject {
+  /** Says which job of which scheduler it is. */
+  readonly environment: Environment;
+  readonly user: string;
+  /** The processes of the box, now. */
+  readonly walk: (options: TreeSampleOptions) => TreeSample;
+  /** Why they cannot be looked at; null where they can. */
+  readonly blind: string | null;
+  /** The wrapper, its keeper, and who waits for them: not of the box. */
+  readonly ourPids: readonly number[];
+  /** Null for a job of the keeper's own. */
+  readonly adopted: Adopted | null;
+}
+
+export interface Adopted extends Adoption {
+  /** In the background: signals are for the job, not for us. */
+  readonly detached: boolean;
+  /** Told when the supervision has ended, before the process does. */
+  readonly onEnd: () => void;
+}
+
+/** The job that this keeper launches. */
+export function launchedJob(keeper: Keeper): Subject {
+  const { pid: keeperPid } = keeper;
+  return {
+    environment: process.env,
+    get user() {
+      return userName();
+    },
+    walk: (options) => sampleTree(keeperPid, options),
+    // Under hidepid=2 a process that is not dumpable, as the keeper is, does not exist for others of its user.
+    blind: existsSync(`/proc/${keeperPid}/stat`)
+      ? null
+      : `/proc hides the keeper (mounted with hidepid): "proc_box check"`,
+    ourPids: [process.pid, ...keeper.pids],
+    adopted: null,
+  };
+}
