@@ -1,6 +1,6 @@
 // test-timeout: 180s
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
@@ -10,6 +10,7 @@ import { type Slurm, slurmCluster, withoutSlurm } from '../fixtures/slurm.js';
 /** What administrators install: jobs get boxes without their users changing anything, and the removal leaves nothing. */
 
 const SITE = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'scripts', 'slurm', 'site.mjs');
+const ROOT = dirname(dirname(PROC_BOX));
 const BOXED = 'started in box';
 const without = withoutSlurm() || (existsSync('/usr/include/slurm/spank.h') ? false : 'needs libslurm-dev');
 
@@ -179,6 +180,19 @@ t.test('the SPANK plugin', { skip: without }, async (t) => {
     t.match(await srun('echo', 'runs'), { code: 0, stdout: 'runs\n', stderr: /runs without a box/ });
     site(slurm, 'install', 'spank', '--default', 'on', '--proc-box', '/nowhere/proc_box', '--failure', 'closed');
     t.match(await srun('echo', 'never'), { code: 125, stdout: '', stderr: /is not started \(failure=closed\)/ });
+    const broken = join(slurm.dir, 'broken');
+    for (const part of ['bin/proc_box', 'dist']) cpSync(join(ROOT, part), join(broken, part), { recursive: true });
+    const addon = join(broken, 'native/build/Release/cgroup_utils_native.node');
+    mkdirSync(dirname(addon), { recursive: true });
+    writeFileSync(addon, 'junk');
+    site(slurm, 'install', 'spank', '--default', 'on', '--proc-box', join(broken, 'bin/proc_box'));
+    t.match(await srun('-n4', 'sh', '-c', 'echo runs; exit 9'), {
+      code: 9,
+      stdout: 'runs\n'.repeat(4),
+      stderr: /the job runs without a box \(--failure open\)/,
+    });
+    site(slurm, 'install', 'spank', '--default', 'on', '--failure', 'closed', '--option', 'memory=much');
+    t.match(await srun('echo', 'never'), { code: 125, stdout: '', stderr: /PBOX_MEMORY/ });
     await isIdle(t, slurm);
   });
 
