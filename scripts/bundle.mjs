@@ -10,6 +10,7 @@ const LOADED = {
   run: { entry: 'src/cli/run.ts' },
   amqp: { entry: 'src/amqp/index.ts' },
   signed: { entry: 'src/amqp/signed.ts' },
+  spool: { entry: 'src/spool/index.ts' },
   slurm: { entry: 'src/cli/slurm.ts' },
   tools: { entry: 'src/cli/tools.ts' },
   adopt: { entry: 'src/cli/adopt.ts' },

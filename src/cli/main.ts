@@ -9,6 +9,7 @@ import { createLogger } from '../log.js';
 import { jobDeadline } from '../scheduler/deadline.js';
 import { type Assembled, assembleSpec } from '../spec/assemble.js';
 import { systemFiles } from '../spec/files.js';
+import type * as Spool from '../spool/index.js';
 import type * as AdoptBundle from './adopt.js';
 import { prepareResources } from './resources.js';
 import type * as RunBundle from './run.js';
@@ -37,7 +38,8 @@ const keeper = new Keeper(CONTROL_FD, (event) => {
 });
 
 function begin(hello: Hello): void {
-  if (hello.argv[1] === 'ctl' || hello.argv[1] === 'check') return useTool(hello.argv[1], hello);
+  const [, word] = hello.argv;
+  if (word === 'ctl' || word === 'check' || word === 'spool') return useTool(word, hello);
   const deliverSignals = watchSignals((delivery) => running?.onSignal(delivery));
   try {
     if (hello.argv[1] === 'adopt') return adoptProcess(hello, deliverSignals);
@@ -94,6 +96,7 @@ function launch(hello: Hello, assembled: Extract<Assembled, { kind: 'run' }>, de
   const loadAmqp = () => loadBundle<typeof Amqp>('amqp');
   const loadSlurm = () => loadBundle<typeof Slurm>('slurm');
   const loadSigned = () => loadBundle<typeof Signed>('signed');
+  const loadSpool = () => loadBundle<typeof Spool>('spool');
   const strangers = childrenAtStart.filter((pid) => !keeper.pids.includes(pid));
   running = run({
     ...assembled,
@@ -106,6 +109,7 @@ function launch(hello: Hello, assembled: Extract<Assembled, { kind: 'run' }>, de
     onBox,
     loadAmqp,
     loadSigned,
+    loadSpool,
     loadSlurm,
     deliverSignals,
     strangers,
@@ -122,6 +126,7 @@ function adoptProcess(hello: Hello, deliverSignals: () => void): void {
     loadYaml: () => loadBundle('yaml'),
     loadRun: () => loadBundle('run'),
     loadAmqp: () => loadBundle('amqp'),
+    loadSpool: () => loadBundle('spool'),
     loadSigned: () => loadBundle('signed'),
     loadSlurm: () => loadBundle('slurm'),
     deliverSignals,
@@ -134,11 +139,11 @@ function newBoxId(): string {
 }
 
 /** There is no job, so nothing for the keeper to do. `proc_box -- ctl` runs a program of that name. */
-function useTool(name: 'ctl' | 'check', { argv, settings }: Hello): void {
+function useTool(name: 'ctl' | 'check' | 'spool', { argv, settings }: Hello): void {
   running = { onKeeper() {}, onSignal() {} };
   keeper.close();
-  const { runCheck, runCtl } = loadBundle<typeof Tools>('tools');
-  const tool = name === 'ctl' ? runCtl : runCheck;
+  const { runCheck, runCtl, runSpool } = loadBundle<typeof Tools>('tools');
+  const tool = { ctl: runCtl, check: runCheck, spool: runSpool }[name];
   void tool({ argv, settings, files: systemFiles(), loadYaml: () => loadBundle('yaml') }).then(exitNow);
 }
 
