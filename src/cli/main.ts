@@ -28,6 +28,8 @@ const CONTROL_FD = 3;
 // Every end that is known sets its own status; one that is not is never 0.
 process.exitCode = EXIT.failed;
 const childrenAtStart = protectSelf();
+type Hello = Extract<KeeperEvent, { type: 'hello' }>;
+
 let running: RunBundle.Run | undefined;
 const keeper = new Keeper(CONTROL_FD, (event) => {
   if (event.type === 'hello') begin(event);
@@ -35,9 +37,9 @@ const keeper = new Keeper(CONTROL_FD, (event) => {
   else if (event.type === 'gone') fail('the keeper has died before the job was started');
 });
 
-function begin(hello: Extract<KeeperEvent, { type: 'hello' }>): void {
+function begin(hello: Hello): void {
   const [, word] = hello.argv;
-  if (word === 'ctl' || word === 'check' || word === 'spool') return useTool(word, hello);
+  if (word === 'ctl' || word === 'check' || word === 'spool' || word === 'where') return useTool(word, hello);
   const deliverSignals = watchSignals((delivery) => running?.onSignal(delivery));
   try {
     if (hello.argv[1] === 'adopt') return adoptProcess(hello, deliverSignals);
@@ -53,16 +55,36 @@ function begin(hello: Extract<KeeperEvent, { type: 'hello' }>): void {
     launch(hello, assembled, deliverSignals);
   } catch (error) {
     if (!(isSpecError(error) || isEnvironmentError(error))) throw error;
-    fail(error.message);
+    const bare = withoutBox(hello);
+    if (bare === undefined || running !== undefined) fail(error.message);
+    createLogger('error').error(`${error.message}; the job runs without a box (--failure open)`);
+    launch(hello, bare, deliverSignals);
   }
 }
 
+/** `--failure open`: the job, and of a box only what launches it. Undefined where it is not to run. */
+function withoutBox({ argv, settings }: Hello): Extract<Assembled, { kind: 'run' }> | undefined {
+  const end = argv.indexOf('--');
+  if (end < 0 || end + 1 >= argv.length) return undefined;
+  const said = /--?failure[= ](\w+)/.exec(argv.slice(1, end).join(' '))?.[1];
+  if (said === undefined ? !settings.includes('PBOX_FAILURE=open') : said !== 'open') return undefined;
+  const bare = assembleSpec({
+    argv: [argv[0]!, ...NO_BOX, ...argv.slice(end)],
+    settings: [],
+    files: systemFiles(),
+    deadline: { scheduler: 'none', remainingMs: null },
+    loadYaml: () => loadBundle('yaml'),
+  });
+  // A login shell is one by its name.
+  const named = argv.slice(1, end).findLastIndex((word) => /^--?argv0$/.test(word));
+  const argv0 = named < 0 ? undefined : argv[named + 2];
+  return bare.kind === 'run' ? { ...bare, spec: { ...bare.spec, argv0, commandIndex: end + 1 } } : undefined;
+}
+
+const NO_BOX = '--uri none --config none --timeout 0 --stdoutlimit 0 --cgroup off --nowarn'.split(' ');
+
 /** The job first: what it does not need for its start is loaded while the keeper forks it. */
-function launch(
-  hello: Extract<KeeperEvent, { type: 'hello' }>,
-  assembled: Extract<Assembled, { kind: 'run' }>,
-  deliverSignals: () => void,
-): void {
+function launch(hello: Hello, assembled: Extract<Assembled, { kind: 'run' }>, deliverSignals: () => void): void {
   const { spec } = assembled;
   const boxId = newBoxId();
   let box: Box | undefined;
@@ -98,7 +120,7 @@ function launch(
 }
 
 /** A process that runs already; `proc_box -- adopt` runs a program of that name. */
-function adoptProcess(hello: Extract<KeeperEvent, { type: 'hello' }>, deliverSignals: () => void): void {
+function adoptProcess(hello: Hello, deliverSignals: () => void): void {
   running = loadBundle<typeof AdoptBundle>('adopt').adopt({
     keeper,
     hello,
@@ -120,11 +142,11 @@ function newBoxId(): string {
 }
 
 /** There is no job, so nothing for the keeper to do. `proc_box -- ctl` runs a program of that name. */
-function useTool(name: 'ctl' | 'check' | 'spool', { argv, settings }: Extract<KeeperEvent, { type: 'hello' }>): void {
+function useTool(name: 'ctl' | 'check' | 'spool' | 'where', { argv, settings }: Hello): void {
   running = { onKeeper() {}, onSignal() {} };
   keeper.close();
-  const { runCheck, runCtl, runSpool } = loadBundle<typeof Tools>('tools');
-  const tool = { ctl: runCtl, check: runCheck, spool: runSpool }[name];
+  const { runCheck, runCtl, runSpool, runWhere } = loadBundle<typeof Tools>('tools');
+  const tool = { ctl: runCtl, check: runCheck, spool: runSpool, where: runWhere }[name];
   void tool({ argv, settings, files: systemFiles(), loadYaml: () => loadBundle('yaml') }).then(exitNow);
 }
 

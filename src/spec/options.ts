@@ -9,6 +9,7 @@ import {
   parseByteLimit,
   parseCgroupMode,
   parseEnforce,
+  parseFailure,
   parseJsonObject,
   parseKey,
   parsePath,
@@ -448,6 +449,15 @@ export const OPTIONS = {
     default: 'false',
     help: 'die of the signal that the job died of, instead of exit status 128+n',
     parse: parseBoolean,
+  },
+  failure: {
+    group: 'Job',
+    type: 'text',
+    placeholder: 'open|closed',
+    default: 'closed',
+    help: 'where no box can be made: run the job without one, or do not start it (125); open needs -- before the command',
+    parse: parseFailure,
+    only: 'not in a file',
   },
   runanyway: {
     group: 'Job',
