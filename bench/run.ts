@@ -15,6 +15,7 @@ import { type Bench, prepare, type Row } from './measure.js';
 import { memory } from './memory.js';
 import { overshoot } from './overshoot.js';
 import { sample } from './sample.js';
+import { slurm } from './slurm.js';
 import { stdout } from './stdout.js';
 import { formatTable } from './table.js';
 
@@ -34,6 +35,7 @@ const FIGURES: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   boxes,
   drain,
   controlLatency,
+  slurm,
 };
 
 const words = process.argv.slice(2);
