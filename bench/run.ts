@@ -15,6 +15,7 @@ import { type Bench, prepare, type Row } from './measure.js';
 import { memory } from './memory.js';
 import { overshoot } from './overshoot.js';
 import { sample } from './sample.js';
+import { signedCommands } from './signed.js';
 import { slurm } from './slurm.js';
 import { stdout } from './stdout.js';
 import { formatTable } from './table.js';
@@ -36,6 +37,7 @@ const FIGURES: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   drain,
   controlLatency,
   slurm,
+  signedCommands,
 };
 
 const words = process.argv.slice(2);
