@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { adopted, bare, groupsGone, isAlive } from '../fixtures/adopted.js';
+import { adopted, bare, groupsGone, isAlive, patiently } from '../fixtures/adopted.js';
 import { ask, collect, foreignClient, sharedBroker, unique } from '../fixtures/broker.js';
 import { boxIdOf, groupsOf, groupsOfProcess, ownGroup, withoutV1 } from '../fixtures/cgroups.js';
 import { childrenOf, processState, until } from '../fixtures/processes.js';
@@ -196,12 +196,3 @@ t.test('a later process with the same number is another one', { skip: ownGroup('
   t.equal(of(startTicks)[0], process.pid);
   t.strictSame(of(startTicks - 1), []);
 });
-
-/** The queue is bound a moment after the start: until there is an answer. */
-async function patiently<Answer>(attempt: () => Promise<Answer>): Promise<Answer> {
-  for (;;) {
-    const late = new Promise<undefined>((resolve) => setTimeout(resolve, 2000, undefined));
-    const answer = await Promise.race([attempt(), late]);
-    if (answer !== undefined) return answer;
-  }
-}
