@@ -314,6 +314,12 @@ export function dieOf(signal: number): never;
 export function stopOwnGroup(): boolean;
 /** CLOCK_MONOTONIC, ms: the clock of `atMs`. */
 export function monotonicMs(): number;
+/**
+ * flock(2), exclusive, without waiting. The lock ends with the last copy of the descriptor.
+ * @returns false where somebody else holds it
+ * @throws Error with `code`, as Node's own
+ */
+export function lockFile(fd: number): boolean;
 /** getrandom(2), hexadecimal. */
 export function randomHex(bytes: number): string;
 export function hostname(): string;

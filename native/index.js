@@ -19,6 +19,7 @@ exports.exitNow = native.exitNow;
 exports.dieOf = native.dieOf;
 exports.stopOwnGroup = native.stopOwnGroup;
 exports.monotonicMs = native.monotonicMs;
+exports.lockFile = native.lockFile;
 exports.randomHex = native.randomHex;
 exports.hostname = native.hostname;
 exports.userName = native.userName;

@@ -3,6 +3,8 @@ export interface PrivateBroker {
   readonly uri: string;
   readonly port: number;
   readonly dir: string;
+  /** Environment of its own commands: rabbitmqctl, rabbitmq-plugins. */
+  readonly env: Record<string, string>;
   /** Process id of the Erlang machine; null when it is down. */
   readonly pid: number | null;
   start(): Promise<void>;
@@ -20,5 +22,6 @@ export function startBroker(options?: {
   permissions?: object[];
   topicPermissions?: object[];
   conf?: string;
+  plugins?: string[];
   port?: number;
 }): Promise<PrivateBroker>;

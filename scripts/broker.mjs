@@ -28,6 +28,7 @@ const STOP_TIMEOUT_MS = 20_000;
  * @param {object[]} [options.permissions] as in a definitions file
  * @param {object[]} [options.topicPermissions] as in a definitions file
  * @param {string} [options.conf] further lines for rabbitmq.conf
+ * @param {string[]} [options.plugins] enabled ones
  * @param {number} [options.port] @default a free one
  * @throws when rabbitmq-server is not installed, or is not ready within 90 s
  */
@@ -110,6 +111,8 @@ export async function startBroker(options = {}) {
     uri: `amqp://guest:guest@127.0.0.1:${port}`,
     port,
     dir,
+    /** Of its own commands: rabbitmqctl, rabbitmq-plugins. */
+    env,
     /** Process id of the Erlang machine. */
     get pid() {
       return pidFrom(join(dir, 'pid'));
@@ -147,7 +150,7 @@ function writeFiles(dir, port, options) {
     topic_permissions: options.topicPermissions ?? [],
   };
   writeFileSync(join(dir, 'definitions.json'), JSON.stringify(definitions), { mode: 0o600 });
-  writeFileSync(join(dir, 'enabled_plugins'), '[].');
+  writeFileSync(join(dir, 'enabled_plugins'), `[${(options.plugins ?? []).join(',')}].`);
   writeFileSync(
     join(dir, 'rabbitmq.conf'),
     `listeners.tcp.1 = 127.0.0.1:${port}\nload_definitions = ${dir}/definitions.json\ndisk_free_limit.absolute = 50MB\n${options.conf ?? ''}\n`,

@@ -10,6 +10,7 @@ const LOADED = {
   run: { entry: 'src/cli/run.ts' },
   amqp: { entry: 'src/amqp/index.ts' },
   signed: { entry: 'src/amqp/signed.ts' },
+  spool: { entry: 'src/spool/index.ts' },
   slurm: { entry: 'src/cli/slurm.ts' },
   tools: { entry: 'src/cli/tools.ts' },
   adopt: { entry: 'src/cli/adopt.ts' },
@@ -36,7 +37,7 @@ export async function bundle() {
   // A cache of another text with the same length would be believed.
   for (const name of readdirSync(dist)) if (/\.(cjs|cache|js)$/.test(name)) rmSync(join(dist, name));
   const results = await Promise.all([...Object.entries(LOADED).map(loadedBundle), publicApi()]);
-  copyFileSync(join(root, 'src/cli/boot.cjs'), join(dist, 'boot.cjs'));
+  for (const name of ['boot.cjs', 'unboxed.cjs']) copyFileSync(join(root, 'src/cli', name), join(dist, name));
   const inputs = results.flatMap((result) => Object.keys(result?.metafile.inputs ?? {}));
   writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), licences(inputs));
 }

@@ -44,7 +44,9 @@ function recordLaunch(flags) {
 }
 
 function compileAll() {
-  for (const file of readdirSync(dist).filter((name) => name.endsWith('.cjs') && name !== 'boot.cjs')) {
+  for (const file of readdirSync(dist).filter(
+    (name) => name.endsWith('.cjs') && name !== 'boot.cjs' && name !== 'unboxed.cjs',
+  )) {
     const filename = join(dist, file);
     const source = readFileSync(filename, 'latin1');
     const script = file === 'main.cjs' ? compileWhole(source, filename) : load(source, filename);

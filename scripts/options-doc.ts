@@ -44,8 +44,9 @@ spelling (\`k\`, \`K\`, \`kB\`, \`KB\`, \`Ki\`, \`KiB\` are all 1024). \`1.5GiB\
 **URIs** are \`amqp://user:password@host:port/vhost\` or \`amqps://...\`. Several hosts: whole URIs with commas between them,
 or hosts with commas between them in one (\`amqp://u:p@h1:5672,h2:5672/vhost\`). Defaults: user and password \`guest\`, port
 5672 (amqps 5671), vhost \`/\`. In user, password and vhost write \`/\` as \`%2F\`, \`@\` as \`%40\`, \`%\` as \`%25\`, \`#\` as \`%23\`,
-\`?\` as \`%3F\`. Parameters: \`heartbeat\`, \`frameMax\`, \`channelMax\`, \`connection_timeout\`, \`locale\`. No message repeats any
-part of a URI that does not parse.
+\`?\` as \`%3F\`. Parameters: \`heartbeat\`, \`frameMax\`, \`channelMax\`, \`connection_timeout\`, \`locale\`, and
+\`auth_mechanism=external\`, which logs in by the certificate of \`--tls-cert\`. No message repeats any part of a URI that does
+not parse.
 
 **\`--uri-file\`** must have mode 0600 (nothing for group and others) and belong to the user or root. It and \`--uri\` are one
 setting: the one from the stronger source counts, and both from one source are an error.

@@ -69,6 +69,14 @@ export async function startSlurm(options = {}) {
   const startNode = (name) => start(`slurmd.${name}`, findProgram('slurmd'), ['-D', '-N', name, '-f', env.SLURM_CONF]);
   const startController = () => start('slurmctld', findProgram('slurmctld'), ['-D', '-f', env.SLURM_CONF]);
 
+  /** Its steps live on. */
+  async function end(name) {
+    const { child, ended } = daemons.get(name);
+    child.ref();
+    child.kill('SIGTERM');
+    await ended;
+  }
+
   async function stop() {
     await cancelAll(command).catch(() => {}); // the controller may be gone: the shell kills what is left
     watcher.ref();
@@ -105,9 +113,7 @@ export async function startSlurm(options = {}) {
     startController,
     /** Resolves when the controller answers again, for changes that need more than `scontrol reconfigure`. */
     async restartController() {
-      const { child, ended } = daemons.get('slurmctld');
-      child.kill('SIGTERM');
-      await ended;
+      await end('slurmctld');
       startController();
       await until(() => command('scontrol', 'show', 'config'), daemons, dir);
     },
@@ -115,9 +121,7 @@ export async function startSlurm(options = {}) {
     async restartNodes() {
       await Promise.all(
         nodes.map(async ({ name }) => {
-          const { child, ended } = daemons.get(`slurmd.${name}`);
-          child.kill('SIGTERM');
-          await ended;
+          await end(`slurmd.${name}`);
           startNode(name);
         }),
       );

@@ -4,6 +4,7 @@ import * as signed from './amqp/signed.js';
 import type { Controllable } from './box/types.js';
 import type { Logger } from './log.js';
 import type { BoxSpec } from './spec/spec.js';
+import * as spool from './spool/index.js';
 
 export type { BrokerLink, BrokerState } from './amqp/index.js';
 export { Box, type BoxOptions } from './box/box.js';
@@ -23,5 +24,11 @@ export { createSampler, type Sampler, type SamplerOptions } from './stats/sample
 
 /** Connects a box in the background and keeps connecting; returns at once. Never throws once `spec` has been checked. */
 export function connectBroker(spec: BoxSpec, box: Controllable, log: Logger): BrokerLink {
-  return connect(spec, box, log, () => signed);
+  return connect(
+    spec,
+    box,
+    log,
+    () => signed,
+    () => spool,
+  );
 }

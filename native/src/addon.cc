@@ -10,6 +10,7 @@
 #include <napi.h>
 #include <pwd.h>
 #include <string>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -692,6 +693,14 @@ Value monotonic_ms(const CallbackInfo& info) {
   return Number::New(info.Env(), static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6);
 }
 
+// flock(2) is the file's, not the process's: it ends with the last descriptor, so with its owner, however that ended.
+Value lock_file(const CallbackInfo& info) {
+  if (flock(info[0].As<Number>().Int32Value(), LOCK_EX | LOCK_NB) == 0) return Napi::Boolean::New(info.Env(), true);
+  if (errno == EWOULDBLOCK) return Napi::Boolean::New(info.Env(), false);
+  syscall_error(info.Env(), "flock", errno, "a descriptor").ThrowAsJavaScriptException();
+  return info.Env().Undefined();
+}
+
 Value random_hex(const CallbackInfo& info) {
   std::vector<unsigned char> bytes(info[0].As<Number>().Uint32Value());
   if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
@@ -745,6 +754,7 @@ Object init(Env env, Object exports) {
   exports.Set("dieOf", Napi::Function::New<die_of>(env));
   exports.Set("stopOwnGroup", Napi::Function::New<stop_own_group>(env));
   exports.Set("monotonicMs", Napi::Function::New<monotonic_ms>(env));
+  exports.Set("lockFile", Napi::Function::New<lock_file>(env));
   exports.Set("randomHex", Napi::Function::New<random_hex>(env));
   exports.Set("hostname", Napi::Function::New<host_name>(env));
   exports.Set("userName", Napi::Function::New<user_name>(env));

@@ -25,6 +25,7 @@ namespace {
 constexpr int kControl = 3;  // src/cli/main.ts knows it too
 constexpr int kWord = 4;     // src/cli/adopt.ts knows it too
 constexpr size_t kShownBytes = 4096;
+constexpr char kNoNode[] = "install Node 20 or newer, or run `npm rebuild proc_box` after moving it";
 
 [[noreturn]] void die(const char* what, const char* remedy) {
   std::fprintf(stderr, "proc_box: error: %s: %s; %s\n", what, std::strerror(errno), remedy);
@@ -66,7 +67,47 @@ bool for_node(const char* entry) {
   return true;
 }
 
-[[noreturn]] void become_node(int socket, int word, int argc, char** argv, char** environment) {
+// Empty where there is none.
+std::string find_node(char** environment) {
+  if (access(NODE_BINARY, X_OK) == 0) return NODE_BINARY;
+  const char* path = "/usr/local/bin:/usr/bin:/bin";
+  for (char** e = environment; *e; e++)
+    if (std::strncmp(*e, "PATH=", 5) == 0) path = *e + 5;
+  for (const char* at = path;;) {
+    const char* end = std::strchr(at, ':');
+    const std::string file = (end ? std::string(at, end) : std::string(at)) + "/node";
+    if (access(file.c_str(), X_OK) == 0) return file;
+    if (!end) return "";
+    at = end + 1;
+  }
+}
+
+// `--failure open` where nothing of ours can run: executes the command itself. Options cannot be read in here, so `--`
+// has to say where it begins.
+void become_job(int argc, char** argv, char** environment, const char* why) {
+  const char* policy = "";
+  for (char** e = environment; *e; e++)
+    if (std::strncmp(*e, "PBOX_FAILURE=", 13) == 0) policy = *e + 13;
+  int at = 1;
+  for (; at < argc && std::strcmp(argv[at], "--") != 0; at++) {
+    const char* name = argv[at] + std::strspn(argv[at], "-");
+    if (argv[at][0] != '-' || std::strncmp(name, "failure", 7) != 0) continue;
+    if (name[7] == '=') policy = name + 8;
+    else if (name[7] == 0 && at + 1 < argc) policy = argv[at + 1];
+  }
+  if (std::strcmp(policy, "open") != 0 || at + 1 >= argc) return;
+  std::fprintf(stderr, "proc_box: error: %s; the job runs without a box (--failure open)\n", why);
+  std::vector<char*> own;
+  for (char** e = environment; *e; e++)
+    if (std::strncmp(*e, "PBOX_", 5) != 0) own.push_back(*e);
+  own.push_back(nullptr);
+  execvpe(argv[at + 1], argv + at + 1, own.data());
+  const int error = errno;
+  std::fprintf(stderr, "proc_box: error: run %s: %s\n", argv[at + 1], std::strerror(error));
+  _exit(error == ENOENT ? 127 : 126);
+}
+
+[[noreturn]] void become_node(const std::string& node, int socket, int word, int argc, char** argv, char** environment) {
   std::vector<std::string> words{argc > 0 ? argv[0] : "proc_box"};
   const std::string flags = NODE_FLAGS;
   for (size_t at = 0; at < flags.size();) {
@@ -83,11 +124,8 @@ bool for_node(const char* entry) {
   std::vector<char*> node_argv, node_environment;
   for (auto& word : words) node_argv.push_back(word.data());
   node_argv.push_back(nullptr);
-  const char* path = "/usr/local/bin:/usr/bin:/bin";
-  for (char** e = environment; *e; e++) {
-    if (std::strncmp(*e, "PATH=", 5) == 0) path = *e + 5;
+  for (char** e = environment; *e; e++)
     if (for_node(*e)) node_environment.push_back(*e);
-  }
   node_environment.push_back(nullptr);
 
   // Only the job and the keeper hold what was inherited: whoever is at the other end sees the job's ends.
@@ -110,15 +148,8 @@ bool for_node(const char* entry) {
     setrlimit(RLIMIT_AS, &space);
   }
 
-  execve(NODE_BINARY, node_argv.data(), node_environment.data());
-  for (const char* at = path;;) {
-    const char* end = std::strchr(at, ':');
-    const std::string file = (end ? std::string(at, end) : std::string(at)) + "/node";
-    execve(file.c_str(), node_argv.data(), node_environment.data());
-    if (!end) break;
-    at = end + 1;
-  }
-  die("start Node (" NODE_BINARY ", then PATH)", "install Node 20 or newer, or run `npm rebuild proc_box` after moving it");
+  execve(node.c_str(), node_argv.data(), node_environment.data());
+  die("start Node", kNoNode);
 }
 
 // What is started with stdin, stdout or stderr closed must not find our own descriptors in their places. The job gets
@@ -141,6 +172,13 @@ int main(int argc, char** argv, char** environment) {
     fcntl(control, F_SETFD, FD_CLOEXEC);
     pbox::keeper_main(control, argc - 1, argv + 1, environment);
   }
+  const std::string node = find_node(environment);
+  if (node.empty()) {
+    become_job(argc, argv, environment, "there is no Node (" NODE_BINARY ", then PATH)");
+    errno = ENOENT;
+    die("start Node (" NODE_BINARY ", then PATH)", kNoNode);
+  }
+  if (access(boot_script().c_str(), R_OK) != 0) become_job(argc, argv, environment, "dist/boot.cjs cannot be read");
   const bool detached = pbox::wants_detach(argc, argv);
   const int word = detached ? pbox::detach() : -1;
   if (detached && word < 0) die("fork", "is the nproc or pids limit reached?");
@@ -155,5 +193,5 @@ int main(int argc, char** argv, char** environment) {
     if (session_is_signalled(environment) && !pbox::adopts(argc, argv)) pbox::guard_main(sockets[1], argc, argv, environment);
     pbox::keeper_main(sockets[1], argc, argv, environment);
   }
-  become_node(sockets[0], word, argc, argv, environment);
+  become_node(node, sockets[0], word, argc, argv, environment);
 }

@@ -10,8 +10,12 @@ export type RascalConfig = Readonly<Record<string, unknown>>;
 export interface Endpoint {
   /** `amqp://host:port/vhost`, without user and password. */
   readonly uri: string;
+  /** Empty where the broker takes it from the client certificate. */
   readonly user: string;
   readonly password: string;
+  readonly mechanism: 'PLAIN' | 'EXTERNAL';
+  /** Name or address, for messages. */
+  readonly host: string;
   /** `host:port/vhost`, for messages. */
   readonly shown: string;
 }
@@ -85,7 +89,7 @@ export function connectionOptions(request: ConnectionRequest) {
         ...(site.connection?.socketOptions?.['clientProperties'] as object | undefined),
         connection_name: request.connectionName,
       },
-      credentials: plain(endpoint),
+      credentials: credentialsOf(endpoint),
       signal: request.signal,
     },
   };
@@ -100,14 +104,19 @@ export function isPredeclared(exchange: string): boolean {
 export function endpointOf(text: string): Endpoint {
   const url = new URL(text);
   const shown = url.host + decodeURIComponent(url.pathname);
+  const host = url.hostname;
   const user = decodeURIComponent(url.username);
   const password = decodeURIComponent(url.password);
   // rascal and amqplib each take credentials in a URI apart in their own way, and rascal puts what it finds into error
   // texts; so they get the URI without, and the credentials as they go over the wire.
   url.username = '';
   url.password = '';
-  const anonymous = user === '' && password === '';
-  return { uri: url.href, shown, user: anonymous ? 'guest' : user, password: anonymous ? 'guest' : password };
+  const mechanism = url.searchParams.get('auth_mechanism')?.toUpperCase() === 'EXTERNAL' ? 'EXTERNAL' : 'PLAIN';
+  url.searchParams.delete('auth_mechanism');
+  if (mechanism === 'PLAIN' && user === '' && password === '') {
+    return { uri: url.href, host, shown, user: 'guest', password: 'guest', mechanism };
+  }
+  return { uri: url.href, host, shown, user, password, mechanism };
 }
 
 function base(request: ConnectionRequest, own: { vhost: object; subscriptions: object }): RascalConfig {
@@ -138,7 +147,8 @@ function base(request: ConnectionRequest, own: { vhost: object; subscriptions: o
   };
 }
 
-/** SASL PLAIN, RFC 4616. */
-function plain({ user, password }: Endpoint): { mechanism: string; response: () => Buffer } {
-  return { mechanism: 'PLAIN', response: () => Buffer.from(`\0${user}\0${password}`) };
+/** SASL PLAIN (RFC 4616), or EXTERNAL (RFC 4422): the client certificate says who it is. */
+export function credentialsOf({ user, password, mechanism }: Endpoint) {
+  const response = mechanism === 'EXTERNAL' ? '' : `\0${user}\0${password}`;
+  return { mechanism, username: user, password, response: () => Buffer.from(response) };
 }

@@ -1,5 +1,6 @@
 import { redactUri } from '../spec/uri.js';
 import type { Endpoint } from './config.js';
+import { TLS_RULES } from './tls-failure.js';
 
 /** What went wrong with a link, in words: what failed, how, and what to do. Never a password. */
 export interface Failure {
@@ -12,7 +13,7 @@ export interface Failure {
   readonly permanent: boolean;
 }
 
-interface Rule {
+export interface Rule {
   readonly match: RegExp;
   readonly kind: string;
   readonly text: (endpoint: Endpoint, found: string) => string;
@@ -36,6 +37,20 @@ const RULES: readonly Rule[] = [
     permanent: true,
   },
   {
+    match: /Login was refused using authentication mechanism EXTERNAL/,
+    kind: 'login',
+    text: () =>
+      "the login by client certificate was refused: has the broker a user of the certificate's name (ssl_cert_login_from)?",
+    permanent: true,
+  },
+  {
+    match: /SASL mechanism (\w+) is not provided/,
+    kind: 'mechanism',
+    text: (_, found) =>
+      `the broker offers no login by ${found}: EXTERNAL needs amqps:// and its plugin rabbitmq_auth_mechanism_ssl`,
+    permanent: true,
+  },
+  {
     match: /ACCESS_REFUSED - Login was refused|ACCESS-REFUSED.*Login/,
     kind: 'login',
     text: ({ user }) => `login of user "${user}" was refused: check user and password of --uri`,
@@ -54,10 +69,11 @@ const RULES: readonly Rule[] = [
     kind: 'precondition',
     text: (_, found) => `${found}: check --exchange and --rascal-config`,
   },
+  ...TLS_RULES,
   {
-    match: /self-signed|unable to verify|unable to get|certificate|ERR_TLS|EPROTO|SSL/i,
-    kind: 'tls',
-    text: (_, found) => `TLS: ${found}: check the CA and the certificate`,
+    match: /during opening handshake/,
+    kind: 'handshake',
+    text: () => 'the connection was closed during the handshake: a port for TLS needs amqps:// in --uri',
   },
   { match: /ECONNRESET|Unexpected close|closed abruptly|EPIPE/, kind: 'lost', text: () => 'the connection was lost' },
   { match: /exchange was deleted/, kind: 'deleted', text: () => 'the exchange was deleted: binding the queue again' },

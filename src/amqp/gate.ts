@@ -22,6 +22,22 @@ export interface Admitted {
 /** Never rejects; promises are kept in the order of the deliveries. */
 export type Gate = (delivery: Delivery) => Admitted | Promise<Admitted>;
 
+/**
+ * Before every gate: a message must have come by one of the box's own keys. The broker checks its topic permissions
+ * against the routing key alone; the headers CC and BCC, a dead letter exchange of the sender's own queue, and the default
+ * exchange lead around them (RabbitMQ 3.10). Where they do, the routing key that arrives is another one, or x-death tells.
+ */
+export function onOwnKeys(gate: Gate, keys: readonly string[]): Gate {
+  const own = new Set<unknown>(keys);
+  return (delivery) => {
+    const { headers } = delivery.properties;
+    const deadLetter = typeof headers === 'object' && headers !== null && Object.hasOwn(headers, 'x-death');
+    if (own.has(delivery.fields?.routingKey) && !deadLetter) return gate(delivery);
+    const message = 'the message has come around its routing key: publish it to the exchange, with a key of this box';
+    return { outcome: refuse('forged', message), by: requesterOf(delivery.properties) };
+  };
+}
+
 /** `broker`: whatever the broker's permissions have let through. */
 export function brokerGate(identity: JobIdentity, nowMs: () => number): Gate {
   return (delivery) => ({

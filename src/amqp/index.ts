@@ -2,17 +2,21 @@ import { randomBytes } from 'node:crypto';
 import type { Controllable, Outgoing } from '../box/types.js';
 import type { Logger } from '../log.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
+import { redactUri } from '../spec/uri.js';
+import type * as Spool from '../spool/index.js';
 import { createAuditLog } from '../stats/audit-log.js';
 import type { CommandEvent, EventHead } from '../stats/event.js';
+import { Backup } from './backup.js';
 import { controlConfig } from './config.js';
 import { Control } from './control.js';
-import { brokerGate, type Gate, userGate } from './gate.js';
-import { keySegment, outgoingKey } from './keys.js';
+import { brokerGate, type Gate, onOwnKeys, userGate } from './gate.js';
+import { addressingKeys, forUser, keySegment, outgoingKey } from './keys.js';
 import { Link, type LinkState } from './link.js';
 import type { Delivery } from './message.js';
-import { Outbox, type Send } from './outbox.js';
-import { openPublisher, type Publisher } from './publisher.js';
+import { Outbox } from './outbox.js';
+import { openPublisher, type Publication, type Publisher } from './publisher.js';
 import { type AckOrNack, type Broker, type BrokerSession, openBroker } from './rascal.js';
+import { Redelivery } from './redelivery.js';
 import { Replies } from './replies.js';
 import type * as Signed from './signed.js';
 
@@ -35,7 +39,14 @@ export interface BrokerLink {
   readonly dropped: number;
   state(): BrokerState;
   /** Waits at most that long for the outbox to drain, then ends everything; at most one more second. */
-  close(deadlineMs: number): Promise<{ undelivered: number }>;
+  close(deadlineMs: number): Promise<Closed>;
+}
+
+export interface Closed {
+  /** Messages that the broker has not confirmed. */
+  readonly undelivered: number;
+  /** The file that keeps them; null where none does. */
+  readonly spooled: string | null;
 }
 
 /** For the last lines of the audit log, at the end. */
@@ -44,22 +55,25 @@ const AUDIT_MS = 1_000;
 /**
  * Connects in the background and keeps connecting; returns at once. Never throws once `spec` has been checked.
  * @param loadSigned loads what checks signatures, which only `--control-auth signed` needs
+ * @param loadSpool loads what keeps messages on disk, once there are some to keep or to deliver
  */
 export function connectBroker(
   spec: BoxSpec,
   box: Controllable,
   log: Logger,
   loadSigned: () => typeof Signed = notLoadable,
+  loadSpool: () => typeof Spool = notLoadable,
 ): BrokerLink {
   const { identity } = box;
   const outbox = new Outbox(
     { maxMessages: spec.outboxMaxMessages, maxBytes: spec.outboxMaxBytes, messageTimeoutMs: spec.messageTimeoutMs },
     log,
   );
-  const handler = new Control(box, gateFor(spec, identity, log, loadSigned), (reply) => replies.push(reply), log);
+  const gate = onOwnKeys(gateFor(spec, identity, log, loadSigned), addressingKeys(spec.routingKeys, identity));
+  const handler = new Control(box, gate, (reply) => replies.push(reply), log);
   const auditLog = spec.auditLog === undefined ? undefined : createAuditLog(spec.auditLog, log);
   const site = spec.rascalConfig ?? {};
-  const replies = new Replies(site.publications?.replies);
+  const replies = new Replies(spec.replyExchange, site.publications?.replies);
   const queuePrefix = `proc_box.ctl.${keySegment(identity.user)}.${keySegment(identity.box)}`;
   const common = (name: string) => ({
     uris: spec.uris,
@@ -67,8 +81,15 @@ export function connectBroker(
     name,
     request: { exchange: spec.exchange, connectionName: `proc_box ${identity.box} ${name}`, site },
   });
+  const publication = toPublication(spec, box);
+  const backup =
+    spec.spoolDir === undefined
+      ? undefined
+      : new Backup({ spec, identity, outbox, toPublication: publication, loadSpool, log });
+  const redelivery = new Redelivery(spec, identity, loadSpool, log);
   // Statistics first: a short job has ended before anybody could command it, but its samples have to get out.
   let gaveUp = () => {};
+  let answersRefused = 0;
   const statistics = new Link<Publisher>({
     ...common('statistics'),
     open: openPublisher,
@@ -83,12 +104,20 @@ export function connectBroker(
         outbox.setBlocked(false);
         replies.setBlocked(false);
       });
+      publisher.onRefused((error) => log[answersRefused++ === 0 ? 'warn' : 'debug'](refusedAnswer(error, spec)));
       done();
       replies.attach(publisher);
-      outbox.attach(sender(publisher, spec, box), () => fail(new Error('no confirm: no answer on the connection')));
+      outbox.attach(
+        (message, content, sent) => publisher.publish(publication(message, content), sent),
+        () => fail(new Error('no confirm: no answer on the connection')),
+      );
+      backup?.link(false);
+      redelivery.start(publisher);
     },
     down: () => {
+      redelivery.stop();
       outbox.detach();
+      backup?.link(true);
       replies.detach();
     },
     failed: ({ missingExchange }) => {
@@ -128,16 +157,30 @@ export function connectBroker(
         gaveUp = resolve;
       });
       if (statistics.hopeless) gaveUp();
-      await within(deadlineMs, Promise.race([hopeless, Promise.all([outbox.drained(), replies.flushed()])]));
+      const sent = Promise.all([outbox.drained(), replies.flushed()]).then(() => redelivery.settled());
+      await within(deadlineMs, Promise.race([hopeless, sent]));
+      redelivery.stop();
+      await redelivery.settled();
       const undelivered = outbox.length;
+      const spooled = backup?.close() ?? null;
       await Promise.all([controlClosed, statistics.close(undelivered === 0 ? 1_000 : 0), auditLog?.close(AUDIT_MS)]);
-      return { undelivered };
+      return { undelivered, spooled };
     },
   };
 }
 
+/** What the broker has against an answer; statistics have a channel of their own and go on. */
+function refusedAnswer(error: Error, { replyExchange }: BoxSpec): string {
+  const why = /"([A-Z_]+ - [^"]*)"/.exec(error.message)?.[1] ?? error.message;
+  const remedy =
+    replyExchange === ''
+      ? 'give the permission, or an exchange that this user may write with --reply-exchange (docs/security.md)'
+      : 'it must exist, and this user must be allowed to write it (docs/security.md)';
+  return `control: the broker refuses our answers: ${redactUri(why)}: ${remedy}; commands are carried out all the same`;
+}
+
 function notLoadable(): never {
-  throw new Error('nothing was given that checks signatures');
+  throw new Error('nothing was given to load it with');
 }
 
 function gateFor(
@@ -173,14 +216,14 @@ function subscribe(broker: Broker, handler: Control, fail: (error: unknown) => v
 }
 
 /** How a box's samples and events are published. */
-function sender(publisher: Publisher, spec: BoxSpec, { identity }: Controllable): Send {
+function toPublication(spec: BoxSpec, { identity }: Controllable): (message: Outgoing, content: Buffer) => Publication {
   const { exchange, rascalConfig } = spec;
   const keys = {
-    sample: outgoingKey(spec.statsKey, identity.host),
-    event: outgoingKey(spec.eventsKey, identity.host),
+    sample: outgoingKey(forUser(spec.statsKey, identity.user), identity.host),
+    event: outgoingKey(forUser(spec.eventsKey, identity.user), identity.host),
   };
   const site = rascalConfig?.publications?.statistics;
-  return (message, content, done) => {
+  return (message, content) => {
     const options = {
       persistent: true,
       ...site,
@@ -190,7 +233,7 @@ function sender(publisher: Publisher, spec: BoxSpec, { identity }: Controllable)
       type: message.type,
       appId: 'proc_box',
     };
-    publisher.publish({ exchange, routingKey: keys[message.kind], content, options }, done);
+    return { exchange, routingKey: keys[message.kind], content, options };
   };
 }
 

@@ -11,8 +11,15 @@ const KEY_MAX_BYTES = 255;
 export function addressingKeys(routingKeys: readonly string[], identity: JobIdentity): string[] {
   const [host, job, user, box] = [identity.host, identity.job, identity.user, identity.box].map(keySegment);
   const suffixes = ['', `.host.${host}`, `.job.${job}`, `.user.${user}`, `.user.${user}.job.${job}`, `.box.${box}`];
-  const keys = routingKeys.flatMap((key) => suffixes.map((suffix) => key + suffix));
+  const keys = routingKeys
+    .map((key) => forUser(key, identity.user))
+    .flatMap((key) => suffixes.map((suffix) => key + suffix));
   return [...new Set(keys)].filter((key) => Buffer.byteLength(key) <= KEY_MAX_BYTES);
+}
+
+/** A key with the user's name for `{user}`, so that a site can let each user have keys of his own. */
+export function forUser(key: string, user: string): string {
+  return key.replaceAll('{user}', () => keySegment(user));
 }
 
 /** One segment of a topic key: `.`, `*`, `#`, white space and control characters become `_`, as does nothing at all. */

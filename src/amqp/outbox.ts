@@ -16,7 +16,7 @@ import type { Logger } from '../log.js';
 /** How one attempt at one message ended: kept by the broker, turned down by it, or not known because the link failed. */
 export type Sent = 'confirmed' | 'refused' | 'unknown';
 
-/** Puts one message on the link; `done` is called exactly once, also when the link ends. */
+/** Puts one message on the link; `done` is called at most once: where the link ends it is detached instead. */
 export type Send = (message: Outgoing, content: Buffer, done: (sent: Sent) => void) => void;
 
 export interface OutboxBounds {
@@ -26,6 +26,12 @@ export interface OutboxBounds {
   readonly messageTimeoutMs: number;
   /** Messages in flight at a time. @default 256, and at most half of what the outbox may hold */
   readonly window?: number;
+}
+
+/** Told of what comes and what leaves, so that it can keep a copy. */
+export interface Keeper {
+  pushed(message: Outgoing): void;
+  left(): void;
 }
 
 interface Entry {
@@ -65,6 +71,7 @@ export class Outbox {
   #triedMs = 0;
   #tries = 0;
   #waiting: (() => void)[] = [];
+  #keeper: Keeper | null = null;
 
   constructor(
     readonly bounds: OutboxBounds,
@@ -89,6 +96,19 @@ export class Outbox {
     return this.#bytes;
   }
 
+  /** What is not confirmed, oldest first. */
+  messages(): Outgoing[] {
+    return this.#entries.slice(this.#head).map((entry) => entry!.message);
+  }
+
+  get oldest(): Outgoing | undefined {
+    return this.#entries[this.#head]?.message;
+  }
+
+  keepWith(keeper: Keeper): void {
+    this.#keeper = keeper;
+  }
+
   push(message: Outgoing): void {
     const content = Buffer.from(message.body);
     if (content.length > this.bounds.maxBytes) {
@@ -98,6 +118,7 @@ export class Outbox {
     while (this.length > 0 && !this.#fits(content.length)) this.#dropOldest();
     this.#entries.push({ message, content, confirmed: false });
     this.#bytes += content.length;
+    this.#keeper?.pushed(message);
     this.#pump();
   }
 
@@ -273,6 +294,7 @@ export class Outbox {
       this.#head = 0;
     }
     this.#newHead();
+    this.#keeper?.left();
     if (this.length === 0) for (const resolve of this.#waiting.splice(0)) resolve();
   }
 

@@ -11,10 +11,14 @@ import type { Sent } from './outbox.js';
 export interface Publisher extends Session {
   /** `blocked` and `unblocked`: a memory or disk alarm of the broker. */
   on(event: 'blocked' | 'unblocked', listener: () => void): void;
-  /** With a confirm; `done` is called exactly once, never from within. */
+  /** With a confirm; `done` is called at most once: not where the connection ends first. */
   publish(message: Publication, done: (sent: Sent) => void): void;
+  /** A confirm channel beside, whose end is not the end of the connection: `ended` is called with why. */
+  openBeside(up: (publish: Publisher['publish']) => void, ended: (error: unknown) => void): void;
   /** Without a confirm; `done` is called once it is handed to the connection, or lost. */
   send(message: Publication, done: () => void): void;
+  /** The broker has refused what `send` has sent: no such exchange, or no permission. */
+  onRefused(listener: (error: Error) => void): void;
 }
 
 export interface Publication {
@@ -53,20 +57,26 @@ function withExchange(
 }
 
 function publisherOn(connection: Connection, confirms: ConfirmChannel, fail: (error: unknown) => void): Publisher {
-  const unconfirmed = unconfirmedChannel(connection);
+  let refused: (error: Error) => void = () => {};
+  const unconfirmed = unconfirmedChannel(connection, (error) => refused(error));
   return {
     close: (done) => connection.close(() => done()),
     release() {},
     on: (event, listener) => connection.on(event, listener),
-    publish({ exchange, routingKey, content, options }, done) {
+    onRefused(listener) {
+      refused = listener;
+    },
+    publish: publishOn(confirms, fail),
+    openBeside(up, ended) {
       try {
-        confirms.publish(exchange, routingKey, content, options, (error: Error | null) => {
-          if (error === null) done('confirmed');
-          else if (error.message === 'message nacked') done('refused');
-          // Otherwise the channel has ended, and says so itself.
+        connection.createConfirmChannel((error, channel) => {
+          if (error) return ended(error);
+          channel.on('error', ended);
+          channel.on('close', () => setImmediate(ended, new Error('the channel was closed')));
+          up(publishOn(channel, ended));
         });
       } catch (error) {
-        setImmediate(fail, error);
+        ended(error);
       }
     },
     send({ exchange, routingKey, content, options }, done) {
@@ -82,8 +92,25 @@ function publisherOn(connection: Connection, confirms: ConfirmChannel, fail: (er
   };
 }
 
+function publishOn(channel: ConfirmChannel, fail: (error: unknown) => void): Publisher['publish'] {
+  return ({ exchange, routingKey, content, options }, done) => {
+    try {
+      channel.publish(exchange, routingKey, content, options, (error: Error | null) => {
+        if (error === null) done('confirmed');
+        else if (error.message === 'message nacked') done('refused');
+        // Otherwise the channel has ended, and says so itself.
+      });
+    } catch (error) {
+      setImmediate(fail, error);
+    }
+  };
+}
+
 /** A channel without confirms, opened when first needed, and again after the broker has closed it. */
-function unconfirmedChannel(connection: Connection): (use: (channel: Channel | undefined) => void) => void {
+function unconfirmedChannel(
+  connection: Connection,
+  refused: (error: Error) => void,
+): (use: (channel: Channel | undefined) => void) => void {
   let present: Channel | undefined;
   const forget = (channel: Channel) => () => {
     if (present === channel) present = undefined;
@@ -95,7 +122,7 @@ function unconfirmedChannel(connection: Connection): (use: (channel: Channel | u
         if (error) return use(undefined);
         present = channel;
         // What the broker refuses to send (no such exchange, no permission) closes the channel, and is lost.
-        channel.on('error', forget(channel));
+        channel.on('error', refused);
         channel.on('close', forget(channel));
         use(channel);
       });

@@ -1,7 +1,7 @@
 import type { Publisher } from './publisher.js';
 
 /**
- * Answers to commands. They go to the default exchange on a channel of their own, so they do not wait behind the
+ * Answers to commands. They go to the default exchange, or to `--reply-exchange`, on a channel of their own, so they do not wait behind the
  * outbox; without confirms: an operator who misses an answer sends the command again under the same message id, and
  * gets the same answer. Bounded in number and in age.
  */
@@ -24,8 +24,12 @@ export class Replies {
   #idle: (() => void)[] = [];
   #lost = 0;
 
-  /** @param site what a site sets of their properties */
+  /**
+   * @param exchange empty for the default exchange
+   * @param site what a site sets of their properties
+   */
   constructor(
+    readonly exchange = '',
     readonly site: object = {},
     readonly nowMs: () => number = () => performance.now(),
   ) {}
@@ -96,7 +100,7 @@ export class Replies {
       appId: 'proc_box',
       ...(reply.correlationId === undefined ? {} : { correlationId: reply.correlationId }),
     };
-    return { exchange: '', routingKey: reply.replyTo, content: Buffer.from(reply.body), options };
+    return { exchange: this.exchange, routingKey: reply.replyTo, content: Buffer.from(reply.body), options };
   }
 
   #discardOld(): void {

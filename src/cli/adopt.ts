@@ -21,7 +21,7 @@ const LOOK_MS = 1000;
 export interface Adoptable
   extends Pick<
       RunBundle.RunOptions,
-      'keeper' | 'hello' | 'boxId' | 'loadAmqp' | 'loadSigned' | 'loadSlurm' | 'deliverSignals'
+      'keeper' | 'hello' | 'boxId' | 'loadAmqp' | 'loadSigned' | 'loadSpool' | 'loadSlurm' | 'deliverSignals'
     >,
     Omit<AdoptInput, 'settings'> {
   readonly loadRun: () => typeof RunBundle;

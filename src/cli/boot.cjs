@@ -38,4 +38,8 @@ function readCache(filename) {
   }
 }
 
-loadBundle('main');
+try {
+  loadBundle('main');
+} catch (error) {
+  require('./unboxed.cjs').run(error);
+}

@@ -24,7 +24,7 @@ Options:
 
 const TAIL = `
 Where the broker is, is told as to a box, by
-  --${BOX_OPTIONS.join(', --')},
+  ${wrap(`--${BOX_OPTIONS.join(', --')},`).join('\n  ')}
 by their PBOX_* variables, or by the config file. Of several routing keys the first is used.
 
 Examples:

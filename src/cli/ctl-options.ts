@@ -1,5 +1,5 @@
+import { userName } from 'cgroup-utils-native';
 import { toCommand } from '../amqp/command.js';
-import { keySegment } from '../amqp/keys.js';
 import { SpecError } from '../errors.js';
 import { assembleSpec } from '../spec/assemble.js';
 import { type Files, readSecret } from '../spec/files.js';
@@ -9,6 +9,7 @@ import type { BoxSpec } from '../spec/spec.js';
 import { parseBoolean, parseCount, parseDuration } from '../spec/units.js';
 import { didYouMean, quote } from '../spec/words.js';
 import type { YamlLoader } from '../spec/yaml-document.js';
+import { addressOf } from './ctl-address.js';
 import { parseSignKey, type SignKey } from './sign.js';
 
 /** The words after `proc_box ctl`: whom a command is for, which one, and how long its answers are waited for. */
@@ -28,6 +29,8 @@ export interface CtlRequest {
   /** TLS and the like, of `--rascal-config`. */
   readonly socketOptions: Readonly<Record<string, unknown>>;
   readonly exchange: string;
+  /** For answers; empty for direct reply-to. */
+  readonly replyExchange: string;
   readonly routingKey: string;
   readonly command: CtlCommand;
   /** Signs the command; undefined sends it as it is. */
@@ -88,18 +91,19 @@ export const BOX_OPTIONS = [
   'uri',
   'uri-file',
   'exchange',
+  'reply-exchange',
   'rkey',
   'multiRmtKey',
   'config',
+  'tls-ca',
+  'tls-cert',
+  'tls-key',
   'rascal-config',
 ] as const satisfies readonly OptionName[];
 
 type OwnName = keyof typeof OWN_OPTIONS;
 const NAMES: readonly string[] = [...Object.keys(OWN_OPTIONS), ...BOX_OPTIONS];
-/** In this order the most exact one becomes the routing key, the others narrow it in the message's `target`. */
-const ADDRESSES = ['box', 'job', 'user', 'host'] as const;
 /** What has no routing key of its own. */
-const NARROWING = ['node', 'step', 'task'] as const;
 
 /** @throws SpecError for whatever the user must change; exit status 125 */
 export function parseCtl(input: CtlInput): CtlParsed {
@@ -118,7 +122,7 @@ export function parseCtl(input: CtlInput): CtlParsed {
   if (assembled.kind !== 'run') throw new SpecError('"proc_box ctl --help" lists the options');
   const { spec, warnings } = assembled;
   if (spec.uris.length === 0) throw new SpecError('a command goes over a broker, and --uri is "none": give its URI');
-  const { routingKey, target, all } = addressOf(own, spec);
+  const { routingKey, target, all } = addressOf(own, flag(own, 'all'), spec.routingKeys[0]!, userName);
   const keyFile = own.get('sign-key');
   const signKey =
     keyFile === undefined
@@ -130,6 +134,7 @@ export function parseCtl(input: CtlInput): CtlParsed {
     uris: spec.uris,
     socketOptions: socketOptionsOf(spec),
     exchange: spec.exchange,
+    replyExchange: spec.replyExchange,
     routingKey,
     command: { command: name, ...(args.length > 0 && { arguments: args }), ...(named && { target: named }) },
     signKey,
@@ -180,34 +185,6 @@ function unknown(name: string): SpecError {
   }
   const near = didYouMean(name, NAMES, (option) => `--${option}`);
   return new SpecError(`unknown option ${quote(`--${name}`)}${near || '; "proc_box ctl --help" lists them'}`);
-}
-
-type Target = NonNullable<CtlCommand['target']>;
-
-/** The most exact routing key for what was given; the rest goes into `target`, and everything into `all`. */
-function addressOf(own: Own, spec: BoxSpec): { routingKey: string; target?: Target; all: Target } {
-  for (const name of [...ADDRESSES, ...NARROWING]) {
-    if (own.get(name) === '') throw new SpecError(`--${name} is empty: a job without one would be meant, or every job`);
-  }
-  const key = spec.routingKeys[0]!;
-  const by = ADDRESSES.find((name) => own.has(name));
-  if (by === undefined && !flag(own, 'all')) {
-    throw new SpecError(
-      'this would go to every box of the exchange: give --job, --host, --user or --box, or --all where that is meant',
-    );
-  }
-  if (by !== undefined && flag(own, 'all')) throw new SpecError(`--all and --${by} are both given: give one of them`);
-  const byUser = by === 'job' && own.has('user');
-  const used: readonly string[] = byUser ? ['job', 'user'] : by === undefined ? [] : [by];
-  const suffix = byUser
-    ? `.user.${keySegment(own.get('user')!)}.job.${keySegment(own.get('job')!)}`
-    : by === undefined
-      ? ''
-      : `.${by}.${keySegment(own.get(by)!)}`;
-  const given = [...ADDRESSES, ...NARROWING].filter((name) => own.has(name));
-  const rest = given.filter((name) => !used.includes(name));
-  const targetOf = (names: typeof given) => Object.fromEntries(names.map((name) => [name, own.get(name)]));
-  return { routingKey: key + suffix, ...(rest.length > 0 && { target: targetOf(rest) }), all: targetOf(given) };
 }
 
 /** TLS and the like, of `--rascal-config`. */

@@ -1,6 +1,8 @@
 import amqp from 'amqplib';
-import { type Endpoint, endpointOf } from '../amqp/config.js';
+import { randomHex } from 'cgroup-utils-native';
+import { credentialsOf, type Endpoint, endpointOf } from '../amqp/config.js';
 import { describe } from '../amqp/failure.js';
+import { keySegment } from '../amqp/keys.js';
 import { BrokerError } from '../errors.js';
 import type { CtlRequest } from './ctl-options.js';
 
@@ -24,7 +26,7 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const CLOSE_TIMEOUT_MS = 500;
 /** Of a command for which no answer is waited. */
 const UNWATCHED_EXPIRATION_MS = 60_000;
-const REPLY_TO = 'amq.rabbitmq.reply-to';
+const DIRECT = 'amq.rabbitmq.reply-to';
 
 /** @throws BrokerError where none of the brokers can be used, or the one in use fails */
 export async function sendCommand(options: SendOptions): Promise<SendOutcome> {
@@ -40,8 +42,12 @@ export async function sendCommand(options: SendOptions): Promise<SendOutcome> {
   try {
     return await Promise.race([converse(connection, endpoint, options, fail), broken]);
   } catch (error) {
-    if (/NOT_FOUND - no exchange/.test(String((error as Error).cause))) return 'unroutable';
-    throw error;
+    const missing = /NOT_FOUND - no exchange '(.*?)'/.exec(String((error as Error).cause))?.[1];
+    if (missing === undefined) throw error;
+    if (missing !== options.request.replyExchange) return 'unroutable';
+    throw new BrokerError(`--reply-exchange: there is no exchange "${missing}": it is for the site to declare`, {
+      cause: error,
+    });
   } finally {
     await leave(connection);
   }
@@ -77,7 +83,7 @@ async function connectFirst({
         timeout: CONNECT_TIMEOUT_MS,
         ...socketOptions,
         noDelay: true,
-        credentials: amqp.credentials.plain(endpoint.user, endpoint.password),
+        credentials: credentialsOf(endpoint),
         clientProperties: { product: 'proc_box', connection_name: 'proc_box ctl' },
       });
       return { endpoint, connection };
@@ -111,13 +117,19 @@ async function converse(
     if (onAnswer(message.content.toString())) counted++;
     if (answers !== undefined && counted >= answers) enough();
   };
-  if (waitMs > 0) await channel.consume(REPLY_TO, take, { noAck: true });
+  const replyTo = waitMs === 0 ? undefined : await answersTo(channel, request, endpoint);
+  if (replyTo !== undefined) await channel.consume(replyTo, take, { noAck: true });
 
   const deadline = performance.now() + waitMs;
   for (;;) {
     returned = false;
     // The broker hands back before it confirms.
-    await publish(channel, request, body, properties(request, messageId, endpoint, deadline - performance.now()));
+    await publish(
+      channel,
+      request,
+      body,
+      properties(request, messageId, replyTo, endpoint, deadline - performance.now()),
+    );
     if (waitMs === 0 || (returned && resendMs === undefined)) return returned ? 'unroutable' : 'waited';
     const leftMs = Math.max(0, deadline - performance.now());
     const outcome = await Promise.race([complete, sleep(Math.min(resendMs ?? leftMs, leftMs))]);
@@ -126,9 +138,27 @@ async function converse(
   }
 }
 
+/**
+ * Where answers go: direct reply-to, or through `--reply-exchange` to a queue of ours.
+ * @returns the queue, and with it the `reply_to` of the command
+ */
+async function answersTo(
+  channel: amqp.ConfirmChannel,
+  { replyExchange }: CtlRequest,
+  { user }: Endpoint,
+): Promise<string> {
+  if (replyExchange === '') return DIRECT;
+  // A site lets each user have names and keys of his own.
+  const name = `proc_box.reply.${keySegment(user)}.${randomHex(8)}`;
+  await channel.assertQueue(name, { exclusive: true, durable: false, autoDelete: true });
+  await channel.bindQueue(name, replyExchange, name);
+  return name;
+}
+
 function properties(
   { waitMs, signKey }: CtlRequest,
   messageId: string,
+  replyTo: string | undefined,
   { user }: Endpoint,
   leftMs: number,
 ): amqp.Options.Publish {
@@ -137,14 +167,14 @@ function properties(
     mandatory: true,
     messageId,
     correlationId: messageId,
-    ...(waitMs > 0 && { replyTo: REPLY_TO }),
+    ...(replyTo !== undefined && { replyTo }),
     contentType: signKey === undefined ? 'application/json' : 'application/jose',
     type: 'proc_box.command',
     appId: 'proc_box ctl',
     timestamp: Math.floor(Date.now() / 1000),
     expiration: String(expirationMs),
     // The broker checks it, so the audit trail of the box can say who asked.
-    userId: user,
+    ...(user !== '' && { userId: user }),
   };
 }
 

@@ -9,6 +9,7 @@ import { createLogger } from '../log.js';
 import { jobDeadline } from '../scheduler/deadline.js';
 import { type Assembled, assembleSpec } from '../spec/assemble.js';
 import { systemFiles } from '../spec/files.js';
+import type * as Spool from '../spool/index.js';
 import type * as AdoptBundle from './adopt.js';
 import { prepareResources } from './resources.js';
 import type * as RunBundle from './run.js';
@@ -27,6 +28,8 @@ const CONTROL_FD = 3;
 // Every end that is known sets its own status; one that is not is never 0.
 process.exitCode = EXIT.failed;
 const childrenAtStart = protectSelf();
+type Hello = Extract<KeeperEvent, { type: 'hello' }>;
+
 let running: RunBundle.Run | undefined;
 const keeper = new Keeper(CONTROL_FD, (event) => {
   if (event.type === 'hello') begin(event);
@@ -34,8 +37,9 @@ const keeper = new Keeper(CONTROL_FD, (event) => {
   else if (event.type === 'gone') fail('the keeper has died before the job was started');
 });
 
-function begin(hello: Extract<KeeperEvent, { type: 'hello' }>): void {
-  if (hello.argv[1] === 'ctl' || hello.argv[1] === 'check') return useTool(hello.argv[1], hello);
+function begin(hello: Hello): void {
+  const [, word] = hello.argv;
+  if (word === 'ctl' || word === 'check' || word === 'spool') return useTool(word, hello);
   const deliverSignals = watchSignals((delivery) => running?.onSignal(delivery));
   try {
     if (hello.argv[1] === 'adopt') return adoptProcess(hello, deliverSignals);
@@ -51,16 +55,33 @@ function begin(hello: Extract<KeeperEvent, { type: 'hello' }>): void {
     launch(hello, assembled, deliverSignals);
   } catch (error) {
     if (!(isSpecError(error) || isEnvironmentError(error))) throw error;
-    fail(error.message);
+    const bare = withoutBox(hello);
+    if (bare === undefined || running !== undefined) fail(error.message);
+    createLogger('error').error(`${error.message}; the job runs without a box (--failure open)`);
+    launch(hello, bare, deliverSignals);
   }
 }
 
+/** `--failure open`: the job, and of a box only what launches it. Undefined where it is not to run. */
+function withoutBox({ argv, settings }: Hello): Extract<Assembled, { kind: 'run' }> | undefined {
+  const end = argv.indexOf('--');
+  if (end < 0 || end + 1 >= argv.length) return undefined;
+  const said = /--?failure[= ](\w+)/.exec(argv.slice(1, end).join(' '))?.[1];
+  if (said === undefined ? !settings.includes('PBOX_FAILURE=open') : said !== 'open') return undefined;
+  const bare = assembleSpec({
+    argv: [argv[0]!, ...NO_BOX, ...argv.slice(end)],
+    settings: [],
+    files: systemFiles(),
+    deadline: { scheduler: 'none', remainingMs: null },
+    loadYaml: () => loadBundle('yaml'),
+  });
+  return bare.kind === 'run' ? { ...bare, spec: { ...bare.spec, commandIndex: end + 1 } } : undefined;
+}
+
+const NO_BOX = '--uri none --config none --timeout 0 --stdoutlimit 0 --cgroup off --nowarn'.split(' ');
+
 /** The job first: what it does not need for its start is loaded while the keeper forks it. */
-function launch(
-  hello: Extract<KeeperEvent, { type: 'hello' }>,
-  assembled: Extract<Assembled, { kind: 'run' }>,
-  deliverSignals: () => void,
-): void {
+function launch(hello: Hello, assembled: Extract<Assembled, { kind: 'run' }>, deliverSignals: () => void): void {
   const { spec } = assembled;
   const boxId = newBoxId();
   let box: Box | undefined;
@@ -75,6 +96,7 @@ function launch(
   const loadAmqp = () => loadBundle<typeof Amqp>('amqp');
   const loadSlurm = () => loadBundle<typeof Slurm>('slurm');
   const loadSigned = () => loadBundle<typeof Signed>('signed');
+  const loadSpool = () => loadBundle<typeof Spool>('spool');
   const strangers = childrenAtStart.filter((pid) => !keeper.pids.includes(pid));
   running = run({
     ...assembled,
@@ -87,6 +109,7 @@ function launch(
     onBox,
     loadAmqp,
     loadSigned,
+    loadSpool,
     loadSlurm,
     deliverSignals,
     strangers,
@@ -94,7 +117,7 @@ function launch(
 }
 
 /** A process that runs already; `proc_box -- adopt` runs a program of that name. */
-function adoptProcess(hello: Extract<KeeperEvent, { type: 'hello' }>, deliverSignals: () => void): void {
+function adoptProcess(hello: Hello, deliverSignals: () => void): void {
   running = loadBundle<typeof AdoptBundle>('adopt').adopt({
     keeper,
     hello,
@@ -103,6 +126,7 @@ function adoptProcess(hello: Extract<KeeperEvent, { type: 'hello' }>, deliverSig
     loadYaml: () => loadBundle('yaml'),
     loadRun: () => loadBundle('run'),
     loadAmqp: () => loadBundle('amqp'),
+    loadSpool: () => loadBundle('spool'),
     loadSigned: () => loadBundle('signed'),
     loadSlurm: () => loadBundle('slurm'),
     deliverSignals,
@@ -115,11 +139,11 @@ function newBoxId(): string {
 }
 
 /** There is no job, so nothing for the keeper to do. `proc_box -- ctl` runs a program of that name. */
-function useTool(name: 'ctl' | 'check', { argv, settings }: Extract<KeeperEvent, { type: 'hello' }>): void {
+function useTool(name: 'ctl' | 'check' | 'spool', { argv, settings }: Hello): void {
   running = { onKeeper() {}, onSignal() {} };
   keeper.close();
-  const { runCheck, runCtl } = loadBundle<typeof Tools>('tools');
-  const tool = name === 'ctl' ? runCtl : runCheck;
+  const { runCheck, runCtl, runSpool } = loadBundle<typeof Tools>('tools');
+  const tool = { ctl: runCtl, check: runCheck, spool: runSpool }[name];
   void tool({ argv, settings, files: systemFiles(), loadYaml: () => loadBundle('yaml') }).then(exitNow);
 }
 

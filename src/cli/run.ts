@@ -24,6 +24,7 @@ import { createLogger, type Logger, writeStderr } from '../log.js';
 import { identifyJob } from '../scheduler/identity.js';
 import { signalPatienceMs } from '../scheduler/signalling.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
+import type * as Spool from '../spool/index.js';
 import { hostFacts } from '../stats/host.js';
 import { boxPressure } from '../stats/pressure.js';
 import { formatReport } from '../stats/report.js';
@@ -58,6 +59,7 @@ export interface RunOptions {
   readonly loadSlurm: () => typeof Slurm;
   /** Loads what checks signatures. */
   readonly loadSigned: () => typeof Signed;
+  readonly loadSpool: () => typeof Spool;
   /** Delivers at once what signals have come so far. */
   readonly deliverSignals: () => void;
   /** Children of this process that are not ours: the scheduler had started them before us. */
@@ -189,7 +191,7 @@ export function run(options: RunOptions): Run {
 }
 
 /** The broker is optional and comes second: messages wait here until it is loaded. */
-function createBroker(spec: BoxSpec, log: Logger, load: Pick<RunOptions, 'loadAmqp' | 'loadSigned'>) {
+function createBroker(spec: BoxSpec, log: Logger, load: Pick<RunOptions, 'loadAmqp' | 'loadSigned' | 'loadSpool'>) {
   const waiting: Outgoing[] = [];
   let link: Amqp.BrokerLink | undefined;
   let loaded: Promise<void> = Promise.resolve();
@@ -207,7 +209,7 @@ function createBroker(spec: BoxSpec, log: Logger, load: Pick<RunOptions, 'loadAm
       loaded = new Promise((resolve) => {
         setImmediate(() => {
           try {
-            link = load.loadAmqp().connectBroker(spec, box, log, load.loadSigned);
+            link = load.loadAmqp().connectBroker(spec, box, log, load.loadSigned, load.loadSpool);
             for (const message of waiting.splice(0)) link.publish(message);
           } catch (error) {
             log.error(`no remote control and no statistics: ${(error as Error).stack}`);
@@ -218,12 +220,11 @@ function createBroker(spec: BoxSpec, log: Logger, load: Pick<RunOptions, 'loadAm
     },
     async close(flushMs: number): Promise<void> {
       await loaded;
-      const undelivered = (await link?.close(flushMs))?.undelivered ?? 0;
-      if (undelivered > 0) {
-        log.warn(
-          `${undelivered} messages were not delivered within ${flushMs / 1000} s; --flush sets how long the end waits for the broker`,
-        );
-      }
+      const { undelivered = 0, spooled = null } = (await link?.close(flushMs)) ?? {};
+      if (undelivered === 0) return;
+      const late = `${undelivered} messages were not delivered within ${flushMs / 1000} s; `;
+      if (spooled === null) log.warn(`${late}--flush sets how long the end waits for the broker`);
+      else log.warn(`${late}they are in ${spooled}: the next box of this user or "proc_box spool flush" delivers them`);
     },
   };
 }

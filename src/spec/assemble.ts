@@ -4,8 +4,8 @@ import { readConfig } from './config-file.js';
 import { readSettings } from './environment.js';
 import { type Files, readNamed, readSecret } from './files.js';
 import { OPTIONS } from './options.js';
-import { readRascalConfig } from './rascal-config.js';
-import { type Given, naming, type ResolvedOptions, resolveOptions } from './resolve.js';
+import { readRascalConfig, type SiteConfig } from './rascal-config.js';
+import { type Given, naming, type Resolved, type ResolvedOptions, resolveOptions } from './resolve.js';
 import type { Resources } from './resources.js';
 import { mergeRlimits } from './rlimits.js';
 import type { BoxSpec, Source } from './spec.js';
@@ -54,10 +54,11 @@ export function assembleSpec(input: SpecInput): Assembled {
   if (commandIndex >= argv.length) throw new SpecError(`no command given; ${USAGE}`);
 
   const timeout = timeLimit(options.timeout, input.deadline);
-  const rascalPath = options['rascal-config'].value;
+  const site = siteConfig(options, files, loadYaml);
   const spec: BoxSpec = {
     uris: brokerUris(options, files),
     exchange: options.exchange.value,
+    replyExchange: options['reply-exchange'].value ?? '',
     routingKeys: routingKeys(options),
     statsKey: options.skey.value,
     eventsKey: options.ekey.value,
@@ -86,18 +87,18 @@ export function assembleSpec(input: SpecInput): Assembled {
     rows: options.rows.value,
     rowsIntervalMs: options['rows-interval'].value,
     pss: options.pss.value,
-    rascalConfig:
-      rascalPath === undefined
-        ? undefined
-        : readRascalConfig(rascalPath, options['rascal-config'].origin, files, loadYaml),
+    rascalConfig: site,
     outboxMaxMessages: options['outbox-messages'].value,
     outboxMaxBytes: options['outbox-bytes'].value,
+    spoolDir: options['spool-dir'].value,
+    spoolMaxBytes: options['spool-max-bytes'].value,
+    spoolMaxAgeMs: options['spool-max-age'].value,
     debug: options.debug.value,
     nowarn: options.nowarn.value,
     command: argv.slice(commandIndex),
     commandIndex,
   };
-  return { kind: 'run', spec: deepFreeze(spec), warnings: environment.warnings };
+  return { kind: 'run', spec: deepFreeze(spec), warnings: [...environment.warnings, ...siteWarnings(site)] };
 }
 
 /** Answered before anything else is read. */
@@ -146,6 +147,41 @@ function brokerUris(options: ResolvedOptions, files: Files): readonly string[] {
   const path = file.value;
   const text = readSecret(files, path, file.origin);
   return naming(`${file.origin}: ${path}`, () => parseUris(text));
+}
+
+/** `--rascal-config`, and the PEM files of `--tls-ca`, `--tls-cert` and `--tls-key` over it. */
+function siteConfig(options: ResolvedOptions, files: Files, loadYaml: YamlLoader): SiteConfig | undefined {
+  const { 'rascal-config': rascal, 'tls-ca': ca, 'tls-cert': cert, 'tls-key': key } = options;
+  const site = rascal.value === undefined ? undefined : readRascalConfig(rascal.value, rascal.origin, files, loadYaml);
+  if (key.value !== undefined && cert.value === undefined) {
+    throw new SpecError(`${key.origin}: a private key is of no use without its certificate: give it with --tls-cert`);
+  }
+  if (cert.value !== undefined && key.value === undefined) {
+    throw new SpecError(`${cert.origin}: a certificate needs its private key: give it with --tls-key`);
+  }
+  const pem = ({ value, origin }: Resolved<string | undefined>, read: typeof readSecret) => {
+    const text = value === undefined ? undefined : read(files, value, origin);
+    if (text === undefined || text.includes('-----BEGIN ')) return text;
+    throw new SpecError(
+      `${origin}: ${value} is not a PEM file: expected text with lines like "-----BEGIN CERTIFICATE-----"`,
+    );
+  };
+  const tls = {
+    ca: pem(ca, (...named) => readNamed(...named).text),
+    cert: pem(cert, (...named) => readNamed(...named).text),
+    key: pem(key, readSecret),
+  };
+  const given = Object.fromEntries(Object.entries(tls).filter(([, text]) => text !== undefined));
+  if (Object.keys(given).length === 0) return site;
+  const socketOptions = { ...site?.connection?.socketOptions, ...given };
+  return { ...site, connection: { ...site?.connection, socketOptions } };
+}
+
+function siteWarnings(site: SiteConfig | undefined): readonly string[] {
+  if (site?.connection?.socketOptions?.['rejectUnauthorized'] !== false) return [];
+  return [
+    'rejectUnauthorized is false in --rascal-config: whoever answers is taken for the broker, and gets the password',
+  ];
 }
 
 /** @throws SpecError where signatures are asked for and there is no key to check them with */

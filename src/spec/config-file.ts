@@ -23,7 +23,7 @@ const SHAPES = { list: 'a list', map: 'a map', object: 'a JSON object', objects:
 
 const BLANK = /^ *(?:#.*)?$/;
 /** Plain scalars whose reading is certain, and quoted ones without escapes. */
-const PLAIN = /^([A-Za-z][A-Za-z-]*): +(?:([\w./][\w./:+=@%,-]*)|"([^"\\]*)"|'([^']*)') *(?: #.*)?$/;
+const PLAIN = /^([A-Za-z][A-Za-z-]*): +(?:([\w./][\w./:+=@%,{}-]*)|"([^"\\]*)"|'([^']*)') *(?: #.*)?$/;
 
 interface FlatEntry {
   readonly key: string;

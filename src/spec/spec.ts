@@ -16,7 +16,9 @@ export interface BoxSpec {
   /** Broker URIs in order of preference; empty means no broker. Holds passwords: never log it. */
   readonly uris: readonly string[];
   readonly exchange: string;
-  /** Routing keys of remote commands, before the addressing suffixes. */
+  /** Exchange for answers; empty for the default exchange. */
+  readonly replyExchange: string;
+  /** Routing keys of remote commands, before the addressing suffixes; `{user}` in them is the user of the job. */
   readonly routingKeys: readonly string[];
   readonly statsKey: string;
   readonly eventsKey: string;
@@ -68,6 +70,11 @@ export interface BoxSpec {
   /** Bounds of the outbox. */
   readonly outboxMaxMessages: number;
   readonly outboxMaxBytes: number;
+  /** Where to keep what the broker has not confirmed; undefined keeps it in memory only. */
+  readonly spoolDir: string | undefined;
+  /** Bounds of a user's spool. */
+  readonly spoolMaxBytes: number;
+  readonly spoolMaxAgeMs: number;
   readonly debug: boolean;
   readonly nowarn: boolean;
   /** The command and its arguments. */

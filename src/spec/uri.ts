@@ -6,6 +6,8 @@ import { SpecError } from '../errors.js';
 const PORTS: Readonly<Record<string, number>> = { amqp: 5672, amqps: 5671 };
 /** Parameters of a URI that amqplib and rascal read. */
 const PARAMETERS = ['heartbeat', 'frameMax', 'channelMax', 'connection_timeout', 'locale'];
+/** SASL mechanisms by the values of the parameter that RabbitMQ's own clients read, too. */
+const MECHANISM = /^auth_mechanism=(plain|external)$/i;
 const EXAMPLE = 'for example "amqp://user:password@host:5672/vhost"';
 
 /**
@@ -86,9 +88,9 @@ function parseVhost(path: string, fail: Fail): string {
 
 function parseParameters(query: string, fail: Fail): string {
   for (const parameter of query.slice(1).split('&')) {
-    const known = PARAMETERS.includes(/^[^=]*/.exec(parameter)![0]);
-    if (query !== '' && !(known && /^\w+=\w+$/.test(parameter))) {
-      fail(`has a parameter after ? that is not one of ${PARAMETERS.join(', ')}`);
+    const known = PARAMETERS.includes(/^[^=]*/.exec(parameter)![0]) && /^\w+=\w+$/.test(parameter);
+    if (query !== '' && !known && !MECHANISM.test(parameter)) {
+      fail(`has a parameter after ? that is not one of ${PARAMETERS.join(', ')}, auth_mechanism (plain or external)`);
     }
   }
   return query;

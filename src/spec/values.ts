@@ -40,6 +40,12 @@ export function parseEnforce(text: string): 'strict' | 'best-effort' {
   throw new SpecError(`${quote(text)} is not a way to enforce: expected strict or best-effort, for example "strict"`);
 }
 
+/** @throws SpecError */
+export function parseFailure(text: string): 'open' | 'closed' {
+  if (text === 'open' || text === 'closed') return text;
+  throw new SpecError(`${quote(text)} is no policy for failures: expected open or closed, for example "open"`);
+}
+
 /** The argument of `change_sample_rate`. @returns ms, at least 10. @throws SpecError */
 export function parseInterval(text: string): number {
   const ms = parseDuration(text);

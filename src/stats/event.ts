@@ -171,6 +171,21 @@ export interface UsedLimit extends LimitStatus {
   readonly used: number | null;
 }
 
+/** Not of the box: whoever delivers its spool says what of it was lost, in the place of the first lost message. */
+export interface SpoolDropped {
+  readonly event: 'spool_dropped';
+  /** Samples and events, all reasons together. */
+  readonly messages: number;
+  /** `--spool-max-bytes` */
+  readonly no_room: number;
+  /** `--spool-max-age` */
+  readonly too_old: number;
+  /** Records that do not match their checksum, or are torn. */
+  readonly damaged: number;
+  /** Records that the file's owner may not publish. */
+  readonly refused: number;
+}
+
 /** The supervision of an adopted process has ended; the process goes on within its limits. */
 export interface Released {
   readonly event: 'released';
@@ -186,7 +201,8 @@ export type EventBody =
   | LimitExceeded
   | OutOfMemory
   | CommandEvent
-  | Exited;
+  | Exited
+  | SpoolDropped;
 
 export type BoxEvent = EventHead & EventBody;
 

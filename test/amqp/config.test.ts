@@ -8,8 +8,17 @@ t.test('takes the credentials out of the URI', async (t) => {
     uri: 'amqp://h:5672/my%2Fvhost?heartbeat=5',
     user: 'al@ice',
     password: 'p:%/',
+    host: 'h',
+    mechanism: 'PLAIN',
     shown: 'h:5672/my/vhost',
   });
+  t.match(endpointOf('amqps://alice@h?auth_mechanism=external&heartbeat=5'), {
+    uri: 'amqps://h?heartbeat=5',
+    user: 'alice',
+    password: '',
+    mechanism: 'EXTERNAL',
+  });
+  t.match(endpointOf('amqps://h?auth_mechanism=EXTERNAL'), { uri: 'amqps://h', user: '', mechanism: 'EXTERNAL' });
   t.match(endpointOf('amqp://h'), { user: 'guest', password: 'guest', shown: 'h' });
 });
 
@@ -69,7 +78,7 @@ t.test('words a failure, and never with the password', async (t) => {
       'precondition',
       /inequivalent arg: check/,
     ],
-    [new Error('unable to verify the first certificate'), 'tls', /check the CA/],
+    [new Error('unable to verify the first certificate'), 'tls', /--tls-ca/],
     [new Error('boom amqp://u:s3:r@t@h s3%3Ar%40t'), 'boom', /boom/],
   ] as const) {
     const failure = describe(error, endpoint);

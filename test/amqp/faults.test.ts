@@ -89,7 +89,7 @@ t.test('closes in bounded time over a link that is silent, and leaves no connect
   proxy.blackhole(true);
   for (let n = 1; n <= 10; n++) link.publish(sample('b', n));
   const startedAtMs = performance.now();
-  t.strictSame(await link.close(300), { undelivered: 10 });
+  t.strictSame(await link.close(300), { undelivered: 10, spooled: null });
   t.ok(performance.now() - startedAtMs < 1_700);
   proxy.blackhole(false);
   await until(() => proxy.open === 0, 'no connection is left');
@@ -130,7 +130,7 @@ t.test('says what to fix when the login is refused, once, and never shows the pa
   t.notMatch(text, /wr:ong|wr%3Aong|ong@p|p%w|p%25w/);
   link.publish(sample('b', 1));
   const startedAtMs = performance.now();
-  t.strictSame(await link.close(3_000), { undelivered: 1 });
+  t.strictSame(await link.close(3_000), { undelivered: 1, spooled: null });
   t.ok(performance.now() - startedAtMs < 500, 'and does not wait for what cannot come');
 });
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -159,7 +159,9 @@ t.test('a job that writes nothing hears of its reader at its next write only', a
   });
   pipe.release();
   await until(() => running.stderr().includes('up\n'), 'the job is up');
+  t.equal(pipesOf(running.keeperPid()), 1, 'the keeper relays');
   pipe.reader.destroy();
+  await until(() => pipesOf(running.keeperPid()) === 0, 'the keeper has seen that its reader is gone');
   running.child.stdin?.end('go\n');
   const { signal, code } = await running.done;
   t.strictSame({ signal, code }, { signal: null, code: 141 });
@@ -302,4 +304,16 @@ for (const [name, redirection] of [
 
 function wchan(pid: number): string {
   return readFileSync(`/proc/${pid}/wchan`, 'utf8');
+}
+
+/** Without names: from the job to the keeper. */
+function pipesOf(pid: number): number {
+  const links = readdirSync(`/proc/${pid}/fd`).map((fd) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`);
+    } catch {
+      return ''; // closed meanwhile
+    }
+  });
+  return links.filter((link) => link.startsWith('pipe:')).length;
 }

@@ -47,6 +47,7 @@ t.test('without options everything is as the contract says', async (t) => {
   t.strictSame(specOf({ words: ['ls', '-l'], reads }), {
     uris: ['amqp://guest:guest@localhost:5672'],
     exchange: 'amq.topic',
+    replyExchange: '',
     routingKeys: ['proc_box.remote_control'],
     statsKey: 'proc_box.stats',
     eventsKey: 'proc_box.events',
@@ -78,6 +79,9 @@ t.test('without options everything is as the contract says', async (t) => {
     rascalConfig: undefined,
     outboxMaxMessages: 100_000,
     outboxMaxBytes: 64 * 2 ** 20,
+    spoolDir: undefined,
+    spoolMaxBytes: 256 * 2 ** 20,
+    spoolMaxAgeMs: 168 * 3_600_000,
     debug: false,
     nowarn: false,
     command: ['ls', '-l'],

@@ -53,11 +53,11 @@ t.test('every fault has its own message, which repeats nothing of the URI', asyn
     ['amqp://h/a/b', 'the URI has more than one / after the host (write / in a vhost as %2F)'],
     [
       'amqp://h/v?hartbeat=1',
-      'the URI has a parameter after ? that is not one of heartbeat, frameMax, channelMax, connection_timeout, locale',
+      'the URI has a parameter after ? that is not one of heartbeat, frameMax, channelMax, connection_timeout, locale, auth_mechanism (plain or external)',
     ],
     [
       'amqp://h/v?heartbeat',
-      'the URI has a parameter after ? that is not one of heartbeat, frameMax, channelMax, connection_timeout, locale',
+      'the URI has a parameter after ? that is not one of heartbeat, frameMax, channelMax, connection_timeout, locale, auth_mechanism (plain or external)',
     ],
   ];
   for (const [text, message] of cases) t.throws(() => parseUris(text), new SpecError(`${message}: ${example}`), text);

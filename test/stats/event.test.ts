@@ -37,6 +37,7 @@ t.test('every event has a head and matches its schema', (t) => {
       'oom',
       'released',
       'resumed',
+      'spool_dropped',
       'started',
       'suspended',
     ] satisfies EventBody['event'][],

@@ -18,9 +18,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cgroup: ['native', 'spec'],
   stats: ['cgroup', 'native', 'spec', 'box/types'],
   box: ['cgroup', 'native', 'stats', 'spec', 'scheduler'],
-  amqp: ['box/types', 'stats', 'spec'],
-  index: ['errors', 'log', 'spec', 'scheduler', 'cgroup', 'stats', 'box', 'amqp', 'native'],
-  cli: ['errors', 'log', 'spec', 'scheduler', 'cgroup', 'stats', 'box', 'amqp', 'native', 'index'],
+  spool: ['native', 'spec', 'stats'],
+  amqp: ['box/types', 'native', 'stats', 'spec', 'spool'],
+  index: ['errors', 'log', 'spec', 'scheduler', 'cgroup', 'stats', 'spool', 'box', 'amqp', 'native'],
+  cli: ['errors', 'log', 'spec', 'scheduler', 'cgroup', 'stats', 'spool', 'box', 'amqp', 'native', 'index'],
 };
 
 interface Import {

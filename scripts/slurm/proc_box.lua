@@ -1,0 +1,68 @@
+-- proc_box in job_submit.lua: batch scripts of the jobs that the policy names get proc_box-shebang as their interpreter.
+-- An error in here or in the policy never loses a job unless the policy says `failure = "closed"`. docs/slurm.md
+
+local policy_file = "@ETC@/proc_box_policy.lua"
+-- Linux reads so many bytes of a script's first line.
+local first_line_max = 255
+
+local M = {}
+
+local function interpreter_line(script, shebang)
+  local line, rest = script:match("^#!%s*([^\n]*)(.*)$")
+  if line == nil or line == "" or line:find("proc_box", 1, true) then
+    return nil
+  end
+  local boxed = "#!" .. shebang .. " " .. line
+  if #boxed > first_line_max then
+    error("the first line of the script would be too long")
+  end
+  return boxed .. rest
+end
+
+local function box(job_desc, policy)
+  if job_desc.script == nil then
+    return false -- srun and salloc: a step passes no job_submit
+  end
+  local options = policy.box(job_desc)
+  if not options then
+    return false
+  end
+  local script = interpreter_line(job_desc.script, policy.shebang)
+  if script == nil then
+    return false
+  end
+  local environment = { failure = policy.failure or "open" }
+  for name, value in pairs(options) do
+    environment[name] = tostring(value)
+  end
+  for name, value in pairs(environment) do
+    local variable = "PBOX_" .. name:upper():gsub("-", "_")
+    -- What users have in their environment wins.
+    if job_desc.environment[variable] == nil then
+      job_desc.environment[variable] = value
+    end
+  end
+  job_desc.script = script
+  return true
+end
+
+-- To be called from slurm_job_submit; returns what that function is to return.
+function M.submit(job_desc)
+  local loaded, policy = pcall(dofile, policy_file)
+  local done, why = loaded, policy
+  if loaded then
+    done, why = pcall(box, job_desc, policy)
+  end
+  if done then
+    return slurm.SUCCESS
+  end
+  slurm.log_error("proc_box: %s", tostring(why))
+  if loaded and policy.failure == "closed" then
+    slurm.log_user("proc_box: this job cannot be boxed, and is refused (failure = closed): " .. tostring(why))
+    return slurm.ERROR
+  end
+  slurm.log_user("proc_box: this job runs without a box: " .. tostring(why))
+  return slurm.SUCCESS
+end
+
+return M

@@ -1,0 +1,18 @@
+-- Which batch jobs get a box, and how: read for each job, so that a change counts at once. docs/slurm.md
+return {
+  shebang = "@LIB@/proc_box-shebang",
+
+  -- Where no box can be made on the node: "open" runs the job without one, "closed" does not start it.
+  failure = "open",
+
+  -- Options of the box, as `proc_box --help` lists them; nil leaves the job alone. Fields of `job` that sites decide
+  -- by: partition, user_id, account, qos, comment, features (--constraint), name.
+  box = function(job)
+    if job.comment ~= nil and job.comment:find("nobox", 1, true) then
+      return nil
+    end
+    -- if job.partition == "debug" then return nil end
+    -- if job.user_id == 1000 then return { timeout = "scheduler", memory = "4G" } end
+    return {}
+  end,
+}

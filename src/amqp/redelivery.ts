@@ -1,0 +1,85 @@
+import { readdirSync } from 'node:fs';
+import { lockFile } from 'cgroup-utils-native';
+import type { Logger } from '../log.js';
+import type { BoxSpec, JobIdentity } from '../spec/spec.js';
+import type * as Spool from '../spool/index.js';
+import { outgoingKey } from './keys.js';
+import type { Publisher } from './publisher.js';
+
+/**
+ * What earlier boxes of this user have left in the spool of this node, delivered beside the box's own messages, on a
+ * channel of its own. One process at a time does it, and only while its link is up.
+ */
+export class Redelivery {
+  #stop = new AbortController();
+  #done: Promise<void> = Promise.resolve();
+
+  constructor(
+    readonly spec: BoxSpec,
+    readonly identity: JobIdentity,
+    readonly loadSpool: () => typeof Spool,
+    readonly log: Logger,
+  ) {}
+
+  /** The link is up. */
+  start(publisher: Publisher): void {
+    const { spoolDir } = this.spec;
+    if (spoolDir === undefined || !hasSpooled(`${spoolDir}/${process.geteuid?.()}`, this.identity.box)) return;
+    this.#stop = new AbortController();
+    this.#done = this.#run(publisher, this.#stop).catch((error: Error) => this.log.warn(error.message));
+  }
+
+  /** The link is lost, or the time is over. */
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  /** Resolves when there is nothing to deliver, or nothing more can be. */
+  settled(): Promise<void> {
+    return this.#done;
+  }
+
+  async #run(publisher: Publisher, stop: AbortController): Promise<void> {
+    const { spec, identity, log } = this;
+    const { deliverFolder, openFolder, SPOOLED } = this.loadSpool();
+    using folder = openFolder(spec.spoolDir!, process.geteuid?.() ?? -1, false);
+    if (folder === undefined || !lockFile(folder.fd)) return;
+    const publish = await besideOn(publisher, stop);
+    if (publish === undefined) return;
+    const { messages, dropped } = await deliverFolder(folder, {
+      publish: ({ exchange, routingKey, options, body }, done) =>
+        publish({ exchange, routingKey, options, content: Buffer.from(body) }, done),
+      eventsTo: eventsTo(spec),
+      stop: stop.signal,
+      maxAgeMs: spec.spoolMaxAgeMs,
+      except: `${identity.box}${SPOOLED}`,
+      log,
+    });
+    if (messages > 0) log.info(`spool: delivered ${messages} messages of earlier boxes; ${dropped} were lost`);
+  }
+}
+
+/** Where the events of a box go. */
+export function eventsTo({ exchange, eventsKey }: Pick<BoxSpec, 'exchange' | 'eventsKey'>) {
+  return ({ host }: JobIdentity) => ({ exchange, routingKey: outgoingKey(eventsKey, host) });
+}
+
+/** Without loading anything: most often there is nothing. */
+function hasSpooled(path: string, box: string): boolean {
+  try {
+    return readdirSync(path).some((name) => name.endsWith('.spool') && !name.startsWith(box));
+  } catch {
+    return false; // ENOENT; what else is wrong is said when something has to be kept there
+  }
+}
+
+function besideOn(publisher: Publisher, stop: AbortController): Promise<Publisher['publish'] | undefined> {
+  return new Promise((resolve) => {
+    const ended = () => {
+      stop.abort();
+      resolve(undefined);
+    };
+    stop.signal.addEventListener('abort', ended, { once: true });
+    publisher.openBeside(resolve, ended);
+  });
+}

@@ -1,0 +1,91 @@
+import type { Rule } from './failure.js';
+
+/** What TLS refuses, on our side or on the broker's, and who has to change what. Codes are Node's and OpenSSL's. */
+
+const act = { permanent: true } as const;
+
+export const TLS_RULES: readonly Rule[] = [
+  {
+    match: /SELF_SIGNED_CERT|UNABLE_TO_(?:VERIFY|GET)|CERT_UNTRUSTED|self-signed|unable to verify|unable to get/,
+    kind: 'tls-authority',
+    text: () =>
+      "TLS: no authority that we trust has signed the broker's certificate: give the authority's with --tls-ca",
+    ...act,
+  },
+  {
+    match: /CERT_HAS_EXPIRED/,
+    kind: 'tls-expired',
+    text: () => "TLS: the broker's certificate has expired: ask its administrator, and check the clock of this host",
+    ...act,
+  },
+  {
+    match: /CERT_NOT_YET_VALID/,
+    kind: 'tls-early',
+    text: () => "TLS: the broker's certificate is not valid yet: check the clock of this host",
+    ...act,
+  },
+  {
+    match: /ERR_TLS_CERT_ALTNAME_INVALID/,
+    kind: 'tls-name',
+    text: ({ host }) =>
+      `TLS: the broker's certificate is not for "${host}": give the name that it is for in --uri, or as servername in --rascal-config`,
+    ...act,
+  },
+  {
+    match: /ALERT_CERTIFICATE_REQUIRED/,
+    kind: 'tls-client',
+    text: () => 'TLS: the broker wants a certificate of ours: give --tls-cert and --tls-key',
+    ...act,
+  },
+  {
+    match: /ALERT_UNKNOWN_CA|ALERT_BAD_CERTIFICATE|ALERT_CERTIFICATE_UNKNOWN/,
+    kind: 'tls-client-authority',
+    text: () =>
+      'TLS: the broker does not trust our certificate (--tls-cert): it must be signed by an authority of the broker',
+    ...act,
+  },
+  {
+    match: /ALERT_CERTIFICATE_(?:EXPIRED|REVOKED)/,
+    kind: 'tls-client-expired',
+    text: () => 'TLS: our certificate (--tls-cert) has expired or was revoked: renew it',
+    ...act,
+  },
+  {
+    match: /ALERT_HANDSHAKE_FAILURE|ALERT_PROTOCOL_VERSION/,
+    kind: 'tls-handshake',
+    text: () =>
+      'TLS: the broker refused the handshake: it wants a certificate of ours (--tls-cert, --tls-key), or another TLS version or cipher',
+    ...act,
+  },
+  {
+    match: /KEY_VALUES_MISMATCH/,
+    kind: 'tls-key',
+    text: () => 'TLS: the private key of --tls-key is not that of the certificate of --tls-cert',
+    ...act,
+  },
+  {
+    match: /WRONG_VERSION_NUMBER|packet length too long|before secure TLS connection/,
+    kind: 'tls-port',
+    text: () => 'TLS: the port does not speak TLS: amqps has its own, usually 5671; without TLS it is amqp://',
+    ...act,
+  },
+  {
+    match: /ERR_OSSL|PEM|BAD_DECRYPT/,
+    kind: 'tls-file',
+    text: (_, found) => `TLS: a certificate or key cannot be read (${oneLine(found)}): check --tls-cert and --tls-key`,
+    ...act,
+  },
+  {
+    match: /certificate|ERR_TLS|ERR_SSL|EPROTO|SSL/i,
+    kind: 'tls',
+    text: (_, found) => `TLS: ${oneLine(found)}: check the CA and the certificate`,
+  },
+];
+
+/** OpenSSL's texts end with the line of its own source. */
+function oneLine(text: string): string {
+  return text
+    .replaceAll(/\s+/g, ' ')
+    .replace(/:\.\.\/\S*/, '')
+    .trim();
+}

@@ -1,0 +1,197 @@
+import { userName } from 'cgroup-utils-native';
+import { EXIT } from '../box/outcome.js';
+import { isEnvironmentError, isSpecError, SpecError } from '../errors.js';
+import { createLogger, type Logger } from '../log.js';
+import { assembleSpec } from '../spec/assemble.js';
+import { naming } from '../spec/resolve.js';
+import type { BoxSpec } from '../spec/spec.js';
+import { parseDuration } from '../spec/units.js';
+import { BAD, examine, type Folder, openFolder, openSpooled, SPOOLED, spoolOwners } from '../spool/index.js';
+import type { CtlInput } from './ctl-options.js';
+import { type FlushResult, flushFolders } from './spool-flush.js';
+
+const HELP = `usage: proc_box spool list [--json] [options of a box]
+       proc_box spool flush [--wait <duration>] [options of a box]
+
+What boxes have kept on disk (--spool-dir) because the broker had not confirmed it.
+
+  list     a line for each file: user, box, job, messages, bytes, age, state
+  flush    delivers the files of boxes that have ended, and removes them; a file with broken records is set aside (.bad)
+Root sees to the files of all users, anybody else to their own.
+
+Options:
+  --wait <duration>           for the broker (default 10s)
+  --json                      print one JSON object
+  --help                      print this text
+Where the spool and the broker are, is told as to a box: --spool-dir, --spool-max-age, --uri, --uri-file, --exchange,
+--skey, --ekey, --rascal-config, --config, their PBOX_* variables, or the config file. Of other users' files root
+publishes only what has its owner's name in it, to this exchange, below --skey and --ekey.
+
+Exit status:
+  0    flush: nothing is left but of boxes that live; list: done
+  1    flush: something is left, or was set aside
+  125  an option is wrong, or spool or broker cannot be used
+`;
+
+const WAIT = '10s';
+
+interface Request {
+  readonly verb: 'list' | 'flush';
+  readonly json: boolean;
+  readonly waitMs: number;
+  readonly spec: BoxSpec & { readonly spoolDir: string };
+  readonly warnings: readonly string[];
+}
+
+/** `proc_box spool`. Never rejects. @returns the exit status */
+export async function runSpool(input: CtlInput): Promise<number> {
+  const log = createLogger('info');
+  // A reader that has gone away is no reason for a stack trace.
+  process.stdout.on('error', () => {});
+  try {
+    const request = parseSpool(input);
+    if (request === 'help') return await print(HELP, 0);
+    for (const warning of request.warnings) log.warn(warning);
+    using folders = openFolders(request.spec.spoolDir, log);
+    if (request.verb === 'list') return await list(folders, request.json);
+    const result = await flushFolders(folders.open, request.spec, request.waitMs, log);
+    const failed = result.left + result.bad + folders.failed > 0;
+    return await print(request.json ? `${JSON.stringify(result)}\n` : sentence(result), failed ? 1 : 0);
+  } catch (error) {
+    const { name, message, stack } = error as Error;
+    const expected = isSpecError(error) || isEnvironmentError(error) || name === 'BrokerError';
+    log.error(expected ? message : `internal error: ${stack}`);
+    return EXIT.failed;
+  }
+}
+
+/** @throws SpecError */
+function parseSpool(input: CtlInput): Request | 'help' {
+  const own = { json: false, help: false, wait: WAIT };
+  const forBox: string[] = [];
+  const verbs: string[] = [];
+  const words = input.argv.slice(2);
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index]!;
+    const [, name, text] = /^--?([^-=][^=]*)(?:=([\s\S]*))?$/.exec(word) ?? [];
+    if (name === undefined) verbs.push(word);
+    else if (name === 'json' || name === 'help' || name === 'h') own[name === 'json' ? 'json' : 'help'] = true;
+    else {
+      const value = text ?? words[++index];
+      if (value === undefined) throw new SpecError(`--${name} needs a value`);
+      if (name === 'wait') own.wait = value;
+      else forBox.push(`--${name}=${value}`);
+    }
+  }
+  const [verb, ...more] = verbs;
+  if (own.help) return 'help';
+  if ((verb !== 'list' && verb !== 'flush') || more.length > 0) {
+    throw new SpecError(`"spool ${verbs.join(' ')}" is no command: expected "spool list" or "spool flush"`);
+  }
+  const assembled = assembleSpec({
+    ...input,
+    argv: ['proc_box', ...forBox, '--', 'spool'],
+    deadline: { scheduler: 'none', remainingMs: null },
+  });
+  if (assembled.kind !== 'run') return 'help';
+  const { spec, warnings } = assembled;
+  const { spoolDir } = spec;
+  if (spoolDir === undefined) throw new SpecError('--spool-dir is not given: which directory do the boxes use?');
+  if (verb === 'flush' && spec.uris.length === 0) throw new SpecError('--uri is "none": give the URI of the broker');
+  const waitMs = naming('--wait', () => parseDuration(own.wait));
+  return { verb, json: own.json, waitMs, spec: { ...spec, spoolDir }, warnings };
+}
+
+interface Folders extends Disposable {
+  readonly open: readonly Folder[];
+  /** Directories that are not safe, or cannot be read. */
+  readonly failed: number;
+}
+
+/** Of every user for root, else our own. @throws EnvironmentError where the spool itself cannot be used */
+function openFolders(spoolDir: string, log: Logger): Folders {
+  const own = process.geteuid?.() ?? -1;
+  const open: Folder[] = [];
+  let failed = 0;
+  for (const uid of own === 0 ? spoolOwners(spoolDir) : [own]) {
+    try {
+      const folder = openFolder(spoolDir, uid, false);
+      if (folder !== undefined) open.push(folder);
+    } catch (error) {
+      if (own !== 0 || !isEnvironmentError(error)) throw error;
+      failed++;
+      log.warn(error.message);
+    }
+  }
+  const dispose = () => {
+    for (const folder of open) folder[Symbol.dispose]();
+  };
+  return { open, failed, [Symbol.dispose]: dispose };
+}
+
+interface Listed {
+  readonly user: string;
+  readonly file: string;
+  readonly box: string;
+  readonly job: string | null;
+  readonly messages: number;
+  readonly bytes: number;
+  readonly age_sec: number;
+  readonly damaged: number;
+  readonly state: 'waits' | 'in use' | 'set aside' | 'not trusted';
+}
+
+function list(folders: Folders, json: boolean): Promise<number> {
+  const rows = folders.open.flatMap((folder) =>
+    [...folder.names(SPOOLED), ...folder.names(BAD)].flatMap((name) => listed(folder, name) ?? []),
+  );
+  if (json) return print(`${JSON.stringify({ files: rows }, undefined, 2)}\n`, 0);
+  if (rows.length === 0) return print('The spool is empty.\n', 0);
+  const lines = rows.map(
+    ({ state, messages, damaged, bytes, age_sec, user, job, file }) =>
+      `${state.padEnd(11)}  ${String(messages).padStart(7)} messages${damaged > 0 ? `, ${damaged} damaged` : ''}  ${bytes} bytes  ${age_sec} s old  user ${user}  job ${job ?? '?'}  ${file}\n`,
+  );
+  return print(lines.join(''), 0);
+}
+
+function listed(folder: Folder, name: string): Listed | undefined {
+  const found = openSpooled(folder, name);
+  if (found.kind === 'gone') return undefined;
+  const head = {
+    user: userName(folder.uid),
+    file: folder.shown(name),
+    box: name.slice(0, name.indexOf(SPOOLED)),
+    job: null,
+    messages: 0,
+    bytes: 0,
+    age_sec: 0,
+    damaged: 0,
+  };
+  if (found.kind === 'in use') return { ...head, state: 'in use' };
+  if (found.kind === 'foreign') return { ...head, state: 'not trusted' };
+  using file = found.file;
+  const contents = examine(file);
+  return {
+    ...head,
+    job: contents.head?.identity.job ?? null,
+    messages: contents.messages,
+    bytes: file.bytes,
+    age_sec: Math.max(0, Math.round((Date.now() - file.changedAtMs) / 1000)),
+    damaged: contents.broken,
+    state: name.endsWith(BAD) ? 'set aside' : 'waits',
+  };
+}
+
+function sentence({ messages, files, dropped, inUse, left, bad }: FlushResult): string {
+  const parts = [`delivered ${messages} messages of ${files} boxes`];
+  if (dropped > 0) parts.push(`${dropped} were lost, and told in spool_dropped events`);
+  if (inUse > 0) parts.push(`${inUse} files are in use by boxes that live`);
+  if (left > 0) parts.push(`${left} files are left`);
+  if (bad > 0) parts.push(`${bad} files were set aside`);
+  return `${parts.join('; ')}\n`;
+}
+
+/** Resolves with the exit status once the text has been taken. */
+function print(text: string, status: number): Promise<number> {
+  return new Promise((resolve) => process.stdout.write(text, () => resolve(status)));
+}

@@ -1,0 +1,88 @@
+'use strict';
+// What boot.cjs does where this installation is broken: the native part cannot be loaded, or a bundle is missing. With
+// --failure open the keeper, which is a program of its own, starts the job all the same, without limits, statistics and
+// remote control; else the job does not start. Plain Node: nothing of ours can be relied upon.
+const { constants } = require('node:os');
+const { Socket } = require('node:net');
+
+/** native/src/protocol.h */
+const REQUEST = { start: 1, signal: 2, kill: 3 };
+const EVENT = { hello: 64, failed: 66, exited: 67, empty: 68 };
+const FRAME_HEAD_BYTES = 12;
+const HELLO_HEAD_BYTES = 24;
+const EXEC_STEP = 8;
+const FAILED = 125;
+const FORWARDED = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT'];
+
+exports.run = (error) => {
+  const why = String(error.message).split('\n', 1)[0];
+  const socket = new Socket({ fd: 3, readable: true, writable: true });
+  let inbox = Buffer.alloc(0);
+  let status = FAILED;
+  const request = (type, body) => {
+    const frame = Buffer.alloc(FRAME_HEAD_BYTES + body.length);
+    frame.writeUInt32LE(body.length, 0);
+    frame.writeUInt16LE(type, 4);
+    body.copy(frame, FRAME_HEAD_BYTES);
+    socket.write(frame);
+  };
+  const on = {
+    [EVENT.hello]: (body) => {
+      const index = commandIndex(body);
+      if (index === undefined) {
+        say(`${why}; the job is not started: run "npm rebuild proc_box", or install it again`);
+        process.exit(FAILED);
+      }
+      say(`${why}; the job runs without a box (--failure open)`);
+      const head = Buffer.alloc(24);
+      head.writeUInt32LE(index, 0);
+      request(REQUEST.start, Buffer.concat([head, Buffer.from('\0\0\0')]));
+    },
+    [EVENT.failed]: (body) => {
+      const [step, code] = [body.readInt32LE(0), body.readInt32LE(8)];
+      say(`the job cannot be executed: errno ${code}`);
+      process.exit(step !== EXEC_STEP ? FAILED : code === constants.errno.ENOENT ? 127 : 126);
+    },
+    [EVENT.exited]: (body) => {
+      const [code, signal] = [body.readInt32LE(0), body.readInt32LE(4)];
+      status = signal > 0 ? 128 + signal : code;
+      // The end of the main process is the end of the job.
+      request(REQUEST.kill, Buffer.alloc(4));
+    },
+    [EVENT.empty]: () => process.exit(status),
+  };
+  socket.on('data', (chunk) => {
+    inbox = Buffer.concat([inbox, chunk]);
+    while (inbox.length >= FRAME_HEAD_BYTES && inbox.length >= FRAME_HEAD_BYTES + inbox.readUInt32LE(0)) {
+      const end = FRAME_HEAD_BYTES + inbox.readUInt32LE(0);
+      on[inbox.readUInt16LE(4)]?.(inbox.subarray(FRAME_HEAD_BYTES, end));
+      inbox = inbox.subarray(end);
+    }
+  });
+  socket.on('error', () => process.exit(status));
+  socket.on('close', () => process.exit(status));
+  for (const name of FORWARDED) {
+    process.on(name, () => {
+      const body = Buffer.alloc(8);
+      body.writeInt32LE(constants.signals[name], 0);
+      request(REQUEST.signal, body);
+    });
+  }
+};
+
+/** Where the command is, if it may run without a box: options cannot be read in here, so `--` has to say it. */
+function commandIndex(hello) {
+  const argc = hello.readUInt32LE(16);
+  const words = hello.subarray(HELLO_HEAD_BYTES).toString('latin1').split('\0');
+  const argv = words.slice(0, argc);
+  const end = argv.indexOf('--');
+  if (end < 0 || end + 1 >= argc) return undefined;
+  const options = argv.slice(1, end).join(' ');
+  const said = /--?failure[= ](\w+)/.exec(options)?.[1];
+  const open = said === undefined ? words.slice(argc).includes('PBOX_FAILURE=open') : said === 'open';
+  return open ? end + 1 : undefined;
+}
+
+function say(message) {
+  process.stderr.write(`proc_box: error: ${message}\n`);
+}

@@ -1,0 +1,137 @@
+import { closeSync, constants, fstatSync, mkdirSync, openSync, readdirSync, type Stats } from 'node:fs';
+import { EnvironmentError } from '../errors.js';
+
+/**
+ * Where spool files lie: `<spool-dir>/<uid>/<box>.spool`. The directory of a user belongs to that user alone (0700), so
+ * nobody else can plant or swap anything in it. It is held open, and files in it are reached through its descriptor
+ * (proc_pid_fd(5)): no part of the path is looked up twice.
+ */
+export interface Folder extends Disposable {
+  /** For messages. */
+  readonly path: string;
+  readonly uid: number;
+  readonly fd: number;
+  /** Path of a file in it. */
+  at(name: string): string;
+  /** The same, for messages. */
+  shown(name: string): string;
+  /** Names that end with the suffix, in order. */
+  names(suffix: string): string[];
+}
+
+export const SPOOLED = '.spool';
+/** Set aside: has records that were broken or refused. */
+export const BAD = '.bad';
+export const UNFINISHED = '.tmp';
+
+/**
+ * The directory of one user.
+ * @param create makes what is missing
+ * @returns undefined where there is none
+ * @throws EnvironmentError where it is not safe, or cannot be made or read
+ */
+export function openFolder(spoolDir: string, uid: number, create: boolean): Folder | undefined {
+  const path = `${spoolDir}/${uid}`;
+  try {
+    if (create) mkdirSync(spoolDir, { recursive: true, mode: 0o700 });
+    const parent = openDirectory(spoolDir, 0);
+    try {
+      checkParent(spoolDir, fstatSync(parent));
+      const inParent = `/proc/self/fd/${parent}/${uid}`;
+      if (create) makeOwn(inParent);
+      const fd = openDirectory(inParent, constants.O_NOFOLLOW);
+      try {
+        checkOwn(path, uid, fstatSync(fd));
+      } catch (error) {
+        closeSync(fd);
+        throw error;
+      }
+      return folderOf(path, uid, fd);
+    } finally {
+      closeSync(parent);
+    }
+  } catch (error) {
+    if (error instanceof EnvironmentError) throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (!create && code === 'ENOENT') return undefined;
+    throw new EnvironmentError(`spool ${path}: ${reason(code) ?? message}`, { cause: error });
+  }
+}
+
+/** User ids that have a directory there; empty where there is none. @throws EnvironmentError */
+export function spoolOwners(spoolDir: string): number[] {
+  try {
+    return readdirSync(spoolDir)
+      .filter((name) => /^\d{1,10}$/.test(name))
+      .map(Number)
+      .sort((a, b) => a - b);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return [];
+    throw new EnvironmentError(`spool ${spoolDir}: ${reason(code) ?? message}`, { cause: error });
+  }
+}
+
+function folderOf(path: string, uid: number, fd: number): Folder {
+  const at = (name: string) => `/proc/self/fd/${fd}/${name}`;
+  return {
+    path,
+    uid,
+    fd,
+    at,
+    shown: (name) => `${path}/${name}`,
+    names: (suffix) =>
+      readdirSync(at('.'))
+        .filter((name) => name.endsWith(suffix))
+        .sort(),
+    [Symbol.dispose]: () => closeSync(fd),
+  };
+}
+
+function openDirectory(path: string, more: number): number {
+  return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | more);
+}
+
+function makeOwn(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
+/** Who may rename what is in it could give us a directory of another's. */
+function checkParent(path: string, { uid, mode }: Stats): void {
+  const othersWrite = (mode & 0o022) !== 0 && (mode & 0o1000) === 0;
+  if (othersWrite || (uid !== 0 && uid !== process.geteuid?.())) {
+    throw new EnvironmentError(
+      `spool ${path}: others may replace what is in it; it must belong to root or to this user, and where others may write it must have the sticky bit: chmod 1777 ${path}`,
+    );
+  }
+}
+
+function checkOwn(path: string, wanted: number, { uid, mode }: Stats): void {
+  if (uid === wanted && (mode & 0o077) === 0) return;
+  throw new EnvironmentError(
+    `spool ${path}: it belongs to uid ${uid} with mode 0${(mode & 0o7777).toString(8)}; expected uid ${wanted} and mode 0700: remove it`,
+  );
+}
+
+function reason(code: string | undefined): string | undefined {
+  switch (code) {
+    case 'EEXIST':
+    case 'ELOOP':
+    case 'ENOTDIR':
+      return 'it is no directory: remove what is there';
+    case 'EACCES':
+    case 'EPERM':
+      return 'permission denied: make the spool directory with mode 1777, or use one of your own';
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return 'no space left on the device';
+    case 'EROFS':
+      return 'the file system is read-only: use another directory';
+    default:
+      return undefined;
+  }
+}

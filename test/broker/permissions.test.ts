@@ -1,0 +1,384 @@
+// test-timeout: 180s
+import { execFile, spawnSync } from 'node:child_process';
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import amqp, { type Options } from 'amqplib';
+import t, { type Test } from 'tap';
+import { connectBroker } from '../../src/amqp/index.js';
+import {
+  type FakeBox,
+  fakeBox,
+  notingLogger,
+  privateBroker,
+  sample,
+  specFor,
+  unique,
+  until,
+} from '../fixtures/broker.js';
+import { PROC_BOX, plainEnvironment, temporaryFolder } from '../fixtures/run.js';
+
+/** What scripts/site/rabbitmq permits, and what not: each case by a foreign client on the real broker. */
+
+const script = join(dirname(fileURLToPath(import.meta.url)), '../../scripts/site/rabbitmq/proc_box-rabbitmq');
+const broker = await privateBroker(t);
+const dir = temporaryFolder(t);
+const VHOST = 'proc_box';
+const TOPIC = 'amq.topic';
+const REPLY = 'proc_box.reply';
+const COMMANDS = 'proc_box.remote_control';
+
+function site(...words: string[]) {
+  const env = { ...broker.env, RABBITMQCTL: `${process.env['RABBITMQ_HOME'] ?? '/usr/lib/rabbitmq'}/bin/rabbitmqctl` };
+  const { status, stderr } = spawnSync(script, words, { encoding: 'utf8', env });
+  if (status !== 0) throw new Error(`${words.join(' ')}: ${stderr}`);
+  return stderr;
+}
+
+const said = [
+  site('setup'),
+  site('--uri-dir', dir, '--host', `127.0.0.1:${broker.port}`, 'add-user', 'alice', 'bob'),
+  site('--uri-dir', dir, '--host', `127.0.0.1:${broker.port}`, 'add-operator', 'op-anna'),
+  site('--uri-dir', dir, '--host', `127.0.0.1:${broker.port}`, 'add-collector', 'collect'),
+];
+const uriOf = (user: string) => readFileSync(join(dir, user), 'utf8').trim();
+
+type Channel = amqp.ConfirmChannel;
+const connections = new Map<string, amqp.ChannelModel>();
+for (const user of ['alice', 'bob', 'op-anna', 'collect']) {
+  const connection = await amqp.connect(uriOf(user));
+  connection.on('error', () => {});
+  connections.set(user, connection);
+  t.teardown(() => connection.close().catch(() => {}));
+}
+
+/** Runs on a channel of the user's own. @returns `allowed`, or the broker's word for no */
+async function attempt(user: string, act: (channel: Channel) => Promise<unknown>): Promise<string> {
+  const channel = await connections.get(user)!.createConfirmChannel();
+  const failed = new Promise<string>((resolve) => {
+    channel.on('error', (error: Error) =>
+      resolve(/ACCESS_REFUSED|PRECONDITION_FAILED|NOT_FOUND|RESOURCE_LOCKED/.exec(error.message)?.[0] ?? error.message),
+    );
+  });
+  const done = act(channel).then(
+    () => 'allowed',
+    () => failed,
+  );
+  const outcome = await Promise.race([done, failed]);
+  await channel.close().catch(() => {});
+  return outcome;
+}
+
+const publish =
+  (exchange: string, key: string, properties: Options.Publish = {}) =>
+  (channel: Channel) =>
+    new Promise<void>((resolve, reject) => {
+      channel.publish(exchange, key, Buffer.from('{"command": "ping"}'), properties, (error) =>
+        error ? reject(error) : resolve(),
+      );
+    });
+const declare = (queue: string) => (channel: Channel) =>
+  channel.assertQueue(queue, { exclusive: true, durable: false });
+const bind = (queue: string, exchange: string, key: string) => async (channel: Channel) => {
+  await channel.assertQueue(queue, { exclusive: true, durable: false });
+  await channel.bindQueue(queue, exchange, key);
+};
+const consume = (queue: string) => (channel: Channel) => channel.consume(queue, () => {}, { noAck: true });
+
+/** A box of the user, as the site's config file sets it up. */
+function boxOf(
+  t: Test,
+  user: string,
+  controlAuth: 'broker' | 'user',
+): Promise<{ box: FakeBox; lines: string[]; link: Link }> {
+  const box = fakeBox({ user, job: `job-${user}`, box: unique(`box-${user}`) });
+  const { log, lines } = notingLogger();
+  const spec = specFor(uriOf(user), {
+    routingKeys: [`${COMMANDS}.user.{user}`],
+    statsKey: 'proc_box.stats.{user}',
+    eventsKey: 'proc_box.events.{user}',
+    replyExchange: REPLY,
+    controlAuth,
+    controlRules: [
+      { users: ['{owner}'], commands: ['ping', 'suspend'] },
+      { users: ['op-*'], commands: ['*'] },
+    ],
+  });
+  const link = connectBroker(spec, box, log);
+  t.teardown(() => link.close(0));
+  return until(
+    () => link.state().control.state === 'up' && link.state().statistics.state === 'up',
+    'the box is up',
+  ).then(() => ({ box, lines, link }));
+}
+type Link = ReturnType<typeof connectBroker>;
+
+t.test('the script says what it does, may be repeated, and keeps passwords to files', async (t) => {
+  t.match(said[0], /vhost proc_box: exchange proc_box\.reply, queue proc_box\.collect.*\ndone/);
+  t.match(said[1], /user alice: new, with the permissions of a user in vhost proc_box/);
+  const before = uriOf('alice');
+  t.match(before, /^amqp:\/\/alice:[0-9a-f]{36}@127\.0\.0\.1:\d+\/proc_box$/);
+  t.equal(statSync(join(dir, 'alice')).mode & 0o777, 0o600);
+  for (const text of said) t.notOk(text.includes(before.split(':')[2]!.split('@')[0]!));
+  t.match(site('add-user', 'alice'), /user alice: exists, its password stays/);
+  t.equal(uriOf('alice'), before);
+  const again = await amqp.connect(before);
+  await again.close();
+  for (const [words, message] of [
+    [['add-user', 'a.b'], /"a\.b": expected letters, digits, _ and -/],
+    [['add-user', '-x'], /"-x": expected/],
+    [['add-user', 'carol'], /carol does not exist: give --uri-dir, or --external/],
+    [['add-user'], /add-user needs a name/],
+    [['frobnicate'], /unknown command frobnicate/],
+  ] as const) {
+    t.throws(() => site(...words), { message }, words.join(' '));
+  }
+});
+
+const CASES: readonly (readonly [string, string, (channel: Channel) => Promise<unknown>, string])[] = [
+  ['alice declares a command queue of her own', 'alice', declare('proc_box.ctl.alice.b.1'), 'allowed'],
+  [
+    'alice binds her own commands',
+    'alice',
+    bind('proc_box.ctl.alice.b.2', TOPIC, `${COMMANDS}.user.alice.job.1`),
+    'allowed',
+  ],
+  [
+    'alice binds all of her own commands',
+    'alice',
+    bind('proc_box.ctl.alice.b.3', TOPIC, `${COMMANDS}.user.alice.#`),
+    'allowed',
+  ],
+  ['alice publishes her statistics', 'alice', publish(TOPIC, 'proc_box.stats.alice.node1'), 'allowed'],
+  ['alice publishes her events', 'alice', publish(TOPIC, 'proc_box.events.alice.node1'), 'allowed'],
+  [
+    'alice commands her own jobs',
+    'alice',
+    publish(TOPIC, `${COMMANDS}.user.alice.job.1`, { userId: 'alice' }),
+    'allowed',
+  ],
+  ['alice answers', 'alice', publish(REPLY, 'proc_box.reply.op-anna.x'), 'allowed'],
+  ['alice gets answers', 'alice', bind('proc_box.reply.alice.1', REPLY, 'proc_box.reply.alice.1'), 'allowed'],
+  ["alice commands bob's jobs", 'alice', publish(TOPIC, `${COMMANDS}.user.bob.job.1`), 'ACCESS_REFUSED'],
+  ['alice commands everyone', 'alice', publish(TOPIC, COMMANDS), 'ACCESS_REFUSED'],
+  ['alice commands a job by its number', 'alice', publish(TOPIC, `${COMMANDS}.job.1`), 'ACCESS_REFUSED'],
+  ['alice commands a host', 'alice', publish(TOPIC, `${COMMANDS}.host.node1`), 'ACCESS_REFUSED'],
+  [
+    'alice commands a user whose name begins as hers',
+    'alice',
+    publish(TOPIC, `${COMMANDS}.user.alice2`),
+    'ACCESS_REFUSED',
+  ],
+  [
+    'alice says that she is bob',
+    'alice',
+    publish(TOPIC, `${COMMANDS}.user.alice`, { userId: 'bob' }),
+    'PRECONDITION_FAILED',
+  ],
+  ['alice publishes statistics as bob', 'alice', publish(TOPIC, 'proc_box.stats.bob.node1'), 'ACCESS_REFUSED'],
+  ['alice publishes statistics as nobody', 'alice', publish(TOPIC, 'proc_box.stats.node1'), 'ACCESS_REFUSED'],
+  ['alice publishes events as bob', 'alice', publish(TOPIC, 'proc_box.events.bob.node1'), 'ACCESS_REFUSED'],
+  [
+    "alice binds bob's commands",
+    'alice',
+    bind('proc_box.ctl.alice.b.4', TOPIC, `${COMMANDS}.user.bob`),
+    'ACCESS_REFUSED',
+  ],
+  ['alice binds everything', 'alice', bind('proc_box.ctl.alice.b.5', TOPIC, '#'), 'ACCESS_REFUSED'],
+  [
+    'alice binds the commands of all users',
+    'alice',
+    bind('proc_box.ctl.alice.b.6', TOPIC, `${COMMANDS}.user.*`),
+    'ACCESS_REFUSED',
+  ],
+  [
+    'alice binds commands to jobs',
+    'alice',
+    bind('proc_box.ctl.alice.b.7', TOPIC, `${COMMANDS}.job.#`),
+    'ACCESS_REFUSED',
+  ],
+  [
+    "alice binds bob's statistics",
+    'alice',
+    bind('proc_box.ctl.alice.b.8', TOPIC, 'proc_box.stats.bob.#'),
+    'ACCESS_REFUSED',
+  ],
+  [
+    'alice binds the answers to others',
+    'alice',
+    bind('proc_box.reply.alice.2', REPLY, 'proc_box.reply.#'),
+    'ACCESS_REFUSED',
+  ],
+  ['alice declares a queue of bob', 'alice', declare('proc_box.ctl.bob.b.1'), 'ACCESS_REFUSED'],
+  ['alice declares any queue', 'alice', declare('mine'), 'ACCESS_REFUSED'],
+  ['alice declares an exchange', 'alice', (channel) => channel.assertExchange('mine', 'topic'), 'ACCESS_REFUSED'],
+  ['alice deletes the exchange of answers', 'alice', (channel) => channel.deleteExchange(REPLY), 'ACCESS_REFUSED'],
+  ['alice consumes what is collected', 'alice', consume('proc_box.collect'), 'ACCESS_REFUSED'],
+  ['alice purges what is collected', 'alice', (channel) => channel.purgeQueue('proc_box.collect'), 'ACCESS_REFUSED'],
+  ['alice puts a command into a queue by its name', 'alice', publish('', 'proc_box.ctl.bob.b.1'), 'ACCESS_REFUSED'],
+  ['alice publishes to another exchange', 'alice', publish('amq.direct', 'x'), 'ACCESS_REFUSED'],
+  [
+    'an operator commands every job',
+    'op-anna',
+    publish(TOPIC, `${COMMANDS}.user.bob.job.1`, { userId: 'op-anna' }),
+    'allowed',
+  ],
+  ['an operator commands everyone', 'op-anna', publish(TOPIC, COMMANDS), 'allowed'],
+  [
+    'an operator gets answers',
+    'op-anna',
+    bind('proc_box.reply.op-anna.1', REPLY, 'proc_box.reply.op-anna.1'),
+    'allowed',
+  ],
+  [
+    'an operator gets the answers to others',
+    'op-anna',
+    bind('proc_box.reply.op-anna.2', REPLY, 'proc_box.reply.#'),
+    'ACCESS_REFUSED',
+  ],
+  [
+    'an operator says that he is alice',
+    'op-anna',
+    publish(TOPIC, `${COMMANDS}.user.alice`, { userId: 'alice' }),
+    'PRECONDITION_FAILED',
+  ],
+  ['an operator publishes statistics', 'op-anna', publish(TOPIC, 'proc_box.stats.bob.node1'), 'ACCESS_REFUSED'],
+  ['an operator reads commands', 'op-anna', bind('proc_box.reply.op-anna.3', TOPIC, COMMANDS), 'ACCESS_REFUSED'],
+  ['an operator answers for a box', 'op-anna', publish(REPLY, 'proc_box.reply.alice.1'), 'ACCESS_REFUSED'],
+  ['a collector consumes', 'collect', consume('proc_box.collect'), 'allowed'],
+  ['a collector commands', 'collect', publish(TOPIC, COMMANDS), 'ACCESS_REFUSED'],
+  ['a collector publishes statistics', 'collect', publish(TOPIC, 'proc_box.stats.bob.node1'), 'ACCESS_REFUSED'],
+  ['a collector declares a queue', 'collect', declare('proc_box.reply.collect.1'), 'ACCESS_REFUSED'],
+];
+
+t.test('the matrix of permissions', async (t) => {
+  for (const [what, user, act, expected] of CASES) t.equal(await attempt(user, act), expected, what);
+});
+
+t.test("nobody reads from a box's queue", async (t) => {
+  const { box } = await boxOf(t, 'bob', 'user');
+  const queues = await broker.ctl('-p', VHOST, 'list_queues', 'name');
+  const queue = queues.split('\n').find((name) => name.startsWith(`proc_box.ctl.bob.${box.identity.box}.`))!;
+  t.ok(queue);
+  t.equal(await attempt('alice', consume(queue)), 'ACCESS_REFUSED');
+  t.equal(await attempt('op-anna', consume(queue)), 'ACCESS_REFUSED');
+  t.equal(await attempt('bob', consume(queue)), 'RESOURCE_LOCKED', 'exclusive: not even his own other connections');
+});
+
+t.test('boxes, operators and collectors can work under these permissions', async (t) => {
+  const { box, link, lines } = await boxOf(t, 'alice', 'user');
+  const collected: { key: string; id: string }[] = [];
+  const collector = await connections.get('collect')!.createChannel();
+  await collector.consume(
+    'proc_box.collect',
+    (message) => {
+      if (message !== null) collected.push({ key: message.fields.routingKey, id: message.properties.messageId });
+    },
+    { noAck: true },
+  );
+  link.publish(sample(box.identity.box, 1));
+  await until(() => collected.some(({ id }) => id === `${box.identity.box}-1`), 'the sample is collected');
+  t.equal(collected.find(({ id }) => id === `${box.identity.box}-1`)!.key, `proc_box.stats.alice.${box.identity.host}`);
+
+  const ctl = (user: string, ...words: string[]) => {
+    const where = ['--rkey', `${COMMANDS}.user.{user}`, '--reply-exchange', REPLY, '--uri-file', join(dir, user)];
+    const env = plainEnvironment({ PBOX_CONFIG: 'none' });
+    const options = ['--user', 'alice', '--job', 'job-alice', '--answers', '1', '--wait', '20s'];
+    return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
+      execFile(PROC_BOX, ['ctl', ...where, ...options, ...words], { env }, (error, stdout, stderr) =>
+        resolve({ code: (error as { code?: number } | null)?.code ?? 0, stdout, stderr }),
+      );
+    });
+  };
+  const operator = await ctl('op-anna', 'kill');
+  t.match(operator.stdout, /job job-alice .*: kill ok/, operator.stderr);
+  const owner = await ctl('alice', 'suspend');
+  t.match(owner.stdout, /suspend ok/, owner.stderr);
+  const more = await ctl('alice', 'kill');
+  t.match(more.stdout, /kill refused: forbidden/, more.stderr);
+  const other = await ctl('bob', 'ping');
+  t.match(other.stderr, /ACCESS_REFUSED|access to topic/, 'the broker does not let bob ask at all');
+  t.strictSame(
+    box.executed.map(({ command, by }) => [command.name, by.user]),
+    [
+      ['kill', 'op-anna'],
+      ['suspend', 'alice'],
+    ],
+  );
+  t.notOk(lines.some((line) => /refuses our answers/.test(line)));
+});
+
+t.test('ways around the routing key end at the box', async (t) => {
+  const { box } = await boxOf(t, 'bob', 'broker');
+  const strict = await boxOf(t, 'bob', 'user');
+  const key = `${COMMANDS}.user.bob`;
+  const kinds = {
+    CC: publish(TOPIC, `${COMMANDS}.user.alice.x`, { headers: { CC: [key] }, messageId: 'cc' }),
+    BCC: publish(TOPIC, `${COMMANDS}.user.alice.x`, { headers: { BCC: [key] }, messageId: 'bcc' }),
+    'a dead letter': async (channel: Channel) => {
+      const queue = `proc_box.ctl.alice.${unique('dlx')}`;
+      const own = `${COMMANDS}.user.alice.${unique('dlx')}`;
+      const deadLetter = { 'x-dead-letter-exchange': TOPIC, 'x-dead-letter-routing-key': key, 'x-message-ttl': 1 };
+      await channel.assertQueue(queue, { durable: false, autoDelete: true, expires: 60_000, arguments: deadLetter });
+      await channel.bindQueue(queue, TOPIC, own);
+      await publish(TOPIC, own, { messageId: 'dead' })(channel);
+    },
+  };
+  for (const [what, act] of Object.entries(kinds)) t.comment(`${what}: the broker says ${await attempt('alice', act)}`);
+  // A command that is certain to come after them.
+  const last = await connections.get('op-anna')!.createConfirmChannel();
+  const came = () => [box, strict.box].every(({ executed }) => executed.some(({ by }) => by.messageId === 'last'));
+  await until(() => [box, strict.box].every(({ refusals }) => refusals.length >= 3), 'all three have come');
+  await publish(TOPIC, key, { userId: 'op-anna', messageId: 'last' })(last);
+  await until(came, 'the last command has come');
+  for (const { refusals } of [box, strict.box])
+    t.strictSame(
+      refusals.map(({ by, answer }) => [by.messageId, answer.ok || answer.error.code]),
+      [
+        ['cc', 'forged'],
+        ['bcc', 'forged'],
+        ['dead', 'forged'],
+      ],
+    );
+  for (const { executed } of [box, strict.box])
+    t.strictSame(
+      executed.map(({ by }) => by.messageId),
+      ['last'],
+    );
+});
+
+t.test('an answer that the broker refuses is told of once, and statistics go on', async (t) => {
+  const cases: readonly (readonly [string, string, string, string, RegExp])[] = [
+    ['default exchange', 'alice', '', 'amq.rabbitmq.reply-to', /refuses our answers: ACCESS_REFUSED.*--reply-exchange/],
+    ['an exchange that is not there', 'guest', 'no.such', 'x', /refuses our answers: NOT_FOUND.*it must exist/],
+  ];
+  for (const [what, user, replyExchange, replyTo, message] of cases) {
+    const box = fakeBox({ user, box: unique('box') });
+    const { log, lines } = notingLogger();
+    const spec = specFor(user === 'guest' ? broker.uri : uriOf(user), {
+      routingKeys: [`${COMMANDS}.user.{user}`],
+      statsKey: 'proc_box.stats.{user}',
+      replyExchange,
+    });
+    const link = connectBroker(spec, box, log);
+    t.teardown(() => link.close(0));
+    await until(() => link.state().control.state === 'up' && link.state().statistics.state === 'up', 'the box is up');
+    const { connections: before } = link.state().statistics;
+    const sender = await amqp.connect(user === 'guest' ? broker.uri : uriOf(user));
+    t.teardown(() => sender.close());
+    const channel = await sender.createConfirmChannel();
+    if (replyTo.startsWith('amq.')) await channel.consume(replyTo, () => {}, { noAck: true });
+    for (let i = 0; i < 3; i++) {
+      await new Promise((resolve) => {
+        const key = `${COMMANDS}.user.${user}`;
+        channel.publish(TOPIC, key, Buffer.from('{"command": "ping"}'), { replyTo }, resolve);
+      });
+      await until(() => box.executed.length === i + 1, 'the command is carried out all the same');
+      link.publish(sample(box.identity.box, i + 1));
+    }
+    await until(() => lines.some((line) => message.test(line)), `${what}: the warning`);
+    await until(() => link.state().outbox.messages === 0, 'the samples are delivered');
+    t.equal(lines.filter((line) => /warn: .*refuses our answers/.test(line)).length, 1, `${what}: once`);
+    t.equal(link.state().statistics.connections, before, `${what}: on the same connection`);
+  }
+});

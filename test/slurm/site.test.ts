@@ -1,0 +1,207 @@
+// test-timeout: 180s
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
+import { PROC_BOX } from '../fixtures/run.js';
+import { type Slurm, slurmCluster, withoutSlurm } from '../fixtures/slurm.js';
+
+/** What administrators install: jobs get boxes without their users changing anything, and the removal leaves nothing. */
+
+const SITE = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'scripts', 'slurm', 'site.mjs');
+const ROOT = dirname(dirname(PROC_BOX));
+const BOXED = 'started in box';
+const without = withoutSlurm() || (existsSync('/usr/include/slurm/spank.h') ? false : 'needs libslurm-dev');
+
+function site(slurm: Slurm, ...words: string[]) {
+  const args = [SITE, ...words, '--etc', slurm.etc, '--lib', join(slurm.dir, 'lib')];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  return { status, stdout, stderr };
+}
+
+async function jobOf(slurm: Slurm, lines: string, options: readonly string[] = []) {
+  const job = await slurm.sbatch(lines, options);
+  const { ExitCode } = await job.ended();
+  return { code: ExitCode, stdout: job.stdout(), stderr: job.stderr() };
+}
+
+async function isIdle(t: Test, slurm: Slurm): Promise<void> {
+  const states = (await slurm.command('sinfo', '-h', '-N', '-o', '%T')).trim().split('\n');
+  t.strictSame([...new Set(states)], ['idle'], 'no node is drained');
+}
+
+t.test('job_submit.lua', { skip: without }, async (t) => {
+  const slurm = await slurmCluster(t);
+  const conf = readFileSync(join(slurm.etc, 'slurm.conf'), 'utf8');
+
+  t.test('is installed, says what it does, and does it once', async (t) => {
+    const dry = site(slurm, 'install', 'job-submit', '--dry-run');
+    t.match(dry.stdout, /would write .*job_submit\.lua/);
+    t.equal(readFileSync(join(slurm.etc, 'slurm.conf'), 'utf8'), conf);
+    const { status, stdout } = site(slurm, 'install', 'job-submit');
+    t.equal(status, 0);
+    for (const name of ['proc_box-shebang', 'job_submit.lua', 'proc_box_policy.lua', 'JobSubmitPlugins=lua']) {
+      t.match(stdout, name);
+    }
+    t.equal(site(slurm, 'install', 'job-submit').stdout, 'nothing to change\n');
+    await slurm.restartController();
+  });
+
+  t.test('batch scripts get a box, whatever their interpreter', async (t) => {
+    const bash = jobOf(slurm, 'echo $0; exit 3');
+    const python = slurm.run(['sbatch', '--wait', '-o', `${slurm.work}/python`], {
+      input: '#!/usr/bin/env -S python3 -u\nimport sys; print(sys.argv[0]); sys.exit(4)\n',
+    });
+    const wrap = slurm.run(['sbatch', '--wait', '-o', `${slurm.work}/wrap`, '--wrap', 'echo wrapped; exit 5']);
+    const refused = jobOf(slurm, 'echo plain', ['--comment=nobox']);
+    t.match(await bash, { code: '3:0', stdout: /slurm_script/, stderr: BOXED });
+    t.equal((await python).code, 4);
+    t.match(slurm.read('python'), BOXED);
+    t.equal((await wrap).code, 5);
+    t.match(slurm.read('wrap'), /wrapped/);
+    t.match(slurm.read('wrap'), BOXED);
+    const plain = await refused;
+    t.equal(plain.stdout, 'plain\n');
+    t.notMatch(plain.stderr, BOXED);
+    t.notMatch((await slurm.run(['srun', 'true'])).stderr, BOXED, 'a step passes no job_submit');
+  });
+
+  t.test('the policy counts at once, and its errors lose no job', async (t) => {
+    const policy = join(slurm.etc, 'proc_box_policy.lua');
+    const text = readFileSync(policy, 'utf8');
+    writeFileSync(policy, text.replace('return {}\n', 'return { timeout = "1s", ["stop-signal"] = "TERM" }\n'));
+    t.match(await jobOf(slurm, 'exec sleep 60'), { code: '124:0', stderr: /wall clock limit 1 s \(environment\)/ });
+    writeFileSync(policy, text.replace('return {}\n', 'return nothing.at_all\n'));
+    const broken = await jobOf(slurm, 'echo runs');
+    t.equal(broken.stdout, 'runs\n');
+    t.notMatch(broken.stderr, BOXED);
+    writeFileSync(
+      policy,
+      text.replace('return {}\n', 'return nothing.at_all\n').replace('failure = "open"', 'failure = "closed"'),
+    );
+    await t.rejects(slurm.sbatch('echo never'), /cannot be boxed, and is refused/);
+    writeFileSync(policy, text);
+  });
+
+  t.test('where the executable is missing on the node', async (t) => {
+    const shebang = join(slurm.dir, 'lib', 'proc_box-shebang');
+    const text = readFileSync(shebang, 'utf8');
+    writeFileSync(shebang, text.replace(`proc_box=${PROC_BOX}`, 'proc_box=/nowhere/proc_box'));
+    t.match(await jobOf(slurm, 'echo runs'), { code: '0:0', stdout: 'runs\n', stderr: /runs without a box/ });
+    const closed = await slurm.sbatch('echo never', [], { env: { PBOX_FAILURE: 'closed' } });
+    t.equal((await closed.ended())['ExitCode'], '125:0');
+    t.match(closed.stderr(), /is not started \(failure=closed\)/);
+    writeFileSync(shebang, text);
+    await isIdle(t, slurm);
+  });
+
+  t.test('is removed, but for what the site has changed', async (t) => {
+    const policy = join(slurm.etc, 'proc_box_policy.lua');
+    writeFileSync(policy, `${readFileSync(policy, 'utf8')}-- ours\n`);
+    const { status, stdout } = site(slurm, 'remove', 'job-submit');
+    t.equal(status, 0);
+    t.match(stdout, `keep ${policy}`);
+    t.ok(existsSync(policy));
+    t.notOk(existsSync(join(slurm.etc, 'job_submit.lua')));
+    t.equal(readFileSync(join(slurm.etc, 'slurm.conf'), 'utf8'), conf);
+    await slurm.restartController();
+    const plain = await jobOf(slurm, 'echo plain');
+    t.equal(plain.stdout, 'plain\n');
+    t.notMatch(plain.stderr, BOXED);
+  });
+
+  t.test('what it does not know is refused', async (t) => {
+    writeFileSync(join(slurm.etc, 'job_submit.lua'), '-- the site has its own\n');
+    const own = site(slurm, 'install', 'job-submit');
+    t.equal(own.status, 1);
+    t.match(own.stderr, /job_submit\.lua: not as proc_box has written it.*\nnothing was changed/);
+    t.notOk(existsSync(join(slurm.dir, 'lib', 'proc_box-shebang')));
+    writeFileSync(join(slurm.etc, 'slurm.conf'), `${conf}JobSubmitPlugins=throttle\n`);
+    t.match(site(slurm, 'install', 'job-submit').stderr, /not as proc_box|add ",lua" to it/);
+    writeFileSync(join(slurm.etc, 'slurm.conf'), conf);
+  });
+});
+
+t.test('the SPANK plugin', { skip: without }, async (t) => {
+  const slurm = await slurmCluster(t, { nodes: 2 });
+  const plugstack = join(slurm.etc, 'plugstack.conf');
+  writeFileSync(plugstack, '# the site has lines of its own\n');
+  const srun = (...words: string[]) => slurm.run(['srun', ...words]);
+
+  t.test('is installed, and boxes what asks for it', async (t) => {
+    t.match(site(slurm, 'install', 'spank').stdout, /add to .*plugstack\.conf: optional/);
+    t.equal(site(slurm, 'install', 'spank').stdout, 'nothing to change\n');
+    t.match(readFileSync(plugstack, 'utf8'), /^# the site has lines of its own\n/);
+    const [plain, boxed, options, bad, batch, batchPlain, own] = await Promise.all([
+      srun('-n2', 'true'),
+      srun('-N2', '-n4', '--box', 'sh', '-c', 'echo $0 $1; exit 6', 'name', 'two words'),
+      srun('--box=rlimit=nofile=77:88,cpuset=0,timeout=1s', 'sh', '-c', 'ulimit -n; sleep 60'),
+      srun('--box=;;', 'true'),
+      jobOf(slurm, 'echo $0; srun -n1 echo nested; exit 3', ['--box=report']),
+      jobOf(slurm, 'echo plain'),
+      srun('--box', PROC_BOX, 'true'),
+    ]);
+    t.notMatch(plain.stderr, BOXED);
+    t.equal(boxed.code, 6);
+    t.equal(boxed.stdout, 'name two words\n'.repeat(4));
+    t.equal(boxed.stderr.match(/started in box/g)?.length, 4);
+    t.equal(options.code, 124);
+    t.equal(options.stdout, '77\n');
+    t.match(options.stderr, /cpuset=0 /);
+    t.equal(bad.code, 125);
+    t.match(bad.stderr, /--box=;;: expected on, off or option=value/);
+    t.match(batch, { code: '3:0', stdout: /slurm_script\nnested/, stderr: /end of job \d+/ });
+    t.equal(batch.stderr.match(/started in box/g)?.length, 2, 'the script, and the step in it');
+    t.notMatch(batchPlain.stderr, BOXED);
+    t.equal(own.stderr.match(/started in box/g)?.length, 1, 'no box in a box');
+  });
+
+  t.test('boxes everything where the site says so', async (t) => {
+    const { stdout } = site(slurm, 'install', 'spank', '--default', 'on', '--option', 'sint=0');
+    t.match(stdout, /default=on/);
+    t.equal(readFileSync(plugstack, 'utf8').match(/spank_proc_box/g)?.length, 1);
+    writeFileSync(join(slurm.work, 'multi'), '0 echo first\n1 echo second\n');
+    const [plain, off, missing, multi] = await Promise.all([
+      srun('true'),
+      srun('--box=off', 'true'),
+      srun('/nowhere/program'),
+      srun('-n2', '--multi-prog', join(slurm.work, 'multi')),
+    ]);
+    t.match(plain.stderr, BOXED);
+    t.notMatch(off.stderr, BOXED);
+    t.equal(missing.code, 127);
+    t.strictSame(multi.stdout.trim().split('\n').sort(), ['first', 'second'], multi.stderr);
+    t.equal(multi.code, 0);
+  });
+
+  t.test('where the executable or its own helper is missing', async (t) => {
+    site(slurm, 'install', 'spank', '--default', 'on', '--proc-box', '/nowhere/proc_box');
+    t.match(await srun('echo', 'runs'), { code: 0, stdout: 'runs\n', stderr: /runs without a box/ });
+    site(slurm, 'install', 'spank', '--default', 'on', '--proc-box', '/nowhere/proc_box', '--failure', 'closed');
+    t.match(await srun('echo', 'never'), { code: 125, stdout: '', stderr: /is not started \(failure=closed\)/ });
+    const broken = join(slurm.dir, 'broken');
+    for (const part of ['bin/proc_box', 'dist']) cpSync(join(ROOT, part), join(broken, part), { recursive: true });
+    const addon = join(broken, 'native/build/Release/cgroup_utils_native.node');
+    mkdirSync(dirname(addon), { recursive: true });
+    writeFileSync(addon, 'junk');
+    site(slurm, 'install', 'spank', '--default', 'on', '--proc-box', join(broken, 'bin/proc_box'));
+    t.match(await srun('-n4', 'sh', '-c', 'echo runs; exit 9'), {
+      code: 9,
+      stdout: 'runs\n'.repeat(4),
+      stderr: /the job runs without a box \(--failure open\)/,
+    });
+    site(slurm, 'install', 'spank', '--default', 'on', '--failure', 'closed', '--option', 'memory=much');
+    t.match(await srun('echo', 'never'), { code: 125, stdout: '', stderr: /PBOX_MEMORY/ });
+    await isIdle(t, slurm);
+  });
+
+  t.test('is removed', async (t) => {
+    t.equal(site(slurm, 'remove', 'spank').status, 0);
+    t.equal(readFileSync(plugstack, 'utf8'), '# the site has lines of its own\n');
+    t.equal(site(slurm, 'remove', 'spank').stdout, 'nothing to change\n');
+    t.notOk(existsSync(join(slurm.dir, 'lib', 'spank_proc_box.so')));
+    t.notMatch((await srun('true')).stderr, BOXED);
+    t.match((await srun('--box', 'true')).stderr, /unrecognized option/);
+  });
+});
