@@ -51,6 +51,8 @@ export type CleanupStep =
 export interface LaunchSpec {
   /** Index of the command's first word in the argument vector of the keeper's `hello`. */
   readonly commandIndex: number;
+  /** argv[0] of the job where it is not the command. */
+  readonly argv0?: string | undefined;
   /** Set between fork and exec, in this order. A missing half keeps the inherited value. */
   readonly rlimits: readonly { readonly name: RlimitName; readonly soft?: RlimitValue; readonly hard?: RlimitValue }[];
   /** Control groups that the wrapper has made, with the limits in them. */

@@ -36,7 +36,7 @@ export async function bundle() {
   mkdirSync(dist, { recursive: true });
   // A cache of another text with the same length would be believed.
   for (const name of readdirSync(dist)) if (/\.(cjs|cache|js)$/.test(name)) rmSync(join(dist, name));
-  const results = await Promise.all([...Object.entries(LOADED).map(loadedBundle), publicApi()]);
+  const results = await Promise.all([...Object.entries(LOADED).map(loadedBundle), publicApi(), submitter()]);
   for (const name of ['boot.cjs', 'unboxed.cjs']) copyFileSync(join(root, 'src/cli', name), join(dist, name));
   const inputs = results.flatMap((result) => Object.keys(result?.metafile.inputs ?? {}));
   writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), licences(inputs));
@@ -58,6 +58,17 @@ async function loadedBundle([name, { entry, contents }]) {
     banner: { js: '(function (exports, require, module, __filename, __dirname, loadBundle) {' },
     footer: { js: '})' },
     plugins: [nativeByPath, leanRascal],
+  });
+}
+
+/** A program of its own: it runs where jobs are submitted. */
+async function submitter() {
+  return await build({
+    ...common,
+    entryPoints: ['src/cli/qsub.ts'],
+    outfile: 'dist/qsub.js',
+    format: 'esm',
+    minify: true,
   });
 }
 

@@ -199,6 +199,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     add_word(body, cgroup.Get("forkInto"));
     add_word(body, freezer ? cgroup.Get("freezer").As<Object>().Get("dir") : info.Env().Null());
     add_word(body, cgroup.Get("killFile"));
+    add_word(body, spec.Get("argv0"));
     link_->send(pbox::Request::start, 0, body.data(), body.size());
   }
 

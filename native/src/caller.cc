@@ -76,8 +76,9 @@ void Caller::inspect_stdio() {
 void hide(int argc, char** argv, char** environment, const char* name) {
   for (char** e = environment; *e; e++)
     if (std::strncmp(*e, kSettings, std::strlen(kSettings)) == 0) explicit_bzero(*e, std::strlen(*e));
-  char* end = argc > 0 ? argv[argc - 1] + std::strlen(argv[argc - 1]) : nullptr;
-  if (!end) return;
+  if (argc == 0) return;
+  char* end = argv[0] + std::strlen(argv[0]);
+  for (int i = 1; i < argc && argv[i] == end + 1; i++) end = argv[i] + std::strlen(argv[i]);
   explicit_bzero(argv[0], static_cast<size_t>(end - argv[0]));
   std::snprintf(argv[0], static_cast<size_t>(end - argv[0]) + 1, "%s", name);
 }

@@ -4,6 +4,7 @@
 // Node and libraries to preload that the environment holds for the job. Node gets our options, stdin from /dev/null,
 // and the keeper's socket as descriptor 3. The words of the command line travel over that socket; what ps shows of
 // Node is a copy with passwords masked.
+#include <cctype>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -59,6 +60,41 @@ bool session_is_signalled(char** environment) {
   for (char** e = environment; *e; e++)
     if (std::strncmp(*e, "PBS_JOBID=", 10) == 0) return true;
   return false;
+}
+
+// `--argv=<words>` as the only argument, or PBOX_ARGV: a command line for carriers that do not keep words as they are
+// (PBS drops empty ones and cuts others at a newline). Each word ends with `;`, bytes are `%41`.
+char** packed_words(int& argc, char** argv, char** environment) {
+  static constexpr char kOption[] = "--argv=", kVariable[] = "PBOX_ARGV=";
+  char* packed = nullptr;
+  if (argc == 2 && std::strncmp(argv[1], kOption, sizeof kOption - 1) == 0) packed = argv[1] + sizeof kOption - 1;
+  for (char** e = environment; *e;) {
+    if (std::strncmp(*e, kVariable, sizeof kVariable - 1) != 0) {
+      e++;
+      continue;
+    }
+    if (!packed && argc == 1) packed = *e + sizeof kVariable - 1;
+    for (char** next = e; *next; next++) *next = next[1];
+  }
+  if (!packed) return argv;
+  static std::vector<char*> words{argv[0]};
+  std::string word;
+  for (const char* in = packed; *in; in++) {
+    if (*in == ';') {
+      words.push_back(strdup(word.c_str()));
+      word.clear();
+    } else if (*in == '%' && std::isxdigit(in[1]) && std::isxdigit(in[2])) {
+      const char digits[] = {in[1], in[2], 0};
+      word += static_cast<char>(std::strtol(digits, nullptr, 16));
+      in += 2;
+    } else {
+      word += *in;
+    }
+  }
+  explicit_bzero(packed, std::strlen(packed));
+  argc = static_cast<int>(words.size());
+  words.push_back(nullptr);
+  return words.data();
 }
 
 bool for_node(const char* entry) {
@@ -166,6 +202,7 @@ void occupy_closed_stdio() {
 
 int main(int argc, char** argv, char** environment) {
   occupy_closed_stdio();
+  argv = packed_words(argc, argv, environment);
   // Started by the addon: argv[1] is the socket.
   if (argc > 1 && std::strcmp(argv[0], "proc_box-keeper") == 0) {
     const int control = std::atoi(argv[1]);

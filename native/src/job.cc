@@ -56,8 +56,8 @@ std::string find_command(const char* name, char* const* environment, int& error)
 }
 
 // The child. Async-signal-safe calls only; one failure exit.
-[[noreturn]] void become_job(const JobSpec& spec, const Inherited& inherited, const char* file, char* const* shell_argv,
-                             int error_fd, int keeper) {
+[[noreturn]] void become_job(const JobSpec& spec, const Inherited& inherited, const char* file, char* const* argv,
+                             char* const* shell_argv, int error_fd, int keeper) {
   // Follows the thread that forked: the keeper has only one. Checked for a keeper that died before the call.
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != keeper) fail(error_fd, Step::parent, -1);
   if (setpgid(0, 0) != 0) fail(error_fd, Step::setpgid, -1);
@@ -82,7 +82,7 @@ std::string find_command(const char* name, char* const* environment, int& error)
     sigaction(signal, &inherited.actions[signal], nullptr);  // EINVAL for the two that libc keeps: nothing to restore
   }
   sigprocmask(SIG_SETMASK, &inherited.mask, nullptr);
-  execve(file, spec.argv, spec.environment);
+  execve(file, argv, spec.environment);
   // A script without `#!`: the shell runs it, as execvp(3) and every shell do.
   if (errno == ENOEXEC) {
     execve("/bin/sh", shell_argv, spec.environment);
@@ -115,8 +115,13 @@ Launched launch_job(const JobSpec& spec, const Inherited& inherited) {
     return launched;
   }
 
+  std::vector<char*> argv{spec.name.empty() ? spec.argv[0] : const_cast<char*>(spec.name.c_str())};
   std::vector<char*> shell_argv{const_cast<char*>("sh"), const_cast<char*>(file.c_str())};
-  for (char* const* word = spec.argv + 1; *word; word++) shell_argv.push_back(*word);
+  for (char* const* word = spec.argv + 1; *word; word++) {
+    argv.push_back(*word);
+    shell_argv.push_back(*word);
+  }
+  argv.push_back(nullptr);
   shell_argv.push_back(nullptr);
 
   int pipe_fds[2];
@@ -138,7 +143,7 @@ Launched launch_job(const JobSpec& spec, const Inherited& inherited) {
     child = &moving;
     pid = fork();
   }
-  if (pid == 0) become_job(*child, inherited, file.c_str(), shell_argv.data(), pipe_fds[1], keeper);
+  if (pid == 0) become_job(*child, inherited, file.c_str(), argv.data(), shell_argv.data(), pipe_fds[1], keeper);
   const int fork_error = errno;
   if (child == &moving) close(moving.cgroup_fds.back());
   sigprocmask(SIG_SETMASK, &before, nullptr);

@@ -1,6 +1,7 @@
 // Forks the job: everything that must hold before its first instruction.
 #pragma once
 #include <csignal>
+#include <string>
 #include <vector>
 
 #include "protocol.h"
@@ -15,6 +16,7 @@ struct Inherited {
 
 struct JobSpec {
   char* const* argv;      // the command, NULL-terminated
+  std::string name;       // argv[0] for the job where it is not the command; empty: the command
   char* const* environment;
   std::vector<RlimitWire> rlimits;
   int fork_into;                // cgroup v2 directory that the job is born in, or -1

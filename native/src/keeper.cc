@@ -259,6 +259,7 @@ bool Keeper::start_cgroup(const StartHead& head, const char* at, JobSpec& spec) 
   cgroup_.freezer_version = static_cast<int>(head.freezer_version);
   cgroup_.freezer_dir = next();
   cgroup_.kill_file = next();
+  spec.name = next();
   if (will_ && cgroup_.freezer_version != 0) will_->add_freezer(cgroup_.freezer_version, cgroup_.freezer_dir);
   spec.fork_into = fork_into.empty() ? -1 : open(fork_into.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (!fork_into.empty() && spec.fork_into < 0) {

@@ -8,7 +8,7 @@ namespace pbox {
 // Wrapper to keeper. `id` comes back in the reply.
 enum class Request : uint16_t {
   start = 1,         // StartHead, RlimitWire x rlimits, NUL-terminated: `tasks` files, directory to fork into,
-                     // freezer directory, cgroup.kill file
+                     // freezer directory, cgroup.kill file, argv[0] of the job (empty: the command)
   signal = 2,        // SignalBody -> count
   kill = 3,          // KillBody -> count
   suspend = 4,       // -> count

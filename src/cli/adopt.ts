@@ -38,11 +38,11 @@ export function adopt(input: Adoptable): RunBundle.Run {
     writeSync(1, ADOPT_HELP);
     return exitNow(0);
   }
-  const target = readTarget(options.pid, [process.pid, keeper.pid], process.env);
+  const target = readTarget(options.pid, [process.pid, ...keeper.pids], process.env);
   const { spec, warnings } = adoptSpec(options.boxWords, target.environment, { ...input, settings: hello.settings });
   const { pid, startTicks } = target;
   // Where it is our ancestor, who stands between waits for us and is not of the box.
-  const excluded = [process.pid, keeper.pid, ...ancestorsBelow(pid, process.pid)];
+  const excluded = [process.pid, ...keeper.pids, ...ancestorsBelow(pid, process.pid)];
   const before = new Members({ pid, startTicks, excluded, procsFile: null });
   const adopted: Adopted = {
     pid,

@@ -87,8 +87,8 @@ function launch(hello: Hello, assembled: Extract<Assembled, { kind: 'run' }>, de
   let box: Box | undefined;
   const subject = launchedJob(keeper);
   const { cgroup, control } = prepareResources(spec, boxId, keeper, subject, () => box);
-  const { commandIndex, rlimits, stdoutMaxBytes } = spec;
-  keeper.start({ commandIndex, rlimits, stdoutMaxBytes, cgroup });
+  const { commandIndex, argv0, rlimits, stdoutMaxBytes } = spec;
+  keeper.start({ commandIndex, argv0, rlimits, stdoutMaxBytes, cgroup });
   const { run } = loadBundle<typeof RunBundle>('run');
   const onBox = (made: Box) => {
     box = made;

@@ -36,6 +36,7 @@ import { handleAdopted, handleSignals } from './signals.js';
 import type * as Slurm from './slurm.js';
 import type { Subject } from './subject.js';
 
+const SIGTERM = 15;
 const SIGTSTP = 20;
 
 export interface Run {
@@ -166,7 +167,12 @@ export function run(options: RunOptions): Run {
   return {
     onSignal,
     onKeeper(event) {
-      if (event.type === 'witnessed') return deliveries.witnessed(event);
+      if (event.type === 'witnessed') {
+        // Its job may have ended of it before the wrapper gets its own.
+        if (event.signal === SIGTERM && identity.scheduler !== 'none')
+          box.asked('scheduler', { via: 'signal', signal: 'SIGTERM' });
+        return deliveries.witnessed(event);
+      }
       // The scheduler's signal that the job has died of may wait beside its end.
       if (event.type === 'exited') deliverSignals();
       if (event.type === 'failed') {

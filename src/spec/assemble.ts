@@ -82,6 +82,7 @@ export function assembleSpec(input: SpecInput): Assembled {
     stopSignal: options['stop-signal'].value,
     graceMs: options.grace.value,
     linger: options.linger.value,
+    argv0: options.argv0.value,
     reraise: options.reraise.value,
     report: options.report.value,
     rows: options.rows.value,

@@ -435,6 +435,14 @@ export const OPTIONS = {
     help: 'wait for what the main process leaves behind instead of stopping it',
     parse: parseBoolean,
   },
+  argv0: {
+    group: 'Job',
+    type: 'text',
+    placeholder: 'name',
+    default: '',
+    help: "the job's own name, argv[0], instead of the command: a login shell's begins with -",
+    parse: (text: string) => text,
+  },
   reraise: {
     group: 'Job',
     type: 'boolean',

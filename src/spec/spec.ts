@@ -55,6 +55,8 @@ export interface BoxSpec {
   readonly graceMs: number;
   /** Wait for what the main process leaves behind instead of stopping it. */
   readonly linger: boolean;
+  /** argv[0] of the job where it is not the command. */
+  readonly argv0: string | undefined;
   /** Die of the signal that the job died of. */
   readonly reraise: boolean;
   /** Print the end report on stderr. */

@@ -67,6 +67,7 @@ t.test('without options everything is as the contract says', async (t) => {
     stopSignal: 3,
     graceMs: 10_000,
     linger: false,
+    argv0: undefined,
     reraise: false,
     report: false,
     rows: 10,
@@ -291,7 +292,7 @@ t.test('every option reaches its field', async (t) => {
         '-outbox-bytes',
         '2',
       ],
-      ...['-linger', '-reraise', '-report', '-pss', '-debug', '-nowarn', '-runanyway', '--', '-x'],
+      ...['-argv0', '-bash', '-linger', '-reraise', '-report', '-pss', '-debug', '-nowarn', '-runanyway', '--', '-x'],
     ],
   });
   t.match(spec, {
@@ -309,13 +310,14 @@ t.test('every option reaches its field', async (t) => {
     outboxMaxMessages: 1,
     outboxMaxBytes: 2,
     linger: true,
+    argv0: '-bash',
     reraise: true,
     report: true,
     pss: true,
     debug: true,
     nowarn: true,
     command: ['-x'],
-    commandIndex: 35,
+    commandIndex: 37,
   });
 });
 

@@ -1,0 +1,259 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { ownGroup, withoutV1 } from '../fixtures/cgroups.js';
+import { HOOK, type Mom, startMom } from '../fixtures/mom.js';
+import { isAlive, processState, until } from '../fixtures/processes.js';
+import { PROC_BOX, PYTHON } from '../fixtures/run.js';
+
+const STUB = join(dirname(fileURLToPath(import.meta.url)), '..', 'fixtures', 'pbs', 'pbs.py');
+const QUIET = ['-uri', 'none', '--config', 'none'];
+
+function configure(mom: Mom, more: object = {}) {
+  const config = mom.write('hook.json', JSON.stringify({ proc_box: PROC_BOX, default: QUIET, ...more }));
+  return { script: HOOK, config };
+}
+
+interface Answer {
+  readonly accept: boolean;
+  readonly message: string | null;
+  readonly progname: string;
+  readonly argv: string[];
+  readonly env: Record<string, string>;
+  readonly Variable_List: Record<string, string>;
+  readonly log: string[];
+}
+
+/** The hook's Python run with the stand-in of its module. */
+function runHook(event: object, config?: string): Answer {
+  const { stdout, stderr } = spawnSync(PYTHON, [STUB], {
+    input: JSON.stringify({ script: HOOK, event, config }),
+    encoding: 'utf8',
+  });
+  if (stderr !== '') throw new Error(stderr);
+  return JSON.parse(stdout);
+}
+
+const own = (text: string) =>
+  text
+    .split('\n')
+    .filter((line) => !line.startsWith('proc_box:') && !line.startsWith('Task elapsed'))
+    .join('\n');
+
+t.test(
+  'script, script without an interpreter line, array, -S, command and interactive jobs are boxed as they are',
+  async (t) => {
+    const mom = startMom(t);
+    const hook = configure(mom);
+    const show = '#!/bin/bash\necho "$0 $SHELL $(umask) $(env | grep -c PBOX_)"; shopt login_shell; exit 6';
+    for (const [what, options, status, shows] of [
+      ['script', { script: show }, 6, /SC \/bin\/bash 0077 0$/m],
+      ['bare', { script: 'echo "bare $BASHPID" | tr -d 0-9' }, 0, /^bare $/m],
+      ['array', { script: show, id: '20[4].srv' }, 6, /20\[4\]\.srv\.SC/],
+      ['-S', { script: show, shell: '/bin/sh' }, 6, /SC \/bin\/sh 0077 0$/m],
+      ['command', { command: ['/bin/sh', '-c', 'echo "$0:$1:$2"; exit 9', 'a b', "it's"] }, 9, /^a b:it's:$/m],
+      ['killed', { command: ['/bin/sh', '-c', 'kill -USR1 $$'] }, 256 + 10, /^$/m],
+    ] as const) {
+      const task = await mom.run({ ...options, hook });
+      t.equal(await task.exitStatus, status, what);
+      t.match(task.output(), /started in box/, what);
+      t.match(own(task.output()), shows, what);
+    }
+    const shell = await mom.run({ interactive: true, hook, env: { PS1: '> ' } });
+    await until(() => shell.output().includes('started in box'), 'the shell runs');
+    shell.type('echo "I am $0"; exit\n');
+    t.equal(await shell.exitStatus, 0);
+    t.match(shell.output(), /I am -bash\r\n/);
+  },
+);
+
+t.test('tasks of pbsdsh: each is boxed, with its number', async (t) => {
+  const mom = startMom(t);
+  const hook = configure(mom);
+  const tasks = await Promise.all(
+    [1, 2].map((taskNumber) =>
+      mom.run({ command: ['/bin/echo', `task ${taskNumber}`], id: '30.srv', taskNumber, hook }),
+    ),
+  );
+  for (const [at, task] of tasks.entries()) {
+    t.equal(await task.exitStatus, 0);
+    t.match(task.output(), new RegExp(`job 30 task ${at + 1} started in box`));
+    t.equal(own(task.output()).trim(), `task ${at + 1}`);
+  }
+});
+
+t.test(
+  'arguments with newlines and outer blanks survive: the server carries them, the launch puts them back',
+  async (t) => {
+    const words = ['/usr/bin/printf', '[%s]\n', ' outer ', 'two\nlines', '<&">;%41', 'ü', 'plain'];
+    const xml = words
+      .slice(1)
+      .map((word) =>
+        word.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;'),
+      )
+      .map((word) => `<jsdl-hpcpa:Argument>${word}</jsdl-hpcpa:Argument>`)
+      .join('');
+    const queued = runHook({ type: 'queuejob', job: { id: '40.srv', argument_list: xml, Variable_List: { A: 'b' } } });
+    t.ok(queued.accept);
+    t.equal(queued.Variable_List['A'], 'b');
+    const mom = startMom(t);
+    const hook = configure(mom);
+    const env = queued.Variable_List;
+    const task = await mom.run({ command: words, hook, env, id: '40.srv' });
+    t.equal(await task.exitStatus, 0);
+    t.match(
+      own(task.output()),
+      words
+        .slice(2)
+        .map((word) => `[${word}]\n`)
+        .join(''),
+    );
+
+    const other = await mom.run({ command: ['/bin/echo', 'of', 'pbsdsh'], hook, env, id: '40.srv' });
+    t.equal(await other.exitStatus, 0);
+    t.match(own(other.output()), 'of pbsdsh\n', 'a task with arguments of its own keeps them');
+
+    t.strictSame(
+      runHook({
+        type: 'queuejob',
+        job: { id: '41.srv', argument_list: '<jsdl-hpcpa:Argument>a</jsdl-hpcpa:Argument>' },
+      }).Variable_List,
+      {},
+      'what MoM keeps needs no carrying',
+    );
+  },
+);
+
+t.test('the box resource: off, default, strict, options; what nobody can mean is said to the user', async (t) => {
+  const mom = startMom(t);
+  const { config } = configure(mom, { default: ['-uri', 'none'], strict: ['--enforce', 'strict'] });
+  const launch = (box: string | undefined, file = config) =>
+    runHook(
+      {
+        type: 'execjob_launch',
+        job: { id: '1.s', Resource_List: box === undefined ? {} : { box } },
+        progname: '/bin/sh',
+        argv: [],
+        env: {},
+      },
+      file,
+    );
+  t.equal(launch('off').progname, '/bin/sh');
+  t.equal(launch(undefined).env['PBOX_ARGV'], '-uri;none;--argv0;-sh;--;/bin/sh;');
+  t.equal(launch('default').progname, PROC_BOX);
+  t.equal(launch('strict').env['PBOX_ARGV'], '-uri;none;--enforce;strict;--argv0;-sh;--;/bin/sh;');
+  t.equal(
+    launch('--memory 4G --json \'{"a b": 1}\'').env['PBOX_ARGV'],
+    '-uri;none;--memory;4G;--json;%7B%22a%20b%22:%201%7D;--argv0;-sh;--;/bin/sh;',
+  );
+  const off = configure(mom, { allow_off: false, policy: 'off' }).config;
+  t.equal(launch(undefined, off).progname, '/bin/sh', "the site's own policy may be off");
+
+  const queue = (box: string, type = 'queuejob', file = off) =>
+    runHook({ type, job: { id: '1.s', Resource_List: { box } } }, file);
+  for (const [box, message] of [
+    ['of', 'proc_box: box=of: expected off, default, strict, or options like "--memory 4G --pids 500"'],
+    ["--json '{", "proc_box: box=--json '{: No closing quotation; quote it as a shell would"],
+    ['--memory 1G -- rm', 'proc_box: box=--memory 1G -- rm: options only, without --'],
+    ['off', 'proc_box: box=off is not allowed here; ask for box=default'],
+  ] as const) {
+    for (const type of ['queuejob', 'modifyjob']) {
+      t.match(queue(box, type), { accept: false, message }, `${type} ${box}`);
+    }
+  }
+  t.ok(queue('strict').accept);
+});
+
+t.test('a missing wrapper: the log says so; fail-open runs the job without a box, fail-closed does not', async (t) => {
+  const mom = startMom(t);
+  const missing = join(mom.home, 'nowhere', 'proc_box');
+  const open = await mom.run({ script: '#!/bin/sh\nexit 3', hook: configure(mom, { proc_box: missing }), id: '5.srv' });
+  t.equal(await open.exitStatus, 3);
+  t.strictSame(open.hookLog, [
+    `proc_box: 5.srv: ${missing} is missing on standin or not executable; install proc_box there or correct the hook's configuration`,
+    'proc_box: 5.srv runs without a box',
+  ]);
+  const closed = await mom.run({
+    script: '#!/bin/sh\nexit 3',
+    hook: configure(mom, { proc_box: missing, fail: 'closed' }),
+  });
+  t.equal(await closed.exitStatus, -17);
+  t.match(closed.hookLog[0], /is missing on standin/);
+});
+
+t.test('a configuration that does not parse is told, and costs no job', async (t) => {
+  const mom = startMom(t);
+  for (const [text, message] of [
+    ['{"polcy": "off"}', /unknown key polcy; known are allow_off, /],
+    ['{', /Expecting property name/],
+  ] as const) {
+    const config = mom.write('broken.json', text);
+    const task = await mom.run({ script: '#!/bin/sh\nexit 2', hook: { script: HOOK, config } });
+    t.equal(await task.exitStatus, 2);
+    t.match(task.hookLog[0], message);
+  }
+});
+
+t.test('the end of a job: strays with its id are killed, others are not, the spool is flushed', async (t) => {
+  const mom = startMom(t);
+  const flushed = join(mom.home, 'flushed');
+  const hook = configure(mom, { flush: ['touch', flushed] });
+  const [ended, other] = await Promise.all(
+    ['50.srv', '51.srv'].map((id) =>
+      mom.run({ script: '#!/bin/sh\nsetsid sleep 1000 >/dev/null 2>&1 &\nsleep 0.2', id }),
+    ),
+  );
+  await Promise.all([ended!.exitStatus, other!.exitStatus]);
+  const strays = (task: typeof ended) => task!.members().filter((pid) => processState(pid)?.comm === 'sleep');
+  t.equal(strays(ended).length, 1);
+  const { log } = await mom.endHook('execjob_end', '50.srv', hook);
+  t.strictSame(log, ['proc_box: 50.srv has left 1 processes; killed']);
+  await until(() => strays(ended).length === 0, 'the stray has ended');
+  t.equal(strays(other).length, 1);
+  t.ok(existsSync(flushed));
+  const failing = await mom.endHook('execjob_epilogue', '51.srv', configure(mom, { flush: ['/nowhere'] }));
+  t.match(failing.log.join('\n'), /flush_spool of 51\.srv: .*\/nowhere/);
+  t.equal(strays(other).length, 0, 'a step that fails leaves the others alone');
+});
+
+t.test('the tasks of a job on a node share its limits', { skip: withoutV1('pids', 'memory') }, async (t) => {
+  const mom = startMom(t);
+  const hook = configure(mom);
+  const id = `${process.pid}.srv`;
+  t.teardown(() => mom.endHook('execjob_end', id, hook));
+  const group = (controller: string) => `${ownGroup(controller)}/proc_box-job-${id}`;
+  const tasks = await Promise.all(
+    [1, 2].map((taskNumber) =>
+      mom.run({
+        command: ['/bin/sh', '-c', 'echo ready; sleep 1000'],
+        id,
+        taskNumber,
+        hook,
+        resources: { box: '--pids 40 --memory 200M' },
+      }),
+    ),
+  );
+  for (const task of tasks)
+    await until(() => task.output().includes('ready'), `${task.id} runs ${task.hookLog.join()}`);
+  t.equal(readFileSync(`${group('pids')}/pids.max`, 'utf8'), '40\n');
+  t.equal(readFileSync(`${group('memory')}/memory.limit_in_bytes`, 'utf8'), `${200 << 20}\n`);
+  const members = tasks.flatMap((task) => task.members());
+  t.equal(Number(readFileSync(`${group('pids')}/pids.current`, 'utf8')) >= members.length - 2, true, 'both are in it');
+  const sleepers = members.filter((pid) => processState(pid)?.comm === 'sleep');
+  t.equal(sleepers.length, 2);
+  for (const pid of sleepers) {
+    const line = readFileSync(`/proc/${pid}/cgroup`, 'utf8')
+      .split('\n')
+      .find((text) => text.includes(':pids:'));
+    t.match(line, /\/task-\d+\/proc_box-/, 'the box is below the group of its job');
+  }
+  for (const task of tasks) task.signal('TERM');
+  for (const task of tasks) t.equal(await task.exitStatus, 256 + 15);
+  await until(() => members.every((pid) => !isAlive(pid)), 'all have ended');
+  const { log } = await mom.endHook('execjob_end', id, hook);
+  t.strictSame(log, []);
+  t.notOk(existsSync(group('pids')));
+  t.notOk(existsSync(group('memory')));
+});
