@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { patiently } from '../fixtures/adopted.js';
+import { listens } from '../fixtures/adopted.js';
 import { ask, collect, foreignClient, sharedBroker, unique } from '../fixtures/broker.js';
 import { groupsIn } from '../fixtures/cgroups.js';
 import { processesWith, until } from '../fixtures/processes.js';
@@ -119,7 +119,8 @@ t.test('proctrack/cgroup', { skip: withoutSlurm() }, async (t) => {
     await until(() => told('started', job.id).length > 0, 'started is told', 30_000);
     t.match(told('started', job.id)[0].identity, { job: job.id, step: 'batch' });
     const to = { exchange: 'amq.topic', key: `${key}.job.${job.id}` };
-    const { body } = await patiently(() => ask(channel, to, { command: 'stop' }));
+    await listens(channel, to);
+    const { body } = await ask(channel, to, { command: 'stop' });
     t.match(body, { ok: true });
     const { ExitCode } = await job.ended();
     t.equal(ExitCode, '5:0');
