@@ -17,6 +17,7 @@ import { memory } from './memory.js';
 import { overshoot } from './overshoot.js';
 import { prolog } from './prolog.js';
 import { sample } from './sample.js';
+import { signedCommands } from './signed.js';
 import { stdout } from './stdout.js';
 import { formatTable } from './table.js';
 
@@ -38,6 +39,7 @@ const FIGURES: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   boxes,
   drain,
   controlLatency,
+  signedCommands,
 };
 
 const words = process.argv.slice(2);

@@ -36,8 +36,8 @@ export async function bundle() {
   mkdirSync(dist, { recursive: true });
   // A cache of another text with the same length would be believed.
   for (const name of readdirSync(dist)) if (/\.(cjs|cache|js)$/.test(name)) rmSync(join(dist, name));
-  const results = await Promise.all([...Object.entries(LOADED).map(loadedBundle), publicApi(), submitter()]);
   for (const name of ['boot.cjs', 'unboxed.cjs']) copyFileSync(join(root, 'src/cli', name), join(dist, name));
+  const results = await Promise.all([...Object.entries(LOADED).map(loadedBundle), publicApi(), submitter()]);
   const inputs = results.flatMap((result) => Object.keys(result?.metafile.inputs ?? {}));
   writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), licences(inputs));
 }

@@ -66,6 +66,11 @@ rlimit:                     # or a list: [nofile=1024:4096, core=0]
 json: {cluster: hpc}        # or a text: '{"cluster": "hpc"}'
 \`\`\`
 
+**A site's locks.** In \`/etc/proc_box/config.yaml\` alone, \`locked: control-auth, uri\` (or a list) fixes options for everyone:
+each is what this file says, or its default, whatever \`--config\` names, and one that a flag, a variable or another file sets
+to something else ends proc_box with exit status 125 before the job starts. \`uri\` and \`uri-file\` are locked together, as are
+\`rkey\` and \`multiRmtKey\`, and \`control-auth\`, \`control-rules\` and \`control-keys\`. \`proc_box ctl\` is not bound by it.
+
 A file of plain \`key: value\` lines costs nothing at start; lists, maps and other YAML need its parser, about 12 ms.
 `;
 

@@ -6,7 +6,7 @@ import { dirname, join, relative } from 'node:path';
 import { Parser } from 'tap-parser';
 import { root } from './setup.mjs';
 
-const DEFAULT_TIMEOUT_SEC = 120;
+const DEFAULT_TIMEOUT_SEC = 200;
 /** From SIGTERM, on which tap reports what it was waiting for, to SIGKILL. */
 const GRACE_MS = 5000;
 

@@ -14,6 +14,7 @@ import { addressingKeys, forUser, keySegment, outgoingKey } from './keys.js';
 import { Link, type LinkState } from './link.js';
 import type { Delivery } from './message.js';
 import { Outbox } from './outbox.js';
+import { Probe } from './probe.js';
 import { openPublisher, type Publication, type Publisher } from './publisher.js';
 import { type AckOrNack, type Broker, type BrokerSession, openBroker } from './rascal.js';
 import { Redelivery } from './redelivery.js';
@@ -87,6 +88,7 @@ export function connectBroker(
       ? undefined
       : new Backup({ spec, identity, outbox, toPublication: publication, loadSpool, log });
   const redelivery = new Redelivery(spec, identity, loadSpool, log);
+  const probe = new Probe(spec, identity, (error) => control.restart(error));
   // Statistics first: a short job has ended before anybody could command it, but its samples have to get out.
   let gaveUp = () => {};
   let answersRefused = 0;
@@ -113,9 +115,11 @@ export function connectBroker(
       );
       backup?.link(false);
       redelivery.start(publisher);
+      probe.start(publisher);
     },
     down: () => {
       redelivery.stop();
+      probe.stop();
       outbox.detach();
       backup?.link(true);
       replies.detach();
@@ -132,7 +136,7 @@ export function connectBroker(
       const queue = `${queuePrefix}.${randomBytes(6).toString('hex')}`;
       openBroker(controlConfig(request, spec.routingKeys, identity, queue), opened);
     },
-    up: ({ broker }, fail, done) => subscribe(broker, handler, fail, done),
+    up: ({ broker }, fail, done) => subscribe(broker, handler, probe.id, fail, done),
     down: () => handler.reset(),
   });
   statistics.start();
@@ -199,7 +203,13 @@ function gateFor(
   }
 }
 
-function subscribe(broker: Broker, handler: Control, fail: (error: unknown) => void, done: () => void): void {
+function subscribe(
+  broker: Broker,
+  handler: Control,
+  probeId: string,
+  fail: (error: unknown) => void,
+  done: () => void,
+): void {
   broker.subscribe('commands', (error, session) => {
     if (error) return fail(error);
     session.on('error', fail);
@@ -211,7 +221,10 @@ function subscribe(broker: Broker, handler: Control, fail: (error: unknown) => v
       session.on(event, (_: Error, message: Delivery, ack: AckOrNack) => handler.handle(message, ack));
     }
     // With this listener rascal begins to consume.
-    session.on('message', (message: Delivery, _content: unknown, ack: AckOrNack) => handler.handle(message, ack));
+    session.on('message', (message: Delivery, _content: unknown, ack: AckOrNack) => {
+      if (message.properties.messageId === probeId) ack(() => {});
+      else handler.handle(message, ack);
+    });
   });
 }
 

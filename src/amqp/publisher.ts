@@ -13,12 +13,20 @@ export interface Publisher extends Session {
   on(event: 'blocked' | 'unblocked', listener: () => void): void;
   /** With a confirm; `done` is called at most once: not where the connection ends first. */
   publish(message: Publication, done: (sent: Sent) => void): void;
-  /** A confirm channel beside, whose end is not the end of the connection: `ended` is called with why. */
-  openBeside(up: (publish: Publisher['publish']) => void, ended: (error: unknown) => void): void;
+  /** A confirm channel beside, whose end is not the end of the connection. */
+  openBeside(beside: Beside): void;
   /** Without a confirm; `done` is called once it is handed to the connection, or lost. */
   send(message: Publication, done: () => void): void;
   /** The broker has refused what `send` has sent: no such exchange, or no permission. */
   onRefused(listener: (error: Error) => void): void;
+}
+
+export interface Beside {
+  up(publish: Publisher['publish']): void;
+  /** With why; more than once. */
+  ended(error: unknown): void;
+  /** A message that was `mandatory`, and that no queue gets. */
+  returned?(): void;
 }
 
 export interface Publication {
@@ -31,18 +39,30 @@ export interface Publication {
 /** Connects, and looks the exchange up or declares it; link.ts supervises. */
 export function openPublisher(request: ConnectionRequest, { made, up, fail }: Opened<Publisher>): void {
   const { socketOptions } = connectionOptions(request);
+  // amqplib throws IllegalOperationError where the connection has ended meanwhile.
+  const guarded = (step: () => void) => {
+    try {
+      step();
+    } catch (error) {
+      fail(error);
+    }
+  };
+  const ready = (connection: Connection, channel: ConfirmChannel) => {
+    channel.on('error', fail);
+    // The broker says why first.
+    channel.on('close', () => setImmediate(fail, new Error('the channel was closed')));
+    withExchange(request, channel, (error) => (error ? fail(error) : up(publisherOn(connection, channel, fail))));
+  };
   amqp.connect(uriWithOptions(request), socketOptions, (error, connection: Connection) => {
     if (error) return fail(error);
     connection.on('error', fail);
     connection.on('close', () => fail(new Error('Unexpected close')));
-    connection.createConfirmChannel((error, channel) => {
-      if (error) return fail(error);
-      channel.on('error', fail);
-      // The broker says why first.
-      channel.on('close', () => setImmediate(fail, new Error('the channel was closed')));
-      withExchange(request, channel, (error) => (error ? fail(error) : up(publisherOn(connection, channel, fail))));
-    });
     made({ close: (done) => connection.close(() => done()), release() {} });
+    guarded(() =>
+      connection.createConfirmChannel((error, channel) =>
+        error ? fail(error) : guarded(() => ready(connection, channel)),
+      ),
+    );
   });
 }
 
@@ -67,18 +87,7 @@ function publisherOn(connection: Connection, confirms: ConfirmChannel, fail: (er
       refused = listener;
     },
     publish: publishOn(confirms, fail),
-    openBeside(up, ended) {
-      try {
-        connection.createConfirmChannel((error, channel) => {
-          if (error) return ended(error);
-          channel.on('error', ended);
-          channel.on('close', () => setImmediate(ended, new Error('the channel was closed')));
-          up(publishOn(channel, ended));
-        });
-      } catch (error) {
-        ended(error);
-      }
-    },
+    openBeside: (beside) => openBeside(connection, beside),
     send({ exchange, routingKey, content, options }, done) {
       unconfirmed((channel) => {
         try {
@@ -90,6 +99,20 @@ function publisherOn(connection: Connection, confirms: ConfirmChannel, fail: (er
       });
     },
   };
+}
+
+function openBeside(connection: Connection, { up, ended, returned = () => {} }: Beside): void {
+  try {
+    connection.createConfirmChannel((error, channel) => {
+      if (error) return ended(error);
+      channel.on('error', ended);
+      channel.on('close', () => setImmediate(ended, new Error('the channel was closed')));
+      channel.on('return', returned);
+      up(publishOn(channel, ended));
+    });
+  } catch (error) {
+    ended(error); // IllegalOperationError: the connection has ended
+  }
 }
 
 function publishOn(channel: ConfirmChannel, fail: (error: unknown) => void): Publisher['publish'] {

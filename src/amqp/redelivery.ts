@@ -80,6 +80,6 @@ function besideOn(publisher: Publisher, stop: AbortController): Promise<Publishe
       resolve(undefined);
     };
     stop.signal.addEventListener('abort', ended, { once: true });
-    publisher.openBeside(resolve, ended);
+    publisher.openBeside({ up: resolve, ended });
   });
 }

@@ -117,6 +117,7 @@ export function parseCtl(input: CtlInput): CtlParsed {
   const assembled = assembleSpec({
     ...input,
     argv: ['proc_box', ...forBox, '--', 'ctl'],
+    locks: 'ignored',
     deadline: { scheduler: 'none', remainingMs: null },
   });
   if (assembled.kind !== 'run') throw new SpecError('"proc_box ctl --help" lists the options');

@@ -39,7 +39,7 @@ const keeper = new Keeper(CONTROL_FD, (event) => {
 
 function begin(hello: Hello): void {
   const [, word] = hello.argv;
-  if (word === 'ctl' || word === 'check' || word === 'spool') return useTool(word, hello);
+  if (word === 'ctl' || word === 'check' || word === 'spool' || word === 'where') return useTool(word, hello);
   const deliverSignals = watchSignals((delivery) => running?.onSignal(delivery));
   try {
     if (hello.argv[1] === 'adopt') return adoptProcess(hello, deliverSignals);
@@ -139,11 +139,11 @@ function newBoxId(): string {
 }
 
 /** There is no job, so nothing for the keeper to do. `proc_box -- ctl` runs a program of that name. */
-function useTool(name: 'ctl' | 'check' | 'spool', { argv, settings }: Hello): void {
+function useTool(name: 'ctl' | 'check' | 'spool' | 'where', { argv, settings }: Hello): void {
   running = { onKeeper() {}, onSignal() {} };
   keeper.close();
-  const { runCheck, runCtl, runSpool } = loadBundle<typeof Tools>('tools');
-  const tool = { ctl: runCtl, check: runCheck, spool: runSpool }[name];
+  const { runCheck, runCtl, runSpool, runWhere } = loadBundle<typeof Tools>('tools');
+  const tool = { ctl: runCtl, check: runCheck, spool: runSpool, where: runWhere }[name];
   void tool({ argv, settings, files: systemFiles(), loadYaml: () => loadBundle('yaml') }).then(exitNow);
 }
 

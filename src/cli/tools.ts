@@ -3,3 +3,4 @@ export { helpText } from '../spec/help.js';
 export { runCheck } from './check.js';
 export { runCtl } from './ctl.js';
 export { runSpool } from './spool.js';
+export { runWhere } from './where.js';

@@ -1,8 +1,8 @@
 import { SpecError } from '../errors.js';
 import { parseCommandLine } from './command-line.js';
-import { readConfig } from './config-file.js';
 import { readSettings } from './environment.js';
 import { type Files, readNamed, readSecret } from './files.js';
+import { allOptions } from './locks.js';
 import { OPTIONS } from './options.js';
 import { readRascalConfig, type SiteConfig } from './rascal-config.js';
 import { type Given, naming, type Resolved, type ResolvedOptions, resolveOptions } from './resolve.js';
@@ -11,7 +11,7 @@ import { mergeRlimits } from './rlimits.js';
 import type { BoxSpec, Source } from './spec.js';
 import { type Deadline, timeLimit } from './time-limit.js';
 import { parseUris } from './uri.js';
-import { parseKey, parsePath } from './values.js';
+import { parseKey } from './values.js';
 import type { YamlLoader } from './yaml-document.js';
 
 export interface SpecInput {
@@ -22,6 +22,8 @@ export interface SpecInput {
   readonly files: Files;
   readonly deadline: Deadline;
   readonly loadYaml: YamlLoader;
+  /** Whether options that the site has locked stay as it set them: not for operators' own tools. @default kept */
+  readonly locks?: 'kept' | 'ignored';
 }
 
 export type Assembled =
@@ -46,11 +48,7 @@ export function assembleSpec(input: SpecInput): Assembled {
   if (asks(given, 'help')) return { kind: 'help' };
   if (asks(given, 'version')) return { kind: 'version' };
   const environment = readSettings(input.settings);
-  const options = resolveOptions([
-    ...configOptions([...environment.given, ...given], files, loadYaml),
-    ...environment.given,
-    ...given,
-  ]);
+  const options = resolveOptions(allOptions([...environment.given, ...given], files, loadYaml, input.locks ?? 'kept'));
   if (commandIndex >= argv.length) throw new SpecError(`no command given; ${USAGE}`);
 
   const timeout = timeLimit(options.timeout, input.deadline);
@@ -106,28 +104,6 @@ export function assembleSpec(input: SpecInput): Assembled {
 function asks(given: readonly Given[], name: 'help' | 'version'): boolean {
   const last = given.findLast((item) => item.name === name);
   return last !== undefined && naming(last.origin, () => OPTIONS[name].parse(last.text));
-}
-
-/** Options of the config file: the one that was named, or the default one where it exists. */
-function configOptions(given: readonly Given[], files: Files, loadYaml: YamlLoader): readonly Given[] {
-  const named = given.findLast(({ name }) => name === 'config');
-  if (named?.text === 'none') return [];
-  if (named !== undefined) {
-    const path = naming(named.origin, () => parsePath(named.text));
-    return readConfig(path, readNamed(files, path, named.origin).text, loadYaml);
-  }
-  const path = OPTIONS.config.default;
-  let text: string;
-  try {
-    text = files.read(path).text;
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
-    throw new SpecError(`read ${path}: ${code ?? (cause as Error).message}; make it readable, or use --config none`, {
-      cause,
-    });
-  }
-  return readConfig(path, text, loadYaml);
 }
 
 const RANKS: Readonly<Record<Source, number>> = {

@@ -4,6 +4,19 @@ import type { Given } from './resolve.js';
 import { didYouMean, quote } from './words.js';
 import { parseYaml, scalarText, type YamlDocument, type YamlLoader, type YamlPair } from './yaml-document.js';
 
+export interface SiteFile {
+  readonly given: readonly Given[];
+  /** Options that it fixes for everyone. */
+  readonly locked: readonly Lock[];
+}
+
+/** An option that only the site's file may set. */
+export interface Lock {
+  readonly name: OptionName;
+  /** File and line. */
+  readonly origin: string;
+}
+
 /**
  * The options of a config file: a YAML mapping of option names. An empty value counts as not set.
  * A file of plain `key: value` lines, the usual one, is read without loading the YAML parser.
@@ -11,12 +24,45 @@ import { parseYaml, scalarText, type YamlDocument, type YamlLoader, type YamlPai
  * @throws SpecError that names file and line: not YAML, a key that is no option, a value of the wrong shape
  */
 export function readConfig(file: string, text: string, loadYaml: YamlLoader): readonly Given[] {
+  const { given: options, locked } = readSiteFile(file, text, loadYaml);
+  if (locked[0] === undefined) return options;
+  throw new SpecError(`${locked[0].origin}: "${LOCKED}" counts in ${OPTIONS.config.default} only: remove the line`);
+}
+
+/** As `readConfig`, for the file of the site, which may have the key `locked`: names of options. @throws SpecError */
+export function readSiteFile(file: string, text: string, loadYaml: YamlLoader): SiteFile {
   const flat = readFlat(text);
   if (flat !== undefined) {
-    return flat.map(({ key, value, line }) => given(file, line, checkKey(file, line, key).name, value));
+    const isLock = ({ key }: FlatEntry) => key === LOCKED;
+    return {
+      given: flat
+        .filter((entry) => !isLock(entry))
+        .map(({ key, value, line }) => given(file, line, checkKey(file, line, key).name, value)),
+      locked: flat.filter(isLock).flatMap(({ value, line }) => locks(file, line, value)),
+    };
   }
   const document = parseYaml(file, text, loadYaml());
-  return document.pairs.flatMap((pair) => readPair(file, document, pair));
+  const isLock = ({ key }: YamlPair) => key === LOCKED;
+  return {
+    given: document.pairs.filter((pair) => !isLock(pair)).flatMap((pair) => readPair(file, document, pair)),
+    locked: document.pairs.filter(isLock).flatMap(({ value, line }) => locks(file, line, lockText(document, value))),
+  };
+}
+
+const LOCKED = 'locked';
+
+function lockText({ yaml, resolve }: YamlDocument, value: unknown): string | undefined {
+  if (!yaml.isSeq(value)) return scalarText(yaml, value) ?? undefined;
+  const names = value.items.map((item) => scalarText(yaml, resolve(item)));
+  return names.every((name) => typeof name === 'string') ? names.join(',') : undefined;
+}
+
+function locks(file: string, line: number, text: string | undefined): readonly Lock[] {
+  if (text === undefined) {
+    throw new SpecError(`${file}:${line}: ${LOCKED}: expected names of options, for example "control-auth, uri"`);
+  }
+  const names = text.split(',').map((name) => name.trim());
+  return names.map((name) => ({ name: checkKey(file, line, name).name, origin: `${file}:${line}` }));
 }
 
 const SHAPES = { list: 'a list', map: 'a map', object: 'a JSON object', objects: 'a list of mappings' } as const;

@@ -1,3 +1,4 @@
+import dns from 'node:dns';
 import t from 'tap';
 import { connectBroker } from '../../src/amqp/index.js';
 import {
@@ -79,6 +80,47 @@ t.test('is back within 2 s of the broker being reachable', async (t) => {
   const startedAtMs = performance.now();
   await up();
   t.ok(performance.now() - startedAtMs < 2_000);
+  await link.close(1_000);
+});
+
+t.test('thirty boxes are back soon after the broker is, and do not come all at once', async (t) => {
+  const proxy = await tcpProxy(t, broker.port);
+  const boxes = Array.from({ length: 30 }, () => open(proxy.uriOf(broker.uri)));
+  await Promise.all(boxes.map(({ up }) => up()));
+  await proxy.down();
+  await until(() => boxes.every(({ link }) => link.state().control.state === 'down'), 'all have noticed');
+  await new Promise((resolve) => setTimeout(resolve, 4_000));
+  const arrivalsMs: number[] = [];
+  await proxy.up();
+  const startedAtMs = performance.now();
+  await Promise.all(boxes.map(({ up }) => up().then(() => arrivalsMs.push(performance.now() - startedAtMs))));
+  arrivalsMs.sort((a, b) => a - b);
+  // The bound is 2 s for one; thirty in one process share two cores with the broker.
+  t.ok(arrivalsMs[29]! < 15_000, `half of them within ${arrivalsMs[15]} ms, all within ${arrivalsMs[29]} ms`);
+  t.ok(arrivalsMs[29]! - arrivalsMs[0]! > 100, 'spread by jitter');
+  await Promise.all(boxes.map(({ link }) => link.close(1_000)));
+});
+
+t.test('keeps samples while the name of the broker does not resolve, and connects once it does', async (t) => {
+  const { spec, link, lines, up } = open(`amqp://guest:guest@later.invalid:${broker.port}`);
+  await until(() => link.state().statistics.lastError !== null, 'the name does not resolve');
+  t.match(link.state().statistics.lastError, /the host name does not resolve/);
+  link.publish(sample('b', 1));
+  const { channel } = await foreignClient(t, broker.uri);
+  const samples = await collect(channel, 'amq.topic', `${spec.statsKey}.#`);
+  const { lookup } = dns;
+  t.teardown(() => Object.assign(dns, { lookup }));
+  Object.assign(dns, {
+    lookup: (name: string, options: object, done: (...values: unknown[]) => void) =>
+      lookup(name === 'later.invalid' ? '127.0.0.1' : name, options, done),
+  });
+  await up();
+  await samples.count(1);
+  t.equal(
+    lines.filter((line) => line.includes('does not resolve') && line.includes('warn')).length,
+    2,
+    'each link once',
+  );
   await link.close(1_000);
 });
 

@@ -209,6 +209,26 @@ t.test('recovers from a deleted exchange: no sample lost, and commands arrive ag
   await channel.deleteExchange(exchange);
 });
 
+t.test('recovers from an exchange that somebody has deleted and made anew', async (t) => {
+  const exchange = unique('exchange');
+  const { spec, bound, link, box } = open(specFor(uri, { exchange }));
+  await bound();
+  await until(() => link.state().statistics.state === 'up', 'statistics are up');
+  const { connections } = link.state().control;
+  await new Promise((resolve) => setTimeout(resolve, 7_000));
+  t.equal(link.state().control.connections, connections, 'nothing is wrong, and nothing is done');
+  t.strictSame([box.executed.length, box.refusals.length, link.state().refused], [0, 0, 0]);
+  await channel.deleteExchange(exchange);
+  await channel.assertExchange(exchange, 'topic', { durable: true });
+  await until(
+    () => link.state().control.connections > connections && link.state().control.state === 'up',
+    'control is bound again, although no sample was sent',
+  );
+  t.equal((await ask(channel, { exchange, key: spec.routingKeys[0]! }, { command: 'ping' })).body.ok, true);
+  await link.close(1_000);
+  await channel.deleteExchange(exchange);
+});
+
 t.test('recovers from a deleted queue', async (t) => {
   const { spec, bound, link, box } = open();
   await bound();

@@ -1,3 +1,4 @@
+// debian: openssl
 // test-timeout: 120s
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -9,7 +10,7 @@ import t from 'tap';
 import { tryBroker } from '../../src/cli/ctl-send.js';
 import { collect, privateBroker, unique } from '../fixtures/broker.js';
 import { type Certificate, newAuthority } from '../fixtures/certificates.js';
-import { readProc } from '../fixtures/processes.js';
+import { readProc, until } from '../fixtures/processes.js';
 import { PROC_BOX, plainEnvironment, start, temporaryFolder } from '../fixtures/run.js';
 
 /** amqps, client certificates and SASL EXTERNAL, against a real broker that insists on them. */
@@ -99,6 +100,7 @@ t.test('a box and proc_box ctl log in by certificate, and nothing of the key sho
   });
   await running.says('ready\n');
   await count(1);
+  await until(() => running.stderr().includes('control: connected'), 'it can be commanded');
   const words = ['ctl', '--uri', external.replace('//', '//alice@'), ...tls, '--rkey', key, '--all', '--answers', '1'];
   const env = plainEnvironment({ PBOX_CONFIG: 'none' });
   const options = { encoding: 'utf8', env } as const;

@@ -301,9 +301,10 @@ t.test('timer_stop, timer_resume, timer_reset and timer_start do what their name
 });
 
 t.test('a timer that is off never ends the job; started again it does', async (t) => {
-  const job = await operator.start(t, ['sleep', '1000'], { options: ['-timeout', '700ms', '-grace', '100ms'] });
+  const job = await operator.start(t, ['sleep', '1000'], { options: ['-timeout', '1h', '-grace', '100ms'] });
   await job.bound();
   isAnswer(t, await job.ask('timer_stop'), 'timer_stop', { running: false });
+  await job.ask('set_limit', ['timeout', '700ms']);
   let elapsed = 0;
   while (elapsed < 1_000) elapsed = (await job.ask('status')).result.elapsed_ms;
   isAnswer(t, await job.ask('timer_start'), 'timer_start', { running: true });

@@ -1,4 +1,4 @@
-// test-timeout: 180s
+// test-timeout: 300s
 import t, { type Test } from 'tap';
 import { collect, foreignClient, privateBroker, unique } from '../fixtures/broker.js';
 import { groupsIn } from '../fixtures/cgroups.js';
@@ -125,6 +125,13 @@ for (const proctrack of ['cgroup', 'linuxproc'] as const) {
       t.equal(new Set(identities.map(({ box }) => box)).size, 8);
       await answers(channel, one.key, { command: 'ping' }, 8);
 
+      const words = ['where', '--uri', broker.uri, '--rkey', all.rkey, all.id];
+      const { code: found, stdout: where } = await slurm.run([PROC_BOX, ...words]);
+      t.equal(found, 0);
+      t.match(where, new RegExp(`^job ${all.id}: RUNNING, user root, nodes `));
+      t.equal(where.match(/ step 0 on t\d+n\d: pids [\d ]+$/gm)?.length, 4, where);
+      t.equal(where.match(/ step 0 task \d on t\d+n\d .*: box [0-9a-f]+, running, pid \d+, user root$/gm)?.length, 8);
+
       await answers(channel, one.key, { command: 'kill', target: { task: '3' } }, 1);
       t.equal((await answers(channel, all.key, { command: 'kill' }, 8)).length, 8);
       const { code, stderr } = await all.client.done;
@@ -181,7 +188,7 @@ async function eightTasks(t: Test, slurm: Slurm, uri: string) {
   await slurm.until(async () => (await slurm.command('squeue', '-h', '-s', '-n', name)) !== '', 'it runs', 60_000);
   const id = (await slurm.command('squeue', '-h', '-o', '%A', '-n', name)).trim();
   t.teardown(() => slurm.command('scancel', id).catch(() => {}));
-  return { client, id, key: `${name}.ctl.job.${id}` };
+  return { client, id, rkey: `${name}.ctl`, key: `${name}.ctl.job.${id}` };
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: JSON from outside; the schemas are tested elsewhere

@@ -1,4 +1,4 @@
-// test-timeout: 180s
+// test-timeout: 300s
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -93,7 +93,9 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       `srun -n1 ${PROC_BOX} --nowarn -- ${program('signal-log.py').join(' ')}; echo step ended with $?`,
     );
     await job.says('ready');
-    await slurm.command('scancel', `${job.id}.0`);
+    // Slurm may have told the controller of the step less than it told us.
+    const cancelled = async () => (await slurm.run(['scancel', `${job.id}.0`])).code === 0;
+    await slurm.until(cancelled, 'the step is cancelled');
     const { fields } = await told(job);
     const left = await slurm.command('squeue', '-h', '-s', '-j', job.id);
     return (t) => {

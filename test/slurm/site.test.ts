@@ -1,4 +1,4 @@
-// test-timeout: 180s
+// test-timeout: 300s
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

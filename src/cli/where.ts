@@ -1,0 +1,131 @@
+import { randomHex } from 'cgroup-utils-native';
+import { EXIT } from '../box/outcome.js';
+import { BrokerError, EnvironmentError, SpecError } from '../errors.js';
+import { createLogger, type Logger } from '../log.js';
+import { findSlurmJobs, findSlurmSteps, type SlurmJob, type SlurmStep } from '../scheduler/slurm-where.js';
+import { parseAnswer } from './ctl-answer.js';
+import { type CtlInput, type CtlRequest, parseCtl } from './ctl-options.js';
+import { sendCommand } from './ctl-send.js';
+import { signCommand } from './sign.js';
+
+const HELP = `usage: proc_box where [options] <job>
+
+Hosts, processes and boxes of a job: what Slurm's tools say (squeue; sstat, for its owner and for root), and what its
+boxes answer over the broker. The options are those of "proc_box ctl": --uri, --wait (default 2s), --json, ...
+
+Exit status:
+  0    something of the job was found
+  2    nothing was
+  125  an option is wrong
+`;
+
+const NOTHING_FOUND = 2;
+
+/** What a box tells of itself. */
+interface Found {
+  readonly job: string;
+  readonly host: string;
+  readonly node: string | null;
+  readonly step: string | null;
+  readonly task: string | null;
+  readonly box: string;
+  readonly state: string;
+  readonly pid: number;
+  readonly user: string;
+}
+
+interface Where {
+  readonly jobs: readonly SlurmJob[];
+  readonly steps: readonly (SlurmStep & { readonly job: string })[];
+  readonly boxes: readonly Found[];
+}
+
+/** `proc_box where`: never rejects. @returns the exit status */
+export async function runWhere(input: CtlInput): Promise<number> {
+  const log = createLogger('info');
+  process.stdout.on('error', () => {});
+  try {
+    const words = input.argv.slice(2);
+    if (words.length === 0 || words.some((word) => /^--?h(elp)?$/.test(word))) return await print(HELP, 0);
+    const job = words.at(-1)!;
+    if (job.startsWith('-')) throw new SpecError('no job given; usage: proc_box where [options] <job>');
+    const requestFor = (id: string) => ctlRequest(input, words.slice(0, -1), id);
+    const { json } = requestFor(job);
+    const where = await look(job, requestFor, log);
+    await print(json ? `${JSON.stringify(where)}\n` : lines(where), 0);
+    return where.jobs.length + where.boxes.length > 0 ? 0 : NOTHING_FOUND;
+  } catch (error) {
+    log.error(error instanceof SpecError ? error.message : `internal error: ${(error as Error).stack}`);
+    return EXIT.failed;
+  }
+}
+
+function ctlRequest(input: CtlInput, options: readonly string[], job: string): CtlRequest {
+  const argv = ['proc_box', 'ctl', '--wait=2s', ...options, `--job=${job}`, 'status'];
+  const parsed = parseCtl({ ...input, argv });
+  if (parsed.kind !== 'send') throw new SpecError('usage: proc_box where [options] <job>');
+  return parsed.request;
+}
+
+/** What one side cannot tell is warned of; the other may. */
+async function look(job: string, requestFor: (id: string) => CtlRequest, log: Logger): Promise<Where> {
+  const orNothing = async <V>(asked: Promise<V[]>): Promise<V[]> => {
+    try {
+      return await asked;
+    } catch (error) {
+      if (!(error instanceof EnvironmentError || error instanceof BrokerError)) throw error;
+      log.warn(error.message);
+      return [];
+    }
+  };
+  const jobs = await orNothing(findSlurmJobs(job));
+  const names = [...new Set([...jobs.map((part) => part.job), ...(jobs.length === 0 ? [job] : [])])];
+  const [steps, boxes] = await Promise.all([
+    Promise.all(
+      jobs.map(async (part) => (await orNothing(findSlurmSteps(part.job))).map((step) => ({ job: part.job, ...step }))),
+    ),
+    Promise.all(names.map((name) => orNothing(askBoxes(requestFor(name))))),
+  ]);
+  return { jobs, steps: steps.flat(), boxes: boxes.flat().sort(byPlace) };
+}
+
+async function askBoxes(request: CtlRequest): Promise<Found[]> {
+  const messageId = `where-${randomHex(8)}`;
+  const { command, signKey, waitMs } = request;
+  const body = signKey === undefined ? JSON.stringify(command) : await signCommand(command, signKey, messageId, waitMs);
+  const found = new Map<string, Found>();
+  const onAnswer = (text: string) => {
+    const answer = parseAnswer(text);
+    if (answer === undefined || found.has(answer.box)) return false;
+    const { identity = {}, state, pid } = (answer.result ?? {}) as Partial<Found> & { identity?: Partial<Found> };
+    const { step = null, task = null, node = null, user = '' } = identity;
+    const { job, host, box } = answer;
+    found.set(box, { job, host, node, step, task, user, box, state: state ?? 'unknown', pid: Number(pid ?? 0) });
+    return true;
+  };
+  await sendCommand({ request, messageId, body, onAnswer });
+  return [...found.values()];
+}
+
+function byPlace(a: Found, b: Found): number {
+  const key = ({ job, node, host, step, task }: Found) => [job, node ?? host, step ?? '', task ?? ''].join('\t');
+  return key(a).localeCompare(key(b), 'en', { numeric: true });
+}
+
+function lines({ jobs, steps, boxes }: Where): string {
+  const text = [
+    ...jobs.map(({ job, user, state, nodes }) => `job ${job}: ${state}, user ${user}, nodes ${nodes || 'none'}`),
+    ...steps.map(({ job, step, node, pids }) => `job ${job} step ${step} on ${node}: pids ${pids.join(' ') || 'none'}`),
+    ...boxes.map(({ job, host, node, step, task, user, box, state, pid }) => {
+      const place = node === null || node === host ? host : `${node} (${host})`;
+      const rank = `${step === null ? '' : ` step ${step}`}${task === null ? '' : ` task ${task}`}`;
+      return `job ${job}${rank} on ${place}: box ${box}, ${state}, pid ${pid}, user ${user}`;
+    }),
+  ];
+  // They come from the network: nothing that a terminal would obey.
+  return text.map((line) => `${line.replaceAll(/\p{Cc}+/gu, ' ')}\n`).join('');
+}
+
+function print(text: string, status: number): Promise<number> {
+  return new Promise((resolve) => process.stdout.write(text, () => resolve(status)));
+}
