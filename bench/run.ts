@@ -18,6 +18,7 @@ import { overshoot } from './overshoot.js';
 import { prolog } from './prolog.js';
 import { sample } from './sample.js';
 import { signedCommands } from './signed.js';
+import { slurm } from './slurm.js';
 import { stdout } from './stdout.js';
 import { formatTable } from './table.js';
 
@@ -39,6 +40,7 @@ const FIGURES: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   boxes,
   drain,
   controlLatency,
+  slurm,
   signedCommands,
 };
 
