@@ -27,6 +27,7 @@ export function helpText(): string {
     `Every option may also stand in a variable (${variableName('uri-file')} for --uri-file) or in the config`,
     'file (uri-file: ...). The command line comes first, then the variable, then the file.',
     'To send commands to running boxes: proc_box ctl --help',
+    'To deliver what boxes have kept on disk: proc_box spool --help',
   ];
   return `${[USAGE, sources.join('\n'), ...groups, EXAMPLES, EXIT_STATUS].join('\n\n')}\n`;
 }

@@ -39,7 +39,7 @@ t.test(`${MESSAGES} hostile messages`, async (t) => {
     }
     if ((batch * BATCH) % BLOCK_EVERY === 0) {
       const headers = STUMBLING_BLOCKS[((batch * BATCH) / BLOCK_EVERY) % STUMBLING_BLOCKS.length];
-      await sender.publish(Buffer.from('{"command":"kill"}'), { headers });
+      await sender.publish(Buffer.from('{"command":"ping"}'), { headers });
       await sender.ping();
     }
     memory.push(kilobyteField(job.child.pid!, 'status', 'VmRSS'));
