@@ -2,12 +2,16 @@ import { createHmac } from 'node:crypto';
 import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { connectBroker } from '../../src/amqp/index.js';
 import type { Delivery } from '../../src/amqp/message.js';
 import { parsePublicKey, publicKeyProblems } from '../../src/amqp/public-keys.js';
-import { LIFETIME_MAX_SEC, SKEW_SEC, signedGate } from '../../src/amqp/signed.js';
-import { fakeBox, notingLogger } from '../fixtures/broker.js';
+import * as signed from '../../src/amqp/signed.js';
+import { ask, fakeBox, foreignClient, notingLogger, sharedBroker, specFor, until } from '../fixtures/broker.js';
 import { temporaryFolder } from '../fixtures/run.js';
 import { base64url, newSigner } from '../fixtures/signing.js';
+import { tcpProxy } from '../fixtures/tcp-proxy.js';
+
+const { LIFETIME_MAX_SEC, SKEW_SEC, signedGate } = signed;
 
 /** `--control-auth signed`, without a broker: what is admitted, and what is turned down with which code. */
 
@@ -308,4 +312,29 @@ t.test('the file of a key must be whole', async (t) => {
   }
   t.throws(() => parsePublicKey('k', '{'), /not JSON/);
   t.throws(() => parsePublicKey('k', 'null'), /not a JSON object/);
+});
+
+t.test('a command that was taken is not taken again after a reconnection', async (t) => {
+  const uri = await sharedBroker(t);
+  const proxy = await tcpProxy(t, Number(new URL(uri).port));
+  const own = fakeBox({ user: 'alice', job: '1234' });
+  const spec = specFor(proxy.uriOf(uri), { controlAuth: 'signed', controlKeys: folder });
+  const link = connectBroker(spec, own, notingLogger().log, () => signed);
+  t.teardown(() => link.close(0));
+  const up = () => link.state().control.state === 'up' && link.state().statistics.state === 'up';
+  await until(up, 'the box is up');
+  const { channel } = await foreignClient(t, uri);
+  const to = { exchange: 'amq.topic', key: spec.routingKeys[0]! };
+  const iat = Math.floor(Date.now() / 1000);
+  const body = Buffer.from(ops.jws(claims({ iat, exp: iat + 60 })));
+  t.match((await ask(channel, to, body, { messageId: 'm1', userId: 'guest' })).body, { ok: true, command: 'kill' });
+  const { connections } = link.state().control;
+  proxy.reset();
+  await until(() => link.state().control.connections > connections && up(), 'the box is up again');
+  const replayed = await ask(channel, to, body, { messageId: 'm2', userId: 'guest' });
+  t.match(replayed.body, { ok: false, command: 'kill', error: { code: 'replayed' } });
+  const repeated = await ask(channel, to, body, { messageId: 'm1', userId: 'guest' });
+  t.match(repeated.body, { ok: true, command: 'kill' }, 'the same message is answered again');
+  t.equal(own.executed.length, 1);
+  t.match(own.executed[0]!.by, { key: 'ops-1', signer: 'Name of ops-1', user: 'guest' });
 });

@@ -1,3 +1,4 @@
+// debian: openssl
 // test-timeout: 120s
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

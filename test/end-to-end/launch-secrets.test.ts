@@ -17,12 +17,16 @@ chmodSync(dir, 0o755);
 const uriFile = join(dir, 'uri');
 writeFileSync(uriFile, `${URI}\n`, { mode: 0o600 });
 
+const config = join(dir, 'config.yaml');
+writeFileSync(config, `uri: '${URI}'\n`, { mode: 0o644 });
+
 const WAYS: [string, RunOptions][] = [
   ['-uri', { options: ['-uri', URI] }],
   ['--uri=', { options: [`--uri=${URI}`] }],
   ['-uri with several hosts', { options: ['-uri', `${URI},amqp://bob:${SECRET}@127.0.0.1:2/`] }],
   ['PBOX_URI', { env: { PBOX_URI: URI } }],
   ['--uri-file', { options: ['--uri-file', uriFile] }],
+  ['a config file', { options: ['--config', config] }],
 ];
 
 for (const [way, options] of WAYS) {
