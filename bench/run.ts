@@ -1,5 +1,6 @@
 /** The benchmarks' main program; scripts/bench.mjs sets up what it needs. Each figure is a file of its own. */
 import { cpus as cores, loadavg } from 'node:os';
+import { adopt } from './adopt.js';
 import { boxes } from './boxes.js';
 import { cgroupLaunch } from './cgroup-launch.js';
 import { cgroupSample } from './cgroup-sample.js';
@@ -14,8 +15,10 @@ import { leaks } from './leaks.js';
 import { type Bench, prepare, type Row } from './measure.js';
 import { memory } from './memory.js';
 import { overshoot } from './overshoot.js';
+import { prolog } from './prolog.js';
 import { sample } from './sample.js';
 import { signedCommands } from './signed.js';
+import { slurm } from './slurm.js';
 import { stdout } from './stdout.js';
 import { formatTable } from './table.js';
 
@@ -28,6 +31,8 @@ const FIGURES: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   memory,
   leaks,
   cgroupLaunch,
+  adopt,
+  prolog,
   cgroupSample,
   overshoot,
   forkBomb,
@@ -35,6 +40,7 @@ const FIGURES: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   boxes,
   drain,
   controlLatency,
+  slurm,
   signedCommands,
 };
 

@@ -67,6 +67,7 @@ function samplerOf(pid: number): Sampler {
     task: null,
     restart: 0,
     node: null,
+    queue: null,
   } as const;
   return createSampler({
     identity: { ...place, user: 'bench', host: hostname(), box: 'bench' },

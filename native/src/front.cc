@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "alone.h"
 #include "detach.h"
 #include "guard.h"
 #include "keeper.h"
@@ -26,6 +27,7 @@ namespace {
 constexpr int kControl = 3;  // src/cli/main.ts knows it too
 constexpr int kWord = 4;     // src/cli/adopt.ts knows it too
 constexpr size_t kShownBytes = 4096;
+constexpr rlim_t kNodeSpace = 1ULL << 30;  // V8 reserves 700 MB of address space at its start
 constexpr char kNoNode[] = "install Node 20 or newer, or run `npm rebuild proc_box` after moving it";
 
 [[noreturn]] void die(const char* what, const char* remedy) {
@@ -121,12 +123,13 @@ std::string find_node(char** environment) {
 // `--failure open` where nothing of ours can run: executes the command itself. Options cannot be read in here, so `--`
 // has to say where it begins.
 void become_job(int argc, char** argv, char** environment, const char* why) {
-  const char* policy = "";
+  const char *policy = "", *own_name = nullptr;
   for (char** e = environment; *e; e++)
     if (std::strncmp(*e, "PBOX_FAILURE=", 13) == 0) policy = *e + 13;
   int at = 1;
   for (; at < argc && std::strcmp(argv[at], "--") != 0; at++) {
     const char* name = argv[at] + std::strspn(argv[at], "-");
+    if (argv[at][0] == '-' && std::strcmp(name, "argv0") == 0 && at + 1 < argc) own_name = argv[at + 1];
     if (argv[at][0] != '-' || std::strncmp(name, "failure", 7) != 0) continue;
     if (name[7] == '=') policy = name + 8;
     else if (name[7] == 0 && at + 1 < argc) policy = argv[at + 1];
@@ -137,9 +140,11 @@ void become_job(int argc, char** argv, char** environment, const char* why) {
   for (char** e = environment; *e; e++)
     if (std::strncmp(*e, "PBOX_", 5) != 0) own.push_back(*e);
   own.push_back(nullptr);
-  execvpe(argv[at + 1], argv + at + 1, own.data());
+  char* command = argv[at + 1];
+  if (own_name) argv[at + 1] = const_cast<char*>(own_name);  // a login shell's
+  execvpe(command, argv + at + 1, own.data());
   const int error = errno;
-  std::fprintf(stderr, "proc_box: error: run %s: %s\n", argv[at + 1], std::strerror(error));
+  std::fprintf(stderr, "proc_box: error: run %s: %s\n", command, std::strerror(error));
   _exit(error == ENOENT ? 127 : 126);
 }
 
@@ -177,12 +182,6 @@ void become_job(int argc, char** argv, char** environment, const char* why) {
     dup2(null, 0);
     close(null);
   }
-  // V8 reserves address space; a limit meant for the job must not stop its wrapper where that can be helped.
-  rlimit space{};
-  if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != space.rlim_max) {
-    space.rlim_cur = space.rlim_max;
-    setrlimit(RLIMIT_AS, &space);
-  }
 
   execve(node.c_str(), node_argv.data(), node_environment.data());
   die("start Node", kNoNode);
@@ -196,6 +195,28 @@ void occupy_closed_stdio() {
     close(fd);
     return;
   }
+}
+
+// Only the job and the keeper hold what was inherited: whoever is at the other end sees the job's ends.
+void close_others(int socket) {
+  if (socket != kControl) dup2(socket, kControl);
+  if (syscall(SYS_close_range, kControl + 1U, ~0U, 0) != 0)
+    for (int fd = kControl + 1; fd < 65536; fd++) close(fd);
+}
+
+// Limits meant for the job must not stop its wrapper where that can be helped: the keeper, forked before, keeps them.
+// Returns how much address space Node can have.
+rlim_t raise_own_limits() {
+  rlimit limit{};
+  for (const auto resource : {RLIMIT_CPU, RLIMIT_DATA, RLIMIT_AS}) {
+    if (getrlimit(resource, &limit) != 0 || limit.rlim_cur == limit.rlim_max) continue;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(resource, &limit);
+  }
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= kNodeSpace) return kNodeSpace;
+  const rlim_t given = limit.rlim_cur;
+  limit.rlim_cur = limit.rlim_max = kNodeSpace;  // for whoever has CAP_SYS_RESOURCE
+  return setrlimit(RLIMIT_AS, &limit) == 0 ? kNodeSpace : given;
 }
 
 }  // namespace
@@ -229,6 +250,11 @@ int main(int argc, char** argv, char** environment) {
     // What is adopted has its own place, and nothing of it ends with us.
     if (session_is_signalled(environment) && !pbox::adopts(argc, argv)) pbox::guard_main(sockets[1], argc, argv, environment);
     pbox::keeper_main(sockets[1], argc, argv, environment);
+  }
+  const rlim_t space = raise_own_limits();
+  if (space < kNodeSpace) {
+    close_others(sockets[0]);
+    pbox::run_alone(kControl, argc, argv, environment, space);
   }
   become_node(node, sockets[0], word, argc, argv, environment);
 }

@@ -132,7 +132,8 @@ def launch(event, config):
     arguments = whole_arguments(event)
     # A login shell gets no arguments, and a name that MoM makes of it.
     name = arguments[0] if arguments else "-" + os.path.basename(event.progname)
-    words = options + (["--argv0", name] if name != event.progname else []) + ["--", event.progname] + arguments[1:]
+    fallback = ["--failure", "open"] if config["fail"] == "open" else []
+    words = fallback + options + (["--argv0", name] if name != event.progname else []) + ["--", event.progname] + arguments[1:]
     event.env[PACKED] = pack(words)
     event.progname = wrapper
     event.argv = ["proc_box"]

@@ -2,15 +2,17 @@
 /**
  * Puts proc_box into a Slurm site, and takes it away again; docs/slurm.md says which way is for whom.
  *
- *   site.mjs install job-submit|spank [options]     on the controller; spank: on every node and where users submit
- *   site.mjs remove  job-submit|spank [options]
+ *   site.mjs install job-submit|prolog|spank [options]   on the controller; prolog, spank: on every node; spank: also
+ *   site.mjs remove  job-submit|prolog|spank [options]   where users submit
  *
  *   --etc DIR          where slurm.conf is                            (default /etc/slurm)
  *   --lib DIR          for our own files                              (default /usr/local/lib/proc_box)
  *   --proc-box PATH    the executable on the nodes                    (default this package's)
- *   --failure POLICY   spank: open (default) runs a task without a box where none can be made, closed refuses it
+ *   --state DIR        prolog: what is known of running jobs         (default /run/proc_box)
+ *   --called NAMES     prolog: Prolog, TaskProlog, ... that the site's own scripts call
+ *   --failure POLICY   prolog, spank: open (default) runs a task without a box where none can be made, closed refuses it
  *   --default on|off   spank: whether tasks without --box are boxed   (default off)
- *   --option N=V       spank: an option of every box, repeatable
+ *   --option N=V       prolog, spank: an option of every box, repeatable
  *   --dry-run          only says what would change
  */
 import { spawnSync } from 'node:child_process';
@@ -20,12 +22,14 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Changes, Refused } from './changes.mjs';
+import { prologWay } from './prolog-way.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const LUA = { comment: '--' };
 const SHELL = { comment: '#', mode: 0o755 };
 
 const WAYS = {
+  prolog: prologWay,
   'job-submit': {
     install(changes, site) {
       changes.file(join(site.lib, 'proc_box-shebang'), site.text('proc_box-shebang'), SHELL);
@@ -86,6 +90,8 @@ function main() {
       'proc-box': { type: 'string', default: resolve(here, '../../bin/proc_box') },
       failure: { type: 'string', default: 'open' },
       default: { type: 'string', default: 'off' },
+      state: { type: 'string', default: '/run/proc_box' },
+      called: { type: 'string', default: '' },
       option: { type: 'string', multiple: true, default: [] },
       'dry-run': { type: 'boolean', default: false },
     },

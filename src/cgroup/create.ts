@@ -114,7 +114,7 @@ function whyNotJoined(from: string, to: string): string | null {
 
 /** What limits need and v2 does not give; and for figures what costs nothing: memory, processes and I/O. */
 function v1Wanted({ v1 }: Hierarchies, request: CgroupRequest, v2: V2Group | null): Controller[] {
-  const { limits, scheduled, adopt } = request;
+  const { limits, scheduled, adopt, below } = request;
   const wanted = new Set<Controller>();
   if (weighedAsOne(request) && !v2?.controllers.has('cpu')) wanted.add('cpu');
   for (const limit of limits) {
@@ -129,7 +129,8 @@ function v1Wanted({ v1 }: Hierarchies, request: CgroupRequest, v2: V2Group | nul
   }
   if (v2 === null) {
     // A scheduler looks for the processes of a job in its own freezer group, not below it.
-    if (!(scheduled && adopt !== undefined)) wanted.add('freezer');
+    const given = below.includes(v1.get('freezer')?.dir ?? '');
+    if (!(scheduled && adopt !== undefined) || given) wanted.add('freezer');
     wanted.add('cpuacct');
   }
   return [...wanted].filter((controller) => v1.has(controller));

@@ -80,11 +80,14 @@ export function adopt(input: Adoptable): RunBundle.Run {
     onSignal: (delivery) => running?.onSignal(delivery),
     onKeeper(event) {
       if (event.type === 'started') {
+        // First, while it is there: it may end at any time.
+        const command = commandOf(pid);
+        const stdoutMode = stdoutModeOf(pid);
         running = input.loadRun().run({
           ...input,
           strangers: [],
-          hello: { ...hello, stdoutMode: stdoutModeOf(pid), terminal: false },
-          spec: { ...spec, command: commandOf(pid) },
+          hello: { ...hello, stdoutMode, terminal: false },
+          spec: { ...spec, command },
           warnings,
           subject,
           cgroup,

@@ -75,7 +75,10 @@ function withoutBox({ argv, settings }: Hello): Extract<Assembled, { kind: 'run'
     deadline: { scheduler: 'none', remainingMs: null },
     loadYaml: () => loadBundle('yaml'),
   });
-  return bare.kind === 'run' ? { ...bare, spec: { ...bare.spec, commandIndex: end + 1 } } : undefined;
+  // A login shell is one by its name.
+  const named = argv.slice(1, end).findLastIndex((word) => /^--?argv0$/.test(word));
+  const argv0 = named < 0 ? undefined : argv[named + 2];
+  return bare.kind === 'run' ? { ...bare, spec: { ...bare.spec, argv0, commandIndex: end + 1 } } : undefined;
 }
 
 const NO_BOX = '--uri none --config none --timeout 0 --stdoutlimit 0 --cgroup off --nowarn'.split(' ');

@@ -19,7 +19,7 @@ export function jobDeadline(environment: Environment, nowMs: number): Deadline {
     }
     case 'pbs':
       return { scheduler, remainingMs: within(clockMs(environment['PBS_WALLTIME'] ?? '')) };
-    case 'none':
+    default:
       return { scheduler, remainingMs: null };
   }
 }

@@ -21,13 +21,21 @@ type Named = Omit<JobIdentity, keyof Self | 'scheduler'>;
 interface Scheduler {
   /** Set in every job of this scheduler, and nowhere else. */
   readonly mark: string;
+  /** Variable with the job's id. @default the mark */
+  readonly id?: string;
   readonly identify: (environment: Environment, jobId: string) => Named;
 }
+
+const UNKNOWN = { cluster: null, step: null, task: null, restart: 0, node: null, queue: null } as const;
 
 /** The first whose mark is set counts. */
 const SCHEDULERS: Readonly<Record<Exclude<SchedulerName, 'none'>, Scheduler>> = {
   slurm: { mark: 'SLURM_JOB_ID', identify: identifySlurm },
   pbs: { mark: 'PBS_JOBID', identify: identifyPbs },
+  sge: { mark: 'SGE_TASK_ID', id: 'JOB_ID', identify: identifyGridEngine },
+  lsf: { mark: 'LSB_JOBID', identify: identifyLsf },
+  // Its jobs do not know their id: `environment = "CONDOR_JOB_ID=$(Cluster).$(Process)"` in the submit file tells it.
+  htcondor: { mark: '_CONDOR_SLOT', id: 'CONDOR_JOB_ID', identify: identifyCondor },
 };
 
 /** Step ids that Slurm keeps for itself; slurm.h SLURM_BATCH_SCRIPT and the like. */
@@ -41,10 +49,10 @@ const SLURM_STEPS: Readonly<Record<string, string>> = {
 export function identifyJob(environment: Environment, self: Self): JobIdentity {
   const scheduler = findScheduler(environment);
   if (scheduler === 'none') {
-    return { scheduler, cluster: null, job: self.box, step: null, task: null, restart: 0, node: null, ...self };
+    return { scheduler, ...UNKNOWN, job: self.box, ...self };
   }
-  const { mark, identify } = SCHEDULERS[scheduler];
-  return { scheduler, ...identify(environment, environment[mark]!), ...self };
+  const { mark, id = mark, identify } = SCHEDULERS[scheduler];
+  return { scheduler, ...identify(environment, present(environment[id]) ?? self.box), ...self };
 }
 
 /**
@@ -54,8 +62,10 @@ export function identifyJob(environment: Environment, self: Self): JobIdentity {
 export function jobWord(environment: Environment): string | null {
   const scheduler = findScheduler(environment);
   if (scheduler === 'none') return null;
-  const { mark, identify } = SCHEDULERS[scheduler];
-  const { job, step, task } = identify(environment, environment[mark]!);
+  const { mark, id = mark, identify } = SCHEDULERS[scheduler];
+  const jobId = present(environment[id]);
+  if (jobId === null) return null;
+  const { job, step, task } = identify(environment, jobId);
   const word = [job, step, task].filter((part) => part !== null).join('.');
   return word.replaceAll(/[^\w.+-]/g, '_').slice(0, WORD_MAX);
 }
@@ -82,6 +92,7 @@ function identifySlurm(environment: Environment, jobId: string): Named {
     task: present(environment['SLURM_PROCID']),
     restart: count(environment['SLURM_RESTART_COUNT']),
     node: present(environment['SLURMD_NODENAME']),
+    queue: present(environment['SLURM_JOB_PARTITION']),
   };
 }
 
@@ -96,8 +107,35 @@ function identifyPbs(environment: Environment, jobId: string): Named {
     step: null,
     task: present(environment['PBS_TASKNUM']),
     restart: 0,
-    node: null,
+    node: present(environment['PBS_NODENUM']),
+    queue: present(environment['PBS_QUEUE']),
   };
+}
+
+/** sge_types, job_environment of qsub(1); `undefined` where there is no array. */
+function identifyGridEngine(environment: Environment, jobId: string): Named {
+  const arrayTask = present(environment['SGE_TASK_ID']);
+  return {
+    ...UNKNOWN,
+    cluster: present(environment['SGE_CLUSTER_NAME']) ?? present(environment['SGE_CELL']),
+    job: arrayTask === null || arrayTask === 'undefined' ? jobId : `${jobId}_${arrayTask}`,
+    restart: count(environment['RESTARTED']),
+    queue: present(environment['QUEUE']),
+  };
+}
+
+/** LSB_JOBINDEX is 0 where there is no array. */
+function identifyLsf(environment: Environment, jobId: string): Named {
+  const index = present(environment['LSB_JOBINDEX']);
+  return {
+    ...UNKNOWN,
+    job: index === null || index === '0' ? jobId : `${jobId}_${index}`,
+    queue: present(environment['LSB_QUEUE']),
+  };
+}
+
+function identifyCondor(environment: Environment, jobId: string): Named {
+  return { ...UNKNOWN, job: jobId.replace('.', '_'), node: present(environment['_CONDOR_SLOT']) };
 }
 
 function present(value: string | undefined): string | null {

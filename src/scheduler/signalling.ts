@@ -19,5 +19,8 @@ export function signalPatienceMs(environment: Environment, readFile: (path: stri
       return 200;
     case 'none':
       return 0;
+    default:
+      // By process group, additional group id, or tree, as the site has it.
+      return 50;
   }
 }

@@ -87,7 +87,7 @@ export interface BoxSpec {
 
 /** Who this job is, as users and operators name it. Every field is text as the scheduler gives it. */
 export interface JobIdentity {
-  readonly scheduler: 'slurm' | 'pbs' | 'none';
+  readonly scheduler: 'slurm' | 'pbs' | 'sge' | 'lsf' | 'htcondor' | 'none';
   readonly cluster: string | null;
   /** `1234`, or `1234_7` for array task 7; of a heterogeneous job its leader's; without a scheduler the box's own id. */
   readonly job: string;
@@ -96,8 +96,10 @@ export interface JobIdentity {
   readonly restart: number;
   readonly user: string;
   readonly host: string;
-  /** The scheduler's name of the host, which may differ from the hostname. */
+  /** The scheduler's name of the host, which may differ from the hostname; PBS: the number of the node in the job. */
   readonly node: string | null;
+  /** Queue or partition. */
+  readonly queue: string | null;
   /** Unique for this run of proc_box. */
   readonly box: string;
 }

@@ -1,11 +1,11 @@
 import { SpecError } from '../errors.js';
 import type { Resolved } from './resolve.js';
-import type { Source } from './spec.js';
+import type { JobIdentity, Source } from './spec.js';
 import { parseTimeLimit } from './values.js';
 
 /** What the box's scheduler says about the job's end; scheduler/deadline.ts. */
 export interface Deadline {
-  readonly scheduler: 'slurm' | 'pbs' | 'none';
+  readonly scheduler: JobIdentity['scheduler'];
   /** Time left to the job's own end, ms; null where unknown. */
   readonly remainingMs: number | null;
 }

@@ -240,12 +240,21 @@ for (const [scheduler, env, identity] of [
   [
     'a Slurm batch script',
     { SLURM_JOB_ID: '1234' },
-    { scheduler: 'slurm', cluster: null, job: '1234', step: 'batch', task: null, restart: 0, node: null },
+    { scheduler: 'slurm', cluster: null, job: '1234', step: 'batch', task: null, restart: 0, node: null, queue: null },
   ],
   [
     'a PBS array job',
     { PBS_JOBID: '1234[7].pbs.site', PBS_TASKNUM: '1' },
-    { scheduler: 'pbs', cluster: 'pbs.site', job: '1234_7', step: null, task: '1', restart: 0, node: null },
+    {
+      scheduler: 'pbs',
+      cluster: 'pbs.site',
+      job: '1234_7',
+      step: null,
+      task: '1',
+      restart: 0,
+      node: null,
+      queue: null,
+    },
   ],
 ] as const) {
   t.test(`${scheduler} is named as its scheduler does, in keys, samples and events`, async (t) => {

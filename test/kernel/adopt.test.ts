@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { adopted, bare, groupsGone, isAlive } from '../fixtures/adopted.js';
+import { adopted, bare, groupsGone, isAlive, listens } from '../fixtures/adopted.js';
 import { ask, collect, foreignClient, sharedBroker, unique } from '../fixtures/broker.js';
 import { boxIdOf, groupsOf, groupsOfProcess, ownGroup, withoutV1 } from '../fixtures/cgroups.js';
 import { childrenOf, processState, until } from '../fixtures/processes.js';
@@ -79,8 +79,8 @@ t.test('a box that was suspended by an owner that is killed goes on', need('pids
   await process.says('tick');
   const running = await adopted(t, process.pid, ['-uri', uri, '--rkey', key]);
   const to = { exchange: 'amq.topic', key };
-  const ping = await patiently(() => ask(channel, to, { command: 'suspend' }, { correlationId: '1' }));
-  t.match(ping.body, { ok: true });
+  await listens(channel, to);
+  t.match((await ask(channel, to, { command: 'suspend' })).body, { ok: true });
   running.kill('SIGKILL');
   await running.done;
   const said = process.stdout().length;
@@ -113,7 +113,8 @@ t.test('commands, samples and events as of any box', async (t) => {
   const running = await adopted(t, process.pid, options);
   const to = { exchange: 'amq.topic', key: `${key}.job.4711` };
   const command = (name: string, ...args: string[]) =>
-    patiently(() => ask(channel, to, { command: name, arguments: args })).then(({ body }) => body);
+    ask(channel, to, { command: name, arguments: args }).then(({ body }) => body);
+  await listens(channel, to);
 
   const status = await command('status');
   t.match(status, { ok: true, result: { pid: process.pid, state: 'running', stdout_mode: 'other' } });
@@ -154,7 +155,9 @@ t.test('stop: the signal to its group, then SIGKILL to all, wherever they are', 
   );
   await process.says('up');
   const running = await adopted(t, process.pid, ['-uri', uri, '--rkey', key, '--grace', '200ms', '--report']);
-  const answer = await patiently(() => ask(channel, { exchange: 'amq.topic', key }, { command: 'stop' }));
+  const to = { exchange: 'amq.topic', key };
+  await listens(channel, to);
+  const answer = await ask(channel, to, { command: 'stop' });
   t.match(answer.body, { ok: true, result: { signal: 'QUIT', grace_ms: 200 } });
   const { code, stderr } = await running.done;
   t.equal(code, 137);
@@ -196,12 +199,3 @@ t.test('a later process with the same number is another one', { skip: ownGroup('
   t.equal(of(startTicks)[0], process.pid);
   t.strictSame(of(startTicks - 1), []);
 });
-
-/** The queue is bound a moment after the start: until there is an answer. */
-async function patiently<Answer>(attempt: () => Promise<Answer>): Promise<Answer> {
-  for (;;) {
-    const late = new Promise<undefined>((resolve) => setTimeout(resolve, 2000, undefined));
-    const answer = await Promise.race([attempt(), late]);
-    if (answer !== undefined) return answer;
-  }
-}

@@ -141,12 +141,12 @@ t.test('the box resource: off, default, strict, options; what nobody can mean is
       file,
     );
   t.equal(launch('off').progname, '/bin/sh');
-  t.equal(launch(undefined).env['PBOX_ARGV'], '-uri;none;--argv0;-sh;--;/bin/sh;');
+  t.equal(launch(undefined).env['PBOX_ARGV'], '--failure;open;-uri;none;--argv0;-sh;--;/bin/sh;');
   t.equal(launch('default').progname, PROC_BOX);
-  t.equal(launch('strict').env['PBOX_ARGV'], '-uri;none;--enforce;strict;--argv0;-sh;--;/bin/sh;');
+  t.equal(launch('strict').env['PBOX_ARGV'], '--failure;open;-uri;none;--enforce;strict;--argv0;-sh;--;/bin/sh;');
   t.equal(
     launch('--memory 4G --json \'{"a b": 1}\'').env['PBOX_ARGV'],
-    '-uri;none;--memory;4G;--json;%7B%22a%20b%22:%201%7D;--argv0;-sh;--;/bin/sh;',
+    '--failure;open;-uri;none;--memory;4G;--json;%7B%22a%20b%22:%201%7D;--argv0;-sh;--;/bin/sh;',
   );
   const off = configure(mom, { allow_off: false, policy: 'off' }).config;
   t.equal(launch(undefined, off).progname, '/bin/sh', "the site's own policy may be off");
@@ -175,6 +175,13 @@ t.test('a missing wrapper: the log says so; fail-open runs the job without a box
     `proc_box: 5.srv: ${missing} is missing on standin or not executable; install proc_box there or correct the hook's configuration`,
     'proc_box: 5.srv runs without a box',
   ]);
+  const broken = await mom.run({
+    script: "#!/bin/sh\ntr '\\0' ' ' </proc/$PPID/cmdline; exit 4",
+    resources: { box: '--memory 4X' },
+    hook: configure(mom),
+  });
+  t.equal(await broken.exitStatus, 4, 'options that cannot be meant cost no job either');
+  t.match(broken.output(), /^-bash /m, 'a login shell stays one');
   const closed = await mom.run({
     script: '#!/bin/sh\nexit 3',
     hook: configure(mom, { proc_box: missing, fail: 'closed' }),

@@ -23,6 +23,13 @@ t.test('srun, sbatch and their kinds', { skip: withoutSlurm() }, async (t) => {
     t.notMatch(stderr, 'not the top process');
   });
 
+  t.test('a controller that does not answer costs one warning', async (t) => {
+    const words = ['srun', '-n1', 'env', 'PATH=/nowhere', PROC_BOX, '--timeout', 'scheduler', '--', '/bin/sleep', '1'];
+    const { code, stderr } = await slurm.run(words);
+    t.equal(code, 0);
+    t.equal(stderr.match(/the end of the job is unknown, it goes on: squeue/g)?.length, 1, stderr);
+  });
+
   t.test('an ordinary user', async (t) => {
     const words = ['srun', '-n1', PROC_BOX, '--report', '--', 'id', '-u'];
     const { code, stdout, stderr } = await slurm.run(words, { uid: NOBODY });

@@ -1,0 +1,289 @@
+#include "alone.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <fcntl.h>
+#include <poll.h>
+#include <string>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+#include <vector>
+
+#include "keeper.h"
+#include "link.h"
+#include "protocol.h"
+
+namespace pbox {
+namespace {
+
+// Options that take no value: src/spec/options.ts; test/native/alone.test.ts compares.
+constexpr const char* kBooleans[] = {"multiRmtKey", "pss", "report", "oom-group", "linger", "reraise", "runanyway", "debug", "nowarn", "version", "help"};
+
+constexpr double kGraceMs = 10000;
+constexpr double kPatienceMs = 200;  // for the keeper to see what the wrapper got: src/scheduler/signalling.ts
+constexpr double kApartMs = 1000;    // src/cli/deliveries.ts
+
+double now_ms() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
+}
+
+[[noreturn]] void fail(int status, const char* format, const char* what = "", const char* why = "") {
+  std::fprintf(stderr, "proc_box: error: ");
+  std::fprintf(stderr, format, what, why);
+  std::fputc('\n', stderr);
+  _exit(status);
+}
+
+// What of the command line counts here.
+struct Words {
+  int command;  // index of its first word
+  std::string name;
+  bool strict = false;
+  bool reraise = false;
+};
+
+void take(Words& words, const std::string& option, const std::string& value) {
+  if (option == "argv0") words.name = value;
+  if (option == "enforce") words.strict = value == "strict";
+  if (option == "reraise") words.reraise = value != "false";
+}
+
+Words read_words(int argc, char** argv, char** environment) {
+  Words words{argc, "", false, false};
+  for (char** e = environment; *e; e++) {
+    if (std::strncmp(*e, "PBOX_ARGV0=", 11) == 0) take(words, "argv0", *e + 11);
+    if (std::strncmp(*e, "PBOX_ENFORCE=", 13) == 0) take(words, "enforce", *e + 13);
+    if (std::strncmp(*e, "PBOX_RERAISE=", 13) == 0) take(words, "reraise", *e + 13);
+    // PBS counts 256+n for a signal.
+    if (std::strncmp(*e, "PBS_JOBID=", 10) == 0) words.reraise = true;
+  }
+  for (int i = 1; i < argc; i++) {
+    const char* word = argv[i];
+    if (word[0] != '-' || word[1] == 0) {
+      words.command = i;
+      break;
+    }
+    if (std::strcmp(word, "--") == 0) {
+      words.command = i + 1;
+      break;
+    }
+    word += word[1] == '-' ? 2 : 1;
+    const char* equals = std::strchr(word, '=');
+    const std::string option = equals ? std::string(word, equals) : std::string(word);
+    const bool boolean = std::find(std::begin(kBooleans), std::end(kBooleans), option) != std::end(kBooleans);
+    if (equals) take(words, option, equals + 1);
+    else if (boolean) take(words, option, "true");
+    else if (i + 1 < argc) take(words, option, argv[++i]);
+  }
+  if (words.command >= argc) fail(125, "no command given; usage: proc_box [options] [--] <command> [arguments]");
+  return words;
+}
+
+class Alone {
+ public:
+  Alone(int control, const Words& words, const char* command) : link_(control), words_(words), command_(command) {}
+  [[noreturn]] void run();
+
+ private:
+  struct Pending {
+    int signal, pid;
+    double until_ms;
+  };
+  struct Seen {
+    int signal, pid;
+    double at_ms;
+  };
+
+  void start();
+  void event(const FrameHead& head, const std::string& body);
+  void signalled(int signal, int pid);
+  bool seen(int signal, int pid);
+  void pass_on(int signal);
+  void send_signal(int signal, bool all);
+  void kill_all();
+  void on_time();
+  int timeout() const;
+  [[noreturn]] void end();
+
+  Link link_;
+  Words words_;
+  const char* command_;
+  uint32_t id_ = 0;
+  std::vector<Pending> pending_;
+  std::vector<Seen> seen_;
+  double started_ms_ = 0, ended_ms_ = 0, grace_until_ms_ = 0;
+  int code_ = -1, signal_ = -1;
+  int interrupts_ = 0;
+};
+
+void Alone::start() {
+  const StartHead head{static_cast<uint32_t>(words_.command), 0, 0, 0, 0};
+  std::string body(reinterpret_cast<const char*>(&head), sizeof head);
+  body.append(3, '\0');  // no groups
+  body.append(words_.name.c_str(), words_.name.size() + 1);
+  link_.send(Request::start, ++id_, body.data(), body.size());
+}
+
+void Alone::event(const FrameHead& head, const std::string& body) {
+  switch (static_cast<Event>(head.type)) {
+    case Event::started:
+      started_ms_ = now_ms();
+      return;
+    case Event::failed: {
+      FailedBody failed;
+      std::memcpy(&failed, body.data(), sizeof failed);
+      const bool missing = static_cast<Step>(failed.step) == Step::exec && failed.error == ENOENT;
+      const bool exec = static_cast<Step>(failed.step) == Step::exec;
+      fail(missing ? 127 : exec ? 126 : 125, "run %s: %s", command_, std::strerror(failed.error));
+    }
+    case Event::exited: {
+      ExitedBody exited;
+      std::memcpy(&exited, body.data(), sizeof exited);
+      code_ = exited.code;
+      signal_ = exited.signal;
+      ended_ms_ = now_ms();
+      // What it leaves gets the stop ladder; `empty` comes in the same breath where that is nothing.
+      send_signal(SIGQUIT, true);
+      if (grace_until_ms_ == 0) grace_until_ms_ = ended_ms_ + kGraceMs;
+      return;
+    }
+    case Event::empty:
+      return end();
+    case Event::witnessed: {
+      WitnessedBody got;
+      std::memcpy(&got, body.data(), sizeof got);
+      const auto waits = std::find_if(pending_.begin(), pending_.end(),
+                                      [&](const Pending& one) { return one.signal == got.signal && one.pid == got.pid; });
+      if (waits != pending_.end()) pending_.erase(waits);
+      else seen_.push_back({got.signal, got.pid, got.at_ms});
+      return;
+    }
+    default:
+      return;
+  }
+}
+
+void Alone::signalled(int signal, int pid) {
+  if (signal == SIGHUP) return;
+  if (signal == SIGINT && ++interrupts_ > 1) return kill_all();
+  if (signal == SIGINT || signal == SIGQUIT || signal == SIGTERM)
+    if (grace_until_ms_ == 0) grace_until_ms_ = now_ms() + kGraceMs;
+  if (!seen(signal, pid)) pending_.push_back({signal, pid, now_ms() + kPatienceMs});
+}
+
+bool Alone::seen(int signal, int pid) {
+  const double now = now_ms();
+  const auto found = std::find_if(seen_.begin(), seen_.end(), [&](const Seen& one) {
+    return one.signal == signal && one.pid == pid && std::fabs(now - one.at_ms) <= kApartMs;
+  });
+  if (found == seen_.end()) return false;
+  seen_.erase(found);
+  return true;
+}
+
+void Alone::pass_on(int signal) {
+  if (signal == SIGCONT) link_.send(Request::resume, ++id_, nullptr, 0);
+  else send_signal(signal, false);
+}
+
+void Alone::send_signal(int signal, bool all) {
+  const SignalBody body{signal, all ? 1U : 0U};
+  link_.send(Request::signal, ++id_, &body, sizeof body);
+}
+
+void Alone::kill_all() {
+  const KillBody body{1};
+  link_.send(Request::kill, ++id_, &body, sizeof body);
+}
+
+void Alone::on_time() {
+  const double now = now_ms();
+  for (size_t i = 0; i < pending_.size();) {
+    if (pending_[i].until_ms > now) {
+      i++;
+      continue;
+    }
+    pass_on(pending_[i].signal);
+    pending_.erase(pending_.begin() + static_cast<long>(i));
+  }
+  if (grace_until_ms_ == 0 || now < grace_until_ms_) return;
+  grace_until_ms_ = HUGE_VAL;
+  kill_all();
+}
+
+int Alone::timeout() const {
+  double next = grace_until_ms_ == 0 ? HUGE_VAL : grace_until_ms_;
+  for (const Pending& one : pending_) next = std::min(next, one.until_ms);
+  if (next == HUGE_VAL) return -1;
+  return static_cast<int>(std::clamp(std::ceil(next - now_ms()), 0.0, 60000.0));
+}
+
+void Alone::end() {
+  link_.finish(2000);
+  std::fprintf(stderr, "Task elapsed time: %.2f seconds.\n", (ended_ms_ - started_ms_) / 1000);
+  if (signal_ < 0) _exit(code_);
+  if (!words_.reraise) _exit(128 + signal_);
+  const rlimit no_core{0, 0};
+  setrlimit(RLIMIT_CORE, &no_core);
+  std::signal(signal_, SIG_DFL);
+  sigset_t one;
+  sigemptyset(&one);
+  sigaddset(&one, signal_);
+  sigprocmask(SIG_UNBLOCK, &one, nullptr);
+  raise(signal_);
+  _exit(128 + signal_);
+}
+
+void Alone::run() {
+  sigset_t handled;
+  sigemptyset(&handled);
+  for (const int signal : kHandledSignals) sigaddset(&handled, signal);
+  sigprocmask(SIG_BLOCK, &handled, nullptr);
+  const int signals = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
+  start();
+  for (;;) {
+    pollfd entries[2] = {{link_.fd(), POLLIN, 0}, {signals, POLLIN, 0}};
+    if (poll(entries, 2, timeout()) < 0 && errno != EINTR) fail(125, "poll: %s", std::strerror(errno));
+    const bool alive = entries[0].revents == 0 || link_.fill();
+    FrameHead head;
+    for (std::string body; link_.next(head, body);) event(head, body);
+    if (!alive) fail(125, "the keeper has died; the rest of the job was killed");
+    signalfd_siginfo info;
+    while (read(signals, &info, sizeof info) == static_cast<ssize_t>(sizeof info))
+      signalled(static_cast<int>(info.ssi_signo), static_cast<int>(info.ssi_pid));
+    on_time();
+  }
+}
+
+}  // namespace
+
+void run_alone(int control, int argc, char** argv, char** environment, unsigned long long space_bytes) {
+  const Words words = read_words(argc, argv, environment);
+  const unsigned long long mib = space_bytes >> 20;
+  if (words.strict) {
+    std::fprintf(stderr, "proc_box: error: --enforce strict: the address space is limited to %llu MiB (-l pvmem, ulimit -v) and "
+                 "proc_box needs 1 GiB to hold limits; ask for at least -l pvmem=1gb, or for -l mem instead\n", mib);
+    _exit(125);
+  }
+  std::fprintf(stderr, "proc_box: warning: the address space is limited to %llu MiB (-l pvmem, ulimit -v) and proc_box needs 1 GiB: "
+               "the job runs, but remote control, statistics and limits of the box are off; ask for at least -l pvmem=1gb, or for "
+               "-l mem instead\n", mib);
+  // Readers and writers of the job see its ends only.
+  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null >= 0) {
+    dup2(null, 0);
+    dup2(null, 1);
+  }
+  Alone(control, words, argv[words.command]).run();
+}
+
+}  // namespace pbox

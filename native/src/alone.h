@@ -1,0 +1,10 @@
+// proc_box without Node: where the address space of the job is too small for it (`-l pvmem`, `ulimit -v`).
+#pragma once
+
+namespace pbox {
+
+// Runs the job through the keeper at `control` and ends the process with its status: no remote control, no statistics,
+// no limits of the box. Never returns.
+[[noreturn]] void run_alone(int control, int argc, char** argv, char** environment, unsigned long long space_bytes);
+
+}  // namespace pbox
