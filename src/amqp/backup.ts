@@ -1,4 +1,5 @@
 import type { Outgoing } from '../box/types.js';
+import { isEnvironmentError } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
 import type * as Spool from '../spool/index.js';
@@ -139,8 +140,9 @@ export class Backup implements Keeper {
     this.#failedAtMs = performance.now();
     this.#incomplete = this.#writer !== null;
     const { log, spec } = this.#options;
-    const reason = error.message.replace(/^spool \S+: /, '');
-    const text = `spool ${spec.spoolDir}: ${reason}; what the broker has not confirmed is in memory only`;
+    const { message } = error;
+    const reason = isEnvironmentError(error) ? message : `spool ${spec.spoolDir}: ${message}`;
+    const text = `${reason}; what the broker has not confirmed is in memory only`;
     log[this.#warned.has(error.code ?? '') ? 'debug' : 'warn'](text);
     this.#warned.add(error.code ?? '');
   }

@@ -160,9 +160,11 @@ export function run(options: RunOptions): Run {
       ? handleSignals(box, keeper, spec, deliveries)
       : handleAdopted(box, adopted.detached ? null : release);
   // What goes wrong in here must not end the job.
-  process.on('uncaughtException', (error) =>
-    log.error(`internal error, the job goes on: ${error.stack ?? error.message}`),
-  );
+  process.on('uncaughtException', (error) => {
+    // amqplib's, where rascal goes on with a connection that has ended meanwhile: the link's next attempt is under way.
+    if (error.name === 'IllegalOperationError') log.debug(`control: ${error.message}`);
+    else log.error(`internal error, the job goes on: ${error.stack ?? error.message}`);
+  });
 
   return {
     onSignal,

@@ -193,27 +193,34 @@ t.test('says what to fix when there is no such vhost', async (t) => {
   t.equal(lines.filter((line) => line.includes('warn') && line.includes('control')).length, 1);
 });
 
-t.test('keeps samples while the broker is blocked by a memory alarm, and still takes commands', async (t) => {
-  const { spec, link, lines, up } = open(broker.uri, fakeBox(), { messageTimeoutMs: 200 });
-  const { channel } = await foreignClient(t, broker.uri);
-  const samples = await collect(channel, 'amq.topic', `${spec.statsKey}.#`);
-  await up();
-  link.publish(sample('b', 1));
-  await samples.count(1);
-  await broker.ctl('set_vm_memory_high_watermark', '0.00001');
-  const { connections } = link.state().statistics;
-  link.publish(sample('b', 2));
-  await until(() => lines.some((line) => line.includes('memory or disk alarm')), 'the broker says that it is blocked');
-  link.publish(sample('b', 3));
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
-  t.equal(link.state().outbox.messages, 2);
-  await broker.ctl('set_vm_memory_high_watermark', '0.6');
-  await samples.count(3);
-  t.strictSame(firstArrivals(samples.messages), idsUpTo(3));
-  t.equal(link.state().statistics.connections, connections, 'on the same connection');
-  t.equal(link.dropped, 0);
-  await link.close(1_000);
-});
+for (const [alarm, raise, clear] of [
+  ['memory', ['set_vm_memory_high_watermark', '0.00001'], ['set_vm_memory_high_watermark', '0.6']],
+  ['disk', ['set_disk_free_limit', '1000000GB'], ['set_disk_free_limit', '50MB']],
+] as const)
+  t.test(`keeps samples while the broker is blocked by a ${alarm} alarm, and still takes commands`, async (t) => {
+    const { spec, link, lines, up } = open(broker.uri, fakeBox(), { messageTimeoutMs: 200 });
+    const { channel } = await foreignClient(t, broker.uri);
+    const samples = await collect(channel, 'amq.topic', `${spec.statsKey}.#`);
+    await up();
+    link.publish(sample('b', 1));
+    await samples.count(1);
+    await broker.ctl(...raise);
+    const { connections } = link.state().statistics;
+    link.publish(sample('b', 2));
+    await until(
+      () => lines.some((line) => line.includes('memory or disk alarm')),
+      'the broker says that it is blocked',
+    );
+    link.publish(sample('b', 3));
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    t.equal(link.state().outbox.messages, 2);
+    await broker.ctl(...clear);
+    await samples.count(3);
+    t.strictSame(firstArrivals(samples.messages), idsUpTo(3));
+    t.equal(link.state().statistics.connections, connections, 'on the same connection');
+    t.equal(link.dropped, 0);
+    await link.close(1_000);
+  });
 
 t.test('loses no sample when the broker is restarted, and when it is killed', async (t) => {
   const { spec, link, up } = open(broker.uri);

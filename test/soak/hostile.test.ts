@@ -8,12 +8,12 @@ import { LONG, mebibytes, report } from './soak.js';
 
 /** A flood of messages that no honest sender would send, to the real thing with a real job. */
 
-const MESSAGES = LONG ? 100_000 : 2_000;
+const MESSAGES = LONG ? 100_000 : 3_000;
 const BATCH = 1_000;
 /** Harmless ones: some of their mutations are none, and are carried out. */
 const VALID = [
   '{"command":"ping","arguments":[]}',
-  '{"Command":"status",}',
+  '{"Command":"ping",}',
   '{"command":"ping","target":{"box":"x","host":"y"}}',
 ];
 /** Each costs a connection. */
@@ -49,13 +49,16 @@ t.test(`${MESSAGES} hostile messages`, async (t) => {
   t.match(answer, { ok: true, result: { state: 'running' } }, 'control answers');
   t.ok(answer.result.refused_commands > MESSAGES / 2, `${answer.result.refused_commands} were refused`);
   t.equal(job.stdout(), 'begun\n\n', 'the job has heard of nothing');
-  const warm = memory[Math.floor(memory.length / 3)]!;
-  const growth = memory.at(-1)! - warm;
+  // What is collectable comes and goes: the floor of a while is what is kept.
+  const third = Math.max(1, Math.floor(memory.length / 3));
+  const warm = Math.min(...memory.slice(third, 2 * third));
+  const atEnd = Math.min(...memory.slice(-third));
+  const growth = atEnd - warm;
   t.ok(growth < GROWTH_MAX_BYTES, `grew by ${mebibytes(growth)}`);
   await job.ask('kill');
   t.strictSame(await job.ended, { code: 137, signal: null });
   report(
     `hostile: ${sent} messages, ${answer.result.refused_commands} refused, job unaffected, control answers; ` +
-      `memory ${mebibytes(warm)} after a third, ${mebibytes(memory.at(-1)!)} at the end`,
+      `memory ${mebibytes(warm)} in the second third, ${mebibytes(atEnd)} in the last`,
   );
 });
