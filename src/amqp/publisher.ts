@@ -47,20 +47,23 @@ export function openPublisher(request: ConnectionRequest, { made, up, fail }: Op
       fail(error);
     }
   };
-  const ready = (connection: Connection, channel: ConfirmChannel) => {
+  const ready = (connection: Connection, channel: ConfirmChannel, beside: Unconfirmed) => {
     channel.on('error', fail);
     // The broker says why first.
     channel.on('close', () => setImmediate(fail, new Error('the channel was closed')));
-    withExchange(request, channel, (error) => (error ? fail(error) : up(publisherOn(connection, channel, fail))));
+    withExchange(request, channel, (error) =>
+      error ? fail(error) : up(publisherOn(connection, channel, beside, fail)),
+    );
   };
   amqp.connect(uriWithOptions(request), socketOptions, (error, connection: Connection) => {
     if (error) return fail(error);
     connection.on('error', fail);
     connection.on('close', () => fail(new Error('Unexpected close')));
-    made({ close: (done) => connection.close(() => done()), release() {} });
+    const beside = unconfirmedChannel(connection);
+    made({ close: (done) => closeAll(connection, beside, done), release() {} });
     guarded(() =>
       connection.createConfirmChannel((error, channel) =>
-        error ? fail(error) : guarded(() => ready(connection, channel)),
+        error ? fail(error) : guarded(() => ready(connection, channel, beside)),
       ),
     );
   });
@@ -76,20 +79,21 @@ function withExchange(
   else channel.checkExchange(exchange, done);
 }
 
-function publisherOn(connection: Connection, confirms: ConfirmChannel, fail: (error: unknown) => void): Publisher {
-  let refused: (error: Error) => void = () => {};
-  const unconfirmed = unconfirmedChannel(connection, (error) => refused(error));
+function publisherOn(
+  connection: Connection,
+  confirms: ConfirmChannel,
+  beside: Unconfirmed,
+  fail: (error: unknown) => void,
+): Publisher {
   return {
-    close: (done) => connection.close(() => done()),
+    close: (done) => closeAll(connection, beside, done),
     release() {},
     on: (event, listener) => connection.on(event, listener),
-    onRefused(listener) {
-      refused = listener;
-    },
+    onRefused: beside.onRefused,
     publish: publishOn(confirms, fail),
     openBeside: (beside) => openBeside(connection, beside),
     send({ exchange, routingKey, content, options }, done) {
-      unconfirmed((channel) => {
+      beside.use((channel) => {
         try {
           channel?.publish(exchange, routingKey, content, options);
         } catch {
@@ -129,29 +133,63 @@ function publishOn(channel: ConfirmChannel, fail: (error: unknown) => void): Pub
   };
 }
 
+interface Unconfirmed {
+  use(then: (channel: Channel | undefined) => void): void;
+  onRefused(listener: (error: Error) => void): void;
+  close(done: () => void): void;
+}
+
+/**
+ * amqplib writes what each channel has in turn, so the end of the connection overtakes what was just sent: the channel ends
+ * first, and the broker confirms that after everything that came over it.
+ */
+function closeAll(connection: Connection, beside: Unconfirmed, done: () => void): void {
+  beside.close(() => {
+    try {
+      connection.close(() => done());
+    } catch {
+      done(); // IllegalOperationError: it has ended already
+    }
+  });
+}
+
 /** A channel without confirms, opened when first needed, and again after the broker has closed it. */
-function unconfirmedChannel(
-  connection: Connection,
-  refused: (error: Error) => void,
-): (use: (channel: Channel | undefined) => void) => void {
+function unconfirmedChannel(connection: Connection): Unconfirmed {
+  let refused: (error: Error) => void = () => {};
   let present: Channel | undefined;
   const forget = (channel: Channel) => () => {
     if (present === channel) present = undefined;
   };
-  return (use) => {
-    if (present !== undefined) return use(present);
+  const use: Unconfirmed['use'] = (then) => {
+    if (present !== undefined) return then(present);
     try {
       connection.createChannel((error, channel) => {
-        if (error) return use(undefined);
+        if (error) return then(undefined);
         present = channel;
         // What the broker refuses to send (no such exchange, no permission) closes the channel, and is lost.
-        channel.on('error', refused);
+        channel.on('error', (error: Error) => refused(error));
         channel.on('close', forget(channel));
-        use(channel);
+        then(channel);
       });
     } catch {
-      use(undefined); // IllegalOperationError: the connection has ended, which tells by itself
+      then(undefined); // IllegalOperationError: the connection has ended, which tells by itself
     }
+  };
+  return {
+    use,
+    onRefused(listener) {
+      refused = listener;
+    },
+    close(done) {
+      const last = present;
+      present = undefined;
+      try {
+        if (last === undefined) done();
+        else last.close(() => done());
+      } catch {
+        done(); // IllegalOperationError: it has ended already
+      }
+    },
   };
 }
 
