@@ -13,6 +13,7 @@
 #include <string>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
 
@@ -90,7 +91,8 @@ Words read_words(int argc, char** argv, char** environment) {
 
 class Alone {
  public:
-  Alone(int control, const Words& words, const char* command) : link_(control), words_(words), command_(command) {}
+  Alone(int control, int child, const Words& words, const char* command)
+      : link_(control), child_(child), words_(words), command_(command) {}
   [[noreturn]] void run();
 
  private:
@@ -115,6 +117,7 @@ class Alone {
   [[noreturn]] void end();
 
   Link link_;
+  int child_;
   Words words_;
   const char* command_;
   uint32_t id_ = 0;
@@ -228,7 +231,7 @@ int Alone::timeout() const {
 }
 
 void Alone::end() {
-  link_.finish(2000);
+  if (link_.finish(2000)) waitpid(child_, nullptr, 0);
   std::fprintf(stderr, "Task elapsed time: %.2f seconds.\n", (ended_ms_ - started_ms_) / 1000);
   if (signal_ < 0) _exit(code_);
   if (!words_.reraise) _exit(128 + signal_);
@@ -266,7 +269,7 @@ void Alone::run() {
 
 }  // namespace
 
-void run_alone(int control, int argc, char** argv, char** environment, unsigned long long space_bytes) {
+void run_alone(int control, int child, int argc, char** argv, char** environment, unsigned long long space_bytes) {
   const Words words = read_words(argc, argv, environment);
   const unsigned long long mib = space_bytes >> 20;
   if (words.strict) {
@@ -283,7 +286,7 @@ void run_alone(int control, int argc, char** argv, char** environment, unsigned 
     dup2(null, 0);
     dup2(null, 1);
   }
-  Alone(control, words, argv[words.command]).run();
+  Alone(control, child, words, argv[words.command]).run();
 }
 
 }  // namespace pbox

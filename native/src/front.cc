@@ -254,7 +254,7 @@ int main(int argc, char** argv, char** environment) {
   const rlim_t space = raise_own_limits();
   if (space < kNodeSpace) {
     close_others(sockets[0]);
-    pbox::run_alone(kControl, argc, argv, environment, space);
+    pbox::run_alone(kControl, pid, argc, argv, environment, space);
   }
   become_node(node, sockets[0], word, argc, argv, environment);
 }
