@@ -1,6 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { missingProgram, startSlurm } from '../scripts/slurm-cluster.mjs';
+import { missingProgram, type SlurmCluster, startSlurm } from '../scripts/slurm-cluster.mjs';
 import { type Bench, interleave, median, ms, node, procBox, type Row, root, runOnce } from './measure.js';
 
 const ROUNDS = 20;
@@ -55,6 +57,16 @@ export async function prolog(bench: Bench): Promise<Row[]> {
     }
     return rows;
   } finally {
+    await ended(boxed);
     await Promise.all([bare.stop(), boxed.stop()]);
   }
+}
+
+/** The epilog takes away what the prolog has made; it must not be killed with its Slurm. */
+async function ended({ command, dir }: SlurmCluster): Promise<void> {
+  await command('scancel', '--user', userInfo().username);
+  const state = join(dir, 'run');
+  const deadline = performance.now() + 30_000;
+  while (existsSync(state) && readdirSync(state).length > 0 && performance.now() < deadline)
+    await new Promise((resolve) => setTimeout(resolve, 50));
 }

@@ -53,8 +53,8 @@ export async function startSlurm(options = {}) {
     throw new Error(`${missingProgram()} is not installed: apt-get install slurmctld slurmd slurm-client munge`);
   }
   const count = options.nodes ?? 1;
-  const dir = mkdtempSync(join(tmpdir(), 'proc_box-slurm-'));
   const [ctldPort, ...nodePorts] = await freePorts(1 + count);
+  const dir = mkdtempSync(join(tmpdir(), 'proc_box-slurm-'));
   const nodes = nodePorts.map((port, index) => ({ name: `t${ctldPort}n${index + 1}`, port }));
   const cluster = { dir, ctldPort, nodes };
   const { etc, env } = writeFiles(cluster, options);
