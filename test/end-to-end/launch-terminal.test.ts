@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import t from 'tap';
 import { processState, until } from '../fixtures/processes.js';
-import { killQuietly, PROC_BOX, PYTHON } from '../fixtures/run.js';
+import { killQuietly, PROC_BOX, PYTHON, temporaryFolder } from '../fixtures/run.js';
 import { CTRL, openShell, openTerminal, PROMPT } from '../fixtures/terminal.js';
 
 const BOX = `${PROC_BOX} -uri none --config none --nowarn`;
@@ -83,12 +85,12 @@ t.test('^Z gives the shell its prompt, fg gives the job the terminal', async (t)
 
 t.test('^Z and bg: the job goes on in the background', async (t) => {
   const shell = await openShell(t, BOX);
-  shell.run(
-    `$BOX sh -c 'echo u""p; while [ ! -e /tmp/proc_box-test-bg.$PPID ]; do sleep 0.02; done; echo fin""ished; rm /tmp/proc_box-test-bg.$PPID; echo $PPID' `,
-  );
+  const fifo = join(temporaryFolder(t), 'fifo');
+  execFileSync('mkfifo', [fifo]);
+  // A shell that is between vfork(2) and exec(2) of a stopped child cannot stop: this one starts nothing.
+  shell.run(`$BOX sh -c 'echo u""p; read go < ${fifo}; echo fin""ished'`);
   await shell.shows('up\n');
   const main = await until(() => shell.members().find((pid) => processState(pid)?.comm === 'sh'), 'the job');
-  const keeper = processState(main)!.ppid;
   shell.type(CTRL.z);
   await shell.shows('Stopped');
   await shell.shows(PROMPT);
@@ -96,7 +98,7 @@ t.test('^Z and bg: the job goes on in the background', async (t) => {
   shell.run('bg');
   await until(() => processState(main)?.state !== 'T', 'the job goes on');
   await hasTerminalBack(shell);
-  shell.run(`touch /tmp/proc_box-test-bg.${keeper}`);
+  shell.run(`echo go > ${fifo}`);
   await shell.shows('finished\n');
   await hasTerminalBack(shell);
 });
