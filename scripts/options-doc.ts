@@ -83,7 +83,7 @@ function describeGroup(group: string): string {
   const rows = OPTION_NAMES.map((name) => ({ name, ...(OPTIONS[name] as Option) }))
     .filter((option) => option.group === group)
     .map(({ name, placeholder, default: fallback, type, help, only, repeatable }) => {
-      const flag = `\`--${name}${placeholder === undefined ? '' : ` <${placeholder}>`}\``;
+      const flag = `\`--${name}${placeholder === undefined ? '' : ` <${cell(placeholder)}>`}\``;
       const variable = only === 'command line' ? '' : `\`${variableName(name)}\``;
       const kind = repeatable ? `${type}, repeatable` : type;
       const note = only === 'not in a file' ? '; not in a config file' : '';
