@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -13,6 +14,9 @@ namespace {
 
 constexpr int kFreezeMs = 1000;
 constexpr int kRemoveTries = 100;
+constexpr char kPrefix[] = "proc_box-";
+constexpr size_t kIdDigits = 20;
+constexpr int kAbandonedSec = 60;
 
 bool write_file(const std::string& path, const std::string& text) {
   const int fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
@@ -73,6 +77,28 @@ void remove_tree(const std::string& dir) {
   for (int tries = 0; tries < kRemoveTries && rmdir(dir.c_str()) != 0 && errno == EBUSY; tries++) usleep(1000);
 }
 
+// Named as the wrapper names them: proc_box-<20 hexadecimal digits of the box>, with or without more.
+bool is_box(const char* name) {
+  return std::strncmp(name, kPrefix, sizeof kPrefix - 1) == 0 &&
+         std::strspn(name + sizeof kPrefix - 1, "0123456789abcdef") >= kIdDigits;
+}
+
+// Groups beside `dir` of boxes that have been killed with their keepers, as a scheduler kills a step: nobody is left who
+// would take them away. The kernel refuses where a process is inside; a box of the last minute may be about to start one.
+void sweep_beside(const std::string& dir) {
+  const std::string parent = dir.substr(0, dir.rfind('/'));
+  DIR* list = opendir(parent.c_str());
+  if (!list) return;
+  const time_t old = time(nullptr) - kAbandonedSec;
+  while (const dirent* entry = readdir(list)) {
+    struct stat status {};
+    if (entry->d_type != DT_DIR || !is_box(entry->d_name)) continue;
+    if (fstatat(dirfd(list), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_mtime < old)
+      unlinkat(dirfd(list), entry->d_name, AT_REMOVEDIR);
+  }
+  closedir(list);
+}
+
 }  // namespace
 
 bool Cgroup::freeze() {
@@ -102,8 +128,12 @@ bool Cgroup::kill() { return !kill_file.empty() && write_file(kill_file, "1"); }
 
 void Cgroup::remove() {
   for (const CleanupStep& step : cleanup) {
-    if (step.remove) remove_tree(step.path);
-    else write_file(step.path, step.text);
+    if (step.remove) {
+      remove_tree(step.path);
+      sweep_beside(step.path);
+    } else {
+      write_file(step.path, step.text);
+    }
   }
   cleanup.clear();
 }

@@ -1,6 +1,6 @@
 // test-timeout: 300s
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, utimesSync } from 'node:fs';
 import t from 'tap';
 import { boxIdOf, delegate, groupsOf, ownGroup, withoutV1 } from '../fixtures/cgroups.js';
 import { host } from '../fixtures/keeper.js';
@@ -93,6 +93,25 @@ t.test('what is said before a job exists is done when the owner goes', need, asy
   mkdirSync(`${dir}/below`, { recursive: true });
   keeper.finish();
   t.notOk(existsSync(dir));
+});
+
+t.test('what a wrapper and keeper that were killed at once have left goes with the next box', need, async (t) => {
+  const own = ownGroup('pids') as string;
+  const [old, young, other] = ['proc_box-', 'proc_box-', 'proc_box_test-'].map(
+    (prefix) => `${own}/${prefix}${randomBytes(10).toString('hex')}`,
+  ) as [string, string, string];
+  for (const dir of [old, young, other]) {
+    mkdirSync(dir);
+    t.teardown(() => existsSync(dir) && rmdirSync(dir));
+  }
+  const past = Date.now() / 1000 - 120;
+  for (const dir of [old, other]) utimesSync(dir, past, past);
+  await run(t, ['true'], { options });
+  t.strictSame(
+    [old, young, other].map((dir) => existsSync(dir)),
+    [false, true, true],
+    'only what is old and a box',
+  );
 });
 
 t.test('no group is left after SIGTERM', need, async (t) => {

@@ -1,5 +1,5 @@
 // test-timeout: 240s
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -47,8 +47,10 @@ async function site(t: Test, proctrack: 'cgroup' | 'linuxproc', options: readonl
 }
 
 function delegatedGroups(slurm: Slurm): string[] {
-  const found = execFileSync('find', ['/sys/fs/cgroup', '-type', 'd', '-name', `proc_box.${slurm.nodes[0]}.*`]);
-  return found.toString().split('\n').filter(Boolean);
+  // Its status tells of directories that went while it looked.
+  const words = ['/sys/fs/cgroup', '-type', 'd', '-name', `proc_box.${slurm.nodes[0]}.*`];
+  const { stdout } = spawnSync('find', words, { encoding: 'utf8' });
+  return stdout.split('\n').filter(Boolean);
 }
 
 /** The logs of the boxes of running jobs. */
