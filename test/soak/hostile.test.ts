@@ -31,7 +31,8 @@ t.test(`${MESSAGES} hostile messages`, async (t) => {
   const sender = await hostileSender(t, uri, job.key);
   const memory: number[] = [];
   let sent = 0;
-  for (let batch = 0; batch < MESSAGES / BATCH; batch++) {
+  for (let batch = 0; sent < MESSAGES; batch++) {
+    // Some of them are nothing that can be sent.
     for (const [content, options] of hostileMessages(VALID, BATCH)) {
       if (await sender.publish(content, options)) sent++;
       // Its queue is bounded: what is sent faster than it is read would be dropped unseen.
@@ -44,7 +45,7 @@ t.test(`${MESSAGES} hostile messages`, async (t) => {
     }
     memory.push(kilobyteField(job.child.pid!, 'status', 'VmRSS'));
   }
-  t.ok(sent > MESSAGES * 0.85, `${sent} were sent`);
+  t.ok(sent >= MESSAGES, `${sent} were sent`);
   const answer = await job.ask('status');
   t.match(answer, { ok: true, result: { state: 'running' } }, 'control answers');
   t.ok(answer.result.refused_commands > MESSAGES / 2, `${answer.result.refused_commands} were refused`);
