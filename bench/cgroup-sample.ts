@@ -9,7 +9,8 @@ const TARGET_MS = 1;
 
 /**
  * CPU time that one sample of a large box costs wrapper and keeper: figures of the control group alone, and with a look at
- * every process. Without a broker, so that publishing is not in it; a box that does not sample is what it is compared with.
+ * every process. Without a broker, so that publishing is not in it, but
+ * with a report: where nobody gets the samples none are taken. A box that does not sample is what it is compared with.
  */
 export async function cgroupSample(bench: Bench): Promise<Row[]> {
   const samples = bench.rounds(SAMPLES);
@@ -29,7 +30,19 @@ export async function cgroupSample(bench: Bench): Promise<Row[]> {
 }
 
 async function costMs(bench: Bench, samples: number, interval: string, rows: string): Promise<number> {
-  const options = ['-uri', 'none', '--config', 'none', '--timeout', '0', '-sint', interval, '--rows-interval', rows];
+  const options = [
+    '-uri',
+    'none',
+    '--config',
+    'none',
+    '--timeout',
+    '0',
+    '-sint',
+    interval,
+    '--rows-interval',
+    rows,
+    '--report',
+  ];
   const box = spawn(procBox, [...options, '--', bench.probe, 'tree', String(PROCESSES)], {
     stdio: ['pipe', 'pipe', 'ignore'],
   });

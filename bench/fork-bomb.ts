@@ -27,6 +27,7 @@ export async function forkBomb(bench: Bench): Promise<Row[]> {
     );
     try {
       await until(() => events.has('hello'));
+      keeper.cleanup(cgroup.cleanup);
       keeper.start({ commandIndex: 1, rlimits: [], cgroup, stdoutMaxBytes: 0 });
       await until(() => (cgroup.usage()?.pids?.refused ?? 0) > 0);
       for (let i = 0; i < ANSWERS; i += 1) answers.push(await timed(() => keeper.usage()));

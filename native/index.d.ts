@@ -285,6 +285,11 @@ export class TextFiles {
  */
 export function protectSelf(): number[];
 /**
+ * SIGKILL to everything in a cgroup v2 directory and below it, through `cgroup.kill`.
+ * @returns number of processes that were in the directory itself; 0 where it cannot be killed in that way
+ */
+export function killGroup(dir: string): number;
+/**
  * SIGKILLs every descendant of this process and reaps it; for when a keeper has died. Returns how many were killed.
  * @param spared children that are left alone, with all below them
  */

@@ -12,6 +12,7 @@ exports.launchKeeper = native.launchKeeper;
 exports.hostSample = native.hostSample;
 exports.protectSelf = native.protectSelf;
 exports.killDescendants = native.killDescendants;
+exports.killGroup = native.killGroup;
 exports.releaseStdio = native.releaseStdio;
 exports.redirectStderr = native.redirectStderr;
 exports.watchSignals = native.watchSignals;

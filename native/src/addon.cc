@@ -564,6 +564,20 @@ Value host_sample(const CallbackInfo& info) {
   return o;
 }
 
+// Native, since what a kill has to go through should not have to be compiled first.
+Value kill_group(const CallbackInfo& info) {
+  const std::string dir = info[0].As<String>();
+  int count = 0;
+  const int list = open((dir + "/cgroup.procs").c_str(), O_RDONLY | O_CLOEXEC);
+  char text[4096];
+  for (ssize_t n; list >= 0 && (n = read(list, text, sizeof text)) > 0;) count += static_cast<int>(std::count(text, text + n, '\n'));
+  if (list >= 0) close(list);
+  const int fd = open((dir + "/cgroup.kill").c_str(), O_WRONLY | O_CLOEXEC);
+  const bool killed = fd >= 0 && write(fd, "1", 1) == 1;
+  if (fd >= 0) close(fd);
+  return Number::New(info.Env(), killed ? count : 0);
+}
+
 std::vector<int> own_children() {
   std::vector<int> children;
   pbox::read_children(getpid(), true, children);
@@ -747,6 +761,7 @@ Object init(Env env, Object exports) {
   exports.Set("launchKeeper", Napi::Function::New<launch_keeper>(env));
   exports.Set("hostSample", Napi::Function::New<host_sample>(env));
   exports.Set("protectSelf", Napi::Function::New<protect_self>(env));
+  exports.Set("killGroup", Napi::Function::New<kill_group>(env));
   exports.Set("killDescendants", Napi::Function::New<kill_descendants>(env));
   exports.Set("releaseStdio", Napi::Function::New<release_stdio>(env));
   exports.Set("redirectStderr", Napi::Function::New<redirect_stderr>(env));

@@ -1,5 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { killGroup } from 'cgroup-utils-native';
 import { EnvironmentError } from '../errors.js';
 import { isBelow, parentOf, placeBelow } from './below.js';
 import { codeOf, createReader, type Reader, readFile, removeTree, writeFile } from './files.js';
@@ -262,11 +263,8 @@ export function releaseCgroup(cgroup: BoxCgroup, adopt: Adoption): void {
  * SIGKILL to everything in the box's group where the kernel does that in one step; else it is the keeper's work.
  * @returns number of processes that were there
  */
-export function killCgroup({ killFile, procsFile }: BoxCgroup): number {
-  if (killFile === null || procsFile === null) return 0;
-  const processes = listProcesses(procsFile)?.length ?? 0;
-  clean([{ op: 'write', path: killFile, text: '1' }]);
-  return processes;
+export function killCgroup({ killFile }: BoxCgroup): number {
+  return killFile === null ? 0 : killGroup(parentOf(killFile));
 }
 
 /** Runs the cleanup where no keeper does: after a launch that failed, or after the keeper has died. */
