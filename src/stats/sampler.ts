@@ -165,12 +165,17 @@ function cpuPercent(usec: number, ms: number): number {
   return ms > 0 ? Math.round((usec / ms) * 100) / 1000 : 0;
 }
 
+/** Its text is made when somebody takes it: a report alone does not. */
 function toOutgoing(sample: Sample): Outgoing {
+  let text: string | undefined;
   return {
     kind: 'sample',
     messageId: `${sample.Identity.box}-${sample.Sequence}`,
     type: SAMPLE_TYPE,
-    body: JSON.stringify(sample),
+    get body() {
+      text ??= JSON.stringify(sample);
+      return text;
+    },
     timestamp: sample.TimeUnix,
   };
 }
