@@ -347,6 +347,7 @@ export class Box implements Controllable {
     this.#options.resources.stop();
     this.clock.close(this.#options.now());
     await this.#firstSample;
+    await this.#commands.settled();
     if ((this.#life.phase as string) === 'ended') return;
     this.#incidents.notice(this.#largest());
     // A sample may have seen the kill before the process had ended.

@@ -55,6 +55,7 @@ class Refused extends Error {
 export class Commands {
   readonly #box: Commanded;
   readonly #logged = new Set<RefusalCode>();
+  readonly #underWay = new Set<Promise<Answer>>();
   #refused = 0;
 
   constructor(box: Commanded) {
@@ -66,7 +67,18 @@ export class Commands {
     return this.#refused;
   }
 
-  async execute(command: Command, by: Requester): Promise<Answer> {
+  execute(command: Command, by: Requester): Promise<Answer> {
+    const answer = this.#answer(command, by);
+    this.#underWay.add(answer);
+    return answer.finally(() => this.#underWay.delete(answer));
+  }
+
+  /** Every command so far has its answer and its event: a kill ends the job before it has either. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#underWay);
+  }
+
+  async #answer(command: Command, by: Requester): Promise<Answer> {
     let answer: Answer;
     try {
       if (this.#box.life().phase === 'ended') throw new Refused('ended', 'the job has ended');
