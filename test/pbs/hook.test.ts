@@ -246,10 +246,10 @@ t.test('the tasks of a job on a node share its limits', { skip: withoutV1('pids'
     await until(() => task.output().includes('ready'), `${task.id} runs ${task.hookLog.join()}`);
   t.equal(readFileSync(`${group('pids')}/pids.max`, 'utf8'), '40\n');
   t.equal(readFileSync(`${group('memory')}/memory.limit_in_bytes`, 'utf8'), `${200 << 20}\n`);
+  const sleeping = () => tasks.flatMap((task) => task.members()).filter((pid) => processState(pid)?.comm === 'sleep');
+  const sleepers = await until(() => sleeping().length === 2 && sleeping(), 'both tasks sleep');
   const members = tasks.flatMap((task) => task.members());
   t.equal(Number(readFileSync(`${group('pids')}/pids.current`, 'utf8')) >= members.length - 2, true, 'both are in it');
-  const sleepers = members.filter((pid) => processState(pid)?.comm === 'sleep');
-  t.equal(sleepers.length, 2);
   for (const pid of sleepers) {
     const line = readFileSync(`/proc/${pid}/cgroup`, 'utf8')
       .split('\n')
