@@ -1,27 +1,29 @@
 'use strict';
-// Preloaded into one real launch by scripts/code-cache.mjs: when the wrapper ends, it writes the code cache of every
-// bundle that was loaded, with the functions that were called.
+// Preloaded into real launches by scripts/code-cache.mjs: when the wrapper ends, it writes the code cache of every bundle
+// that was loaded: the functions that were called, and those of the cache that it was loaded with.
 const { renameSync, writeFileSync } = require('node:fs');
-const { join } = require('node:path');
 const vm = require('node:vm');
 
 const scripts = new Map();
 const Script = vm.Script;
 vm.Script = class extends Script {
   constructor(source, options) {
-    super(source, { ...options, cachedData: undefined });
+    super(source, options);
     scripts.set(options.filename, this);
   }
 };
 
-const native = require(join(__dirname, '..', 'native', 'index.js'));
-for (const name of ['exitNow', 'dieOf']) {
-  const end = native[name];
-  native[name] = (value) => {
+// src/cli/boot.cjs loads the addon with this, and the wrapper ends by one of its functions.
+const { dlopen } = process;
+process.dlopen = (module, ...rest) => {
+  dlopen.call(process, module, ...rest);
+  const { exitNow, dieOf } = module.exports;
+  const recorded = (end) => (value) => {
     writeCaches();
     return end(value);
   };
-}
+  module.exports = { ...module.exports, exitNow: recorded(exitNow), dieOf: recorded(dieOf) };
+};
 process.on('exit', writeCaches);
 
 function writeCaches() {

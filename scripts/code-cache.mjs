@@ -2,19 +2,32 @@
  * Makes V8's code caches beside the bundles of dist/: on the host where they will be used, by the Node and with the
  * flags that the front end starts (V8 refuses a cache of others).
  *
- * First every bundle gets a cache of what loading it compiles. Then a real box runs /bin/true while
- * scripts/code-cache-hook.cjs listens, so that the functions which a launch calls are in the cache as well.
+ * First every bundle gets a cache of what loading it compiles. Then real boxes run while scripts/code-cache-hook.cjs
+ * listens, so that the functions which a launch calls are in the cache as well.
  */
-import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { closeSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
+
+/**
+ * Launches whose functions are wanted, one after the other: each adds to the caches what it calls. Nothing listens on
+ * port 1: the broker's side is loaded and fails to connect, which is most of its code. A limit that cannot be had here
+ * is done without.
+ */
+const LIMITS = '--memory 1G --pids 500 --cpus 2 --timeout 1h --rlimit nofile=1024'.split(' ');
+const SLURM = { SLURM_JOB_ID: '1', SLURM_STEP_ID: '0', SLURM_PROCID: '0', SLURM_NTASKS: '1', SLURM_JOB_UID: '0' };
+const NO_BROKER = ['--config', 'none', '-uri', 'none'];
+const LAUNCHES = [
+  { words: ['--config', 'none', '-uri', 'amqp://127.0.0.1:1', '--flush', '100ms', '--', '/bin/true'] },
+  { words: [...NO_BROKER, ...LIMITS, '--', '/bin/true'] },
+  { words: [...NO_BROKER, '--', '/bin/true'], environment: SLURM },
+];
 
 if (process.argv[2] === '--compile') compileAll();
 else makeCaches();
@@ -26,21 +39,28 @@ function makeCaches() {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   if (status !== 0) process.exitCode = 1;
-  else recordLaunch(flags);
+  else recordLaunches(flags);
 }
 
 /** A failure here is no error: the caches of the first step are valid. */
-function recordLaunch(flags) {
+function recordLaunches(flags) {
   const box = join(root, 'bin/proc_box');
   if (!existsSync(box) || !existsSync(join(dist, 'main.cjs'))) return;
+  for (const launch of LAUNCHES) record(box, flags, launch);
+  const adopted = spawn('sleep', ['0.2'], { stdio: 'ignore' });
+  record(box, flags, { words: ['adopt', '--pid', String(adopted.pid), ...NO_BROKER, ...LIMITS] });
+  adopted.kill('SIGKILL');
+}
+
+/** As the front end starts it, but for the hook: Node with the keeper's socket as descriptor 3. */
+function record(box, flags, { words, environment = {} }) {
   const { launchKeeper } = createRequire(import.meta.url)('../native/index.js');
-  // Nothing listens on port 1: the broker's side is loaded and fails to connect, which is most of its code.
-  const words = ['-uri', 'amqp://127.0.0.1:1', '--flush', '1s', '--config', 'none', '--', '/bin/true'];
-  // As the front end starts it, but for the hook: Node with the keeper's socket as descriptor 3.
-  const keeper = launchKeeper(box, words, ['PATH=/usr/bin:/bin']);
+  const variables = Object.entries({ PATH: '/usr/bin:/bin', ...environment }).map(([name, value]) => `${name}=${value}`);
+  const keeper = launchKeeper(box, words, variables);
   const node = [...flags, '--require', join(root, 'scripts/code-cache-hook.cjs'), join(dist, 'boot.cjs')];
   const stdio = ['ignore', 'ignore', 'ignore', keeper];
-  spawnSync(process.execPath, node, { env: {}, stdio, timeout: 20_000, killSignal: 'SIGKILL' });
+  spawnSync(process.execPath, node, { env: environment, stdio, timeout: 20_000, killSignal: 'SIGKILL' });
+  closeSync(keeper);
 }
 
 function compileAll() {
@@ -49,18 +69,11 @@ function compileAll() {
   )) {
     const filename = join(dist, file);
     const source = readFileSync(filename, 'latin1');
-    const script = file === 'main.cjs' ? compileWhole(source, filename) : load(source, filename);
+    // Loading main.cjs runs a job.
+    const script = file === 'main.cjs' ? new Script(source, { filename }) : load(source, filename);
     writeFileSync(`${filename}.cache.new`, script.createCachedData());
     renameSync(`${filename}.cache.new`, `${filename}.cache`);
   }
-}
-
-/** main.cjs runs a job when it is loaded: it is compiled without being run. */
-function compileWhole(source, filename) {
-  setFlagsFromString('--no-lazy');
-  const script = new Script(source, { filename });
-  setFlagsFromString('--lazy'); // part of the flags that a cache is made for
-  return script;
 }
 
 function load(source, filename) {
