@@ -55,7 +55,9 @@ function recordLaunches(flags) {
 /** As the front end starts it, but for the hook: Node with the keeper's socket as descriptor 3. */
 function record(box, flags, { words, environment = {} }) {
   const { launchKeeper } = createRequire(import.meta.url)('../native/index.js');
-  const variables = Object.entries({ PATH: '/usr/bin:/bin', ...environment }).map(([name, value]) => `${name}=${value}`);
+  const variables = Object.entries({ PATH: '/usr/bin:/bin', ...environment }).map(
+    ([name, value]) => `${name}=${value}`,
+  );
   const keeper = launchKeeper(box, words, variables);
   const node = [...flags, '--require', join(root, 'scripts/code-cache-hook.cjs'), join(dist, 'boot.cjs')];
   const stdio = ['ignore', 'ignore', 'ignore', keeper];

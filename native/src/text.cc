@@ -1,9 +1,39 @@
 #include "text.h"
 
+#include <cerrno>
 #include <fcntl.h>
 #include <unistd.h>
 
 namespace pbox {
+namespace {
+
+// From the start the kernel makes the text anew; a short read is no end, but nothing follows an empty one.
+bool read_all(int fd, std::string& text) {
+  text.clear();
+  char buffer[8192];
+  ssize_t size;
+  while ((size = pread(fd, buffer, sizeof buffer, static_cast<off_t>(text.size()))) > 0)
+    text.append(buffer, static_cast<size_t>(size));
+  return size == 0;
+}
+
+}  // namespace
+
+bool read_text(const char* path, std::string& text) {
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool whole = read_all(fd, text);
+  close(fd);
+  return whole;
+}
+
+int write_text(const char* path, const std::string& text) {
+  const int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return errno;
+  const int error = write(fd, text.data(), text.size()) < 0 ? errno : 0;
+  close(fd);
+  return error;
+}
 
 TextFiles::~TextFiles() {
   for (const int fd : fds_)
@@ -11,16 +41,10 @@ TextFiles::~TextFiles() {
 }
 
 bool TextFiles::read(size_t index, std::string& text) {
-  text.clear();
   int& fd = fds_[index];
   if (fd < 0) fd = open(paths_[index].c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
-  char buffer[8192];
-  ssize_t size;
-  // From the start the kernel makes the text anew; a short read is no end, but nothing follows an empty one.
-  while ((size = pread(fd, buffer, sizeof buffer, static_cast<off_t>(text.size()))) > 0)
-    text.append(buffer, static_cast<size_t>(size));
-  if (size == 0) return true;
+  if (read_all(fd, text)) return true;
   // ENODEV: the group has gone, or its controller. A new one would be another file.
   close(fd);
   fd = -1;

@@ -1,11 +1,16 @@
-// Small files of the kernel as text, read again and again.
+// Small files of the kernel as text.
 #pragma once
 #include <string>
 #include <vector>
 
 namespace pbox {
 
-// A file that has been read stays open: opening costs five times as much as reading, and an open file of a control group
+// False where it cannot be opened or read.
+bool read_text(const char* path, std::string& text);
+// One write(2), without making the file. Returns errno, or 0.
+int write_text(const char* path, const std::string& text);
+
+// To be read again and again. A file that has been read stays open: opening costs five times as much as reading, and an open file of a control group
 // does not keep the group.
 class TextFiles {
  public:

@@ -1,9 +1,8 @@
 import { accessSync, constants } from 'node:fs';
-import { availableParallelism } from 'node:os';
-import { killGroup } from 'cgroup-utils-native';
+import { allowedCpuCount, killGroup } from 'cgroup-utils-native';
 import { EnvironmentError } from '../errors.js';
 import { isBelow, parentOf, placeBelow } from './below.js';
-import { codeOf, createReader, type Reader, readFile, removeTree, writeFile } from './files.js';
+import { codeOf, createReader, type Reader, readFile, removeTree, tryWrite } from './files.js';
 import { type Controller, findHierarchies, type Hierarchies } from './hierarchy.js';
 import { listProcesses } from './procs.js';
 import type { BoxCgroup, CgroupLimitName, CgroupValue, CleanupStep, Mechanism } from './types.js';
@@ -71,7 +70,7 @@ function weighedAsOne({ limits }: CgroupRequest): boolean {
 
 /** As much as one process a CPU would get. */
 function tryWeight(v2Group: V2Group | null, v1: V1Groups): void {
-  const weight = Math.min(10_000, 100 * availableParallelism());
+  const weight = Math.min(10_000, 100 * allowedCpuCount());
   const cpuDir = v1.dir('cpu');
   try {
     if (v2Group?.controllers.has('cpu')) setV2(v2Group.dir, 'cpu-weight', weight);
@@ -138,11 +137,8 @@ function v1Wanted({ v1 }: Hierarchies, request: CgroupRequest, v2: V2Group | nul
 }
 
 function tryOomGroup(dir: string): void {
-  try {
-    writeFile(`${dir}/memory.oom.group`, '1');
-  } catch {
-    // Before Linux 4.19: the kernel then kills one process at a time.
-  }
+  // Not before Linux 4.19: the kernel then kills one process at a time.
+  tryWrite(`${dir}/memory.oom.group`, '1');
 }
 
 function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V1Groups): BoxCgroup {
@@ -277,14 +273,8 @@ export function removeCgroup(cgroup: BoxCgroup): void {
 
 function clean(steps: readonly CleanupStep[]): void {
   for (const step of steps) {
-    if (step.op === 'rmdir') {
-      removeTree(step.path);
-    } else {
-      try {
-        writeFile(step.path, step.text);
-      } catch {
-        // The process has gone meanwhile, or the group is no longer ours.
-      }
-    }
+    if (step.op === 'rmdir') removeTree(step.path);
+    // The process may have gone meanwhile, or the group is no longer ours.
+    else tryWrite(step.path, step.text);
   }
 }

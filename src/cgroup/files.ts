@@ -1,34 +1,26 @@
-import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeSync } from 'node:fs';
-import { TextFiles } from 'cgroup-utils-native';
+import { mkdirSync, readdirSync, rmdirSync } from 'node:fs';
+import { readText, TextFiles, writeText } from 'cgroup-utils-native';
 import { EnvironmentError } from '../errors.js';
 
 const REMOVE_TRIES = 100;
 
 /** The kernel's files, as small synchronous steps; errors carry path and value. */
 
-/** @throws EnvironmentError `write "max" to .../pids.max: EACCES` */
-export function writeFile(path: string, text: string): void {
-  try {
-    // No O_CREAT: a missing file is a missing feature, and the kernel would answer EACCES.
-    const fd = openSync(path, constants.O_WRONLY);
-    try {
-      writeSync(fd, text);
-    } finally {
-      closeSync(fd);
-    }
-  } catch (cause) {
-    throw new EnvironmentError(`write "${text}" to ${path}: ${codeOf(cause)}`, { cause });
-  }
+/** A missing file is a missing feature: it is never made. @returns why not, or null */
+export function tryWrite(path: string, text: string): string | null {
+  const code = writeText(path, text);
+  return code === null ? null : `write "${text}" to ${path}: ${code}`;
 }
 
-/** The file's text without its last newline, or null where it cannot be read. */
+/** @throws EnvironmentError `write "max" to .../pids.max: EACCES` */
+export function writeFile(path: string, text: string): void {
+  const failure = tryWrite(path, text);
+  if (failure !== null) throw new EnvironmentError(failure);
+}
+
+/** The file's text without its last newline; null where this kernel does not have it, or not for this user. */
 export function readFile(path: string): string | null {
-  try {
-    return readFileSync(path, 'latin1').trimEnd();
-  } catch {
-    // Not in this kernel, or not for this user: the figure is then unknown.
-    return null;
-  }
+  return readText(path)?.trimEnd() ?? null;
 }
 
 /** Reads files of one directory; in this order, without their last newlines, null for one that cannot be read. */

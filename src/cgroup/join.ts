@@ -1,4 +1,4 @@
-import { codeOf, writeFile } from './files.js';
+import { writeText } from 'cgroup-utils-native';
 
 const PASSES = 16;
 
@@ -15,11 +15,8 @@ export function moveAll(procs: string, pids: () => readonly number[]): string | 
     if (fresh.length === 0) return null;
     for (const pid of fresh) {
       moved.add(pid);
-      try {
-        writeFile(procs, String(pid));
-      } catch (error) {
-        if (codeOf((error as Error).cause) !== 'ESRCH') return (error as Error).message;
-      }
+      const code = writeText(procs, String(pid));
+      if (code !== null && code !== 'ESRCH') return `write "${pid}" to ${procs}: ${code}`;
     }
   }
   return null;

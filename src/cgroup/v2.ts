@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { makeDir, type Reader, readFile, removeDir, writeFile } from './files.js';
+import { makeDir, type Reader, readFile, removeDir, tryWrite, writeFile } from './files.js';
 import type { Place } from './hierarchy.js';
 import { formatIoMax, parseIoMax, parseIoStat } from './io.js';
 import type { CgroupLimitName, CgroupValue, CleanupStep, IoLimit } from './types.js';
@@ -187,15 +187,6 @@ function makeRoom(
   }
   cleanup.push(...undo);
   return null;
-}
-
-function tryWrite(path: string, text: string): string | null {
-  try {
-    writeFile(path, text);
-    return null;
-  } catch (error) {
-    return (error as Error).message;
-  }
 }
 
 function words(path: string): ReadonlySet<string> {

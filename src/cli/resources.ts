@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { Keeper, ProcessRow, TreeSample } from 'cgroup-utils-native';
 import type { Box } from '../box/box.js';
 import { createResourceControl, type ResourceControl } from '../box/resource-control.js';
@@ -68,7 +67,7 @@ export function prepareResources(
 }
 
 function allowedCpus(): string {
-  return /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '';
+  return /^Cpus_allowed_list:\s*(.*)$/m.exec(readFile('/proc/self/status') ?? '')?.[1] ?? '';
 }
 
 /** Looked at when it is asked for: the walk costs more than the group's counters. */

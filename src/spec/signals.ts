@@ -1,10 +1,16 @@
-import { constants } from 'node:os';
 import { SpecError } from '../errors.js';
 import { didYouMean, quote } from './words.js';
 
 /** Real-time signals as glibc gives them to programs: it keeps 32 and 33 for itself; signal(7). */
 const RTMIN = 34;
 const RTMAX = 64;
+/** By number from 1 on: signal(7), x86, ARM and most others. */
+const NAMES = (
+  'HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT ' +
+  'CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS'
+).split(' ');
+/** Second names. */
+const ALSO: Readonly<Record<string, string>> = { CLD: 'CHLD', IOT: 'ABRT', POLL: 'IO', UNUSED: 'SYS' };
 
 /**
  * A signal as in kill(1): `15`, `TERM`, `SIGTERM`, `-9`, `-TERM`, `RTMIN+1`, `RTMAX-1`, in whatever case.
@@ -27,17 +33,16 @@ export function signalName(number: number): string {
   if (number === RTMIN) return 'RTMIN';
   if (number === RTMAX) return 'RTMAX';
   if (number > RTMIN && number < RTMAX) return `RTMIN+${number - RTMIN}`;
-  const entry = Object.entries(constants.signals).find(([, value]) => value === number);
-  return entry === undefined ? String(number) : entry[0].replace(/^SIG/, '');
+  return NAMES[number - 1] ?? String(number);
 }
 
 function knownNames(): string[] {
-  return [...Object.keys(constants.signals).map((name) => name.slice('SIG'.length)), 'RTMIN', 'RTMAX'];
+  return [...NAMES, ...Object.keys(ALSO), 'RTMIN', 'RTMAX'];
 }
 
 function numberOf(name: string): number | undefined {
-  const key = `SIG${name}`;
-  return Object.hasOwn(constants.signals, key) ? constants.signals[key as NodeJS.Signals] : undefined;
+  const index = NAMES.indexOf(Object.hasOwn(ALSO, name) ? ALSO[name]! : name);
+  return index < 0 ? undefined : index + 1;
 }
 
 function realTime(name: string): number | undefined {

@@ -1,0 +1,127 @@
+// This process and those below it: protection, stdio, limits, ends.
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "js.h"
+#include "rlimit.h"
+#include "tree.h"
+
+namespace pbox::js {
+namespace {
+
+Value prlimit_of(const CallbackInfo& info) {
+  const Env env = info.Env();
+  const int pid = info[0].As<Number>().Int32Value();
+  const std::string name = info[1].As<String>();
+  rlimit before{};
+  const auto resource = static_cast<__rlimit_resource>(rlimit_by_name(name.c_str()));
+  int error = prlimit(pid, resource, nullptr, &before) == 0 ? 0 : errno;
+  if (error == 0 && info.Length() > 2 && info[2].IsObject())
+    error = rlimit_set(pid, rlimit_wire(name, info[2].As<Object>()), nullptr);
+  if (error != 0) {
+    syscall_error(env, "prlimit", error, name + " of " + std::to_string(pid)).ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  return rlimit_result(env, before.rlim_cur, before.rlim_max);
+}
+
+std::vector<int> own_children() {
+  std::vector<int> children;
+  read_children(getpid(), true, children);
+  return children;
+}
+
+Value protect_self(const CallbackInfo& info) {
+  prctl(PR_SET_DUMPABLE, 0);
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  signal(SIGTTOU, SIG_IGN);
+  const std::vector<int> children = own_children();
+  Napi::Array pids = Napi::Array::New(info.Env(), children.size());
+  for (uint32_t i = 0; i < children.size(); i++) pids.Set(i, Number::New(info.Env(), children[i]));
+  return pids;
+}
+
+// Each child by its pid: one that the scheduler has given us (pbs_demux) is not ours to kill or to reap.
+Value kill_descendants(const CallbackInfo& info) {
+  std::vector<int> spared;
+  const auto list = info[0].As<Napi::Array>();
+  for (uint32_t i = 0; i < list.Length(); i++) spared.push_back(list.Get(i).As<Number>().Int32Value());
+  int count = 0;
+  for (bool fresh = true; fresh;) {
+    fresh = false;
+    for (const int child : own_children()) {
+      if (std::find(spared.begin(), spared.end(), child) != spared.end()) continue;
+      fresh = true;
+      count += signal_tree(child, SIGKILL, true) + (kill(child, SIGKILL) == 0);
+      while (waitpid(child, nullptr, 0) < 0 && errno == EINTR) continue;
+    }
+  }
+  return Number::New(info.Env(), count);
+}
+
+void release_stdio(const CallbackInfo&) {
+  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null < 0) return;
+  dup3(null, 0, O_CLOEXEC);
+  dup3(null, 1, O_CLOEXEC);
+  close(null);
+}
+
+Value redirect_stderr(const CallbackInfo& info) {
+  const std::string path = info[0].As<String>();
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
+  if (fd < 0) {
+    syscall_error(info.Env(), "open", errno, path).ThrowAsJavaScriptException();
+    return info.Env().Undefined();
+  }
+  dup3(fd, 2, O_CLOEXEC);
+  close(fd);
+  return info.Env().Undefined();
+}
+
+void exit_now(const CallbackInfo& info) { _exit(info[0].As<Number>().Int32Value()); }
+
+void die_of(const CallbackInfo& info) {
+  const int signal = info[0].As<Number>().Int32Value();
+  const rlimit no_core{0, 0};
+  setrlimit(RLIMIT_CORE, &no_core);
+  struct sigaction standard {};
+  standard.sa_handler = SIG_DFL;
+  sigaction(signal, &standard, nullptr);
+  sigset_t one;
+  sigemptyset(&one);
+  sigaddset(&one, signal);
+  pthread_sigmask(SIG_UNBLOCK, &one, nullptr);
+  raise(signal);
+  _exit(128 + signal);
+}
+
+// In the session leader's group, or with a parent in another session, nobody is there who could say `fg`: setpgid(2),
+// orphaned process groups.
+Value stop_own_group(const CallbackInfo& info) {
+  const int session = getsid(0);
+  const bool orphaned = getpgrp() == session || getsid(getppid()) != session;
+  if (!orphaned) kill(0, SIGSTOP);
+  return Napi::Boolean::New(info.Env(), !orphaned);
+}
+
+}  // namespace
+
+void export_process(Env env, Object& exports) {
+  exports.Set("prlimit", Napi::Function::New<prlimit_of>(env));
+  exports.Set("protectSelf", Napi::Function::New<protect_self>(env));
+  exports.Set("killDescendants", Napi::Function::New<kill_descendants>(env));
+  exports.Set("releaseStdio", Napi::Function::New<release_stdio>(env));
+  exports.Set("redirectStderr", Napi::Function::New<redirect_stderr>(env));
+  exports.Set("exitNow", Napi::Function::New<exit_now>(env));
+  exports.Set("dieOf", Napi::Function::New<die_of>(env));
+  exports.Set("stopOwnGroup", Napi::Function::New<stop_own_group>(env));
+}
+
+}  // namespace pbox::js
