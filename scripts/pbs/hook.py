@@ -284,7 +284,7 @@ def own_group(controller, root):
         if version == 2 and controller not in read(base + "/cgroup.controllers").split():
             continue
         return base, version
-    raise LookupError("no mounted cgroup hierarchy has the controller")
+    raise LookupError("no control group in reach has the controller; cgroup_root can name one")
 
 
 def enter_group(base, version, job, option, value, task):
@@ -293,12 +293,12 @@ def enter_group(base, version, job, option, value, task):
     group = os.path.join(base, group_name(job))
     leaf = os.path.join(group, "task-%d" % task)
     if version == 2:
-        write(os.path.join(base, "cgroup.subtree_control"), "+" + controller)
+        hand_down(base, controller)
     make(group)
     remove_ended(group)
     write(os.path.join(group, v1 if version == 1 else v2), as_text(value))
     if version == 2:
-        write(os.path.join(group, "cgroup.subtree_control"), "+" + controller)
+        hand_down(group, controller)
     make(leaf)
     # The user makes the box's group in here, and moves nothing out of it.
     account = pwd.getpwnam(str(job.euser))
@@ -307,6 +307,16 @@ def enter_group(base, version, job, option, value, task):
         if os.path.exists(path):
             os.chown(path, account.pw_uid, account.pw_gid)
     write(os.path.join(leaf, "cgroup.procs"), str(task))
+
+
+def hand_down(group, controller):
+    """cgroups(7), "no internal processes": some controllers could be enabled beside processes, and the groups below be of no use."""
+    control = os.path.join(group, "cgroup.subtree_control")
+    if controller in read(control).split():
+        return
+    if os.path.exists(os.path.join(group, "cgroup.type")) and read(os.path.join(group, "cgroup.procs")) != "":
+        raise OSError("%s holds processes, so it cannot hand down controllers; name another directory in cgroup_root" % group)
+    write(control, "+" + controller)
 
 
 def make(group):
