@@ -217,6 +217,20 @@ t.test('options and variables with commas, which separate variables between MoM 
   t.match(task.output(), "[c,d][1,2 'three',\n4]");
 });
 
+t.test('-l pvmem too small for Node: a warning, the time limit and the status of the job', async (t) => {
+  const mom = startMom(t);
+  const hook = configure(mom);
+  const limits = { AS: 300 * 2 ** 20 };
+  const task = await mom.run({ script: '#!/bin/sh\nulimit -v; exit 6', hook, limits });
+  t.equal(await task.exitStatus, 6);
+  const timed = await mom.run({ command: ['/bin/sleep', '1000'], hook, limits, resources: { box: '--timeout 200ms' } });
+  const boxed = await timed.exitStatus;
+  const raised = task.output().includes('started in box');
+  t.ok(raised || task.output().includes('warning: the address space is limited to 300 MiB'), task.output());
+  t.match(task.output(), /^307200$/m);
+  t.equal(boxed, 124);
+});
+
 t.test('the program of a task of pbsdsh is found in PATH', async (t) => {
   const mom = startMom(t);
   const task = await mom.run({ command: ['printf', 'found %s', 'it'], taskNumber: 2, hook: configure(mom) });
