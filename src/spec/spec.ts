@@ -98,7 +98,7 @@ export interface JobIdentity {
   readonly restart: number;
   readonly user: string;
   readonly host: string;
-  /** The scheduler's name of the host, which may differ from the hostname; PBS: the number of the node in the job. */
+  /** The scheduler's name of the host, which may differ from the hostname; PBS: the hostname up to the first dot. */
   readonly node: string | null;
   /** Queue or partition. */
   readonly queue: string | null;
