@@ -83,6 +83,7 @@ export function run(options: RunOptions): Run {
     log,
     scheduler: identity.scheduler,
     subject,
+    groups: cgroup.dirs,
     loadSlurm: options.loadSlurm,
   });
   const box = new Box({

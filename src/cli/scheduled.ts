@@ -19,18 +19,23 @@ export interface ScheduledOptions {
   readonly log: Logger;
   readonly scheduler: JobIdentity['scheduler'];
   readonly subject: Subject;
+  /** Control groups of the box. */
+  readonly groups: readonly string[];
   readonly loadSlurm: () => typeof Slurm;
 }
 
 const NOTHING: Scheduled = { started() {}, graceMs: () => Number.POSITIVE_INFINITY, close() {} };
 
-export function createScheduled({ spec, log, scheduler, subject, loadSlurm }: ScheduledOptions): Scheduled {
+export function createScheduled({ spec, log, scheduler, subject, groups, loadSlurm }: ScheduledOptions): Scheduled {
   if (scheduler !== 'slurm') return NOTHING;
   const { environment, adopted } = subject;
   let killAtMs: number | undefined;
   let close = () => {};
   return {
     started(box) {
+      // Only root can have made any among Slurm's own; others' go with what was delegated to them.
+      if (groups.length > 0 && process.geteuid?.() === 0)
+        setTimeout(() => loadSlurm().tidyAfterOthers(log, groups), TIDY_AFTER_MS).unref();
       // Signals reach what was adopted without us.
       const isTop = adopted !== null || environment['SLURM_TASK_PID'] === String(process.pid);
       const follows = spec.timeoutAsked || (spec.timeoutSource === 'scheduler' && spec.timeoutMs > 0);
@@ -49,6 +54,8 @@ export function createScheduled({ spec, log, scheduler, subject, loadSlurm }: Sc
   };
 }
 
+/** Short steps, which come by the hundred, leave it to others. */
+const TIDY_AFTER_MS = 1_000;
 /** Between the end of the grace period and the scheduler's KILL: the last sample and the report go out. */
 const RESERVE_MS = 500;
 const RESERVE_SHARE = 0.4;

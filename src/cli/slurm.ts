@@ -1,4 +1,5 @@
 import type { Box } from '../box/box.js';
+import { removeAbandoned } from '../cgroup/abandoned.js';
 import { readFile } from '../cgroup/files.js';
 import type { Logger } from '../log.js';
 import type { Environment } from '../scheduler/identity.js';
@@ -19,6 +20,15 @@ export interface SlurmBox {
 export function warnOfNoNotice({ log, environment }: SlurmBox): void {
   const why = whyUnnoticed(environment, process.pid, (pid) => readFile(`/proc/${pid}/status`));
   if (why !== null) log.warn(why);
+}
+
+/** Of cgroup v1 below one user's: job, step, task. */
+const LEVELS = 3;
+
+/** What steps have left that Slurm killed at once. @param groups those of this box */
+export function tidyAfterOthers(log: Logger, groups: readonly string[]): void {
+  const count = removeAbandoned(groups, LEVELS);
+  if (count > 0) log.debug(`removed ${count} control groups that killed boxes have left`);
 }
 
 /** When Slurm kills what got its TERM at `atMs`; same clock. */

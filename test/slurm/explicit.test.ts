@@ -1,4 +1,5 @@
 // test-timeout: 300s
+import { utimesSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { collect, foreignClient, privateBroker, unique } from '../fixtures/broker.js';
 import { groupsIn } from '../fixtures/cgroups.js';
@@ -116,6 +117,25 @@ t.test('srun, sbatch and their kinds', { skip: withoutSlurm() }, async (t) => {
     const { memory } = groupsIn((await where).stdout);
     t.match(memory, /slurm_.*\/job_\d+\/step_0\/.*proc_box-[0-9a-f]+-\d+\.0\.0$/);
   });
+});
+
+t.test('groups of a step that Slurm killed at once go with a later box', { skip: withoutSlurm() }, async (t) => {
+  const slurm = await slurmCluster(t, { cgroupConf: 'ConstrainRAMSpace=yes' });
+  const limited = ['srun', '-n1', PROC_BOX, '--memory', '64M', '--'];
+  const killed = slurm.start([...limited, 'sleep', '1000']);
+  await slurm.until(() => killed.stderr().includes('started in box'), 'it runs');
+  const job = (await slurm.command('squeue', '-h', '-o', '%A')).trim();
+  await slurm.command('scancel', `${job}.0`);
+  await killed.done;
+  await slurm.until(async () => (await slurm.command('squeue', '-h')) === '', 'the job has ended');
+  const old = Date.now() / 1000 - 100;
+  const left = slurm.groups('proc_box-');
+  t.not(left.length, 0, 'nobody could take them away');
+  for (const dir of left) utimesSync(dir, old, old);
+  const young = slurm.groups('job_');
+  t.equal((await slurm.run([...limited, 'sleep', '3'])).code, 0);
+  t.strictSame(slurm.groups('proc_box-'), [], `what was left: ${young}`);
+  t.strictSame(slurm.groups('job_'), [], "Slurm's own, which it could not remove because of ours");
 });
 
 for (const proctrack of ['cgroup', 'linuxproc'] as const) {
