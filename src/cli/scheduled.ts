@@ -1,6 +1,8 @@
 import { monotonicMs } from 'cgroup-utils-native';
 import type { Box } from '../box/box.js';
+import { readFile } from '../cgroup/files.js';
 import type { Logger } from '../log.js';
+import { signalPatienceMs } from '../scheduler/signalling.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
 import type * as Slurm from './slurm.js';
 import type { Subject } from './subject.js';
@@ -9,6 +11,8 @@ import type { Subject } from './subject.js';
 export interface Scheduled {
   /** After the job has started. */
   started(box: Box): void;
+  /** Its main process has ended: resolves when a signal of the scheduler's that it died of must have come; null: now. */
+  settled(): Promise<void> | null;
   /** Time left for the job since the scheduler has asked it to end, ms. */
   graceMs(): number;
   close(): void;
@@ -24,7 +28,12 @@ export interface ScheduledOptions {
   readonly loadSlurm: () => typeof Slurm;
 }
 
-const NOTHING: Scheduled = { started() {}, graceMs: () => Number.POSITIVE_INFINITY, close() {} };
+const NOTHING: Scheduled = {
+  started() {},
+  settled: () => null,
+  graceMs: () => Number.POSITIVE_INFINITY,
+  close() {},
+};
 
 export function createScheduled({ spec, log, scheduler, subject, groups, loadSlurm }: ScheduledOptions): Scheduled {
   if (scheduler !== 'slurm') return NOTHING;
@@ -43,6 +52,10 @@ export function createScheduled({ spec, log, scheduler, subject, groups, loadSlu
       const { warnOfNoNotice, followJobEnd } = loadSlurm();
       if (!isTop) warnOfNoNotice({ box, log, environment });
       if (follows) close = followJobEnd({ box, log, environment });
+    },
+    settled() {
+      if (adopted !== null || signalPatienceMs(environment, readFile) === 0) return null;
+      return loadSlurm().untilStepdRests(environment);
     },
     graceMs() {
       // Slurm repeats its TERM; the first one counts.
