@@ -382,12 +382,18 @@ def ended(event, config):
             log("%s of %s: %s" % (step.__name__, event.job.id, error))
 
 
+# They end by themselves when they have done their part.
+SPARED = ("pbs_demux", "proc_box-guard")
+
+
 def kill_strays(job, _config):
     """Processes of the job's user that have the job's id in their environment, until none is met."""
     uid = pwd.getpwnam(str(job.euser)).pw_uid
     mark = ("PBS_JOBID=%s" % job.id).encode()
+    spared = SPARED if pbs.event().type == pbs.EXECJOB_EPILOGUE else ()
     for _ in range(20):
-        strays = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if pid != os.getpid() and is_stray(pid, uid, mark)]
+        pids = map(int, filter(str.isdigit, os.listdir("/proc")))
+        strays = [pid for pid in pids if pid != os.getpid() and is_stray(pid, uid, mark) and name_and_parent(pid)[0] not in spared]
         if not strays:
             return
         log("%s has left %d processes; killed" % (job.id, len(strays)), pbs.EVENT_DEBUG)
