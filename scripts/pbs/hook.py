@@ -180,6 +180,9 @@ def launch(event, config):
         raise OSError("%s is missing on %s or not executable; install proc_box there or correct the hook's configuration" % (wrapper, pbs.get_local_nodename()))
     if config["job_cgroup"]:
         share_limits(event.job, options, config)
+    # As a shell would: boxes run as the job's user, and read files of theirs.
+    home = str(event.env.get("HOME") or "~")
+    options = [home + word[1:] if word.startswith("~/") else word for word in options]
     arguments = whole_arguments(event)
     # A login shell gets no arguments, and a name that MoM makes of it.
     name = arguments[0] if arguments else "-" + os.path.basename(event.progname)
