@@ -53,13 +53,14 @@ t.test('strays with the id of the job are killed, others are not', async (t) => 
 t.test('what MoM and a box need to end is left alone until the end of the job', async (t) => {
   const mom = startMom(t);
   const hook = configure(mom);
-  const names = ['pbs_demux', 'proc_box-guard', 'other'];
-  for (const name of names) copyFileSync('/bin/sleep', join(mom.home, name));
-  const script = `#!/bin/sh\nfor name in ${names.join(' ')}; do setsid ./$name 1000 >/dev/null 2>&1 & done`;
+  const names = ['pbs_demux', 'proc_box-guard', 'other', Buffer.from('x\xff', 'latin1')] as const;
+  for (const name of names) copyFileSync('/bin/sleep', Buffer.concat([Buffer.from(`${mom.home}/`), Buffer.from(name)]));
+  // The last has a name that is no UTF-8.
+  const script = '#!/bin/sh\nfor name in pbs* proc* other x*; do setsid ./$name 1000 >/dev/null 2>&1 & done';
   const task = await mom.run({ script, id: '52.srv', user: NOBODY });
   await task.exitStatus;
   const left = () => task.members().map((pid) => processState(pid)?.comm ?? '');
-  await until(() => names.every((name) => left().includes(name)), 'all run');
+  await until(() => names.every((name) => left().includes(name.toString('latin1'))), 'all run');
   await mom.endHook('execjob_epilogue', '52.srv', hook, NOBODY);
   t.strictSame(left().sort(), ['pbs_demux', 'proc_box-guard']);
   await mom.endHook('execjob_end', '52.srv', hook, NOBODY);
