@@ -38,6 +38,8 @@ export interface BoxSpec {
   readonly timeoutAsked: boolean;
   /** 0 means none. */
   readonly stdoutMaxBytes: number;
+  /** The limit was given by somebody. */
+  readonly stdoutAsked: boolean;
   /** Time for one message to be sent; 0 means never give up. */
   readonly messageTimeoutMs: number;
   /** At most this long for the broker at the job's end. */
