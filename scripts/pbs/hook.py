@@ -428,7 +428,7 @@ def is_stray(pid, uid, mark):
 
 
 def owner(pid):
-    return next(int(line.split()[1]) for line in read("/proc/%d/status" % pid).splitlines() if line.startswith("Uid:"))
+    return next(int(line.split()[1]) for line in read("/proc/%d/status" % pid).split("\n") if line.startswith("Uid:"))
 
 
 def remove_groups(job, config):
