@@ -6,7 +6,7 @@ export class Steps {
   readonly #onFailure: (error: Error) => void;
   #busy = false;
   #done: Promise<void> = Promise.resolve();
-  #failedAtMs = Number.NEGATIVE_INFINITY;
+  /** While it rests. */
   #timer: NodeJS.Timeout | undefined;
 
   /** @param next takes the next step; undefined where there is nothing to do */
@@ -17,27 +17,30 @@ export class Steps {
 
   /** There may be something to do. */
   go(): void {
-    if (this.#busy || performance.now() - this.#failedAtMs < REST_MS) return;
+    if (this.#busy || this.#timer !== undefined) return;
     this.#busy = true;
     this.#done = this.#run();
   }
 
-  /** Rests no more, and resolves when nothing is left to do, or the next step has failed as well. */
+  /** Rests no more, and resolves when nothing is left to do, or a step has failed once more. */
   async finish(): Promise<void> {
     await this.#done;
-    clearTimeout(this.#timer);
-    this.#failedAtMs = Number.NEGATIVE_INFINITY;
-    this.go();
+    this.#wake();
     await this.#done;
     clearTimeout(this.#timer);
+  }
+
+  #wake(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.go();
   }
 
   async #run(): Promise<void> {
     try {
       for (let step = this.#next(); step !== undefined; step = this.#next()) await step;
     } catch (error) {
-      this.#failedAtMs = performance.now();
-      this.#timer = setTimeout(() => this.go(), REST_MS).unref();
+      this.#timer = setTimeout(() => this.#wake(), REST_MS).unref();
       this.#onFailure(error as Error);
     }
     this.#busy = false;
