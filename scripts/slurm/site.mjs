@@ -145,7 +145,8 @@ function compiled() {
   try {
     const output = join(folder, 'spank_proc_box.so');
     const source = join(here, 'spank', 'spank_proc_box.c');
-    const words = ['-shared', '-fPIC', '-O2', '-Wall', '-Wextra', '-o', output, source];
+    const more = join(here, 'spank', 'groups.c');
+    const words = ['-shared', '-Wl,-Bsymbolic', '-fPIC', '-O2', '-Wall', '-Wextra', '-o', output, source, more];
     const { error, status, stderr } = spawnSync(process.env.CC ?? 'cc', words, { encoding: 'utf8' });
     if (error || status !== 0) {
       const why = (stderr ?? '').includes('slurm/spank.h')

@@ -65,6 +65,8 @@ export interface RunOptions {
   readonly deliverSignals: () => void;
   /** Children of this process that are not ours: the scheduler had started them before us. */
   readonly strangers: readonly number[];
+  /** Awaited at the end, for no more than seconds: what is told beside the box. */
+  readonly beside?: Promise<void>;
 }
 
 /** Wires box, broker, signals and the end of the process around a job that the keeper is launching. */
@@ -137,7 +139,7 @@ export function run(options: RunOptions): Run {
       scheduled.close();
       if (spec.report && report !== null) writeStderr(formatReport(report));
       writeStderr(`Task elapsed time: ${(elapsedMs / 1000).toFixed(2)} seconds.\n`);
-      void broker.close(spec.flushMs).then(() => {
+      void Promise.all([broker.close(spec.flushMs), options.beside]).then(() => {
         adopted?.onEnd();
         keeper.finish();
         if (keeperGone) removeCgroup(cgroup);

@@ -139,6 +139,12 @@ for (const proctrack of ['cgroup', 'linuxproc'] as const) {
       t.equal(where.match(/ step 0 on t\d+n\d: pids [\d ]+$/gm)?.length, 4, where);
       t.equal(where.match(/ step 0 task \d on t\d+n\d .*: box [0-9a-f]+, running, pid \d+, user root$/gm)?.length, 8);
 
+      const half = await slurm.run([PROC_BOX, 'where', '--uri', 'none', all.id]);
+      t.equal(half.code, 0, half.stderr);
+      t.match(half.stdout, new RegExp(`^job ${all.id}: RUNNING`));
+      t.equal(half.stdout.match(/ step 0 on t\d+n\d: pids [\d ]+$/gm)?.length, 4, "Slurm's half needs no broker");
+      t.notMatch(half.stdout, ': box ');
+
       await answers(channel, one.key, { command: 'kill', target: { task: '3' } }, 1);
       t.equal((await answers(channel, all.key, { command: 'kill' }, 8)).length, 8);
       const { code, stderr } = await all.client.done;
