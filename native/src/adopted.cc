@@ -18,6 +18,7 @@
 #include "members.h"
 #include "rlimit.h"
 #include "stranger.h"
+#include "tree.h"
 
 namespace pbox {
 namespace {
@@ -173,9 +174,16 @@ void Adopted::handle(const FrameHead& head, Reader body) {
     }
     case Request::kill:
       return control_.reply_count(head.id, kill_all());
-    case Request::suspend:
+    case Request::suspend: {
       stopped_ = !cgroup_.freeze();
-      return control_.reply_count(head.id, stopped_ ? members_.signal_until_stable(SIGSTOP) : members_.signal(0, 0));
+      const int count = stopped_ ? members_.signal_until_stable(SIGSTOP) : members_.signal(0, 0);
+      if (stopped_) {
+        std::vector<int> pids;
+        for (const Member& member : members_.look()) pids.push_back(member.pid);
+        await_stopped(pids);
+      }
+      return control_.reply_count(head.id, count);
+    }
     case Request::resume:
       return control_.reply_count(head.id, resume());
     case Request::rlimit: {

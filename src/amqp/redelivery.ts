@@ -41,8 +41,8 @@ export class Redelivery {
 
   async #run(publisher: Publisher, stop: AbortController): Promise<void> {
     const { spec, identity, log } = this;
-    const { deliverFolder, openFolder, SPOOLED } = this.loadSpool();
-    using folder = openFolder(spec.spoolDir!, process.geteuid?.() ?? -1, false);
+    const { deliverFolder, openFolder } = this.loadSpool();
+    await using folder = await openFolder(spec.spoolDir!, process.geteuid?.() ?? -1, false);
     if (folder === undefined || !lockFile(folder.fd)) return;
     const publish = await besideOn(publisher, stop);
     if (publish === undefined) return;
@@ -52,7 +52,7 @@ export class Redelivery {
       eventsTo: eventsTo(spec),
       stop: stop.signal,
       maxAgeMs: spec.spoolMaxAgeMs,
-      except: `${identity.box}${SPOOLED}`,
+      except: identity.box,
       log,
     });
     if (messages > 0) log.info(`spool: delivered ${messages} messages of earlier boxes; ${dropped} were lost`);
