@@ -1,6 +1,6 @@
 // test-timeout: 300s
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
@@ -127,14 +127,56 @@ t.test('job_submit.lua', { skip: without }, async (t) => {
   });
 
   t.test('what it does not know is refused', async (t) => {
-    writeFileSync(join(slurm.etc, 'job_submit.lua'), '-- the site has its own\n');
+    writeFileSync(join(slurm.etc, 'proc_box.lua'), '-- something else\n');
     const own = site(slurm, 'install', 'job-submit');
     t.equal(own.status, 1);
-    t.match(own.stderr, /job_submit\.lua: not as proc_box has written it.*\nnothing was changed/);
+    t.match(own.stderr, /proc_box\.lua: not as proc_box has written it.*\nnothing was changed/);
     t.notOk(existsSync(join(slurm.dir, 'lib', 'proc_box-shebang')));
+    rmSync(join(slurm.etc, 'proc_box.lua'));
     writeFileSync(join(slurm.etc, 'slurm.conf'), `${conf}JobSubmitPlugins=throttle\n`);
-    t.match(site(slurm, 'install', 'job-submit').stderr, /not as proc_box|add ",lua" to it/);
+    t.match(site(slurm, 'install', 'job-submit').stderr, /add ",lua" to it/);
     writeFileSync(join(slurm.etc, 'slurm.conf'), conf);
+  });
+
+  t.test('a site with a job_submit.lua of its own calls ours', async (t) => {
+    const script = join(slurm.etc, 'job_submit.lua');
+    const lua = (first: string, last: string) => `${first}
+function slurm_job_submit(job_desc, part_list, submit_uid)
+  job_desc.comment = "seen by the site"
+  ${last}
+end
+function slurm_job_modify() return slurm.SUCCESS end
+return slurm.SUCCESS
+`;
+    const plain = lua('', 'return slurm.SUCCESS');
+    writeFileSync(script, plain);
+    writeFileSync(join(slurm.etc, 'slurm.conf'), `${conf}JobSubmitPlugins=lua\n`);
+    await slurm.restartController();
+    const refused = site(slurm, 'install', 'job-submit');
+    t.match(
+      refused.stderr,
+      /job_submit\.lua is the site's own: try again with --called job_submit\.lua, and then add to it/,
+    );
+    t.match(refused.stderr, 'nothing was changed');
+    const called = ['install', 'job-submit', '--called', 'job_submit.lua'];
+    const [, first = '', last = ''] = /add to \S+ `(.*?)` and, .*?`(.*?)`/.exec(site(slurm, ...called).stdout) ?? [];
+    t.equal(readFileSync(script, 'utf8'), plain, "what is the site's stays");
+    writeFileSync(script, lua(first, last));
+    t.match(site(slurm, ...called).stdout, /nothing to change\n$/);
+    await slurm.restartController();
+    const job = await slurm.sbatch('exit 3');
+    const { ExitCode, Comment } = await job.ended();
+    t.strictSame([ExitCode, Comment], ['3:0', 'seen'], "the site's own word counts, too");
+    t.match(job.stderr(), BOXED);
+
+    t.match(site(slurm, 'remove', 'job-submit').stderr, /job_submit\.lua still has .* take them out first/);
+    writeFileSync(script, plain);
+    t.equal(site(slurm, 'remove', 'job-submit').status, 0);
+    t.equal(readFileSync(script, 'utf8'), plain);
+    rmSync(script);
+    t.equal(site(slurm, 'install', 'job-submit').status, 0);
+    t.match(site(slurm, 'remove', 'job-submit').stderr, /slurmctld does not start with "lua" in it/);
+    t.ok(existsSync(script));
   });
 });
 
