@@ -240,7 +240,7 @@ t.test('four nodes, and a site with scripts of its own', { skip: withoutSlurm() 
   const key = unique('prolog');
   const { channel } = await foreignClient(t, uri);
   const events = await collect(channel, 'amq.topic', `${key}.events.#`);
-  const slurm = await slurmCluster(t, { nodes: 4 });
+  const slurm = await slurmCluster(t, { nodes: 4, cgroupConf: 'ConstrainRAMSpace=yes' });
   const own = (name: string, text: string) => {
     const path = join(slurm.etc, name);
     mkdirSync(dirname(path), { recursive: true });
@@ -335,6 +335,18 @@ t.test('four nodes, and a site with scripts of its own', { skip: withoutSlurm() 
     await slurm.command('scancel', '-u', '65534');
     await neighbour.done;
     await clean();
+  });
+
+  await t.test("groups of a user's own box go with its job, though Slurm has killed the step at once", async (t) => {
+    const client = slurm.start(['srun', '-N1', '-n1', PROC_BOX, '--memory', '32M', '--', 'sleep', '600'], {
+      uid: USER,
+    });
+    await slurm.until(() => client.stderr().includes('started in box'), 'it runs');
+    const id = (await slurm.command('squeue', '-h', '-o', '%A')).trim();
+    await slurm.command('scancel', `${id}.0`);
+    await client.done;
+    await clean();
+    t.strictSame([...slurm.groups('proc_box-'), ...slurm.groups('job_')], []);
   });
 
   await t.test('what boxes could not deliver is delivered by the epilog', async (t) => {
