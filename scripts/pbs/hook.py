@@ -25,6 +25,14 @@ def is_text(value):
     return isinstance(value, str) and value != ""
 
 
+def is_path(value):
+    return is_text(value) and value.startswith("/")
+
+
+def is_policy(value):
+    return is_text(value) and (value in ("off", "default", "strict") or value.startswith("-"))
+
+
 def is_list(value):
     return isinstance(value, list) and all(isinstance(word, str) for word in value)
 
@@ -40,14 +48,14 @@ def is_time(value):
 
 # Key of the configuration: default, what else it may be, and that in words.
 KEYS = {
-    "proc_box": ("/usr/local/bin/proc_box", is_text, "a path that every node has"),
-    "policy": ("default", is_text, "off, default, strict, or options: for jobs that say nothing"),
+    "proc_box": ("/usr/local/bin/proc_box", is_path, "an absolute path that every node has"),
+    "policy": ("default", is_policy, "off, default, strict, or options: for jobs that say nothing"),
     "default": ([], is_list, "a list of words: options of every box"),
     "strict": (["--enforce", "strict"], is_list, "a list of words: what `strict` adds to them"),
     "allow_off": (True, is_switch, "true or false: whether a job may say box=off"),
     "fail": ("open", lambda value: value in ("open", "closed"), "open or closed: whether a job that cannot be boxed runs"),
     "job_cgroup": (True, is_switch, "true or false: whether the tasks of a job on a node share its limits"),
-    "cgroup_root": (None, is_text, "the directory for that; default below MoM's own group"),
+    "cgroup_root": (None, is_path, "an absolute path: the directory for that; default below MoM's own group"),
     "flush": (None, is_list, "a list of words: the command that sends what killed boxes have left in their spool"),
     "flush_seconds": (20, is_time, "seconds, at most 25"),
 }
@@ -55,7 +63,7 @@ RESOURCE = "box"
 PACKED = "PBOX_ARGV"  # proc_box takes its command line from here: MoM keeps no argument as it is
 CARRIED = "PBOX_PBS_ARGUMENTS"
 # Not the comma: between MoM and hooks it separates variables.
-PACKED_AS_THEY_ARE = re.compile(r"[^A-Za-z0-9_./=:@+-]")
+ENCODED = re.compile(r"[^A-Za-z0-9_./=:@+-]")
 ARGUMENT = re.compile(r"<jsdl-hpcpa:Argument>(.*?)</jsdl-hpcpa:Argument>", re.S)
 
 
@@ -129,7 +137,7 @@ def split(options):
 
 def pack(words):
     """As native/src/front.cc reads it: each word ends with a semicolon."""
-    return "".join(PACKED_AS_THEY_ARE.sub(percent, word) + ";" for word in words)
+    return "".join(ENCODED.sub(percent, word) + ";" for word in words)
 
 
 def percent(match):
@@ -180,6 +188,9 @@ def launch(event, config):
         raise OSError("%s is missing on %s or not executable; install proc_box there or correct the hook's configuration" % (wrapper, pbs.get_local_nodename()))
     if config["job_cgroup"]:
         share_limits(event.job, options, config)
+    # As a shell would: boxes run as the job's user, and read files of theirs.
+    home = str(event.env.get("HOME") or "~")
+    options = [home + word[1:] if word.startswith("~/") else word for word in options]
     arguments = whole_arguments(event)
     # A login shell gets no arguments, and a name that MoM makes of it.
     name = arguments[0] if arguments else "-" + os.path.basename(event.progname)
@@ -354,7 +365,8 @@ def remove(group, patience=20):
 
 
 def read(path):
-    with open(path) as file:
+    """Names of processes may have any byte."""
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:
         return file.read()
 
 
@@ -382,12 +394,18 @@ def ended(event, config):
             log("%s of %s: %s" % (step.__name__, event.job.id, error))
 
 
+# They end by themselves when they have done their part.
+SPARED = ("pbs_demux", "proc_box-guard")
+
+
 def kill_strays(job, _config):
     """Processes of the job's user that have the job's id in their environment, until none is met."""
     uid = pwd.getpwnam(str(job.euser)).pw_uid
     mark = ("PBS_JOBID=%s" % job.id).encode()
+    spared = SPARED if pbs.event().type == pbs.EXECJOB_EPILOGUE else ()
     for _ in range(20):
-        strays = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if pid != os.getpid() and is_stray(pid, uid, mark)]
+        pids = map(int, filter(str.isdigit, os.listdir("/proc")))
+        strays = [pid for pid in pids if pid != os.getpid() and is_stray(pid, uid, mark) and name_and_parent(pid)[0] not in spared]
         if not strays:
             return
         log("%s has left %d processes; killed" % (job.id, len(strays)), pbs.EVENT_DEBUG)
@@ -410,7 +428,7 @@ def is_stray(pid, uid, mark):
 
 
 def owner(pid):
-    return next(int(line.split()[1]) for line in read("/proc/%d/status" % pid).splitlines() if line.startswith("Uid:"))
+    return next(int(line.split()[1]) for line in read("/proc/%d/status" % pid).split("\n") if line.startswith("Uid:"))
 
 
 def remove_groups(job, config):

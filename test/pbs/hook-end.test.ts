@@ -1,5 +1,14 @@
 // test-timeout: 240s
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -20,12 +29,12 @@ t.test('strays with the id of the job are killed, others are not', async (t) => 
   const hook = configure(mom);
   const [ended, other] = await Promise.all(
     ['50.srv', '51.srv'].map((id) =>
-      mom.run({ script: '#!/bin/sh\nsetsid sleep 1000 >/dev/null 2>&1 &\nsleep 0.2', id, user: NOBODY }),
+      mom.run({ script: '#!/bin/sh\nsetsid sleep 1000 >/dev/null 2>&1 &', id, user: NOBODY }),
     ),
   );
   await Promise.all([ended!.exitStatus, other!.exitStatus]);
   const strays = (task: Task) => task.members().filter((pid) => processState(pid)?.comm === 'sleep');
-  t.equal(strays(ended!).length, 1);
+  await until(() => strays(ended!).length === 1 && strays(other!).length === 1, 'both jobs have left one');
   const killed = 'proc_box: 50.srv has left 1 processes; killed';
   t.strictSame((await mom.endHook('execjob_end', '50.srv', hook)).log, [], "another user's are not of the job");
   t.equal(strays(ended!).length, 1);
@@ -39,6 +48,23 @@ t.test('strays with the id of the job are killed, others are not', async (t) => 
     /proc_box: flush_spool of 51\.srv: .*No such file or directory: '\/nowhere\/proc_box'/,
   );
   t.equal(strays(other!).length, 0, 'a step that fails leaves the others alone');
+});
+
+t.test('what MoM and a box need to end is left alone until the end of the job', async (t) => {
+  const mom = startMom(t);
+  const hook = configure(mom);
+  const names = ['pbs_demux', 'proc_box-guard', 'other', Buffer.from('x\xff', 'latin1')] as const;
+  for (const name of names) copyFileSync('/bin/sleep', Buffer.concat([Buffer.from(`${mom.home}/`), Buffer.from(name)]));
+  // The last has a name that is no UTF-8.
+  const script = '#!/bin/sh\nfor name in pbs* proc* other x*; do setsid ./$name 1000 >/dev/null 2>&1 & done';
+  const task = await mom.run({ script, id: '52.srv', user: NOBODY });
+  await task.exitStatus;
+  const left = () => task.members().map((pid) => processState(pid)?.comm ?? '');
+  await until(() => names.every((name) => left().includes(name.toString('latin1'))), 'all run');
+  await mom.endHook('execjob_epilogue', '52.srv', hook, NOBODY);
+  t.strictSame(left().sort(), ['pbs_demux', 'proc_box-guard']);
+  await mom.endHook('execjob_end', '52.srv', hook, NOBODY);
+  t.strictSame(left(), []);
 });
 
 /** A site whose boxes keep in a spool what the broker has not confirmed. */

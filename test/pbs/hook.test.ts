@@ -129,7 +129,7 @@ t.test('the box resource: off, default, strict, options; what nobody can mean is
         job: { id: '1.s', Resource_List: box === undefined ? {} : { box } },
         progname: '/bin/sh',
         argv: [],
-        env: {},
+        env: { HOME: '/home/u' },
       },
       file,
     );
@@ -141,6 +141,7 @@ t.test('the box resource: off, default, strict, options; what nobody can mean is
     launch('--memory 4G --json \'{"a b": 1}\'').env['PBOX_ARGV'],
     '--failure;open;-uri;none;--memory;4G;--json;%7B%22a%20b%22:%201%7D;--argv0;-sh;--;/bin/sh;',
   );
+  t.match(launch('--uri-file ~/.uri').env['PBOX_ARGV'], /;--uri-file;\/home\/u\/\.uri;/, 'of the user');
   t.match(launch('"--memory 4G"').env['PBOX_ARGV'], /;--memory;4G;/, 'quotes that PBS has kept');
   t.match(launch("'strict'").env['PBOX_ARGV'], /;--enforce;strict;/);
   t.equal(launch('').progname, PROC_BOX);

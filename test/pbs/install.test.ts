@@ -62,6 +62,8 @@ t.test('a configuration that the hook would refuse is refused before anything is
     ['{"fail": "close"}', /: fail: "close"; expected open or closed/],
     ['{"default": "-uri none"}', /: default: "-uri none"; expected a list of words: options of every box/],
     ['{"flush_seconds": 60}', /: flush_seconds: 60; expected seconds, at most 25/],
+    ['{"policy": "strickt"}', /: policy: "strickt"; expected off, default, strict, or options/],
+    ['{"proc_box": "bin/proc_box"}', /: proc_box: "bin\/proc_box"; expected an absolute path/],
     ['["strict"]', /: expected a JSON object; docs\/pbs\.md has its keys/],
     ['{', /: Expecting property name/],
   ] as const) {
