@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import t from 'tap';
-import { groupsOfProcess, ownGroup, withoutV1 } from '../fixtures/cgroups.js';
+import { delegate, groupsIn, groupsOfProcess, ownGroup, withoutV1 } from '../fixtures/cgroups.js';
 import { configure, type Mom, NOBODY, startMom, type Task, type TaskOptions } from '../fixtures/mom.js';
 import { isAlive, processState, until } from '../fixtures/processes.js';
 
@@ -83,6 +84,37 @@ t.test('a task that ends leaves the others their limits, and its group goes with
   // At once: what was killed may still be in the groups.
   t.strictSame((await end()).log, []);
   t.notOk(existsSync(group('pids')));
+});
+
+t.test('the shell of an interactive job, which is no child of the main MoM, has them, too', { skip }, async (t) => {
+  const mom = startMom(t);
+  const { id, hook, end } = job(mom);
+  t.teardown(end);
+  const task = await mom.run({ interactive: true, id, hook, user: NOBODY, resources: LIMITED, env: { PS1: '> ' } });
+  await until(() => task.output().includes('started in box'), `the shell runs; ${task.hookLog.join()}`);
+  t.strictSame(task.hookLog, []);
+  const shell = task.members().find((pid) => processState(pid)?.comm === 'bash')!;
+  t.match(groupsOfProcess(shell)['pids'], /\/proc_box-job-[^/]+\/task-\d+\/proc_box-/);
+  task.type('exit\n');
+  t.equal(await task.exitStatus, 0);
+});
+
+t.test("a group of PBS's own is not left", { skip }, async (t) => {
+  const mom = startMom(t);
+  const { id, hook, group, end } = job(mom);
+  t.teardown(end);
+  const site = delegate(t, ['pids', 'memory'], NOBODY.uid).dirs;
+  const command = ['/bin/cat', '/proc/self/cgroup'];
+  const groups = Object.values(site);
+  const task = await mom.run({ command, id, hook, user: NOBODY, resources: LIMITED, groups });
+  t.equal(await task.exitStatus, 0);
+  t.strictSame(task.hookLog, [
+    `proc_box: each task of ${id} has its own --memory, --pids: PBS has given it a control group`,
+  ]);
+  for (const [controller, dir] of Object.entries(site)) {
+    t.match(groupsIn(task.output())[controller], `${basename(dir)}/proc_box-`, 'the box is in it');
+    t.notOk(existsSync(group(controller)));
+  }
 });
 
 t.test('where a group cannot be had each task has the limit for itself, and the log says why', { skip }, async (t) => {

@@ -76,6 +76,18 @@ t.test('tasks of pbsdsh: each is boxed, with its number', async (t) => {
   }
 });
 
+t.test('tasks on another node: stdout is a socket, and all of it arrives', async (t) => {
+  const mom = startMom(t);
+  const command = ['/bin/sh', '-c', 'seq 50000; echo "node $PBS_NODENUM"; exit 8'];
+  const task = await mom.run({ command, taskNumber: 3, env: { PBS_NODENUM: '1' }, socket: true, hook: configure(mom) });
+  t.equal(await task.exitStatus, 8);
+  await until(() => task.output().includes('Task elapsed'), 'the end has arrived');
+  t.match(task.output(), /task 3 started in box/);
+  // Lines of ours may stand within one of the job's: both come from processes of their own.
+  const jobs = task.output().replaceAll(/(?:proc_box: |Task elapsed).*\n/g, '');
+  t.ok(jobs === `${Array.from({ length: 50_000 }, (_, at) => `${at + 1}\n`).join('')}node 1\n`);
+});
+
 t.test(
   'arguments with newlines and outer blanks survive: the server carries them, the launch puts them back',
   async (t) => {
