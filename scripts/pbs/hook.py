@@ -301,13 +301,14 @@ def own_group(controller, root):
 def enter_group(base, version, job, option, value, task):
     """`base`/<job>, which has the limit, /task-<pid>, which has the task and belongs to the user."""
     controller, v1, v2, as_text = LIMITS[option]
+    limit = as_text(value)
     group = os.path.join(base, group_name(job))
     leaf = os.path.join(group, "task-%d" % task)
     if version == 2:
         hand_down(base, controller)
     make(group)
     remove_ended(group)
-    write(os.path.join(group, v1 if version == 1 else v2), as_text(value))
+    write(os.path.join(group, v1 if version == 1 else v2), limit)
     if version == 2:
         hand_down(group, controller)
     make(leaf)

@@ -6,7 +6,17 @@ import { assembleSpec } from '../spec/assemble.js';
 import { naming } from '../spec/resolve.js';
 import type { BoxSpec } from '../spec/spec.js';
 import { parseDuration } from '../spec/units.js';
-import { BAD, boxOf, examine, type Folder, openFolder, openSpooled, SPOOLED, spoolOwners } from '../spool/index.js';
+import {
+  BAD,
+  boxOf,
+  examine,
+  type Folder,
+  openFolder,
+  openSpooled,
+  SPOOLED,
+  spoolOwners,
+  statOf,
+} from '../spool/index.js';
 import type { CtlInput } from './ctl-options.js';
 import { type FlushResult, flushFolders } from './spool-flush.js';
 
@@ -134,7 +144,8 @@ interface Listed {
   readonly file: string;
   readonly box: string;
   readonly job: string | null;
-  readonly messages: number;
+  /** Null where it may not be read: in use, or not trusted. */
+  readonly messages: number | null;
   readonly bytes: number;
   readonly age_sec: number;
   readonly damaged: number;
@@ -153,7 +164,7 @@ async function list(folders: Folders, json: boolean): Promise<number> {
   if (rows.length === 0) return print('The spool is empty.\n', 0);
   const lines = rows.map(
     ({ state, messages, damaged, bytes, age_sec, user, job, file }) =>
-      `${state.padEnd(11)}  ${String(messages).padStart(7)} messages${damaged > 0 ? `, ${damaged} damaged` : ''}  ${bytes} bytes  ${age_sec} s old  user ${user}  job ${job ?? '?'}  ${file}\n`,
+      `${state.padEnd(11)}  ${String(messages ?? '?').padStart(7)} messages${damaged > 0 ? `, ${damaged} damaged` : ''}  ${bytes} bytes  ${age_sec} s old  user ${user}  job ${job ?? '?'}  ${file}\n`,
   );
   return print(lines.join(''), 0);
 }
@@ -161,14 +172,15 @@ async function list(folders: Folders, json: boolean): Promise<number> {
 async function listed(folder: Folder, name: string): Promise<Listed | undefined> {
   const found = await openSpooled(folder, name);
   if (found.kind === 'gone') return undefined;
+  const stats = await statOf(folder, name);
   const head = {
     user: userName(folder.uid),
     file: folder.shown(name),
     box: boxOf(name),
     job: null,
-    messages: 0,
-    bytes: 0,
-    age_sec: 0,
+    messages: null,
+    bytes: stats?.size ?? 0,
+    age_sec: stats === undefined ? 0 : Math.max(0, Math.round((Date.now() - stats.mtimeMs) / 1000)),
     damaged: 0,
   };
   if (found.kind === 'in use') return { ...head, state: 'in use' };
@@ -179,8 +191,6 @@ async function listed(folder: Folder, name: string): Promise<Listed | undefined>
     ...head,
     job: contents.head?.identity.job ?? null,
     messages: contents.messages,
-    bytes: file.bytes,
-    age_sec: Math.max(0, Math.round((Date.now() - file.changedAtMs) / 1000)),
     damaged: contents.broken,
     state: name.endsWith(BAD) ? 'set aside' : 'waits',
   };

@@ -1,5 +1,5 @@
 import { constants, type Stats } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { type FileHandle, lstat, open } from 'node:fs/promises';
 import { lockFile } from 'cgroup-utils-native';
 import type { Folder } from './folder.js';
 import { decode, type HeadRecord, type MessageRecord } from './record.js';
@@ -17,9 +17,6 @@ export type Found =
 export interface SpoolFile extends AsyncDisposable {
   readonly handle: FileHandle;
   readonly name: string;
-  readonly bytes: number;
-  /** Of the last write, ms since the epoch. */
-  readonly changedAtMs: number;
 }
 
 /** What a first pass over a file tells. */
@@ -71,16 +68,15 @@ async function lockedFile(folder: Folder, name: string, handle: FileHandle): Pro
   if (why !== undefined) return { kind: 'foreign', why };
   if (!lockFile(handle.fd)) return { kind: 'in use' };
   // While we waited for the lock its holder may have removed or replaced it.
-  const { ino, nlink, size, mtimeMs } = await handle.stat();
+  const { ino, nlink } = await handle.stat();
   if (nlink === 0 || (await statOf(folder, name))?.ino !== ino) return { kind: 'gone' };
-  const file = { handle, name, bytes: size, changedAtMs: mtimeMs, [Symbol.asyncDispose]: () => handle.close() };
-  return { kind: 'locked', file };
+  return { kind: 'locked', file: { handle, name, [Symbol.asyncDispose]: () => handle.close() } };
 }
 
 /** @returns undefined where there is no such file. @throws Error with `code` */
 export async function statOf(folder: Folder, name: string): Promise<Stats | undefined> {
   try {
-    return await stat(folder.at(name));
+    return await lstat(folder.at(name));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     return undefined;

@@ -129,7 +129,9 @@ export class Journal {
       await this.#giveUpOldest(left);
     }
     if (own() + least > room) {
-      throw Object.assign(new Error('no room beside other boxes of this user (--spool-max-bytes)'), { code: 'EDQUOT' });
+      const others = room < bounds.maxBytes ? ': other boxes of this user have the rest' : '';
+      const problem = `no room for a message of ${least} bytes within --spool-max-bytes${others}`;
+      throw Object.assign(new Error(problem), { code: 'EDQUOT' });
     }
     const name = `${identity.box}.${String(++this.#created).padStart(DIGITS, '0')}${SPOOLED}`;
     const segment = await Segment.create(this.#folder, name, { spool: 1, identity, from: first, first });

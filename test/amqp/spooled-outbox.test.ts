@@ -14,6 +14,7 @@ interface Options {
   readonly maxMessages?: number;
   readonly maxBytes?: number;
   readonly maxAgeMs?: number;
+  readonly box?: string;
   readonly journal?: Partial<spool.Journal>;
   /** Throws where the disk is to fail at this moment. */
   readonly disk?: () => void;
@@ -43,7 +44,7 @@ function make(t: Test, options: Options = {}) {
   };
   const queue = new SpooledOutbox({
     spec: specFor('amqp://h', { spoolDir, spoolMaxBytes: maxBytes, spoolMaxAgeMs: maxAgeMs }),
-    identity: fakeBox({ box: 'b' }).identity,
+    identity: fakeBox({ box: options.box ?? 'b' }).identity,
     outbox,
     toPublication: ({ messageId, timestamp, type }, content) => ({
       exchange: 'e',
@@ -276,6 +277,19 @@ t.test('a directory that cannot be used is one warning, and the messages stay in
     t.equal(warnings.length, 1);
     t.match(warnings[0], text);
   }
+});
+
+t.test('where other boxes of the user have the room, that is one warning', async (t) => {
+  const spoolDir = join(t.testdir(), 'spool');
+  const other = make(t, { spoolDir, box: 'a' });
+  other.push(1, 1, 'x'.repeat(9_000));
+  await until(() => other.kept().length === 1, 'another box keeps something');
+  const { push, queue, lines } = make(t, { spoolDir, maxBytes: 10_000 });
+  push(1, 1, 'x'.repeat(2_000));
+  const warnings = () => lines.filter((line) => line.includes(': warn: '));
+  await until(() => warnings().length === 1, 'it is said');
+  t.match(warnings()[0], /no room for a message of 2\d+ bytes within --spool-max-bytes: other boxes of this user have/);
+  t.strictSame([queue.length, other.files.files().length], [1, 1], 'and what another box keeps stays');
 });
 
 t.test('a disk that hangs holds up nothing, and memory keeps to its bounds', async (t) => {

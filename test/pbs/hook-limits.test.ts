@@ -119,9 +119,14 @@ t.test("a group of PBS's own is not left", { skip }, async (t) => {
 
 t.test('where a group cannot be had each task has the limit for itself, and the log says why', { skip }, async (t) => {
   const mom = startMom(t);
-  for (const [resources, root, why] of [
-    [{ box: '--memory 200X' }, null, /own --memory: 200X is no size/],
-    [LIMITED, `${ownGroup('pids')}/nonsuch/root`, /own --pids: .*No such file or directory: '\S+\/nonsuch\/root\//],
+  for (const [controller, resources, root, why] of [
+    ['memory', { box: '--memory 200X' }, null, /own --memory: 200X is no size/],
+    [
+      'pids',
+      LIMITED,
+      `${ownGroup('pids')}/nonsuch/root`,
+      /own --pids: .*No such file or directory: '\S+\/nonsuch\/root\//,
+    ],
   ] as const) {
     const { id, group, end, hook } = job(mom);
     t.teardown(end);
@@ -129,7 +134,7 @@ t.test('where a group cannot be had each task has the limit for itself, and the 
     const task = await mom.run({ command: ['/bin/true'], id, hook: { ...hook, config }, resources, user: NOBODY });
     await task.exitStatus;
     t.match(task.hookLog.join('\n'), why);
-    t.notOk(existsSync(group('pids')));
+    t.notOk(existsSync(group(controller)));
   }
 });
 
