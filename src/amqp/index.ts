@@ -53,6 +53,8 @@ export interface Closed {
 
 /** For the last lines of the audit log, at the end. */
 const AUDIT_MS = 1_000;
+/** For the marks of what was delivered of other boxes, at the end. */
+const REDELIVERY_MS = 1_000;
 
 /**
  * Connects in the background and keeps connecting; returns at once. Never throws once `spec` has been checked.
@@ -164,7 +166,7 @@ export function connectBroker(
       const sent = Promise.all([queue.drained(), replies.flushed()]).then(() => redelivery.settled());
       await within(deadlineMs, Promise.race([hopeless, sent]));
       redelivery.stop();
-      await redelivery.settled();
+      await within(REDELIVERY_MS, redelivery.settled());
       const undelivered = queue.length;
       const [kept = null] = await Promise.all([
         spooled?.close(),
