@@ -78,7 +78,7 @@ export async function startSlurm(options = {}) {
   }
 
   async function stop() {
-    await cancelAll(command).catch(() => {}); // the controller may be gone: the shell kills what is left
+    await cancelAll(command).catch(ignoreNoAnswer);
     watcher.ref();
     const gone = new Promise((resolve) => watcher.on('exit', resolve));
     watcher.stdin.end();
@@ -237,7 +237,9 @@ exit 0`;
   const watcher = spawn('/bin/sh', args, { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
   watcher.unref();
   watcher.stdin.unref?.();
-  watcher.stdin.on('error', () => {});
+  watcher.stdin.on('error', (error) => {
+    if (error.code !== 'EPIPE') throw error; // it has ended already
+  });
   return watcher;
 }
 
@@ -247,6 +249,11 @@ async function cancelAll(command) {
   if (left.length > 0) await command('scancel', ...left);
   const deadline = Date.now() + CANCEL_TIMEOUT_MS;
   while (Date.now() < deadline && (await jobs()).length > 0) await sleep(100);
+}
+
+/** squeue and scancel end with 1 where the controller is gone or late: the shell kills what is left. */
+function ignoreNoAnswer(error) {
+  if (error.code !== 1) throw error;
 }
 
 async function until(works, daemons, dir) {

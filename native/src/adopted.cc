@@ -8,14 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <ctime>
-#include <fcntl.h>
 #include <poll.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,6 +17,8 @@
 #include "caller.h"
 #include "members.h"
 #include "rlimit.h"
+#include "stranger.h"
+#include "tree.h"
 
 namespace pbox {
 namespace {
@@ -31,44 +27,11 @@ constexpr int kExecMs = 10;          // between looks for the program that an aw
 constexpr int kEndMs = 20;           // between looks for the end of what the main process has left
 constexpr int kLookMs = 1000;        // between looks where no group lists the box
 constexpr int kStatusMs = 1000;      // longest wait for the exit status of the main process
-constexpr uint64_t kOutputPerMs = 32000000;  // the fastest writer that a limit of stdout reckons with, bytes
 
 double monotonic_ms() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
   return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
-}
-
-std::string read_small(const std::string& path) {
-  char text[512];
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  const ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
-  if (fd >= 0) close(fd);
-  return n > 0 ? std::string(text, static_cast<size_t>(n)) : std::string();
-}
-
-// ioctl_pidfd(2), Linux 6.15: tells the wait status of a process that somebody else has reaped.
-struct PidfdInfo {
-  uint64_t mask, cgroup_id;
-  uint32_t pid, tgid, ppid, ids[8];
-  int32_t exit_code;
-  uint32_t coredump_mask, reserved;
-};
-static_assert(sizeof(PidfdInfo) == 72, "include/uapi/linux/pidfd.h");
-constexpr uint64_t kInfoExit = 1 << 3;
-
-bool status_of_pidfd(int pidfd, int* status) {
-  PidfdInfo info{};
-  info.mask = kInfoExit;
-  if (pidfd < 0 || ioctl(pidfd, _IOWR(0xFF, 11, PidfdInfo), &info) != 0 || !(info.mask & kInfoExit)) return false;
-  *status = info.exit_code;
-  return true;
-}
-
-// The kernel shows field 52 of proc_pid_stat(5) as 0 to those who may not trace the process.
-bool may_read_status(int pid) {
-  struct stat owner {};
-  return geteuid() == 0 || (stat(("/proc/" + std::to_string(pid)).c_str(), &owner) == 0 && owner.st_uid == geteuid() && owner.st_gid == getegid());
 }
 
 class Adopted {
@@ -89,8 +52,6 @@ class Adopted {
   int resume();
   RlimitReply set_rlimit(const RlimitWire& wanted);
   UsageBody usage();
-  uint64_t output_offset() const;
-  uint64_t output_bytes();
   void wrapper_gone();
   int timeout();
   std::string proc(const char* name) const { return "/proc/" + std::to_string(main_.pid) + "/" + name; }
@@ -102,9 +63,8 @@ class Adopted {
   const bool listed_;  // a group lists the box
   int pidfd_ = -1;
   std::string awaiting_;  // name of the program that is to be replaced
-  int output_ = -1;             // stdout where it is a file, O_PATH
-  bool output_at_end_ = false;  // it grows as the job writes
-  uint64_t output_base_ = 0, output_bytes_ = 0, output_max_, output_told_ = 0;
+  StrangersOutput output_;
+  uint64_t output_max_, output_told_ = 0;
   uint64_t user_ticks_ = 0, system_ticks_ = 0;  // of the main process, when it had ended
   bool started_ = false, ended_ = false, empty_ = false;
   bool stopped_ = false, killing_ = false;
@@ -133,21 +93,7 @@ bool Adopted::main_alive() const {
 
 void Adopted::started() {
   started_ = true;
-  struct stat out {};
-  output_ = open(proc("fd/1").c_str(), O_PATH | O_CLOEXEC);
-  if (output_ >= 0 && (fstat(output_, &out) != 0 || !S_ISREG(out.st_mode))) {
-    close(output_);
-    output_ = -1;
-  }
-  if (output_ >= 0) {
-    const std::string info = read_small(proc("fdinfo/1"));
-    const size_t flags = info.find("flags:");
-    const bool append = flags != std::string::npos && std::strtoul(info.c_str() + flags + 6, nullptr, 8) & O_APPEND;
-    const uint64_t size = static_cast<uint64_t>(out.st_size);
-    // O_APPEND moves the offset to the end at the first write only.
-    output_base_ = append ? size : output_offset();
-    output_at_end_ = output_base_ == size;
-  }
+  output_.open(main_.pid);
   const StartedBody body{main_.pid, 0, monotonic_ms()};
   control_.send(Event::started, 0, &body, sizeof body);
 }
@@ -190,26 +136,10 @@ void Adopted::check_end() {
   control_.send(Event::empty, 0, &body, sizeof body);
 }
 
-// The shared offset of the job's descriptor: `pos:` comes first in fdinfo, proc(5).
-uint64_t Adopted::output_offset() const {
-  const std::string text = read_small(proc("fdinfo/1"));
-  return text.rfind("pos:", 0) == 0 ? std::strtoull(text.c_str() + 4, nullptr, 10) : 0;
-}
-
-// After the main process's end its descriptors are gone: then the file's size tells, where it has grown with the output.
-uint64_t Adopted::output_bytes() {
-  if (output_ < 0) return 0;
-  struct stat out {};
-  const bool grown = ended_ && output_at_end_ && fstat(output_, &out) == 0;
-  const uint64_t at = grown ? static_cast<uint64_t>(out.st_size) : output_offset();
-  if (at > output_base_) output_bytes_ = std::max(output_bytes_, at - output_base_);
-  return output_bytes_;
-}
-
 // Reported at the limit, and again when the job has gone on writing after that.
 void Adopted::check_output() {
-  if (output_ < 0 || output_max_ == 0 || ended_) return;
-  const uint64_t bytes = output_bytes();
+  if (!output_.counted() || output_max_ == 0 || ended_) return;
+  const uint64_t bytes = output_.bytes(ended_);
   if (bytes <= output_max_ || (output_told_ != 0 && bytes <= output_told_ + (64 << 10))) return;
   output_told_ = bytes;
   control_.send(Event::stdoutlimit, 0, &bytes, sizeof bytes);
@@ -221,7 +151,7 @@ UsageBody Adopted::usage() {
   UsageBody body{};
   body.user_usec = user_ticks_ * usec_per_tick;
   body.system_usec = system_ticks_ * usec_per_tick;
-  body.stdout_bytes = output_bytes();
+  body.stdout_bytes = output_.bytes(ended_);
   return body;
 }
 
@@ -244,9 +174,16 @@ void Adopted::handle(const FrameHead& head, Reader body) {
     }
     case Request::kill:
       return control_.reply_count(head.id, kill_all());
-    case Request::suspend:
+    case Request::suspend: {
       stopped_ = !cgroup_.freeze();
-      return control_.reply_count(head.id, stopped_ ? members_.signal_until_stable(SIGSTOP) : members_.signal(0, 0));
+      const int count = stopped_ ? members_.signal_until_stable(SIGSTOP) : members_.signal(0, 0);
+      if (stopped_) {
+        std::vector<int> pids;
+        for (const Member& member : members_.look()) pids.push_back(member.pid);
+        await_stopped(pids);
+      }
+      return control_.reply_count(head.id, count);
+    }
     case Request::resume:
       return control_.reply_count(head.id, resume());
     case Request::rlimit: {
@@ -319,10 +256,8 @@ int Adopted::timeout() {
   if (killing_ || (ended_ && control_.fd() >= 0)) return kEndMs;
   if (!started_) return kExecMs;
   int wait = pidfd_ < 0 ? 100 : listed_ && control_.fd() >= 0 ? -1 : kLookMs;
-  if (output_ >= 0 && output_max_ != 0 && !ended_) {
-    const uint64_t bytes = output_bytes();
-    const uint64_t left = bytes >= output_max_ ? 0 : output_max_ - bytes;
-    const int look = static_cast<int>(std::clamp<uint64_t>(left / kOutputPerMs, 20, 60000));
+  if (output_.counted() && output_max_ != 0 && !ended_) {
+    const int look = output_.until_ms(output_max_);
     wait = wait < 0 ? look : std::min(wait, look);
   }
   return wait;

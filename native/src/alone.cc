@@ -5,7 +5,6 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <fcntl.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "alone_options.h"
 #include "keeper.h"
 #include "link.h"
 #include "protocol.h"
@@ -24,10 +24,6 @@
 namespace pbox {
 namespace {
 
-// Options that take no value: src/spec/options.ts; test/native/alone.test.ts compares.
-constexpr const char* kBooleans[] = {"multiRmtKey", "pss", "report", "oom-group", "linger", "reraise", "runanyway", "debug", "nowarn", "version", "help"};
-
-constexpr double kGraceMs = 10000;
 constexpr double kPatienceMs = 200;  // for the keeper to see what the wrapper got: src/scheduler/signalling.ts
 constexpr double kApartMs = 1000;    // src/cli/deliveries.ts
 
@@ -44,55 +40,10 @@ double now_ms() {
   _exit(status);
 }
 
-// What of the command line counts here.
-struct Words {
-  int command;  // index of its first word
-  std::string name;
-  bool strict = false;
-  bool reraise = false;
-};
-
-void take(Words& words, const std::string& option, const std::string& value) {
-  if (option == "argv0") words.name = value;
-  if (option == "enforce") words.strict = value == "strict";
-  if (option == "reraise") words.reraise = value != "false";
-}
-
-Words read_words(int argc, char** argv, char** environment) {
-  Words words{argc, "", false, false};
-  for (char** e = environment; *e; e++) {
-    if (std::strncmp(*e, "PBOX_ARGV0=", 11) == 0) take(words, "argv0", *e + 11);
-    if (std::strncmp(*e, "PBOX_ENFORCE=", 13) == 0) take(words, "enforce", *e + 13);
-    if (std::strncmp(*e, "PBOX_RERAISE=", 13) == 0) take(words, "reraise", *e + 13);
-    // PBS counts 256+n for a signal.
-    if (std::strncmp(*e, "PBS_JOBID=", 10) == 0) words.reraise = true;
-  }
-  for (int i = 1; i < argc; i++) {
-    const char* word = argv[i];
-    if (word[0] != '-' || word[1] == 0) {
-      words.command = i;
-      break;
-    }
-    if (std::strcmp(word, "--") == 0) {
-      words.command = i + 1;
-      break;
-    }
-    word += word[1] == '-' ? 2 : 1;
-    const char* equals = std::strchr(word, '=');
-    const std::string option = equals ? std::string(word, equals) : std::string(word);
-    const bool boolean = std::find(std::begin(kBooleans), std::end(kBooleans), option) != std::end(kBooleans);
-    if (equals) take(words, option, equals + 1);
-    else if (boolean) take(words, option, "true");
-    else if (i + 1 < argc) take(words, option, argv[++i]);
-  }
-  if (words.command >= argc) fail(125, "no command given; usage: proc_box [options] [--] <command> [arguments]");
-  return words;
-}
-
 class Alone {
  public:
-  Alone(int control, int child, const Words& words, const char* command)
-      : link_(control), child_(child), words_(words), command_(command) {}
+  Alone(int control, int child, AloneOptions options, const char* command)
+      : link_(control), child_(child), options_(std::move(options)), command_(command) {}
   [[noreturn]] void run();
 
  private:
@@ -113,26 +64,30 @@ class Alone {
   void send_signal(int signal, bool all);
   void kill_all();
   void on_time();
-  int timeout() const;
+  double timeout_at_ms() const;
+  int poll_ms() const;
   [[noreturn]] void end();
 
   Link link_;
   int child_;
-  Words words_;
+  AloneOptions options_;
   const char* command_;
   uint32_t id_ = 0;
   std::vector<Pending> pending_;
   std::vector<Seen> seen_;
   double started_ms_ = 0, ended_ms_ = 0, grace_until_ms_ = 0;
+  bool timed_out_ = false;
   int code_ = -1, signal_ = -1;
   int interrupts_ = 0;
 };
 
 void Alone::start() {
-  const StartHead head{static_cast<uint32_t>(words_.command), 0, 0, 0, 0};
+  const auto& rlimits = options_.rlimits;
+  const StartHead head{static_cast<uint32_t>(options_.command), static_cast<uint32_t>(rlimits.size()), 0, 0, 0};
   std::string body(reinterpret_cast<const char*>(&head), sizeof head);
+  body.append(reinterpret_cast<const char*>(rlimits.data()), rlimits.size() * sizeof(RlimitWire));
   body.append(3, '\0');  // no groups
-  body.append(words_.name.c_str(), words_.name.size() + 1);
+  body.append(options_.name.c_str(), options_.name.size() + 1);
   link_.send(Request::start, ++id_, body.data(), body.size());
 }
 
@@ -144,6 +99,7 @@ void Alone::event(const FrameHead& head, const std::string& body) {
     case Event::failed: {
       FailedBody failed;
       std::memcpy(&failed, body.data(), sizeof failed);
+      if (static_cast<Step>(failed.step) == Step::rlimit) fail(125, "--rlimit: %s", std::strerror(failed.error));
       const bool missing = static_cast<Step>(failed.step) == Step::exec && failed.error == ENOENT;
       const bool exec = static_cast<Step>(failed.step) == Step::exec;
       fail(missing ? 127 : exec ? 126 : 125, "run %s: %s", command_, std::strerror(failed.error));
@@ -155,8 +111,8 @@ void Alone::event(const FrameHead& head, const std::string& body) {
       signal_ = exited.signal;
       ended_ms_ = now_ms();
       // What it leaves gets the stop ladder; `empty` comes in the same breath where that is nothing.
-      send_signal(SIGQUIT, true);
-      if (grace_until_ms_ == 0) grace_until_ms_ = ended_ms_ + kGraceMs;
+      send_signal(options_.stop_signal, true);
+      if (grace_until_ms_ == 0) grace_until_ms_ = ended_ms_ + options_.grace_ms;
       return;
     }
     case Event::empty:
@@ -179,7 +135,7 @@ void Alone::signalled(int signal, int pid) {
   if (signal == SIGHUP) return;
   if (signal == SIGINT && ++interrupts_ > 1) return kill_all();
   if (signal == SIGINT || signal == SIGQUIT || signal == SIGTERM)
-    if (grace_until_ms_ == 0) grace_until_ms_ = now_ms() + kGraceMs;
+    if (grace_until_ms_ == 0) grace_until_ms_ = now_ms() + options_.grace_ms;
   if (!seen(signal, pid)) pending_.push_back({signal, pid, now_ms() + kPatienceMs});
 }
 
@@ -218,13 +174,25 @@ void Alone::on_time() {
     pass_on(pending_[i].signal);
     pending_.erase(pending_.begin() + static_cast<long>(i));
   }
+  if (now >= timeout_at_ms()) {
+    std::fprintf(stderr, "proc_box: warning: the wall clock limit is over (--timeout)\n");
+    timed_out_ = true;
+    grace_until_ms_ = now + options_.grace_ms;
+    send_signal(options_.stop_signal, false);
+  }
   if (grace_until_ms_ == 0 || now < grace_until_ms_) return;
   grace_until_ms_ = HUGE_VAL;
   kill_all();
 }
 
-int Alone::timeout() const {
-  double next = grace_until_ms_ == 0 ? HUGE_VAL : grace_until_ms_;
+// Only a box that nothing has ended yet.
+double Alone::timeout_at_ms() const {
+  const bool waits = options_.timeout_ms > 0 && started_ms_ > 0 && grace_until_ms_ == 0;
+  return waits ? started_ms_ + options_.timeout_ms : HUGE_VAL;
+}
+
+int Alone::poll_ms() const {
+  double next = std::min(timeout_at_ms(), grace_until_ms_ == 0 ? HUGE_VAL : grace_until_ms_);
   for (const Pending& one : pending_) next = std::min(next, one.until_ms);
   if (next == HUGE_VAL) return -1;
   return static_cast<int>(std::clamp(std::ceil(next - now_ms()), 0.0, 60000.0));
@@ -233,8 +201,9 @@ int Alone::timeout() const {
 void Alone::end() {
   if (link_.finish(2000)) waitpid(child_, nullptr, 0);
   std::fprintf(stderr, "Task elapsed time: %.2f seconds.\n", (ended_ms_ - started_ms_) / 1000);
+  if (timed_out_) _exit(124);
   if (signal_ < 0) _exit(code_);
-  if (!words_.reraise) _exit(128 + signal_);
+  if (!options_.reraise) _exit(128 + signal_);
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
   std::signal(signal_, SIG_DFL);
@@ -255,7 +224,7 @@ void Alone::run() {
   start();
   for (;;) {
     pollfd entries[2] = {{link_.fd(), POLLIN, 0}, {signals, POLLIN, 0}};
-    if (poll(entries, 2, timeout()) < 0 && errno != EINTR) fail(125, "poll: %s", std::strerror(errno));
+    if (poll(entries, 2, poll_ms()) < 0 && errno != EINTR) fail(125, "poll: %s", std::strerror(errno));
     const bool alive = entries[0].revents == 0 || link_.fill();
     FrameHead head;
     for (std::string body; link_.next(head, body);) event(head, body);
@@ -270,23 +239,24 @@ void Alone::run() {
 }  // namespace
 
 void run_alone(int control, int child, int argc, char** argv, char** environment, unsigned long long space_bytes) {
-  const Words words = read_words(argc, argv, environment);
+  AloneOptions options = read_alone_options(argc, argv, environment);
   const unsigned long long mib = space_bytes >> 20;
-  if (words.strict) {
+  if (options.strict) {
     std::fprintf(stderr, "proc_box: error: --enforce strict: the address space is limited to %llu MiB (-l pvmem, ulimit -v) and "
                  "proc_box needs 1 GiB to hold limits; ask for at least -l pvmem=1gb, or for -l mem instead\n", mib);
     _exit(125);
   }
   std::fprintf(stderr, "proc_box: warning: the address space is limited to %llu MiB (-l pvmem, ulimit -v) and proc_box needs 1 GiB: "
-               "the job runs, but remote control, statistics and limits of the box are off; ask for at least -l pvmem=1gb, or for "
-               "-l mem instead\n", mib);
+               "the job runs, but remote control, statistics, the config file and limits of the box other than --timeout and --rlimit "
+               "are off; ask for at least -l pvmem=1gb, or for -l mem instead\n", mib);
   // Readers and writers of the job see its ends only.
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (null >= 0) {
     dup2(null, 0);
     dup2(null, 1);
   }
-  Alone(control, child, words, argv[words.command]).run();
+  const char* command = argv[options.command];
+  Alone(control, child, std::move(options), command).run();
 }
 
 }  // namespace pbox

@@ -4,7 +4,7 @@
 namespace pbox {
 
 // Runs the job through the keeper at `control` and ends the process with its status: no remote control, no statistics,
-// no limits of the box. `child` is the keeper, or its guard. Never returns.
+// no limits of the box but time and rlimits. `child` is the keeper, or its guard. Never returns.
 [[noreturn]] void run_alone(int control, int child, int argc, char** argv, char** environment, unsigned long long space_bytes);
 
 }  // namespace pbox

@@ -6,7 +6,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -16,6 +15,7 @@
 #include "caller.h"
 #include "cgroup.h"
 #include "keeper.h"
+#include "members.h"
 #include "tree.h"
 
 namespace pbox {
@@ -60,16 +60,8 @@ void Will::read_into(Cgroup& cgroup) const {
 namespace {
 
 bool stopped(int pid) {
-  char path[64], text[512];
-  std::snprintf(path, sizeof path, "/proc/%d/stat", pid);
-  const int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  const ssize_t n = read(fd, text, sizeof text - 1);
-  close(fd);
-  if (n <= 0) return false;
-  text[n] = 0;
-  const char* name_end = std::strrchr(text, ')');
-  return name_end && name_end[1] == ' ' && name_end[2] == 'T';
+  ProcessStat now;
+  return read_process(pid, now) && now.state == 'T';
 }
 
 // Processes of the box that have left the session: nobody else stops them, or lets them go on.

@@ -156,10 +156,13 @@ void Keeper::handle(const FrameHead& head, const char* body) {
       if (request.abandon) abandon_ = true;
       return control_.reply_count(head.id, kill_all());
     }
-    case Request::suspend:
+    case Request::suspend: {
       suspended_ = true;
-      // Signal 0 only counts.
-      return control_.reply_count(head.id, signal_tree(getpid(), cgroup_.freeze() ? 0 : SIGSTOP, true));
+      const bool frozen = cgroup_.freeze();
+      const int count = signal_tree(getpid(), frozen ? 0 : SIGSTOP, true);  // signal 0 only counts
+      if (!frozen) await_stopped(descendants(getpid()));
+      return control_.reply_count(head.id, count);
+    }
     case Request::resume: {
       suspended_ = false;
       if (cgroup_.frozen()) {

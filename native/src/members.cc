@@ -43,7 +43,7 @@ bool read_process(int pid, ProcessStat& out) {
   text[n] = 0;
   const char* at = std::strrchr(text, ')');
   if (!at || at[1] != ' ') return false;
-  const char state = at[2];
+  out.state = at[2];
   at += 3;
   uint64_t field[53] = {};
   for (int i = 4; i <= 52; i++) {
@@ -55,7 +55,7 @@ bool read_process(int pid, ProcessStat& out) {
   out.group = static_cast<int>(field[5]);
   out.threads = static_cast<int64_t>(field[20]);
   // A main thread that has ended before the others is a zombie, too.
-  out.dead = (state == 'Z' && out.threads <= 1) || state == 'X';
+  out.dead = (out.state == 'Z' && out.threads <= 1) || out.state == 'X';
   out.start = field[22];
   out.wait_status = static_cast<int>(field[52]);
   out.user_ticks = field[14] + field[16];

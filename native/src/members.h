@@ -14,6 +14,7 @@ struct Member {
 
 // Of proc_pid_stat(5). `dead`: all of its threads have ended.
 struct ProcessStat {
+  char state = 0;
   uint64_t start = 0;
   bool dead = false;
   int64_t threads = 0;

@@ -70,7 +70,43 @@ void walk_tree(int root, Visit visit, void* context) {
   }
 }
 
+std::vector<int> descendants(int root) {
+  std::vector<int> all;
+  walk_tree(root, [](void* context, int pid, int) { static_cast<std::vector<int>*>(context)->push_back(pid); }, &all);
+  return all;
+}
+
 namespace {
+
+constexpr int kStopMs = 1000;
+
+// The letter of proc_pid_stat(5); 0 where the thread has ended.
+char thread_state(int pid, int tid) {
+  char text[512];
+  std::snprintf(text, sizeof text, "/proc/%d/task/%d/stat", pid, tid);
+  const int fd = open(text, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  const ssize_t n = read(fd, text, sizeof text - 1);
+  close(fd);
+  text[std::max<ssize_t>(n, 0)] = '\0';
+  const char* end = std::strrchr(text, ')');
+  return end && end[1] == ' ' ? end[2] : '\0';
+}
+
+bool is_stopped(int pid) {
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/%d/task", pid);
+  DIR* dir = opendir(path);
+  if (!dir) return true;
+  bool stopped = true;
+  while (const dirent* entry = readdir(dir)) {
+    const int tid = std::atoi(entry->d_name);
+    const char state = tid > 0 ? thread_state(pid, tid) : '\0';
+    if (state != '\0' && std::strchr("TtZXx", state) == nullptr) stopped = false;
+  }
+  closedir(dir);
+  return stopped;
+}
 
 // Everybody first, then the signal: a parent that dies of it would take its children out of a walk that goes on.
 int signal_snapshot(int root, int signal) {
@@ -119,6 +155,15 @@ int signal_tree(int root, int signal, bool until_stable) {
     std::sort(pass.met.begin(), pass.met.end());
   } while (until_stable && !pass.fresh.empty());
   return count;
+}
+
+void await_stopped(const std::vector<int>& pids) {
+  size_t at = 0;
+  for (int waited = 0; waited < kStopMs; waited++) {
+    while (at < pids.size() && is_stopped(pids[at])) at++;
+    if (at == pids.size()) return;
+    usleep(1000);
+  }
 }
 
 }  // namespace pbox

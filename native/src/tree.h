@@ -10,6 +10,9 @@ namespace pbox {
 using Visit = void (*)(void* context, int pid, int parent);
 void walk_tree(int root, Visit visit, void* context);
 
+// Every descendant of `root`.
+std::vector<int> descendants(int root);
+
 // Appends the pids of a file like `children` or `cgroup.procs`: decimal, separated by blanks or newlines.
 void read_pids(const char* path, std::vector<int>& out);
 
@@ -21,5 +24,9 @@ void read_children(int pid, bool many_threads, std::vector<int>& out);
 // cannot fork. Without it each of those that are there now gets the signal once.
 // Returns how many were signalled.
 int signal_tree(int root, int signal, bool until_stable);
+
+// After SIGSTOP: waits until every thread of these processes has stopped or ended, at most a second. One that waits for a
+// CPU, or for a disk, has the signal and has not taken it yet.
+void await_stopped(const std::vector<int>& pids);
 
 }  // namespace pbox

@@ -1,7 +1,8 @@
 """proc_box under OpenPBS: boxes every task that MoM launches. docs/pbs.md.
 
 One hook for the events queuejob, modifyjob, execjob_launch, execjob_epilogue and execjob_end; its configuration is the JSON
-file that is imported with it. Python 3 with nothing but its standard library and the `pbs` module.
+file that is imported with it. Python 3 with nothing but its standard library and the `pbs` module. Outside of PBS it checks
+a configuration: python3 hook.py config.json
 """
 import html
 import json
@@ -11,40 +12,85 @@ import re
 import shlex
 import signal
 import subprocess
+import sys
 import time
 
-import pbs
+try:
+    import pbs
+except ImportError:
+    pbs = None  # outside of PBS
 
-DEFAULTS = {
-    "proc_box": "/usr/local/bin/proc_box",  # on every node
-    "policy": "default",  # of jobs that say nothing: off, default, strict, or options
-    "default": [],  # options of `default`, and first ones of what a job gives itself
-    "strict": ["--enforce", "strict"],  # added by `strict`
-    "allow_off": True,  # whether a job may say `-l box=off`
-    "fail": "open",  # open: where a job cannot be boxed it runs without; closed: it does not run
-    "job_cgroup": True,  # where possible the tasks of a job share a control group on each node
-    "cgroup_root": None,  # where: a directory of the administrator's; default below MoM's own group
-    "flush": None,  # command that sends what killed boxes have left in their spool, as a list of words
-    "flush_seconds": 20,  # at most this long
+
+def is_text(value):
+    return isinstance(value, str) and value != ""
+
+
+def is_path(value):
+    return is_text(value) and value.startswith("/")
+
+
+def is_policy(value):
+    return is_text(value) and (value in ("off", "default", "strict") or value.startswith("-"))
+
+
+def is_list(value):
+    return isinstance(value, list) and all(isinstance(word, str) for word in value)
+
+
+def is_switch(value):
+    return isinstance(value, bool)
+
+
+def is_time(value):
+    # MoM ends a hook after 30 s.
+    return isinstance(value, (int, float)) and not is_switch(value) and 0 < value <= 25
+
+
+# Key of the configuration: default, what else it may be, and that in words.
+KEYS = {
+    "proc_box": ("/usr/local/bin/proc_box", is_path, "an absolute path that every node has"),
+    "policy": ("default", is_policy, "off, default, strict, or options: for jobs that say nothing"),
+    "default": ([], is_list, "a list of words: options of every box"),
+    "strict": (["--enforce", "strict"], is_list, "a list of words: what `strict` adds to them"),
+    "allow_off": (True, is_switch, "true or false: whether a job may say box=off"),
+    "fail": ("open", lambda value: value in ("open", "closed"), "open or closed: whether a job that cannot be boxed runs"),
+    "job_cgroup": (True, is_switch, "true or false: whether the tasks of a job on a node share its limits"),
+    "cgroup_root": (None, is_path, "an absolute path: the directory for that; default below MoM's own group"),
+    "flush": (None, is_list, "a list of words: the command that sends what killed boxes have left in their spool"),
+    "flush_seconds": (20, is_time, "seconds, at most 25"),
 }
 RESOURCE = "box"
 PACKED = "PBOX_ARGV"  # proc_box takes its command line from here: MoM keeps no argument as it is
 CARRIED = "PBOX_PBS_ARGUMENTS"
-KEPT = re.compile(r"[^A-Za-z0-9_./=:,@+-]")
+# Not the comma: between MoM and hooks it separates variables.
+ENCODED = re.compile(r"[^A-Za-z0-9_./=:@+-]")
 ARGUMENT = re.compile(r"<jsdl-hpcpa:Argument>(.*?)</jsdl-hpcpa:Argument>", re.S)
 
 
-def settings():
-    """The configuration over its defaults. Raises ValueError for a key that is not known, and for text that is no JSON."""
-    path = pbs.hook_config_filename
-    given = {}
-    if path is not None:
-        with open(path) as text:
-            given = json.load(text)
-    unknown = sorted(set(given) - set(DEFAULTS))
-    if unknown:
-        raise ValueError("%s: unknown key %s; known are %s" % (path, ", ".join(unknown), ", ".join(sorted(DEFAULTS))))
-    return dict(DEFAULTS, **given)
+def configured():
+    """What the site has imported with the hook."""
+    if pbs.hook_config_filename is None:
+        return {}
+    return read_json(pbs.hook_config_filename)
+
+
+def read_json(path):
+    """Raises ValueError for what is no JSON object."""
+    given = json.loads(read(path))
+    if not isinstance(given, dict):
+        raise ValueError("expected a JSON object")
+    return given
+
+
+def complete(given):
+    """The configuration over its defaults. Raises ValueError for a key that is not known, and for what it cannot be."""
+    for key, value in sorted(given.items()):
+        if key not in KEYS:
+            raise ValueError("unknown key %s; known are %s" % (key, ", ".join(sorted(KEYS))))
+        default, fits, what = KEYS[key]
+        if value != default and not fits(value):
+            raise ValueError("%s: %s; expected %s" % (key, json.dumps(value), what))
+    return dict({key: default for key, (default, _, _) in KEYS.items()}, **given)
 
 
 def log(message, level=None):
@@ -53,8 +99,7 @@ def log(message, level=None):
 
 def options_of(job, config):
     """Options of proc_box for this job, or None where it is not boxed. Raises ValueError for what nobody can mean."""
-    asked = job.Resource_List[RESOURCE]
-    word = str(asked).strip() if asked is not None else ""
+    word = asked(job)
     policy = word or config["policy"]
     if policy == "off":
         if word and not config["allow_off"]:
@@ -70,6 +115,16 @@ def options_of(job, config):
     return first + split(policy)
 
 
+def asked(job):
+    """The job's resource without quotes around it; empty where it has none, or where this PBS does not know the resource."""
+    try:
+        word = str(job.Resource_List[RESOURCE] or "").strip()
+    except (AttributeError, KeyError, TypeError):
+        return ""
+    quoted = len(word) > 1 and word[0] == word[-1] and word[0] in "'\""
+    return word[1:-1].strip() if quoted else word
+
+
 def split(options):
     try:
         words = shlex.split(options)
@@ -82,7 +137,11 @@ def split(options):
 
 def pack(words):
     """As native/src/front.cc reads it: each word ends with a semicolon."""
-    return "".join(KEPT.sub(lambda m: "".join("%%%02X" % byte for byte in m.group().encode("utf-8", "surrogateescape")), word) + ";" for word in words)
+    return "".join(ENCODED.sub(percent, word) + ";" for word in words)
+
+
+def percent(match):
+    return "".join("%%%02X" % byte for byte in match.group().encode("utf-8", "surrogateescape"))
 
 
 def unpack(text):
@@ -111,10 +170,10 @@ def submitted(event, config):
 
 
 def carry_arguments(job):
-    """The launch hook gets the arguments of `qsub -- command` without their newlines and outer blanks; the environment keeps them."""
-    words = [html.unescape(word) for word in ARGUMENT.findall(str(getattr(job, "argument_list", None) or ""))]
-    if any(word != cut(word) for word in words):
-        job.Variable_List[CARRIED] = pack(words)
+    """MoM drops empty arguments of `qsub -- command`, and its hooks lose newlines and outer blanks; the environment keeps them."""
+    arguments = [html.unescape(word) for word in ARGUMENT.findall(str(getattr(job, "argument_list", None) or ""))]
+    if any(word == "" or word != cut(word) for word in arguments):
+        job.Variable_List[CARRIED] = pack(arguments)
 
 
 # --- at MoM
@@ -125,29 +184,30 @@ def launch(event, config):
     if options is None:
         return
     wrapper = config["proc_box"]
-    if not os.access(wrapper, os.X_OK):
+    if not os.path.isfile(wrapper) or not os.access(wrapper, os.X_OK):
         raise OSError("%s is missing on %s or not executable; install proc_box there or correct the hook's configuration" % (wrapper, pbs.get_local_nodename()))
     if config["job_cgroup"]:
         share_limits(event.job, options, config)
+    # As a shell would: boxes run as the job's user, and read files of theirs.
+    home = str(event.env.get("HOME") or "~")
+    options = [home + word[1:] if word.startswith("~/") else word for word in options]
     arguments = whole_arguments(event)
     # A login shell gets no arguments, and a name that MoM makes of it.
     name = arguments[0] if arguments else "-" + os.path.basename(event.progname)
     fallback = ["--failure", "open"] if config["fail"] == "open" else []
-    words = fallback + options + (["--argv0", name] if name != event.progname else []) + ["--", event.progname] + arguments[1:]
-    event.env[PACKED] = pack(words)
+    named = ["--argv0", name] if name != event.progname else []
+    event.env[PACKED] = pack(fallback + options + named + ["--", event.progname] + arguments[1:])
     event.progname = wrapper
     event.argv = ["proc_box"]
 
 
 def whole_arguments(event):
     """As the user gave them, where the server's hook has carried them."""
-    cut_ones = [str(word) for word in event.argv]
-    carried = event.env.get(CARRIED) if hasattr(event.env, "get") else None
-    if carried is None:
-        return cut_ones
-    whole = unpack(str(carried))
+    given = [str(word) for word in event.argv]
+    whole = unpack(str(event.env.get(CARRIED) or ""))
     # A task of pbsdsh has the same environment and arguments of its own.
-    return cut_ones[:1] + whole if [cut(word) for word in whole] == cut_ones[1:] else cut_ones
+    same = [cut(word) for word in whole if cut(word)] == [word for word in given[1:] if word]
+    return given[:1] + whole if whole and same else given
 
 
 # --- limits that the tasks of a job on this node share
@@ -159,36 +219,32 @@ LIMITS = {
     "pids": ("pids", "pids.max", "pids.max", str),
     "cpus": ("cpu", "cpu.cfs_quota_us", "cpu.max", lambda text: str(int(float(text) * 100000))),
 }
-UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40, "P": 1 << 50}
 
 
 def size(text):
-    match = re.match(r"^(\d+(?:\.\d+)?)([KMGT]?)(?:i?B)?$", text, re.I)
+    match = re.match(r"^(\d+(?:\.\d+)?) ?([KMGTP]?)(?:i?B)?$", text, re.I)
     if match is None:
         raise ValueError("%s is no size; expected for example 512M" % text)
     return int(float(match.group(1)) * UNITS[match.group(2).upper()])
 
 
 def share_limits(job, options, config):
-    """A group of the job's for each controller with a limit, and the task in a group below it where its box can be made."""
-    limits = given_limits(options)
-    task = os.getppid()
-    if not limits:
-        return
-    if not is_task(task):
-        return log("each task of %s has limits of its own: process %d is no task of MoM" % (job.id, task), pbs.EVENT_DEBUG)
-    account = pwd.getpwnam(job.euser)
-    groups = {}
-    for option, value in limits.items():
+    """Puts the task into a group of the job's for each limit; where that cannot be, each task has the limit for itself."""
+    limits, task = given_limits(options), os.getppid()
+    reason = None if not limits else why_apart(task)
+    if reason is not None:
+        return apart(job, limits, reason)
+    for option, value in sorted(limits.items()):
         try:
-            groups.setdefault(own_group(LIMITS[option][0], config["cgroup_root"]), {})[option] = value
-        except LookupError as error:
-            log("each task of %s has its own --%s: %s" % (job.id, option, error), pbs.EVENT_DEBUG)
-    for (base, version), wanted in groups.items():
-        try:
-            enter_group(base, version, group_name(job), wanted, task, account)
-        except (OSError, ValueError) as error:
-            log("each task of %s has its own --%s: %s" % (job.id, ", --".join(sorted(wanted)), error), pbs.EVENT_DEBUG)
+            base, version = own_group(LIMITS[option][0], config["cgroup_root"])
+            enter_group(base, version, job, option, value, task)
+        except (OSError, LookupError, ValueError) as error:
+            apart(job, [option], error)
+
+
+def apart(job, limits, reason):
+    log("each task of %s has its own --%s: %s" % (job.id, ", --".join(sorted(limits)), reason), pbs.EVENT_DEBUG)
 
 
 def given_limits(options):
@@ -201,16 +257,19 @@ def given_limits(options):
     return limits
 
 
-def is_task(pid):
-    """A child of MoM's that is not MoM itself: nobody else is moved."""
-    name, parent = name_and_parent(pid)
-    return name == "pbs_mom" and name_and_parent(parent)[0] == "pbs_mom"
+def why_apart(task):
+    """Nobody is moved but a child of MoM's, and no task out of a group that PBS has given it; None where all is well."""
+    name, parent = name_and_parent(task)
+    if name != "pbs_mom" or name_and_parent(parent)[0] != "pbs_mom":
+        return "process %d is no task of MoM" % task
+    if read("/proc/self/cgroup") != read("/proc/%d/cgroup" % parent):
+        return "PBS has given it a control group"
+    return None
 
 
 def name_and_parent(pid):
     try:
-        with open("/proc/%d/stat" % pid) as text:
-            before, after = text.read().rsplit(")", 1)
+        before, after = read("/proc/%d/stat" % pid).rsplit(")", 1)
     except OSError:
         return "", 0
     return before.split("(", 1)[1], int(after.split()[1])
@@ -222,10 +281,8 @@ def group_name(job):
 
 def own_group(controller, root):
     """(directory, version) of MoM's group in the hierarchy that has the controller. LookupError where none has."""
-    with open("/proc/self/mountinfo") as text:
-        mounts = [line.split(" - ") for line in text.read().splitlines()]
-    with open("/proc/self/cgroup") as text:
-        groups = [line.split(":", 2) for line in text.read().splitlines()]
+    mounts = [line.split(" - ") for line in read("/proc/self/mountinfo").splitlines()]
+    groups = [line.split(":", 2) for line in read("/proc/self/cgroup").splitlines()]
     for before, after in mounts:
         kind, _, options = after.split(" ", 2)
         _, _, _, mount_root, point = before.split(" ")[:5]
@@ -238,40 +295,88 @@ def own_group(controller, root):
         if version == 2 and controller not in read(base + "/cgroup.controllers").split():
             continue
         return base, version
-    raise LookupError("no mounted cgroup hierarchy has the controller")
+    raise LookupError("no control group in reach has the controller; cgroup_root can name one")
 
 
-def enter_group(base, version, name, wanted, task, account):
-    group = os.path.join(base, name)
+def enter_group(base, version, job, option, value, task):
+    """`base`/<job>, which has the limit, /task-<pid>, which has the task and belongs to the user."""
+    controller, v1, v2, as_text = LIMITS[option]
+    limit = as_text(value)
+    group = os.path.join(base, group_name(job))
     leaf = os.path.join(group, "task-%d" % task)
     if version == 2:
-        enable(base, wanted)
-    os.makedirs(group, exist_ok=True)
-    for option, value in wanted.items():
-        _, v1, v2, text = LIMITS[option]
-        write(os.path.join(group, v1 if version == 1 else v2), text(value))
+        hand_down(base, controller)
+    make(group)
+    remove_ended(group)
+    write(os.path.join(group, v1 if version == 1 else v2), limit)
     if version == 2:
-        enable(group, wanted)
-    os.makedirs(leaf, exist_ok=True)
+        hand_down(group, controller)
+    make(leaf)
     # The user makes the box's group in here, and moves nothing out of it.
-    for path in [leaf] + [os.path.join(leaf, file) for file in ("cgroup.procs", "tasks", "cgroup.subtree_control", "cgroup.threads")]:
+    account = pwd.getpwnam(str(job.euser))
+    for name in ("", "cgroup.procs", "tasks", "cgroup.subtree_control", "cgroup.threads"):
+        path = os.path.join(leaf, name)
         if os.path.exists(path):
             os.chown(path, account.pw_uid, account.pw_gid)
     write(os.path.join(leaf, "cgroup.procs"), str(task))
 
 
-def enable(group, wanted):
-    write(os.path.join(group, "cgroup.subtree_control"), " ".join("+" + LIMITS[option][0] for option in sorted(wanted)))
+def hand_down(group, controller):
+    """cgroups(7), "no internal processes": some controllers could be enabled beside processes, and the groups below be of no use."""
+    control = os.path.join(group, "cgroup.subtree_control")
+    if controller in read(control).split():
+        return
+    if os.path.exists(os.path.join(group, "cgroup.type")) and read(os.path.join(group, "cgroup.procs")) != "":
+        raise OSError("%s holds processes, so it cannot hand down controllers; name another directory in cgroup_root" % group)
+    write(control, "+" + controller)
+
+
+def make(group):
+    """MoM's hooks have the umask of the job."""
+    try:
+        os.mkdir(group)
+    except FileExistsError:
+        pass
+    os.chmod(group, 0o755)
+
+
+def remove_ended(group):
+    """Groups of tasks that have ended: a job may have thousands, one after the other."""
+    for name in os.listdir(group):
+        if name.startswith("task-") and not os.path.exists("/proc/" + name[len("task-") :]):
+            try:
+                remove(os.path.join(group, name), patience=0)
+            except OSError:
+                pass  # something of it lives
+
+
+def remove(group, patience=20):
+    """With the groups below it. What was killed a moment ago may still be in there."""
+    for folder, _, _ in os.walk(group, topdown=False):
+        for left in range(patience, -1, -1):
+            try:
+                os.rmdir(folder)
+                break
+            except FileNotFoundError:
+                break
+            except OSError:
+                if left == 0:
+                    raise
+            time.sleep(0.05)
 
 
 def read(path):
-    with open(path) as text:
-        return text.read()
+    """Names of processes may have any byte."""
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        return file.read()
 
 
-def write(path, text):
-    with open(path, "w") as file:
-        file.write(text)
+def write(path, value):
+    try:
+        with open(path, "w") as file:
+            file.write(value)
+    except OSError as error:
+        raise OSError("write %s to %s: %s" % (value, path, error.strerror))
 
 
 # --- the end of a job on this node
@@ -279,54 +384,75 @@ def write(path, text):
 
 def ended(event, config):
     """MoM has ended the job: what is left of it goes. An error is told and disturbs nothing."""
-    job = event.job
-    for step in (kill_strays, remove_groups, flush_spool):
+    steps = [kill_strays]
+    # MoM itself waits for the hook of an epilogue on a sister node, and not for this one.
+    if event.type == pbs.EXECJOB_END:
+        steps += [remove_groups, flush_spool]
+    for step in steps:
         try:
-            step(job, config)
+            step(event.job, config)
         except (OSError, LookupError, ValueError, subprocess.SubprocessError) as error:
-            log("%s of %s: %s" % (step.__name__, job.id, error))
+            log("%s of %s: %s" % (step.__name__, event.job.id, error))
+
+
+# They end by themselves when they have done their part.
+SPARED = ("pbs_demux", "proc_box-guard")
 
 
 def kill_strays(job, _config):
     """Processes of the job's user that have the job's id in their environment, until none is met."""
-    uid = pwd.getpwnam(job.euser).pw_uid
+    uid = pwd.getpwnam(str(job.euser)).pw_uid
     mark = ("PBS_JOBID=%s" % job.id).encode()
+    spared = SPARED if pbs.event().type == pbs.EXECJOB_EPILOGUE else ()
     for _ in range(20):
-        strays = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if pid != os.getpid() and is_stray(pid, uid, mark)]
-        for pid in strays:
-            os.kill(pid, signal.SIGKILL)
+        pids = map(int, filter(str.isdigit, os.listdir("/proc")))
+        strays = [pid for pid in pids if pid != os.getpid() and is_stray(pid, uid, mark) and name_and_parent(pid)[0] not in spared]
         if not strays:
             return
         log("%s has left %d processes; killed" % (job.id, len(strays)), pbs.EVENT_DEBUG)
+        for pid in strays:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # it has ended
         time.sleep(0.05)
 
 
 def is_stray(pid, uid, mark):
     try:
+        if owner(pid) != uid:
+            return False
         with open("/proc/%d/environ" % pid, "rb") as file:
-            return os.fstat(file.fileno()).st_uid in (uid, 0) and owner(pid) == uid and mark in file.read().split(b"\0")
+            return mark in file.read().split(b"\0")
     except OSError:
         return False  # it has ended
 
 
 def owner(pid):
-    return next(int(line.split()[1]) for line in read("/proc/%d/status" % pid).splitlines() if line.startswith("Uid:"))
+    return next(int(line.split()[1]) for line in read("/proc/%d/status" % pid).split("\n") if line.startswith("Uid:"))
 
 
 def remove_groups(job, config):
-    name = group_name(job)
     for controller in sorted({limit[0] for limit in LIMITS.values()}):
         try:
             base, _ = own_group(controller, config["cgroup_root"])
         except LookupError:
             continue
-        for folder, _, _ in os.walk(os.path.join(base, name), topdown=False):
-            os.rmdir(folder)
+        remove(os.path.join(base, group_name(job)))
 
 
 def flush_spool(_job, config):
-    if config["flush"] is not None:
-        subprocess.run(config["flush"], timeout=config["flush_seconds"], stdin=subprocess.DEVNULL, check=True)
+    """As root, for all users: proc_box publishes of a user's files what that user's boxes would have sent, and follows no link."""
+    command = config["flush"]
+    if not command:
+        return
+    ran = subprocess.run(
+        command, timeout=config["flush_seconds"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    said = (ran.stdout.decode("utf-8", "replace").strip().splitlines() or ["nothing said"])[-1]
+    if ran.returncode != 0:
+        raise OSError("%s: exit status %d: %s" % (command[0], ran.returncode, said))
+    log("%s: %s" % (command[0], said), pbs.EVENT_DEBUG)
 
 
 # --- what runs when the hook does
@@ -334,9 +460,10 @@ def flush_spool(_job, config):
 
 def main():
     event = pbs.event()
-    config = None
+    given = {}
     try:
-        config = settings()
+        given = configured()
+        config = complete(given)
         if event.type == pbs.EXECJOB_LAUNCH:
             launch(event, config)
         elif event.type in (pbs.EXECJOB_EPILOGUE, pbs.EXECJOB_END):
@@ -345,12 +472,22 @@ def main():
             submitted(event, config)
     except Exception as error:
         # Only a launch is refused: what a server's hook misses, the launch does.
-        log("%s: %s" % (event.job.id, error))
-        if event.type == pbs.EXECJOB_LAUNCH and config is not None and config["fail"] == "closed":
+        log("%s: %s" % (event.job.id or "a new job", error))
+        if event.type == pbs.EXECJOB_LAUNCH and given.get("fail") == "closed":
             event.reject("proc_box: %s" % error)
         if event.type == pbs.EXECJOB_LAUNCH:
             log("%s runs without a box" % event.job.id)
     event.accept()
 
 
-main()
+def check(path):
+    try:
+        complete(read_json(path))
+    except (OSError, ValueError) as error:
+        sys.exit("the configuration cannot be used: %s; docs/pbs.md has its keys" % error)
+
+
+if pbs is not None:
+    main()
+else:
+    check(sys.argv[1])

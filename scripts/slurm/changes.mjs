@@ -11,6 +11,14 @@ const MARK = 'installed by proc_box,';
 
 export class Refused extends Error {}
 
+/** `--called Prolog,job_submit.lua`: the site's own files call ours. */
+export function isCalled({ called }, name) {
+  return called
+    .split(',')
+    .map((word) => word.trim().toLowerCase())
+    .includes(name.toLowerCase());
+}
+
 export class Changes {
   #say;
   #steps = [];
@@ -61,6 +69,11 @@ export class Changes {
     if (!found.ours) return this.#keep(`${path}, lines of ${name}`);
     const rest = text.slice(0, found.at) + text.slice(found.at + found.text.length);
     this.#steps.push([`take the lines of ${name} out of ${path}`, () => write(path, rest, modeOf(path))]);
+  }
+
+  /** Whether there is something to do by now. */
+  get any() {
+    return this.#steps.length > 0;
   }
 
   /** @returns {boolean} whether anything was to be done */

@@ -2,9 +2,10 @@
  * The prolog way of site.mjs: every task of every job is boxed before it executes its program, and nobody changes a
  * command. Needs Prolog, TaskProlog, TaskEpilog and Epilog of slurm.conf, each ours or called by the site's own.
  */
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { Refused } from './changes.mjs';
+import { isCalled, Refused } from './changes.mjs';
 
 const BLOCK = 'proc_box prolog';
 const SCRIPT = { comment: '#', mode: 0o755 };
@@ -20,30 +21,68 @@ export const prologWay = {
   install(changes, site) {
     const conf = join(site.etc, 'slurm.conf');
     const lines = [];
+    const callers = [];
     for (const [key, name] of Object.entries(SCRIPTS)) {
-      changes.file(scriptOf(site, name), textOf(site, name), SCRIPT);
-      if (isCalled(site, key)) continue;
+      const script = scriptOf(site, name);
+      changes.file(script, textOf(site, name), SCRIPT);
       const own = settingOf(conf, key);
-      if (own === undefined) lines.push(`${key}=${scriptOf(site, name)}`);
+      if (isCalled(site, key)) {
+        if (own === undefined) throw new Refused(`--called ${key}: ${conf} has no ${key} that could call ours`);
+        if (!runs(own, script)) callers.push(`let ${own} (${key}) run ${script}`);
+      } else if (own === undefined) lines.push(`${key}=${script}`);
       else if (isPattern(own)) changes.file(entryOf(own, name), caller(site, name), SCRIPT);
-      else throw new Refused(refusal(conf, key, own, scriptOf(site, name)));
+      else throw new Refused(refusal(conf, key, own, script));
     }
     changes.file(policyOf(site), textOf(site, 'proc_box_prolog.conf'), { comment: '#', settings: true });
     if (lines.length > 0) changes.block(conf, BLOCK, lines);
-    return NEXT;
+    return [...callers, NEXT].join('; ');
   },
+  /** In two steps: Slurm drains a node whose Prolog is missing, and goes on with the lines that it has read. */
   remove(changes, site) {
     const conf = join(site.etc, 'slurm.conf');
-    changes.removeBlock(conf, BLOCK);
     for (const [key, name] of Object.entries(SCRIPTS)) {
       const own = settingOf(conf, key);
-      if (own !== undefined && isPattern(own)) changes.removeFile(entryOf(own, name), SCRIPT);
-      changes.removeFile(scriptOf(site, name), SCRIPT);
+      if (own === undefined) continue;
+      if (isPattern(own)) removeEntry(changes, conf, key, own, name);
+      else if (runs(own, scriptOf(site, name))) {
+        throw new Refused(`${own} (${key}) still runs ${scriptOf(site, name)}: take that out of it first`);
+      }
     }
+    changes.removeBlock(conf, BLOCK);
+    const scripts = join(resolve(site.lib), 'prolog');
+    if (changes.any) {
+      return `scontrol reconfigure; then the same command again, on every node: ${scripts} stays until Slurm does without it`;
+    }
+    if (isConfigured(site)) {
+      throw new Refused(`the Slurm that runs still calls ${scripts}: scontrol reconfigure, and try again`);
+    }
+    for (const name of Object.values(SCRIPTS)) changes.removeFile(scriptOf(site, name), SCRIPT);
     changes.removeFile(policyOf(site), { comment: '#' });
-    return `${NEXT}; jobs that run now have no epilog of ours any more: drain the nodes before, or remove what is left in ${site.state}`;
+    return `jobs that run now have no epilog of ours any more: what is left of them is in ${site.state}`;
   },
 };
+
+function removeEntry(changes, conf, key, pattern, name) {
+  const entry = entryOf(pattern, name);
+  if (!existsSync(entry)) return;
+  if (readdirSync(dirname(entry)).every((other) => join(dirname(entry), other) === entry)) {
+    throw new Refused(
+      `${entry} is the only one there, and Slurm drains nodes where ${key}=${pattern} finds nothing: take that line out of ${conf}, scontrol reconfigure, and try again`,
+    );
+  }
+  changes.removeFile(entry, SCRIPT);
+}
+
+function runs(path, script) {
+  return existsSync(path) && readFileSync(path).includes(script);
+}
+
+/** Whether the Slurm that runs would still call us; where it cannot be asked, what slurm.conf says counts. */
+function isConfigured(site) {
+  const env = { ...process.env, SLURM_CONF: join(site.etc, 'slurm.conf') };
+  const { status, stdout } = spawnSync('scontrol', ['show', 'config'], { env, encoding: 'utf8', timeout: 15_000 });
+  return status === 0 && Object.values(SCRIPTS).some((name) => stdout.includes(scriptOf(site, name)));
+}
 
 function scriptOf({ lib }, name) {
   return join(resolve(lib), 'prolog', name);
@@ -66,14 +105,6 @@ function optionsOf({ option }) {
   const bad = option.find((word) => !/^[\w-]+(=[^\s'"\\$`]*)?$/.test(word));
   if (bad !== undefined) throw new Refused(`--option ${bad}: expected NAME=VALUE without blanks and quotes`);
   return option.map((word) => `--${word}`).join(' ');
-}
-
-/** `--called Prolog,Epilog`: the site's own scripts call ours. */
-function isCalled({ called }, key) {
-  return called
-    .split(',')
-    .map((name) => name.trim().toLowerCase())
-    .includes(key.toLowerCase());
 }
 
 /** The value of a line that is not ours; Slurm looks at names without their case. */
@@ -101,5 +132,5 @@ function caller(site, name) {
 function refusal(conf, key, own, script) {
   const pattern =
     key === 'Prolog' || key === 'Epilog' ? `, or make it a folder (${key}=/etc/slurm/${key.toLowerCase()}.d/*)` : '';
-  return `${conf}: ${key}=${own} is the site's own: let it run ${script} and try again with --called ${key}${pattern}`;
+  return `${conf}: ${key}=${own} is the site's own: try again with --called ${key}, and then let it run ${script}${pattern}`;
 }

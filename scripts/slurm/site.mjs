@@ -9,7 +9,7 @@
  *   --lib DIR          for our own files                              (default /usr/local/lib/proc_box)
  *   --proc-box PATH    the executable on the nodes                    (default this package's)
  *   --state DIR        prolog: what is known of running jobs         (default /run/proc_box)
- *   --called NAMES     prolog: Prolog, TaskProlog, ... that the site's own scripts call
+ *   --called NAMES     ours that files of the site's own call: job_submit.lua; Prolog, TaskProlog, TaskEpilog, Epilog
  *   --failure POLICY   prolog, spank: open (default) runs a task without a box where none can be made, closed refuses it
  *   --default on|off   spank: whether tasks without --box are boxed   (default off)
  *   --option N=V       prolog, spank: an option of every box, repeatable
@@ -22,37 +22,15 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Changes, Refused } from './changes.mjs';
+import { jobSubmitWay } from './job-submit-way.mjs';
 import { prologWay } from './prolog-way.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const LUA = { comment: '--' };
 const SHELL = { comment: '#', mode: 0o755 };
 
 const WAYS = {
   prolog: prologWay,
-  'job-submit': {
-    install(changes, site) {
-      changes.file(join(site.lib, 'proc_box-shebang'), site.text('proc_box-shebang'), SHELL);
-      changes.file(join(site.etc, 'proc_box.lua'), site.text('proc_box.lua'), LUA);
-      changes.file(join(site.etc, 'proc_box_policy.lua'), site.text('proc_box_policy.lua'), { ...LUA, settings: true });
-      changes.file(join(site.etc, 'job_submit.lua'), site.text('job_submit.lua'), LUA);
-      const conf = join(site.etc, 'slurm.conf');
-      const plugins = settingOf(conf, 'JobSubmitPlugins', 'job-submit');
-      if (plugins === undefined) changes.block(conf, 'proc_box job-submit', ['JobSubmitPlugins=lua']);
-      else if (!plugins.split(',').includes('lua')) {
-        throw new Refused(`${conf}: JobSubmitPlugins=${plugins} is the site's own: add ",lua" to it, and try again`);
-      }
-      return 'restart slurmctld, or run: scontrol reconfigure';
-    },
-    remove(changes, site) {
-      changes.removeBlock(join(site.etc, 'slurm.conf'), 'proc_box job-submit');
-      for (const name of ['job_submit.lua', 'proc_box.lua', 'proc_box_policy.lua']) {
-        changes.removeFile(join(site.etc, name), LUA);
-      }
-      changes.removeFile(join(site.lib, 'proc_box-shebang'), SHELL);
-      return 'restart slurmctld, or run: scontrol reconfigure; jobs that wait already need proc_box-shebang until they have run';
-    },
-  },
+  'job-submit': jobSubmitWay,
   spank: {
     install(changes, site) {
       const plugin = join(site.lib, 'spank_proc_box.so');
@@ -145,7 +123,8 @@ function compiled() {
   try {
     const output = join(folder, 'spank_proc_box.so');
     const source = join(here, 'spank', 'spank_proc_box.c');
-    const words = ['-shared', '-fPIC', '-O2', '-Wall', '-Wextra', '-o', output, source];
+    const more = join(here, 'spank', 'groups.c');
+    const words = ['-shared', '-Wl,-Bsymbolic', '-fPIC', '-O2', '-Wall', '-Wextra', '-o', output, source, more];
     const { error, status, stderr } = spawnSync(process.env.CC ?? 'cc', words, { encoding: 'utf8' });
     if (error || status !== 0) {
       const why = (stderr ?? '').includes('slurm/spank.h')

@@ -6,20 +6,21 @@ import { redactUri } from '../spec/uri.js';
 import type * as Spool from '../spool/index.js';
 import { createAuditLog } from '../stats/audit-log.js';
 import type { CommandEvent, EventHead } from '../stats/event.js';
-import { Backup } from './backup.js';
 import { controlConfig } from './config.js';
 import { Control } from './control.js';
 import { brokerGate, type Gate, onOwnKeys, userGate } from './gate.js';
 import { addressingKeys, forUser, keySegment, outgoingKey } from './keys.js';
 import { Link, type LinkState } from './link.js';
 import type { Delivery } from './message.js';
-import { Outbox } from './outbox.js';
+import { Outbox, type Queue } from './outbox.js';
 import { Probe } from './probe.js';
 import { openPublisher, type Publication, type Publisher } from './publisher.js';
 import { type AckOrNack, type Broker, type BrokerSession, openBroker } from './rascal.js';
 import { Redelivery } from './redelivery.js';
 import { Replies } from './replies.js';
 import type * as Signed from './signed.js';
+import { SpooledOutbox } from './spooled-outbox.js';
+import { within } from './within.js';
 
 /** Entry of the bundle that is loaded after the job was started: a box's link to the broker. */
 
@@ -52,6 +53,8 @@ export interface Closed {
 
 /** For the last lines of the audit log, at the end. */
 const AUDIT_MS = 1_000;
+/** For the marks of what was delivered of other boxes, at the end. */
+const REDELIVERY_MS = 1_000;
 
 /**
  * Connects in the background and keeps connecting; returns at once. Never throws once `spec` has been checked.
@@ -83,10 +86,11 @@ export function connectBroker(
     request: { exchange: spec.exchange, connectionName: `proc_box ${identity.box} ${name}`, site },
   });
   const publication = toPublication(spec, box);
-  const backup =
+  const spooled =
     spec.spoolDir === undefined
       ? undefined
-      : new Backup({ spec, identity, outbox, toPublication: publication, loadSpool, log });
+      : new SpooledOutbox({ spec, identity, outbox, toPublication: publication, loadSpool, log });
+  const queue: Queue = spooled ?? outbox;
   const redelivery = new Redelivery(spec, identity, loadSpool, log);
   const probe = new Probe(spec, identity, (error) => control.restart(error));
   // Statistics first: a short job has ended before anybody could command it, but its samples have to get out.
@@ -113,7 +117,6 @@ export function connectBroker(
         (message, content, sent) => publisher.publish(publication(message, content), sent),
         () => fail(new Error('no confirm: no answer on the connection')),
       );
-      backup?.link(false);
       redelivery.start(publisher);
       probe.start(publisher);
     },
@@ -121,7 +124,6 @@ export function connectBroker(
       redelivery.stop();
       probe.stop();
       outbox.detach();
-      backup?.link(true);
       replies.detach();
     },
     failed: ({ missingExchange }) => {
@@ -143,15 +145,15 @@ export function connectBroker(
   // A turn of the event loop later: of a job that has ended meanwhile, `close` comes first, and nobody commands it.
   setImmediate(() => setImmediate(() => control.start()));
   return {
-    publish: (message) => outbox.push(message),
+    publish: (message) => queue.push(message),
     audit: (event) => auditLog?.append(event),
     get dropped() {
-      return outbox.dropped;
+      return queue.dropped;
     },
     state: () => ({
       control: control.state,
       statistics: statistics.state,
-      outbox: { messages: outbox.length, bytes: outbox.bytes, dropped: outbox.dropped },
+      outbox: { messages: queue.length, bytes: queue.bytes, dropped: queue.dropped },
       refused: handler.refused,
     }),
     async close(deadlineMs) {
@@ -161,14 +163,18 @@ export function connectBroker(
         gaveUp = resolve;
       });
       if (statistics.hopeless) gaveUp();
-      const sent = Promise.all([outbox.drained(), replies.flushed()]).then(() => redelivery.settled());
+      const sent = Promise.all([queue.drained(), replies.flushed()]).then(() => redelivery.settled());
       await within(deadlineMs, Promise.race([hopeless, sent]));
       redelivery.stop();
-      await redelivery.settled();
-      const undelivered = outbox.length;
-      const spooled = backup?.close() ?? null;
-      await Promise.all([controlClosed, statistics.close(undelivered === 0 ? 1_000 : 0), auditLog?.close(AUDIT_MS)]);
-      return { undelivered, spooled };
+      await within(REDELIVERY_MS, redelivery.settled());
+      const undelivered = queue.length;
+      const [kept = null] = await Promise.all([
+        spooled?.close(),
+        controlClosed,
+        statistics.close(undelivered === 0 ? 1_000 : 0),
+        auditLog?.close(AUDIT_MS),
+      ]);
+      return { undelivered, spooled: kept };
     },
   };
 }
@@ -248,10 +254,4 @@ function toPublication(spec: BoxSpec, { identity }: Controllable): (message: Out
     };
     return { exchange, routingKey: keys[message.kind], content, options };
   };
-}
-
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  await Promise.race([work, new Promise((resolve) => (timer = setTimeout(resolve, ms)))]);
-  clearTimeout(timer);
 }

@@ -1,5 +1,6 @@
 import type { Outgoing } from '../box/types.js';
 import type { Logger } from '../log.js';
+import { Patience } from './patience.js';
 
 /**
  * What is to leave the box, in order, in memory, within bounds. A message stays until the broker has confirmed it and
@@ -28,10 +29,16 @@ export interface OutboxBounds {
   readonly window?: number;
 }
 
-/** Told of what comes and what leaves, so that it can keep a copy. */
-export interface Keeper {
-  pushed(message: Outgoing): void;
-  left(): void;
+/** What messages of a box are given to; spooled-outbox.ts is another one. */
+export interface Queue {
+  /** Never blocks, never throws. */
+  push(message: Outgoing): void;
+  /** Messages that are not confirmed, and their bytes in memory. */
+  readonly length: number;
+  readonly bytes: number;
+  /** Messages given up so far. */
+  readonly dropped: number;
+  drained(): Promise<void>;
 }
 
 interface Entry {
@@ -41,13 +48,11 @@ interface Entry {
   confirmed: boolean;
 }
 
-/** A link on which nothing is confirmed for so long is replaced, whatever its heartbeat says. */
-export const STUCK_MS = 10_000;
 const REFUSED_RETRY_MS = 250;
 const WINDOW_MESSAGES = 256;
 const WINDOW_BYTES = 1024 * 1024;
 
-export class Outbox {
+export class Outbox implements Queue {
   readonly #windowMax: number;
   readonly #windowBytes: number;
   #entries: (Entry | undefined)[] = [];
@@ -64,14 +69,11 @@ export class Outbox {
   #pumping = false;
   /** What an attempt of another one tells is of the past. */
   #generation = 0;
-  #timer: NodeJS.Timeout | null = null;
-  #timerSetAtMs = 0;
   #retry: NodeJS.Timeout | null = null;
-  /** For the head: time tried on links that were up, and attempts. */
-  #triedMs = 0;
-  #tries = 0;
+  /** With the head. */
+  readonly #patience: Patience;
   #waiting: (() => void)[] = [];
-  #keeper: Keeper | null = null;
+  #onLeft: () => void = () => {};
 
   constructor(
     readonly bounds: OutboxBounds,
@@ -81,9 +83,9 @@ export class Outbox {
     this.#windowMax = bounds.window ?? Math.max(1, Math.min(WINDOW_MESSAGES, bounds.maxMessages >> 1));
     this.#windowBytes = Math.min(WINDOW_BYTES, bounds.maxBytes / 2);
     this.#window = this.#windowMax;
+    this.#patience = new Patience(bounds.messageTimeoutMs, () => this.#unconfirmed(), nowMs);
   }
 
-  /** Messages given up so far. */
   get dropped(): number {
     return this.#dropped;
   }
@@ -96,17 +98,13 @@ export class Outbox {
     return this.#bytes;
   }
 
-  /** What is not confirmed, oldest first. */
-  messages(): Outgoing[] {
-    return this.#entries.slice(this.#head).map((entry) => entry!.message);
-  }
-
   get oldest(): Outgoing | undefined {
     return this.#entries[this.#head]?.message;
   }
 
-  keepWith(keeper: Keeper): void {
-    this.#keeper = keeper;
+  /** The oldest was confirmed or given up: another one is, or none. */
+  onLeft(listener: () => void): void {
+    this.#onLeft = listener;
   }
 
   push(message: Outgoing): void {
@@ -118,7 +116,6 @@ export class Outbox {
     while (this.length > 0 && !this.#fits(content.length)) this.#dropOldest();
     this.#entries.push({ message, content, confirmed: false });
     this.#bytes += content.length;
-    this.#keeper?.pushed(message);
     this.#pump();
   }
 
@@ -147,12 +144,11 @@ export class Outbox {
   setBlocked(blocked: boolean): void {
     if (this.#blocked === blocked) return;
     this.#blocked = blocked;
-    if (blocked) return this.#stopClock();
+    if (blocked) return this.#patience.stop();
     if (this.#next > this.#head) this.#startClock();
     this.#pump();
   }
 
-  /** Resolves when nothing is left. */
   drained(): Promise<void> {
     return this.length === 0 ? Promise.resolve() : new Promise((resolve) => this.#waiting.push(resolve));
   }
@@ -180,7 +176,7 @@ export class Outbox {
   #attempt(entry: Entry): void {
     const generation = this.#generation;
     if (this.#next++ === this.#head) {
-      this.#tries++;
+      this.#patience.attempted();
       this.#startClock();
     }
     this.#bytesInFlight += entry.content.length;
@@ -191,7 +187,7 @@ export class Outbox {
 
   #ended(entry: Entry, sent: Sent): void {
     if (sent === 'unknown') {
-      this.#stopClock();
+      this.#patience.stop();
       this.#stuck?.();
     } else if (sent === 'refused') this.#refused(entry);
     else {
@@ -206,7 +202,7 @@ export class Outbox {
     const isHead = this.#entries[this.#head] === entry;
     this.#rewind();
     this.#window = 1;
-    if (isHead && this.#expired()) {
+    if (isHead && this.#patience.expired) {
       this.#giveUpHead('the broker refuses it');
       this.#pump();
     } else this.#retryLater();
@@ -217,14 +213,14 @@ export class Outbox {
     const startedAtMs = this.nowMs();
     this.#retry = setTimeout(() => {
       this.#retry = null;
-      this.#triedMs += this.nowMs() - startedAtMs;
+      this.#patience.tried(this.nowMs() - startedAtMs);
       this.#pump();
     }, REFUSED_RETRY_MS).unref();
   }
 
   /** Nothing is in flight any more: the head is the next one again. */
   #rewind(): void {
-    this.#stopClock();
+    this.#patience.stop();
     this.#generation++;
     for (let index = this.#head; index < this.#next; index++) this.#entries[index]!.confirmed = false;
     this.#next = this.#head;
@@ -232,32 +228,12 @@ export class Outbox {
   }
 
   #startClock(): void {
-    if (this.#blocked) return;
-    this.#timerSetAtMs = this.nowMs();
-    this.#timer = setTimeout(() => this.#unconfirmed(), this.#patienceMs()).unref();
-  }
-
-  #patienceMs(): number {
-    const { messageTimeoutMs } = this.bounds;
-    return messageTimeoutMs === 0 ? STUCK_MS : Math.max(1, Math.min(STUCK_MS, messageTimeoutMs));
-  }
-
-  #stopClock(): void {
-    if (this.#timer === null) return;
-    clearTimeout(this.#timer);
-    this.#timer = null;
-    this.#triedMs += this.nowMs() - this.#timerSetAtMs;
+    if (!this.#blocked) this.#patience.start();
   }
 
   #unconfirmed(): void {
-    this.#stopClock();
-    if (this.#expired()) this.#giveUpHead(`no confirm within ${this.bounds.messageTimeoutMs} ms`);
+    if (this.#patience.expired) this.#giveUpHead(`no confirm within ${this.bounds.messageTimeoutMs} ms`);
     this.#stuck?.();
-  }
-
-  #expired(): boolean {
-    const { messageTimeoutMs } = this.bounds;
-    return messageTimeoutMs !== 0 && this.#tries > 1 && this.#triedMs >= messageTimeoutMs;
   }
 
   /** Where all are in flight it is the head all the same. */
@@ -294,7 +270,7 @@ export class Outbox {
       this.#head = 0;
     }
     this.#newHead();
-    this.#keeper?.left();
+    this.#onLeft();
     if (this.length === 0) for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
@@ -305,12 +281,9 @@ export class Outbox {
 
   /** Its time begins now, also where it has been in flight for a while. */
   #newHead(): void {
-    this.#stopClock();
     this.#stopRetry();
-    this.#triedMs = 0;
-    this.#tries = 0;
-    if (this.#next === this.#head) return;
-    this.#tries = 1;
-    this.#startClock();
+    const inFlight = this.#next > this.#head;
+    this.#patience.renew(inFlight ? 1 : 0);
+    if (inFlight) this.#startClock();
   }
 }

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { lockFile } from 'cgroup-utils-native';
 import type { Logger } from '../log.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
@@ -24,9 +24,9 @@ export class Redelivery {
   /** The link is up. */
   start(publisher: Publisher): void {
     const { spoolDir } = this.spec;
-    if (spoolDir === undefined || !hasSpooled(`${spoolDir}/${process.geteuid?.()}`, this.identity.box)) return;
+    if (spoolDir === undefined) return;
     this.#stop = new AbortController();
-    this.#done = this.#run(publisher, this.#stop).catch((error: Error) => this.log.warn(error.message));
+    this.#done = this.#run(publisher, spoolDir, this.#stop).catch((error: Error) => this.log.warn(error.message));
   }
 
   /** The link is lost, or the time is over. */
@@ -39,10 +39,11 @@ export class Redelivery {
     return this.#done;
   }
 
-  async #run(publisher: Publisher, stop: AbortController): Promise<void> {
+  async #run(publisher: Publisher, spoolDir: string, stop: AbortController): Promise<void> {
     const { spec, identity, log } = this;
-    const { deliverFolder, openFolder, SPOOLED } = this.loadSpool();
-    using folder = openFolder(spec.spoolDir!, process.geteuid?.() ?? -1, false);
+    if (!(await hasSpooled(`${spoolDir}/${process.geteuid?.()}`, identity.box))) return;
+    const { deliverFolder, openFolder } = this.loadSpool();
+    await using folder = await openFolder(spoolDir, process.geteuid?.() ?? -1, false);
     if (folder === undefined || !lockFile(folder.fd)) return;
     const publish = await besideOn(publisher, stop);
     if (publish === undefined) return;
@@ -52,7 +53,7 @@ export class Redelivery {
       eventsTo: eventsTo(spec),
       stop: stop.signal,
       maxAgeMs: spec.spoolMaxAgeMs,
-      except: `${identity.box}${SPOOLED}`,
+      except: identity.box,
       log,
     });
     if (messages > 0) log.info(`spool: delivered ${messages} messages of earlier boxes; ${dropped} were lost`);
@@ -65,9 +66,9 @@ export function eventsTo({ exchange, eventsKey }: Pick<BoxSpec, 'exchange' | 'ev
 }
 
 /** Without loading anything: most often there is nothing. */
-function hasSpooled(path: string, box: string): boolean {
+async function hasSpooled(path: string, box: string): Promise<boolean> {
   try {
-    return readdirSync(path).some((name) => name.endsWith('.spool') && !name.startsWith(box));
+    return (await readdir(path)).some((name) => name.endsWith('.spool') && !name.startsWith(box));
   } catch {
     return false; // ENOENT; what else is wrong is said when something has to be kept there
   }

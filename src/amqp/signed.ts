@@ -122,6 +122,7 @@ export function signedGate(options: SignedOptions): Gate {
   let tail: Promise<unknown> = Promise.resolve();
   return (delivery) => {
     const decided = tail.then(() => decide(delivery));
+    // What it rejects with is its caller's to tell; the next one only waits for its end.
     tail = decided.catch(() => {});
     return decided;
   };
@@ -145,6 +146,7 @@ async function verify(folder: string, text: string): Promise<{ key: PublicKey; p
     const { payload } = await compactVerify(text, { ...key.jwk }, { algorithms: ALGORITHMS });
     return { key, payload: new TextDecoder('utf-8', { fatal: true }).decode(payload) };
   } catch (error) {
+    // JWSInvalid, JWSSignatureVerificationFailed, a key that cannot be read: whatever it is, it is no signature.
     return (error as Error).message.slice(0, 200);
   }
 }
@@ -163,6 +165,7 @@ function readClaims(payload: string): Claims | string {
   try {
     body = JSON.parse(payload);
   } catch {
+    // SyntaxError
     return 'what is signed is not JSON';
   }
   const fields = ownFields(body, CLAIMS);

@@ -19,6 +19,11 @@ export interface CgroupRequest {
   readonly stayBelow: boolean;
   /** Inside a scheduler's job: then `below` must be inside of its group, too. */
   readonly scheduled: boolean;
+  /**
+   * The scheduler finds the processes of a job by the list of its own group alone, as Slurm does: a process below it would
+   * get none of its signals, and outlive the job. @default false
+   */
+  readonly listed?: boolean;
   /** The wrapper and its keeper. */
   readonly ourPids: readonly number[];
   /**
@@ -81,11 +86,13 @@ function tryWeight(v2Group: V2Group | null, v1: V1Groups): void {
 }
 
 function makeOurV2(
-  { v2: place }: Hierarchies,
+  { v2: place, v1 }: Hierarchies,
   below: string | null,
   request: CgroupRequest,
 ): V2Group | { why: string } {
   if (place === null) return { why: 'no cgroup2 is mounted' };
+  // Where v1 has the freezer that is the list, and v2 is nobody's.
+  if (request.listed && !v1.has('freezer')) return { why: whyListed(place.dir) };
   const needed = [...new Set<V2Controller>(request.limits.map((limit) => V2_CONTROLLER[limit]))];
   const { name, ourPids, beforeMaking = () => {}, adopt } = request;
   const welcome: V2Controller[] = weighedAsOne(request) ? ['cpu'] : [];
@@ -97,6 +104,10 @@ function makeOurV2(
   if (!('dir' in group) || refusal === null) return group;
   clean(group.cleanup);
   return { why: refusal };
+}
+
+function whyListed(dir: string): string {
+  return `Slurm finds the processes of a task in ${dir} alone, so none may be in a group below it; its own --mem and --cpus-per-task are held by the kernel (docs/slurm.md)`;
 }
 
 /** The kernel asks for write permission to the `cgroup.procs` of the nearest group around both places. cgroup-v2.rst */
@@ -114,7 +125,7 @@ function whyNotJoined(from: string, to: string): string | null {
 
 /** What limits need and v2 does not give; and for figures what costs nothing: memory, processes and I/O. */
 function v1Wanted({ v1 }: Hierarchies, request: CgroupRequest, v2: V2Group | null): Controller[] {
-  const { limits, scheduled, adopt, below } = request;
+  const { limits, scheduled, listed, adopt, below } = request;
   const wanted = new Set<Controller>();
   if (weighedAsOne(request) && !v2?.controllers.has('cpu')) wanted.add('cpu');
   for (const limit of limits) {
@@ -130,7 +141,7 @@ function v1Wanted({ v1 }: Hierarchies, request: CgroupRequest, v2: V2Group | nul
   if (v2 === null) {
     // A scheduler looks for the processes of a job in its own freezer group, not below it.
     const given = below.includes(v1.get('freezer')?.dir ?? '');
-    if (!(scheduled && adopt !== undefined) || given) wanted.add('freezer');
+    if (!(listed || (scheduled && adopt !== undefined)) || given) wanted.add('freezer');
     wanted.add('cpuacct');
   }
   return [...wanted].filter((controller) => v1.has(controller));

@@ -124,11 +124,15 @@ function enable(request: V2Request, parent: string, dir: string): V2Group {
     refusal = refused ?? '';
   }
   const controllers = new Set(words(`${dir}/cgroup.controllers`));
+  const notOffered = (controller: V2Controller) =>
+    `${dir}/cgroup.controllers has no ${controller}: the group above us does not hand it down; ` +
+    `an administrator enables it with systemd's Delegate=yes, or: echo +${controller} > ${parent}/cgroup.subtree_control`;
   return {
     dir,
     controllers,
     add(controller) {
       if (parent !== request.place.dir) return `${parent} is not ours alone; give --${controller} at the start`;
+      if (!words(`${parent}/cgroup.controllers`).has(controller)) return notOffered(controller);
       const failure = tryWrite(`${parent}/cgroup.subtree_control`, `+${controller}`);
       if (failure === null) controllers.add(controller);
       // What kept it away at the start says more.
@@ -136,11 +140,7 @@ function enable(request: V2Request, parent: string, dir: string): V2Group {
     },
     killFile: existsSync(`${dir}/cgroup.kill`) ? `${dir}/cgroup.kill` : null,
     cleanup,
-    why: (controller) =>
-      refusal !== ''
-        ? refusal
-        : `${dir}/cgroup.controllers has no ${controller}: the group above us does not hand it down; ` +
-          `an administrator enables it with systemd's Delegate=yes, or: echo +${controller} > ${parent}/cgroup.subtree_control`,
+    why: (controller) => (refusal !== '' ? refusal : notOffered(controller)),
   };
 }
 

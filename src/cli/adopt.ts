@@ -6,7 +6,7 @@ import { releaseCgroup } from '../cgroup/create.js';
 import { moveAll } from '../cgroup/join.js';
 import { EnvironmentError } from '../errors.js';
 import { createLogger } from '../log.js';
-import type { RlimitRequest } from '../spec/spec.js';
+import type { BoxSpec, RlimitRequest } from '../spec/spec.js';
 import { ADOPT_HELP, type AdoptInput, type AdoptOptions, adoptSpec, parseAdopt } from './adopt-options.js';
 import { prepareResources } from './resources.js';
 import type * as RunBundle from './run.js';
@@ -41,6 +41,8 @@ export function adopt(input: Adoptable): RunBundle.Run {
   const target = readTarget(options.pid, [process.pid, ...keeper.pids], process.env);
   const { spec, warnings } = adoptSpec(options.boxWords, target.environment, { ...input, settings: hello.settings });
   const { pid, startTicks } = target;
+  const uncounted = whyUncounted(spec, pid);
+  if (uncounted !== null && spec.enforce === 'strict') throw new EnvironmentError(`${uncounted} (--enforce strict)`);
   // Where it is our ancestor, who stands between waits for us and is not of the box.
   const excluded = [process.pid, ...keeper.pids, ...ancestorsBelow(pid, process.pid)];
   const before = new Members({ pid, startTicks, excluded, procsFile: null });
@@ -73,7 +75,8 @@ export function adopt(input: Adoptable): RunBundle.Run {
   walk = sinceNow(members);
   keeper.adopt({ ...target, excluded, cgroup: { procsFile, freezer, killFile }, stdoutMaxBytes });
   if (procsFile === null) setInterval(() => members.look(), LOOK_MS).unref();
-  tellWhoWaits(options);
+  const told = uncounted === null ? warnings : [...warnings, uncounted];
+  tellWhoWaits(options, spec.nowarn ? [] : [...told, ...control.warnings]);
 
   let running: RunBundle.Run | undefined;
   return {
@@ -88,7 +91,7 @@ export function adopt(input: Adoptable): RunBundle.Run {
           strangers: [],
           hello: { ...hello, stdoutMode, terminal: false },
           spec: { ...spec, command },
-          warnings,
+          warnings: told,
           subject,
           cgroup,
           resources: control,
@@ -101,6 +104,12 @@ export function adopt(input: Adoptable): RunBundle.Run {
       else if (event.type === 'failed' || event.type === 'gone') endedBefore(options, event.type === 'gone');
     },
   };
+}
+
+/** Nobody is between an adopted process and its reader: only the offset of a file tells what it writes. */
+function whyUncounted({ stdoutAsked, stdoutMaxBytes }: BoxSpec, pid: number): string | null {
+  if (!stdoutAsked || stdoutMaxBytes === 0 || stdoutModeOf(pid) === 'file') return null;
+  return `--stdoutlimit has no effect: stdout of ${pid} is no file, and what goes elsewhere is not counted (docs/adopt.md)`;
 }
 
 /** What the processes have used before their box was made is not its usage. */
@@ -145,11 +154,13 @@ function setRlimit(members: Members, main: number, { name, soft, hard }: RlimitR
   }
 }
 
-/** The box is made: whoever waits goes on, and we are nobody's output any more. */
-function tellWhoWaits({ detach, logFile, pidFile }: AdoptOptions): void {
+/** The box is made: whoever waits goes on, and we are nobody's output any more. The warnings are for who reads no log. */
+function tellWhoWaits({ detach, logFile, pidFile }: AdoptOptions, warnings: readonly string[]): void {
   if (pidFile !== null) writeFileSync(pidFile, `${process.pid}\n`);
   if (logFile !== null) redirectStderr(logFile);
   if (!detach) return;
+  const log = createLogger('warn');
+  if (logFile === null) for (const warning of warnings) log.warn(warning);
   writeSync(WORD_FD, '\0');
   closeSync(WORD_FD);
   if (logFile === null) redirectStderr('/dev/null');

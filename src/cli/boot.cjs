@@ -41,5 +41,5 @@ function readCache(filename) {
 try {
   loadBundle('main');
 } catch (error) {
-  require('./unboxed.cjs').run(error);
+  require('./unboxed.cjs').run(error, loadBundle);
 }

@@ -47,7 +47,8 @@ export function checkCgroup(input: CgroupInput): CgroupCheck {
   const found = findHierarchies(readFile('/proc/self/mountinfo') ?? '', readFile('/proc/self/cgroup') ?? '');
   const { name, ourPids } = input;
   const scheduled = input.place.scheduler !== 'none';
-  const request = { name, ourPids, limits: LIMITS, stayBelow: scheduled, scheduled, below: [], oomGroup: true };
+  const listed = input.place.scheduler === 'slurm';
+  const request = { name, ourPids, limits: LIMITS, stayBelow: scheduled, scheduled, listed, below: [], oomGroup: true };
   const cgroup = createCgroup(request);
   const limits = LIMITS.map((limit) => limitRow(limit, cgroup, found, input));
   return { found, cgroup, rows: [versions(found), ownGroup(found), ...limits, leftovers(found)] };

@@ -16,8 +16,8 @@ export interface Place {
 export function delegation({ scheduler, root, unified, systemd }: Place, controller: string, ownDir: string): string {
   if (scheduler === 'slurm') {
     return unified
-      ? `as root in Slurm's Prolog: echo +${controller} > the job group's cgroup.subtree_control, and chown a group below it to the user; cgroup.conf: CgroupPlugin=cgroup/v2 and ConstrainRAMSpace=yes, ConstrainCores=yes hold the whole job`
-      : `as root in Slurm's Prolog: mkdir a group below ${ownDir} and chown it to the user; cgroup.conf: ConstrainRAMSpace=yes, ConstrainCores=yes hold the whole job`;
+      ? 'none: Slurm finds processes by the list of its own groups alone; cgroup.conf: ConstrainRAMSpace=yes, ConstrainCores=yes hold the whole job (docs/slurm.md)'
+      : `Slurm's Prolog or SPANK plugin as proc_box installs them, which make groups for users (docs/slurm.md); cgroup.conf: ConstrainRAMSpace=yes, ConstrainCores=yes hold the whole job`;
   }
   if (!unified)
     return `mkdir ${ownDir}/<user> && chown <user> ${ownDir}/<user> ${ownDir}/<user>/{cgroup.procs,tasks}; start the session in it`;

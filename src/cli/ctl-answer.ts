@@ -36,7 +36,8 @@ export function parseAnswer(text: string): CtlAnswer | undefined {
 
 /** `node1 job 1234_7 box 5c1f0a: kill ok signal=TERM processes=3` */
 export function formatAnswer({ ok, box, host, job, command, result, error }: CtlAnswer): string {
-  const head = `${host} job ${job} box ${box}: ${command}`;
+  // A box that could not read the command names none.
+  const head = [host, 'job', job, 'box', `${box}:`, ...(command === '' ? [] : [command])].join(' ');
   if (ok) return plain(`${head} ok ${fields(command, result).join(' ')}`.trimEnd());
   return plain(`${head} refused: ${error?.code ?? 'unknown'}: ${error?.message ?? 'no reason was given'}`);
 }

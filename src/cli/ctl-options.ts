@@ -24,7 +24,7 @@ export interface CtlInput {
 }
 
 export interface CtlRequest {
-  /** Hold passwords: never log them. */
+  /** Hold passwords: never log them. Empty with `--uri none`. */
   readonly uris: readonly string[];
   /** TLS and the like, of `--rascal-config`. */
   readonly socketOptions: Readonly<Record<string, unknown>>;
@@ -122,7 +122,6 @@ export function parseCtl(input: CtlInput): CtlParsed {
   });
   if (assembled.kind !== 'run') throw new SpecError('"proc_box ctl --help" lists the options');
   const { spec, warnings } = assembled;
-  if (spec.uris.length === 0) throw new SpecError('a command goes over a broker, and --uri is "none": give its URI');
   const { routingKey, target, all } = addressOf(own, flag(own, 'all'), spec.routingKeys[0]!, userName);
   const keyFile = own.get('sign-key');
   const signKey =

@@ -21,6 +21,8 @@ export async function runCtl(input: CtlInput): Promise<number> {
     if (input.argv[2] === 'keygen') return await print(runKeygen(input.argv.slice(3)));
     const parsed = parseCtl(input);
     if (parsed.kind === 'help') return await print(ctlHelp());
+    if (parsed.request.uris.length === 0)
+      throw new SpecError('a command goes over a broker, and --uri is "none": give its URI');
     for (const warning of parsed.warnings) log.warn(warning);
     return await send(parsed.request, log);
   } catch (error) {

@@ -11,6 +11,7 @@ import { type Assembled, assembleSpec } from '../spec/assemble.js';
 import { systemFiles } from '../spec/files.js';
 import type * as Spool from '../spool/index.js';
 import type * as AdoptBundle from './adopt.js';
+import type * as NoticeBundle from './notice.js';
 import { prepareResources } from './resources.js';
 import type * as RunBundle from './run.js';
 import type * as Slurm from './slurm.js';
@@ -55,19 +56,42 @@ function begin(hello: Hello): void {
     launch(hello, assembled, deliverSignals);
   } catch (error) {
     if (!(isSpecError(error) || isEnvironmentError(error))) throw error;
+    if (running !== undefined) fail(error.message);
+    if (hello.argv[1] === 'adopt') return notAdopted(hello, error.message);
     const bare = withoutBox(hello);
-    if (bare === undefined || running !== undefined) fail(error.message);
+    if (bare === undefined) fail(error.message);
     createLogger('error').error(`${error.message}; the job runs without a box (--failure open)`);
-    launch(hello, bare, deliverSignals);
+    launch(hello, bare, deliverSignals, () => tellUnboxed(hello, error.message));
   }
+}
+
+/** `proc_box adopt --failure open`: the process runs all the same, and whoever waits learns it a moment later. */
+function notAdopted(hello: Hello, message: string): void {
+  if (!failsOpen(hello.argv.slice(2), hello.settings)) fail(message);
+  void tellUnboxed(hello, message).then(() => fail(message));
+}
+
+/** Beside the job, which runs already. Never rejects. */
+async function tellUnboxed({ argv, settings }: Hello, why: string): Promise<void> {
+  await null;
+  try {
+    const { tellUnboxed } = loadBundle<typeof NoticeBundle>('notice');
+    await tellUnboxed({ argv, settings, environment: process.env, why, loadYaml: () => loadBundle('yaml') });
+  } catch {
+    // A bundle is missing: stderr has the reason why there is no box.
+  }
+}
+
+function failsOpen(options: readonly string[], settings: readonly string[]): boolean {
+  const said = /--?failure[= ](\w+)/.exec(options.join(' '))?.[1];
+  return said === undefined ? settings.includes('PBOX_FAILURE=open') : said === 'open';
 }
 
 /** `--failure open`: the job, and of a box only what launches it. Undefined where it is not to run. */
 function withoutBox({ argv, settings }: Hello): Extract<Assembled, { kind: 'run' }> | undefined {
   const end = argv.indexOf('--');
   if (end < 0 || end + 1 >= argv.length) return undefined;
-  const said = /--?failure[= ](\w+)/.exec(argv.slice(1, end).join(' '))?.[1];
-  if (said === undefined ? !settings.includes('PBOX_FAILURE=open') : said !== 'open') return undefined;
+  if (!failsOpen(argv.slice(1, end), settings)) return undefined;
   const bare = assembleSpec({
     argv: [argv[0]!, ...NO_BOX, ...argv.slice(end)],
     settings: [],
@@ -84,7 +108,12 @@ function withoutBox({ argv, settings }: Hello): Extract<Assembled, { kind: 'run'
 const NO_BOX = '--uri none --config none --timeout 0 --stdoutlimit 0 --cgroup off --nowarn'.split(' ');
 
 /** The job first: what it does not need for its start is loaded while the keeper forks it. */
-function launch(hello: Hello, assembled: Extract<Assembled, { kind: 'run' }>, deliverSignals: () => void): void {
+function launch(
+  hello: Hello,
+  assembled: Extract<Assembled, { kind: 'run' }>,
+  deliverSignals: () => void,
+  tellBeside?: () => Promise<void>,
+): void {
   const { spec } = assembled;
   const boxId = newBoxId();
   let box: Box | undefined;
@@ -116,6 +145,7 @@ function launch(hello: Hello, assembled: Extract<Assembled, { kind: 'run' }>, de
     loadSlurm,
     deliverSignals,
     strangers,
+    ...(tellBeside !== undefined && { beside: tellBeside() }),
   });
 }
 

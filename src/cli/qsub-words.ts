@@ -1,5 +1,6 @@
 import { SpecError } from '../errors.js';
 import { findOption, OPTION_NAMES } from '../spec/options.js';
+import { redactUri } from '../spec/uri.js';
 import { didYouMean } from '../spec/words.js';
 
 /** A command line of qsub-box, taken apart. Indexes are into `words`, which is what qsub gets, unchanged. */
@@ -48,6 +49,9 @@ function boxOptions(given: readonly string[]): { options: Submission['options'];
       option.parse(text);
     } catch (cause) {
       throw new SpecError(`--${option.name}: ${(cause as Error).message}`, { cause });
+    }
+    if (redactUri(text) !== text) {
+      throw new SpecError(`--${option.name} has a password, which qstat and ps would show: use --uri-file`);
     }
     options.push({ name: option.name, text, isPath: option.type === 'path' });
   }

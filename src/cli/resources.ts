@@ -25,7 +25,8 @@ export function prepareResources(
   const keeperPid = keeper.pid;
   const limits = cgroupNames(spec.resources);
   const { environment, adopted } = subject;
-  const scheduled = findScheduler(environment) !== 'none';
+  const scheduler = findScheduler(environment);
+  const scheduled = scheduler !== 'none';
   const cgroup =
     spec.cgroup === 'off'
       ? noCgroup('--cgroup off')
@@ -35,6 +36,7 @@ export function prepareResources(
           // Without a limit to hold there is no reason to leave the group that a session or service manager gave.
           stayBelow: limits.length === 0 || scheduled,
           scheduled,
+          listed: scheduler === 'slurm',
           ourPids: subject.ourPids,
           below: spec.cgroup === 'auto' ? [] : spec.cgroup,
           oomGroup: spec.oomGroup,

@@ -30,6 +30,7 @@ import { boxPressure } from '../stats/pressure.js';
 import { formatReport } from '../stats/report.js';
 import { createSampler } from '../stats/sampler.js';
 import { createDeliveries } from './deliveries.js';
+import { holdEnd } from './hold-end.js';
 import { launchFailure } from './launch-failure.js';
 import { createScheduled } from './scheduled.js';
 import { handleAdopted, handleSignals } from './signals.js';
@@ -65,6 +66,8 @@ export interface RunOptions {
   readonly deliverSignals: () => void;
   /** Children of this process that are not ours: the scheduler had started them before us. */
   readonly strangers: readonly number[];
+  /** Awaited at the end, for no more than seconds: what is told beside the box. */
+  readonly beside?: Promise<void>;
 }
 
 /** Wires box, broker, signals and the end of the process around a job that the keeper is launching. */
@@ -81,6 +84,7 @@ export function run(options: RunOptions): Run {
     log,
     scheduler: identity.scheduler,
     subject,
+    groups: cgroup.dirs,
     loadSlurm: options.loadSlurm,
   });
   const box = new Box({
@@ -137,7 +141,7 @@ export function run(options: RunOptions): Run {
       scheduled.close();
       if (spec.report && report !== null) writeStderr(formatReport(report));
       writeStderr(`Task elapsed time: ${(elapsedMs / 1000).toFixed(2)} seconds.\n`);
-      void broker.close(spec.flushMs).then(() => {
+      void Promise.all([broker.close(spec.flushMs), options.beside]).then(() => {
         adopted?.onEnd();
         keeper.finish();
         if (keeperGone) removeCgroup(cgroup);
@@ -166,36 +170,34 @@ export function run(options: RunOptions): Run {
     else log.error(`internal error, the job goes on: ${error.stack ?? error.message}`);
   });
 
-  return {
-    onSignal,
-    onKeeper(event) {
-      if (event.type === 'witnessed') {
-        // Its job may have ended of it before the wrapper gets its own.
-        if (event.signal === SIGTERM && identity.scheduler !== 'none')
-          box.asked('scheduler', { via: 'signal', signal: 'SIGTERM' });
-        return deliveries.witnessed(event);
-      }
-      // The scheduler's signal that the job has died of may wait beside its end.
-      if (event.type === 'exited') deliverSignals();
-      if (event.type === 'failed') {
-        const { message, exitStatus } = launchFailure(event, spec);
-        log.error(message);
-        keeper.finish();
-        exitNow(exitStatus);
-      }
-      // ^Z: the shell waits for our group to stop, too. Without a shell the kernel lets ^Z stop nothing.
-      if (event.type === 'stopped' && hello.terminal && !stopOwnGroup() && event.signal === SIGTSTP) {
-        keeper.resume().catch((error: Error) => log.debug(`resume: ${error.message}`));
-      }
-      if (event.type === 'gone') {
-        keeperGone = true;
-        if (adopted === null) killDescendants(strangers);
-        // The groups of a job that ran have the figures of its last sample: they go after it.
-        if (box.pid === 0) removeCgroup(cgroup);
-      }
-      box.onKeeper(event);
-    },
+  const onKeeper = (event: KeeperEvent) => {
+    if (event.type === 'witnessed') {
+      // Its job may have ended of it before the wrapper gets its own.
+      if (event.signal === SIGTERM && identity.scheduler !== 'none')
+        box.asked('scheduler', { via: 'signal', signal: 'SIGTERM' });
+      return deliveries.witnessed(event);
+    }
+    if (event.type === 'exited') deliverSignals();
+    if (event.type === 'failed') {
+      const { message, exitStatus } = launchFailure(event, spec);
+      log.error(message);
+      keeper.finish();
+      exitNow(exitStatus);
+    }
+    // ^Z: the shell waits for our group to stop, too. Without a shell the kernel lets ^Z stop nothing.
+    if (event.type === 'stopped' && hello.terminal && !stopOwnGroup() && event.signal === SIGTSTP) {
+      keeper.resume().catch((error: Error) => log.debug(`resume: ${error.message}`));
+    }
+    if (event.type === 'gone') {
+      keeperGone = true;
+      if (adopted === null) killDescendants(strangers);
+      // The groups of a job that ran have the figures of its last sample: they go after it.
+      if (box.pid === 0) removeCgroup(cgroup);
+    }
+    box.onKeeper(event);
   };
+  // The scheduler's signal that the job has died of may wait beside its end, or be on its way.
+  return { onSignal, onKeeper: holdEnd(onKeeper, () => scheduled.settled()) };
 }
 
 /** The broker is optional and comes second: messages wait here until it is loaded. */

@@ -1,6 +1,8 @@
 import { monotonicMs } from 'cgroup-utils-native';
 import type { Box } from '../box/box.js';
+import { readFile } from '../cgroup/files.js';
 import type { Logger } from '../log.js';
+import { signalPatienceMs } from '../scheduler/signalling.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
 import type * as Slurm from './slurm.js';
 import type { Subject } from './subject.js';
@@ -9,6 +11,8 @@ import type { Subject } from './subject.js';
 export interface Scheduled {
   /** After the job has started. */
   started(box: Box): void;
+  /** Its main process has ended: resolves when a signal of the scheduler's that it died of must have come; null: now. */
+  settled(): Promise<void> | null;
   /** Time left for the job since the scheduler has asked it to end, ms. */
   graceMs(): number;
   close(): void;
@@ -19,18 +23,28 @@ export interface ScheduledOptions {
   readonly log: Logger;
   readonly scheduler: JobIdentity['scheduler'];
   readonly subject: Subject;
+  /** Control groups of the box. */
+  readonly groups: readonly string[];
   readonly loadSlurm: () => typeof Slurm;
 }
 
-const NOTHING: Scheduled = { started() {}, graceMs: () => Number.POSITIVE_INFINITY, close() {} };
+const NOTHING: Scheduled = {
+  started() {},
+  settled: () => null,
+  graceMs: () => Number.POSITIVE_INFINITY,
+  close() {},
+};
 
-export function createScheduled({ spec, log, scheduler, subject, loadSlurm }: ScheduledOptions): Scheduled {
+export function createScheduled({ spec, log, scheduler, subject, groups, loadSlurm }: ScheduledOptions): Scheduled {
   if (scheduler !== 'slurm') return NOTHING;
   const { environment, adopted } = subject;
   let killAtMs: number | undefined;
   let close = () => {};
   return {
     started(box) {
+      // Only root can have made any among Slurm's own; others' go with what was delegated to them.
+      if (groups.length > 0 && process.geteuid?.() === 0)
+        setTimeout(() => loadSlurm().tidyAfterOthers(log, groups), TIDY_AFTER_MS).unref();
       // Signals reach what was adopted without us.
       const isTop = adopted !== null || environment['SLURM_TASK_PID'] === String(process.pid);
       const follows = spec.timeoutAsked || (spec.timeoutSource === 'scheduler' && spec.timeoutMs > 0);
@@ -38,6 +52,10 @@ export function createScheduled({ spec, log, scheduler, subject, loadSlurm }: Sc
       const { warnOfNoNotice, followJobEnd } = loadSlurm();
       if (!isTop) warnOfNoNotice({ box, log, environment });
       if (follows) close = followJobEnd({ box, log, environment });
+    },
+    settled() {
+      if (adopted !== null || signalPatienceMs(environment, readFile) === 0) return null;
+      return loadSlurm().untilStepdRests(environment);
     },
     graceMs() {
       // Slurm repeats its TERM; the first one counts.
@@ -49,6 +67,8 @@ export function createScheduled({ spec, log, scheduler, subject, loadSlurm }: Sc
   };
 }
 
+/** Short steps, which come by the hundred, leave it to others. */
+const TIDY_AFTER_MS = 1_000;
 /** Between the end of the grace period and the scheduler's KILL: the last sample and the report go out. */
 const RESERVE_MS = 500;
 const RESERVE_SHARE = 0.4;

@@ -1,7 +1,9 @@
 import type { Box } from '../box/box.js';
-import { readFile } from '../cgroup/files.js';
+import { removeAbandoned } from '../cgroup/abandoned.js';
+import { directoriesIn, readFile } from '../cgroup/files.js';
 import type { Logger } from '../log.js';
 import type { Environment } from '../scheduler/identity.js';
+import { isStepdBusy } from '../scheduler/slurm-busy.js';
 import { killWaitMs } from '../scheduler/slurm-conf.js';
 import { askJobEnd } from '../scheduler/slurm-end.js';
 import { whyUnnoticed } from '../scheduler/slurm-top.js';
@@ -19,6 +21,33 @@ export interface SlurmBox {
 export function warnOfNoNotice({ log, environment }: SlurmBox): void {
   const why = whyUnnoticed(environment, process.pid, (pid) => readFile(`/proc/${pid}/status`));
   if (why !== null) log.warn(why);
+}
+
+/** Of cgroup v1 below one user's: job, step, task. */
+const LEVELS = 3;
+
+/** What steps have left that Slurm killed at once. @param groups those of this box */
+export function tidyAfterOthers(log: Logger, groups: readonly string[]): void {
+  const count = removeAbandoned(groups, LEVELS);
+  if (count > 0) log.debug(`removed ${count} control groups that killed boxes have left`);
+}
+
+const REST_LOOK_MS = 2;
+const REST_MAX_MS = 100;
+
+/** Null where it rests now. Bounded: it may be busy with others' output. */
+export function untilStepdRests(environment: Environment): Promise<void> | null {
+  const busy = () => isStepdBusy(environment, process.pid, { read: readFile, list: directoriesIn });
+  if (!busy()) return null;
+  return new Promise((resolve) => {
+    let leftMs = REST_MAX_MS;
+    const look = setInterval(() => {
+      leftMs -= REST_LOOK_MS;
+      if (leftMs > 0 && busy()) return;
+      clearInterval(look);
+      resolve();
+    }, REST_LOOK_MS);
+  });
 }
 
 /** When Slurm kills what got its TERM at `atMs`; same clock. */

@@ -24,7 +24,8 @@ export async function flushFolders(
   waitMs: number,
   log: Logger,
 ): Promise<FlushResult> {
-  if (folders.every((folder) => folder.names(SPOOLED).length === 0)) return NOTHING;
+  const names = await Promise.all(folders.map((folder) => folder.names(SPOOLED)));
+  if (names.flat().length === 0) return NOTHING;
   const stop = new AbortController();
   const link = publisherLink(spec, stop, log);
   try {

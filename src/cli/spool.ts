@@ -6,7 +6,17 @@ import { assembleSpec } from '../spec/assemble.js';
 import { naming } from '../spec/resolve.js';
 import type { BoxSpec } from '../spec/spec.js';
 import { parseDuration } from '../spec/units.js';
-import { BAD, examine, type Folder, openFolder, openSpooled, SPOOLED, spoolOwners } from '../spool/index.js';
+import {
+  BAD,
+  boxOf,
+  examine,
+  type Folder,
+  openFolder,
+  openSpooled,
+  SPOOLED,
+  spoolOwners,
+  statOf,
+} from '../spool/index.js';
 import type { CtlInput } from './ctl-options.js';
 import { type FlushResult, flushFolders } from './spool-flush.js';
 
@@ -52,7 +62,7 @@ export async function runSpool(input: CtlInput): Promise<number> {
     const request = parseSpool(input);
     if (request === 'help') return await print(HELP, 0);
     for (const warning of request.warnings) log.warn(warning);
-    using folders = openFolders(request.spec.spoolDir, log);
+    await using folders = await openFolders(request.spec.spoolDir, log);
     if (request.verb === 'list') return await list(folders, request.json);
     const result = await flushFolders(folders.open, request.spec, request.waitMs, log);
     const failed = result.left + result.bad + folders.failed > 0;
@@ -102,20 +112,20 @@ function parseSpool(input: CtlInput): Request | 'help' {
   return { verb, json: own.json, waitMs, spec: { ...spec, spoolDir }, warnings };
 }
 
-interface Folders extends Disposable {
+interface Folders extends AsyncDisposable {
   readonly open: readonly Folder[];
   /** Directories that are not safe, or cannot be read. */
   readonly failed: number;
 }
 
 /** Of every user for root, else our own. @throws EnvironmentError where the spool itself cannot be used */
-function openFolders(spoolDir: string, log: Logger): Folders {
+async function openFolders(spoolDir: string, log: Logger): Promise<Folders> {
   const own = process.geteuid?.() ?? -1;
   const open: Folder[] = [];
   let failed = 0;
-  for (const uid of own === 0 ? spoolOwners(spoolDir) : [own]) {
+  for (const uid of own === 0 ? await spoolOwners(spoolDir) : [own]) {
     try {
-      const folder = openFolder(spoolDir, uid, false);
+      const folder = await openFolder(spoolDir, uid, false);
       if (folder !== undefined) open.push(folder);
     } catch (error) {
       if (own !== 0 || !isEnvironmentError(error)) throw error;
@@ -123,10 +133,10 @@ function openFolders(spoolDir: string, log: Logger): Folders {
       log.warn(error.message);
     }
   }
-  const dispose = () => {
-    for (const folder of open) folder[Symbol.dispose]();
+  const dispose = async () => {
+    for (const folder of open) await folder[Symbol.asyncDispose]();
   };
-  return { open, failed, [Symbol.dispose]: dispose };
+  return { open, failed, [Symbol.asyncDispose]: dispose };
 }
 
 interface Listed {
@@ -134,56 +144,60 @@ interface Listed {
   readonly file: string;
   readonly box: string;
   readonly job: string | null;
-  readonly messages: number;
+  /** Null where it may not be read: in use, or not trusted. */
+  readonly messages: number | null;
   readonly bytes: number;
   readonly age_sec: number;
   readonly damaged: number;
   readonly state: 'waits' | 'in use' | 'set aside' | 'not trusted';
 }
 
-function list(folders: Folders, json: boolean): Promise<number> {
-  const rows = folders.open.flatMap((folder) =>
-    [...folder.names(SPOOLED), ...folder.names(BAD)].flatMap((name) => listed(folder, name) ?? []),
-  );
+async function list(folders: Folders, json: boolean): Promise<number> {
+  const rows: Listed[] = [];
+  for (const folder of folders.open) {
+    for (const name of [...(await folder.names(SPOOLED)), ...(await folder.names(BAD))]) {
+      const row = await listed(folder, name);
+      if (row !== undefined) rows.push(row);
+    }
+  }
   if (json) return print(`${JSON.stringify({ files: rows }, undefined, 2)}\n`, 0);
   if (rows.length === 0) return print('The spool is empty.\n', 0);
   const lines = rows.map(
     ({ state, messages, damaged, bytes, age_sec, user, job, file }) =>
-      `${state.padEnd(11)}  ${String(messages).padStart(7)} messages${damaged > 0 ? `, ${damaged} damaged` : ''}  ${bytes} bytes  ${age_sec} s old  user ${user}  job ${job ?? '?'}  ${file}\n`,
+      `${state.padEnd(11)}  ${String(messages ?? '?').padStart(7)} messages${damaged > 0 ? `, ${damaged} damaged` : ''}  ${bytes} bytes  ${age_sec} s old  user ${user}  job ${job ?? '?'}  ${file}\n`,
   );
   return print(lines.join(''), 0);
 }
 
-function listed(folder: Folder, name: string): Listed | undefined {
-  const found = openSpooled(folder, name);
+async function listed(folder: Folder, name: string): Promise<Listed | undefined> {
+  const found = await openSpooled(folder, name);
   if (found.kind === 'gone') return undefined;
+  const stats = await statOf(folder, name);
   const head = {
     user: userName(folder.uid),
     file: folder.shown(name),
-    box: name.slice(0, name.indexOf(SPOOLED)),
+    box: boxOf(name),
     job: null,
-    messages: 0,
-    bytes: 0,
-    age_sec: 0,
+    messages: null,
+    bytes: stats?.size ?? 0,
+    age_sec: stats === undefined ? 0 : Math.max(0, Math.round((Date.now() - stats.mtimeMs) / 1000)),
     damaged: 0,
   };
   if (found.kind === 'in use') return { ...head, state: 'in use' };
   if (found.kind === 'foreign') return { ...head, state: 'not trusted' };
-  using file = found.file;
-  const contents = examine(file);
+  await using file = found.file;
+  const contents = await examine(file);
   return {
     ...head,
     job: contents.head?.identity.job ?? null,
     messages: contents.messages,
-    bytes: file.bytes,
-    age_sec: Math.max(0, Math.round((Date.now() - file.changedAtMs) / 1000)),
     damaged: contents.broken,
     state: name.endsWith(BAD) ? 'set aside' : 'waits',
   };
 }
 
 function sentence({ messages, files, dropped, inUse, left, bad }: FlushResult): string {
-  const parts = [`delivered ${messages} messages of ${files} boxes`];
+  const parts = [`delivered ${messages} messages of ${files} files`];
   if (dropped > 0) parts.push(`${dropped} were lost, and told in spool_dropped events`);
   if (inUse > 0) parts.push(`${inUse} files are in use by boxes that live`);
   if (left > 0) parts.push(`${left} files are left`);

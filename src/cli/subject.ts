@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { type Keeper, sampleTree, type TreeSample, type TreeSampleOptions, userName } from 'cgroup-utils-native';
 import type { Adoption } from '../cgroup/create.js';
 import type { Environment } from '../scheduler/identity.js';
@@ -12,7 +12,7 @@ export interface Subject {
   readonly walk: (options: TreeSampleOptions) => TreeSample;
   /** Why they cannot be looked at; null where they can. */
   readonly blind: string | null;
-  /** The wrapper, its keeper, and who waits for them: not of the box. */
+  /** The wrapper, its keeper, and who waits for them or came with them: not of the box. */
   readonly ourPids: readonly number[];
   /** Null for a job of the keeper's own. */
   readonly adopted: Adopted | null;
@@ -38,7 +38,13 @@ export function launchedJob(keeper: Keeper): Subject {
     blind: existsSync(`/proc/${keeperPid}/stat`)
       ? null
       : `/proc hides the keeper (mounted with hidepid): "proc_box check"`,
-    ourPids: [process.pid, ...keeper.pids],
+    ourPids: [process.pid, ...keeper.pids, ...(process.env['PBS_JOBID'] === undefined ? [] : children())],
     adopted: null,
   };
+}
+
+/** MoM's pbs_demux is a child that we have not started: where we make room in a group it comes along. */
+function children(): number[] {
+  const path = `/proc/self/task/${process.pid}/children`;
+  return existsSync(path) ? readFileSync(path, 'latin1').split(' ').filter(Boolean).map(Number) : [];
 }

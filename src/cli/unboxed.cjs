@@ -12,13 +12,17 @@ const FRAME_HEAD_BYTES = 12;
 const HELLO_HEAD_BYTES = 24;
 const EXEC_STEP = 8;
 const FAILED = 125;
-const FORWARDED = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT'];
+/** docs/exit-status.md; there are no samples that SIGHUP could ask for, so it is only kept from ending us. */
+const FORWARDED = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGTSTP', 'SIGCONT'];
 
-exports.run = (error) => {
+/** @param loadBundle that of boot.cjs; what it loads may be what is broken */
+exports.run = (error, loadBundle) => {
   const why = String(error.message).split('\n', 1)[0];
   const socket = new Socket({ fd: 3, readable: true, writable: true });
   let inbox = Buffer.alloc(0);
-  let status = FAILED;
+  let outcome = { status: FAILED, signal: 0 };
+  let reraise = false;
+  let told = Promise.resolve();
   const request = (type, body) => {
     const frame = Buffer.alloc(FRAME_HEAD_BYTES + body.length);
     frame.writeUInt32LE(body.length, 0);
@@ -26,17 +30,29 @@ exports.run = (error) => {
     body.copy(frame, FRAME_HEAD_BYTES);
     socket.write(frame);
   };
+  const end = () => {
+    const { status, signal } = outcome;
+    const name = Object.keys(constants.signals).find((key) => constants.signals[key] === signal);
+    if (reraise && name !== undefined) {
+      process.removeAllListeners(name);
+      process.kill(process.pid, name);
+    }
+    process.exit(status);
+  };
   const on = {
     [EVENT.hello]: (body) => {
-      const index = commandIndex(body);
+      const { argv, settings } = parseHello(body);
+      const index = commandIndex(argv, settings);
       if (index === undefined) {
         say(`${why}; the job is not started: run "npm rebuild proc_box", or install it again`);
         process.exit(FAILED);
       }
       say(`${why}; the job runs without a box (--failure open)`);
+      reraise = process.env.PBS_JOBID !== undefined || isSaid('reraise', argv.slice(1, index), settings);
       const head = Buffer.alloc(24);
       head.writeUInt32LE(index, 0);
       request(REQUEST.start, Buffer.concat([head, Buffer.from('\0\0\0')]));
+      told = tell(loadBundle, { argv, settings, environment: process.env, why });
     },
     [EVENT.failed]: (body) => {
       const [step, code] = [body.readInt32LE(0), body.readInt32LE(8)];
@@ -45,11 +61,11 @@ exports.run = (error) => {
     },
     [EVENT.exited]: (body) => {
       const [code, signal] = [body.readInt32LE(0), body.readInt32LE(4)];
-      status = signal > 0 ? 128 + signal : code;
+      outcome = signal > 0 ? { status: 128 + signal, signal } : { status: code, signal: 0 };
       // The end of the main process is the end of the job.
       request(REQUEST.kill, Buffer.alloc(4));
     },
-    [EVENT.empty]: () => process.exit(status),
+    [EVENT.empty]: () => void told.then(end),
   };
   socket.on('data', (chunk) => {
     inbox = Buffer.concat([inbox, chunk]);
@@ -59,8 +75,9 @@ exports.run = (error) => {
       inbox = inbox.subarray(end);
     }
   });
-  socket.on('error', () => process.exit(status));
-  socket.on('close', () => process.exit(status));
+  socket.on('error', () => process.exit(outcome.status));
+  socket.on('close', () => process.exit(outcome.status));
+  process.on('SIGHUP', () => {});
   for (const name of FORWARDED) {
     process.on(name, () => {
       const body = Buffer.alloc(8);
@@ -70,17 +87,35 @@ exports.run = (error) => {
   }
 };
 
-/** Where the command is, if it may run without a box: options cannot be read in here, so `--` has to say it. */
-function commandIndex(hello) {
+/** The event, where enough of the installation is left. Never rejects. */
+async function tell(loadBundle, notice) {
+  try {
+    await loadBundle('notice').tellUnboxed({ ...notice, loadYaml: () => loadBundle('yaml') });
+  } catch {
+    // The bundle is what is missing; stderr has the reason.
+  }
+}
+
+function parseHello(hello) {
   const argc = hello.readUInt32LE(16);
-  const words = hello.subarray(HELLO_HEAD_BYTES).toString('latin1').split('\0');
-  const argv = words.slice(0, argc);
+  const words = hello.subarray(HELLO_HEAD_BYTES).toString('utf8').split('\0');
+  return { argv: words.slice(0, argc), settings: words.slice(argc).filter(Boolean) };
+}
+
+/** Where the command is, if it may run without a box: options cannot be read in here, so `--` has to say it. */
+function commandIndex(argv, settings) {
   const end = argv.indexOf('--');
-  if (end < 0 || end + 1 >= argc) return undefined;
-  const options = argv.slice(1, end).join(' ');
-  const said = /--?failure[= ](\w+)/.exec(options)?.[1];
-  const open = said === undefined ? words.slice(argc).includes('PBOX_FAILURE=open') : said === 'open';
+  if (end < 0 || end + 1 >= argv.length) return undefined;
+  const said = /--?failure[= ](\w+)/.exec(argv.slice(1, end).join(' '))?.[1];
+  const open = said === undefined ? settings.includes('PBOX_FAILURE=open') : said === 'open';
   return open ? end + 1 : undefined;
+}
+
+/** A boolean option, as far as it can be understood. */
+function isSaid(name, options, settings) {
+  const said = options.findLast((word) => new RegExp(`^--?${name}(=|$)`).test(word));
+  if (said !== undefined) return !/=(false|0|f)$/i.test(said);
+  return settings.some((entry) => new RegExp(`^PBOX_${name.toUpperCase()}=(true|1|t)$`, 'i').test(entry));
 }
 
 function say(message) {

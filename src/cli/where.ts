@@ -11,7 +11,8 @@ import { signCommand } from './sign.js';
 const HELP = `usage: proc_box where [options] <job>
 
 Hosts, processes and boxes of a job: what Slurm's tools say (squeue; sstat, for its owner and for root), and what its
-boxes answer over the broker. The options are those of "proc_box ctl": --uri, --wait (default 2s), --json, ...
+boxes answer over the broker; with --uri none, Slurm's half alone. The options are those of "proc_box ctl": --uri, --wait
+(default 2s), --json, ...
 
 Exit status:
   0    something of the job was found
@@ -89,7 +90,9 @@ async function look(job: string, requestFor: (id: string) => CtlRequest, log: Lo
   return { jobs, steps: steps.flat(), boxes: boxes.flat().sort(byPlace) };
 }
 
+/** With `--uri none` nobody is asked. */
 async function askBoxes(request: CtlRequest): Promise<Found[]> {
+  if (request.uris.length === 0) return [];
   const messageId = `where-${randomHex(8)}`;
   const { command, signKey, waitMs } = request;
   const body = signKey === undefined ? JSON.stringify(command) : await signCommand(command, signKey, messageId, waitMs);

@@ -23,7 +23,7 @@ interface Scheduler {
   readonly mark: string;
   /** Variable with the job's id. @default the mark */
   readonly id?: string;
-  readonly identify: (environment: Environment, jobId: string) => Named;
+  readonly identify: (environment: Environment, jobId: string, host: string) => Named;
 }
 
 const UNKNOWN = { cluster: null, step: null, task: null, restart: 0, node: null, queue: null } as const;
@@ -52,7 +52,7 @@ export function identifyJob(environment: Environment, self: Self): JobIdentity {
     return { scheduler, ...UNKNOWN, job: self.box, ...self };
   }
   const { mark, id = mark, identify } = SCHEDULERS[scheduler];
-  return { scheduler, ...identify(environment, present(environment[id]) ?? self.box), ...self };
+  return { scheduler, ...identify(environment, present(environment[id]) ?? self.box, self.host), ...self };
 }
 
 /**
@@ -65,7 +65,7 @@ export function jobWord(environment: Environment): string | null {
   const { mark, id = mark, identify } = SCHEDULERS[scheduler];
   const jobId = present(environment[id]);
   if (jobId === null) return null;
-  const { job, step, task } = identify(environment, jobId);
+  const { job, step, task } = identify(environment, jobId, '');
   const word = [job, step, task].filter((part) => part !== null).join('.');
   return word.replaceAll(/[^\w.+-]/g, '_').slice(0, WORD_MAX);
 }
@@ -97,7 +97,7 @@ function identifySlurm(environment: Environment, jobId: string): Named {
 }
 
 /** `123.server`, array task `123[4].server`, or `123[].server` with its index beside it. */
-function identifyPbs(environment: Environment, jobId: string): Named {
+function identifyPbs(environment: Environment, jobId: string, host: string): Named {
   const match = /^([^.[]+)(?:\[(\d*)\])?(?:\.(.+))?$/.exec(jobId);
   const [, number = jobId, index, server] = match ?? [];
   const arrayTask = index === undefined ? null : (present(index) ?? present(environment['PBS_ARRAY_INDEX']));
@@ -105,9 +105,11 @@ function identifyPbs(environment: Environment, jobId: string): Named {
     cluster: server ?? null,
     job: arrayTask === null ? number : `${number}_${arrayTask}`,
     step: null,
-    task: present(environment['PBS_TASKNUM']),
+    // TM writes `0000000A` where MoM's log has task A.
+    task: present(environment['PBS_TASKNUM'])?.replace(/^0+(?=.)/, '') ?? null,
     restart: 0,
-    node: present(environment['PBS_NODENUM']),
+    // PBS_NODENUM counts the nodes of the job; their names are hostnames up to the first dot, unless PBS is told another.
+    node: present(host.split('.', 1)[0]),
     queue: present(environment['PBS_QUEUE']),
   };
 }

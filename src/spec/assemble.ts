@@ -69,6 +69,7 @@ export function assembleSpec(input: SpecInput): Assembled {
     timeoutSource: timeout.source,
     timeoutAsked: timeout.asked,
     stdoutMaxBytes: options.stdoutlimit.value,
+    stdoutAsked: options.stdoutlimit.source !== 'default',
     messageTimeoutMs: options.msgtimeout.value,
     flushMs: options.flush.value,
     userData: options.json.value ?? null,

@@ -127,7 +127,7 @@ export const OPTIONS = {
     type: 'count',
     placeholder: 'number',
     default: '100000',
-    help: 'messages kept while the broker is away; the oldest are dropped and counted',
+    help: 'messages in memory while the broker is away; with --spool-dir the rest is on disk, else the oldest are dropped and counted',
     parse: (text: string) => parseCount(text, 1, 10_000_000),
   },
   'outbox-bytes': {
@@ -135,7 +135,7 @@ export const OPTIONS = {
     type: 'size',
     placeholder: 'size',
     default: '64M',
-    help: 'bytes kept while the broker is away',
+    help: 'bytes in memory while the broker is away',
     parse: parseSize,
   },
   'spool-dir': {
@@ -143,7 +143,7 @@ export const OPTIONS = {
     type: 'path',
     placeholder: 'path',
     default: '',
-    help: 'keeps on disk, below this directory, what the broker has not confirmed; delivered by the next box of the user or by "proc_box spool flush"',
+    help: 'keeps on disk, below this directory, what the broker has not confirmed; delivered by the box itself, the next box of the user or "proc_box spool flush"',
     parse: parsePath,
   },
   'spool-max-bytes': {

@@ -38,6 +38,8 @@ export interface BoxSpec {
   readonly timeoutAsked: boolean;
   /** 0 means none. */
   readonly stdoutMaxBytes: number;
+  /** The limit was given by somebody. */
+  readonly stdoutAsked: boolean;
   /** Time for one message to be sent; 0 means never give up. */
   readonly messageTimeoutMs: number;
   /** At most this long for the broker at the job's end. */
@@ -96,7 +98,7 @@ export interface JobIdentity {
   readonly restart: number;
   readonly user: string;
   readonly host: string;
-  /** The scheduler's name of the host, which may differ from the hostname; PBS: the number of the node in the job. */
+  /** The scheduler's name of the host, which may differ from the hostname; PBS: the hostname up to the first dot. */
   readonly node: string | null;
   /** Queue or partition. */
   readonly queue: string | null;

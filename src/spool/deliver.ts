@@ -1,9 +1,9 @@
-import { renameSync, unlinkSync, writeSync } from 'node:fs';
+import { rename, unlink } from 'node:fs/promises';
 import type { Logger } from '../log.js';
 import type { JobIdentity } from '../spec/spec.js';
 import { EVENT_TYPE, EVENT_VERSION, type EventHead, type SpoolDropped } from '../stats/event.js';
 import { examine, messagesOf, openSpooled, type SpoolFile } from './file.js';
-import { BAD, type Folder, SPOOLED } from './folder.js';
+import { BAD, boxOf, type Folder, SPOOLED } from './folder.js';
 import { encode, type MessageRecord } from './record.js';
 
 /** Publishes what spool files hold, a file at a time, in order, each message under its own id. */
@@ -18,7 +18,7 @@ export interface Delivery {
   /** Aborted: the link is lost, or there is no more time. */
   readonly stop: AbortSignal;
   readonly maxAgeMs: number;
-  /** Name of the caller's own file. */
+  /** A box that lives: the caller. */
   readonly except?: string;
   /** @returns why a message may not be published; undefined where it may */
   readonly check?: (message: MessageRecord) => string | undefined;
@@ -45,10 +45,18 @@ const WINDOW = 64;
 
 export async function deliverFolder(folder: Folder, delivery: Delivery): Promise<Delivered> {
   let sum = NOTHING;
-  for (const name of folder.names(SPOOLED)) {
-    if (name === delivery.except) continue;
-    if (delivery.stop.aborted) sum = add(sum, { left: 1 });
-    else sum = add(sum, await deliverNamed(folder, name, delivery));
+  /** Boxes of which something earlier is still to come, from here or from somebody else. */
+  const waiting = new Map<string, Partial<Delivered>>();
+  for (const name of await folder.names(SPOOLED)) {
+    const box = boxOf(name);
+    if (box === delivery.except) continue;
+    let part = waiting.get(box);
+    if (part === undefined) {
+      part = delivery.stop.aborted ? { left: 1 } : await deliverNamed(folder, name, delivery);
+      if (part.left !== undefined) waiting.set(box, { left: 1 });
+      if (part.inUse !== undefined) waiting.set(box, { inUse: 1 });
+    }
+    sum = add(sum, part);
   }
   return sum;
 }
@@ -61,14 +69,14 @@ export function add(one: Delivered, other: Partial<Delivered>): Delivered {
 async function deliverNamed(folder: Folder, name: string, delivery: Delivery): Promise<Partial<Delivered>> {
   const { log } = delivery;
   try {
-    const found = openSpooled(folder, name);
+    const found = await openSpooled(folder, name);
     if (found.kind === 'gone') return {};
     if (found.kind === 'in use') return { inUse: 1 };
     if (found.kind === 'foreign') {
       log.warn(`spool: ${folder.shown(name)} is not touched: ${found.why}`);
       return { left: 1 };
     }
-    using file = found.file;
+    await using file = found.file;
     return await deliverFile(folder, file, delivery);
   } catch (error) {
     log.warn(`spool: ${folder.shown(name)}: ${(error as Error).message}`);
@@ -78,13 +86,13 @@ async function deliverNamed(folder: Folder, name: string, delivery: Delivery): P
 
 async function deliverFile(folder: Folder, file: SpoolFile, delivery: Delivery): Promise<Partial<Delivered>> {
   const { log } = delivery;
-  const contents = examine(file);
+  const contents = await examine(file);
   const lost = { no_room: contents.noRoom, too_old: 0, damaged: contents.broken, refused: 0 };
   let firstLost = contents.noRoom > 0 ? Math.max(contents.head!.from, contents.through + 1) : 0;
   let identity: JobIdentity | undefined = contents.head?.identity;
   const sending = new Sending(delivery);
   const oldest = (Date.now() - delivery.maxAgeMs) / 1000;
-  for (const message of messagesOf(file, contents.through)) {
+  for await (const message of messagesOf(file, contents.through)) {
     const why = delivery.check?.(message);
     const tooOld = Number(message.options['timestamp'] ?? Number.POSITIVE_INFINITY) < oldest;
     identity ??= identityIn(message);
@@ -106,16 +114,16 @@ async function deliverFile(folder: Folder, file: SpoolFile, delivery: Delivery):
     // What is with the broker is not sent again; a disk that is full only costs repeats.
     // Nor may it hide what is lost and not yet told.
     const through = Math.min(sending.through, firstLost > 0 ? firstLost - 1 : contents.last);
-    if (through > contents.through) writeSync(file.fd, encode({ through }));
+    if (through > contents.through) await file.handle.write(encode({ through }));
     return { messages: sending.confirmed, left: 1 };
   }
   const spoilt = lost.damaged + lost.refused > 0;
   if (spoilt) {
-    renameSync(folder.at(file.name), folder.at(file.name + BAD));
+    await rename(folder.at(file.name), folder.at(file.name + BAD));
     log.warn(
       `spool: ${folder.shown(file.name)}: ${lost.damaged} damaged and ${lost.refused} refused records are lost, ${sending.confirmed} messages were delivered; it was set aside as ${file.name}${BAD}`,
     );
-  } else unlinkSync(folder.at(file.name));
+  } else await unlink(folder.at(file.name));
   if (lost.too_old > 0) log.warn(`spool: ${folder.shown(file.name)}: gave up ${lost.too_old} messages: too old`);
   return { files: 1, messages: sending.confirmed, dropped, bad: spoilt ? 1 : 0 };
 }

@@ -1,4 +1,5 @@
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
+import { type FileHandle, lstat, open } from 'node:fs/promises';
 import { lockFile } from 'cgroup-utils-native';
 import type { Folder } from './folder.js';
 import { decode, type HeadRecord, type MessageRecord } from './record.js';
@@ -13,12 +14,9 @@ export type Found =
   /** Not one that a box of this user has made; `why` says what is wrong. */
   | { readonly kind: 'foreign'; readonly why: string };
 
-export interface SpoolFile extends Disposable {
-  readonly fd: number;
+export interface SpoolFile extends AsyncDisposable {
+  readonly handle: FileHandle;
   readonly name: string;
-  readonly bytes: number;
-  /** Of the last write, ms since the epoch. */
-  readonly changedAtMs: number;
 }
 
 /** What a first pass over a file tells. */
@@ -36,37 +34,53 @@ export interface Contents {
   readonly noRoom: number;
 }
 
+export interface Line {
+  /** Undefined where it is torn (no end) or too long. */
+  readonly text: string | undefined;
+  /** Where the next one begins. */
+  readonly end: number;
+}
+
 const CHUNK_BYTES = 64 * 1024;
 /** A line over it is damaged. */
 const LINE_MAX_BYTES = 64 * 1024 * 1024;
 
 /** @throws Error with `code`, as node:fs does */
-export function openSpooled(folder: Folder, name: string): Found {
+export async function openSpooled(folder: Folder, name: string): Promise<Found> {
   // O_NOFOLLOW: no symbolic link; O_NONBLOCK: a FIFO does not hold us up.
   const flags = constants.O_RDWR | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  let fd: number;
+  let handle: FileHandle;
   try {
-    fd = openSync(folder.at(name), flags);
+    handle = await open(folder.at(name), flags);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return { kind: 'gone' };
     if (code === 'ELOOP' || code === 'EISDIR' || code === 'ENXIO') return { kind: 'foreign', why: 'it is no file' };
     throw error;
   }
-  const found = lockedFile(folder, name, fd);
-  if (found.kind !== 'locked') closeSync(fd);
+  const found = await lockedFile(folder, name, handle);
+  if (found.kind !== 'locked') await handle.close();
   return found;
 }
 
-function lockedFile(folder: Folder, name: string, fd: number): Found {
-  const why = distrust(folder, fstatSync(fd));
+async function lockedFile(folder: Folder, name: string, handle: FileHandle): Promise<Found> {
+  const why = distrust(folder, await handle.stat());
   if (why !== undefined) return { kind: 'foreign', why };
-  if (!lockFile(fd)) return { kind: 'in use' };
+  if (!lockFile(handle.fd)) return { kind: 'in use' };
   // While we waited for the lock its holder may have removed or replaced it.
-  const { ino, nlink, size, mtimeMs } = fstatSync(fd);
-  if (nlink === 0 || statSync(folder.at(name), { throwIfNoEntry: false })?.ino !== ino) return { kind: 'gone' };
-  const file = { fd, name, bytes: size, changedAtMs: mtimeMs, [Symbol.dispose]: () => closeSync(fd) };
-  return { kind: 'locked', file };
+  const { ino, nlink } = await handle.stat();
+  if (nlink === 0 || (await statOf(folder, name))?.ino !== ino) return { kind: 'gone' };
+  return { kind: 'locked', file: { handle, name, [Symbol.asyncDispose]: () => handle.close() } };
+}
+
+/** @returns undefined where there is no such file. @throws Error with `code` */
+export async function statOf(folder: Folder, name: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(folder.at(name));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return undefined;
+  }
 }
 
 function distrust({ uid }: Folder, stats: Stats): string | undefined {
@@ -77,54 +91,55 @@ function distrust({ uid }: Folder, stats: Stats): string | undefined {
   return undefined;
 }
 
-export function examine(file: SpoolFile): Contents {
+export async function examine(file: SpoolFile): Promise<Contents> {
   let head: HeadRecord | undefined;
   let through = 0;
   let last = 0;
   let broken = 0;
-  for (const line of linesOf(file.fd)) {
-    const record = line === undefined ? undefined : decode(line);
+  for await (const { text } of linesOf(file.handle)) {
+    const record = text === undefined ? undefined : decode(text);
     if (record === undefined) broken++;
     else if ('spool' in record) head = record;
     else if ('through' in record) through = Math.max(through, record.through);
     else last = Math.max(last, record.n);
   }
   let messages = 0;
-  for (const _ of messagesOf(file, through)) messages++;
+  for await (const _ of messagesOf(file, through)) messages++;
   const noRoom = head === undefined ? 0 : Math.max(0, head.first - Math.max(head.from, through + 1));
   return { head, messages, through, last, broken, noRoom };
 }
 
 /** Messages whose number is above `through`, in the order of the file. */
-export function* messagesOf({ fd }: SpoolFile, through: number): Generator<MessageRecord> {
-  for (const line of linesOf(fd)) {
-    const record = line === undefined ? undefined : decode(line);
+export async function* messagesOf({ handle }: SpoolFile, through: number): AsyncGenerator<MessageRecord> {
+  for await (const { text } of linesOf(handle)) {
+    const record = text === undefined ? undefined : decode(text);
     if (record !== undefined && 'n' in record && record.n > through) yield record;
   }
 }
 
-/** Its lines; undefined for one that is torn (no end) or too long. */
-function* linesOf(fd: number): Generator<string | undefined> {
+/** @param from where a line begins */
+export async function* linesOf(handle: FileHandle, from = 0): AsyncGenerator<Line> {
   const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
   let parts: Buffer[] = [];
   let length = 0;
-  let position = 0;
+  let position = from;
   for (;;) {
-    const count = readSync(fd, chunk, 0, CHUNK_BYTES, position);
-    if (count === 0) break;
-    position += count;
-    let from = 0;
-    for (let end = chunk.indexOf(10, 0); end !== -1 && end < count; end = chunk.indexOf(10, from)) {
-      parts.push(chunk.subarray(from, end));
-      yield length > LINE_MAX_BYTES ? undefined : Buffer.concat(parts).toString('utf8');
+    const { bytesRead } = await handle.read(chunk, 0, CHUNK_BYTES, position);
+    if (bytesRead === 0) break;
+    let at = 0;
+    for (let end = chunk.indexOf(10); end !== -1 && end < bytesRead; end = chunk.indexOf(10, at)) {
+      parts.push(chunk.subarray(at, end));
+      const text = length > LINE_MAX_BYTES ? undefined : Buffer.concat(parts).toString('utf8');
+      yield { text, end: position + end + 1 };
       parts = [];
       length = 0;
-      from = end + 1;
+      at = end + 1;
     }
-    length += count - from;
+    length += bytesRead - at;
     // Of a line that is too long only its end is looked for.
-    if (length <= LINE_MAX_BYTES) parts.push(Buffer.from(chunk.subarray(from, count)));
+    if (length <= LINE_MAX_BYTES) parts.push(Buffer.from(chunk.subarray(at, bytesRead)));
     else parts = [];
+    position += bytesRead;
   }
-  if (length > 0) yield undefined;
+  if (length > 0) yield { text: undefined, end: position };
 }

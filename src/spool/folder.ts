@@ -1,12 +1,15 @@
-import { closeSync, constants, fstatSync, mkdirSync, openSync, readdirSync, type Stats } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises';
 import { EnvironmentError } from '../errors.js';
 
 /**
- * Where spool files lie: `<spool-dir>/<uid>/<box>.spool`. The directory of a user belongs to that user alone (0700), so
- * nobody else can plant or swap anything in it. It is held open, and files in it are reached through its descriptor
- * (proc_pid_fd(5)): no part of the path is looked up twice.
+ * Where spool files lie: `<spool-dir>/<uid>/<box>.<number>.spool`. The directory of a user belongs to that user alone
+ * (0700), so nobody else can plant or swap anything in it. It is held open, and files in it are reached through its
+ * descriptor (proc_pid_fd(5)): no part of the path is looked up twice.
+ *
+ * Everything about the spool is done in Node's thread pool: a disk that hangs holds up a thread there, and no box.
  */
-export interface Folder extends Disposable {
+export interface Folder extends AsyncDisposable {
   /** For messages. */
   readonly path: string;
   readonly uid: number;
@@ -16,7 +19,7 @@ export interface Folder extends Disposable {
   /** The same, for messages. */
   shown(name: string): string;
   /** Names that end with the suffix, in order. */
-  names(suffix: string): string[];
+  names(suffix: string): Promise<string[]>;
 }
 
 export const SPOOLED = '.spool';
@@ -24,32 +27,33 @@ export const SPOOLED = '.spool';
 export const BAD = '.bad';
 export const UNFINISHED = '.tmp';
 
+/** The box that a file is of; its files are numbered in the order of what is in them. */
+export function boxOf(name: string): string {
+  return name.slice(0, name.indexOf('.'));
+}
+
 /**
  * The directory of one user.
  * @param create makes what is missing
  * @returns undefined where there is none
  * @throws EnvironmentError where it is not safe, or cannot be made or read
  */
-export function openFolder(spoolDir: string, uid: number, create: boolean): Folder | undefined {
+export async function openFolder(spoolDir: string, uid: number, create: boolean): Promise<Folder | undefined> {
   const path = `${spoolDir}/${uid}`;
   try {
-    if (create) mkdirSync(spoolDir, { recursive: true, mode: 0o700 });
-    const parent = openDirectory(spoolDir, 0);
+    if (create) await mkdir(spoolDir, { recursive: true, mode: 0o700 });
+    await using parent = await openDirectory(spoolDir, 0);
+    checkParent(spoolDir, await parent.stat());
+    const inParent = `/proc/self/fd/${parent.fd}/${uid}`;
+    if (create) await makeOwn(inParent);
+    const own = await openDirectory(inParent, constants.O_NOFOLLOW);
     try {
-      checkParent(spoolDir, fstatSync(parent));
-      const inParent = `/proc/self/fd/${parent}/${uid}`;
-      if (create) makeOwn(inParent);
-      const fd = openDirectory(inParent, constants.O_NOFOLLOW);
-      try {
-        checkOwn(path, uid, fstatSync(fd));
-      } catch (error) {
-        closeSync(fd);
-        throw error;
-      }
-      return folderOf(path, uid, fd);
-    } finally {
-      closeSync(parent);
+      checkOwn(path, uid, await own.stat());
+    } catch (error) {
+      await own.close();
+      throw error;
     }
+    return folderOf(path, uid, own);
   } catch (error) {
     if (error instanceof EnvironmentError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
@@ -59,9 +63,9 @@ export function openFolder(spoolDir: string, uid: number, create: boolean): Fold
 }
 
 /** User ids that have a directory there; empty where there is none. @throws EnvironmentError */
-export function spoolOwners(spoolDir: string): number[] {
+export async function spoolOwners(spoolDir: string): Promise<number[]> {
   try {
-    return readdirSync(spoolDir)
+    return (await readdir(spoolDir))
       .filter((name) => /^\d{1,10}$/.test(name))
       .map(Number)
       .sort((a, b) => a - b);
@@ -72,29 +76,26 @@ export function spoolOwners(spoolDir: string): number[] {
   }
 }
 
-function folderOf(path: string, uid: number, fd: number): Folder {
-  const at = (name: string) => `/proc/self/fd/${fd}/${name}`;
+function folderOf(path: string, uid: number, handle: FileHandle): Folder {
+  const at = (name: string) => `/proc/self/fd/${handle.fd}/${name}`;
   return {
     path,
     uid,
-    fd,
+    fd: handle.fd,
     at,
     shown: (name) => `${path}/${name}`,
-    names: (suffix) =>
-      readdirSync(at('.'))
-        .filter((name) => name.endsWith(suffix))
-        .sort(),
-    [Symbol.dispose]: () => closeSync(fd),
+    names: async (suffix) => (await readdir(at('.'))).filter((name) => name.endsWith(suffix)).sort(),
+    [Symbol.asyncDispose]: () => handle.close(),
   };
 }
 
-function openDirectory(path: string, more: number): number {
-  return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | more);
+function openDirectory(path: string, more: number): Promise<FileHandle> {
+  return open(path, constants.O_RDONLY | constants.O_DIRECTORY | more);
 }
 
-function makeOwn(path: string): void {
+async function makeOwn(path: string): Promise<void> {
   try {
-    mkdirSync(path, { mode: 0o700 });
+    await mkdir(path, { mode: 0o700 });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }

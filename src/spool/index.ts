@@ -1,6 +1,6 @@
 /** Entry of the bundle that is loaded when something has to be kept on disk, or is found there. */
 export { add, type Delivered, type Delivery, deliverFolder, NOTHING } from './deliver.js';
-export { type Contents, examine, openSpooled } from './file.js';
-export { BAD, type Folder, openFolder, SPOOLED, spoolOwners } from './folder.js';
+export { type Contents, examine, openSpooled, statOf } from './file.js';
+export { BAD, boxOf, type Folder, openFolder, SPOOLED, spoolOwners } from './folder.js';
+export { Journal, type JournalOptions } from './journal.js';
 export type { MessageRecord } from './record.js';
-export { SpoolWriter, type WriterOptions } from './writer.js';

@@ -192,8 +192,16 @@ export interface Released {
   readonly by: By;
 }
 
+/** Not of a box: none could be made, and the job runs all the same (`--failure open`). Its only message. */
+export interface Unboxed {
+  readonly event: 'unboxed';
+  /** For people. */
+  readonly why: string;
+}
+
 export type EventBody =
   | Started
+  | Unboxed
   | Released
   | Suspended
   | Resumed

@@ -347,6 +347,47 @@ t.test('ways around the routing key end at the box', async (t) => {
     );
 });
 
+t.test("a command that is put into a box's queue by its name is refused", async (t) => {
+  for (const controlAuth of ['broker', 'user'] as const) {
+    const box = fakeBox({ user: 'guest', box: unique('box') });
+    const { log } = notingLogger();
+    const rules = { controlAuth, controlRules: [{ users: ['*'], commands: ['*'] }] };
+    const spec = specFor(broker.uri, rules);
+    const link = connectBroker(spec, box, log);
+    t.teardown(() => link.close(0));
+    await until(() => link.state().control.state === 'up', 'the box is up');
+    const queues = await broker.ctl('list_queues', 'name');
+    const queue = queues.split('\n').find((name) => name.includes(box.identity.box)) ?? '';
+    const sender = await amqp.connect(broker.uri);
+    t.teardown(() => sender.close());
+    const channel = await sender.createConfirmChannel();
+    const body = Buffer.from('{"command": "kill"}');
+    channel.publish('', queue, body, { userId: 'guest', messageId: 'by name' });
+    // What the command was bound by is no header, nor is it what the sender says.
+    channel.publish('', queue, body, {
+      userId: 'guest',
+      messageId: 'told',
+      headers: { routingKey: spec.routingKeys[0] },
+    });
+    channel.publish(TOPIC, spec.routingKeys[0]!, Buffer.from('{"command": "ping"}'), {
+      userId: 'guest',
+      messageId: 'last',
+    });
+    await until(() => box.executed.length > 0, 'the last command has come');
+    t.strictSame(
+      box.executed.map(({ command, by }) => [command.name, by.messageId]),
+      [['ping', 'last']],
+    );
+    t.strictSame(
+      box.refusals.map(({ by, answer }) => [by.messageId, answer.ok || answer.error.code]),
+      [
+        ['by name', 'forged'],
+        ['told', 'forged'],
+      ],
+    );
+  }
+});
+
 t.test('an answer that the broker refuses is told of once, and statistics go on', async (t) => {
   const cases: readonly (readonly [string, string, string, string, RegExp])[] = [
     ['default exchange', 'alice', '', 'amq.rabbitmq.reply-to', /refuses our answers: ACCESS_REFUSED.*--reply-exchange/],

@@ -80,7 +80,7 @@ t.test('a signed command goes through, and says whose it was', async (t) => {
 
   rmSync(join(keys, 'olga-1.json'));
   const revoked = signed('ping');
-  t.match(revoked.stdout, /refused: bad_signature: the signature is not that of a key which this box knows/);
+  t.match(revoked.stdout, /box \S+: refused: bad_signature: the signature is not that of a key which this box knows/);
   await job.logged(`there is no ${keys}/olga-1.json`);
   job.child.kill('SIGTERM');
   await job.ended;

@@ -1,7 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { sharedBroker } from '../fixtures/broker.js';
+import { sharedBroker, until } from '../fixtures/broker.js';
 import { connectOperator } from '../fixtures/operated-job.js';
 import { temporaryFolder } from '../fixtures/run.js';
 
@@ -48,6 +49,39 @@ t.test('each command leaves the same record in the events and in the audit log',
   const { identity } = tried;
   t.ok(own.every(({ box, host, job, owner }) => box === identity.box && host && job && owner === identity.user));
 });
+
+const mountPoint = join(dir, 'disk');
+mkdirSync(mountPoint);
+const mounted =
+  spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=700', 'proc_box-test', mountPoint]).status === 0;
+t.teardown(() => mounted && execFileSync('umount', ['-l', mountPoint]));
+
+t.test(
+  'a full disk costs lines, and nothing else',
+  { skip: !mounted && 'needs the privilege to mount a tmpfs' },
+  async (t) => {
+    const path = join(mountPoint, 'audit.jsonl');
+    const job = await operator.start(t, ['sh', '-c', 'echo out; exec sleep 1000'], { options: ['--audit-log', path] });
+    await job.bound();
+    let asked = 0;
+    while (!job.stderr().includes('lines are lost')) {
+      t.match(await job.ask('ping', [], { messageId: `m${asked++}` }), { ok: true });
+    }
+    t.match(job.stderr(), /warn: audit log \S+: (the disk is full|ENOSPC); the job goes on, lines are lost/);
+    t.ok(asked > 50, `${asked} commands`);
+    for (let n = 0; n < 20; n++) t.match(await job.ask('ping'), { ok: true }, 'commands are answered as before');
+    const full = readFileSync(path, 'utf8');
+    truncateSync(path, full.lastIndexOf('\n', full.length / 2) + 1);
+    t.match(await job.ask('ping', [], { messageId: 'room again' }), { ok: true });
+    await until(() => readFileSync(path, 'utf8').includes('room again'), 'the next line is there');
+    const lines = readFileSync(path, 'utf8').split('\n').filter(Boolean);
+    for (const line of lines) t.match(JSON.parse(line), { command: 'ping', outcome: 'ok' }, 'whole');
+    t.match(await job.ask('kill', ['TERM']), { ok: true });
+    t.equal((await job.ended).code, 143);
+    t.equal(job.stdout(), 'out\n');
+    t.match(job.stderr(), /audit log \S+: \d+ lines were lost/);
+  },
+);
 
 t.test('an audit log that cannot be written is a warning, and the job is what it was', async (t) => {
   const job = await operator.start(t, ['sh', '-c', 'echo out; exec sleep 1000'], {

@@ -279,8 +279,8 @@ t.test('a refused message without reply_to is acknowledged and leaves the next c
   t.equal((await job.ask('status')).result.refused_commands, 50);
 });
 
-function untilBound(key: string): Promise<void> {
-  return untilAnswered(() => operator.send(key, { command: 'ping' }));
+async function untilBound(key: string): Promise<void> {
+  await untilAnswered(() => operator.send(key, { command: 'ping' }));
 }
 
 /** Sends a command to many boxes; `to` sends one more and waits until there are so many answers to both. */

@@ -49,9 +49,11 @@ for (const [means, options, stopped] of MEANS)
   t.test(`suspend stops every process and the timer ${means}, resume undoes both`, async (t) => {
     const job = await startTree(t, options);
     isAnswer(t, await job.ask('suspend'), 'suspend', { processes: TREE_SIZE });
-    // A process that has its SIGSTOP and no CPU yet is shown as running; it runs nothing of its own any more.
-    await until(() => job.processes().every(({ state }) => state === stopped), 'every process is stopped');
-    t.equal(job.processes().length, TREE_SIZE);
+    t.strictSame(
+      job.processes().map(({ state }) => state),
+      Array(TREE_SIZE).fill(stopped),
+      'answered once every process is stopped',
+    );
     const first = (await job.ask('status')).result;
     t.match(first, { state: 'suspended', timer: { running: false } });
     await job.ask('suspend');

@@ -1,8 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
-import { PROC_BOX, plainEnvironment, temporaryFolder } from '../fixtures/run.js';
+import { collect, foreignClient, sharedBroker, unique } from '../fixtures/broker.js';
+import { until } from '../fixtures/processes.js';
+import { job, PROC_BOX, plainEnvironment, start, temporaryFolder } from '../fixtures/run.js';
+import { schemaErrors } from '../fixtures/schemas.js';
 
 /** `--failure`: what happens to the job where no box can be made. */
 
@@ -56,6 +61,95 @@ for (const [name, breakIt] of Object.entries(BROKEN)) {
     // Without even a wrapper the job dies of it itself.
     t.ok([137, null].includes(runIn(dir, OPEN, ['--', 'sh', '-c', 'kill -9 $$']).status));
   });
+}
+
+/** The installation whose native part is missing, in the place of ours. */
+function broken(t: Test, words: readonly string[], env: Record<string, string> = {}) {
+  const dir = installation(t);
+  BROKEN['the native part is missing']!(dir);
+  const through = ['sh', '-c', `shift; exec ${join(dir, 'bin/proc_box')} "$@"`, 'sh'];
+  return start(t, words, { bare: true, through, env: { ...OPEN, ...env } });
+}
+
+t.test('without a box signals reach the job, each once', async (t) => {
+  const running = broken(t, ['--', ...job('signal-log.py')]);
+  await until(() => running.stdout().includes('ready'), 'the job runs');
+  running.kill('SIGHUP'); // asks for a sample, where there are any
+  for (const name of ['SIGUSR1', 'SIGUSR2', 'SIGCONT', 'SIGTERM'] as const) {
+    running.kill(name);
+    await until(() => running.stdout().includes(name), `${name} has arrived`);
+  }
+  t.match(await running.done, { code: 40, stdout: 'ready\nSIGUSR1\nSIGUSR2\nSIGCONT\nSIGTERM\n' });
+});
+
+t.test('without a box a death by signal is told as with one', async (t) => {
+  const dies = ['sh', '-c', 'kill -TERM $$'];
+  t.match(await broken(t, ['--', ...dies]).done, { code: 143, signal: null });
+  t.match(await broken(t, ['--reraise', '--', ...dies]).done, { code: null, signal: 'SIGTERM' });
+  t.match(await broken(t, ['--', ...dies], { PBS_JOBID: '7.server' }).done, { code: null, signal: 'SIGTERM' });
+});
+
+t.test('without a box nothing is left, either', async (t) => {
+  const left = broken(t, ['--', 'sh', '-c', '(setsid sleep 1000 &); echo up; exit 3']);
+  t.match(await left.done, { code: 3 });
+  t.strictSame(left.members(), []);
+  const killed = broken(t, ['--', 'sh', '-c', '(setsid sleep 1000 &); echo up; sleep 1000']);
+  await until(() => killed.stdout().includes('up'), 'the job runs');
+  killed.kill('SIGKILL');
+  await killed.end();
+  t.strictSame(killed.members(), []);
+});
+
+t.test('a job without a box is told of by an event', async (t) => {
+  const uri = await sharedBroker(t);
+  const { channel } = await foreignClient(t, uri);
+  const ekey = unique('unboxed');
+  const events = await collect(channel, 'amq.topic', `${ekey}.#`);
+  const site = { ...OPEN, PBOX_URI: uri, PBOX_EKEY: ekey, SLURM_JOB_ID: '4711', SLURM_STEP_ID: '3' };
+  const missing = installation(t);
+  BROKEN['the native part is missing']!(missing);
+  const config = join(temporaryFolder(t), 'config.yaml');
+  writeFileSync(config, 'memory: [\n');
+  const cases: [string, Record<string, string>, readonly string[], RegExp][] = [
+    [ROOT, { ...site, PBOX_MEMORY: 'much' }, [], /PBOX_MEMORY/],
+    [ROOT, site, ['--memry', '4G'], /unknown option "--memry"/],
+    [ROOT, { ...site, PBOX_CONFIG: config }, [], /config.yaml/],
+    [missing, { ...site, PBOX_URI: 'amqp://127.0.0.1:1' }, ['--uri', uri], /cgroup_utils_native/],
+  ];
+  for (const [index, [dir, env, words, why]] of cases.entries()) {
+    t.match(await runBeside(t, dir, env, [...words, '--', ...JOB]), RAN);
+    await events.count(index + 1);
+    const { content, properties, fields } = events.messages[index]!;
+    const event = JSON.parse(content.toString());
+    t.strictSame(schemaErrors('event', event), []);
+    t.match(event, { event: 'unboxed', identity: { scheduler: 'slurm', job: '4711', step: '3' }, why });
+    t.match(properties, { type: 'proc_box.event', appId: 'proc_box', messageId: `${event.identity.box}-1` });
+    t.equal(fields.routingKey, `${ekey}.${hostname()}`);
+  }
+  t.match(await runBeside(t, ROOT, { ...site, PBOX_MEMORY: 'much', PBOX_FAILURE: 'closed' }, ['--', 'true']), {
+    status: 125,
+  });
+  t.match(await runBeside(t, ROOT, { ...site, PBOX_MEMORY: 'much', PBOX_URI: 'none' }, ['--', ...JOB]), RAN);
+  t.equal(events.messages.length, cases.length, "a job that did not start is nobody else's concern");
+});
+
+t.test('a broker that does not answer holds nothing up for longer than 2 s', async (t) => {
+  const silent = createServer(() => {});
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => silent.close());
+  const { port } = silent.address() as AddressInfo;
+  const began = performance.now();
+  const env = { ...OPEN, PBOX_URI: `amqp://127.0.0.1:${port}`, PBOX_MEMORY: 'much' };
+  t.match(await runBeside(t, ROOT, env, ['--', ...JOB]), RAN);
+  t.ok(performance.now() - began < 10_000, 'with what the start takes on a busy host');
+});
+
+/** As `runIn`, while this process goes on serving. */
+async function runBeside(t: Test, dir: string, env: Record<string, string>, words: readonly string[]) {
+  const through = ['sh', '-c', `shift; exec ${join(dir, 'bin/proc_box')} "$@"`, 'sh'];
+  const running = start(t, words, { bare: true, through, env, input: 'words\n' });
+  const { code, stdout, stderr } = await running.done;
+  return { status: code, stdout, stderr };
 }
 
 t.test('there is no Node', { skip: process.getuid?.() === 0 ? false : 'needs root' }, async (t) => {

@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { findScheduler } from '../../src/scheduler/identity.js';
 import { OPTION_NAMES, OPTIONS } from '../../src/spec/options.js';
+import { parseSignal } from '../../src/spec/signals.js';
 import { sessionOf, until } from '../fixtures/processes.js';
 import { job, killQuietly, type RunOptions, run, start } from '../fixtures/run.js';
 
@@ -12,7 +14,7 @@ const small = (more: RunOptions = {}): RunOptions => ({
   through: ['sh', '-c', 'ulimit -v 307200; exec "$@"', 'sh'],
 });
 const WARNING =
-  'proc_box: warning: the address space is limited to 300 MiB (-l pvmem, ulimit -v) and proc_box needs 1 GiB: the job runs, but remote control, statistics and limits of the box are off; ask for at least -l pvmem=1gb, or for -l mem instead\n';
+  'proc_box: warning: the address space is limited to 300 MiB (-l pvmem, ulimit -v) and proc_box needs 1 GiB: the job runs, but remote control, statistics, the config file and limits of the box other than --timeout and --rlimit are off; ask for at least -l pvmem=1gb, or for -l mem instead\n';
 /** CAP_SYS_RESOURCE raises hard limits: then Node starts. */
 const status = /^CapEff:\s*(\w+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
 const skip = (BigInt(`0x${status}`) >> 24n) & 1n ? 'may raise hard limits, so that Node starts' : false;
@@ -94,9 +96,68 @@ t.test('a soft limit is the job’s alone: Node starts', async (t) => {
   t.match(stderr, /started in box/);
 });
 
-t.test('the native list of options without a value is that of the options table', async (t) => {
-  const source = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'native', 'src', 'alone.cc');
-  const list = /kBooleans\[\] = \{([^}]*)\}/.exec(readFileSync(source, 'utf8'))?.[1] ?? '';
+t.test(
+  'the wall clock limit asks with the stop signal, kills after the grace period, and is 124',
+  { skip },
+  async (t) => {
+    const timed = ['--timeout=300ms', '--grace', '200ms', '-stop-signal', 'SIGUSR1'];
+    const { code, stdout, stderr } = await run(t, job('signal-log.py'), small({ options: timed }));
+    t.strictSame([code, stdout], [124, 'ready\nSIGUSR1\n']);
+    t.match(stderr, /warning: the wall clock limit is over \(--timeout\)/);
+
+    const quick = small({ options: ['--timeout=1h'], env: { PBOX_TIMEOUT: '1ms', PBOX_GRACE: '50ms' } });
+    t.match(await run(t, ['sh', '-c', 'sleep 0.1; exit 3'], quick), { code: 3 }, 'the command line counts');
+    const left = await run(t, ['sh', '-c', "(trap '' QUIT; exec sleep 1000) & exit 4"], quick);
+    t.equal(left.code, 4);
+    t.ok(left.elapsedMs < 8000, 'what is left has the grace period');
+  },
+);
+
+t.test('rlimits are those of --rlimit, and of PBOX_RLIMIT where there is none', { skip }, async (t) => {
+  const shows = ['sh', '-c', 'echo $(ulimit -Sn) $(ulimit -Hn) $(ulimit -St) $(ulimit -Sc) $(ulimit -Ss)'];
+  const options = [
+    '--rlimit',
+    'nofile=100:200,cpu=1m',
+    '--rlimit=core=1K',
+    '-rlimit',
+    'stack=1.5MiB:',
+    '--rlimit',
+    'nofile=50:60',
+  ];
+  t.equal((await run(t, shows, small({ options }))).stdout, '50 60 60 2 1536\n');
+  const env = { PBOX_RLIMIT: 'nofile=70' };
+  t.match((await run(t, shows, small({ env }))).stdout, /^70 70 /);
+  t.match((await run(t, shows, small({ env, options: ['--rlimit', 'cpu=90'] }))).stdout, /^(?!70)\d+ \d+ 90 /);
+});
+
+t.test('values that do not parse are refused, with their source', { skip }, async (t) => {
+  for (const [options, env, message] of [
+    [['--timeout', '5'], {}, /error: --timeout: "5": expected a duration, for example 1h30m/],
+    [['--grace=1h30'], {}, /error: --grace: "1h30": expected a duration/],
+    [[], { PBOX_GRACE: 'soon' }, /error: PBOX_GRACE: "soon": expected a duration/],
+    [['--stop-signal', 'NONE'], {}, /error: --stop-signal: "NONE": expected a name or a number/],
+    [['--rlimit', 'nofil=3'], {}, /error: --rlimit: "nofil=3": expected a limit as in prlimit\(1\)/],
+    [[], { PBOX_RLIMIT: 'as=3X' }, /error: PBOX_RLIMIT: "3X": expected a limit/],
+    [['--rlimit', 'nofile=9:3'], {}, /error: --rlimit: Invalid argument/],
+  ] as const) {
+    const { code, stderr } = await run(t, ['true'], small({ options, env }));
+    t.equal(code, 125, String(message));
+    t.match(stderr, message);
+  }
+});
+
+t.test('the native lists are those of the tables', async (t) => {
+  const source = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'native', 'src', 'alone_options.cc');
+  const list = (name: string) => {
+    const text = new RegExp(`${name}\\[\\] = \\{([^}]*)\\}`).exec(readFileSync(source, 'utf8'))?.[1] ?? '';
+    return [...text.matchAll(/"([^"]+)"/g)].map(([, word]) => word!);
+  };
   const booleans = OPTION_NAMES.filter((name) => OPTIONS[name].type === 'boolean');
-  t.strictSame([...list.matchAll(/"([^"]+)"/g)].map(([, name]) => name).sort(), [...booleans].sort());
+  t.strictSame(list('kBooleans').sort(), [...booleans].sort());
+  for (const mark of list('kSchedulers')) t.not(findScheduler({ [mark]: '1' }), 'none', mark);
+  t.equal(list('kSchedulers').length, 5);
+  t.strictSame(
+    list('kSignals').map((name) => parseSignal(name)),
+    list('kSignals').map((_, index) => index + 1),
+  );
 });

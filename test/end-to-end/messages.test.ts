@@ -1,5 +1,5 @@
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { sharedBroker } from '../fixtures/broker.js';
@@ -252,7 +252,7 @@ for (const [scheduler, env, identity] of [
       step: null,
       task: '1',
       restart: 0,
-      node: null,
+      node: hostname().split('.')[0],
       queue: null,
     },
   ],

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { adopted, bare, groupsGone, isAlive, listens } from '../fixtures/adopted.js';
+import { adopt, adopted, bare, groupsGone, isAlive, listens } from '../fixtures/adopted.js';
 import { ask, collect, foreignClient, sharedBroker, unique } from '../fixtures/broker.js';
 import { boxIdOf, groupsOf, groupsOfProcess, ownGroup, withoutV1 } from '../fixtures/cgroups.js';
 import { childrenOf, processState, until } from '../fixtures/processes.js';
@@ -187,6 +187,23 @@ t.test('the limit of stdout, where it is a file', async (t) => {
   const { stderr } = await running.done;
   t.match(stderr, /ended +stdoutlimit: SIGKILL/);
   t.match(running.stderr(), /stdoutlimit=3000 \(offset\)/);
+});
+
+t.test('a limit of stdout that nobody can hold is told, and refused by --enforce strict', async (t) => {
+  const process = bare(t, 'echo up; sleep 600'); // into a pipe
+  await process.says('up');
+  const words = ['--stdoutlimit', '3000'];
+  const strict = await adopt(t, process.pid, [...words, '--enforce', 'strict']).done;
+  t.equal(strict.code, 125);
+  t.match(strict.stderr, /error: --stdoutlimit has no effect: stdout of \d+ is no file.*\(--enforce strict\)/);
+  const detached = await adopt(t, process.pid, [...words, '--detach']).done;
+  t.equal(detached.code, 0);
+  t.match(detached.stderr, /warn: --stdoutlimit has no effect/, 'the caller reads it');
+  process.child.kill('SIGKILL');
+  const silent = bare(t, 'echo up; sleep 600');
+  await silent.says('up');
+  const running = await adopted(t, silent.pid);
+  t.notMatch(running.stderr(), 'stdoutlimit has no effect', 'nobody has asked for it');
 });
 
 t.test('a later process with the same number is another one', { skip: ownGroup('pids') === undefined }, async (t) => {

@@ -1,21 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { ownGroup, withoutV1 } from '../fixtures/cgroups.js';
-import { HOOK, type Mom, startMom } from '../fixtures/mom.js';
-import { isAlive, processState, until } from '../fixtures/processes.js';
+import { configure, HOOK, startMom } from '../fixtures/mom.js';
+import { until } from '../fixtures/processes.js';
 import { PROC_BOX, PYTHON } from '../fixtures/run.js';
 
 const STUB = join(dirname(fileURLToPath(import.meta.url)), '..', 'fixtures', 'pbs', 'pbs.py');
-const QUIET = ['-uri', 'none', '--config', 'none'];
-
-function configure(mom: Mom, more: object = {}) {
-  const config = mom.write('hook.json', JSON.stringify({ proc_box: PROC_BOX, default: QUIET, ...more }));
-  return { script: HOOK, config };
-}
-
 interface Answer {
   readonly accept: boolean;
   readonly message: string | null;
@@ -84,10 +76,22 @@ t.test('tasks of pbsdsh: each is boxed, with its number', async (t) => {
   }
 });
 
+t.test('tasks on another node: stdout is a socket, and all of it arrives', async (t) => {
+  const mom = startMom(t);
+  const command = ['/bin/sh', '-c', 'seq 50000; echo "node $PBS_NODENUM"; exit 8'];
+  const task = await mom.run({ command, taskNumber: 3, env: { PBS_NODENUM: '1' }, socket: true, hook: configure(mom) });
+  t.equal(await task.exitStatus, 8);
+  await until(() => task.output().includes('Task elapsed'), 'the end has arrived');
+  t.match(task.output(), /task 3 started in box/);
+  // Lines of ours may stand within one of the job's: both come from processes of their own.
+  const jobs = task.output().replaceAll(/(?:proc_box: |Task elapsed).*\n/g, '');
+  t.ok(jobs === `${Array.from({ length: 50_000 }, (_, at) => `${at + 1}\n`).join('')}node 1\n`);
+});
+
 t.test(
   'arguments with newlines and outer blanks survive: the server carries them, the launch puts them back',
   async (t) => {
-    const words = ['/usr/bin/printf', '[%s]\n', ' outer ', 'two\nlines', '<&">;%41', 'ü', 'plain'];
+    const words = ['/usr/bin/printf', '[%s]\n', ' outer ', 'two\nlines', '', '<&">;%41', 'ü', 'a,b\\,c', 'plain'];
     const xml = words
       .slice(1)
       .map((word) =>
@@ -101,7 +105,8 @@ t.test(
     const mom = startMom(t);
     const hook = configure(mom);
     const env = queued.Variable_List;
-    const task = await mom.run({ command: words, hook, env, id: '40.srv' });
+    // As MoM has it: without the empty one.
+    const task = await mom.run({ command: words.filter((word) => word !== ''), hook, env, id: '40.srv' });
     t.equal(await task.exitStatus, 0);
     t.match(
       own(task.output()),
@@ -136,7 +141,7 @@ t.test('the box resource: off, default, strict, options; what nobody can mean is
         job: { id: '1.s', Resource_List: box === undefined ? {} : { box } },
         progname: '/bin/sh',
         argv: [],
-        env: {},
+        env: { HOME: '/home/u' },
       },
       file,
     );
@@ -148,6 +153,13 @@ t.test('the box resource: off, default, strict, options; what nobody can mean is
     launch('--memory 4G --json \'{"a b": 1}\'').env['PBOX_ARGV'],
     '--failure;open;-uri;none;--memory;4G;--json;%7B%22a%20b%22:%201%7D;--argv0;-sh;--;/bin/sh;',
   );
+  t.match(launch('--uri-file ~/.uri').env['PBOX_ARGV'], /;--uri-file;\/home\/u\/\.uri;/, 'of the user');
+  t.match(launch('"--memory 4G"').env['PBOX_ARGV'], /;--memory;4G;/, 'quotes that PBS has kept');
+  t.match(launch("'strict'").env['PBOX_ARGV'], /;--enforce;strict;/);
+  t.equal(launch('').progname, PROC_BOX);
+  const unknown = { type: 'execjob_launch', job: { id: '1.s', resources_known: [] }, progname: '/bin/sh', argv: [] };
+  t.equal(runHook(unknown, config).progname, PROC_BOX, 'this PBS has no such resource');
+  t.ok(runHook({ type: 'modifyjob', job: { id: '1.s', resources_known: [] } }, config).accept);
   const off = configure(mom, { allow_off: false, policy: 'off' }).config;
   t.equal(launch(undefined, off).progname, '/bin/sh', "the site's own policy may be off");
 
@@ -190,77 +202,60 @@ t.test('a missing wrapper: the log says so; fail-open runs the job without a box
   t.match(closed.hookLog[0], /is missing on standin/);
 });
 
-t.test('a configuration that does not parse is told, and costs no job', async (t) => {
+t.test('a configuration that is wrong is told, and costs no job unless it says so', async (t) => {
   const mom = startMom(t);
-  for (const [text, message] of [
-    ['{"polcy": "off"}', /unknown key polcy; known are allow_off, /],
-    ['{', /Expecting property name/],
+  for (const [text, message, status] of [
+    ['{"polcy": "off"}', /unknown key polcy; known are allow_off, /, 2],
+    ['{', /Expecting property name/, 2],
+    ['[]', /expected a JSON object/, 2],
+    ['{"fail": "close"}', /fail: "close"; expected open or closed/, 2],
+    ['{"fail": "closed", "default": "-uri none"}', /default: "-uri none"; expected a list of words/, -17],
   ] as const) {
     const config = mom.write('broken.json', text);
     const task = await mom.run({ script: '#!/bin/sh\nexit 2', hook: { script: HOOK, config } });
-    t.equal(await task.exitStatus, 2);
+    t.equal(await task.exitStatus, status);
     t.match(task.hookLog[0], message);
   }
 });
 
-t.test('the end of a job: strays with its id are killed, others are not, the spool is flushed', async (t) => {
+t.test('options and variables with commas, which separate variables between MoM and hooks', async (t) => {
   const mom = startMom(t);
-  const flushed = join(mom.home, 'flushed');
-  const hook = configure(mom, { flush: ['touch', flushed] });
-  const [ended, other] = await Promise.all(
-    ['50.srv', '51.srv'].map((id) =>
-      mom.run({ script: '#!/bin/sh\nsetsid sleep 1000 >/dev/null 2>&1 &\nsleep 0.2', id }),
-    ),
-  );
-  await Promise.all([ended!.exitStatus, other!.exitStatus]);
-  const strays = (task: typeof ended) => task!.members().filter((pid) => processState(pid)?.comm === 'sleep');
-  t.equal(strays(ended).length, 1);
-  const { log } = await mom.endHook('execjob_end', '50.srv', hook);
-  t.strictSame(log, ['proc_box: 50.srv has left 1 processes; killed']);
-  await until(() => strays(ended).length === 0, 'the stray has ended');
-  t.equal(strays(other).length, 1);
-  t.ok(existsSync(flushed));
-  const failing = await mom.endHook('execjob_epilogue', '51.srv', configure(mom, { flush: ['/nowhere'] }));
-  t.match(failing.log.join('\n'), /flush_spool of 51\.srv: .*\/nowhere/);
-  t.equal(strays(other).length, 0, 'a step that fails leaves the others alone');
+  const hook = configure(mom, { default: ['-uri', 'none', '--config', 'none', '--json', '{"a":1,"b":"x\\\\,y"}'] });
+  const task = await mom.run({
+    command: ['/bin/sh', '-c', 'printf "[%s]" "$@" "$LIST"', 'a,b', 'c,d'],
+    env: { LIST: "1,2 'three',\n4" },
+    hook,
+  });
+  t.equal(await task.exitStatus, 0);
+  t.match(task.output(), "[c,d][1,2 'three',\n4]");
 });
 
-t.test('the tasks of a job on a node share its limits', { skip: withoutV1('pids', 'memory') }, async (t) => {
+t.test('-l pvmem too small for Node: a warning, the time limit and the status of the job', async (t) => {
   const mom = startMom(t);
   const hook = configure(mom);
-  const id = `${process.pid}.srv`;
-  t.teardown(() => mom.endHook('execjob_end', id, hook));
-  const group = (controller: string) => `${ownGroup(controller)}/proc_box-job-${id}`;
-  const tasks = await Promise.all(
-    [1, 2].map((taskNumber) =>
-      mom.run({
-        command: ['/bin/sh', '-c', 'echo ready; sleep 1000'],
-        id,
-        taskNumber,
-        hook,
-        resources: { box: '--pids 40 --memory 200M' },
-      }),
-    ),
-  );
-  for (const task of tasks)
-    await until(() => task.output().includes('ready'), `${task.id} runs ${task.hookLog.join()}`);
-  t.equal(readFileSync(`${group('pids')}/pids.max`, 'utf8'), '40\n');
-  t.equal(readFileSync(`${group('memory')}/memory.limit_in_bytes`, 'utf8'), `${200 << 20}\n`);
-  const sleeping = () => tasks.flatMap((task) => task.members()).filter((pid) => processState(pid)?.comm === 'sleep');
-  const sleepers = await until(() => sleeping().length === 2 && sleeping(), 'both tasks sleep');
-  const members = tasks.flatMap((task) => task.members());
-  t.equal(Number(readFileSync(`${group('pids')}/pids.current`, 'utf8')) >= members.length - 2, true, 'both are in it');
-  for (const pid of sleepers) {
-    const line = readFileSync(`/proc/${pid}/cgroup`, 'utf8')
-      .split('\n')
-      .find((text) => text.includes(':pids:'));
-    t.match(line, /\/task-\d+\/proc_box-/, 'the box is below the group of its job');
-  }
-  for (const task of tasks) task.signal('TERM');
-  for (const task of tasks) t.equal(await task.exitStatus, 256 + 15);
-  await until(() => members.every((pid) => !isAlive(pid)), 'all have ended');
-  const { log } = await mom.endHook('execjob_end', id, hook);
-  t.strictSame(log, []);
-  t.notOk(existsSync(group('pids')));
-  t.notOk(existsSync(group('memory')));
+  const limits = { AS: 300 * 2 ** 20 };
+  const task = await mom.run({ script: '#!/bin/sh\nulimit -v; exit 6', hook, limits });
+  t.equal(await task.exitStatus, 6);
+  const timed = await mom.run({ command: ['/bin/sleep', '1000'], hook, limits, resources: { box: '--timeout 200ms' } });
+  const boxed = await timed.exitStatus;
+  const raised = task.output().includes('started in box');
+  t.ok(raised || task.output().includes('warning: the address space is limited to 300 MiB'), task.output());
+  t.match(task.output(), /^307200$/m);
+  t.equal(boxed, 124);
+});
+
+t.test('the program of a task of pbsdsh is found in PATH', async (t) => {
+  const mom = startMom(t);
+  const task = await mom.run({ command: ['printf', 'found %s', 'it'], taskNumber: 2, hook: configure(mom) });
+  t.equal(await task.exitStatus, 0);
+  t.match(own(task.output()), /^found it/);
+});
+
+t.test('proc_box on a path with blanks', async (t) => {
+  const mom = startMom(t);
+  const link = join(mom.home, "it's a, box");
+  symlinkSync(PROC_BOX, link);
+  const task = await mom.run({ script: '#!/bin/sh\nexit 3', hook: configure(mom, { proc_box: link }) });
+  t.equal(await task.exitStatus, 3);
+  t.match(task.output(), /started in box/);
 });

@@ -1,15 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import t, { type Test } from 'tap';
 import { HOOK } from '../fixtures/mom.js';
-import { PROC_BOX, plainEnvironment } from '../fixtures/run.js';
+import { PROC_BOX, plainEnvironment, temporaryFolder } from '../fixtures/run.js';
 
-/** A qmgr that notes what it is told, and knows what it has been told to create. */
+/** A qmgr that notes what it is told, and knows what it has been told to create. As the real one it divides at blanks. */
 const QMGR = `#!/bin/sh
 case $2 in
   list*) grep -q "^create \${2#list }" "$HOME/told" 2>/dev/null && ! grep -q "^delete \${2#list }" "$HOME/told"; exit ;;
-  *x-config*) cp "\${2##* }" "$HOME/config.json" ;;
+  import*) set -- $2; [ $# -eq 6 ] || exit 1; cp "$6" "$HOME/\${4#*/}"; set -- -c "$1 $2 $3 $4 $5" ;;
 esac
 echo "$2" >>"$HOME/told"
 `;
@@ -18,26 +18,28 @@ function site(t: Test) {
   const home = t.testdir({ bin: {} });
   writeFileSync(join(home, 'bin', 'qmgr'), QMGR, { mode: 0o755 });
   const env = { ...plainEnvironment(), HOME: home, PATH: `${home}/bin:${process.env['PATH']}` };
-  const call = (name: string, ...words: string[]) =>
-    spawnSync(join(dirname(HOOK), name), words, { env, encoding: 'utf8', cwd: home });
+  const call = (path: string, ...words: string[]) =>
+    spawnSync(resolve(dirname(HOOK), path), words, { env, encoding: 'utf8', cwd: home });
   const told = () => readFileSync(join(home, 'told'), 'utf8').trim().split('\n');
-  return { home, call, told, config: () => JSON.parse(readFileSync(join(home, 'config.json'), 'utf8')) };
+  return { home, call, told, imported: (type: 'x-config' | 'x-python') => readFileSync(join(home, type), 'utf8') };
 }
 
 t.test('installs, installs anew, removes', async (t) => {
-  const { call, told, config } = site(t);
+  const { call, told, imported } = site(t);
   const first = call('install-hook');
   t.match(first, { status: 0, stderr: '' });
   t.match(told(), [
     'create resource box type=string, flag=m',
     'create hook box',
-    "set hook box event = 'queuejob,modifyjob,execjob_launch,execjob_epilogue,execjob_end'",
+    'set hook box event = "queuejob,modifyjob,execjob_launch,execjob_epilogue,execjob_end"',
     'set hook box alarm = 30',
-    `import hook box application/x-python default ${HOOK}`,
-    /^import hook box application\/x-config default \//,
+    'set hook box order = 900',
+    'import hook box application/x-python default',
+    'import hook box application/x-config default',
     'set hook box enabled = true',
   ]);
-  t.strictSame(config(), { proc_box: PROC_BOX });
+  t.strictSame(JSON.parse(imported('x-config')), { proc_box: PROC_BOX });
+  t.equal(imported('x-python'), readFileSync(HOOK, 'utf8'));
   t.equal(call('install-hook').status, 0);
   t.equal(told().filter((line) => line.startsWith('create')).length, 2, 'what is there is not created again');
   t.equal(call('remove-hook').status, 0);
@@ -45,14 +47,31 @@ t.test('installs, installs anew, removes', async (t) => {
   t.equal(call('remove-hook').status, 0, 'again');
 });
 
+t.test('a package on a path with blanks and quotes', async (t) => {
+  const { call, imported } = site(t);
+  const home = join(temporaryFolder(t), `it's "a b"`);
+  cpSync(dirname(HOOK), join(home, 'scripts', 'pbs'), { recursive: true });
+  t.match(call(join(home, 'scripts', 'pbs', 'install-hook')), { status: 0, stderr: '' });
+  t.strictSame(JSON.parse(imported('x-config')), { proc_box: join(home, 'bin', 'proc_box') });
+});
+
 t.test('a configuration that the hook would refuse is refused before anything is changed', async (t) => {
   const { call, home } = site(t);
   for (const [text, message] of [
     ['{"polcy": "off"}', /unknown key polcy; known are allow_off, cgroup_root, /],
-    ['{', /the configuration is no JSON/],
+    ['{"fail": "close"}', /: fail: "close"; expected open or closed/],
+    ['{"default": "-uri none"}', /: default: "-uri none"; expected a list of words: options of every box/],
+    ['{"flush_seconds": 60}', /: flush_seconds: 60; expected seconds, at most 25/],
+    ['{"policy": "strickt"}', /: policy: "strickt"; expected off, default, strict, or options/],
+    ['{"proc_box": "bin/proc_box"}', /: proc_box: "bin\/proc_box"; expected an absolute path/],
+    ['["strict"]', /: expected a JSON object; docs\/pbs\.md has its keys/],
+    ['{', /: Expecting property name/],
   ] as const) {
     writeFileSync(join(home, 'c.json'), text);
-    t.match(call('install-hook', 'c.json'), { status: 1, stderr: message });
+    const { status, stderr } = call('install-hook', 'c.json');
+    t.equal(status, 1);
+    t.match(stderr, message);
+    t.match(stderr, /^install-hook: error: the configuration cannot be used: .*\n$/, 'one line');
   }
   t.throws(() => readFileSync(join(home, 'told')), { code: 'ENOENT' });
   writeFileSync(join(home, 'c.json'), '{"policy": "strict", "fail": "closed"}');

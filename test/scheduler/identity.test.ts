@@ -3,7 +3,7 @@ import t from 'tap';
 import { type Environment, identifyJob, jobWord } from '../../src/scheduler/identity.js';
 
 const nothing = { cluster: null, step: null, task: null, restart: 0, node: null, queue: null };
-const self = { user: 'alice', host: 'n1', box: 'b0' };
+const self = { user: 'alice', host: 'n1.example.org', box: 'b0' };
 
 t.test('a job is named as its scheduler names it', async (t) => {
   const batch = { SLURM_JOB_ID: '1234', SLURM_CLUSTER_NAME: 'hpc', SLURM_PROCID: '0' };
@@ -83,12 +83,12 @@ t.test('a job is named as its scheduler names it', async (t) => {
     [
       'a PBS job',
       { PBS_JOBID: '123.srv', PBS_TASKNUM: '1' },
-      { scheduler: 'pbs', cluster: 'srv', job: '123', step: null, task: '1', restart: 0, node: null, queue: null },
+      { scheduler: 'pbs', cluster: 'srv', job: '123', step: null, task: '1', restart: 0, node: 'n1', queue: null },
     ],
     [
-      "a PBS task with its queue and its node's number",
-      { PBS_JOBID: '123.srv', PBS_TASKNUM: '2', PBS_NODENUM: '1', PBS_QUEUE: 'workq' },
-      { scheduler: 'pbs', cluster: 'srv', job: '123', step: null, task: '2', restart: 0, node: '1', queue: 'workq' },
+      'a PBS task of pbsdsh on another node, with its queue',
+      { PBS_JOBID: '123.srv', PBS_TASKNUM: '0000000A', PBS_NODENUM: '1', PBS_QUEUE: 'workq' },
+      { scheduler: 'pbs', cluster: 'srv', job: '123', step: null, task: 'A', restart: 0, node: 'n1', queue: 'workq' },
     ],
     [
       'Grid Engine',
@@ -118,29 +118,29 @@ t.test('a job is named as its scheduler names it', async (t) => {
         step: null,
         task: null,
         restart: 0,
-        node: null,
+        node: 'n1',
         queue: null,
       },
     ],
     [
       'a PBS array task with its index apart',
       { PBS_JOBID: '123[].srv', PBS_ARRAY_INDEX: '4' },
-      { scheduler: 'pbs', cluster: 'srv', job: '123_4', step: null, task: null, restart: 0, node: null, queue: null },
+      { scheduler: 'pbs', cluster: 'srv', job: '123_4', step: null, task: null, restart: 0, node: 'n1', queue: null },
     ],
     [
       'a PBS array',
       { PBS_JOBID: '123[].srv' },
-      { scheduler: 'pbs', cluster: 'srv', job: '123', step: null, task: null, restart: 0, node: null, queue: null },
+      { scheduler: 'pbs', cluster: 'srv', job: '123', step: null, task: null, restart: 0, node: 'n1', queue: null },
     ],
     [
       'a PBS job without server',
       { PBS_JOBID: '123' },
-      { scheduler: 'pbs', cluster: null, job: '123', step: null, task: null, restart: 0, node: null, queue: null },
+      { scheduler: 'pbs', cluster: null, job: '123', step: null, task: null, restart: 0, node: 'n1', queue: null },
     ],
     [
       'an odd PBS id',
       { PBS_JOBID: '.x' },
-      { scheduler: 'pbs', cluster: null, job: '.x', step: null, task: null, restart: 0, node: null, queue: null },
+      { scheduler: 'pbs', cluster: null, job: '.x', step: null, task: null, restart: 0, node: 'n1', queue: null },
     ],
   ];
   for (const [name, environment, identity] of cases)

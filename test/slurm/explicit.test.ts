@@ -1,4 +1,5 @@
 // test-timeout: 300s
+import { utimesSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { collect, foreignClient, privateBroker, unique } from '../fixtures/broker.js';
 import { groupsIn } from '../fixtures/cgroups.js';
@@ -118,6 +119,28 @@ t.test('srun, sbatch and their kinds', { skip: withoutSlurm() }, async (t) => {
   });
 });
 
+t.test('groups of a step that Slurm killed at once go with a later box', { skip: withoutSlurm() }, async (t) => {
+  const slurm = await slurmCluster(t, { cgroupConf: 'ConstrainRAMSpace=yes' });
+  const limited = ['srun', '-n1', PROC_BOX, '--memory', '64M', '--'];
+  const killed = slurm.start([...limited, 'sleep', '1000']);
+  await slurm.until(() => killed.stderr().includes('started in box'), 'it runs');
+  const job = (await slurm.command('squeue', '-h', '-o', '%A')).trim();
+  await slurm.command('scancel', `${job}.0`);
+  await killed.done;
+  await slurm.until(async () => (await slurm.command('squeue', '-h')) === '', 'the job has ended');
+  const old = Date.now() / 1000 - 100;
+  const left = slurm.groups('proc_box-');
+  t.not(left.length, 0, 'nobody could take them away');
+  for (const dir of left) utimesSync(dir, old, old);
+  t.equal((await slurm.run([...limited, 'sleep', '3'])).code, 0);
+  t.strictSame(slurm.groups('proc_box-'), []);
+  t.strictSame(
+    slurm.groups('job_').filter((path) => path.endsWith(`/job_${job}`)),
+    [],
+    "Slurm's own, which it could not remove because of ours",
+  );
+});
+
 for (const proctrack of ['cgroup', 'linuxproc'] as const) {
   t.test(`eight tasks on four nodes, proctrack/${proctrack}`, { skip: withoutSlurm(proctrack) }, async (t) => {
     const [slurm, broker] = await Promise.all([slurmCluster(t, { nodes: 4, proctrack }), privateBroker(t)]);
@@ -138,6 +161,12 @@ for (const proctrack of ['cgroup', 'linuxproc'] as const) {
       t.match(where, new RegExp(`^job ${all.id}: RUNNING, user root, nodes `));
       t.equal(where.match(/ step 0 on t\d+n\d: pids [\d ]+$/gm)?.length, 4, where);
       t.equal(where.match(/ step 0 task \d on t\d+n\d .*: box [0-9a-f]+, running, pid \d+, user root$/gm)?.length, 8);
+
+      const half = await slurm.run([PROC_BOX, 'where', '--uri', 'none', all.id]);
+      t.equal(half.code, 0, half.stderr);
+      t.match(half.stdout, new RegExp(`^job ${all.id}: RUNNING`));
+      t.equal(half.stdout.match(/ step 0 on t\d+n\d: pids [\d ]+$/gm)?.length, 4, "Slurm's half needs no broker");
+      t.notMatch(half.stdout, ': box ');
 
       await answers(channel, one.key, { command: 'kill', target: { task: '3' } }, 1);
       t.equal((await answers(channel, all.key, { command: 'kill' }, 8)).length, 8);

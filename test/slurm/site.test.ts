@@ -1,10 +1,11 @@
 // test-timeout: 300s
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { PROC_BOX } from '../fixtures/run.js';
+import { groupsIn } from '../fixtures/cgroups.js';
+import { PROC_BOX, job as program } from '../fixtures/run.js';
 import { type Slurm, slurmCluster, withoutSlurm } from '../fixtures/slurm.js';
 
 /** What administrators install: jobs get boxes without their users changing anything, and the removal leaves nothing. */
@@ -24,6 +25,20 @@ async function jobOf(slurm: Slurm, lines: string, options: readonly string[] = [
   const job = await slurm.sbatch(lines, options);
   const { ExitCode } = await job.ended();
   return { code: ExitCode, stdout: job.stdout(), stderr: job.stderr() };
+}
+
+/** Names of groups that slurmstepd has made for tasks. */
+function taskGroups(text: string): string[] {
+  return [...text.matchAll(/proc_box\.task\.\d+/g)].map(([name]) => name);
+}
+
+/** Those of them that are there, wherever Slurm had put the task. */
+function stillThere(names: readonly string[]): string[] {
+  // Its status tells of directories that went while it looked.
+  const { stdout } = spawnSync('find', ['/sys/fs/cgroup', '-type', 'd', '-name', 'proc_box.task.*'], {
+    encoding: 'utf8',
+  });
+  return stdout.split('\n').filter((path) => names.includes(basename(path)));
 }
 
 async function isIdle(t: Test, slurm: Slurm): Promise<void> {
@@ -112,19 +127,61 @@ t.test('job_submit.lua', { skip: without }, async (t) => {
   });
 
   t.test('what it does not know is refused', async (t) => {
-    writeFileSync(join(slurm.etc, 'job_submit.lua'), '-- the site has its own\n');
+    writeFileSync(join(slurm.etc, 'proc_box.lua'), '-- something else\n');
     const own = site(slurm, 'install', 'job-submit');
     t.equal(own.status, 1);
-    t.match(own.stderr, /job_submit\.lua: not as proc_box has written it.*\nnothing was changed/);
+    t.match(own.stderr, /proc_box\.lua: not as proc_box has written it.*\nnothing was changed/);
     t.notOk(existsSync(join(slurm.dir, 'lib', 'proc_box-shebang')));
+    rmSync(join(slurm.etc, 'proc_box.lua'));
     writeFileSync(join(slurm.etc, 'slurm.conf'), `${conf}JobSubmitPlugins=throttle\n`);
-    t.match(site(slurm, 'install', 'job-submit').stderr, /not as proc_box|add ",lua" to it/);
+    t.match(site(slurm, 'install', 'job-submit').stderr, /add ",lua" to it/);
     writeFileSync(join(slurm.etc, 'slurm.conf'), conf);
+  });
+
+  t.test('a site with a job_submit.lua of its own calls ours', async (t) => {
+    const script = join(slurm.etc, 'job_submit.lua');
+    const lua = (first: string, last: string) => `${first}
+function slurm_job_submit(job_desc, part_list, submit_uid)
+  job_desc.comment = "seen by the site"
+  ${last}
+end
+function slurm_job_modify() return slurm.SUCCESS end
+return slurm.SUCCESS
+`;
+    const plain = lua('', 'return slurm.SUCCESS');
+    writeFileSync(script, plain);
+    writeFileSync(join(slurm.etc, 'slurm.conf'), `${conf}JobSubmitPlugins=lua\n`);
+    await slurm.restartController();
+    const refused = site(slurm, 'install', 'job-submit');
+    t.match(
+      refused.stderr,
+      /job_submit\.lua is the site's own: try again with --called job_submit\.lua, and then add to it/,
+    );
+    t.match(refused.stderr, 'nothing was changed');
+    const called = ['install', 'job-submit', '--called', 'job_submit.lua'];
+    const [, first = '', last = ''] = /add to \S+ `(.*?)` and, .*?`(.*?)`/.exec(site(slurm, ...called).stdout) ?? [];
+    t.equal(readFileSync(script, 'utf8'), plain, "what is the site's stays");
+    writeFileSync(script, lua(first, last));
+    t.match(site(slurm, ...called).stdout, /nothing to change\n$/);
+    await slurm.restartController();
+    const job = await slurm.sbatch('exit 3');
+    const { ExitCode, Comment } = await job.ended();
+    t.strictSame([ExitCode, Comment], ['3:0', 'seen'], "the site's own word counts, too");
+    t.match(job.stderr(), BOXED);
+
+    t.match(site(slurm, 'remove', 'job-submit').stderr, /job_submit\.lua still has .* take them out first/);
+    writeFileSync(script, plain);
+    t.equal(site(slurm, 'remove', 'job-submit').status, 0);
+    t.equal(readFileSync(script, 'utf8'), plain);
+    rmSync(script);
+    t.equal(site(slurm, 'install', 'job-submit').status, 0);
+    t.match(site(slurm, 'remove', 'job-submit').stderr, /slurmctld does not start with "lua" in it/);
+    t.ok(existsSync(script));
   });
 });
 
 t.test('the SPANK plugin', { skip: without }, async (t) => {
-  const slurm = await slurmCluster(t, { nodes: 2 });
+  const slurm = await slurmCluster(t, { nodes: 2, cgroupConf: 'ConstrainRAMSpace=yes\nConstrainCores=no' });
   const plugstack = join(slurm.etc, 'plugstack.conf');
   writeFileSync(plugstack, '# the site has lines of its own\n');
   const srun = (...words: string[]) => slurm.run(['srun', ...words]);
@@ -173,6 +230,65 @@ t.test('the SPANK plugin', { skip: without }, async (t) => {
     t.equal(missing.code, 127);
     t.strictSame(multi.stdout.trim().split('\n').sort(), ['first', 'second'], multi.stderr);
     t.equal(multi.code, 0);
+  });
+
+  t.test('each program of --multi-prog gets its box, as Slurm reads its file', async (t) => {
+    const file = join(slurm.work, 'programs');
+    const text = [
+      '# a comment',
+      '0 echo a %t %o \\',
+      '   continued',
+      '1-2 /bin/echo b %o',
+      `  3 ${PROC_BOX} true`,
+      '',
+      '4 sh -c "exit 3"',
+    ];
+    writeFileSync(file, `${text.join('\n')}\n`);
+    const [boxed, plain] = await Promise.all([
+      srun('-n5', '-l', '--box', '--multi-prog', file),
+      srun('-n5', '-l', '--box=off', '--multi-prog', file),
+    ]);
+    const sorted = ({ stdout }: { stdout: string }) => stdout.split('\n').sort();
+    t.strictSame(sorted(boxed), sorted(plain));
+    t.equal(boxed.code, plain.code);
+    t.equal(boxed.stderr.match(/started in box/g)?.length, 5, boxed.stderr);
+    t.equal(plain.stderr.match(/started in box/g)?.length, 1, 'the one that asks for it by itself');
+  });
+
+  t.test("an ordinary user's limits are the kernel's, below Slurm's own, and leave nothing", async (t) => {
+    const uid = 65534;
+    const show = ['sh', '-c', 'cat /proc/self/cgroup'];
+    const [oom, forks, shown, batch] = await Promise.all([
+      slurm.run(['srun', '-n1', '--mem=300', '--box=memory=64M,report', ...program('allocate.py', '200')], { uid }),
+      slurm.run(['srun', '-n1', '--box=pids=16', 'sh', '-c', 'for i in $(seq 30); do sleep 9 & done'], { uid }),
+      slurm.run(['srun', '-N2', '-n4', '--box=memory=64M,pids=16', ...show], { uid }),
+      slurm.sbatch('cat /proc/self/cgroup; srun -n1 true', ['--box=memory=64M,pids=16,cpus=0.5,cpuset=0'], { uid }),
+    ]);
+    t.equal(oom.code, 137);
+    t.match(oom.stderr, /ended +oom: SIGKILL/);
+    t.match(forks.stderr, /Cannot fork/);
+    t.equal(shown.stderr.match(/memory=67108864 \(cgroup1\), pids=16 \(cgroup1\)/g)?.length, 4, shown.stderr);
+    t.equal(
+      shown.stdout.match(/memory:\S*\/slurm_\S*\/step_0\/\S*\/proc_box\.task\.\d+\/proc_box-\w+-\d+\.0\.\d$/gm)?.length,
+      4,
+    );
+    t.equal((await batch.ended())['ExitCode'], '0:0');
+    t.match(groupsIn(batch.stdout())['cpu'], /\/proc_box\.task\.\d+\/proc_box-/);
+    t.match(
+      batch.stderr(),
+      /memory=67108864 \(cgroup1\), cpus=0.5 \(cgroup1\), cpuset=0 \(cgroup1\), pids=16 \(cgroup1\)/,
+    );
+    // SIGKILL to the whole step: nobody of the box is left who could tidy up.
+    const client = slurm.start(['srun', '-n1', '-J', 'dies', '--box=memory=64M,pids=16', 'sleep', '600'], { uid });
+    await slurm.until(() => client.stderr().includes('started in box'), 'it runs');
+    const names = taskGroups(`${shown.stdout}${batch.stdout()}${slurm.groups('proc_box.task.')}`);
+    t.ok(stillThere(names).length > 0, 'those of the job that runs');
+    const id = (await slurm.command('squeue', '-h', '-n', 'dies', '-o', '%A')).trim();
+    await slurm.command('scancel', `${id}.0`);
+    await client.done;
+    await slurm.until(async () => (await slurm.command('squeue', '-h')) === '', 'all have ended');
+    await slurm.until(() => stillThere(names).length === 0, 'no group is left');
+    t.strictSame(slurm.groups('job_'), [], "Slurm's own could go");
   });
 
   t.test('where the executable or its own helper is missing', async (t) => {

@@ -5,6 +5,7 @@ import type { GetMessage } from 'amqplib';
 import t, { type Test } from 'tap';
 import { type ForeignChannel, foreignClient, privateBroker, unique, until } from '../fixtures/broker.js';
 import { PROC_BOX, plainEnvironment } from '../fixtures/run.js';
+import { testSpool } from '../fixtures/spool.js';
 import { type TcpProxy, tcpProxy } from '../fixtures/tcp-proxy.js';
 import { LONG, report } from './soak.js';
 
@@ -45,12 +46,15 @@ t.test(`${BOXES} boxes with a sample every 10 ms, through faults`, async (t) => 
   const proxy = await tcpProxy(t, broker.port);
   const { channel, connection } = await foreignClient(t, broker.uri);
   const runs: Run[] = [];
+  const spool = testSpool(t);
   for (let n = 0; n < BOXES; n++) {
     const name = unique('chaos');
     await channel.assertQueue(name, { durable: true });
     await channel.bindQueue(name, 'amq.topic', `${name}.#`);
     const keys = ['-skey', `${name}.stats`, '-ekey', `${name}.events`, '-rkey', `${name}.ctl`];
-    runs.push(start(t, ['-uri', proxy.uriOf(broker.uri), '-sint', '10ms', '-flush', '60s', ...keys], name));
+    // Every second one has next to no memory, and a spool.
+    const kept = n % 2 === 0 ? [] : ['--spool-dir', spool.dir, '--outbox-messages', '64'];
+    runs.push(start(t, ['-uri', proxy.uriOf(broker.uri), '-sint', '10ms', '-flush', '60s', ...keys, ...kept], name));
   }
   await connection.close().catch(() => {});
   const quiet = start(t, ['-uri', 'none', '--report']);
@@ -81,6 +85,7 @@ t.test(`${BOXES} boxes with a sample every 10 ms, through faults`, async (t) => 
     sums.slowest = Math.max(sums.slowest, Number(stdout) / quietMs);
     await reader.deleteQueue(queue);
   }
+  t.strictSame(spool.files(''), [], 'nothing is left in the spool');
   t.ok(sums.samples >= SAMPLES_MIN, `${sums.samples} samples`);
   t.ok(
     sums.slowest < (LONG ? 1.05 : 1.5),

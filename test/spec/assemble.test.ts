@@ -60,6 +60,7 @@ t.test('without options everything is as the contract says', async (t) => {
     timeoutSource: 'default',
     timeoutAsked: false,
     stdoutMaxBytes: 100 * 2 ** 30,
+    stdoutAsked: false,
     messageTimeoutMs: 30_000,
     flushMs: 3000,
     userData: null,

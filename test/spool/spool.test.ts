@@ -47,7 +47,7 @@ t.test('a SIGKILL of the wrapper in an outage loses nothing: spool flush deliver
   t.notMatch(readFileSync(spool.paths()[0]!, 'utf8'), /guest:|amqp:/, 'no credentials');
 
   const flushed = await spool.run('flush', '-uri', uri, ...EVERYTHING);
-  t.match(flushed, { status: 0, stdout: new RegExp(`delivered ${kept.length} messages of 1 boxes`) }, flushed.stderr);
+  t.match(flushed, { status: 0, stdout: new RegExp(`delivered ${kept.length} messages of 1 files`) }, flushed.stderr);
   await until(() => numbersOf(job).length >= kept.at(-1)!.n, 'all have arrived');
   t.strictSame(numbersOf(job), upTo(kept.at(-1)!.n), 'none lost, none out of order');
   t.strictSame(spool.files(''), []);
@@ -70,14 +70,71 @@ t.test('the next box of the user delivers it beside its own messages', async (t)
   t.strictSame(spool.files(''), []);
 });
 
-t.test('the spool of an outage that ends is removed', async (t) => {
+/** Little room in memory: some 20 messages of 4 kB. */
+const LITTLE = ['--outbox-messages', '20', '--outbox-bytes', '200k'];
+
+t.test('what memory has no room for waits on disk, and is delivered in order by the same box', async (t) => {
+  const spool = testSpool(t);
+  const { proxy, job } = await outage(t, spool, LITTLE);
+  await until(() => spool.messages().length > 300, 'memory has been full many times');
+  await proxy.up();
+  await job.bound();
+  t.match((await job.ask('status')).result, { dropped: 0, broker: { outbox: { dropped: 0 } } });
+  await until(() => spool.messages().length < 3, 'what has waited is gone');
+  await job.ask('kill');
+  await job.ended;
+  const exited = await job.event('exited');
+  t.equal(exited.dropped, 0);
+  t.strictSame(numbersOf(job), upTo(exited.sequence), 'none lost, none out of order');
+  t.strictSame(spool.files(''), []);
+});
+
+t.test('a SIGKILL of the wrapper loses nothing of what only the disk has', async (t) => {
+  const spool = testSpool(t);
+  const { job } = await outage(t, spool, LITTLE);
+  await until(() => spool.messages().length > 200, 'memory has been full many times');
+  const before = spool.messages().at(-1)!.n;
+  job.child.kill('SIGKILL');
+  await job.ended;
+  t.match(await spool.run('flush', '-uri', uri, ...EVERYTHING), { status: 0 });
+  await until(() => numbersOf(job).length >= before, 'all have arrived');
+  const numbers = numbersOf(job);
+  t.strictSame(numbers, upTo(numbers.length), 'none lost, none out of order');
+});
+
+t.test('a SIGKILL at any moment after a link went silent loses nothing', async (t) => {
+  for (const afterMs of [0, 20, 100, 300, 700]) {
+    const spool = testSpool(t);
+    const proxy = await tcpProxy(t, port);
+    const job = await operator.start(t, ['sleep', '1000'], {
+      uri: proxy.uriOf(uri),
+      options: ['-sint', '10ms', '--spool-dir', spool.dir],
+    });
+    await job.bound();
+    await until(() => job.received.length > 20, 'samples arrive');
+    proxy.blackhole(true);
+    await new Promise((resolve) => setTimeout(resolve, afterMs));
+    const before = spool.messages().at(-1)?.n ?? 0;
+    job.child.kill('SIGKILL');
+    await job.ended;
+    t.match(await spool.run('flush', '-uri', uri, ...EVERYTHING), { status: 0 });
+    await until(() => numbersOf(job).length >= before, 'all have arrived');
+    const numbers = numbersOf(job);
+    t.strictSame(numbers, upTo(numbers.length), `after ${afterMs} ms: none lost, none out of order`);
+    await proxy.down();
+  }
+});
+
+t.test('the spool of an outage that ends is emptied, and removed at the end of the box', async (t) => {
   const spool = testSpool(t);
   const { proxy, job } = await outage(t, spool);
   await proxy.up();
-  await until(() => spool.files('').length === 0, 'the spool is gone');
+  // Samples go on, each of them is there for a moment.
+  await until(() => spool.messages().length < 3, 'what has waited is gone');
   await job.bound();
   await job.ask('kill');
   await job.ended;
+  t.strictSame(spool.files(''), []);
   t.match(await job.event('exited'), { dropped: 0 });
 });
 
@@ -113,7 +170,8 @@ t.test('what is over the bounds is dropped, oldest first, and its number publish
   const spool = testSpool(t);
   const { job } = await outage(t, spool, ['--spool-max-bytes', '40k']);
   await until(() => (spool.messages().at(-1)?.n ?? 0) > 80, 'it has gone over');
-  t.ok(statSync(spool.paths()[0]!).size <= 40 * 1024, 'the bound holds');
+  const bytes = spool.paths().reduce((sum, path) => sum + statSync(path).size, 0);
+  t.ok(bytes <= 40 * 1024, `the bound holds: ${bytes}`);
   job.child.kill('SIGKILL');
   await job.ended;
   const kept = spool.messages();

@@ -40,6 +40,7 @@ t.test('every event has a head and matches its schema', (t) => {
       'spool_dropped',
       'started',
       'suspended',
+      'unboxed',
     ] satisfies EventBody['event'][],
     'all of them',
   );

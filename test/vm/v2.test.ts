@@ -13,4 +13,5 @@ const files = [join(inner, 'run.ts'), ...(limitsAreThere ? [join(inner, 'limits.
 const run = { files, timeoutMs: 430_000, env: { PROC_BOX_UNDER_TEST: PROC_BOX } };
 
 t.test('root and ordinary users', (t) => runInVm(t, run));
+t.test('processes that run already', (t) => runInVm(t, { ...run, files: [join(inner, 'adopt.ts')] }));
 t.test('scopes of systemd', (t) => runInVm(t, { ...run, systemd: true }));

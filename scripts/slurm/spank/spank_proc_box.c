@@ -6,10 +6,14 @@
  *   users:           srun --box ...   sbatch --box=memory=4G,timeout=2h ...   srun --box=off ...
  *
  * In task_init, which runs as the user in the process that becomes the task, argv[0] is replaced by proc_box-task, and
- * the original is passed on in PBOX_TASK: Slurm's own preparation (TaskProlog, limits) still applies. Options of the
- * box travel as PBOX_* variables. Nothing in here ever fails a job: where a box cannot be made and the site says
- * failure=closed, proc_box-task refuses with a message.
+ * the original is passed on in PBOX_TASK: Slurm's own preparation (TaskProlog, limits) still applies. With --multi-prog
+ * argv is the file and its text: proc_box-task is put before each program in it, by srun, before the text is sent. Options of
+ * the box travel as PBOX_* variables. Before that slurmstepd, as root, has made groups for limits that only the kernel
+ * can hold (groups.h), and takes them away when the task has ended. Nothing in here ever fails a job: where a box cannot
+ * be made and the site says failure=closed, proc_box-task refuses with a message.
  */
+#include "groups.h"
+
 #include <ctype.h>
 #include <slurm/spank.h>
 #include <stdbool.h>
@@ -20,7 +24,7 @@
 
 SPANK_PLUGIN(proc_box, 1)
 
-enum { WORD_MAX_BYTES = 4096 };
+enum { WORD_MAX_BYTES = 4096, LIST_MAX_BYTES = 20000 };
 
 static const char *task_path = "/usr/local/lib/proc_box/proc_box-task";
 static const char *failure = "open";
@@ -28,6 +32,8 @@ static bool boxed = false;    /* the site's default, or what the user says */
 static char *asked = NULL;    /* the user's --box=... */
 static int site_count = 0;
 static char **site_options = NULL;
+static char **programs_at = NULL; /* where srun has the text of --multi-prog */
+static char *programs_were = NULL; /* and what it was */
 
 static int on_box(int value, const char *argument, int remote)
 {
@@ -122,6 +128,66 @@ static bool set_asked(spank_t spank, const char *text, char *bad)
 	return true;
 }
 
+/* Whether the user, the job's environment or the site says something about an option. */
+static bool is_asked(spank_t spank, const char *option)
+{
+	char variable[80], value[2];
+	const size_t length = strlen(option);
+	for (int i = 0; i < site_count; i++)
+		if (value_of(site_options[i], option)) return true;
+	for (const char *at = asked; at; at = strchr(at, ',')) {
+		if (*at == ',') at++;
+		if (strncmp(at, option, length) == 0 && at[length] == '=') return true;
+	}
+	if (!variable_of(option, length, variable)) return false;
+	const spank_err_t found = spank_getenv(spank, variable, value, sizeof value);
+	return found == ESPANK_SUCCESS || found == ESPANK_NOSPACE;
+}
+
+int slurm_spank_task_post_fork(spank_t spank, int count, char **arguments)
+{
+	static const struct {
+		const char *option;
+		int group;
+	} held[] = {{"memory", GROUPS_MEMORY}, {"swap", GROUPS_MEMORY},   {"pids", GROUPS_PIDS},     {"cpus", GROUPS_CPU},
+	            {"cpu-weight", GROUPS_CPU}, {"cpuset", GROUPS_CPUSET}, {"io-max", GROUPS_BLKIO}};
+	bool wanted[GROUPS_COUNT] = {false}, any = false;
+	pid_t task = 0;
+	uid_t uid = 0;
+	gid_t gid = 0;
+	(void)count;
+	(void)arguments;
+	if (!boxed || spank_context() != S_CTX_REMOTE) return ESPANK_SUCCESS;
+	if (spank_get_item(spank, S_TASK_PID, &task) != ESPANK_SUCCESS || spank_get_item(spank, S_JOB_UID, &uid) != ESPANK_SUCCESS ||
+	    spank_get_item(spank, S_JOB_GID, &gid) != ESPANK_SUCCESS || uid == 0 || task <= 1)
+		return ESPANK_SUCCESS; /* root makes its own */
+	for (size_t i = 0; i < sizeof held / sizeof *held; i++)
+		if (is_asked(spank, held[i].option)) wanted[held[i].group] = any = true;
+	if (any) groups_make(task, uid, gid, wanted);
+	return ESPANK_SUCCESS;
+}
+
+int slurm_spank_task_exit(spank_t spank, int count, char **arguments)
+{
+	pid_t task = 0;
+	(void)count;
+	(void)arguments;
+	if (spank_context() == S_CTX_REMOTE && spank_get_item(spank, S_TASK_PID, &task) == ESPANK_SUCCESS && task > 1)
+		groups_remove(task);
+	return ESPANK_SUCCESS;
+}
+
+int slurm_spank_exit(spank_t spank, int count, char **arguments)
+{
+	(void)spank;
+	(void)count;
+	(void)arguments;
+	if (spank_context() == S_CTX_REMOTE) groups_remove(0);
+	if (programs_at) *programs_at = programs_were; /* srun's to free */
+	programs_at = NULL;
+	return ESPANK_SUCCESS;
+}
+
 /* A box in a box would be no use. */
 static bool is_proc_box(const char *path)
 {
@@ -129,11 +195,70 @@ static bool is_proc_box(const char *path)
 	return strcmp(slash ? slash + 1 : path, "proc_box") == 0;
 }
 
+/* srun --multi-prog: the path of its file, which no kernel would execute, and the text of it. */
+static bool is_multi_prog(int argc, char **argv)
+{
+	return argc == 2 && strchr(argv[1], '\n') && access(argv[0], F_OK) == 0 && access(argv[0], X_OK) != 0;
+}
+
+/* `0-3 program words...`: proc_box-task before each program. A backslash at the end of a line continues it. */
+static char *boxed_programs(const char *text)
+{
+	const size_t inserted = strlen(task_path) + 1;
+	size_t lines = 1;
+	for (const char *at = text; *at; at++) lines += *at == '\n';
+	char *result = malloc(strlen(text) + lines * inserted + 1), *to = result;
+	bool continued = false;
+	while (result && *text) {
+		const size_t length = strcspn(text, "\n");
+		const size_t indent = strspn(text, " \t");
+		const size_t ranks = indent + strcspn(text + indent, " \t\n");
+		const size_t blanks = strspn(text + ranks, " \t");
+		const bool program = !continued && text[indent] != '#' && ranks > indent && ranks + blanks < length;
+		if (program) {
+			memcpy(to, text, ranks + blanks);
+			to += ranks + blanks;
+			to += sprintf(to, "%s ", task_path);
+			memcpy(to, text + ranks + blanks, length - ranks - blanks);
+			to += length - ranks - blanks;
+		} else {
+			memcpy(to, text, length);
+			to += length;
+		}
+		continued = length > 0 && text[length - 1] == '\\';
+		text += length;
+		if (*text) *to++ = *text++;
+	}
+	if (result) *to = 0;
+	return result;
+}
+
+/* In srun, before it sends the text: the nodes take the program of each rank out of it before they ask us. */
+int slurm_spank_local_user_init(spank_t spank, int count, char **arguments)
+{
+	char **argv = NULL;
+	int argc = 0;
+	(void)count;
+	(void)arguments;
+	if (!boxed || spank_get_item(spank, S_JOB_ARGV, &argc, &argv) != ESPANK_SUCCESS || !argv || !is_multi_prog(argc, argv))
+		return ESPANK_SUCCESS;
+	if (access(task_path, X_OK) != 0) {
+		slurm_error("proc_box: %s: %m; these tasks run without a box: --multi-prog needs it where srun runs", task_path);
+		return ESPANK_SUCCESS;
+	}
+	char *programs = boxed_programs(argv[1]);
+	if (!programs) return ESPANK_SUCCESS;
+	programs_at = &argv[1];
+	programs_were = argv[1];
+	argv[1] = programs;
+	return ESPANK_SUCCESS;
+}
+
 int slurm_spank_task_init(spank_t spank, int count, char **arguments)
 {
 	(void)count;
 	(void)arguments;
-	char word[WORD_MAX_BYTES];
+	char word[WORD_MAX_BYTES], groups[LIST_MAX_BYTES];
 	char **argv = NULL;
 	int argc = 0;
 	if (!boxed || spank_context() != S_CTX_REMOTE) return ESPANK_SUCCESS;
@@ -154,6 +279,8 @@ int slurm_spank_task_init(spank_t spank, int count, char **arguments)
 		snprintf(why, sizeof why, "--box=%.200s: expected on, off or option=value,... as in --box=memory=4G,timeout=2h", asked);
 		spank_setenv(spank, "PBOX_REFUSED", why, 1);
 	}
+	if (groups_of_self(groups, sizeof groups)) spank_setenv(spank, "PBOX_CGROUP", groups, 0);
+	if (is_multi_prog(argc, argv)) return ESPANK_SUCCESS; /* local_user_init has done it */
 	spank_setenv(spank, "PBOX_TASK", argv[0], 1);
 	argv[0] = strdup(task_path);
 	return ESPANK_SUCCESS;

@@ -1,0 +1,41 @@
+// What /proc and a pidfd tell of a process that is not our child: its stdout, and how it ended.
+#pragma once
+#include <cstdint>
+#include <string>
+
+namespace pbox {
+
+// A file of /proc, as far as its first 512 bytes.
+std::string read_small(const std::string& path);
+
+// stdout of a process, where it is a file: what has been written to it since `open`. Nothing is counted of anything else.
+class StrangersOutput {
+ public:
+  StrangersOutput() = default;
+  StrangersOutput(const StrangersOutput&) = delete;
+  StrangersOutput& operator=(const StrangersOutput&) = delete;
+  ~StrangersOutput();
+
+  void open(int pid);
+  bool counted() const { return file_ >= 0; }
+  // After the process's end its descriptors are gone: then the file's size tells, where it has grown with the output.
+  uint64_t bytes(bool ended);
+  // How long it may be until `max` bytes are written, by the fastest writer that is reckoned with, ms.
+  int until_ms(uint64_t max);
+
+ private:
+  uint64_t offset() const;
+
+  int pid_ = -1;
+  int file_ = -1;        // O_PATH
+  bool at_end_ = false;  // it grows as the process writes
+  uint64_t base_ = 0, bytes_ = 0;
+};
+
+// The wait status of a process that somebody else has reaped: ioctl_pidfd(2), since Linux 6.15. False where it is not told.
+bool status_of_pidfd(int pidfd, int* status);
+
+// The kernel shows field 52 of proc_pid_stat(5) as 0 to those who may not trace the process.
+bool may_read_status(int pid);
+
+}  // namespace pbox

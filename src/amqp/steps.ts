@@ -1,0 +1,48 @@
+const REST_MS = 1_000;
+
+/** Work that is done a step at a time, beside everything else. After a failure it rests for a while. */
+export class Steps {
+  readonly #next: () => Promise<void> | undefined;
+  readonly #onFailure: (error: Error) => void;
+  #busy = false;
+  #done: Promise<void> = Promise.resolve();
+  /** While it rests. */
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param next takes the next step; undefined where there is nothing to do */
+  constructor(next: () => Promise<void> | undefined, onFailure: (error: Error) => void) {
+    this.#next = next;
+    this.#onFailure = onFailure;
+  }
+
+  /** There may be something to do. */
+  go(): void {
+    if (this.#busy || this.#timer !== undefined) return;
+    this.#busy = true;
+    this.#done = this.#run();
+  }
+
+  /** Rests no more, and resolves when nothing is left to do, or a step has failed once more. */
+  async finish(): Promise<void> {
+    await this.#done;
+    this.#wake();
+    await this.#done;
+    clearTimeout(this.#timer);
+  }
+
+  #wake(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.go();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      for (let step = this.#next(); step !== undefined; step = this.#next()) await step;
+    } catch (error) {
+      this.#timer = setTimeout(() => this.#wake(), REST_MS).unref();
+      this.#onFailure(error as Error);
+    }
+    this.#busy = false;
+  }
+}

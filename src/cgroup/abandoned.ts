@@ -1,0 +1,43 @@
+import { existsSync, statSync } from 'node:fs';
+import { parentOf } from './below.js';
+import { directoriesIn, removeDir } from './files.js';
+
+/** Named as boxes name theirs, native/src/cgroup.cc. */
+const BOX = /^proc_box-[0-9a-f]{20}/;
+/** A younger one may be about to start its job. */
+const ABANDONED_MS = 60_000;
+
+/**
+ * Removes groups of boxes that were killed together with their keepers, as Slurm kills a step: in groups that are relatives
+ * of ours, and then these, where the kernel lets them go: they could not be removed because of ours. Best effort.
+ * @param dirs groups of a box
+ * @param levels how far above the group around ours their common ancestor is at most
+ * @returns number of groups of boxes
+ */
+export function removeAbandoned(dirs: readonly string[], levels: number): number {
+  let count = 0;
+  for (const around of new Set(dirs.map(parentOf))) {
+    let top = around;
+    for (let up = 0; up < levels && existsSync(`${parentOf(top)}/cgroup.procs`); up++) top = parentOf(top);
+    for (const dir of abandonedBelow(top, levels)) {
+      // The kernel refuses where a process is inside.
+      if (!removeDir(dir)) continue;
+      count++;
+      for (let at = parentOf(dir); at !== top && at !== around && removeDir(at); ) at = parentOf(at);
+    }
+  }
+  return count;
+}
+
+function abandonedBelow(top: string, levels: number): string[] {
+  return directoriesIn(top).flatMap((name) => {
+    const dir = `${top}/${name}`;
+    if (BOX.test(name)) return isOld(dir) ? [dir] : [];
+    return levels === 0 ? [] : abandonedBelow(dir, levels - 1);
+  });
+}
+
+function isOld(dir: string): boolean {
+  const changed = statSync(dir, { throwIfNoEntry: false })?.mtimeMs;
+  return changed !== undefined && Date.now() - changed > ABANDONED_MS;
+}
