@@ -48,8 +48,9 @@ or hosts with commas between them in one (\`amqp://u:p@h1:5672,h2:5672/vhost\`).
 \`auth_mechanism=external\`, which logs in by the certificate of \`--tls-cert\`. No message repeats any part of a URI that does
 not parse.
 
-**\`--uri-file\`** must have mode 0600 (nothing for group and others) and belong to the user or root. It and \`--uri\` are one
-setting: the one from the stronger source counts, and both from one source are an error.
+**\`--uri-file\`** must have mode 0600 (nothing for group and others) and belong to the user or root; \`~/\` is
+the user's home. It and \`--uri\` are one setting: the one from the stronger source counts, and both from one source are an
+error.
 `;
 
 const CONFIG = `## Config file

@@ -13,7 +13,7 @@ export interface FileContent {
 export interface Files {
   /** Effective user id: who may own a file with a secret. */
   readonly uid: number;
-  /** @throws Error with `code`, as node:fs does; SpecError where the file is over 1 MiB */
+  /** @param path `~/` is the user's home. @throws Error with `code`, as node:fs does; SpecError where the file is over 1 MiB */
   read(path: string): FileContent;
 }
 
@@ -25,13 +25,19 @@ export function systemFiles(): Files {
 }
 
 function readFile(path: string): FileContent {
-  const fd = openSync(path, 'r');
+  const fd = openSync(atHome(path), 'r');
   try {
     const { mode, uid } = fstatSync(fd);
     return { text: readUpTo(fd, path), mode: mode & 0o7777, uid };
   } finally {
     closeSync(fd);
   }
+}
+
+/** `~/` is the user's home: no shell has said so for what a site's config file or plugin names. */
+function atHome(path: string): string {
+  const home = process.env['HOME'] ?? '';
+  return path.startsWith('~/') && home !== '' ? home + path.slice(1) : path;
 }
 
 function readUpTo(fd: number, path: string): string {

@@ -4,6 +4,17 @@ import t from 'tap';
 import { SpecError } from '../../src/errors.js';
 import { readNamed, systemFiles } from '../../src/spec/files.js';
 
+t.test("~/ is the user's home, also where no shell has said so", async (t) => {
+  const home = process.env['HOME'];
+  t.teardown(() => {
+    if (home === undefined) delete process.env['HOME'];
+    else process.env['HOME'] = home;
+  });
+  process.env['HOME'] = t.testdir({ uri: 'amqp://broker' });
+  t.equal(systemFiles().read('~/uri').text, 'amqp://broker');
+  t.throws(() => systemFiles().read('~/none'), { code: 'ENOENT' });
+});
+
 t.test('a file comes with its mode and owner', async (t) => {
   const directory = t.testdir({ a: '\uFEFFsint: 10s\n', empty: '', large: 'x'.repeat(1024 * 1024 + 1) });
   const files = systemFiles();
