@@ -41,9 +41,11 @@ function stillThere(names: readonly string[]): string[] {
   return stdout.split('\n').filter((path) => names.includes(basename(path)));
 }
 
+/** A node of a job that has just ended is `completing` before it is `idle`; one that is drained never is. */
 async function isIdle(t: Test, slurm: Slurm): Promise<void> {
-  const states = (await slurm.command('sinfo', '-h', '-N', '-o', '%T')).trim().split('\n');
-  t.strictSame([...new Set(states)], ['idle'], 'no node is drained');
+  const states = async () => [...new Set((await slurm.command('sinfo', '-h', '-N', '-o', '%T')).trim().split('\n'))];
+  await slurm.until(async () => !(await states()).includes('completing'), 'jobs have ended on the nodes');
+  t.strictSame(await states(), ['idle'], 'no node is drained');
 }
 
 t.test('job_submit.lua', { skip: without }, async (t) => {
