@@ -123,7 +123,7 @@ export function signedGate(options: SignedOptions): Gate {
   return (delivery) => {
     const decided = tail.then(() => decide(delivery));
     // What it rejects with is its caller's to tell; the next one only waits for its end.
-    tail = decided.catch(() => {});
+    tail = Promise.allSettled([decided]);
     return decided;
   };
 }
