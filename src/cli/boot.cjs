@@ -5,6 +5,7 @@ const { Script } = require('node:vm');
 
 const CACHE_MAX_BYTES = 64 * 1024 * 1024;
 const loaded = new Map();
+/** Exports of the native part: it reads the files, since what node:fs takes for that would have to be compiled first. */
 let native;
 
 /**
@@ -17,42 +18,26 @@ function loadBundle(name) {
   module = { exports: {} };
   loaded.set(name, module);
   const filename = `${__dirname}/${name}.cjs`;
-  const { readFile, readText } = files();
-  const source = readText(filename);
+  const source = native.readText(filename);
   if (source === null) throw new Error(`cannot read ${filename}`);
-  const script = new Script(source, { filename, cachedData: readFile(`${filename}.cache`, CACHE_MAX_BYTES).bytes });
+  const cachedData = native.readFile(`${filename}.cache`, CACHE_MAX_BYTES).bytes;
+  const script = new Script(source, { filename, cachedData });
   script.runInThisContext()(module.exports, load, module, filename, __dirname, loadBundle);
   return module.exports;
 }
 
-/** require() for bundles. */
+/** require() for bundles: the native part is found without a search, which takes longer than loading it. */
 function load(name) {
-  return name === '../native/index.js' ? addon() : require(name);
-}
-
-/** The native part, without a search for it, which takes longer than loading it. */
-function addon() {
-  if (native === undefined) {
-    const module = { exports: {} };
-    process.dlopen(module, `${__dirname}/../native/build/Release/cgroup_utils_native.node`);
-    native = module.exports;
-  }
-  return native;
-}
-
-/** The native part reads them: what node:fs takes for that would have to be compiled first. */
-function files() {
-  try {
-    return addon();
-  } catch {
-    // It is what is broken.
-    const { readFileSync } = require('node:fs');
-    return { readText: (path) => readFileSync(path, 'latin1'), readFile: () => ({}) };
-  }
+  return name === '../native/index.js' ? native : require(name);
 }
 
 try {
+  const module = { exports: {} };
+  process.dlopen(module, `${__dirname}/../native/build/Release/cgroup_utils_native.node`);
+  native = module.exports;
   loadBundle('main');
 } catch (error) {
-  require('./unboxed.cjs').run(error, loadBundle);
+  const unboxed = require('./unboxed.cjs');
+  native ??= unboxed.files;
+  unboxed.run(error, loadBundle);
 }

@@ -2,6 +2,7 @@
 // What boot.cjs does where this installation is broken: the native part cannot be loaded, or a bundle is missing. With
 // --failure open the keeper, which is a program of its own, starts the job all the same, without limits, statistics and
 // remote control; else the job does not start. Plain Node: nothing of ours can be relied upon.
+const { closeSync, fstatSync, openSync, readFileSync } = require('node:fs');
 const { constants } = require('node:os');
 const { Socket } = require('node:net');
 
@@ -14,6 +15,28 @@ const EXEC_STEP = 8;
 const FAILED = 125;
 /** docs/exit-status.md; there are no samples that SIGHUP could ask for, so it is only kept from ending us. */
 const FORWARDED = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGTSTP', 'SIGCONT'];
+
+/** Of the native part what bundles need that are loaded without it; native/index.d.ts. */
+exports.files = {
+  readText(path) {
+    const file = exports.files.readFile(path, Number.POSITIVE_INFINITY);
+    return typeof file === 'string' ? null : file.bytes.toString('latin1');
+  },
+  readFile(path, maxBytes) {
+    try {
+      const fd = openSync(path);
+      try {
+        const { mode, uid } = fstatSync(fd);
+        const bytes = readFileSync(fd);
+        return bytes.length > maxBytes ? 'EFBIG' : { bytes, mode: mode & 0o7777, uid };
+      } finally {
+        closeSync(fd);
+      }
+    } catch (error) {
+      return error.code;
+    }
+  },
+};
 
 /** @param loadBundle that of boot.cjs; what it loads may be what is broken */
 exports.run = (error, loadBundle) => {
