@@ -150,7 +150,7 @@ export function parseCtl(input: CtlInput): CtlParsed {
 type Own = ReadonlyMap<OwnName, string>;
 
 /** Options up to the command, read as the box reads its own: `-x v`, `--x v`, `-x=v`, `--x=v`, `-b`, `-b=false`. */
-function readWords(words: readonly string[]): { own: Own; forBox: string[]; words: readonly string[] } {
+export function readWords(words: readonly string[]): { own: Own; forBox: string[]; words: readonly string[] } {
   const own = new Map<OwnName, string>();
   const forBox: string[] = [];
   let index = 0;
