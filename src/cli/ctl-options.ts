@@ -10,7 +10,7 @@ import { parseBoolean, parseCount, parseDuration } from '../spec/units.js';
 import { didYouMean, quote } from '../spec/words.js';
 import type { YamlLoader } from '../spec/yaml-document.js';
 import { addressOf } from './ctl-address.js';
-import { parseSignKey, type SignKey } from './sign.js';
+import { type CtlCommand, parseSignKey, type SignKey } from './sign.js';
 
 /** The words after `proc_box ctl`: whom a command is for, which one, and how long its answers are waited for. */
 
@@ -43,13 +43,6 @@ export interface CtlRequest {
   /** Time after which the message is sent again; undefined sends it once. */
   readonly resendMs: number | undefined;
   readonly json: boolean;
-}
-
-/** The body of a message, or what is signed of it. */
-export interface CtlCommand {
-  readonly command: string;
-  readonly arguments?: readonly string[];
-  readonly target?: Readonly<Record<string, string | undefined>>;
 }
 
 export type CtlParsed =
@@ -103,7 +96,6 @@ export const BOX_OPTIONS = [
 
 type OwnName = keyof typeof OWN_OPTIONS;
 const NAMES: readonly string[] = [...Object.keys(OWN_OPTIONS), ...BOX_OPTIONS];
-/** What has no routing key of its own. */
 
 /** @throws SpecError for whatever the user must change; exit status 125 */
 export function parseCtl(input: CtlInput): CtlParsed {

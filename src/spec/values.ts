@@ -14,6 +14,16 @@ export function parseTimeLimit(text: string): number {
   return isUnlimited(text) ? 0 : parseDuration(text);
 }
 
+/** The value of `--timeout`. @returns ms, 0 for none, or `scheduler`. @throws SpecError */
+export function parseTimeout(text: string): number | 'scheduler' {
+  if (text === 'scheduler') return text;
+  try {
+    return parseTimeLimit(text);
+  } catch (cause) {
+    throw new SpecError(`${(cause as Error).message}, or "scheduler"`, { cause });
+  }
+}
+
 /** A limit in bytes. @returns bytes; 0 (also `unlimited`, `infinity`) means none. @throws SpecError */
 export function parseByteLimit(text: string): number {
   return isUnlimited(text) ? 0 : parseSize(text);
