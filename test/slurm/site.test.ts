@@ -48,6 +48,30 @@ async function isIdle(t: Test, slurm: Slurm): Promise<void> {
   t.strictSame(await states(), ['idle'], 'no node is drained');
 }
 
+t.test('words that the installer cannot take change nothing', async (t) => {
+  const run = (...words: string[]) => spawnSync(process.execPath, [SITE, ...words], { encoding: 'utf8' });
+  const help = run('--help');
+  t.equal(help.status, 0);
+  for (const option of ['--etc DIR', '--failure open|closed', '--option N=V']) t.ok(help.stdout.includes(option));
+  for (const [words, said] of [
+    [[], 'expected "install" or "remove", and one of job-submit, prolog, spank; "site.mjs --help" has the options'],
+    [['install', 'spank', '--foo'], `Unknown option '--foo'; "site.mjs --help" lists the options`],
+    [['install', 'spank', '--default', 'maybe'], '--default maybe: expected on or off'],
+    [
+      ['install', 'job-submit', '--failure', 'closed'],
+      '--failure means nothing to job-submit, but to prolog and spank; there it is in proc_box_policy.lua',
+    ],
+    [['install', 'spank', '--state', '/x'], '--state means nothing to spank, but to prolog'],
+    [['install', 'spank', '--proc-box', 'bin/proc_box'], '--proc-box bin/proc_box: expected the whole path'],
+    [['install', 'spank', '--lib', '/a b'], '--lib /a b: expected a path without blanks and quotes'],
+    [['install', 'spank', '--etc', '/nowhere'], '/nowhere/slurm.conf does not exist: say with --etc where'],
+  ] as const) {
+    const { status, stderr } = run(...words);
+    t.equal(status, 1);
+    t.ok(stderr.startsWith(`proc_box: ${said}`) && stderr.endsWith('\nnothing was changed\n'), stderr);
+  }
+});
+
 t.test('job_submit.lua', { skip: without }, async (t) => {
   const slurm = await slurmCluster(t);
   const conf = readFileSync(join(slurm.etc, 'slurm.conf'), 'utf8');
@@ -99,6 +123,42 @@ t.test('job_submit.lua', { skip: without }, async (t) => {
     );
     await t.rejects(slurm.sbatch('echo never'), /cannot be boxed, and is refused/);
     writeFileSync(policy, text);
+  });
+
+  t.test('the policy knows the partition, also where the user has left it to the default', async (t) => {
+    const policy = join(slurm.etc, 'proc_box_policy.lua');
+    const text = readFileSync(policy, 'utf8');
+    writeFileSync(policy, text.replace('return {}\n', 'return partition == "main" and {} or nil\n'));
+    t.match((await jobOf(slurm, 'true')).stderr, BOXED);
+    t.match((await jobOf(slurm, 'true', ['--partition=main'])).stderr, BOXED);
+    writeFileSync(policy, text.replace('return {}\n', 'return partition ~= "main" and {} or nil\n'));
+    t.notMatch((await jobOf(slurm, 'true')).stderr, BOXED);
+    writeFileSync(policy, text);
+  });
+
+  t.test('what is wrong with a policy or a script is told to who submits', async (t) => {
+    const policy = join(slurm.etc, 'proc_box_policy.lua');
+    const text = readFileSync(policy, 'utf8');
+    const submit = async (input: string) => {
+      const { code, stderr } = await slurm.run(['sbatch', '-o', '/dev/null'], { input });
+      t.equal(code, 0);
+      return stderr;
+    };
+    for (const [line, why] of [
+      [text.replace('return {}\n', 'return "memory=4G"\n'), 'box returns a string, not a table of options or nil'],
+      ['return {}', 'expected a table with a function box'],
+      ['return 3', 'expected a table with a function box'],
+    ] as const) {
+      writeFileSync(policy, line);
+      const stderr = await submit('#!/bin/sh\ntrue\n');
+      t.match(stderr, `sbatch: proc_box: this job runs without a box: ${policy}: ${why}\n`);
+    }
+    writeFileSync(policy, text);
+    t.match(
+      await submit(`#!/bin/sh ${'x'.repeat(240)}\ntrue\n`),
+      'this job runs without a box: the first line of the script would be over 255 characters long\n',
+    );
+    t.equal(await submit('#!\ntrue\n'), '', 'no interpreter: as Slurm takes it');
   });
 
   t.test('where the executable is missing on the node', async (t) => {
@@ -192,11 +252,13 @@ t.test('the SPANK plugin', { skip: without }, async (t) => {
     t.match(site(slurm, 'install', 'spank').stdout, /add to .*plugstack\.conf: optional/);
     t.equal(site(slurm, 'install', 'spank').stdout, 'nothing to change\n');
     t.match(readFileSync(plugstack, 'utf8'), /^# the site has lines of its own\n/);
-    const [plain, boxed, options, bad, batch, batchPlain, own] = await Promise.all([
+    const [plain, boxed, options, bad, unknown, wrong, batch, batchPlain, own] = await Promise.all([
       srun('-n2', 'true'),
       srun('-N2', '-n4', '--box', 'sh', '-c', 'echo $0 $1; exit 6', 'name', 'two words'),
-      srun('--box=rlimit=nofile=77:88,cpuset=0,timeout=1s', 'sh', '-c', 'ulimit -n; sleep 60'),
+      srun('--box=rlimit=nofile=77:88,cpuset=0,rlimit=fsize=1M,timeout=1s', 'sh', '-c', 'ulimit -n; sleep 60'),
       srun('--box=;;', 'true'),
+      srun('--box=memori=4G', 'true'),
+      srun('--box=memory=4X', 'true'),
       jobOf(slurm, 'echo $0; srun -n1 echo nested; exit 3', ['--box=report']),
       jobOf(slurm, 'echo plain'),
       srun('--box', PROC_BOX, 'true'),
@@ -207,9 +269,11 @@ t.test('the SPANK plugin', { skip: without }, async (t) => {
     t.equal(boxed.stderr.match(/started in box/g)?.length, 4);
     t.equal(options.code, 124);
     t.equal(options.stdout, '77\n');
-    t.match(options.stderr, /cpuset=0 /);
-    t.equal(bad.code, 125);
-    t.match(bad.stderr, /--box=;;: expected on, off or option=value/);
+    t.match(options.stderr, /nofile=77:88 .*fsize=1048576:1048576 .*cpuset=0 /);
+    t.equal(bad.code, 255, 'srun starts nothing');
+    t.match(bad.stderr, /^srun: error: proc_box: --box=;;: expected on, off or option=value/);
+    t.match(unknown, { code: 0, stderr: /error: unknown option "--memori"; did you mean --memory\?/ });
+    t.match(wrong, { code: 0, stderr: /error: --memory: "4X" is not a size: / });
     t.match(batch, { code: '3:0', stdout: /slurm_script\nnested/, stderr: /end of job \d+/ });
     t.equal(batch.stderr.match(/started in box/g)?.length, 2, 'the script, and the step in it');
     t.notMatch(batchPlain.stderr, BOXED);
