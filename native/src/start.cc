@@ -13,7 +13,7 @@ namespace {
 
 Launched failed(Step step, int index, int error) { return {-1, -1, {step, index, error}}; }
 
-Launched fork_job(JobSpec& spec, const StartRequest& request, Caller& caller, Output& output) {
+Launched launch(JobSpec& spec, const StartRequest& request, Caller& caller, Output& output) {
   if (!request.fork_into.empty()) {
     spec.fork_into = open(request.fork_into.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (spec.fork_into < 0) return failed(Step::cgroup, -1, errno);
@@ -68,7 +68,7 @@ StartRequest::StartRequest(Reader body) : head(body.value<StartHead>()) {
 
 Launched start_job(const StartRequest& request, Caller& caller, Output& output) {
   JobSpec spec;
-  const Launched launched = fork_job(spec, request, caller, output);
+  const Launched launched = launch(spec, request, caller, output);
   for (const int fd : spec.cgroup_fds) close(fd);
   if (spec.fork_into >= 0) close(spec.fork_into);
   if (spec.stdout_fd >= 0) close(spec.stdout_fd);

@@ -7,6 +7,7 @@ import { OPTION_NAMES, OPTIONS, type Option, type OptionName } from '../spec/opt
 import { naming } from '../spec/resolve.js';
 import type { BoxSpec } from '../spec/spec.js';
 import { parseBoolean, parseCount, parseDuration } from '../spec/units.js';
+import { parseInterval } from '../spec/values.js';
 import { didYouMean, quote } from '../spec/words.js';
 import type { YamlLoader } from '../spec/yaml-document.js';
 import { addressOf } from './ctl-address.js';
@@ -192,12 +193,4 @@ function value<V>(own: Own, name: OwnName, parse: (text: string) => V): V | unde
   const { default: fallback }: OwnOption = OWN_OPTIONS[name];
   const text = own.get(name) ?? fallback;
   return text === undefined ? undefined : naming(`--${name}`, () => parse(text));
-}
-
-const RESEND_MIN_MS = 10;
-
-function parseInterval(text: string): number {
-  const ms = parseDuration(text);
-  if (ms < RESEND_MIN_MS) throw new SpecError(`${quote(text)} is too short: expected at least 10ms, for example "1s"`);
-  return ms;
 }

@@ -5,7 +5,7 @@ import { quote } from './words.js';
 
 /** Values with the bounds that an option or a remote command puts on them. */
 
-export const SAMPLE_INTERVAL_MIN_MS = 10;
+const SAMPLE_INTERVAL_MIN_MS = 10;
 /** An AMQP short string holds 255 bytes; the rest is left for the addressing suffixes. */
 const KEY_MAX_BYTES = 127;
 
@@ -56,7 +56,7 @@ export function parseFailure(text: string): 'open' | 'closed' {
   throw new SpecError(`${quote(text)} is no policy for failures: expected open or closed, for example "open"`);
 }
 
-/** The argument of `change_sample_rate`. @returns ms, at least 10. @throws SpecError */
+/** The argument of `change_sample_rate`, the value of `ctl --resend`. @returns ms, at least 10. @throws SpecError */
 export function parseInterval(text: string): number {
   const ms = parseDuration(text);
   if (ms < SAMPLE_INTERVAL_MIN_MS) {
