@@ -219,10 +219,12 @@ function ended(stderr: string): number {
 async function eightTasks(t: Test, slurm: Slurm, uri: string) {
   const name = unique('eight');
   const options = ['--uri', uri, '--rkey', `${name}.ctl`, '--nowarn', '--timeout', '0'];
-  const words = ['srun', '-N4', '-n8', '--job-name', name, PROC_BOX, ...options, '--', 'sleep', '1000'];
+  const words = ['srun', '-N4', '-n8', PROC_BOX, ...options, '--', 'sleep', '1000'];
   const client = slurm.start(words);
-  await slurm.until(async () => (await slurm.command('squeue', '-h', '-s', '-n', name)) !== '', 'it runs', 60_000);
-  const id = (await slurm.command('squeue', '-h', '-o', '%A', '-n', name)).trim();
+  // squeue -s would not do: it takes -n and shows the steps of all jobs.
+  const started = () => client.stderr().match(/started in box/g)?.length ?? 0;
+  await slurm.until(() => started() === 8, 'eight boxes start', 60_000);
+  const [, id = ''] = /job (\d+) step 0 task/.exec(client.stderr()) ?? [];
   t.teardown(() => slurm.command('scancel', id).catch(() => {}));
   return { client, id, rkey: `${name}.ctl`, key: `${name}.ctl.job.${id}` };
 }
