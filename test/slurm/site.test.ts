@@ -375,6 +375,16 @@ t.test('the SPANK plugin', { skip: without }, async (t) => {
     });
     site(slurm, 'install', 'spank', '--default', 'on', '--failure', 'closed', '--option', 'memory=much');
     t.match(await srun('echo', 'never'), { code: 125, stdout: '', stderr: /PBOX_MEMORY/ });
+    const helper = join(slurm.dir, 'lib', 'proc_box-task');
+    rmSync(helper);
+    t.match(await srun('echo', 'never'), {
+      code: 125,
+      stdout: '',
+      stderr: /proc_box-task: No such .* not started \(f/,
+    });
+    site(slurm, 'install', 'spank', '--default', 'on');
+    rmSync(helper);
+    t.match(await srun('echo', 'runs'), { code: 0, stdout: 'runs\n', stderr: /proc_box-task: No .* without a box/ });
     await isIdle(t, slurm);
   });
 
