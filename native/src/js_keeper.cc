@@ -94,12 +94,16 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     return request(info.Env(), Request::stdout_limit, &bytes, sizeof bytes);
   }
 
-  void close(const CallbackInfo&) { shut(); }
+  void close(const CallbackInfo&) {
+    shut();
+    on_event_.Reset();
+  }
 
   Napi::Value finish(const CallbackInfo& info) {
     const bool gone = !poll_ || link_->finish(kFinishMs);
     if (gone && pid_ > 0) waitpid(guard_ > 0 ? guard_ : pid_, nullptr, 0);  // ECHILD where somebody else has started it
     shut();
+    on_event_.Reset();
     return Napi::Boolean::New(info.Env(), gone);
   }
 
@@ -118,6 +122,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     Object gone = Object::New(env);
     gone.Set("type", "gone");
     emit(env, gone);
+    on_event_.Reset();
   }
 
   void deliver(Napi::Env env, const FrameHead& head, const std::string& body) {
@@ -142,6 +147,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   }
 
   void emit(Napi::Env env, const Object& event) {
+    if (on_event_.IsEmpty()) return;
     on_event_.MakeCallback(env.Global(), {event}, context_);
     // An exception in the handler is the program's: let Node report it as uncaught.
     if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
@@ -164,7 +170,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     Napi::Promise::Deferred deferred;
   };
   std::unique_ptr<Link> link_;
-  Napi::FunctionReference on_event_;
+  Napi::FunctionReference on_event_;  // empty at the end: the handler may hold this object, and would keep it for ever
   Napi::AsyncContext context_;
   uv_poll_t* poll_ = nullptr;
   int pid_ = 0, guard_ = 0;

@@ -14,7 +14,7 @@ const ANSWER_TIMEOUT_MS = 15_000;
  */
 export async function askJobEnd(environment: Environment, signal: AbortSignal): Promise<number | null> {
   const job = environment['SLURM_JOB_ID'] ?? '';
-  const text = await squeue(['-h', '-j', job, '-o', '%A %e'], environment, signal);
+  const text = await squeue(['-h', '-j', job, '-o', '%A %e'], signal);
   // The id of an array names all of its tasks.
   const end = new RegExp(`^${job} (\\S+)$`, 'm').exec(text)?.[1] ?? '';
   if (/^\d{9,12}$/.test(end)) return Number(end) * 1000 < Date.now() + HORIZON_MS ? Number(end) * 1000 : null;
@@ -22,9 +22,12 @@ export async function askJobEnd(environment: Environment, signal: AbortSignal): 
   throw new EnvironmentError(`squeue -j ${job}: no end in its answer ${JSON.stringify(text.slice(0, 200))}`);
 }
 
-/** The user's own settings of squeue would change what it prints. */
-function squeue(args: readonly string[], environment: Environment, signal: AbortSignal): Promise<string> {
-  const { PATH, LD_LIBRARY_PATH, SLURM_CONF } = environment;
+/**
+ * The user's own settings of squeue would change what it prints. Our own PATH: that of a process which root has adopted, or
+ * that has asked a supervisor, says what its user wants to be executed.
+ */
+function squeue(args: readonly string[], signal: AbortSignal): Promise<string> {
+  const { PATH, LD_LIBRARY_PATH, SLURM_CONF } = process.env;
   const env = { PATH, LD_LIBRARY_PATH, SLURM_CONF, SLURM_TIME_FORMAT: '%s' };
   const options = { env, signal, timeout: ANSWER_TIMEOUT_MS, killSignal: 'SIGKILL' } as const;
   return new Promise((answer, fail) => {
