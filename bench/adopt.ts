@@ -1,11 +1,39 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
 import { type Bench, interleave, median, ms, node, pairedRatio, procBox, type Row, runOnce } from './measure.js';
 
 const ROUNDS = 40;
 const TARGET = 1.3;
+const LIMITS = ['--rlimit', 'nofile=1000:1000', '--pids', '500', '--memory', '1G'];
+const CASES = {
+  plain: 'rlimits only',
+  limits: 'with 2 limits of control groups',
+  via: 'by a supervisor, rlimits only',
+  viaLimits: 'by a supervisor, with 2 limits of control groups',
+};
 
-/** `proc_box adopt --detach`: what a prolog waits for until the process is in its box. */
+/** `proc_box adopt --detach`: what a prolog waits for until the process is in its box; `--via`: with a supervisor. */
 export async function adopt(bench: Bench): Promise<Row[]> {
+  const own = join(bench.folder, 'own');
+  mkdirSync(own, { mode: 0o700 });
+  const socket = join(own, 'socket');
+  const supervisor = Number(execFileSync(procBox, ['adopt', '--serve', socket], { encoding: 'utf8' }));
+  try {
+    return await measure(bench, socket);
+  } finally {
+    process.kill(supervisor, 'SIGTERM');
+    // It listens until it ends: a client that is not answered sees that.
+    await once(
+      connect(socket).on('error', () => {}),
+      'close',
+    );
+  }
+}
+
+async function measure(bench: Bench, socket: string): Promise<Row[]> {
   const boxed = (...options: string[]) => {
     const target = spawn('sleep', ['600'], { stdio: 'ignore' });
     try {
@@ -18,12 +46,14 @@ export async function adopt(bench: Bench): Promise<Row[]> {
   const values = await interleave(bench.rounds(ROUNDS), {
     node: () => runOnce(bench, [node, '-e', '0']).wallMs,
     plain: () => boxed('--cgroup', 'off', '--rlimit', 'nofile=1000:1000'),
-    limits: () => boxed('--rlimit', 'nofile=1000:1000', '--pids', '500', '--memory', '1G'),
+    limits: () => boxed(...LIMITS),
+    via: () => boxed('--via', socket, '--cgroup', 'off', '--rlimit', 'nofile=1000:1000'),
+    viaLimits: () => boxed('--via', socket, ...LIMITS),
   });
-  return (['plain', 'limits'] as const).map((name) => {
+  return (Object.keys(CASES) as (keyof typeof CASES)[]).map((name) => {
     const ratio = pairedRatio(values[name], values.node);
     return {
-      figure: `adopt: until boxed${name === 'limits' ? ', with 2 limits of control groups' : ', rlimits only'}`,
+      figure: `adopt: until boxed, ${CASES[name]}`,
       measured: ms(median(values[name])),
       reference: `node -e 0: ${ms(median(values.node))}`,
       ratio,

@@ -32,6 +32,11 @@ export async function prolog(bench: Bench): Promise<Row[]> {
       if (status !== 0) throw new Error(`srun: ${stderr}`);
       return performance.now() - began;
     };
+    const { stdout } = spawnSync('srun', ['--overlap', '-n16', 'sh', '-c', 'ulimit -n'], {
+      env: allocations[1],
+      encoding: 'utf8',
+    });
+    if (stdout !== '1000\n'.repeat(16)) throw new Error(`the tasks are not boxed: ${stdout}`);
     const rows: Row[] = [];
     for (const tasks of [1, 16]) {
       const nodes = () => {

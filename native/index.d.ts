@@ -315,6 +315,8 @@ export class TextFiles {
   constructor(paths: readonly string[]);
   /** Their texts of now, Latin-1; null for each that cannot be opened or read. */
   read(): (string | null)[];
+  /** For processes that outlive what they read: nothing stays open until the next `read`. */
+  close(): void;
 }
 
 /**
@@ -332,6 +334,8 @@ export function killGroup(dir: string): number;
  * @param spared children that are left alone, with all below them
  */
 export function killDescendants(spared: readonly number[]): number;
+/** waitpid(2) without waiting: false where this child still runs, true where it has ended, or was never ours. */
+export function reapChild(pid: number): boolean;
 /** Points stdin and stdout of this process to /dev/null, so that readers and writers of the job see its ends only. */
 export function releaseStdio(): void;
 /** Appends what this process writes to stderr to a file from now on. Throws an Error with code, errno, syscall. */

@@ -21,6 +21,7 @@ exports.launchKeeper = native.launchKeeper;
 exports.hostSample = native.hostSample;
 exports.protectSelf = native.protectSelf;
 exports.killDescendants = native.killDescendants;
+exports.reapChild = native.reapChild;
 exports.killGroup = native.killGroup;
 exports.releaseStdio = native.releaseStdio;
 exports.redirectStderr = native.redirectStderr;

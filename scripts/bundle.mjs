@@ -14,6 +14,7 @@ const LOADED = {
   slurm: { entry: 'src/cli/slurm.ts' },
   tools: { entry: 'src/cli/tools.ts' },
   adopt: { entry: 'src/cli/adopt.ts' },
+  serve: { entry: 'src/cli/serve.ts' },
   notice: { entry: 'src/cli/notice.ts' },
   yaml: { contents: "export * from 'yaml';" },
 };

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { GROUPS, OPTION_NAMES, OPTIONS, type Option, variableName } from '../src/spec/options.js';
+import { GROUPS, type Option, variableName } from '../src/spec/options.js';
 import { type Leaf, RASCAL_SECTIONS, type Section } from '../src/spec/rascal-config.js';
 import { RLIMITS } from '../src/spec/rlimits.js';
 
@@ -77,20 +77,26 @@ A file of plain \`key: value\` lines costs nothing at start; lists, maps and oth
 
 /** The whole page. */
 export function optionsPage(): string {
-  return [INTRODUCTION, ...GROUPS.map(describeGroup), VALUES, CONFIG, describeRlimits(), describeRascal()].join('\n');
+  return [
+    INTRODUCTION,
+    ...Object.entries(GROUPS).map(describeGroup),
+    VALUES,
+    CONFIG,
+    describeRlimits(),
+    describeRascal(),
+  ].join('\n');
 }
 
-function describeGroup(group: string): string {
-  const rows = OPTION_NAMES.map((name) => ({ name, ...(OPTIONS[name] as Option) }))
-    .filter((option) => option.group === group)
-    .map(({ name, placeholder, default: fallback, type, help, only, repeatable }) => {
-      const flag = `\`--${name}${placeholder === undefined ? '' : ` <${cell(placeholder)}>`}\``;
-      const variable = only === 'command line' ? '' : `\`${variableName(name)}\``;
-      const kind = repeatable ? `${type}, repeatable` : type;
-      const note = only === 'not in a file' ? '; not in a config file' : '';
-      return `| ${flag} | ${variable} | ${kind} | ${fallback === '' ? '' : `\`${fallback}\``} | ${cell(help + note)} |`;
-    });
-  return `## ${group}\n\n| option | variable | type | default | meaning |\n|---|---|---|---|---|\n${rows.join('\n')}\n`;
+function describeGroup([heading, options]: [string, Readonly<Record<string, Option>>]): string {
+  const rows = Object.entries(options).map(([name, option]) => {
+    const { placeholder, default: fallback, type, help, only, repeatable } = option;
+    const flag = `\`--${name}${placeholder === undefined ? '' : ` <${cell(placeholder)}>`}\``;
+    const variable = only === 'command line' ? '' : `\`${variableName(name)}\``;
+    const kind = repeatable ? `${type}, repeatable` : type;
+    const note = only === 'not in a file' ? '; not in a config file' : '';
+    return `| ${flag} | ${variable} | ${kind} | ${fallback === '' ? '' : `\`${fallback}\``} | ${cell(help + note)} |`;
+  });
+  return `## ${heading}\n\n| option | variable | type | default | meaning |\n|---|---|---|---|---|\n${rows.join('\n')}\n`;
 }
 
 function describeRlimits(): string {

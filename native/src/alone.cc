@@ -6,7 +6,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <ctime>
 #include <fcntl.h>
 #include <poll.h>
 #include <string>
@@ -17,6 +16,7 @@
 #include <vector>
 
 #include "alone_options.h"
+#include "clock.h"
 #include "keeper.h"
 #include "link.h"
 #include "protocol.h"
@@ -26,12 +26,6 @@ namespace {
 
 constexpr double kPatienceMs = 200;  // for the keeper to see what the wrapper got: src/scheduler/signalling.ts
 constexpr double kApartMs = 1000;    // src/cli/deliveries.ts
-
-double now_ms() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
-}
 
 [[noreturn]] void fail(int status, const char* format, const char* what = "", const char* why = "") {
   std::fprintf(stderr, "proc_box: error: ");
@@ -57,7 +51,7 @@ class Alone {
   };
 
   void start();
-  void event(const FrameHead& head, const std::string& body);
+  void event(const FrameHead& head, Reader body);
   void signalled(int signal, int pid);
   bool seen(int signal, int pid);
   void pass_on(int signal);
@@ -84,32 +78,31 @@ class Alone {
 void Alone::start() {
   const auto& rlimits = options_.rlimits;
   const StartHead head{static_cast<uint32_t>(options_.command), static_cast<uint32_t>(rlimits.size()), 0, 0, 0};
-  std::string body(reinterpret_cast<const char*>(&head), sizeof head);
-  body.append(reinterpret_cast<const char*>(rlimits.data()), rlimits.size() * sizeof(RlimitWire));
-  body.append(3, '\0');  // no groups
-  body.append(options_.name.c_str(), options_.name.size() + 1);
-  link_.send(Request::start, ++id_, body.data(), body.size());
+  Writer request;
+  request.value(head);
+  for (const RlimitWire& limit : rlimits) request.value(limit);
+  for (int group = 0; group < 3; group++) request.word("");  // none
+  request.word(options_.name.c_str());
+  link_.send(Request::start, ++id_, request.body.data(), request.body.size());
 }
 
-void Alone::event(const FrameHead& head, const std::string& body) {
+void Alone::event(const FrameHead& head, Reader body) {
   switch (static_cast<Event>(head.type)) {
     case Event::started:
-      started_ms_ = now_ms();
+      started_ms_ = monotonic_ms();
       return;
     case Event::failed: {
-      FailedBody failed;
-      std::memcpy(&failed, body.data(), sizeof failed);
+      const auto failed = body.value<FailedBody>();
       if (static_cast<Step>(failed.step) == Step::rlimit) fail(125, "--rlimit: %s", std::strerror(failed.error));
       const bool missing = static_cast<Step>(failed.step) == Step::exec && failed.error == ENOENT;
       const bool exec = static_cast<Step>(failed.step) == Step::exec;
       fail(missing ? 127 : exec ? 126 : 125, "run %s: %s", command_, std::strerror(failed.error));
     }
     case Event::exited: {
-      ExitedBody exited;
-      std::memcpy(&exited, body.data(), sizeof exited);
+      const auto exited = body.value<ExitedBody>();
       code_ = exited.code;
       signal_ = exited.signal;
-      ended_ms_ = now_ms();
+      ended_ms_ = monotonic_ms();
       // What it leaves gets the stop ladder; `empty` comes in the same breath where that is nothing.
       send_signal(options_.stop_signal, true);
       if (grace_until_ms_ == 0) grace_until_ms_ = ended_ms_ + options_.grace_ms;
@@ -118,8 +111,7 @@ void Alone::event(const FrameHead& head, const std::string& body) {
     case Event::empty:
       return end();
     case Event::witnessed: {
-      WitnessedBody got;
-      std::memcpy(&got, body.data(), sizeof got);
+      const auto got = body.value<WitnessedBody>();
       const auto waits = std::find_if(pending_.begin(), pending_.end(),
                                       [&](const Pending& one) { return one.signal == got.signal && one.pid == got.pid; });
       if (waits != pending_.end()) pending_.erase(waits);
@@ -135,12 +127,12 @@ void Alone::signalled(int signal, int pid) {
   if (signal == SIGHUP) return;
   if (signal == SIGINT && ++interrupts_ > 1) return kill_all();
   if (signal == SIGINT || signal == SIGQUIT || signal == SIGTERM)
-    if (grace_until_ms_ == 0) grace_until_ms_ = now_ms() + options_.grace_ms;
-  if (!seen(signal, pid)) pending_.push_back({signal, pid, now_ms() + kPatienceMs});
+    if (grace_until_ms_ == 0) grace_until_ms_ = monotonic_ms() + options_.grace_ms;
+  if (!seen(signal, pid)) pending_.push_back({signal, pid, monotonic_ms() + kPatienceMs});
 }
 
 bool Alone::seen(int signal, int pid) {
-  const double now = now_ms();
+  const double now = monotonic_ms();
   const auto found = std::find_if(seen_.begin(), seen_.end(), [&](const Seen& one) {
     return one.signal == signal && one.pid == pid && std::fabs(now - one.at_ms) <= kApartMs;
   });
@@ -165,7 +157,7 @@ void Alone::kill_all() {
 }
 
 void Alone::on_time() {
-  const double now = now_ms();
+  const double now = monotonic_ms();
   for (size_t i = 0; i < pending_.size();) {
     if (pending_[i].until_ms > now) {
       i++;
@@ -195,7 +187,7 @@ int Alone::poll_ms() const {
   double next = std::min(timeout_at_ms(), grace_until_ms_ == 0 ? HUGE_VAL : grace_until_ms_);
   for (const Pending& one : pending_) next = std::min(next, one.until_ms);
   if (next == HUGE_VAL) return -1;
-  return static_cast<int>(std::clamp(std::ceil(next - now_ms()), 0.0, 60000.0));
+  return static_cast<int>(std::clamp(std::ceil(next - monotonic_ms()), 0.0, 60000.0));
 }
 
 void Alone::end() {
@@ -227,7 +219,7 @@ void Alone::run() {
     if (poll(entries, 2, poll_ms()) < 0 && errno != EINTR) fail(125, "poll: %s", std::strerror(errno));
     const bool alive = entries[0].revents == 0 || link_.fill();
     FrameHead head;
-    for (std::string body; link_.next(head, body);) event(head, body);
+    for (std::string body; link_.next(head, body);) event(head, Reader(body));
     if (!alive) fail(125, "the keeper has died; the rest of the job was killed");
     signalfd_siginfo info;
     while (read(signals, &info, sizeof info) == static_cast<ssize_t>(sizeof info))

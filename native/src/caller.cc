@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "keeper.h"
 
 namespace pbox {
@@ -19,7 +20,8 @@ constexpr char kSettings[] = "PBOX_";
 
 }  // namespace
 
-Caller::Caller(int argc, char** argv, char** environment) : group(getpgrp()) {
+Caller::Caller(int argc, char** argv, char** environment)
+    : terminal(open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY), getpgrp()) {
   take_over_signals();
   hide_arguments(argc, argv, environment);
   inspect_stdio();
@@ -50,6 +52,15 @@ void Caller::take_over_signals() {
   signals = signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+bool Caller::next_signal(WitnessedBody& out) const {
+  signalfd_siginfo info;
+  do {
+    if (read(signals, &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return false;
+  } while (info.ssi_signo == SIGCHLD);
+  out = {static_cast<int32_t>(info.ssi_signo), static_cast<int32_t>(info.ssi_pid), monotonic_ms()};
+  return true;
+}
+
 // The words of the command line and PBOX_* may hold a password.
 void Caller::hide_arguments(int argc, char** given, char** given_environment) {
   for (int i = 0; i < argc; i++) argv.push_back(strdup(given[i]));
@@ -70,7 +81,6 @@ void Caller::inspect_stdio() {
   else if (have && isatty(1)) stdout_mode = StdoutMode::terminal;
   stdout_is_socket = have && S_ISSOCK(out.st_mode);
   stderr_is_stdout = have && fstat(2, &err) == 0 && err.st_dev == out.st_dev && err.st_ino == out.st_ino;
-  terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 }
 
 void hide(int argc, char** argv, char** environment, const char* name) {

@@ -6,6 +6,7 @@
 
 #include "job.h"
 #include "protocol.h"
+#include "terminal.h"
 
 namespace pbox {
 
@@ -16,12 +17,14 @@ struct Caller {
   std::vector<char*> environment;    // the job's, NULL-terminated
   std::vector<std::string> settings; // PBOX_*, for the wrapper only
   Inherited inherited{};             // the job gets it back
-  int group;                         // the wrapper's process group
   int signals = -1;                  // signalfd of SIGCHLD, and of what the wrapper handles
-  int terminal = -1;                 // the controlling terminal
+  Terminal terminal;
   StdoutMode stdout_mode = StdoutMode::other;
   bool stdout_is_socket = false;
   bool stderr_is_stdout = false;
+
+  // The next signal that the wrapper handles, as it reached us. False where there is none.
+  bool next_signal(WitnessedBody& out) const;
 
  private:
   void take_over_signals();

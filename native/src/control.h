@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include "protocol.h"
+#include "frames.h"
 
 namespace pbox {
 
@@ -13,36 +13,21 @@ class Control {
   // -1 when the wrapper has gone.
   int fd() const { return fd_; }
   void close();
-  void send(Event type, uint32_t id, const void* body, size_t size);
-  void reply_count(uint32_t id, int count);
+  // What does not arrive because the wrapper has gone is lost: poll tells that.
+  void send(Event type, uint32_t id, const void* body, size_t size) { send_frame(fd_, static_cast<uint16_t>(type), id, body, size); }
+  template <typename T>
+  void tell(Event type, const T& body) { send(type, 0, &body, sizeof body); }
+  template <typename T>
+  void reply(uint32_t id, const T& body) { send(Event::reply, id, &body, sizeof body); }
+  void reply_count(uint32_t id, int count) { reply(id, int32_t{count}); }
   // Reads once. False where the wrapper has gone.
   bool read();
   // Next whole frame.
-  bool next(FrameHead& head, std::string& body);
+  bool next(FrameHead& head, std::string& body) { return next_frame(inbox_, head, body); }
 
  private:
   int fd_;
   std::string inbox_;
-};
-
-// The words of a frame, in order. What is beyond its end is 0 or empty.
-class Reader {
- public:
-  Reader(const char* body, size_t size) : at_(body), end_(body + size) {}
-  bool done() const { return at_ >= end_; }
-  template <typename T>
-  T value() {
-    T out{};
-    copy(&out, sizeof out);
-    return out;
-  }
-  // Up to its NUL.
-  std::string word();
-
- private:
-  void copy(void* out, size_t size);
-  const char* at_;
-  const char* end_;
 };
 
 }  // namespace pbox

@@ -21,11 +21,13 @@
 #include "detach.h"
 #include "guard.h"
 #include "keeper.h"
+#include "serve.h"
+#include "via.h"
 
 namespace {
 
 constexpr int kControl = 3;  // src/cli/main.ts knows it too
-constexpr int kWord = 4;     // src/cli/adopt.ts knows it too
+constexpr int kWord = 4;     // src/cli/adopt.ts and serve.ts know it too
 constexpr size_t kShownBytes = 4096;
 constexpr rlim_t kNodeSpace = 1ULL << 30;  // V8 reserves 700 MB of address space at its start
 constexpr char kNoNode[] = "install Node 20 or newer, or run `npm rebuild proc_box` after moving it";
@@ -230,6 +232,7 @@ int main(int argc, char** argv, char** environment) {
     fcntl(control, F_SETFD, FD_CLOEXEC);
     pbox::keeper_main(control, argc - 1, argv + 1, environment);
   }
+  pbox::ask_supervisor(argc, argv, environment);
   const std::string node = find_node(environment);
   if (node.empty()) {
     become_job(argc, argv, environment, "there is no Node (" NODE_BINARY ", then PATH)");
@@ -237,9 +240,10 @@ int main(int argc, char** argv, char** environment) {
     die("start Node (" NODE_BINARY ", then PATH)", kNoNode);
   }
   if (access(boot_script().c_str(), R_OK) != 0) become_job(argc, argv, environment, "dist/boot.cjs cannot be read");
-  const bool detached = pbox::wants_detach(argc, argv);
-  const int word = detached ? pbox::detach() : -1;
-  if (detached && word < 0) die("fork", "is the nproc or pids limit reached?");
+  const char* served = pbox::wants_serve(argc, argv);
+  const bool detached = !served && pbox::wants_detach(argc, argv);
+  const int word = served ? pbox::serve(served) : detached ? pbox::detach() : -1;
+  if ((served || detached) && word < 0) die("fork", "is the nproc or pids limit reached?");
   int sockets[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) die("socketpair", "is the nofile limit too low?");
   const int pid = fork();

@@ -15,15 +15,15 @@ struct Inherited {
 };
 
 struct JobSpec {
-  char* const* argv;      // the command, NULL-terminated
-  std::string name;       // argv[0] for the job where it is not the command; empty: the command
-  char* const* environment;
+  char* const* argv = nullptr;  // the command, NULL-terminated
+  std::string name;             // argv[0] for the job where it is not the command; empty: the command
+  char* const* environment = nullptr;
   std::vector<RlimitWire> rlimits;
-  int fork_into;                // cgroup v2 directory that the job is born in, or -1
+  int fork_into = -1;           // cgroup v2 directory that the job is born in, or -1
   std::vector<int> cgroup_fds;  // `tasks` files, opened for writing; the job writes 0 to each
-  int stdout_fd;                // becomes fd 1, or -1
-  bool stdout_is_stderr_too;
-  int terminal_fd;  // the job's group gets its foreground, or -1
+  int stdout_fd = -1;           // becomes fd 1, or -1
+  bool stdout_is_stderr_too = false;
+  int terminal_fd = -1;  // the job's group gets its foreground, or -1
 };
 
 struct Failure {

@@ -23,7 +23,7 @@ Value latin1(Env env, const std::string& text) {
 class JsTextFiles : public Napi::ObjectWrap<JsTextFiles> {
  public:
   static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "TextFiles", {InstanceMethod<&JsTextFiles::read>("read")});
+    return DefineClass(env, "TextFiles", {InstanceMethod<&JsTextFiles::read>("read"), InstanceMethod<&JsTextFiles::close>("close")});
   }
 
   explicit JsTextFiles(const CallbackInfo& info) : Napi::ObjectWrap<JsTextFiles>(info), files_(paths(info[0])) {}
@@ -44,6 +44,8 @@ class JsTextFiles : public Napi::ObjectWrap<JsTextFiles> {
     }
     return texts;
   }
+
+  void close(const CallbackInfo&) { files_.close(); }
 
   TextFiles files_;
   std::string text_;

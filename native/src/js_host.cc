@@ -1,12 +1,12 @@
 // The host: clock, names, random numbers.
 #include <cerrno>
-#include <ctime>
 #include <pwd.h>
 #include <sched.h>
 #include <sys/random.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "js.h"
 #include "sample.h"
 
@@ -29,9 +29,7 @@ Value allowed_cpus(const CallbackInfo& info) {
 }
 
 Value monotonic_ms(const CallbackInfo& info) {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return Number::New(info.Env(), static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6);
+  return Number::New(info.Env(), pbox::monotonic_ms());
 }
 
 Value random_hex(const CallbackInfo& info) {

@@ -65,6 +65,14 @@ Value kill_descendants(const CallbackInfo& info) {
   return Number::New(info.Env(), count);
 }
 
+// A child of ours that was told to end.
+Value reap_child(const CallbackInfo& info) {
+  const int pid = info[0].As<Number>().Int32Value();
+  int done;
+  while ((done = waitpid(pid, nullptr, WNOHANG)) < 0 && errno == EINTR) continue;
+  return Napi::Boolean::New(info.Env(), done != 0);
+}
+
 void release_stdio(const CallbackInfo&) {
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (null < 0) return;
@@ -117,6 +125,7 @@ void export_process(Env env, Object& exports) {
   exports.Set("prlimit", Napi::Function::New<prlimit_of>(env));
   exports.Set("protectSelf", Napi::Function::New<protect_self>(env));
   exports.Set("killDescendants", Napi::Function::New<kill_descendants>(env));
+  exports.Set("reapChild", Napi::Function::New<reap_child>(env));
   exports.Set("releaseStdio", Napi::Function::New<release_stdio>(env));
   exports.Set("redirectStderr", Napi::Function::New<redirect_stderr>(env));
   exports.Set("exitNow", Napi::Function::New<exit_now>(env));

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include "protocol.h"
+#include "frames.h"
 
 namespace pbox {
 
@@ -16,14 +16,15 @@ class Link {
 
   int fd() const { return fd_; }
   void close();
-  // False where the keeper has gone.
-  bool send(Request type, uint32_t id, const void* body, size_t size);
+  // False where the keeper has gone. Requests are small and the keeper reads them at once: blocking for room is a matter
+  // of microseconds.
+  bool send(Request type, uint32_t id, const void* body, size_t size) { return send_frame(fd_, static_cast<uint16_t>(type), id, body, size); }
   // Reads what is there; false where the keeper has gone.
   bool fill();
   // Tells the keeper that nothing follows and waits for its end; false where it takes longer.
   bool finish(int wait_ms);
-  // Next whole frame; `body` is valid until the next call.
-  bool next(FrameHead& head, std::string& body);
+  // Next whole frame.
+  bool next(FrameHead& head, std::string& body) { return next_frame(inbox_, head, body); }
 
  private:
   int fd_;

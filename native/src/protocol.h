@@ -35,6 +35,8 @@ enum class Event : uint16_t {
   witnessed = 73,    // WitnessedBody
 };
 
+constexpr const char* kEventNames[] = {"hello", "started", "failed", "exited", "empty", "stopped", "continued", "stdoutlimit", "reply", "witnessed"};
+
 struct FrameHead {
   uint32_t length;  // of the payload
   uint16_t type;

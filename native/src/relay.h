@@ -10,6 +10,8 @@ class Relay {
   // Takes both over. `out_is_socket`: splice to a socket could block, so bytes are copied with MSG_DONTWAIT.
   Relay(int in, int out, bool out_is_socket, uint64_t max) : in_(in), out_(out), socket_(out_is_socket), max_(max) {}
 
+  int in() const { return in_; }
+  int out() const { return out_; }
   // Two entries for poll(2); an entry with fd -1 is idle.
   void prepare(pollfd* entries) const;
   // Moves what can be moved without blocking.
@@ -21,7 +23,6 @@ class Relay {
   void limit(uint64_t max) { max_ = max; }
   // There was more than the limit; nothing more is moved.
   bool exceeded() const { return exceeded_; }
-  bool finished() const { return in_ < 0; }
 
  private:
   enum class Wait { input, output };

@@ -2,9 +2,10 @@
 
 #include <cerrno>
 #include <csignal>
-#include <ctime>
 #include <fcntl.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 namespace pbox {
 namespace {
@@ -14,10 +15,7 @@ volatile int g_pipe = -1;  // handlers belong to the process, and so does their 
 // On whatever thread the kernel has chosen; also while JavaScript is busy, so that the time is the signal's.
 void deliver(int signal, siginfo_t* info, void*) {
   const int saved = errno;
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  const Delivery delivery{signal, info->si_pid, info->si_uid, 0,
-                          static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6};
+  const Delivery delivery{signal, info->si_pid, info->si_uid, 0, monotonic_ms()};
   // A full pipe holds 2,700 of them that nobody has looked at yet: one more tells nothing new.
   if (write(g_pipe, &delivery, sizeof delivery) < 0) errno = saved;
   errno = saved;

@@ -35,9 +35,11 @@ int write_text(const char* path, const std::string& text) {
   return error;
 }
 
-TextFiles::~TextFiles() {
-  for (const int fd : fds_)
-    if (fd >= 0) close(fd);
+void TextFiles::close() {
+  for (int& fd : fds_) {
+    if (fd >= 0) ::close(fd);
+    fd = -1;
+  }
 }
 
 bool TextFiles::read(size_t index, std::string& text) {
@@ -46,7 +48,7 @@ bool TextFiles::read(size_t index, std::string& text) {
   if (fd < 0) return false;
   if (read_all(fd, text)) return true;
   // ENODEV: the group has gone, or its controller. A new one would be another file.
-  close(fd);
+  ::close(fd);
   fd = -1;
   return false;
 }

@@ -15,13 +15,15 @@ int write_text(const char* path, const std::string& text);
 class TextFiles {
  public:
   explicit TextFiles(std::vector<std::string> paths) : paths_(std::move(paths)), fds_(paths_.size(), -1) {}
-  ~TextFiles();
+  ~TextFiles() { close(); }
   TextFiles(const TextFiles&) = delete;
   TextFiles& operator=(const TextFiles&) = delete;
 
   size_t size() const { return paths_.size(); }
   // All of a file's text of now. False where it cannot be opened or read; the next call tries again.
   bool read(size_t index, std::string& text);
+  // What a later read needs it opens again.
+  void close();
 
  private:
   std::vector<std::string> paths_;

@@ -6,7 +6,6 @@
 namespace pbox {
 
 // Calls `visit(pid, parent)` for every descendant of `root`, parents before their children.
-// `threads_of` tells how many threads a process has (so that single-threaded ones cost one read); -1 is "look".
 using Visit = void (*)(void* context, int pid, int parent);
 void walk_tree(int root, Visit visit, void* context);
 

@@ -1,20 +1,14 @@
 #include "usage.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace pbox {
 namespace {
-
-constexpr uint64_t kMoreBytes = 64 << 10;
-// No file is written faster.
-constexpr uint64_t kBytesPerMs = 32000000;
 
 struct IoCounters {
   uint64_t values[4] = {0, 0, 0, 0};  // syscr, syscw, read_bytes, write_bytes
@@ -57,36 +51,6 @@ UsageBody ReapedUsage::read() const {
   uint64_t* const target[4] = {&body.read_count, &body.write_count, &body.read_bytes, &body.write_bytes};
   for (int i = 0; i < 4; i++) *target[i] = all.values[i] > own.values[i] ? all.values[i] - own.values[i] : 0;
   return body;
-}
-
-void OutputFile::watch() {
-  struct stat out {};
-  if (fstat(1, &out) != 0) return;
-  fd_ = fcntl(1, F_DUPFD_CLOEXEC, 3);
-  // O_APPEND moves the offset to the end at the first write only.
-  const bool append = fcntl(1, F_GETFL) & O_APPEND;
-  base_ = static_cast<uint64_t>(append ? out.st_size : std::max<off_t>(0, lseek(1, 0, SEEK_CUR)));
-}
-
-uint64_t OutputFile::bytes() const {
-  if (fd_ < 0) return 0;
-  const off_t at = lseek(fd_, 0, SEEK_CUR);
-  return at > 0 && static_cast<uint64_t>(at) > base_ ? static_cast<uint64_t>(at) - base_ : 0;
-}
-
-bool OutputFile::exceeded(uint64_t* out) {
-  if (fd_ < 0 || max_ == 0) return false;
-  *out = bytes();
-  if (*out <= max_ || (reported_ != 0 && *out <= reported_ + kMoreBytes)) return false;
-  reported_ = *out;
-  return true;
-}
-
-int OutputFile::next_look_ms() const {
-  if (fd_ < 0 || max_ == 0) return -1;
-  const uint64_t now = bytes();
-  const uint64_t left = now >= max_ ? 0 : max_ - now;
-  return static_cast<int>(std::clamp<uint64_t>(left / kBytesPerMs, 20, 60000));
 }
 
 }  // namespace pbox

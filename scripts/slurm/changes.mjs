@@ -31,14 +31,16 @@ export class Changes {
   /**
    * A file of ours.
    * @param {{ comment?: string, mode?: number, settings?: boolean }} [options] `comment` begins a comment line; none for
-   * a binary file, which only ours can have this name for. `settings`: the site edits it; it is never replaced
+   * a binary file, which only ours can have this name for. `settings`: the site edits it, and keeps it then
    */
   file(path, content, { comment, mode = 0o644, settings = false } = {}) {
     const wanted = comment === undefined ? content : marked(content, comment);
     const present = read(path);
     if (present?.equals(Buffer.from(wanted)) && (statSync(path).mode & 0o777) === mode) return;
-    if (present !== undefined && settings) return this.#keep(path);
-    if (present !== undefined && comment !== undefined && !isOurs(present.toString(), comment)) throw unknown(path);
+    if (present !== undefined && comment !== undefined && !isOurs(present.toString(), comment)) {
+      if (settings) return this.#keep(path);
+      throw unknown(path);
+    }
     this.#steps.push([`${present === undefined ? 'write' : 'replace'} ${path}`, () => write(path, wanted, mode)]);
   }
 

@@ -56,7 +56,7 @@ export const jobSubmitWay = {
 
 /** What a job_submit.lua of the site's own needs. */
 function lines({ etc }) {
-  return `\`local proc_box = dofile("${join(etc, 'proc_box.lua')}")\` and, at the end of slurm_job_submit, \`return proc_box.submit(job_desc)\``;
+  return `\`local proc_box = dofile("${join(etc, 'proc_box.lua')}")\` and, at the end of slurm_job_submit, \`return proc_box.submit(job_desc, part_list)\``;
 }
 
 /** Whoever has edited ours keeps it: a file with our mark in it is no site's own. */

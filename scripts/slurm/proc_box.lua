@@ -8,24 +8,40 @@ local first_line_max = 255
 local M = {}
 
 local function interpreter_line(script, shebang)
-  local line, rest = script:match("^#!%s*([^\n]*)(.*)$")
+  local line, rest = script:match("^#![ \t]*([^\n]*)(.*)$")
   if line == nil or line == "" or line:find("proc_box", 1, true) then
     return nil
   end
   local boxed = "#!" .. shebang .. " " .. line
   if #boxed > first_line_max then
-    error("the first line of the script would be too long")
+    error(string.format("the first line of the script would be over %d characters long", first_line_max), 0)
   end
   return boxed .. rest
 end
 
-local function box(job_desc, policy)
+-- What the user says, else the default.
+local function partition_of(job_desc, partitions)
+  if job_desc.partition ~= nil then
+    return job_desc.partition
+  end
+  for name, partition in pairs(partitions or {}) do
+    if partition.flag_default == 1 then
+      return name
+    end
+  end
+  return nil
+end
+
+local function box(job_desc, partitions, policy)
   if job_desc.script == nil then
     return false -- srun and salloc: a step passes no job_submit
   end
-  local options = policy.box(job_desc)
+  local options = policy.box(job_desc, partition_of(job_desc, partitions))
   if not options then
     return false
+  end
+  if type(options) ~= "table" then
+    error(string.format("%s: box returns a %s, not a table of options or nil", policy_file, type(options)), 0)
   end
   local script = interpreter_line(job_desc.script, policy.shebang)
   if script == nil then
@@ -46,12 +62,20 @@ local function box(job_desc, policy)
   return true
 end
 
--- To be called from slurm_job_submit; returns what that function is to return.
-function M.submit(job_desc)
-  local loaded, policy = pcall(dofile, policy_file)
+local function load_policy()
+  local policy = dofile(policy_file)
+  if type(policy) ~= "table" or type(policy.box) ~= "function" then
+    error(policy_file .. ": expected a table with a function box", 0)
+  end
+  return policy
+end
+
+-- To be called from slurm_job_submit, with its job_desc and part_list; returns what that function is to return.
+function M.submit(job_desc, partitions)
+  local loaded, policy = pcall(load_policy)
   local done, why = loaded, policy
   if loaded then
-    done, why = pcall(box, job_desc, policy)
+    done, why = pcall(box, job_desc, partitions, policy)
   end
   if done then
     return slurm.SUCCESS

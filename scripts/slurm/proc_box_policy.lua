@@ -5,13 +5,14 @@ return {
   -- Where no box can be made on the node: "open" runs the job without one, "closed" does not start it.
   failure = "open",
 
-  -- Options of the box, as `proc_box --help` lists them; nil leaves the job alone. Fields of `job` that sites decide
-  -- by: partition, user_id, account, qos, comment, features (--constraint), name.
-  box = function(job)
+  -- Options of the box, as `proc_box --help` lists them; nil leaves the job alone. `partition` is the job's, also where
+  -- the user has left it to the default; fields of `job` that sites decide by: user_id, account, qos, comment,
+  -- features (--constraint), name. They are nil where the user has not said them.
+  box = function(job, partition)
     if job.comment ~= nil and job.comment:find("nobox", 1, true) then
       return nil
     end
-    -- if job.partition == "debug" then return nil end
+    -- if partition == "debug" then return nil end
     -- if job.user_id == 1000 then return { timeout = "scheduler", memory = "4G" } end
     return {}
   end,

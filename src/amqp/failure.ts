@@ -1,5 +1,6 @@
 import { redactUri } from '../spec/uri.js';
 import type { Endpoint } from './config.js';
+import type { FailureRule } from './failure-rule.js';
 import { TLS_RULES } from './tls-failure.js';
 
 /** What went wrong with a link, in words: what failed, how, and what to do. Never a password. */
@@ -13,14 +14,7 @@ export interface Failure {
   readonly permanent: boolean;
 }
 
-export interface Rule {
-  readonly match: RegExp;
-  readonly kind: string;
-  readonly text: (endpoint: Endpoint, found: string) => string;
-  readonly permanent?: boolean;
-}
-
-const RULES: readonly Rule[] = [
+const RULES: readonly FailureRule[] = [
   { match: /ECONNREFUSED/, kind: 'refused', text: () => 'connection refused: is the broker running there?' },
   { match: /ENOTFOUND|EAI_AGAIN/, kind: 'name', text: () => 'the host name does not resolve' },
   {

@@ -1,10 +1,10 @@
-import type { Rule } from './failure.js';
+import type { FailureRule } from './failure-rule.js';
 
 /** What TLS refuses, on our side or on the broker's, and who has to change what. Codes are Node's and OpenSSL's. */
 
 const act = { permanent: true } as const;
 
-export const TLS_RULES: readonly Rule[] = [
+export const TLS_RULES: readonly FailureRule[] = [
   {
     match: /SELF_SIGNED_CERT|UNABLE_TO_(?:VERIFY|GET)|CERT_UNTRUSTED|self-signed|unable to verify|unable to get/,
     kind: 'tls-authority',

@@ -5,6 +5,7 @@ import type { BoxSpec } from '../spec/spec.js';
 import { parseByteLimit, parseTimeLimit } from '../spec/values.js';
 import { didYouMean, quote } from '../spec/words.js';
 import type { Enforcement, LimitStatus, LimitUnit } from '../stats/sample.js';
+import { RESOURCE_NAMES } from './resources.js';
 
 /** Every limit of a box by its name, as `status`, samples and the end report show it. */
 export type Limits = Map<string, LimitStatus>;
@@ -60,7 +61,7 @@ function rlimitUnit(name: RlimitName): { unit: LimitUnit } {
   return { unit: unit === 'microseconds' ? 'usec' : unit };
 }
 
-/** What `set_limit` asks for. */
+/** What `set_limit` asks for, but for limits of the box as a whole (resource-control.ts). */
 export type LimitChange =
   | { readonly kind: 'timeout'; readonly limitMs: number }
   | { readonly kind: 'stdoutlimit'; readonly maxBytes: number }
@@ -71,6 +72,6 @@ export function parseLimitChange(name: string, value: string): LimitChange {
   if (name === 'timeout') return { kind: 'timeout', limitMs: parseTimeLimit(value) };
   if (name === 'stdoutlimit') return { kind: 'stdoutlimit', maxBytes: parseByteLimit(value) };
   if (isRlimitName(name)) return { kind: 'rlimit', name, limit: parseRlimitValue(name, value) };
-  const known = ['timeout', 'stdoutlimit', ...Object.keys(RLIMITS)];
+  const known = ['timeout', 'stdoutlimit', ...RESOURCE_NAMES, ...Object.keys(RLIMITS)];
   throw new SpecError(`${quote(name)} is not a limit: expected one of ${known.join(', ')}${didYouMean(name, known)}`);
 }

@@ -207,6 +207,7 @@ function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V1Groups
       return by.mechanism === 'cgroup2' ? setV2(by.dir, name, value) : setV1(by.dir, name, value);
     },
     usage: () => usageOf(v2Group, v1, read),
+    close: () => read.close(),
   };
 }
 

@@ -26,10 +26,10 @@ export function readFile(path: string): string | null {
 /** Reads files of one directory; in this order, without their last newlines, null for one that cannot be read. */
 export type Reader = (dir: string, ...names: readonly string[]) => readonly (string | null)[];
 
-/** For figures that every sample asks for: keeps the files open as long as it lives. */
-export function createReader(): Reader {
+/** For figures that every sample asks for: keeps the files open until it is closed. */
+export function createReader(): Reader & { close(): void } {
   const open = new Map<string, TextFiles>();
-  return (dir, ...names) => {
+  const read: Reader = (dir, ...names) => {
     const key = `${dir} ${names[0]}`;
     let files = open.get(key);
     if (files === undefined) {
@@ -38,6 +38,10 @@ export function createReader(): Reader {
     }
     return files.read().map((text) => text?.trimEnd() ?? null);
   };
+  const close = () => {
+    for (const files of open.values()) files.close();
+  };
+  return Object.assign(read, { close });
 }
 
 /** Best effort: what is left is the keeper's to remove. */

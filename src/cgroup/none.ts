@@ -18,5 +18,6 @@ export function noCgroup(why: string): BoxCgroup {
       throw new EnvironmentError(why);
     },
     usage: () => null,
+    close() {},
   };
 }

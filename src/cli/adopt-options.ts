@@ -20,7 +20,8 @@ export interface AdoptOptions {
   readonly boxWords: readonly string[];
 }
 
-export const ADOPT_HELP = `usage: proc_box adopt --pid <pid> [--detach] [--log-file <path>] [--pid-file <path>] [options of a box]
+export const ADOPT_HELP = `usage: proc_box adopt --pid <pid> [--detach] [--log-file <path>] [--pid-file <path>] [--via <socket>] [options of a box]
+       proc_box adopt --serve <socket> [--log-file <path>]
 
 Boxes a process that runs already, with its descendants: limits, remote commands, wall clock limit and statistics, as for
 a job that proc_box has started. Own processes, or any as root. docs/adopt.md tells what is different.
@@ -29,7 +30,9 @@ Options:
   --pid <pid>                 the main process of the box
   --detach                    return once the box is made, and supervise in the background
   --log-file <path>           append the log there instead of writing to stderr
-  --pid-file <path>           a file with the pid of the supervisor, as long as there is one
+  --pid-file <path>           a file with the pid of the supervisor, locked (flock) as long as there is one
+  --via <socket>              with --detach: have the supervisor there make the box; without one, as without this option
+  --serve <socket>            be a supervisor for many boxes, in the background; prints its pid. SIGTERM: end when they have
   --help                      print this text
 The options of a box: "proc_box --help". There is no wall clock limit unless one is asked for, or the scheduler has one.
 

@@ -7,10 +7,11 @@ import { OPTION_NAMES, OPTIONS, type Option, type OptionName } from '../spec/opt
 import { naming } from '../spec/resolve.js';
 import type { BoxSpec } from '../spec/spec.js';
 import { parseBoolean, parseCount, parseDuration } from '../spec/units.js';
+import { parseInterval } from '../spec/values.js';
 import { didYouMean, quote } from '../spec/words.js';
 import type { YamlLoader } from '../spec/yaml-document.js';
 import { addressOf } from './ctl-address.js';
-import { parseSignKey, type SignKey } from './sign.js';
+import { type CtlCommand, parseSignKey, type SignKey } from './sign.js';
 
 /** The words after `proc_box ctl`: whom a command is for, which one, and how long its answers are waited for. */
 
@@ -43,13 +44,6 @@ export interface CtlRequest {
   /** Time after which the message is sent again; undefined sends it once. */
   readonly resendMs: number | undefined;
   readonly json: boolean;
-}
-
-/** The body of a message, or what is signed of it. */
-export interface CtlCommand {
-  readonly command: string;
-  readonly arguments?: readonly string[];
-  readonly target?: Readonly<Record<string, string | undefined>>;
 }
 
 export type CtlParsed =
@@ -103,7 +97,6 @@ export const BOX_OPTIONS = [
 
 type OwnName = keyof typeof OWN_OPTIONS;
 const NAMES: readonly string[] = [...Object.keys(OWN_OPTIONS), ...BOX_OPTIONS];
-/** What has no routing key of its own. */
 
 /** @throws SpecError for whatever the user must change; exit status 125 */
 export function parseCtl(input: CtlInput): CtlParsed {
@@ -150,7 +143,7 @@ export function parseCtl(input: CtlInput): CtlParsed {
 type Own = ReadonlyMap<OwnName, string>;
 
 /** Options up to the command, read as the box reads its own: `-x v`, `--x v`, `-x=v`, `--x=v`, `-b`, `-b=false`. */
-function readWords(words: readonly string[]): { own: Own; forBox: string[]; words: readonly string[] } {
+export function readWords(words: readonly string[]): { own: Own; forBox: string[]; words: readonly string[] } {
   const own = new Map<OwnName, string>();
   const forBox: string[] = [];
   let index = 0;
@@ -200,12 +193,4 @@ function value<V>(own: Own, name: OwnName, parse: (text: string) => V): V | unde
   const { default: fallback }: OwnOption = OWN_OPTIONS[name];
   const text = own.get(name) ?? fallback;
   return text === undefined ? undefined : naming(`--${name}`, () => parse(text));
-}
-
-const RESEND_MIN_MS = 10;
-
-function parseInterval(text: string): number {
-  const ms = parseDuration(text);
-  if (ms < RESEND_MIN_MS) throw new SpecError(`${quote(text)} is too short: expected at least 10ms, for example "1s"`);
-  return ms;
 }

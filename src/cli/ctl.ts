@@ -63,7 +63,9 @@ function missingAnswers(
 ): string | undefined {
   const { routingKey, exchange, answers, waitMs } = request;
   if (count === 0 && outcome === 'unroutable') {
-    return `no box listens on "${routingKey}" of exchange "${exchange}": nothing was sent; is the address right, and does the job still run?`;
+    const [, job] = /\.job\.(\d+)$/.exec(routingKey) ?? [];
+    const array = job === undefined ? ',' : `, as ${job}_7 for a task of an array,`;
+    return `no box listens on "${routingKey}" of exchange "${exchange}": nothing was sent; is the address right${array} and does the job still run?`;
   }
   if (waitMs === 0 || (count > 0 && (answers === undefined || count >= answers))) return undefined;
   const got = answers === undefined || count === 0 ? 'no answer' : `${count} of ${answers} answers`;

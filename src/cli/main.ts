@@ -9,11 +9,14 @@ import { createLogger } from '../log.js';
 import { jobDeadline } from '../scheduler/deadline.js';
 import { type Assembled, assembleSpec } from '../spec/assemble.js';
 import { systemFiles } from '../spec/files.js';
+import type { YamlLoader } from '../spec/yaml-document.js';
 import type * as Spool from '../spool/index.js';
 import type * as AdoptBundle from './adopt.js';
+import { failsOpen } from './failure-policy.js';
 import type * as NoticeBundle from './notice.js';
 import { prepareResources } from './resources.js';
 import type * as RunBundle from './run.js';
+import type * as ServeBundle from './serve.js';
 import type * as Slurm from './slurm.js';
 import { launchedJob } from './subject.js';
 import type * as Tools from './tools.js';
@@ -38,8 +41,19 @@ const keeper = new Keeper(CONTROL_FD, (event) => {
   else if (event.type === 'gone') fail('the keeper has died before the job was started');
 });
 
+/** Each is loaded when it is needed. */
+const loaders = {
+  loadYaml: () => loadBundle<ReturnType<YamlLoader>>('yaml'),
+  loadRun: () => loadBundle<typeof RunBundle>('run'),
+  loadAmqp: () => loadBundle<typeof Amqp>('amqp'),
+  loadSpool: () => loadBundle<typeof Spool>('spool'),
+  loadSigned: () => loadBundle<typeof Signed>('signed'),
+  loadSlurm: () => loadBundle<typeof Slurm>('slurm'),
+};
+
 function begin(hello: Hello): void {
   const [, word] = hello.argv;
+  if (word === 'adopt' && hello.argv.includes('--serve')) return serveBoxes(hello);
   if (word === 'ctl' || word === 'check' || word === 'spool' || word === 'where') return useTool(word, hello);
   const deliverSignals = watchSignals((delivery) => running?.onSignal(delivery));
   try {
@@ -82,11 +96,6 @@ async function tellUnboxed({ argv, settings }: Hello, why: string): Promise<void
   }
 }
 
-function failsOpen(options: readonly string[], settings: readonly string[]): boolean {
-  const said = /--?failure[= ](\w+)/.exec(options.join(' '))?.[1];
-  return said === undefined ? settings.includes('PBOX_FAILURE=open') : said === 'open';
-}
-
 /** `--failure open`: the job, and of a box only what launches it. Undefined where it is not to run. */
 function withoutBox({ argv, settings }: Hello): Extract<Assembled, { kind: 'run' }> | undefined {
   const end = argv.indexOf('--');
@@ -121,14 +130,10 @@ function launch(
   const { cgroup, control } = prepareResources(spec, boxId, keeper, subject, () => box);
   const { commandIndex, argv0, rlimits, stdoutMaxBytes } = spec;
   keeper.start({ commandIndex, argv0, rlimits, stdoutMaxBytes, cgroup });
-  const { run } = loadBundle<typeof RunBundle>('run');
+  const { run } = loaders.loadRun();
   const onBox = (made: Box) => {
     box = made;
   };
-  const loadAmqp = () => loadBundle<typeof Amqp>('amqp');
-  const loadSlurm = () => loadBundle<typeof Slurm>('slurm');
-  const loadSigned = () => loadBundle<typeof Signed>('signed');
-  const loadSpool = () => loadBundle<typeof Spool>('spool');
   const strangers = childrenAtStart.filter((pid) => !keeper.pids.includes(pid));
   running = run({
     ...assembled,
@@ -139,14 +144,29 @@ function launch(
     cgroup,
     resources: control,
     onBox,
-    loadAmqp,
-    loadSigned,
-    loadSpool,
-    loadSlurm,
+    ...loaders,
     deliverSignals,
     strangers,
     ...(tellBeside !== undefined && { beside: tellBeside() }),
   });
+}
+
+/** Many boxes in this process, each with a keeper of its own: this one has nothing to do. */
+function serveBoxes({ argv }: Hello): void {
+  running = { onKeeper() {}, onSignal() {} };
+  keeper.finish();
+  try {
+    loadBundle<typeof ServeBundle>('serve').serve({
+      argv,
+      executable: `${__dirname}/../bin/proc_box`,
+      newBoxId,
+      files: systemFiles(),
+      ...loaders,
+      loadNotice: () => loadBundle('notice'),
+    });
+  } catch (error) {
+    fail((error as Error).message);
+  }
 }
 
 /** A process that runs already; `proc_box -- adopt` runs a program of that name. */
@@ -156,12 +176,7 @@ function adoptProcess(hello: Hello, deliverSignals: () => void): void {
     hello,
     boxId: newBoxId(),
     files: systemFiles(),
-    loadYaml: () => loadBundle('yaml'),
-    loadRun: () => loadBundle('run'),
-    loadAmqp: () => loadBundle('amqp'),
-    loadSpool: () => loadBundle('spool'),
-    loadSigned: () => loadBundle('signed'),
-    loadSlurm: () => loadBundle('slurm'),
+    ...loaders,
     deliverSignals,
   });
 }

@@ -56,7 +56,7 @@ export function prepareResources(
       resources: spec.resources,
       enforce: spec.enforce,
       cgroup,
-      host: { allowedCpus, blind: subject.blind },
+      host: { allowedCpus: () => allowedCpus(adopted?.pid ?? 'self'), blind: subject.blind },
       look: () => look(cgroup, keeperPid, walk),
       onExceeded: (name, used, limit) => box()?.exceeded(name, used, limit, largest),
       now: cpuMs,
@@ -69,8 +69,8 @@ export function prepareResources(
   }
 }
 
-function allowedCpus(): string {
-  return /^Cpus_allowed_list:\s*(.*)$/m.exec(readFile('/proc/self/status') ?? '')?.[1] ?? '';
+function allowedCpus(pid: number | 'self'): string {
+  return /^Cpus_allowed_list:\s*(.*)$/m.exec(readFile(`/proc/${pid}/status`) ?? '')?.[1] ?? '';
 }
 
 /** Looked at when it is asked for: the walk costs more than the group's counters. */

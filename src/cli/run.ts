@@ -1,16 +1,12 @@
 import {
-  dieOf,
-  exitNow,
   hostname,
   hostSample,
   type Keeper,
   type KeeperEvent,
   killDescendants,
   monotonicMs,
-  releaseStdio,
   type SignalDelivery,
   stopOwnGroup,
-  writeStderr,
 } from 'cgroup-utils-native';
 import type * as Amqp from '../amqp/index.js';
 import type * as Signed from '../amqp/signed.js';
@@ -33,6 +29,7 @@ import { formatReport } from '../stats/report.js';
 import { createSampler } from '../stats/sampler.js';
 import { createDeliveries } from './deliveries.js';
 import { holdEnd } from './hold-end.js';
+import { type Host, ownProcess } from './host.js';
 import { launchFailure } from './launch-failure.js';
 import { createScheduled } from './scheduled.js';
 import { handleAdopted, handleSignals } from './signals.js';
@@ -49,7 +46,7 @@ export interface Run {
 
 export interface RunOptions {
   readonly keeper: Keeper;
-  readonly hello: Extract<KeeperEvent, { type: 'hello' }>;
+  readonly hello: Pick<Extract<KeeperEvent, { type: 'hello' }>, 'stdoutMode' | 'terminal'>;
   readonly spec: BoxSpec;
   readonly warnings: readonly string[];
   readonly subject: Subject;
@@ -68,6 +65,8 @@ export interface RunOptions {
   readonly deliverSignals: () => void;
   /** Children of this process that are not ours: the scheduler had started them before us. */
   readonly strangers: readonly number[];
+  /** @default a process of the box's own */
+  readonly host?: Host;
   /** Awaited at the end, for no more than seconds: what is told beside the box. */
   readonly beside?: Promise<void>;
 }
@@ -75,10 +74,11 @@ export interface RunOptions {
 /** Wires box, broker, signals and the end of the process around a job that the keeper is launching. */
 export function run(options: RunOptions): Run {
   const { keeper, hello, spec, warnings, subject, boxId, cgroup, resources, onBox } = options;
-  const { deliverSignals, strangers } = options;
+  const { deliverSignals, strangers, host = ownProcess() } = options;
   const { adopted } = subject;
-  const log = createLogger(spec.debug ? 'debug' : 'info', { warn: !spec.nowarn, write: writeStderr });
+  const log = createLogger(spec.debug ? 'debug' : 'info', { warn: !spec.nowarn, write: host.write });
   const identity = identifyJob(subject.environment, { user: subject.user, host: hostname(), box: boxId });
+  const pressure = boxPressure(cgroup.pressureDir);
   let keeperGone = false;
   const broker = createBroker(spec, log, options);
   const scheduled = createScheduled({
@@ -121,7 +121,7 @@ export function run(options: RunOptions): Run {
         }),
         hostFacts: () => hostFacts(identity.host),
         hostSample,
-        pressure: boxPressure(cgroup.pressureDir),
+        pressure,
         sequence: () => of.nextSequence(),
         emit: ({ outgoing }) => broker.publish(outgoing),
         monotonicMs,
@@ -133,7 +133,7 @@ export function run(options: RunOptions): Run {
     dropped: () => broker.dropped(),
     brokerState: () => broker.state(),
     onStarted: () => {
-      releaseStdio();
+      host.started();
       for (const warning of [...warnings, ...resources.warnings]) log.warn(warning);
       log.info(startLine(box, spec));
       broker.connect(box);
@@ -141,14 +141,16 @@ export function run(options: RunOptions): Run {
     },
     onEnded: (outcome, elapsedMs, report) => {
       scheduled.close();
-      if (spec.report && report !== null) writeStderr(formatReport(report));
-      writeStderr(`Task elapsed time: ${(elapsedMs / 1000).toFixed(2)} seconds.\n`);
+      if (spec.report && report !== null) host.write(formatReport(report));
+      host.write(`Task elapsed time: ${(elapsedMs / 1000).toFixed(2)} seconds.\n`);
+      // Groups among the scheduler's own must have gone before it takes those away.
+      if (adopted !== null) host.finish(keeper);
       void Promise.all([broker.close(spec.flushMs), options.beside]).then(() => {
-        adopted?.onEnd();
-        keeper.finish();
+        if (adopted === null) host.finish(keeper);
         if (keeperGone) removeCgroup(cgroup);
-        if (adopted !== null) exitNow(outcome.exitStatus);
-        end(outcome, spec, identity.scheduler);
+        cgroup.close();
+        pressure.close();
+        host.ended(outcome.exitStatus, adopted === null ? signalToDieOf(outcome, spec, identity.scheduler) : null);
       });
     },
   });
@@ -156,21 +158,15 @@ export function run(options: RunOptions): Run {
   const release = async (by: Requester) => {
     await box.release(by);
     await broker.close(spec.flushMs);
-    adopted?.onEnd();
     keeper.close();
-    exitNow(0);
+    host.ended(0, null);
   };
   const deliveries = createDeliveries(() => signalPatienceMs(process.env, readFile));
   const onSignal =
     adopted === null
       ? handleSignals(box, keeper, spec, deliveries)
       : handleAdopted(box, adopted.detached ? null : release);
-  // What goes wrong in here must not end the job.
-  process.on('uncaughtException', (error) => {
-    // amqplib's, where rascal goes on with a connection that has ended meanwhile: the link's next attempt is under way.
-    if (error.name === 'IllegalOperationError') log.debug(`control: ${error.message}`);
-    else log.error(`internal error, the job goes on: ${error.stack ?? error.message}`);
-  });
+  host.guard(log);
 
   const onKeeper = (event: KeeperEvent) => {
     if (event.type === 'witnessed') {
@@ -183,8 +179,8 @@ export function run(options: RunOptions): Run {
     if (event.type === 'failed') {
       const { message, exitStatus } = launchFailure(event, spec);
       log.error(message);
-      keeper.finish();
-      exitNow(exitStatus);
+      host.finish(keeper);
+      return host.ended(exitStatus, null);
     }
     // ^Z: the shell waits for our group to stop, too. Without a shell the kernel lets ^Z stop nothing.
     if (event.type === 'stopped' && hello.terminal && !stopOwnGroup() && event.signal === SIGTSTP) {
@@ -255,8 +251,7 @@ function startLine(box: Box, spec: BoxSpec): string {
   return `job ${job}${where} started in box ${id}, pid ${box.pid}: ${[`${timeout} (${timeoutSource})`, ...limits].join(', ')}`;
 }
 
-/** Ends the process with the job's status, or of the job's signal where that is asked for; PBS counts 256+n then. */
-function end(outcome: Outcome, spec: BoxSpec, scheduler: JobIdentity['scheduler']): never {
-  if ((spec.reraise || scheduler === 'pbs') && outcome.signal !== null) return dieOf(outcome.signal);
-  return exitNow(outcome.exitStatus);
+/** Whoever asks for it gets the job's signal as the wrapper's own end; PBS counts 256+n then. */
+function signalToDieOf({ signal }: Outcome, spec: BoxSpec, scheduler: JobIdentity['scheduler']): number | null {
+  return spec.reraise || scheduler === 'pbs' ? signal : null;
 }

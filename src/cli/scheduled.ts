@@ -42,7 +42,7 @@ export function createScheduled({ spec, log, scheduler, subject, groups, loadSlu
   let close = () => {};
   return {
     started(box) {
-      // Only root can have made any among Slurm's own; others' go with what was delegated to them.
+      // A user could remove those of boxes, but not Slurm's around them, which nobody would find then.
       if (groups.length > 0 && process.geteuid?.() === 0)
         new Timer(() => loadSlurm().tidyAfterOthers(log, groups), true).start(TIDY_AFTER_MS);
       // Signals reach what was adopted without us.

@@ -1,7 +1,13 @@
 import { CompactSign, importJWK } from 'jose';
 import { isKeyId } from '../amqp/public-keys.js';
 import { SpecError } from '../errors.js';
-import type { CtlCommand } from './ctl-options.js';
+
+/** The body of a message of `proc_box ctl`, or what is signed of it. */
+export interface CtlCommand {
+  readonly command: string;
+  readonly arguments?: readonly string[];
+  readonly target?: Readonly<Record<string, string | undefined>>;
+}
 
 /** A private Ed25519 key, as a JWK: RFC 8037. Never log it. */
 export interface SignKey {

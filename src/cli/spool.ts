@@ -6,6 +6,7 @@ import { assembleSpec } from '../spec/assemble.js';
 import { naming } from '../spec/resolve.js';
 import type { BoxSpec } from '../spec/spec.js';
 import { parseDuration } from '../spec/units.js';
+import { quote } from '../spec/words.js';
 import {
   BAD,
   boxOf,
@@ -96,7 +97,9 @@ function parseSpool(input: CtlInput): Request | 'help' {
   const [verb, ...more] = verbs;
   if (own.help) return 'help';
   if ((verb !== 'list' && verb !== 'flush') || more.length > 0) {
-    throw new SpecError(`"spool ${verbs.join(' ')}" is no command: expected "spool list" or "spool flush"`);
+    throw new SpecError(
+      `${quote(['spool', ...verbs].join(' '))} is no command: expected "spool list" or "spool flush"`,
+    );
   }
   const assembled = assembleSpec({
     ...input,

@@ -28,8 +28,6 @@ export interface Subject {
 export interface Adopted extends Adoption {
   /** In the background: signals are for the job, not for us. */
   readonly detached: boolean;
-  /** Told when the supervision has ended, before the process does. */
-  readonly onEnd: () => void;
 }
 
 /** The job that this keeper launches. */

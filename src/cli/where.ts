@@ -2,9 +2,10 @@ import { randomHex } from 'cgroup-utils-native';
 import { EXIT } from '../box/outcome.js';
 import { BrokerError, EnvironmentError, SpecError } from '../errors.js';
 import { createLogger, type Logger } from '../log.js';
-import { findSlurmJobs, findSlurmSteps, type SlurmJob, type SlurmStep } from '../scheduler/slurm-where.js';
+import { findSlurmJobs, findSlurmSteps, isSlurmJob, type SlurmJob, type SlurmStep } from '../scheduler/slurm-where.js';
+import { quote } from '../spec/words.js';
 import { parseAnswer } from './ctl-answer.js';
-import { type CtlInput, type CtlRequest, parseCtl } from './ctl-options.js';
+import { type CtlInput, type CtlRequest, parseCtl, readWords } from './ctl-options.js';
 import { sendCommand } from './ctl-send.js';
 import { signCommand } from './sign.js';
 
@@ -37,7 +38,7 @@ interface Found {
 
 interface Where {
   readonly jobs: readonly SlurmJob[];
-  readonly steps: readonly (SlurmStep & { readonly job: string })[];
+  readonly steps: readonly SlurmStep[];
   readonly boxes: readonly Found[];
 }
 
@@ -48,28 +49,48 @@ export async function runWhere(input: CtlInput): Promise<number> {
   try {
     const words = input.argv.slice(2);
     if (words.length === 0 || words.some((word) => /^--?h(elp)?$/.test(word))) return await print(HELP, 0);
-    const job = words.at(-1)!;
-    if (job.startsWith('-')) throw new SpecError('no job given; usage: proc_box where [options] <job>');
-    const requestFor = (id: string) => ctlRequest(input, words.slice(0, -1), id);
-    const { json } = requestFor(job);
-    const where = await look(job, requestFor, log);
+    const { options, job } = readJob(words);
+    const requestFor = (id: string) => ctlRequest(input, options, id);
+    const { json, uris, waitMs } = requestFor(job);
+    const { unlisted, ...where } = await look(job, requestFor, log);
     await print(json ? `${JSON.stringify(where)}\n` : lines(where), 0);
-    return where.jobs.length + where.boxes.length > 0 ? 0 : NOTHING_FOUND;
+    if (where.jobs.length + where.boxes.length > 0) return 0;
+    const silent = uris.length === 0 ? 'no box was asked (--uri none)' : `no box answers within ${waitMs / 1000} s`;
+    log.error(`job ${quote(job)} was not found: ${unlisted}, and ${silent}`);
+    return NOTHING_FOUND;
   } catch (error) {
     log.error(error instanceof SpecError ? error.message : `internal error: ${(error as Error).stack}`);
     return EXIT.failed;
   }
 }
 
+/** Options are read as `proc_box ctl` reads its own. */
+function readJob(words: readonly string[]): { options: readonly string[]; job: string } {
+  const { words: rest } = readWords(words);
+  const [job, ...more] = rest;
+  const usage = 'usage: proc_box where [options] <job>';
+  if (job === undefined) throw new SpecError(`no job given; ${usage}`);
+  if (more.length > 0) throw new SpecError(`one job, and nothing after it: found ${quote(more[0]!)}; ${usage}`);
+  return { options: words.slice(0, words.length - 1), job };
+}
+
 function ctlRequest(input: CtlInput, options: readonly string[], job: string): CtlRequest {
-  const argv = ['proc_box', 'ctl', '--wait=2s', ...options, `--job=${job}`, 'status'];
+  const argv = ['proc_box', 'ctl', '--wait=2s', `--job=${job}`, ...options, 'status'];
   const parsed = parseCtl({ ...input, argv });
   if (parsed.kind !== 'send') throw new SpecError('usage: proc_box where [options] <job>');
   return parsed.request;
 }
 
-/** What one side cannot tell is warned of; the other may. */
-async function look(job: string, requestFor: (id: string) => CtlRequest, log: Logger): Promise<Where> {
+/**
+ * What one side cannot tell is warned of; the other may.
+ * @returns with why Slurm tells of no such job, where it does not
+ */
+async function look(
+  job: string,
+  requestFor: (id: string) => CtlRequest,
+  log: Logger,
+): Promise<Where & { readonly unlisted: string }> {
+  let unlisted = isSlurmJob(job) ? 'squeue does not list it' : 'Slurm has no such names (1234, 1234_7, 1234+1)';
   const orNothing = async <V>(asked: Promise<V[]>): Promise<V[]> => {
     try {
       return await asked;
@@ -79,15 +100,19 @@ async function look(job: string, requestFor: (id: string) => CtlRequest, log: Lo
       return [];
     }
   };
-  const jobs = await orNothing(findSlurmJobs(job));
-  const names = [...new Set([...jobs.map((part) => part.job), ...(jobs.length === 0 ? [job] : [])])];
+  const jobs = await orNothing(
+    findSlurmJobs(job).catch((error: Error) => {
+      unlisted = 'squeue cannot tell';
+      throw error;
+    }),
+  );
+  const started = jobs.filter(({ nodes }) => nodes !== '');
+  const addresses = jobs.length === 0 ? [job] : started.map(({ address }) => address);
   const [steps, boxes] = await Promise.all([
-    Promise.all(
-      jobs.map(async (part) => (await orNothing(findSlurmSteps(part.job))).map((step) => ({ job: part.job, ...step }))),
-    ),
-    Promise.all(names.map((name) => orNothing(askBoxes(requestFor(name))))),
+    orNothing(findSlurmSteps(started)),
+    Promise.all([...new Set(addresses)].map((address) => orNothing(askBoxes(requestFor(address))))),
   ]);
-  return { jobs, steps: steps.flat(), boxes: boxes.flat().sort(byPlace) };
+  return { jobs, steps, boxes: boxes.flat().sort(byPlace), unlisted };
 }
 
 /** With `--uri none` nobody is asked. */
@@ -117,7 +142,10 @@ function byPlace(a: Found, b: Found): number {
 
 function lines({ jobs, steps, boxes }: Where): string {
   const text = [
-    ...jobs.map(({ job, user, state, nodes }) => `job ${job}: ${state}, user ${user}, nodes ${nodes || 'none'}`),
+    ...jobs.map(({ job, user, state, reason, nodes }) => {
+      const why = reason === 'None' ? '' : ` (${reason})`;
+      return `job ${job}: ${state}${why}, user ${user}, nodes ${nodes || 'none'}`;
+    }),
     ...steps.map(({ job, step, node, pids }) => `job ${job} step ${step} on ${node}: pids ${pids.join(' ') || 'none'}`),
     ...boxes.map(({ job, host, node, step, task, user, box, state, pid }) => {
       const place = node === null || node === host ? host : `${node} (${host})`;

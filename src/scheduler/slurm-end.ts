@@ -13,7 +13,7 @@ const ANSWER_TIMEOUT_MS = 15_000;
  */
 export async function askJobEnd(environment: Environment, signal: AbortSignal): Promise<number | null> {
   const job = environment['SLURM_JOB_ID'] ?? '';
-  const text = await squeue(['-h', '-j', job, '-o', '%A %e'], environment, signal);
+  const text = await squeue(['-h', '-j', job, '-o', '%A %e'], signal);
   // The id of an array names all of its tasks.
   const end = new RegExp(`^${job} (\\S+)$`, 'm').exec(text)?.[1] ?? '';
   if (/^\d{9,12}$/.test(end)) return Number(end) * 1000 < Date.now() + HORIZON_MS ? Number(end) * 1000 : null;
@@ -21,11 +21,14 @@ export async function askJobEnd(environment: Environment, signal: AbortSignal): 
   throw new EnvironmentError(`squeue -j ${job}: no end in its answer ${JSON.stringify(text.slice(0, 200))}`);
 }
 
-/** The user's own settings of squeue would change what it prints. */
-async function squeue(args: readonly string[], environment: Environment, signal: AbortSignal): Promise<string> {
+/**
+ * The user's own settings of squeue would change what it prints. Our own PATH: that of a process which root has adopted, or
+ * that has asked a supervisor, says what its user wants to be executed.
+ */
+async function squeue(args: readonly string[], signal: AbortSignal): Promise<string> {
   // Loading it takes longer than all that most boxes need of this file.
   const { execFile } = await import('node:child_process');
-  const { PATH, LD_LIBRARY_PATH, SLURM_CONF } = environment;
+  const { PATH, LD_LIBRARY_PATH, SLURM_CONF } = process.env;
   const env = { PATH, LD_LIBRARY_PATH, SLURM_CONF, SLURM_TIME_FORMAT: '%s' };
   const options = { env, signal, timeout: ANSWER_TIMEOUT_MS, killSignal: 'SIGKILL' } as const;
   return new Promise((answer, fail) => {

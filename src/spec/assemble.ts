@@ -29,7 +29,8 @@ export interface SpecInput {
 export type Assembled =
   | {
       readonly kind: 'run';
-      readonly spec: BoxSpec /** For the log, level warn. */;
+      readonly spec: BoxSpec;
+      /** For the log, level warn. */
       readonly warnings: readonly string[];
     }
   | { readonly kind: 'help' }

@@ -1,5 +1,5 @@
 import { USAGE } from './assemble.js';
-import { GROUPS, OPTION_NAMES, OPTIONS, type Option, type OptionName, variableName } from './options.js';
+import { GROUPS, type Option, variableName } from './options.js';
 
 const COLUMNS = 100;
 const INDENT = 30;
@@ -18,9 +18,9 @@ const EXIT_STATUS = `Exit status:
 
 /** The text of `--help`, generated from the options table; at most 100 columns. */
 export function helpText(): string {
-  const groups = GROUPS.map((group) => {
-    const names = OPTION_NAMES.filter((name) => OPTIONS[name].group === group);
-    return `${group}:\n${names.map(describeOption).join('\n')}`;
+  const groups = Object.entries(GROUPS).map(([heading, options]) => {
+    const rows = Object.entries<Option>(options).map(([name, option]) => describeOption(name, option));
+    return `${heading}:\n${rows.join('\n')}`;
   });
   const sources = [
     'Runs the command in a box: limits it, takes remote commands for it over AMQP, publishes its usage.',
@@ -32,8 +32,7 @@ export function helpText(): string {
   return `${[USAGE, sources.join('\n'), ...groups, EXAMPLES, EXIT_STATUS].join('\n\n')}\n`;
 }
 
-function describeOption(name: OptionName): string {
-  const option: Option = OPTIONS[name];
+function describeOption(name: string, option: Option): string {
   const head = `  --${name}${option.placeholder === undefined ? '' : ` <${option.placeholder}>`}`;
   const shown = option.type === 'boolean' || option.default === '' ? '' : ` (default ${option.default})`;
   const lines = wrap(option.help + shown, COLUMNS - INDENT);

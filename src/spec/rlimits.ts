@@ -64,7 +64,7 @@ export function isRlimitName(text: string): text is RlimitName {
 }
 
 /** @throws SpecError where the text is not the name of a resource */
-export function parseRlimitName(text: string): RlimitName {
+function parseRlimitName(text: string): RlimitName {
   if (isRlimitName(text)) return text;
   const near = didYouMean(text.replace(/^RLIMIT_/i, ''), Object.keys(RLIMITS));
   throw new SpecError(`${quote(text)} is not a resource: expected one of ${Object.keys(RLIMITS).join(', ')}${near}`);

@@ -1,7 +1,5 @@
-import { SpecError } from '../errors.js';
 import type { Resolved } from './resolve.js';
 import type { JobIdentity, Source } from './spec.js';
-import { parseTimeLimit } from './values.js';
 
 /** What the box's scheduler says about the job's end; scheduler/deadline.ts. */
 export interface Deadline {
@@ -16,16 +14,6 @@ export interface TimeLimit {
   readonly source: Source;
   /** The scheduler is to be asked where its environment does not tell. */
   readonly asked: boolean;
-}
-
-/** @returns ms, 0 for none, or `scheduler`. @throws SpecError */
-export function parseTimeout(text: string): number | 'scheduler' {
-  if (text === 'scheduler') return text;
-  try {
-    return parseTimeLimit(text);
-  } catch (cause) {
-    throw new SpecError(`${(cause as Error).message}, or "scheduler"`, { cause });
-  }
 }
 
 /** Inside a scheduler's job the default is the job's own end, or none where that is unknown; outside there is none. */

@@ -93,11 +93,6 @@ export function parseSize(text: string): number {
   return bytes;
 }
 
-/** As `parseSize`, and `unlimited` or `infinity`. @throws SpecError */
-export function parseSizeOrUnlimited(text: string): number | 'unlimited' {
-  return isUnlimited(text) ? 'unlimited' : parseSize(text);
-}
-
 /** The text is `unlimited` or `infinity`, in whatever case. */
 export function isUnlimited(text: string): boolean {
   return NONE_WORDS.test(text);

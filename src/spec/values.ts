@@ -5,13 +5,23 @@ import { quote } from './words.js';
 
 /** Values with the bounds that an option or a remote command puts on them. */
 
-export const SAMPLE_INTERVAL_MIN_MS = 10;
+const SAMPLE_INTERVAL_MIN_MS = 10;
 /** An AMQP short string holds 255 bytes; the rest is left for the addressing suffixes. */
 const KEY_MAX_BYTES = 127;
 
 /** A wall clock limit. @returns ms; 0 (also `unlimited`, `infinity`) means none. @throws SpecError */
 export function parseTimeLimit(text: string): number {
   return isUnlimited(text) ? 0 : parseDuration(text);
+}
+
+/** The value of `--timeout`. @returns ms, 0 for none, or `scheduler`. @throws SpecError */
+export function parseTimeout(text: string): number | 'scheduler' {
+  if (text === 'scheduler') return text;
+  try {
+    return parseTimeLimit(text);
+  } catch (cause) {
+    throw new SpecError(`${(cause as Error).message}, or "scheduler"`, { cause });
+  }
 }
 
 /** A limit in bytes. @returns bytes; 0 (also `unlimited`, `infinity`) means none. @throws SpecError */
@@ -46,7 +56,7 @@ export function parseFailure(text: string): 'open' | 'closed' {
   throw new SpecError(`${quote(text)} is no policy for failures: expected open or closed, for example "open"`);
 }
 
-/** The argument of `change_sample_rate`. @returns ms, at least 10. @throws SpecError */
+/** The argument of `change_sample_rate`, the value of `ctl --resend`. @returns ms, at least 10. @throws SpecError */
 export function parseInterval(text: string): number {
   const ms = parseDuration(text);
   if (ms < SAMPLE_INTERVAL_MIN_MS) {

@@ -57,15 +57,7 @@ export function createAuditLog(path: string, log: Logger): AuditLog {
 }
 
 /** What a line tells, in the words of the command's event; docs/messages.md. */
-export function auditLine({
-  time,
-  identity,
-  command,
-  arguments: args,
-  by,
-  decision,
-  answer,
-}: EventHead & CommandEvent) {
+function auditLine({ time, identity, command, arguments: args, by, decision, answer }: EventHead & CommandEvent) {
   const { via: _via, message_id = null, user, key, signer } = by;
   return {
     time,

@@ -214,8 +214,6 @@ export type EventBody =
 
 export type BoxEvent = EventHead & EventBody;
 
-export type EventName = EventBody['event'];
-
 export interface EventSourceOptions {
   readonly identity: JobIdentity;
   readonly state: () => BoxState;

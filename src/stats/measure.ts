@@ -43,7 +43,7 @@ interface List {
 }
 
 /** A box of at most so many processes is walked for every sample. */
-export const SMALL_BOX = 64;
+const SMALL_BOX = 64;
 /** A list of as many tasks as before is used again for so long: the kernel's own part of making one is 0.25 to 0.75 µs a process. */
 const LIST_AGE_MS = 10_000;
 /** The timer that samples a box may be late once and not the next time. */

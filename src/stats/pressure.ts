@@ -23,8 +23,11 @@ export interface ScopedPressure extends HostPressure {
   readonly scope: 'host' | 'cgroup';
 }
 
-/** Reads the pressure files; null where the kernel has none. */
-export type PressureReader = () => HostPressure | null;
+/** Reads the pressure files; null where the kernel has none. They stay open until it is closed. */
+export interface PressureReader<Pressure = HostPressure> {
+  (): Pressure | null;
+  close(): void;
+}
 
 /**
  * Where none could be read once, none is tried again: PSI is absent or switched off for good (EOPNOTSUPP with psi=0).
@@ -34,7 +37,7 @@ export type PressureReader = () => HostPressure | null;
 export function pressureReader(pathOf: (resource: keyof HostPressure) => string): PressureReader {
   let files: TextFiles | undefined;
   let none = false;
-  return () => {
+  const read = () => {
     if (none) return null;
     files ??= new TextFiles(RESOURCES.map(pathOf));
     // ENOENT, EOPNOTSUPP, EACCES: all mean that this box gets no such figure.
@@ -44,6 +47,7 @@ export function pressureReader(pathOf: (resource: keyof HostPressure) => string)
     none = cpu === null && memory === null && io === null;
     return none ? null : { cpu, memory, io };
   };
+  return Object.assign(read, { close: () => files?.close() });
 }
 
 const RESOURCES = ['cpu', 'memory', 'io'] as const;
@@ -53,15 +57,20 @@ const RESOURCES = ['cpu', 'memory', 'io'] as const;
  *
  * @param cgroupDir null where the box has no v2 directory
  */
-export function boxPressure(cgroupDir: string | null, hostDir = '/proc/pressure'): () => ScopedPressure | null {
-  const ofGroup = cgroupDir === null ? () => null : pressureReader((resource) => `${cgroupDir}/${resource}.pressure`);
+export function boxPressure(cgroupDir: string | null, hostDir = '/proc/pressure'): PressureReader<ScopedPressure> {
+  const ofGroup = cgroupDir === null ? null : pressureReader((resource) => `${cgroupDir}/${resource}.pressure`);
   const ofHost = pressureReader((resource) => `${hostDir}/${resource}`);
-  return () => {
-    const group = ofGroup();
+  const read = (): ScopedPressure | null => {
+    const group = ofGroup?.() ?? null;
     if (group !== null) return { scope: 'cgroup', ...group };
     const host = ofHost();
     return host === null ? null : { scope: 'host', ...host };
   };
+  const close = () => {
+    ofGroup?.close();
+    ofHost.close();
+  };
+  return Object.assign(read, { close });
 }
 
 /** @returns null where there is no `some` line */

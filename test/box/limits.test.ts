@@ -80,7 +80,7 @@ for (const [name, value, message] of [
   [
     'nofiles',
     '1',
-    /"nofiles" is not a limit: expected one of timeout, stdoutlimit, .*; did you mean "nofile"\?|nofile/,
+    /"nofiles" is not a limit: expected one of timeout, stdoutlimit, memory, .*; did you mean "nofile"\?/,
   ],
   ['constructor', '1', /is not a limit/],
   ['nofile', 'many', /nofile: "many" is not a limit/],

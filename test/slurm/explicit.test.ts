@@ -1,16 +1,18 @@
 // test-timeout: 300s
-import { utimesSync } from 'node:fs';
+import { readFileSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { collect, foreignClient, privateBroker, unique } from '../fixtures/broker.js';
 import { groupsIn } from '../fixtures/cgroups.js';
 import { processesWith, processState } from '../fixtures/processes.js';
 import { PROC_BOX, job as program } from '../fixtures/run.js';
-import { type Slurm, slurmCluster, withoutSlurm } from '../fixtures/slurm.js';
+import { type ClientOptions, type Slurm, slurmCluster, withoutSlurm } from '../fixtures/slurm.js';
 import { openTerminal } from '../fixtures/terminal.js';
 
 /** proc_box as users type it, in a real Slurm of four nodes. */
 
 const NOBODY = 65534;
+const DOCS = join(PROC_BOX, '../../docs/slurm.md');
 const DAEMONS = ['munged', 'slurmctld', 'slurmd', 'slurmscriptd'];
 
 t.test('srun, sbatch and their kinds', { skip: withoutSlurm() }, async (t) => {
@@ -119,26 +121,42 @@ t.test('srun, sbatch and their kinds', { skip: withoutSlurm() }, async (t) => {
   });
 });
 
-t.test('groups of a step that Slurm killed at once go with a later box', { skip: withoutSlurm() }, async (t) => {
+t.test('what a step that Slurm killed at once has left', { skip: withoutSlurm() }, async (t) => {
   const slurm = await slurmCluster(t, { cgroupConf: 'ConstrainRAMSpace=yes' });
   const limited = ['srun', '-n1', PROC_BOX, '--memory', '64M', '--'];
-  const killed = slurm.start([...limited, 'sleep', '1000']);
-  await slurm.until(() => killed.stderr().includes('started in box'), 'it runs');
-  const job = (await slurm.command('squeue', '-h', '-o', '%A')).trim();
-  await slurm.command('scancel', `${job}.0`);
-  await killed.done;
-  await slurm.until(async () => (await slurm.command('squeue', '-h')) === '', 'the job has ended');
-  const old = Date.now() / 1000 - 100;
-  const left = slurm.groups('proc_box-');
-  t.not(left.length, 0, 'nobody could take them away');
-  for (const dir of left) utimesSync(dir, old, old);
-  t.equal((await slurm.run([...limited, 'sleep', '3'])).code, 0);
-  t.strictSame(slurm.groups('proc_box-'), []);
-  t.strictSame(
-    slurm.groups('job_').filter((path) => path.endsWith(`/job_${job}`)),
-    [],
-    "Slurm's own, which it could not remove because of ours",
-  );
+  const killOne = async (options: ClientOptions) => {
+    const killed = slurm.start([...limited, 'sleep', '1000'], options);
+    await slurm.until(() => killed.stderr().includes('started in box'), 'it runs');
+    const job = (await slurm.command('squeue', '-h', '-o', '%A')).trim();
+    await slurm.command('scancel', `${job}.0`);
+    await killed.done;
+    await slurm.until(async () => (await slurm.command('squeue', '-h')) === '', 'the job has ended');
+    t.not(slurm.groups('proc_box-').length, 0, 'nobody could take them away');
+    return job;
+  };
+  const ofJob = (job: string) => slurm.groups('job_').filter((path) => path.endsWith(`/job_${job}`));
+
+  t.test("goes with root's next box", async (t) => {
+    const job = await killOne({});
+    const old = Date.now() / 1000 - 100;
+    for (const dir of slurm.groups('proc_box-')) utimesSync(dir, old, old);
+    t.equal((await slurm.run([...limited, 'sleep', '3'])).code, 0);
+    t.strictSame(slurm.groups('proc_box-'), []);
+    t.strictSame(ofJob(job), [], "Slurm's own, which it could not remove because of ours");
+  });
+
+  t.test("a user's goes with the line for the epilog in docs/slurm.md", async (t) => {
+    const job = await killOne({ uid: NOBODY });
+    const line = /^find \/sys\/fs\/cgroup .*$/m.exec(readFileSync(DOCS, 'utf8'))?.[0] ?? 'false';
+    const runs = slurm.start(['srun', '-n1', 'sleep', '1000']);
+    await slurm.until(() => slurm.groups('step_0').length > 1, 'another job runs');
+    await slurm.run(['sh', '-c', line], { env: { SLURM_JOB_ID: job } });
+    t.strictSame(slurm.groups('proc_box-'), []);
+    t.strictSame(ofJob(job), []);
+    t.not(slurm.groups('step_0').length, 0, 'what runs stays');
+    runs.child.kill();
+    await runs.done;
+  });
 });
 
 for (const proctrack of ['cgroup', 'linuxproc'] as const) {
@@ -219,10 +237,12 @@ function ended(stderr: string): number {
 async function eightTasks(t: Test, slurm: Slurm, uri: string) {
   const name = unique('eight');
   const options = ['--uri', uri, '--rkey', `${name}.ctl`, '--nowarn', '--timeout', '0'];
-  const words = ['srun', '-N4', '-n8', '--job-name', name, PROC_BOX, ...options, '--', 'sleep', '1000'];
+  const words = ['srun', '-N4', '-n8', PROC_BOX, ...options, '--', 'sleep', '1000'];
   const client = slurm.start(words);
-  await slurm.until(async () => (await slurm.command('squeue', '-h', '-s', '-n', name)) !== '', 'it runs', 60_000);
-  const id = (await slurm.command('squeue', '-h', '-o', '%A', '-n', name)).trim();
+  // squeue -s would not do: it takes -n and shows the steps of all jobs.
+  const started = () => client.stderr().match(/started in box/g)?.length ?? 0;
+  await slurm.until(() => started() === 8, 'eight boxes start', 60_000);
+  const [, id = ''] = /job (\d+) step 0 task/.exec(client.stderr()) ?? [];
   t.teardown(() => slurm.command('scancel', id).catch(() => {}));
   return { client, id, rkey: `${name}.ctl`, key: `${name}.ctl.job.${id}` };
 }

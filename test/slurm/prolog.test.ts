@@ -2,73 +2,16 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { listens } from '../fixtures/adopted.js';
 import { ask, collect, foreignClient, sharedBroker, unique } from '../fixtures/broker.js';
 import { groupsIn } from '../fixtures/cgroups.js';
 import { processesWith, until } from '../fixtures/processes.js';
+import { groupsOfNode, logs, SITE, type Site, site, USER } from '../fixtures/prolog-site.js';
 import { PROC_BOX } from '../fixtures/run.js';
-import { type Slurm, slurmCluster, withoutSlurm } from '../fixtures/slurm.js';
+import { slurmCluster, withoutSlurm } from '../fixtures/slurm.js';
 
 /** Every task of every job is boxed by Prolog, TaskProlog, TaskEpilog and Epilog, and nobody has asked for it. */
-
-const SITE = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'scripts', 'slurm', 'site.mjs');
-const USER = 65534;
-
-interface Site {
-  readonly slurm: Slurm;
-  /** Where the prolog keeps what it knows of running jobs. */
-  readonly state: string;
-  readonly policy: string;
-  run(verb: 'install' | 'remove', ...options: string[]): string;
-  /** Waits until the epilog has taken everything away. */
-  clean(): Promise<void>;
-}
-
-async function site(t: Test, proctrack: 'cgroup' | 'linuxproc', options: readonly string[]): Promise<Site> {
-  const slurm = await slurmCluster(t, { proctrack });
-  const state = join(slurm.dir, 'run');
-  const where = ['--etc', slurm.etc, '--lib', join(slurm.dir, 'lib'), '--state', state, '--proc-box', PROC_BOX];
-  const run: Site['run'] = (verb, ...more) =>
-    execFileSync(process.execPath, [SITE, verb, 'prolog', ...where, ...more], { encoding: 'utf8' });
-  run('install', ...options.flatMap((word) => ['--option', word]));
-  await slurm.command('scontrol', 'reconfigure');
-  return {
-    slurm,
-    state,
-    policy: join(slurm.etc, 'proc_box_prolog.conf'),
-    run,
-    clean: async () => {
-      await until(() => !existsSync(state) || readdirSync(state).length === 0, 'the epilog has ended', 30_000);
-      t.strictSame(delegatedGroups(slurm), [], 'no group is left');
-    },
-  };
-}
-
-function delegatedGroups(slurm: Slurm): string[] {
-  return groupsOfNode(slurm.nodes[0]!);
-}
-
-function groupsOfNode(node: string): string[] {
-  // Its status tells of directories that went while it looked.
-  const words = ['/sys/fs/cgroup', '-type', 'd', '-name', `proc_box.${node}.*`];
-  const { stdout } = spawnSync('find', words, { encoding: 'utf8' });
-  return stdout.split('\n').filter(Boolean);
-}
-
-/** The logs of the boxes of running jobs. */
-function logs(state: string): string {
-  const own = readdirSync(state).map((job) => join(state, job, 'own'));
-  return own
-    .flatMap((folder) =>
-      readdirSync(folder)
-        .filter((name) => name.endsWith('.log'))
-        .map((name) => join(folder, name)),
-    )
-    .map((path) => readFileSync(path, 'utf8'))
-    .join('');
-}
 
 t.test('proctrack/cgroup', { skip: withoutSlurm() }, async (t) => {
   const uri = await sharedBroker(t);

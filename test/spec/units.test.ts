@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { SpecError } from '../../src/errors.js';
-import { parseBoolean, parseCount, parseDuration, parseSize, parseSizeOrUnlimited } from '../../src/spec/units.js';
+import { parseSwap } from '../../src/spec/resources.js';
+import { parseBoolean, parseCount, parseDuration, parseSize } from '../../src/spec/units.js';
 import {
   parseByteLimit,
   parseInterval,
@@ -121,11 +122,11 @@ t.test('what is no size is refused with an example', async (t) => {
 
 t.test('unlimited is a word of its own where the option says so', async (t) => {
   for (const text of ['unlimited', 'infinity', 'Unlimited']) {
-    t.equal(parseSizeOrUnlimited(text), 'unlimited');
+    t.equal(parseSwap(text), 'unlimited');
     t.equal(parseTimeLimit(text), 0);
     t.equal(parseByteLimit(text), 0);
   }
-  t.equal(parseSizeOrUnlimited('1K'), 1024);
+  t.equal(parseSwap('1K'), 1024);
   t.equal(parseTimeLimit('8784h'), 31_622_400_000);
   t.equal(parseByteLimit('1K'), 1024);
 });

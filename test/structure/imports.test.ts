@@ -42,6 +42,17 @@ t.test('every import points the way that the design says', async (t) => {
   );
 });
 
+t.test('no import goes round', async (t) => {
+  const imports = sourceFiles().flatMap(importsOf);
+  t.strictSame(circles(imports), []);
+  const round = [
+    { file: 'a.ts', from: 'a', to: 'b' },
+    { file: 'b.ts', from: 'b', to: 'c' },
+    { file: 'c.ts', from: 'c', to: 'b' },
+  ];
+  t.strictSame(circles(round), ['b', 'c'], 'a circle is found');
+});
+
 t.test('every folder of src has its rule', async (t) => {
   const folders = new Set(sourceFiles().map((file) => folderOf(relative(src, file))));
   t.strictSame(
@@ -77,6 +88,18 @@ function allowed({ from, to }: Import): boolean {
   const folder = folderOf(to);
   if (folder === from || LEAVES.includes(to)) return true;
   return (MAY_IMPORT[from] ?? []).some((name) => to === name || folder === name);
+}
+
+/** Files that import themselves through others. */
+function circles(imports: readonly Import[]): string[] {
+  const targets = new Map<string, string[]>();
+  for (const { file, to } of imports) {
+    const from = file.replace(/\.[cm]?ts$/, '');
+    targets.set(from, [...(targets.get(from) ?? []), to]);
+  }
+  const reaches = (from: string, goal: string, seen: Set<string>): boolean =>
+    (targets.get(from) ?? []).some((to) => to === goal || (!seen.has(to) && reaches(to, goal, seen.add(to))));
+  return [...targets.keys()].filter((file) => reaches(file, file, new Set()));
 }
 
 function sourceFiles(): string[] {

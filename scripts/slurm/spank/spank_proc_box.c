@@ -7,14 +7,15 @@
  *
  * In task_init, which runs as the user in the process that becomes the task, argv[0] is replaced by proc_box-task, and
  * the original is passed on in PBOX_TASK: Slurm's own preparation (TaskProlog, limits) still applies. With --multi-prog
- * argv is the file and its text: proc_box-task is put before each program in it, by srun, before the text is sent. Options of
- * the box travel as PBOX_* variables. Before that slurmstepd, as root, has made groups for limits that only the kernel
- * can hold (groups.h), and takes them away when the task has ended. Nothing in here ever fails a job: where a box cannot
- * be made and the site says failure=closed, proc_box-task refuses with a message.
+ * argv is the file and its text: proc_box-task is put before each program in it, by srun, before the text is sent.
+ * Options of the site travel as PBOX_* variables; those of --box in PBOX_OPTION_1 and so on, which proc_box-task puts on
+ * the command line. Before that slurmstepd, as root, has made groups for limits that only the kernel can hold (groups.h),
+ * and takes them away when the task has ended. srun and sbatch refuse a --box that is no list of options; otherwise
+ * nothing in here fails a job unless a box cannot be made and the site says failure=closed.
  */
 #include "groups.h"
+#include "options.h"
 
-#include <ctype.h>
 #include <slurm/spank.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@
 
 SPANK_PLUGIN(proc_box, 1)
 
-enum { WORD_MAX_BYTES = 4096, LIST_MAX_BYTES = 20000 };
+enum { LIST_MAX_BYTES = 20000, EXIT_REFUSED = 125 };
 
 static const char *task_path = "/usr/local/lib/proc_box/proc_box-task";
 static const char *failure = "open";
@@ -35,16 +36,32 @@ static char **site_options = NULL;
 static char **programs_at = NULL; /* where srun has the text of --multi-prog */
 static char *programs_were = NULL; /* and what it was */
 
+/* Whether all of a --box can be passed on. */
+static bool is_list(const char *list)
+{
+	char option[OPTION_MAX_BYTES], variable[VARIABLE_MAX_BYTES];
+	while (next_option(&list, option))
+		if (!variable_of(option, variable)) return false;
+	return true;
+}
+
+/* What srun and sbatch refuse never gets as far as a node. */
 static int on_box(int value, const char *argument, int remote)
 {
 	(void)value;
-	(void)remote;
 	boxed = true;
 	free(asked);
 	asked = NULL;
 	if (argument == NULL || strcmp(argument, "(null)") == 0 || strcmp(argument, "on") == 0) return ESPANK_SUCCESS;
-	if (strcmp(argument, "off") == 0) boxed = false;
-	else asked = strdup(argument);
+	if (strcmp(argument, "off") == 0) {
+		boxed = false;
+		return ESPANK_SUCCESS;
+	}
+	if (!remote && !is_list(argument)) {
+		slurm_error("proc_box: --box=%s: expected on, off or option=value,... as in --box=memory=4G,timeout=2h", argument);
+		return ESPANK_BAD_ARG;
+	}
+	asked = strdup(argument);
 	return ESPANK_SUCCESS;
 }
 
@@ -79,59 +96,33 @@ int slurm_spank_init(spank_t spank, int count, char **arguments)
 	return ESPANK_SUCCESS;
 }
 
-/* `memory-high` to `PBOX_MEMORY_HIGH`; false where it cannot be the name of an option. */
-static bool variable_of(const char *name, size_t length, char *variable)
+/* The site's. What the user's environment has wins. */
+static bool set_variable(spank_t spank, const char *option)
 {
-	if (length == 0 || length > 60) return false;
-	strcpy(variable, "PBOX_");
-	for (size_t i = 0; i < length; i++) {
-		if (!isalpha((unsigned char)name[i]) && name[i] != '-') return false;
-		variable[5 + i] = name[i] == '-' ? '_' : (char)toupper((unsigned char)name[i]);
+	char variable[VARIABLE_MAX_BYTES];
+	const char *equals = strchr(option, '=');
+	if (!variable_of(option, variable)) return false;
+	spank_setenv(spank, variable, equals ? equals + 1 : "true", 0);
+	return true;
+}
+
+/* The user's, as words of a command line; one without a value must be a boolean. */
+static void set_words(spank_t spank, const char *list)
+{
+	char option[OPTION_MAX_BYTES], word[OPTION_MAX_BYTES + 16], variable[VARIABLE_MAX_BYTES], count[16];
+	for (int number = 1; next_option(&list, option); number++) {
+		snprintf(count, sizeof count, "%d", number);
+		snprintf(variable, sizeof variable, "PBOX_OPTION_%s", count);
+		snprintf(word, sizeof word, "--%s%s", option, strchr(option, '=') ? "" : "=true");
+		spank_setenv(spank, variable, word, 1);
+		spank_setenv(spank, "PBOX_OPTIONS", count, 1);
 	}
-	variable[5 + length] = 0;
-	return true;
-}
-
-/* `memory=4G` or `report`. What the user's environment has wins over what the site says. */
-static bool set_option(spank_t spank, const char *word, bool overwrite)
-{
-	char variable[80];
-	const char *equals = strchr(word, '=');
-	if (!variable_of(word, equals ? (size_t)(equals - word) : strlen(word), variable)) return false;
-	spank_setenv(spank, variable, equals ? equals + 1 : "true", overwrite);
-	return true;
-}
-
-/* A comma that no name of an option follows belongs to the value: `cpuset=0-3,5`. */
-static bool begins_option(const char *text)
-{
-	if (!isalpha((unsigned char)*text)) return false;
-	while (isalpha((unsigned char)*text) || *text == '-') text++;
-	return *text == '=' || *text == ',' || *text == 0;
-}
-
-static bool set_asked(spank_t spank, const char *text, char *bad)
-{
-	while (*text) {
-		const char *end = text;
-		do {
-			end = strchr(end, ',');
-			if (end) end++;
-		} while (end && !begins_option(end));
-		const size_t length = end ? (size_t)(end - text) - 1 : strlen(text);
-		if (length >= WORD_MAX_BYTES) return false;
-		memcpy(bad, text, length);
-		bad[length] = 0;
-		if (!set_option(spank, bad, true)) return false;
-		text += end ? length + 1 : length;
-	}
-	return true;
 }
 
 /* Whether the user, the job's environment or the site says something about an option. */
 static bool is_asked(spank_t spank, const char *option)
 {
-	char variable[80], value[2];
+	char variable[VARIABLE_MAX_BYTES], value[2];
 	const size_t length = strlen(option);
 	for (int i = 0; i < site_count; i++)
 		if (value_of(site_options[i], option)) return true;
@@ -139,7 +130,7 @@ static bool is_asked(spank_t spank, const char *option)
 		if (*at == ',') at++;
 		if (strncmp(at, option, length) == 0 && at[length] == '=') return true;
 	}
-	if (!variable_of(option, length, variable)) return false;
+	if (!variable_of(option, variable)) return false;
 	const spank_err_t found = spank_getenv(spank, variable, value, sizeof value);
 	return found == ESPANK_SUCCESS || found == ESPANK_NOSPACE;
 }
@@ -258,7 +249,7 @@ int slurm_spank_task_init(spank_t spank, int count, char **arguments)
 {
 	(void)count;
 	(void)arguments;
-	char word[WORD_MAX_BYTES], groups[LIST_MAX_BYTES];
+	char groups[LIST_MAX_BYTES];
 	char **argv = NULL;
 	int argc = 0;
 	if (!boxed || spank_context() != S_CTX_REMOTE) return ESPANK_SUCCESS;
@@ -267,18 +258,17 @@ int slurm_spank_task_init(spank_t spank, int count, char **arguments)
 		return ESPANK_SUCCESS;
 	}
 	if (is_proc_box(argv[0])) return ESPANK_SUCCESS;
-	if (access(task_path, X_OK) != 0 && strcmp(failure, "closed") != 0) {
-		slurm_error("proc_box: %s: %m; this task runs without a box (failure=open)", task_path);
+	if (access(task_path, X_OK) != 0) {
+		const bool closed = strcmp(failure, "closed") == 0;
+		const char *what = closed ? "is not started" : "runs without a box";
+		slurm_error("proc_box: %s: %m; this task %s (failure=%s)", task_path, what, failure);
+		if (closed) _exit(EXIT_REFUSED); /* we are the process that would become the task */
 		return ESPANK_SUCCESS;
 	}
 	spank_setenv(spank, "PBOX_FAILURE", failure, 1);
 	for (int i = 0; i < site_count; i++)
-		if (!set_option(spank, site_options[i], false)) slurm_error("proc_box: plugstack.conf: %s: not an option", site_options[i]);
-	if (asked && !set_asked(spank, asked, word)) {
-		char why[WORD_MAX_BYTES + 80];
-		snprintf(why, sizeof why, "--box=%.200s: expected on, off or option=value,... as in --box=memory=4G,timeout=2h", asked);
-		spank_setenv(spank, "PBOX_REFUSED", why, 1);
-	}
+		if (!set_variable(spank, site_options[i])) slurm_error("proc_box: plugstack.conf: %s: not an option", site_options[i]);
+	if (asked) set_words(spank, asked);
 	if (groups_of_self(groups, sizeof groups)) spank_setenv(spank, "PBOX_CGROUP", groups, 0);
 	if (is_multi_prog(argc, argv)) return ESPANK_SUCCESS; /* local_user_init has done it */
 	spank_setenv(spank, "PBOX_TASK", argv[0], 1);

@@ -1,0 +1,101 @@
+#include "output.h"
+
+#include <algorithm>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+namespace pbox {
+namespace {
+
+constexpr uint64_t kMoreBytes = 64 << 10;
+// No file is written faster.
+constexpr uint64_t kBytesPerMs = 32000000;
+constexpr int kPipeBytes = 1 << 20;
+// From the kill of a box until what its stdout still holds is given up because nobody reads it.
+constexpr double kReaderPatienceMs = 1000;
+constexpr int kReaderLookMs = 20;
+
+}  // namespace
+
+void OutputFile::watch() {
+  struct stat out {};
+  if (fstat(1, &out) != 0) return;
+  fd_ = fcntl(1, F_DUPFD_CLOEXEC, 3);
+  // O_APPEND moves the offset to the end at the first write only.
+  const bool append = fcntl(1, F_GETFL) & O_APPEND;
+  base_ = static_cast<uint64_t>(append ? out.st_size : std::max<off_t>(0, lseek(1, 0, SEEK_CUR)));
+}
+
+uint64_t OutputFile::bytes() const {
+  if (fd_ < 0) return 0;
+  const off_t at = lseek(fd_, 0, SEEK_CUR);
+  return at > 0 && static_cast<uint64_t>(at) > base_ ? static_cast<uint64_t>(at) - base_ : 0;
+}
+
+bool OutputFile::exceeded(uint64_t* out) {
+  if (fd_ < 0 || max_ == 0) return false;
+  *out = bytes();
+  if (*out <= max_ || (reported_ != 0 && *out <= reported_ + kMoreBytes)) return false;
+  reported_ = *out;
+  return true;
+}
+
+int OutputFile::next_look_ms() const {
+  if (fd_ < 0 || max_ == 0) return -1;
+  const uint64_t now = bytes();
+  const uint64_t left = now >= max_ ? 0 : max_ - now;
+  return static_cast<int>(std::clamp<uint64_t>(left / kBytesPerMs, 20, 60000));
+}
+
+int Output::make_pipe(bool to_socket) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return -1;
+  fcntl(ends[1], F_SETPIPE_SZ, kPipeBytes);  // refused over the user's quota: the default size works as well
+  fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  relay_.emplace(ends[0], fcntl(1, F_DUPFD_CLOEXEC, 3), to_socket, 0);
+  return ends[1];
+}
+
+void Output::limit(uint64_t max) {
+  if (relay_) relay_->limit(max);
+  file_.limit(max);
+}
+
+std::pair<int, int> Output::descriptors() const {
+  if (!relay_) return {file_.fd(), -1};
+  return {relay_->in(), relay_->out()};
+}
+
+void Output::prepare(pollfd* entries) const {
+  if (relay_) relay_->prepare(entries);
+}
+
+void Output::run(const pollfd* entries) {
+  if (relay_) relay_->run(entries);
+}
+
+bool Output::exceeded(uint64_t* out) {
+  if (!relay_) return file_.exceeded(out);
+  if (told_ || !relay_->exceeded()) return false;
+  *out = relay_->bytes();
+  return told_ = true;
+}
+
+bool Output::drained() { return !relay_ || relay_->drained() || reader_abandoned(); }
+
+bool Output::reader_abandoned() {
+  if (patient_) return false;
+  const double now = monotonic_ms();
+  if (waiting_since_ms_ == 0 || relay_->bytes() != waiting_bytes_) {
+    waiting_since_ms_ = now;
+    waiting_bytes_ = relay_->bytes();
+  }
+  return now - waiting_since_ms_ >= kReaderPatienceMs;
+}
+
+int Output::next_look_ms() const { return patient_ ? file_.next_look_ms() : kReaderLookMs; }
+
+}  // namespace pbox

@@ -1,0 +1,128 @@
+#include "via.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "detach.h"
+
+namespace pbox {
+namespace {
+
+// A supervisor that has just been started answers within 0.1 s; one that was stopped must not hold up a task.
+constexpr int kPatienceMs = 10000;
+constexpr size_t kRequestMax = 256 << 10;  // src/cli/request.ts knows it too
+constexpr size_t kAnswerMax = 64 << 10;
+
+// What says whose job it is, and what users set for a box. Nothing else of the environment is anybody's business.
+bool is_told(const char* entry) {
+  for (const char* prefix : {"PBOX_", "SLURM", "PBS_"})
+    if (std::strncmp(entry, prefix, std::strlen(prefix)) == 0) return true;
+  return false;
+}
+
+// Null where there is none.
+const char* take_socket(int& argc, char** argv) {
+  for (int i = 2; i < argc; i++) {
+    const char* name = argv[i] + std::strspn(argv[i], "-");
+    const size_t dashes = static_cast<size_t>(name - argv[i]);
+    if (dashes < 1 || dashes > 2 || std::strncmp(name, "via", 3) != 0) continue;
+    int taken = 1;
+    const char* path = name[3] == '=' ? name + 4 : nullptr;
+    if (name[3] == 0 && i + 1 < argc) path = argv[i + 1], taken = 2;
+    if (!path) continue;
+    for (int at = i; at + taken <= argc; at++) argv[at] = argv[at + taken];
+    argc -= taken;
+    return path;
+  }
+  return nullptr;
+}
+
+// Each call waits until `until_ms` at most.
+void be_patient(int fd, double until_ms) {
+  const double left = until_ms - monotonic_ms();
+  const long ms = left < 1 ? 1 : static_cast<long>(left);
+  const timeval wait{ms / 1000, ms % 1000 * 1000};
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+}
+
+int connect_to(const char* path, double until_ms) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (std::strlen(path) >= sizeof address.sun_path) return -1;
+  std::strcpy(address.sun_path, path);
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  be_patient(fd, until_ms);
+  int failed;
+  while ((failed = connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address)) != 0 && errno == EINTR) continue;
+  if (failed == 0) return fd;
+  close(fd);
+  return -1;
+}
+
+std::string request(int argc, char** argv, char** environment, double until_ms) {
+  ViaHead head{0, static_cast<uint32_t>(argc), getpid(), 0, until_ms};
+  std::string text(reinterpret_cast<const char*>(&head), sizeof head);
+  for (int i = 0; i < argc; i++) text.append(argv[i], std::strlen(argv[i]) + 1);
+  for (char** e = environment; *e; e++)
+    if (is_told(*e)) text.append(*e, std::strlen(*e) + 1);
+  head.length = static_cast<uint32_t>(text.size() - sizeof head);
+  std::memcpy(text.data(), &head, sizeof head);
+  return text;
+}
+
+bool send_all(int fd, const std::string& text, double until_ms) {
+  for (size_t sent = 0; sent < text.size();) {
+    be_patient(fd, until_ms);
+    const ssize_t n = send(fd, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
+    if (n > 0) sent += static_cast<size_t>(n);
+    else if (errno != EINTR) return false;
+  }
+  return true;
+}
+
+// Up to the end of the stream; empty where it did not come in time, or is none of ours.
+std::string read_answer(int fd, double until_ms) {
+  std::string answer;
+  char chunk[4096];
+  while (answer.size() < kAnswerMax) {
+    be_patient(fd, until_ms);
+    const ssize_t n = recv(fd, chunk, sizeof chunk, 0);
+    if (n == 0) return answer;
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 || monotonic_ms() > until_ms) break;
+    answer.append(chunk, static_cast<size_t>(n));
+  }
+  return {};
+}
+
+}  // namespace
+
+void ask_supervisor(int& argc, char** argv, char** environment) {
+  if (!adopts(argc, argv)) return;
+  const char* path = take_socket(argc, argv);
+  if (!path) return;
+  const double until_ms = monotonic_ms() + kPatienceMs;
+  std::string text = request(argc, argv, environment, until_ms);
+  if (text.size() > kRequestMax) return;
+  const int fd = connect_to(path, until_ms);
+  if (fd < 0) return;
+  const bool sent = send_all(fd, text, until_ms);
+  explicit_bzero(text.data(), text.size());
+  const std::string answer = sent ? read_answer(fd, until_ms) : std::string();
+  close(fd);
+  if (answer.empty()) return;
+  std::fwrite(answer.data() + 1, 1, answer.size() - 1, stderr);
+  std::fflush(stderr);
+  _exit(static_cast<unsigned char>(answer[0]));
+}
+
+}  // namespace pbox

@@ -1,0 +1,20 @@
+// `proc_box adopt --via <socket>`: asks a supervisor that runs already, instead of starting Node.
+#pragma once
+#include <cstdint>
+
+namespace pbox {
+
+// Before the words and the entries of the environment, each NUL-terminated. Host byte order; src/cli/request.ts reads it.
+struct ViaHead {
+  uint32_t length;    // of what follows
+  uint32_t words;     // how many of it are the command line, with argv[0]
+  int32_t pid;        // of who asks
+  uint32_t reserved;
+  double until_ms;    // CLOCK_MONOTONIC: after that it has given up
+};
+
+// Takes `--via <socket>` out of the words. Returns only where nobody has answered: whoever asks then goes on without.
+// The answer is a byte, our exit status, and text for stderr up to the end.
+void ask_supervisor(int& argc, char** argv, char** environment);
+
+}  // namespace pbox

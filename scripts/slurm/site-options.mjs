@@ -1,0 +1,103 @@
+/** The words after site.mjs: what is to be done, and with what. */
+import { isAbsolute, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Refused } from './changes.mjs';
+
+const ALL = ['job-submit', 'prolog', 'spank'];
+
+/** `ways`: those that it means something to. */
+const OPTIONS = {
+  etc: { value: 'DIR', default: '/etc/slurm', ways: ALL, help: 'where slurm.conf is' },
+  lib: { value: 'DIR', default: '/usr/local/lib/proc_box', ways: ALL, help: 'for our own files' },
+  'proc-box': { value: 'PATH', ways: ALL, help: "the executable on the nodes (default this package's)" },
+  called: {
+    value: 'NAMES',
+    default: '',
+    ways: ['job-submit', 'prolog'],
+    help: "ours that files of the site's own call: job_submit.lua; Prolog, TaskProlog, TaskEpilog, Epilog",
+  },
+  failure: {
+    value: 'open|closed',
+    default: 'open',
+    ways: ['prolog', 'spank'],
+    help: 'where no box can be made: run the task without one, or refuse it',
+  },
+  default: { value: 'on|off', default: 'off', ways: ['spank'], help: 'whether tasks without --box are boxed' },
+  option: { value: 'N=V', default: [], ways: ['prolog', 'spank'], help: 'an option of every box, repeatable' },
+  state: { value: 'DIR', default: '/run/proc_box', ways: ['prolog'], help: 'what is known of running jobs' },
+  'dry-run': { ways: ALL, help: 'only says what would change' },
+  help: { ways: ALL, help: 'this text' },
+};
+
+const PATHS = ['etc', 'lib', 'proc-box', 'state'];
+
+/**
+ * @param {readonly string[]} args
+ * @param {string} procBox the executable of this package
+ * @returns {object | undefined} `verb`, `way`, and the options by their names; undefined where the help is asked for
+ * @throws Refused for whatever the administrator must change
+ */
+export function parseSite(args, procBox) {
+  const { values, positionals } = parse(args);
+  if (values.help) return undefined;
+  const [verb, way] = positionals;
+  if (!['install', 'remove'].includes(verb) || !ALL.includes(way) || positionals.length > 2) {
+    throw new Refused(
+      `expected "install" or "remove", and one of ${ALL.join(', ')}; "site.mjs --help" has the options`,
+    );
+  }
+  for (const name of Object.keys(values)) {
+    if (!OPTIONS[name].ways.includes(way)) throw new Refused(misplaced(name, way));
+  }
+  const defaults = Object.entries(OPTIONS).map(([name, option]) => [name, option.default]);
+  const site = { ...Object.fromEntries(defaults), 'proc-box': procBox, 'dry-run': false, ...values, verb, way };
+  oneOf('failure', site.failure, ['open', 'closed']);
+  oneOf('default', site.default, ['on', 'off']);
+  const paths = PATHS.map((name) => [name, pathOf(name, site[name])]);
+  return { ...site, ...Object.fromEntries(paths) };
+}
+
+export function siteHelp() {
+  const lines = Object.entries(OPTIONS).map(([name, { value = '', default: fallback = '', ways, help }]) => {
+    const only = ways.length < ALL.length ? `${ways.join(', ')}: ` : '';
+    const shown = fallback.length > 0 ? ` (default ${fallback})` : '';
+    return `  ${`--${name} ${value}`.padEnd(24)}${only}${help}${shown}`;
+  });
+  return `usage: site.mjs install|remove job-submit|prolog|spank [options]
+
+Puts proc_box into a Slurm site, and takes it away again; docs/slurm.md says which way is for whom. job-submit: on the
+controller; prolog: on every node; spank: on every node, and where users submit.
+
+${lines.join('\n')}
+`;
+}
+
+function parse(args) {
+  const options = Object.entries(OPTIONS).map(([name, { value }]) => {
+    return [name, { type: value === undefined ? 'boolean' : 'string', multiple: name === 'option' }];
+  });
+  try {
+    return parseArgs({ args, allowPositionals: true, options: Object.fromEntries(options) });
+  } catch (error) {
+    if (!String(error.code).startsWith('ERR_PARSE_ARGS')) throw error;
+    throw new Refused(`${error.message.split('. ', 1)[0]}; "site.mjs --help" lists the options`);
+  }
+}
+
+function misplaced(name, way) {
+  const instead = way === 'job-submit' && name !== 'state' ? '; there it is in proc_box_policy.lua' : '';
+  return `--${name} means nothing to ${way}, but to ${OPTIONS[name].ways.join(' and ')}${instead}`;
+}
+
+function oneOf(name, value, allowed) {
+  if (!allowed.includes(value)) throw new Refused(`--${name} ${value}: expected ${allowed.join(' or ')}`);
+}
+
+/** In scripts, slurm.conf and plugstack.conf blanks end a word. */
+function pathOf(name, path) {
+  if (/[\s'"\\$`#]/.test(path)) throw new Refused(`--${name} ${path}: expected a path without blanks and quotes`);
+  if (name === 'proc-box' && !isAbsolute(path)) {
+    throw new Refused(`--${name} ${path}: expected the whole path, as it is on the nodes`);
+  }
+  return resolve(path);
+}

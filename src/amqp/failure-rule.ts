@@ -1,0 +1,12 @@
+import type { Endpoint } from './config.js';
+
+/** What a failure that the broker, amqplib or Node tells is in our words. The first rule that matches counts. */
+export interface FailureRule {
+  readonly match: RegExp;
+  /** Failures of one kind are logged once. */
+  readonly kind: string;
+  /** @param found what the first group of `match` has found, or the whole text */
+  readonly text: (endpoint: Endpoint, found: string) => string;
+  /** Trying again will not help until someone has acted. @default false */
+  readonly permanent?: boolean;
+}

@@ -1,0 +1,33 @@
+import { dieOf, exitNow, type Keeper, releaseStdio, writeStderr } from 'cgroup-utils-native';
+import type { Logger } from '../log.js';
+
+/** The process that a box lives in, as the box sees it. */
+export interface Host {
+  /** Gets lines of the log, and the report. */
+  readonly write: (text: string) => void;
+  /** From now on what goes wrong in here must not end the job. */
+  readonly guard: (log: Logger) => void;
+  /** The job runs. */
+  readonly started: () => void;
+  /** Nothing follows for this keeper: it does its last steps, and ends. */
+  readonly finish: (keeper: Keeper) => void;
+  /** The box is over. @param signal that a process with this box alone is to die of; null: it exits with the status */
+  readonly ended: (exitStatus: number, signal: number | null) => void;
+}
+
+/** A process of the box's own: it ends with the box. */
+export function ownProcess(): Host {
+  return {
+    write: writeStderr,
+    guard: (log) => process.on('uncaughtException', (error) => tellUncaught(log, error)),
+    started: releaseStdio,
+    finish: (keeper) => keeper.finish(),
+    ended: (exitStatus, signal) => (signal === null ? exitNow(exitStatus) : dieOf(signal)),
+  };
+}
+
+export function tellUncaught(log: Logger, error: Error): void {
+  // amqplib's, where rascal goes on with a connection that has ended meanwhile: the link's next attempt is under way.
+  if (error.name === 'IllegalOperationError') log.debug(`control: ${error.message}`);
+  else log.error(`internal error, the job goes on: ${error.stack ?? error.message}`);
+}

@@ -1,0 +1,70 @@
+import { createServer, type Socket } from 'node:net';
+import type { Logger } from '../log.js';
+import { createRequestReader, type Request } from './request.js';
+
+/** @param status what whoever asks exits with. @param text for its stderr */
+export type Answer = (status: number, text: string) => void;
+
+/** @returns false: no answer, whoever asks goes on without us */
+export type Ask = (request: Request, answer: Answer) => boolean;
+
+/** Whoever connects and does not say what he wants. */
+const REQUEST_MS = 5_000;
+const CONNECTIONS_MAX = 256;
+
+/**
+ * Takes requests from a socket that listens already. One connection is one request and its answer; what is none is refused,
+ * and disturbs no other.
+ * @returns ends it: those who have not said what they want get no answer
+ */
+export function receive(fd: number, log: Logger, ask: Ask): () => void {
+  const waiting = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true }, (client) => {
+    waiting.add(client);
+    client.on('close', () => waiting.delete(client));
+    attend(client, log, (request, answer) => {
+      waiting.delete(client);
+      return ask(request, answer);
+    });
+  });
+  server.maxConnections = CONNECTIONS_MAX;
+  server.on('error', (error) => log.error(`the socket: ${error.message}`));
+  server.listen({ fd });
+  return () => {
+    server.close();
+    for (const client of waiting) client.destroy();
+  };
+}
+
+function attend(client: Socket, log: Logger, ask: Ask): void {
+  const read = createRequestReader();
+  const answer: Answer = (status, text) => {
+    client.end(Buffer.concat([Buffer.from([status]), Buffer.from(text)]));
+  };
+  const refuse = (why: string) => {
+    clearTimeout(late);
+    client.removeAllListeners('data').resume();
+    log.warn(`a request was refused: ${why}`);
+    answer(125, `proc_box: error: ${why}\n`);
+    // Whoever does not read the answer, or goes on sending.
+    setTimeout(() => client.destroy(), REQUEST_MS).unref();
+  };
+  const late = setTimeout(() => refuse(`no whole request within ${REQUEST_MS / 1000} s`), REQUEST_MS);
+  client.on('error', (error) => log.debug(`a request: ${error.message}`));
+  client.on('close', () => clearTimeout(late));
+  let whole = false;
+  client.on('end', () => {
+    if (!whole) client.destroy();
+  });
+  client.on('data', (chunk) => {
+    try {
+      const request = read(chunk);
+      if (request === undefined) return;
+      whole = true;
+      clearTimeout(late);
+      if (!ask(request, answer)) client.destroy();
+    } catch (error) {
+      refuse((error as Error).message);
+    }
+  });
+}

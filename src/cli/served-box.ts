@@ -1,0 +1,176 @@
+import { closeSync, constants, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import { type Keeper, type KeeperEvent, lockFile } from 'cgroup-utils-native';
+import { isEnvironmentError, isSpecError, SpecError } from '../errors.js';
+import { createLogger } from '../log.js';
+import type { Files } from '../spec/files.js';
+import { ADOPT_HELP, type AdoptInput, type AdoptOptions, parseAdopt } from './adopt-options.js';
+import { boxProcess, type Loaders } from './adopted-box.js';
+import { failsOpen } from './failure-policy.js';
+import type * as NoticeBundle from './notice.js';
+import type { Answer } from './reception.js';
+import type { Request } from './request.js';
+import type * as RunBundle from './run.js';
+
+export interface Services extends Loaders, Pick<AdoptInput, 'files' | 'loadYaml'> {
+  readonly newBoxId: () => string;
+  readonly loadNotice: () => typeof NoticeBundle;
+}
+
+export interface ServedBox extends Services {
+  readonly request: Request;
+  readonly answer: Answer;
+  readonly makeKeeper: (onEvent: (event: KeeperEvent) => void) => Keeper;
+  /** Nothing follows for this keeper. @param gone told when it has ended, and its groups with it */
+  readonly finish: (keeper: Keeper, gone: () => void) => void;
+  /** Nothing of this box is left in here. */
+  readonly ended: () => void;
+}
+
+/** One box of many in this process: what goes wrong with it is its own. */
+export function serveBox(served: ServedBox): void {
+  const { request, answer, ended } = served;
+  let run: RunBundle.Run | undefined;
+  let keeper: Keeper | undefined;
+  const fail = (error: unknown) => {
+    if (keeper !== undefined) served.finish(keeper, () => {});
+    ended();
+    const { message } = error as Error;
+    answer(
+      125,
+      lines('error', [isSpecError(error) || isEnvironmentError(error) ? message : `internal error: ${message}`]),
+    );
+    if (failsOpen(request.argv.slice(2), request.settings)) void tellUnboxed(served, message);
+  };
+  try {
+    const options = parseAdopt(request.argv);
+    if (options === null) {
+      ended();
+      return answer(0, ADOPT_HELP);
+    }
+    if (!options.detach)
+      throw new SpecError('--via goes with --detach only: nobody can wait for the end of the process');
+    keeper = served.makeKeeper((event) => {
+      if (run !== undefined) return run.onKeeper(event);
+      if (event.type !== 'hello') return fail(new Error('the keeper has died before the box was made'));
+      try {
+        run = box(served, options, keeper as Keeper);
+      } catch (error) {
+        run = { onKeeper() {}, onSignal() {} };
+        fail(error);
+      }
+      return undefined;
+    });
+  } catch (error) {
+    fail(error);
+  }
+}
+
+function box(served: ServedBox, options: AdoptOptions, keeper: Keeper): RunBundle.Run {
+  const { request, answer, finish, ended } = served;
+  const log = options.logFile === null ? null : openToWrite('--log-file', options.logFile, constants.O_APPEND);
+  const pidFile = options.pidFile === null ? null : lockedPidFile(options.pidFile);
+  try {
+    const { run, warnings, amongOthers } = boxProcess({
+      ...served,
+      ...request,
+      keeper,
+      options,
+      boxId: served.newBoxId(),
+      caller: request.pid,
+      ourPids: [process.pid, ...keeper.pids],
+      files: plainFiles(served.files),
+      deliverSignals() {},
+      host: {
+        write: (text) => log?.write(text),
+        guard() {},
+        started() {},
+        finish: () => finish(keeper, () => pidFile?.remove()),
+        ended() {
+          log?.close();
+          ended();
+        },
+      },
+    });
+    if (!amongOthers) pidFile?.remove();
+    answer(0, log === null ? lines('warn', warnings) : '');
+    return run;
+  } catch (error) {
+    log?.close();
+    pidFile?.remove();
+    throw error;
+  }
+}
+
+function lines(level: 'error' | 'warn', messages: readonly string[]): string {
+  let text = '';
+  const log = createLogger('warn', { write: (line) => (text += line) });
+  for (const message of messages) log[level](message);
+  return text;
+}
+
+interface OpenFile {
+  readonly fd: number;
+  write(text: string): void;
+  close(): void;
+  remove(): void;
+}
+
+/** Never waits: a FIFO without a reader is refused. @throws SpecError */
+function openToWrite(option: string, path: string, flag: number): OpenFile {
+  let fd: number;
+  try {
+    const { O_WRONLY, O_CREAT, O_NOCTTY, O_NONBLOCK } = constants;
+    fd = openSync(path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK | flag, 0o644);
+  } catch (cause) {
+    throw new SpecError(`${option} ${path}: ${(cause as Error).message}`, { cause });
+  }
+  let open = true;
+  const close = () => {
+    if (open) closeSync(fd);
+    open = false;
+  };
+  return {
+    fd,
+    write(text) {
+      try {
+        writeSync(fd, text);
+      } catch {
+        // A full disk must not disturb the box, nor the others.
+      }
+    },
+    close,
+    remove() {
+      if (open) rmSync(path, { force: true });
+      close();
+    },
+  };
+}
+
+/** There, and locked, until the box's groups have gone: who takes those around them away has to wait for that. */
+function lockedPidFile(path: string): OpenFile {
+  const file = openToWrite('--pid-file', path, constants.O_TRUNC);
+  lockFile(file.fd);
+  file.write(`${process.pid}\n`);
+  return file;
+}
+
+/** A FIFO or a terminal would hold up every box in here. */
+function plainFiles(files: Files): Files {
+  return {
+    ...files,
+    read(path) {
+      const named = path.replace(/^~(?=\/)/, process.env['HOME'] ?? '~');
+      if (!statSync(named).isFile()) throw new SpecError(`${path} is no regular file`);
+      return files.read(named);
+    },
+  };
+}
+
+/** Never rejects. */
+async function tellUnboxed({ request, loadNotice, loadYaml }: ServedBox, why: string): Promise<void> {
+  try {
+    await loadNotice().tellUnboxed({ ...request, why, loadYaml });
+  } catch {
+    // A bundle is missing: whoever asked knows why there is no box.
+  }
+}

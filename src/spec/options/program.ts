@@ -1,0 +1,31 @@
+import { parseBoolean } from '../units.js';
+import { parsePath } from '../values.js';
+import type { Option } from './option.js';
+
+/** About proc_box itself. */
+export const PROGRAM = {
+  config: {
+    type: 'path',
+    placeholder: 'path',
+    default: '/etc/proc_box/config.yaml',
+    help: 'YAML file of options; none reads no file',
+    parse: parsePath,
+    only: 'not in a file',
+  },
+  debug: { type: 'boolean', default: 'false', help: 'log details', parse: parseBoolean },
+  nowarn: { type: 'boolean', default: 'false', help: 'log errors only', parse: parseBoolean },
+  version: {
+    type: 'boolean',
+    default: 'false',
+    help: 'print the version',
+    parse: parseBoolean,
+    only: 'command line',
+  },
+  help: {
+    type: 'boolean',
+    default: 'false',
+    help: 'print this text',
+    parse: parseBoolean,
+    only: 'command line',
+  },
+} as const satisfies Readonly<Record<string, Option>>;

@@ -1,0 +1,48 @@
+import { parseBoolean, parseCount, parseDuration } from '../units.js';
+import { parseJsonObject, parseSampleInterval } from '../values.js';
+import type { Option } from './option.js';
+
+/** What is sampled, how often, and the report at the end. */
+export const STATISTICS = {
+  sint: {
+    type: 'duration',
+    placeholder: 'duration',
+    default: '1m',
+    help: 'interval of statistics, at least 10ms; 0 turns periodic sampling off',
+    parse: parseSampleInterval,
+  },
+  json: {
+    type: 'JSON',
+    placeholder: 'object',
+    default: '',
+    help: 'a JSON object carried in every sample as UserData',
+    parse: parseJsonObject,
+    shapes: ['object'],
+  },
+  rows: {
+    type: 'count',
+    placeholder: 'number',
+    default: '10',
+    help: 'rows of the largest processes in each sample, at most 1000',
+    parse: (text: string) => parseCount(text, 0, 1000),
+  },
+  'rows-interval': {
+    type: 'duration',
+    placeholder: 'duration',
+    default: '1m',
+    help: 'at most so old are the rows, and what else needs a look at every process, of a box of more than 64 processes with a cgroup; 0 looks for each sample',
+    parse: parseDuration,
+  },
+  pss: {
+    type: 'boolean',
+    default: 'false',
+    help: 'proportional set size in each sample (smaps_rollup: costly for large processes)',
+    parse: parseBoolean,
+  },
+  report: {
+    type: 'boolean',
+    default: 'false',
+    help: 'print the end report on stderr',
+    parse: parseBoolean,
+  },
+} as const satisfies Readonly<Record<string, Option>>;

@@ -1,0 +1,187 @@
+// test-timeout: 120s
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { bare, isAlive } from '../fixtures/adopted.js';
+import { childrenOf, environmentOf, processState, until } from '../fixtures/processes.js';
+import { run, temporaryFolder } from '../fixtures/run.js';
+import { supervisor, talk } from '../fixtures/supervisor.js';
+
+/** `proc_box adopt --serve` and `--via`: many boxes in one process. */
+
+const limitsOf = (pid: number) => readFileSync(`/proc/${pid}/limits`, 'utf8');
+const FILES = ['--rlimit', 'nofile=64:64'];
+
+async function sleeper(t: Test, env: Readonly<Record<string, string>> = {}) {
+  const process = bare(t, 'echo up; exec sleep 600', { env });
+  await process.says('up');
+  return process;
+}
+
+t.test('boxes of several processes: limits before the answer, a keeper and a log each', async (t) => {
+  const serving = supervisor(t);
+  const logs: string[] = [];
+  const targets = [await sleeper(t), await sleeper(t), await sleeper(t)];
+  for (const [index, target] of targets.entries()) {
+    logs.push(join(serving.folder, `${index}.log`));
+    const limit = ['--rlimit', `nofile=${60 + index}:${60 + index}`, '--report', '--log-file', logs[index]!];
+    const { code, stdout, stderr } = await serving.ask(target.pid, limit);
+    t.strictSame([code, stdout, stderr], [0, '', '']);
+    t.match(limitsOf(target.pid), new RegExp(`Max open files +${60 + index} +${60 + index}`));
+  }
+  t.equal(serving.keepers().length, 3);
+  targets[1]!.child.kill('SIGKILL');
+  await until(() => readFileSync(logs[1]!, 'utf8').includes('Task elapsed time'), 'its end is told');
+  t.match(readFileSync(logs[1]!, 'utf8'), /ended +signaled: SIGKILL/);
+  await until(() => childrenOf(serving.pid).length === 2, 'its keeper has ended, and is no zombie');
+  t.notMatch(readFileSync(logs[0]!, 'utf8'), 'Task elapsed', 'the others go on');
+  t.ok(targets[0] && isAlive(targets[0].pid));
+});
+
+t.test('who asks says whose job it is, with options for the box; its process does not show them', async (t) => {
+  const serving = supervisor(t);
+  const target = await sleeper(t, { SLURM_JOB_ID: '4711', SLURM_STEP_ID: '3' });
+  const log = join(serving.folder, 'log');
+  const { code } = await serving.ask(target.pid, ['--log-file', log], {
+    env: { PBOX_RLIMIT: 'nofile=77:77', PBOX_JSON: '{"secret": 1}' },
+  });
+  t.equal(code, 0);
+  t.match(limitsOf(target.pid), /Max open files +77 +77/);
+  await until(() => readFileSync(log, 'utf8').includes('started in box'), 'it is told');
+  t.match(readFileSync(log, 'utf8'), /job 4711 step 3 started/);
+  for (const pid of [serving.pid, ...serving.keepers()]) {
+    t.notMatch(readFileSync(`/proc/${pid}/cmdline`, 'latin1'), 'nofile');
+    t.notMatch(environmentOf(pid)?.join(' ') ?? '', /PBOX_|SLURM_/);
+  }
+});
+
+t.test('bad input: 125 and a clear line, as without a supervisor; the next one is boxed', async (t) => {
+  const serving = supervisor(t);
+  const target = await sleeper(t);
+  const fifo = join(serving.folder, 'fifo');
+  execFileSync('mkfifo', [fifo]);
+  for (const [options, message] of [
+    [['--rlimit', 'nofile=9:5'], /^proc_box: error: .*nofile/],
+    [['--memry', '1G'], /unknown option "--memry"; did you mean --memory/],
+    [['--pids', '10', '--cgroup', 'off', '--enforce', 'strict'], /pids is held by sampling only/],
+    [['--log-file', fifo], /--log-file \S+fifo: ENXIO/],
+    [['--config', fifo], /fifo is no regular file/],
+    [['--log-file', '/nowhere/log'], /--log-file \/nowhere\/log: ENOENT/],
+  ] as const) {
+    const { code, stderr } = await serving.ask(target.pid, options);
+    t.equal(code, 125);
+    t.match(stderr, message);
+  }
+  t.match(await serving.ask(4194304), { code: 125, stderr: /there is no such process/ });
+  t.match(await serving.ask(serving.pid), { code: 125, stderr: /is not a job/ });
+  const attached = await run(t, ['adopt', '--via', serving.socket, '--pid', String(target.pid)], { bare: true });
+  t.match(attached, { code: 125, stderr: /--via goes with --detach only/ });
+  const warned = await serving.ask(target.pid, ['--stdoutlimit', '1M', ...FILES]);
+  t.match(warned, { code: 0, stderr: /proc_box: warn: --stdoutlimit has no effect/ });
+  await until(() => serving.keepers().length === 1, 'refused ones leave no keeper');
+});
+
+t.test('clients that are broken, slow or silent: refused, and nobody else notices', async (t) => {
+  const serving = supervisor(t);
+  const silent = talk(t, serving.socket);
+  const half = talk(t, serving.socket);
+  half.client.write(Buffer.alloc(10));
+  const garbage = talk(t, serving.socket);
+  garbage.client.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  const gone = talk(t, serving.socket);
+  gone.client.write(Buffer.alloc(5), () => gone.client.destroy());
+  for (let more = 0; more < 100; more++) talk(t, serving.socket);
+  const target = await sleeper(t);
+  const { code, elapsedMs } = await serving.ask(target.pid, FILES);
+  t.equal(code, 0);
+  t.ok(elapsedMs < 4000, 'before any of them is given up');
+  const refused = await garbage.answer;
+  t.equal(refused[0], 125);
+  t.match(refused.toString('latin1', 1), /^proc_box: error: a request of \d+ bytes: at most 262144\n$/);
+  for (const { answer } of [silent, half]) {
+    t.match((await answer).toString('latin1', 1), 'proc_box: error: no whole request within 5 s\n');
+  }
+  t.equal((await serving.ask(target.pid, FILES)).code, 0);
+});
+
+t.test('without a supervisor: a process of its own, as without --via', async (t) => {
+  const serving = supervisor(t);
+  process.kill(serving.pid, 'SIGKILL');
+  await until(() => !isAlive(serving.pid), 'it is dead');
+  for (const socket of [serving.socket, '/nowhere/socket', `/${'x'.repeat(200)}`]) {
+    const target = await sleeper(t);
+    const pidFile = join(temporaryFolder(t), 'pid');
+    const words = ['adopt', `--via=${socket}`, '--detach', '--pid', String(target.pid), '-uri', 'none'];
+    const { code, stderr } = await run(t, [...words, '--pid-file', pidFile, ...FILES], { bare: true });
+    t.strictSame([code, stderr], [0, '']);
+    t.match(limitsOf(target.pid), /Max open files +64 +64/);
+    const own = Number(readFileSync(pidFile, 'utf8'));
+    t.ok(isAlive(own));
+    const waits = spawn('flock', [pidFile, 'true']);
+    const ended = new Promise((resolve) => waits.on('exit', resolve));
+    target.child.kill('SIGKILL');
+    await ended;
+    t.notOk(isAlive(own), 'its end is an event for flock(1)');
+  }
+});
+
+t.test('one that does not answer is given up, and makes no second box later', async (t) => {
+  const serving = supervisor(t);
+  const target = await sleeper(t);
+  const first = join(serving.folder, 'first.log');
+  t.equal((await serving.ask(target.pid, ['--log-file', first])).code, 0);
+  process.kill(serving.pid, 'SIGSTOP');
+  const second = await sleeper(t);
+  const log = join(serving.folder, 'second.log');
+  t.equal((await serving.ask(second.pid, [...FILES, '--log-file', log])).code, 0, 'it is boxed all the same');
+  process.kill(serving.pid, 'SIGCONT');
+  const third = join(serving.folder, 'third.log');
+  t.equal((await serving.ask((await sleeper(t)).pid, ['--log-file', third])).code, 0);
+  await until(() => existsSync(third) && readFileSync(third, 'utf8').includes('started in box'), 'it goes on');
+  t.equal(readFileSync(log, 'utf8').match(/started in box/g)?.length, 1);
+  t.equal(serving.keepers().length, 2);
+});
+
+t.test('TERM: it ends when its boxes have, and takes no more', async (t) => {
+  const serving = supervisor(t);
+  const target = await sleeper(t);
+  t.equal((await serving.ask(target.pid, FILES)).code, 0);
+  process.kill(serving.pid, 'SIGTERM');
+  const late = talk(t, serving.socket);
+  t.equal((await late.answer).length, 0);
+  t.ok(isAlive(serving.pid));
+  target.child.kill('SIGKILL');
+  await until(() => !isAlive(serving.pid), 'it has ended');
+  t.equal(readFileSync(serving.log, 'utf8'), '');
+});
+
+t.test('it ends when its folder has gone', async (t) => {
+  const serving = supervisor(t);
+  rmSync(serving.folder, { recursive: true });
+  await until(() => !isAlive(serving.pid), 'it has ended');
+});
+
+t.test('it cannot be made to do what others want: not dumpable, no inspector, its own session', async (t) => {
+  const serving = supervisor(t);
+  const signalled = supervisor(t);
+  process.kill(signalled.pid, 'SIGUSR1'); // while Node starts
+  const target = await sleeper(t);
+  t.equal((await serving.ask(target.pid)).code, 0);
+  t.equal((await signalled.ask((await sleeper(t)).pid)).code, 0);
+  process.kill(serving.pid, 'SIGUSR1');
+  process.kill(serving.pid, 'SIGINT');
+  t.equal((await serving.ask((await sleeper(t)).pid)).code, 0);
+  for (const { pid } of [serving, signalled]) {
+    t.equal(processState(pid)?.session, pid);
+    t.notMatch(readFileSync('/proc/net/tcp', 'latin1'), /:240D 00000000:0000 0A/, 'nobody listens on port 9229');
+  }
+});
+
+t.test('--serve: what cannot be had is said', async (t) => {
+  const serving = supervisor(t);
+  const again = await run(t, ['adopt', '--serve', serving.socket], { bare: true });
+  t.match(again, { code: 125, stderr: /listen on \S+: Address already in use; its folder must exist/ });
+  const nowhere = await run(t, ['adopt', '--serve', '/nowhere/socket'], { bare: true });
+  t.match(nowhere, { code: 125, stderr: /listen on \/nowhere\/socket: No such file or directory/ });
+});
