@@ -276,6 +276,36 @@ export function hostSample(): HostSample;
 export function readText(path: string): string | null;
 /** One write(2) to a file that exists. @returns the errno's name, or null where it was written */
 export function writeText(path: string, text: string): string | null;
+/** A file as it was when it was opened: no second look-up of its name. */
+export interface FileRead {
+  readonly bytes: Buffer;
+  /** Permission bits; inode(7). */
+  readonly mode: number;
+  readonly uid: number;
+}
+/** All of a file, or of a pipe up to its end. @returns the errno's name where that fails; EFBIG beyond `maxBytes` */
+export function readFile(path: string, maxBytes: number): FileRead | string;
+/** access(2) by the real user. @param writable asks for W_OK. @default F_OK. @returns the errno's name, or null */
+export function access(path: string, writable?: boolean): string | null;
+/** mkdir(2), rmdir(2). @returns the errno's name, or null where it was done */
+export function makeDirectory(path: string): string | null;
+export function removeDirectory(path: string): string | null;
+/** One write(2) to stderr. What it does not take now, because it is full or closed, is lost. */
+export function writeStderr(text: string): void;
+
+/**
+ * Calls `onFire` once, `ms` after the last `start`, on the event loop; `stop` prevents that. Node's own timers have to be
+ * compiled at their first use, which takes a millisecond of each launch; these also have no bound of 2^31 ms.
+ * @param background does not keep the event loop alive. @default false
+ */
+export class Timer {
+  constructor(onFire: () => void, background?: boolean);
+  /** @param ms whole, from now; a timer that runs is started anew */
+  start(ms: number): void;
+  stop(): void;
+  /** It will fire. */
+  readonly active: boolean;
+}
 
 /**
  * Small files of the kernel that are read again and again. A file that has been read stays open until the object is

@@ -1,8 +1,9 @@
-// Small files of the kernel, control groups among them.
+// Files, without what node:fs has to compile before its first use: small ones of the kernel, and those of a launch.
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -54,10 +55,68 @@ Value read_text_of(const CallbackInfo& info) {
   return read_text(path.c_str(), text) ? latin1(info.Env(), text) : info.Env().Null();
 }
 
+Value error_name(Env env, int error) {
+  return error == 0 ? env.Null() : String::New(env, uv_err_name(-error)).As<Value>();
+}
+
 Value write_text_of(const CallbackInfo& info) {
   const std::string path = info[0].As<String>();
-  const int error = write_text(path.c_str(), info[1].As<String>());
-  return error == 0 ? info.Env().Null() : String::New(info.Env(), uv_err_name(-error)).As<Value>();
+  return error_name(info.Env(), write_text(path.c_str(), info[1].As<String>()));
+}
+
+// Up to the end, which a pipe has too; errno, EFBIG beyond `most` bytes. `hint` is what the file says of its size.
+int read_whole(int fd, size_t hint, size_t most, std::string& content) {
+  size_t done = 0;
+  for (ssize_t n;; done += static_cast<size_t>(n)) {
+    if (done > most) return EFBIG;
+    if (done == content.size()) content.resize(done == 0 ? std::min(hint, most) + 1 : done * 2);
+    do n = read(fd, &content[done], content.size() - done);
+    while (n < 0 && errno == EINTR);
+    if (n < 0) return errno;
+    if (n == 0) break;
+  }
+  content.resize(done);
+  return 0;
+}
+
+Value read_file(const CallbackInfo& info) {
+  const Env env = info.Env();
+  const std::string path = info[0].As<String>();
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return error_name(env, errno);
+  struct stat status{};
+  std::string content;
+  const auto most = static_cast<size_t>(info[1].As<Number>().Int64Value());
+  const int error = fstat(fd, &status) != 0 ? errno : read_whole(fd, static_cast<size_t>(status.st_size), most, content);
+  close(fd);
+  if (error != 0) return error_name(env, error);
+  Object file = Object::New(env);
+  file.Set("bytes", Napi::Buffer<char>::Copy(env, content.data(), content.size()));
+  set(file, "mode", status.st_mode & 07777);
+  set(file, "uid", status.st_uid);
+  return file;
+}
+
+Value access_of(const CallbackInfo& info) {
+  const std::string path = info[0].As<String>();
+  const int mode = info[1].ToBoolean() ? W_OK : F_OK;
+  return error_name(info.Env(), access(path.c_str(), mode) == 0 ? 0 : errno);
+}
+
+Value make_directory(const CallbackInfo& info) {
+  const std::string path = info[0].As<String>();
+  return error_name(info.Env(), mkdir(path.c_str(), 0777) == 0 ? 0 : errno);
+}
+
+Value remove_directory(const CallbackInfo& info) {
+  const std::string path = info[0].As<String>();
+  return error_name(info.Env(), rmdir(path.c_str()) == 0 ? 0 : errno);
+}
+
+// As much as stderr takes now: one that is full or closed must not hold up the job.
+void write_stderr(const CallbackInfo& info) {
+  const std::string text = info[0].As<String>();
+  if (write(STDERR_FILENO, text.data(), text.size()) < 0) return;
 }
 
 // Native, since what a kill has to go through should not have to be compiled first.
@@ -88,6 +147,11 @@ void export_files(Env env, Object& exports) {
   exports.Set("TextFiles", JsTextFiles::define(env));
   exports.Set("readText", Napi::Function::New<read_text_of>(env));
   exports.Set("writeText", Napi::Function::New<write_text_of>(env));
+  exports.Set("readFile", Napi::Function::New<read_file>(env));
+  exports.Set("access", Napi::Function::New<access_of>(env));
+  exports.Set("makeDirectory", Napi::Function::New<make_directory>(env));
+  exports.Set("removeDirectory", Napi::Function::New<remove_directory>(env));
+  exports.Set("writeStderr", Napi::Function::New<write_stderr>(env));
   exports.Set("killGroup", Napi::Function::New<kill_group>(env));
   exports.Set("lockFile", Napi::Function::New<lock_file>(env));
 }

@@ -10,7 +10,7 @@ namespace {
 // From the start the kernel makes the text anew; a short read is no end, but nothing follows an empty one.
 bool read_all(int fd, std::string& text) {
   text.clear();
-  char buffer[8192];
+  char buffer[16384];
   ssize_t size;
   while ((size = pread(fd, buffer, sizeof buffer, static_cast<off_t>(text.size()))) > 0)
     text.append(buffer, static_cast<size_t>(size));

@@ -15,6 +15,7 @@ import { initialLimits, type Limits, timeoutStatus } from './limits.js';
 import { decideOutcome, type MainExit, type Outcome } from './outcome.js';
 import type { ResourceControl } from './resource-control.js';
 import { createTicker, type Ticker } from './ticker.js';
+import type { Time } from './time.js';
 import { createWallClock, type WallClock } from './timer.js';
 import type { Answer, BoxState, Command, Controllable, Outgoing, Requester } from './types.js';
 import type { WatchedName } from './watchdog.js';
@@ -31,8 +32,7 @@ export interface BoxOptions {
   readonly resources: ResourceControl;
   readonly stdoutMode: Extract<KeeperEvent, { type: 'hello' }>['stdoutMode'];
   readonly log: Logger;
-  /** CLOCK_MONOTONIC, ms. */
-  readonly now: () => number;
+  readonly time: Time;
   /** Made once the job runs. */
   readonly createSampler: (box: Box, pid: number, startedMs: number) => Sampler;
   /** Somebody gets the samples: without a broker and a report only the watchdog looks at the box. */
@@ -71,22 +71,26 @@ export class Box implements Controllable {
   #main: MainExit | null = null;
   #elapsedMs = 0;
   #cpuUsec = 0;
-  #grace: NodeJS.Timeout | undefined;
+  readonly #grace: ReturnType<Time['createTimer']>;
+  /** Fires in the next turn of the event loop. */
+  readonly #breath: ReturnType<Time['createTimer']>;
 
   constructor(options: BoxOptions) {
-    const { spec, identity, now } = options;
+    const { spec, identity, time } = options;
     this.#options = options;
     this.identity = identity;
     this.limits = new Map([...initialLimits(spec, options.stdoutMode), ...options.resources.limits]);
     this.clock = createWallClock({
       limitMs: spec.timeoutMs,
-      now,
+      time,
       onExpired: () => this.#timeout(),
       onGap: (ms) => this.#wasSuspended(ms),
     });
-    this.#ticker = createTicker(now, () => {
+    this.#ticker = createTicker(time, () => {
       this.#sampleQuietly('interval');
     });
+    this.#grace = time.createTimer(() => void this.#apply({ type: 'graceOver' }));
+    this.#breath = time.createTimer(() => this.#othersLeft());
     this.#emitEvent = createEventSource({
       identity,
       state: () => this.state,
@@ -97,12 +101,14 @@ export class Box implements Controllable {
     const lastSample = () => this.#sampler?.last;
     this.#incidents = createIncidents({
       ...options,
+      now: time.now,
       limits: this.limits,
       tell,
       lastSample: () => lastSample()?.sample,
     });
     this.#commands = new Commands({
       ...options,
+      now: time.now,
       limits: this.limits,
       clock: this.clock,
       ticker: this.#ticker,
@@ -184,10 +190,10 @@ export class Box implements Controllable {
   async release(by: Requester): Promise<void> {
     if (this.#life.phase === 'ended') return;
     await this.sample('signal');
-    clearTimeout(this.#grace);
+    this.#grace.stop();
     this.#ticker.stop();
     this.#options.resources.stop();
-    this.clock.close(this.#options.now());
+    this.clock.close(this.#options.time.now());
     this.#options.log.info('the supervision has ended; the process goes on within its limits');
     this.#tell({ event: 'released', by: toBy(by) });
     void this.#apply({ type: 'ended' });
@@ -266,21 +272,22 @@ export class Box implements Controllable {
   }
 
   #mainEnded(main: MainExit, atMs: number, usage: KeeperUsage): void {
-    const { spec, now } = this.#options;
+    const { spec } = this.#options;
     this.#main = { code: main.code, signal: main.signal, coreDumped: main.coreDumped };
     if (!spec.linger) this.clock.close(atMs);
     this.#elapsedMs = atMs - this.#startedMs;
     this.#cpuUsec = usage.userUsec + usage.systemUsec;
     void this.#apply({ type: 'mainEnded' });
     // `empty` comes in the same breath where nothing is left.
-    setImmediate(() => {
-      if (this.#life.phase === 'ended') return;
-      const { stopSignal: signal, graceMs, linger } = spec;
-      this.#options.log.debug(
-        `the main process has ended after ${Math.round(now() - this.#startedMs)} ms, others have not`,
-      );
-      void this.#apply({ type: 'leftovers', signal, graceMs, linger });
-    });
+    this.#breath.start(0);
+  }
+
+  #othersLeft(): void {
+    if (this.#life.phase === 'ended') return;
+    const { log, spec, time } = this.#options;
+    const { stopSignal: signal, graceMs, linger } = spec;
+    log.debug(`the main process has ended after ${Math.round(time.now() - this.#startedMs)} ms, others have not`);
+    void this.#apply({ type: 'leftovers', signal, graceMs, linger });
   }
 
   #timeout(): void {
@@ -342,10 +349,10 @@ export class Box implements Controllable {
         `the keeper has died; ${adopted ? 'what was adopted goes on alone' : 'the rest of the job was killed'}`,
       );
     }
-    clearTimeout(this.#grace);
+    this.#grace.stop();
     this.#ticker.stop();
     this.#options.resources.stop();
-    this.clock.close(this.#options.now());
+    this.clock.close(this.#options.time.now());
     await this.#firstSample;
     await this.#commands.settled();
     if ((this.#life.phase as string) === 'ended') return;
@@ -356,7 +363,7 @@ export class Box implements Controllable {
     const { exitStatus, reason, by, ...main } = decided;
     void this.#apply({ type: 'ended' });
     const outcome: Outcome = { exitStatus, reason, by, ...main };
-    const elapsedMs = Math.round(this.#elapsedMs || this.#options.now() - this.#startedMs);
+    const elapsedMs = Math.round(this.#elapsedMs || this.#options.time.now() - this.#startedMs);
     if (!this.#options.observed) {
       this.#options.onEnded(outcome, elapsedMs, null);
       return;
@@ -422,8 +429,7 @@ export class Box implements Controllable {
       case 'resume':
         return keeper.resume();
       case 'grace':
-        clearTimeout(this.#grace);
-        this.#grace = setTimeout(() => void this.#apply({ type: 'graceOver' }), Math.min(effect.ms, 2 ** 31 - 1));
+        this.#grace.start(effect.ms);
         return undefined;
     }
   }

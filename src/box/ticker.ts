@@ -1,3 +1,5 @@
+import type { Time } from './time.js';
+
 /** Periodic sampling with one timer: a new rate replaces the old one. */
 export interface Ticker {
   /** From now on every so many ms; 0 turns it off. */
@@ -6,30 +8,26 @@ export interface Ticker {
   readonly intervalMs: number;
 }
 
-const SLEEP_MAX_MS = 2 ** 31 - 1;
-
 /**
  * Ticks stay on their grid: a late one does not delay those after it, and ticks that were missed (the wrapper was
  * suspended) are not made up for.
- * @param now CLOCK_MONOTONIC, ms
  */
-export function createTicker(now: () => number, onTick: () => void): Ticker {
+export function createTicker({ createTimer, now }: Time, onTick: () => void): Ticker {
   let intervalMs = 0;
   let nextMs = 0;
-  let timer: NodeJS.Timeout | undefined;
 
   const arm = () => {
-    clearTimeout(timer);
-    if (intervalMs > 0) timer = setTimeout(fire, Math.min(SLEEP_MAX_MS, Math.max(1, Math.ceil(nextMs - now()))));
+    if (intervalMs > 0) timer.start(Math.max(1, Math.ceil(nextMs - now())));
+    else timer.stop();
   };
-  const fire = () => {
+  const timer = createTimer(() => {
     const late = now() - nextMs;
     if (late >= 0) {
       nextMs += intervalMs * (Math.floor(late / intervalMs) + 1);
       onTick();
     }
     arm();
-  };
+  });
 
   return {
     every(ms) {
@@ -39,7 +37,7 @@ export function createTicker(now: () => number, onTick: () => void): Ticker {
     },
     stop() {
       intervalMs = 0;
-      clearTimeout(timer);
+      timer.stop();
     },
     get intervalMs() {
       return intervalMs;

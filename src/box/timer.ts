@@ -1,7 +1,6 @@
 import type { TimerStatus } from '../stats/sample.js';
+import type { Time } from './time.js';
 
-/** setTimeout(3) of Node holds 31 bits of ms. */
-const SLEEP_MAX_MS = 2 ** 31 - 1;
 const WATCH_MS = 1000;
 /** A tick that comes this much too late was not late: the wrapper itself was stopped or frozen. */
 const GAP_MS = 2000;
@@ -35,15 +34,14 @@ export interface WallClock {
 
 export interface WallClockOptions {
   readonly limitMs: number;
-  /** CLOCK_MONOTONIC, ms. */
-  readonly now: () => number;
+  readonly time: Time;
   readonly onExpired: () => void;
   /** The wrapper was suspended for so many ms. */
   readonly onGap?: (gapMs: number) => void;
 }
 
 export function createWallClock(options: WallClockOptions): WallClock {
-  const { now } = options;
+  const { createTimer, now } = options.time;
   let limitMs = options.limitMs;
   let on = false;
   let held = false;
@@ -53,9 +51,8 @@ export function createWallClock(options: WallClockOptions): WallClock {
   let since = now();
   let suspendedMs = 0;
   let heldSince = 0;
-  let timer: NodeJS.Timeout | undefined;
-  let watch: NodeJS.Timeout | undefined;
   let lastTick = now();
+  let watched = false;
 
   const running = () => on && !held && !closed;
   const elapsed = () => elapsedMs + (running() ? now() - since : 0);
@@ -65,15 +62,13 @@ export function createWallClock(options: WallClockOptions): WallClock {
     since = now();
   };
   const arm = () => {
-    clearTimeout(timer);
-    timer = undefined;
-    if (!running() || limitMs === 0) return;
-    // One ms more: Node's timers may fire a fraction of a millisecond early.
-    timer = setTimeout(fire, Math.min(SLEEP_MAX_MS, Math.max(0, Math.ceil(limitMs - elapsed()))));
+    timer.stop();
+    if (running() && limitMs !== 0) timer.start(Math.max(0, Math.ceil(limitMs - elapsed())));
   };
   const fire = () => {
     noticeGap();
     if (!running() || limitMs === 0) return;
+    // The loop's clock has whole milliseconds.
     if (elapsed() < limitMs) return arm();
     options.onExpired();
   };
@@ -81,7 +76,7 @@ export function createWallClock(options: WallClockOptions): WallClock {
     const gapMs = now() - lastTick - WATCH_MS;
     lastTick = now();
     // A suspended box counts its time already.
-    if (watch === undefined || held || gapMs < GAP_MS) return;
+    if (!watched || held || gapMs < GAP_MS) return;
     suspendedMs += gapMs;
     if (running()) {
       elapsedMs = Math.max(0, elapsed() - gapMs);
@@ -97,9 +92,16 @@ export function createWallClock(options: WallClockOptions): WallClock {
     arm();
   };
 
+  const timer = createTimer(fire);
+  const watch = createTimer(() => {
+    noticeGap();
+    watch.start(WATCH_MS);
+  }, true);
+
   return {
     start(atMs) {
-      watch ??= setInterval(noticeGap, WATCH_MS).unref();
+      watched = true;
+      watch.start(WATCH_MS);
       lastTick = now();
       on = true;
       elapsedMs = 0;
@@ -128,8 +130,8 @@ export function createWallClock(options: WallClockOptions): WallClock {
       if (held) suspendedMs += now() - heldSince;
       held = false;
       closed = true;
-      clearTimeout(timer);
-      clearInterval(watch);
+      timer.stop();
+      watch.stop();
     },
     get limitMs() {
       return limitMs;

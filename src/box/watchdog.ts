@@ -1,3 +1,5 @@
+import { Timer } from 'cgroup-utils-native';
+
 /**
  * Holds by sampling what no control group holds: memory and processes of the tree, and CPU time. It looks often enough
  * that a process which fills 1 GB a second gets 300 MB beyond its limit at most, and seldom enough to cost at most half
@@ -28,10 +30,7 @@ export interface WatchdogOptions {
 export function createWatchdog({ look, onExceeded, now }: WatchdogOptions): Watchdog {
   const limits = new Map<WatchedName, number>();
   const told = new Set<WatchedName>();
-  let timer: NodeJS.Timeout | undefined;
-
-  const check = () => {
-    timer = undefined;
+  const timer = new Timer(() => {
     const before = now();
     const watched = look();
     for (const [name, limit] of limits) {
@@ -41,9 +40,9 @@ export function createWatchdog({ look, onExceeded, now }: WatchdogOptions): Watc
       onExceeded(name, used, limit);
     }
     arm(Math.max(PERIOD_MS, (now() - before) / COST_SHARE));
-  };
+  });
   const arm = (ms: number) => {
-    if (limits.size > 0) timer ??= setTimeout(check, ms);
+    if (limits.size > 0 && !timer.active) timer.start(Math.ceil(ms));
   };
 
   return {
@@ -55,8 +54,7 @@ export function createWatchdog({ look, onExceeded, now }: WatchdogOptions): Watc
       else this.stop();
     },
     stop() {
-      clearTimeout(timer);
-      timer = undefined;
+      timer.stop();
       limits.clear();
     },
   };

@@ -1,8 +1,7 @@
-import { accessSync, constants } from 'node:fs';
-import { allowedCpuCount, killGroup } from 'cgroup-utils-native';
+import { access, allowedCpuCount, killGroup } from 'cgroup-utils-native';
 import { EnvironmentError } from '../errors.js';
 import { isBelow, parentOf, placeBelow } from './below.js';
-import { codeOf, createReader, type Reader, readFile, removeTree, tryWrite } from './files.js';
+import { createReader, type Reader, readFile, removeTree, tryWrite } from './files.js';
 import { type Controller, findHierarchies, type Hierarchies } from './hierarchy.js';
 import { listProcesses } from './procs.js';
 import type { BoxCgroup, CgroupLimitName, CgroupValue, CleanupStep, Mechanism } from './types.js';
@@ -31,6 +30,8 @@ export interface CgroupRequest {
    * those that are no place for the box are left out.
    */
   readonly below: readonly string[];
+  /** Somebody reads them, or may ask for the box to be suspended. @default true */
+  readonly figures?: boolean;
   /** Kill the whole box when the kernel kills one process of it for memory. */
   readonly oomGroup: boolean;
   /** Told before something is made how to take it away: for whoever does that if we die. @default nobody is */
@@ -115,34 +116,33 @@ function whyNotJoined(from: string, to: string): string | null {
   let around = from;
   while (!isBelow(to, around)) around = parentOf(around);
   const file = `${around}/cgroup.procs`;
-  try {
-    accessSync(file, constants.W_OK);
-    return null;
-  } catch (error) {
-    return `write to ${file}: ${codeOf(error)}; no process may be moved from ${from} to ${to}: ask the administrator to delegate ${around} (docs/limits.md)`;
-  }
+  const code = access(file, true);
+  if (code === null) return null;
+  return `write to ${file}: ${code}; no process may be moved from ${from} to ${to}: ask the administrator to delegate ${around} (docs/limits.md)`;
 }
 
-/** What limits need and v2 does not give; and for figures what costs nothing: memory, processes and I/O. */
+/** What limits need and v2 does not give, and where somebody reads figures those of memory, processes and I/O. */
 function v1Wanted({ v1 }: Hierarchies, request: CgroupRequest, v2: V2Group | null): Controller[] {
-  const { limits, scheduled, listed, adopt, below } = request;
+  const { limits, figures = true, scheduled, listed, adopt, below } = request;
   const wanted = new Set<Controller>();
   if (weighedAsOne(request) && !v2?.controllers.has('cpu')) wanted.add('cpu');
   for (const limit of limits) {
     if (!v2?.controllers.has(V2_CONTROLLER[limit])) wanted.add(V1_CONTROLLER[limit]);
   }
-  for (const [controller, v2Name] of [
-    ['memory', 'memory'],
-    ['pids', 'pids'],
-    ['blkio', 'io'],
-  ] as const) {
-    if (!v2?.controllers.has(v2Name)) wanted.add(controller);
-  }
-  if (v2 === null) {
-    // A scheduler looks for the processes of a job in its own freezer group, not below it.
-    const given = below.includes(v1.get('freezer')?.dir ?? '');
-    if (!(listed || (scheduled && adopt !== undefined)) || given) wanted.add('freezer');
-    wanted.add('cpuacct');
+  if (figures) {
+    for (const [controller, v2Name] of [
+      ['memory', 'memory'],
+      ['pids', 'pids'],
+      ['blkio', 'io'],
+    ] as const) {
+      if (!v2?.controllers.has(v2Name)) wanted.add(controller);
+    }
+    if (v2 === null) {
+      // A scheduler looks for the processes of a job in its own freezer group, not below it.
+      const given = below.includes(v1.get('freezer')?.dir ?? '');
+      if (!(listed || (scheduled && adopt !== undefined)) || given) wanted.add('freezer');
+      wanted.add('cpuacct');
+    }
   }
   return [...wanted].filter((controller) => v1.has(controller));
 }

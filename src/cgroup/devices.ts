@@ -1,6 +1,5 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { SpecError } from '../errors.js';
-import { codeOf } from './files.js';
 
 const BLOCK_DEVICE = 0o060000;
 const FORMAT_MASK = 0o170000;
@@ -29,7 +28,7 @@ function numberOf(path: string): string {
     return split((mode & FORMAT_MASK) === BLOCK_DEVICE ? rdev : dev);
   } catch (error) {
     throw new SpecError(
-      `"${path}": ${codeOf(error)}; expected a block device, a file on one, or major:minor, for example "/dev/sda"`,
+      `"${path}": ${(error as NodeJS.ErrnoException).code}; expected a block device, a file on one, or major:minor, for example "/dev/sda"`,
     );
   }
 }

@@ -1,5 +1,5 @@
-import { mkdirSync, readdirSync, rmdirSync } from 'node:fs';
-import { readText, TextFiles, writeText } from 'cgroup-utils-native';
+import { readdirSync } from 'node:fs';
+import { readText, removeDirectory, TextFiles, writeText } from 'cgroup-utils-native';
 import { EnvironmentError } from '../errors.js';
 
 const REMOVE_TRIES = 100;
@@ -40,24 +40,10 @@ export function createReader(): Reader {
   };
 }
 
-/** @returns the errno's name, or null where the directory was made */
-export function makeDir(path: string): string | null {
-  try {
-    mkdirSync(path);
-    return null;
-  } catch (error) {
-    return codeOf(error);
-  }
-}
-
 /** Best effort: what is left is the keeper's to remove. */
 export function removeDir(path: string): boolean {
-  try {
-    rmdirSync(path);
-    return true;
-  } catch (error) {
-    return codeOf(error) === 'ENOENT';
-  }
+  const code = removeDirectory(path);
+  return code === null || code === 'ENOENT';
 }
 
 /** A group with those that the job has made below it; the processes have ended. Best effort. */
@@ -79,8 +65,4 @@ export function directoriesIn(path: string): string[] {
     // It has gone, or is not for this user.
     return [];
   }
-}
-
-export function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? String(error);
 }

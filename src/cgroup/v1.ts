@@ -1,5 +1,6 @@
+import { makeDirectory } from 'cgroup-utils-native';
 import { EnvironmentError } from '../errors.js';
-import { makeDir, type Reader, readFile, removeDir, writeFile } from './files.js';
+import { type Reader, readFile, removeDir, writeFile } from './files.js';
 import type { Controller, Hierarchies } from './hierarchy.js';
 import { parseV1Io, V1_THROTTLE } from './io.js';
 import { moveAll } from './join.js';
@@ -66,7 +67,7 @@ export function makeV1(
     const place = hierarchies.v1.get(controller);
     if (place === undefined) return `cgroup v1 has no ${controller} controller mounted here`;
     const dir = `${place.dir}/${name}`;
-    const code = made.has(dir) ? null : makeDir(dir);
+    const code = made.has(dir) ? null : makeDirectory(dir);
     if (code !== null) return `mkdir ${dir}: ${code}; ask the administrator to delegate ${controller} (docs/limits.md)`;
     const inherited = controller === 'cpuset' ? inheritCpuset(place.dir, dir) : null;
     const failure = inherited ?? (made.has(dir) ? null : (adopt?.join(`${dir}/cgroup.procs`) ?? null));

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { makeDir, type Reader, readFile, removeDir, tryWrite, writeFile } from './files.js';
+import { access, makeDirectory } from 'cgroup-utils-native';
+import { type Reader, readFile, removeDir, tryWrite, writeFile } from './files.js';
 import type { Place } from './hierarchy.js';
 import { formatIoMax, parseIoMax, parseIoStat } from './io.js';
 import type { CgroupLimitName, CgroupValue, CleanupStep, IoLimit } from './types.js';
@@ -74,7 +74,7 @@ export function makeV2(request: V2Request): V2Group | { readonly why: string } {
   for (const parent of parents(place, stayBelow)) {
     const dir = `${parent}/${name}`;
     request.beforeMaking([{ op: 'rmdir', path: dir }]);
-    const code = makeDir(dir);
+    const code = makeDirectory(dir);
     if (code !== null) {
       refusals.push(`mkdir ${dir}: ${code}`);
       continue;
@@ -117,7 +117,7 @@ function enable(request: V2Request, parent: string, dir: string): V2Group {
   if (wanted.length > 0 && parent === request.place.dir) {
     const text = wanted.map((controller) => `+${controller}`).join(' ');
     // Threaded controllers (cpu, pids) could be switched on beside processes, but nothing could join the box's group then.
-    const populated = existsSync(`${parent}/cgroup.type`) && words(`${parent}/cgroup.procs`).size > 0;
+    const populated = access(`${parent}/cgroup.type`) === null && words(`${parent}/cgroup.procs`).size > 0;
     const refused = populated
       ? makeRoom(request, parent, text, wanted, cleanup)
       : tryWrite(`${parent}/cgroup.subtree_control`, text);
@@ -138,7 +138,7 @@ function enable(request: V2Request, parent: string, dir: string): V2Group {
       // What kept it away at the start says more.
       return failure === null ? null : refusal || failure;
     },
-    killFile: existsSync(`${dir}/cgroup.kill`) ? `${dir}/cgroup.kill` : null,
+    killFile: access(`${dir}/cgroup.kill`) === null ? `${dir}/cgroup.kill` : null,
     cleanup,
     why: (controller) => (refusal !== '' ? refusal : notOffered(controller)),
   };
@@ -175,7 +175,7 @@ function makeRoom(
     { op: 'rmdir', path: leaf },
   ];
   request.beforeMaking(undo);
-  const code = makeDir(leaf);
+  const code = makeDirectory(leaf);
   if (code !== null) return `mkdir ${leaf}: ${code}`;
   let failure: string | null = null;
   for (const pid of ours) failure ??= tryWrite(`${leaf}/cgroup.procs`, String(pid));

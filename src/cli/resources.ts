@@ -8,7 +8,7 @@ import { readFile } from '../cgroup/files.js';
 import { noCgroup } from '../cgroup/none.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import { findScheduler, jobWord } from '../scheduler/identity.js';
-import type { BoxSpec } from '../spec/spec.js';
+import { type BoxSpec, isObserved } from '../spec/spec.js';
 import type { Subject } from './subject.js';
 
 /**
@@ -39,6 +39,7 @@ export function prepareResources(
           listed: scheduler === 'slurm',
           ourPids: subject.ourPids,
           below: spec.cgroup === 'auto' ? [] : spec.cgroup,
+          figures: isObserved(spec) || spec.resources['cpu-time'] !== undefined,
           oomGroup: spec.oomGroup,
           beforeMaking: (steps) => keeper.cleanup(steps),
           ...(adopted !== null && { adopt: adopted }),

@@ -10,20 +10,22 @@ import {
   releaseStdio,
   type SignalDelivery,
   stopOwnGroup,
+  writeStderr,
 } from 'cgroup-utils-native';
 import type * as Amqp from '../amqp/index.js';
 import type * as Signed from '../amqp/signed.js';
 import { Box } from '../box/box.js';
 import type { Outcome } from '../box/outcome.js';
 import type { ResourceControl } from '../box/resource-control.js';
+import { systemTime } from '../box/time.js';
 import type { Outgoing, Requester } from '../box/types.js';
 import { killCgroup, removeCgroup } from '../cgroup/create.js';
 import { readFile } from '../cgroup/files.js';
 import type { BoxCgroup } from '../cgroup/types.js';
-import { createLogger, type Logger, writeStderr } from '../log.js';
+import { createLogger, type Logger } from '../log.js';
 import { identifyJob } from '../scheduler/identity.js';
 import { signalPatienceMs } from '../scheduler/signalling.js';
-import type { BoxSpec, JobIdentity } from '../spec/spec.js';
+import { type BoxSpec, isObserved, type JobIdentity } from '../spec/spec.js';
 import type * as Spool from '../spool/index.js';
 import { hostFacts } from '../stats/host.js';
 import { boxPressure } from '../stats/pressure.js';
@@ -75,7 +77,7 @@ export function run(options: RunOptions): Run {
   const { keeper, hello, spec, warnings, subject, boxId, cgroup, resources, onBox } = options;
   const { deliverSignals, strangers } = options;
   const { adopted } = subject;
-  const log = createLogger(spec.debug ? 'debug' : 'info', spec.nowarn ? { warn: false } : {});
+  const log = createLogger(spec.debug ? 'debug' : 'info', { warn: !spec.nowarn, write: writeStderr });
   const identity = identifyJob(subject.environment, { user: subject.user, host: hostname(), box: boxId });
   let keeperGone = false;
   const broker = createBroker(spec, log, options);
@@ -96,7 +98,7 @@ export function run(options: RunOptions): Run {
     killGroup: () => killCgroup(cgroup),
     stdoutMode: hello.stdoutMode,
     log,
-    now: monotonicMs,
+    time: systemTime,
     createSampler: (of, pid, startedMs) =>
       createSampler({
         identity,
@@ -124,7 +126,7 @@ export function run(options: RunOptions): Run {
         emit: ({ outgoing }) => broker.publish(outgoing),
         monotonicMs,
       }),
-    observed: spec.uris.length > 0 || spec.report,
+    observed: isObserved(spec),
     schedulerGraceMs: scheduled.graceMs,
     emit: (message) => broker.publish(message),
     audit: (event) => broker.audit(event),

@@ -1,4 +1,4 @@
-import { monotonicMs } from 'cgroup-utils-native';
+import { monotonicMs, Timer } from 'cgroup-utils-native';
 import type { Box } from '../box/box.js';
 import { readFile } from '../cgroup/files.js';
 import type { Logger } from '../log.js';
@@ -44,7 +44,7 @@ export function createScheduled({ spec, log, scheduler, subject, groups, loadSlu
     started(box) {
       // Only root can have made any among Slurm's own; others' go with what was delegated to them.
       if (groups.length > 0 && process.geteuid?.() === 0)
-        setTimeout(() => loadSlurm().tidyAfterOthers(log, groups), TIDY_AFTER_MS).unref();
+        new Timer(() => loadSlurm().tidyAfterOthers(log, groups), true).start(TIDY_AFTER_MS);
       // Signals reach what was adopted without us.
       const isTop = adopted !== null || environment['SLURM_TASK_PID'] === String(process.pid);
       const follows = spec.timeoutAsked || (spec.timeoutSource === 'scheduler' && spec.timeoutMs > 0);

@@ -1,5 +1,12 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { type Keeper, sampleTree, type TreeSample, type TreeSampleOptions, userName } from 'cgroup-utils-native';
+import {
+  access,
+  type Keeper,
+  readText,
+  sampleTree,
+  type TreeSample,
+  type TreeSampleOptions,
+  userName,
+} from 'cgroup-utils-native';
 import type { Adoption } from '../cgroup/create.js';
 import type { Environment } from '../scheduler/identity.js';
 
@@ -35,9 +42,10 @@ export function launchedJob(keeper: Keeper): Subject {
     },
     walk: (options) => sampleTree(keeperPid, options),
     // Under hidepid=2 a process that is not dumpable, as the keeper is, does not exist for others of its user.
-    blind: existsSync(`/proc/${keeperPid}/stat`)
-      ? null
-      : `/proc hides the keeper (mounted with hidepid): "proc_box check"`,
+    blind:
+      access(`/proc/${keeperPid}/stat`) === null
+        ? null
+        : `/proc hides the keeper (mounted with hidepid): "proc_box check"`,
     ourPids: [process.pid, ...keeper.pids, ...(process.env['PBS_JOBID'] === undefined ? [] : children())],
     adopted: null,
   };
@@ -45,6 +53,6 @@ export function launchedJob(keeper: Keeper): Subject {
 
 /** MoM's pbs_demux is a child that we have not started: where we make room in a group it comes along. */
 function children(): number[] {
-  const path = `/proc/self/task/${process.pid}/children`;
-  return existsSync(path) ? readFileSync(path, 'latin1').split(' ').filter(Boolean).map(Number) : [];
+  const pids = readText(`/proc/self/task/${process.pid}/children`) ?? '';
+  return pids.split(' ').filter(Boolean).map(Number);
 }

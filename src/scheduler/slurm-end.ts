@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { EnvironmentError } from '../errors.js';
 import { HORIZON_MS } from './deadline.js';
 import type { Environment } from './identity.js';
@@ -23,7 +22,9 @@ export async function askJobEnd(environment: Environment, signal: AbortSignal): 
 }
 
 /** The user's own settings of squeue would change what it prints. */
-function squeue(args: readonly string[], environment: Environment, signal: AbortSignal): Promise<string> {
+async function squeue(args: readonly string[], environment: Environment, signal: AbortSignal): Promise<string> {
+  // Loading it takes longer than all that most boxes need of this file.
+  const { execFile } = await import('node:child_process');
   const { PATH, LD_LIBRARY_PATH, SLURM_CONF } = environment;
   const env = { PATH, LD_LIBRARY_PATH, SLURM_CONF, SLURM_TIME_FORMAT: '%s' };
   const options = { env, signal, timeout: ANSWER_TIMEOUT_MS, killSignal: 'SIGKILL' } as const;

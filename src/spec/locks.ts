@@ -46,17 +46,10 @@ export function allOptions(
 /** @param optional another file is to be read, so nobody asks for this one where it cannot be */
 function readSite(files: Files, loadYaml: YamlLoader, optional: boolean): SiteFile {
   const path = OPTIONS.config.default;
-  let text: string;
-  try {
-    text = files.read(path).text;
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (optional || code === 'ENOENT' || code === 'ENOTDIR') return NOTHING;
-    throw new SpecError(`read ${path}: ${code ?? (cause as Error).message}; make it readable, or use --config none`, {
-      cause,
-    });
-  }
-  return readSiteFile(path, text, loadYaml);
+  const file = files.read(path);
+  if (typeof file !== 'string') return readSiteFile(path, file.text, loadYaml);
+  if (optional || file === 'ENOENT' || file === 'ENOTDIR') return NOTHING;
+  throw new SpecError(`read ${path}: ${file}; make it readable, or use --config none`);
 }
 
 function namedConfig(named: Given, files: Files, loadYaml: YamlLoader): readonly Given[] {

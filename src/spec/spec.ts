@@ -87,6 +87,11 @@ export interface BoxSpec {
   readonly commandIndex: number;
 }
 
+/** Somebody gets samples: with neither broker nor report nobody does, and nobody sends commands. */
+export function isObserved({ uris, report }: BoxSpec): boolean {
+  return uris.length > 0 || report;
+}
+
 /** Who this job is, as users and operators name it. Every field is text as the scheduler gives it. */
 export interface JobIdentity {
   readonly scheduler: 'slurm' | 'pbs' | 'sge' | 'lsf' | 'htcondor' | 'none';

@@ -5,7 +5,7 @@ import { virtualTime } from '../fixtures/virtual-time.js';
 t.test('ticks on a grid', async (t) => {
   const time = virtualTime(t);
   const ticks: number[] = [];
-  const ticker = createTicker(time.now, () => ticks.push(time.now()));
+  const ticker = createTicker(time, () => ticks.push(time.now()));
   ticker.every(100);
   await time.advance(350);
   t.strictSame(ticks, [100, 200, 300]);
@@ -17,7 +17,7 @@ t.test('ticks on a grid', async (t) => {
 t.test('a late tick does not delay those after it, and missed ones are not made up for', async (t) => {
   const time = virtualTime(t);
   const ticks: number[] = [];
-  const ticker = createTicker(time.now, () => ticks.push(time.now()));
+  const ticker = createTicker(time, () => ticks.push(time.now()));
   ticker.every(100);
   await time.advance(100);
   time.jump(570); // the wrapper was suspended: 670 now
@@ -29,7 +29,7 @@ t.test('a late tick does not delay those after it, and missed ones are not made 
 t.test('a new rate replaces the old one', async (t) => {
   const time = virtualTime(t);
   const ticks: number[] = [];
-  const ticker = createTicker(time.now, () => ticks.push(time.now()));
+  const ticker = createTicker(time, () => ticks.push(time.now()));
   for (const ms of [10, 20, 30, 100]) ticker.every(ms);
   t.equal(ticker.intervalMs, 100);
   t.equal(time.armed(), 1, 'one timer');
@@ -44,7 +44,7 @@ t.test('a new rate replaces the old one', async (t) => {
 t.test('0 turns it off', async (t) => {
   const time = virtualTime(t);
   let ticks = 0;
-  const ticker = createTicker(time.now, () => ticks++);
+  const ticker = createTicker(time, () => ticks++);
   ticker.every(10);
   ticker.every(0);
   t.equal(time.armed(), 0);
@@ -52,10 +52,10 @@ t.test('0 turns it off', async (t) => {
   t.equal(ticks, 0);
 });
 
-t.test('an interval beyond what a timer of Node holds', async (t) => {
+t.test('an interval of many days', async (t) => {
   const time = virtualTime(t);
   let ticks = 0;
-  const ticker = createTicker(time.now, () => ticks++);
+  const ticker = createTicker(time, () => ticks++);
   const month = 30 * 24 * 3600 * 1000;
   ticker.every(month);
   await time.advance(month - 1);
@@ -68,7 +68,7 @@ t.test('an interval beyond what a timer of Node holds', async (t) => {
 t.test('a tick that changes the rate', async (t) => {
   const time = virtualTime(t);
   const ticks: number[] = [];
-  const ticker = createTicker(time.now, () => {
+  const ticker = createTicker(time, () => {
     ticks.push(time.now());
     if (ticks.length === 1) ticker.every(30);
     if (ticks.length === 3) ticker.stop();

@@ -11,8 +11,8 @@ t.test("~/ is the user's home, also where no shell has said so", async (t) => {
     else process.env['HOME'] = home;
   });
   process.env['HOME'] = t.testdir({ uri: 'amqp://broker' });
-  t.equal(systemFiles().read('~/uri').text, 'amqp://broker');
-  t.throws(() => systemFiles().read('~/none'), { code: 'ENOENT' });
+  t.match(systemFiles().read('~/uri'), { text: 'amqp://broker' });
+  t.equal(systemFiles().read('~/none'), 'ENOENT');
 });
 
 t.test('a file comes with its mode and owner', async (t) => {
@@ -20,8 +20,8 @@ t.test('a file comes with its mode and owner', async (t) => {
   const files = systemFiles();
   chmodSync(join(directory, 'a'), 0o640);
   t.strictSame(files.read(join(directory, 'a')), { text: 'sint: 10s\n', mode: 0o640, uid: process.geteuid?.() });
-  t.equal(files.read(join(directory, 'empty')).text, '');
-  t.throws(() => files.read(join(directory, 'none')), { code: 'ENOENT' });
+  t.match(files.read(join(directory, 'empty')), { text: '' });
+  t.equal(files.read(join(directory, 'none')), 'ENOENT');
   const large = join(directory, 'large');
   t.throws(
     () => readNamed(files, large, '--config'),

@@ -29,7 +29,7 @@ function specOf({ words = [], settings = [], site, mine, locks }: Given): BoxSpe
       uid: 1000,
       read(path) {
         const found = contents[path] ?? Object.assign(new Error('absent'), { code: 'ENOENT' });
-        if (found instanceof Error) throw found;
+        if (found instanceof Error) return found.code ?? '';
         return { text: found, mode: 0o600, uid: 1000 };
       },
     },

@@ -1,0 +1,14 @@
+import { monotonicMs, Timer } from 'cgroup-utils-native';
+
+/** The clock of a box, with timers on it; tests give one that they move themselves. */
+export interface Time {
+  /** CLOCK_MONOTONIC, ms. */
+  readonly now: () => number;
+  /** @param background does not keep the process alive. @default false */
+  readonly createTimer: (onFire: () => void, background?: boolean) => Pick<Timer, 'start' | 'stop'>;
+}
+
+export const systemTime: Time = {
+  now: monotonicMs,
+  createTimer: (onFire, background) => new Timer(onFire, background),
+};
