@@ -6,8 +6,10 @@ import { type Controller, findHierarchies, type Hierarchies } from './hierarchy.
 import { listProcesses } from './procs.js';
 import type { BoxCgroup, CgroupLimitName, CgroupValue, CleanupStep, Mechanism } from './types.js';
 import { type CgroupUsage, pidsUsage } from './usage.js';
-import { makeV1, setV1, V1_CEILING, V1_CONTROLLER, type V1Groups, v1Cpu, v1Io, v1Memory, v1Throttling } from './v1.js';
-import { makeV2, setV2, V2_CEILING, V2_CONTROLLER, type V2Controller, type V2Group, v2Usage } from './v2.js';
+import { makeV1, setV1, V1_CEILING, V1_CONTROLLER, type V1Groups } from './v1.js';
+import { v1Cpu, v1Io, v1Memory, v1Throttling } from './v1-usage.js';
+import { makeV2, setV2, V2_CEILING, V2_CONTROLLER, type V2Controller, type V2Group } from './v2.js';
+import { v2Usage } from './v2-usage.js';
 
 export interface CgroupRequest {
   /** Name of the box's directories; one path segment. */
