@@ -72,8 +72,10 @@ export function readSecret(files: Files, path: string, origin: string): string {
   return text;
 }
 
+/** Between quotes `~/` would be a name like others. */
 function shellQuote(path: string): string {
-  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+  const [, home = '', rest = ''] = /^(~\/)?(.*)$/s.exec(path) ?? [];
+  return home + (/^[\w./-]+$/.test(rest) ? rest : `'${rest.replaceAll("'", "'\\''")}'`);
 }
 
 /** Reads a file that an option named. @throws SpecError that names `origin` and the reason */

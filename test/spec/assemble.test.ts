@@ -235,6 +235,16 @@ t.test('a URI file must be private, and the stronger source counts', async (t) =
   );
   refuses(
     t,
+    { contents: { '~/u': { mode: 0o640 } }, words: ['--uri-file', '~/u', 'x'] },
+    '--uri-file: ~/u has mode 0640, so others may reach its secret; run: chmod 600 ~/u',
+  );
+  refuses(
+    t,
+    { contents: { '~/u v': { mode: 0o640 } }, words: ['--uri-file', '~/u v', 'x'] },
+    "--uri-file: ~/u v has mode 0640, so others may reach its secret; run: chmod 600 ~/'u v'",
+  );
+  refuses(
+    t,
     { contents: { '/u': { uid: 7 } }, words: ['--uri-file', '/u', 'x'] },
     '--uri-file: /u belongs to another user (uid 7): use a file of your own with mode 0600',
   );

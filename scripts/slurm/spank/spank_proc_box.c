@@ -7,12 +7,11 @@
  *
  * In task_init, which runs as the user in the process that becomes the task, argv[0] is replaced by proc_box-task, and
  * the original is passed on in PBOX_TASK: Slurm's own preparation (TaskProlog, limits) still applies. With --multi-prog
- * argv is the file and its text: proc_box-task is put before each program in it, by srun, before the text is sent. Options of
- * the site travel as PBOX_* variables; those of --box in PBOX_OPTION_1 and so on, which proc_box-task puts on the command
- * line. Before that slurmstepd, as root, has made groups for limits that only the kernel
- * can hold (groups.h), and takes them away when the task has ended. Nothing in here ever fails a job: where a box cannot
- * be made and the site says failure=closed, proc_box-task refuses with a message. A --box that is no list of options is
- * refused by srun and sbatch.
+ * argv is the file and its text: proc_box-task is put before each program in it, by srun, before the text is sent.
+ * Options of the site travel as PBOX_* variables; those of --box in PBOX_OPTION_1 and so on, which proc_box-task puts on
+ * the command line. Before that slurmstepd, as root, has made groups for limits that only the kernel can hold (groups.h),
+ * and takes them away when the task has ended. srun and sbatch refuse a --box that is no list of options; otherwise
+ * nothing in here fails a job unless a box cannot be made and the site says failure=closed.
  */
 #include "groups.h"
 #include "options.h"
@@ -26,7 +25,7 @@
 
 SPANK_PLUGIN(proc_box, 1)
 
-enum { LIST_MAX_BYTES = 20000 };
+enum { LIST_MAX_BYTES = 20000, EXIT_REFUSED = 125 };
 
 static const char *task_path = "/usr/local/lib/proc_box/proc_box-task";
 static const char *failure = "open";
@@ -259,8 +258,11 @@ int slurm_spank_task_init(spank_t spank, int count, char **arguments)
 		return ESPANK_SUCCESS;
 	}
 	if (is_proc_box(argv[0])) return ESPANK_SUCCESS;
-	if (access(task_path, X_OK) != 0 && strcmp(failure, "closed") != 0) {
-		slurm_error("proc_box: %s: %m; this task runs without a box (failure=open)", task_path);
+	if (access(task_path, X_OK) != 0) {
+		const bool closed = strcmp(failure, "closed") == 0;
+		const char *what = closed ? "is not started" : "runs without a box";
+		slurm_error("proc_box: %s: %m; this task %s (failure=%s)", task_path, what, failure);
+		if (closed) _exit(EXIT_REFUSED); /* we are the process that would become the task */
 		return ESPANK_SUCCESS;
 	}
 	spank_setenv(spank, "PBOX_FAILURE", failure, 1);
