@@ -44,9 +44,19 @@ int listen_at(const char* path, int& fd) {
 
 const char* wants_serve(int argc, char* const* argv) {
   if (!adopts(argc, argv)) return nullptr;
-  for (int i = 2; i + 1 < argc; i++)
-    if (std::strcmp(argv[i], "--serve") == 0) return argv[i + 1];
-  return nullptr;
+  const char* path = nullptr;
+  bool asked = false, fits = true;
+  for (int i = 2; i < argc; i += 2) {
+    const bool serves = std::strcmp(argv[i], "--serve") == 0;
+    asked |= serves;
+    fits &= i + 1 < argc && (serves || std::strcmp(argv[i], "--log-file") == 0);
+    if (serves && i + 1 < argc) path = argv[i + 1];
+  }
+  if (asked && !fits) {
+    std::fprintf(stderr, "proc_box: error: usage: proc_box adopt --serve <socket> [--log-file <path>]\n");
+    _exit(kFailed);
+  }
+  return path;
 }
 
 int serve(const char* path) {
@@ -67,7 +77,6 @@ int serve(const char* path) {
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   for (int at = 0; at <= 2; at++) dup2(null, at);
   if (null > 2) close(null);
-  if (chdir("/") != 0) _exit(kFailed);
   return fd;
 }
 

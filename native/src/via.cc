@@ -74,6 +74,8 @@ std::string request(int argc, char** argv, char** environment, double until_ms) 
   for (int i = 0; i < argc; i++) text.append(argv[i], std::strlen(argv[i]) + 1);
   for (char** e = environment; *e; e++)
     if (is_told(*e)) text.append(*e, std::strlen(*e) + 1);
+  char folder[4096];
+  if (getcwd(folder, sizeof folder)) text.append(std::string("PWD=") + folder + '\0');
   head.length = static_cast<uint32_t>(text.size() - sizeof head);
   std::memcpy(text.data(), &head, sizeof head);
   return text;
@@ -107,7 +109,7 @@ std::string read_answer(int fd, double until_ms) {
 }  // namespace
 
 void ask_supervisor(int& argc, char** argv, char** environment) {
-  if (!adopts(argc, argv)) return;
+  if (!wants_detach(argc, argv)) return;
   const char* path = take_socket(argc, argv);
   if (!path) return;
   const double until_ms = monotonic_ms() + kPatienceMs;

@@ -43,7 +43,7 @@ Exit status:
   125: the process is not boxed, and runs as before
 `;
 
-const OWN = { pid: true, 'log-file': true, 'pid-file': true, detach: false, help: false, h: false } as const;
+const OWN = { pid: true, 'log-file': true, 'pid-file': true, via: true, detach: false, help: false, h: false } as const;
 
 /** @returns null for `--help`. @throws SpecError */
 export function parseAdopt(argv: readonly string[]): AdoptOptions | null {
@@ -65,6 +65,9 @@ export function parseAdopt(argv: readonly string[]): AdoptOptions | null {
     }
   }
   if (given.has('help') || given.has('h')) return null;
+  // Beside --detach the front end has taken it.
+  if (given.has('via'))
+    throw new SpecError('--via goes with --detach only: nobody can wait for the end of the process');
   const pid = given.get('pid');
   if (pid === undefined) throw new SpecError('no process given: expected --pid <pid>; "proc_box adopt --help"');
   return {

@@ -121,7 +121,7 @@ export function boxProcess(input: Adoption): Boxed {
         // Ended between our look and the keeper's.
         event.type === 'gone' ? 'the keeper has died; the process goes on alone' : `--pid ${options.pid}: it has ended`,
       );
-      host.finish(keeper);
+      // The keeper stays as long as others of the box do: nobody waits for it.
       ended(EXIT.failed, null);
     },
   };

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, rmSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import {
   exitNow,
   Keeper,
@@ -9,7 +9,6 @@ import {
   redirectStderr,
   watchSignals,
 } from 'cgroup-utils-native';
-import { SpecError } from '../errors.js';
 import { createLogger } from '../log.js';
 import { tellUncaught } from './host.js';
 import { type Answer, receive } from './reception.js';
@@ -35,7 +34,6 @@ const BOXES_MAX = 1024;
 /** Between looks whether anybody can still ask. */
 const LOOK_MS = 5_000;
 
-/** @throws SpecError */
 export function serve(serving: Serving): void {
   const { socket, logFile } = parseServe(serving.argv);
   if (logFile !== null) redirectStderr(logFile);
@@ -45,6 +43,7 @@ export function serve(serving: Serving): void {
   const close = receive(LISTENING_FD, log, (request, answer) => house.take(request, answer));
   const end = () => {
     close();
+    rmSync(socket, { force: true });
     house.endWhenEmpty();
   };
   watchSignals(({ signal }) => {
@@ -106,14 +105,11 @@ function createHouse(serving: Serving) {
   };
 }
 
-/** @throws SpecError */
+/** The front end has looked at the words. Names count from where it was started; then it holds no folder. */
 function parseServe(argv: readonly string[]): { socket: string; logFile: string | null } {
-  const given = new Map<string, string>();
-  for (let index = 2; index < argv.length; index += 2) {
-    const [name = '', value] = [argv[index], argv[index + 1]];
-    if ((name !== '--serve' && name !== '--log-file') || value === undefined)
-      throw new SpecError(`"${name}" does not go with --serve: proc_box adopt --serve <socket> [--log-file <path>]`);
-    given.set(name, value);
-  }
-  return { socket: given.get('--serve') ?? '', logFile: given.get('--log-file') ?? null };
+  const after = (name: string) => argv.find((_, index) => index > 2 && argv[index - 1] === name);
+  const logFile = after('--log-file');
+  const paths = { socket: resolve(after('--serve') ?? ''), logFile: logFile === undefined ? null : resolve(logFile) };
+  process.chdir('/');
+  return paths;
 }

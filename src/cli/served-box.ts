@@ -1,4 +1,5 @@
 import { closeSync, constants, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { type Keeper, type KeeperEvent, lockFile } from 'cgroup-utils-native';
 import { isEnvironmentError, isSpecError, SpecError } from '../errors.js';
 import { createLogger } from '../log.js';
@@ -47,8 +48,6 @@ export function serveBox(served: ServedBox): void {
       ended();
       return answer(0, ADOPT_HELP);
     }
-    if (!options.detach)
-      throw new SpecError('--via goes with --detach only: nobody can wait for the end of the process');
     keeper = served.makeKeeper((event) => {
       if (run !== undefined) return run.onKeeper(event);
       if (event.type !== 'hello') return fail(new Error('the keeper has died before the box was made'));
@@ -67,8 +66,16 @@ export function serveBox(served: ServedBox): void {
 
 function box(served: ServedBox, options: AdoptOptions, keeper: Keeper): RunBundle.Run {
   const { request, answer, finish, ended } = served;
-  const log = options.logFile === null ? null : openToWrite('--log-file', options.logFile, constants.O_APPEND);
-  const pidFile = options.pidFile === null ? null : lockedPidFile(options.pidFile);
+  // Names count from where it was asked.
+  const at = (path: string) => resolve(request.environment['PWD'] ?? '/', path);
+  const { logFile, pidFile: pidPath } = options;
+  const log = logFile === null ? null : openToWrite('--log-file', at(logFile), constants.O_APPEND);
+  const pidFile = pidPath === null ? null : lockedPidFile(at(pidPath));
+  let there = true;
+  const letGo = () => {
+    if (there) finish(keeper, () => pidFile?.remove());
+    there = false;
+  };
   try {
     const { run, warnings, amongOthers } = boxProcess({
       ...served,
@@ -78,14 +85,15 @@ function box(served: ServedBox, options: AdoptOptions, keeper: Keeper): RunBundl
       boxId: served.newBoxId(),
       caller: request.pid,
       ourPids: [process.pid, ...keeper.pids],
-      files: plainFiles(served.files),
+      files: plainFiles(served.files, at),
       deliverSignals() {},
       host: {
         write: (text) => log?.write(text),
         guard() {},
         started() {},
-        finish: () => finish(keeper, () => pidFile?.remove()),
+        finish: letGo,
         ended() {
+          letGo();
           log?.close();
           ended();
         },
@@ -155,11 +163,11 @@ function lockedPidFile(path: string): OpenFile {
 }
 
 /** A FIFO or a terminal would hold up every box in here. */
-function plainFiles(files: Files): Files {
+function plainFiles(files: Files, at: (path: string) => string): Files {
   return {
     ...files,
     read(path) {
-      const named = path.replace(/^~(?=\/)/, process.env['HOME'] ?? '~');
+      const named = at(path.replace(/^~(?=\/)/, process.env['HOME'] ?? '~'));
       if (!statSync(named).isFile()) throw new SpecError(`${path} is no regular file`);
       return files.read(named);
     },

@@ -158,6 +158,20 @@ t.test('the supervisor stays out of the way: its own session, no terminal, no de
   await until(() => !isAlive(supervisor), 'it ends with the process');
 });
 
+t.test('a process that ends as it is adopted holds up nobody', async (t) => {
+  const folder = temporaryFolder(t);
+  for (let round = 0; round < 20; round++) {
+    const pidFile = join(folder, `${round}`);
+    const process = bare(t, 'echo up; sleep 600; echo');
+    await process.says('up');
+    const words = ['adopt', '--detach', '--pid', `${process.pid}`, '-uri', 'none', '--pid-file', pidFile];
+    t.equal((await run(t, words, { bare: true })).code, 0);
+    const supervisor = Number(readFileSync(pidFile, 'utf8'));
+    process.child.kill('SIGKILL');
+    await until(() => !isAlive(supervisor), 'its supervisor ends');
+  }
+});
+
 t.test('"proc_box -- adopt" is a program of that name', async (t) => {
   const { code, stderr } = await start(t, ['--', 'adopt-nothing'], {}).done;
   t.equal(code, 127);

@@ -1,6 +1,6 @@
 // test-timeout: 120s
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { bare, isAlive } from '../fixtures/adopted.js';
@@ -184,4 +184,26 @@ t.test('--serve: what cannot be had is said', async (t) => {
   t.match(again, { code: 125, stderr: /listen on \S+: Address already in use; its folder must exist/ });
   const nowhere = await run(t, ['adopt', '--serve', '/nowhere/socket'], { bare: true });
   t.match(nowhere, { code: 125, stderr: /listen on \/nowhere\/socket: No such file or directory/ });
+  for (const more of [['--pid', '4'], ['--log-file'], ['--detach']]) {
+    const other = await run(t, ['adopt', '--serve', join(serving.folder, 'other'), ...more], { bare: true });
+    t.match(other, { code: 125, stderr: /usage: proc_box adopt --serve <socket> \[--log-file <path>\]\n$/ });
+  }
+  t.match(await run(t, ['adopt', '--serve'], { bare: true }), { code: 125, stderr: /usage: proc_box adopt --serve/ });
+  t.match(await run(t, ['adopt', '--detach', '--via'], { bare: true }), { code: 125, stderr: /--via needs a value/ });
+});
+
+t.test('names of files count from where each was started', async (t) => {
+  const serving = supervisor(t);
+  const { code, stderr } = await serving.ask(
+    (await sleeper(t)).pid,
+    ['--log-file', 'here.log', '--config', 'here.yaml'],
+    {
+      cwd: serving.folder,
+    },
+  );
+  t.match({ code, stderr }, { code: 125, stderr: /read here\.yaml: ENOENT/ });
+  const boxed = await serving.ask((await sleeper(t)).pid, ['--log-file', 'here.log'], { cwd: serving.folder });
+  t.equal(boxed.code, 0, boxed.stderr);
+  t.ok(existsSync(join(serving.folder, 'here.log')));
+  t.equal(readlinkSync(`/proc/${serving.pid}/cwd`), '/', 'and it holds no folder');
 });

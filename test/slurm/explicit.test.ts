@@ -147,10 +147,12 @@ t.test('what a step that Slurm killed at once has left', { skip: withoutSlurm() 
 
   t.test("a user's goes with the line for the epilog in docs/slurm.md", async (t) => {
     const job = await killOne({ uid: NOBODY });
-    const line = /^find \/sys\/fs\/cgroup .*$/m.exec(readFileSync(DOCS, 'utf8'))?.[0] ?? 'false';
+    // Beside us run other Slurms, which have a job of this number, too.
+    const ours = `/sys/fs/cgroup/*/slurm_${slurm.nodes[0]}`;
+    const [, rest] = /^find \/sys\/fs\/cgroup (.*)$/m.exec(readFileSync(DOCS, 'utf8')) ?? [];
     const runs = slurm.start(['srun', '-n1', 'sleep', '1000']);
     await slurm.until(() => slurm.groups('step_0').length > 1, 'another job runs');
-    await slurm.run(['sh', '-c', line], { env: { SLURM_JOB_ID: job } });
+    await slurm.run(['sh', '-c', `find ${ours} ${rest}`], { env: { SLURM_JOB_ID: job } });
     t.strictSame(slurm.groups('proc_box-'), []);
     t.strictSame(ofJob(job), []);
     t.not(slurm.groups('step_0').length, 0, 'what runs stays');
