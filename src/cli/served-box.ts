@@ -168,10 +168,18 @@ function plainFiles(files: Files, at: (path: string) => string): Files {
     ...files,
     read(path) {
       const named = at(path.replace(/^~(?=\/)/, process.env['HOME'] ?? '~'));
-      if (!statSync(named).isFile()) throw new SpecError(`${path} is no regular file`);
+      if (mayHang(named)) throw new SpecError(`${path} is no regular file`);
       return files.read(named);
     },
   };
+}
+
+function mayHang(path: string): boolean {
+  try {
+    return !statSync(path).isFile();
+  } catch {
+    return false; // who reads it is told why that fails
+  }
 }
 
 /** Never rejects. */
