@@ -66,18 +66,15 @@ Value write_text_of(const CallbackInfo& info) {
   return error_name(info.Env(), write_text(path.c_str(), info[1].As<String>()));
 }
 
-// Up to the end, which a pipe has too; errno, EFBIG beyond `most` bytes. `hint` is what the file says of its size.
-int read_whole(int fd, size_t hint, size_t most, std::string& content) {
-  size_t done = 0;
-  for (ssize_t n;; done += static_cast<size_t>(n)) {
-    if (done > most) return EFBIG;
-    if (done == content.size()) content.resize(done == 0 ? std::min(hint, most) + 1 : done * 2);
-    do n = read(fd, &content[done], content.size() - done);
-    while (n < 0 && errno == EINTR);
+// Up to the end, which a pipe has too. errno; EFBIG beyond `most` bytes.
+int read_whole(int fd, size_t most, std::string& content) {
+  char buffer[16384];
+  for (ssize_t n; (n = read(fd, buffer, sizeof buffer)) != 0;) {
+    if (n < 0 && errno == EINTR) continue;
     if (n < 0) return errno;
-    if (n == 0) break;
+    content.append(buffer, static_cast<size_t>(n));
+    if (content.size() > most) return EFBIG;
   }
-  content.resize(done);
   return 0;
 }
 
@@ -89,7 +86,7 @@ Value read_file(const CallbackInfo& info) {
   struct stat status{};
   std::string content;
   const auto most = static_cast<size_t>(info[1].As<Number>().Int64Value());
-  const int error = fstat(fd, &status) != 0 ? errno : read_whole(fd, static_cast<size_t>(status.st_size), most, content);
+  const int error = fstat(fd, &status) != 0 ? errno : read_whole(fd, most, content);
   close(fd);
   if (error != 0) return error_name(env, error);
   Object file = Object::New(env);

@@ -33,15 +33,33 @@ export function resolveOptions(given: readonly Given[]): ResolvedOptions {
     const own = given.filter((item) => item.name === name);
     const values = own.map((item) => parseGiven(option, item));
     const last = own.at(-1);
-    const { source, origin } = last ?? { source: 'default', origin: `--${name}` };
-    const fallback = option.default === '' ? undefined : option.parse(option.default);
-    resolved[name] = {
-      value: option.repeatable === true ? values.flat() : last ? values.at(-1) : fallback,
-      source,
-      origin,
-    };
+    if (last === undefined) resolved[name] = new Default(option, `--${name}`);
+    else
+      resolved[name] = {
+        value: option.repeatable === true ? values.flat() : values.at(-1),
+        source: last.source,
+        origin: last.origin,
+      };
   }
   return resolved as ResolvedOptions;
+}
+
+/** Parsed when it is asked for: another option may count in its place, as `uri-file` in that of `uri`. */
+class Default implements Resolved<unknown> {
+  readonly source = 'default';
+  readonly #option: Option;
+
+  constructor(
+    option: Option,
+    readonly origin: string,
+  ) {
+    this.#option = option;
+  }
+
+  get value(): unknown {
+    if (this.#option.repeatable === true) return [];
+    return this.#option.default === '' ? undefined : this.#option.parse(this.#option.default);
+  }
 }
 
 function parseGiven(option: Option, { text, origin }: Given): unknown {
