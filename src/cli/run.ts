@@ -135,7 +135,8 @@ export function run(options: RunOptions): Run {
     onStarted: () => {
       host.started();
       for (const warning of [...warnings, ...resources.warnings]) log.warn(warning);
-      log.info(startLine(box, spec));
+      // Who is told that there is no box is not told of its start.
+      if (options.beside === undefined) log.info(startLine(box, spec));
       broker.connect(box);
       scheduled.started(box);
     },

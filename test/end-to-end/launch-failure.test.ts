@@ -117,7 +117,9 @@ t.test('a job without a box is told of by an event', async (t) => {
     [missing, { ...site, PBOX_URI: 'amqp://127.0.0.1:1' }, ['--uri', uri], /cgroup_utils_native/],
   ];
   for (const [index, [dir, env, words, why]] of cases.entries()) {
-    t.match(await runBeside(t, dir, env, [...words, '--', ...JOB]), RAN);
+    const ran = await runBeside(t, dir, env, [...words, '--', ...JOB]);
+    t.match(ran, RAN);
+    t.notMatch(ran.stderr, 'started in box');
     await events.count(index + 1);
     const { content, properties, fields } = events.messages[index]!;
     const event = JSON.parse(content.toString());
