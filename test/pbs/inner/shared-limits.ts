@@ -115,6 +115,7 @@ test("MoM's pbs_demux beside the first task of several nodes does not stand in t
   const { run } = site(t);
   const task = await run(1, { demux: true });
   await says(task, 'pids=40 (cgroup2)');
+  await until(() => sleepers([task]).length === 1, 'the shell has become its program', PATIENCE_MS);
   process.kill(sleepers([task])[0]!, 'SIGTERM');
   assert.equal(await task.exitStatus, 256 + 15);
   const demux = task.session().find((pid) => processState(pid)?.comm === 'pbs_demux')!;
