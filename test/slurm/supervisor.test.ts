@@ -67,7 +67,7 @@ t.test('many tasks', { skip: withoutSlurm() }, async (t) => {
     t.notMatch(Object.values(groupsOfProcess(supervisor)).join(' '), `job_${job}`, 'it is outside of the job');
 
     const to = { exchange: 'amq.topic', key: `${key}.job.${job}` };
-    await listens(channel, to);
+    for (let task = 0; task < 8; task++) await listens(channel, to, { task: String(task) });
     const { body } = await ask(channel, to, { command: 'stop', target: { task: '3' } });
     t.match(body, { ok: true });
     await until(() => told('exited').length === 1, 'one has ended');
