@@ -110,6 +110,10 @@ export type KeeperEvent =
       /** Every `PBOX_*` entry of the environment as `NAME=value`; the job does not get them. */
       readonly settings: readonly string[];
       readonly stdoutMode: StdoutMode;
+      /** Index of the command's first word as the front end reads the words; `argv.length` where there is none. */
+      readonly commandIndex: number;
+      /** `--failure open` (the last one counts), and the words say where the command begins. */
+      readonly failsOpen: boolean;
       /** There is a controlling terminal. */
       readonly terminal: boolean;
     }
@@ -145,8 +149,19 @@ export type KeeperEvent =
       readonly pid: number;
       readonly atMs: number;
     }
+  /** The keeper has acted on its deadline, since nobody else has. */
+  | { readonly type: 'expired' }
   /** The keeper has ended; nothing follows. */
   | { readonly type: 'gone' };
+
+/** Monotonic ms; 0: never. */
+export interface KeeperDeadline {
+  /** The signal goes to the job's group, and after the grace period SIGKILL to every process. */
+  readonly stopAtMs: number;
+  readonly killAtMs: number;
+  readonly graceMs: number;
+  readonly signal: number;
+}
 
 /** One keeper process: parent and subreaper of one job. Protocol: native/README.md. */
 export class Keeper {
@@ -186,6 +201,8 @@ export class Keeper {
   /** New bound of stdout in bytes; 0 means none. */
   stdoutLimit(bytes: number): Promise<void>;
   usage(): Promise<KeeperUsage>;
+  /** What the keeper does by itself where it is not told to half a second later; in place of the deadline before. */
+  deadline(deadline: KeeperDeadline): void;
   /** Ends the keeper at once; it kills what is left of the box. */
   close(): void;
   /** As `close`, and waits (synchronously, at most 2 s) until it has gone. False where it takes longer. */
@@ -320,27 +337,22 @@ export class TextFiles {
 }
 
 /**
- * prctl(2) PR_SET_DUMPABLE 0 and PR_SET_CHILD_SUBREAPER 1 for this process. SIGTTOU is ignored: a log line on a terminal
- * with `stty tostop` must not stop the wrapper while the job has the foreground. Returns the children of now.
+ * prctl(2) PR_SET_DUMPABLE 0 for this process. SIGTTOU is ignored: a log line on a terminal with `stty tostop` must not stop
+ * it while the job has the foreground.
  */
-export function protectSelf(): number[];
+export function protectSelf(): void;
 /**
  * SIGKILL to everything in a cgroup v2 directory and below it, through `cgroup.kill`.
  * @returns number of processes that were in the directory itself; 0 where it cannot be killed in that way
  */
 export function killGroup(dir: string): number;
-/**
- * SIGKILLs every descendant of this process and reaps it; for when a keeper has died. Returns how many were killed.
- * @param spared children that are left alone, with all below them
- */
-export function killDescendants(spared: readonly number[]): number;
 /** waitpid(2) without waiting: false where this child still runs, true where it has ended, or was never ours. */
 export function reapChild(pid: number): boolean;
 /** Points stdin and stdout of this process to /dev/null, so that readers and writers of the job see its ends only. */
 export function releaseStdio(): void;
 /** Appends what this process writes to stderr to a file from now on. Throws an Error with code, errno, syscall. */
 export function redirectStderr(path: string): void;
-/** A signal to this process, and who sent it. */
+/** A signal to the front end, and who sent it. */
 export interface SignalDelivery {
   readonly signal: number;
   /** Of the sender; 0 for the kernel, and for a sender outside of our pid namespace. */
@@ -355,9 +367,13 @@ export interface SignalDelivery {
  * alive. Returns a function that delivers at once what has come so far. Throws an Error with code, errno, syscall.
  */
 export function watchSignals(onSignal: (delivery: SignalDelivery) => void): () => void;
-/** _exit(2): no atexit handlers, terminal settings stay as the job left them. */
+/** By then, monotonic ms, the keeper must have killed the box; a little later the front end kills it itself. 0: no bound. */
+export function boundEnd(atMs: number): void;
+/** How long this process may need when the job has ended; a good deal later the front end ends without it. */
+export function flushPatience(ms: number): void;
+/** _exit(2): no atexit handlers, terminal settings stay as the job left them. The front end exits with the same code. */
 export function exitNow(code: number): never;
-/** Dies of `signal` with its default action, without a core file of our own. */
+/** Ends this process; the front end dies of `signal` with its default action, without a core file of its own. */
 export function dieOf(signal: number): never;
 /** kill(0, SIGSTOP): stops our process group as the shell expects after ^Z. False where no shell could resume it. */
 export function stopOwnGroup(): boolean;

@@ -6,20 +6,16 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <fcntl.h>
 #include <poll.h>
 #include <string>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
 
-#include "alone_options.h"
 #include "clock.h"
-#include "keeper.h"
-#include "link.h"
 #include "protocol.h"
+#include "say.h"
 
 namespace pbox {
 namespace {
@@ -27,17 +23,11 @@ namespace {
 constexpr double kPatienceMs = 200;  // for the keeper to see what the wrapper got: src/scheduler/signalling.ts
 constexpr double kApartMs = 1000;    // src/cli/deliveries.ts
 
-[[noreturn]] void fail(int status, const char* format, const char* what = "", const char* why = "") {
-  std::fprintf(stderr, "proc_box: error: ");
-  std::fprintf(stderr, format, what, why);
-  std::fputc('\n', stderr);
-  _exit(status);
-}
+constexpr double kNoticeMs = 3000;   // for a Node that tells the broker that there is no box
 
 class Alone {
  public:
-  Alone(int control, int child, AloneOptions options, const char* command)
-      : link_(control), child_(child), options_(std::move(options)), command_(command) {}
+  explicit Alone(Front& front) : front_(front), link_(front.link), options_(front.options) {}
   [[noreturn]] void run();
 
  private:
@@ -60,12 +50,13 @@ class Alone {
   void on_time();
   double timeout_at_ms() const;
   int poll_ms() const;
+  void reap();
+  [[noreturn]] void failed(const FailedBody& failed);
   [[noreturn]] void end();
 
-  Link link_;
-  int child_;
-  AloneOptions options_;
-  const char* command_;
+  Front& front_;
+  Link& link_;
+  const Options& options_;
   uint32_t id_ = 0;
   std::vector<Pending> pending_;
   std::vector<Seen> seen_;
@@ -91,13 +82,8 @@ void Alone::event(const FrameHead& head, Reader body) {
     case Event::started:
       started_ms_ = monotonic_ms();
       return;
-    case Event::failed: {
-      const auto failed = body.value<FailedBody>();
-      if (static_cast<Step>(failed.step) == Step::rlimit) fail(125, "--rlimit: %s", std::strerror(failed.error));
-      const bool missing = static_cast<Step>(failed.step) == Step::exec && failed.error == ENOENT;
-      const bool exec = static_cast<Step>(failed.step) == Step::exec;
-      fail(missing ? 127 : exec ? 126 : 125, "run %s: %s", command_, std::strerror(failed.error));
-    }
+    case Event::failed:
+      failed(body.value<FailedBody>());
     case Event::exited: {
       const auto exited = body.value<ExitedBody>();
       code_ = exited.code;
@@ -120,6 +106,22 @@ void Alone::event(const FrameHead& head, Reader body) {
     }
     default:
       return;
+  }
+}
+
+void Alone::failed(const FailedBody& failed) {
+  const bool exec = static_cast<Step>(failed.step) == Step::exec, missing = exec && failed.error == ENOENT;
+  const std::string what = static_cast<Step>(failed.step) == Step::rlimit ? "--rlimit"
+                                                                          : std::string("run ") + front_.words.argv[static_cast<size_t>(options_.command)];
+  say("error", what + ": " + std::strerror(failed.error));
+  front_.end(missing ? 127 : exec ? 126 : 125, 0);
+}
+
+void Alone::reap() {
+  int status = 0;
+  for (int pid; (pid = waitpid(-1, &status, WNOHANG)) > 0 || (pid < 0 && errno == EINTR);) {
+    if (pid == front_.node) front_.node = -1;
+    if (pid == front_.helper) front_.helper_ended(status);
   }
 }
 
@@ -167,7 +169,7 @@ void Alone::on_time() {
     pending_.erase(pending_.begin() + static_cast<long>(i));
   }
   if (now >= timeout_at_ms()) {
-    std::fprintf(stderr, "proc_box: warning: the wall clock limit is over (--timeout)\n");
+    say("warning", "the wall clock limit is over (--timeout)");
     timed_out_ = true;
     grace_until_ms_ = now + options_.grace_ms;
     send_signal(options_.stop_signal, false);
@@ -191,64 +193,49 @@ int Alone::poll_ms() const {
 }
 
 void Alone::end() {
-  if (link_.finish(2000)) waitpid(child_, nullptr, 0);
-  std::fprintf(stderr, "Task elapsed time: %.2f seconds.\n", (ended_ms_ - started_ms_) / 1000);
-  if (timed_out_) _exit(124);
-  if (signal_ < 0) _exit(code_);
-  if (!options_.reraise) _exit(128 + signal_);
-  const rlimit no_core{0, 0};
-  setrlimit(RLIMIT_CORE, &no_core);
-  std::signal(signal_, SIG_DFL);
-  sigset_t one;
-  sigemptyset(&one);
-  sigaddset(&one, signal_);
-  sigprocmask(SIG_UNBLOCK, &one, nullptr);
-  raise(signal_);
-  _exit(128 + signal_);
+  char line[80];
+  std::snprintf(line, sizeof line, "Task elapsed time: %.2f seconds.", (ended_ms_ - started_ms_) / 1000);
+  say("", line);
+  // A Node that could not make the box may be telling the broker so.
+  const double until_ms = monotonic_ms() + kNoticeMs;
+  for (reap(); front_.node > 0 && monotonic_ms() < until_ms; reap()) {
+    pollfd child{front_.signals, POLLIN, 0};
+    poll(&child, 1, static_cast<int>(until_ms - monotonic_ms()) + 1);
+    for (signalfd_siginfo info; read(front_.signals, &info, sizeof info) == static_cast<ssize_t>(sizeof info);) continue;
+  }
+  if (front_.node > 0) kill(front_.node, SIGKILL);
+  if (timed_out_) front_.end(124, 0);
+  if (signal_ < 0) front_.end(code_, 0);
+  front_.end(128 + signal_, options_.reraise ? signal_ : 0);
 }
 
 void Alone::run() {
-  sigset_t handled;
-  sigemptyset(&handled);
-  for (const int signal : kHandledSignals) sigaddset(&handled, signal);
-  sigprocmask(SIG_BLOCK, &handled, nullptr);
-  const int signals = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
   start();
   for (;;) {
-    pollfd entries[2] = {{link_.fd(), POLLIN, 0}, {signals, POLLIN, 0}};
-    if (poll(entries, 2, poll_ms()) < 0 && errno != EINTR) fail(125, "poll: %s", std::strerror(errno));
+    pollfd entries[2] = {{link_.fd(), POLLIN, 0}, {front_.signals, POLLIN, 0}};
+    if (poll(entries, 2, poll_ms()) < 0 && errno != EINTR) break;
     const bool alive = entries[0].revents == 0 || link_.fill();
     FrameHead head;
     for (std::string body; link_.next(head, body);) event(head, Reader(body));
-    if (!alive) fail(125, "the keeper has died; the rest of the job was killed");
+    if (!alive) {
+      say("error", "the keeper has died; the rest of the job was killed");
+      front_.end(125, 0);
+    }
+    bool child = false;
     signalfd_siginfo info;
-    while (read(signals, &info, sizeof info) == static_cast<ssize_t>(sizeof info))
-      signalled(static_cast<int>(info.ssi_signo), static_cast<int>(info.ssi_pid));
+    while (read(front_.signals, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+      if (info.ssi_signo == SIGCHLD) child = true;
+      else signalled(static_cast<int>(info.ssi_signo), static_cast<int>(info.ssi_pid));
+    }
+    if (child) reap();
     on_time();
   }
+  say("error", std::string("poll: ") + std::strerror(errno));
+  front_.end(125, 0);
 }
 
 }  // namespace
 
-void run_alone(int control, int child, int argc, char** argv, char** environment, unsigned long long space_bytes) {
-  AloneOptions options = read_alone_options(argc, argv, environment);
-  const unsigned long long mib = space_bytes >> 20;
-  if (options.strict) {
-    std::fprintf(stderr, "proc_box: error: --enforce strict: the address space is limited to %llu MiB (-l pvmem, ulimit -v) and "
-                 "proc_box needs 1 GiB to hold limits; ask for at least -l pvmem=1gb, or for -l mem instead\n", mib);
-    _exit(125);
-  }
-  std::fprintf(stderr, "proc_box: warning: the address space is limited to %llu MiB (-l pvmem, ulimit -v) and proc_box needs 1 GiB: "
-               "the job runs, but remote control, statistics, the config file and limits of the box other than --timeout and --rlimit "
-               "are off; ask for at least -l pvmem=1gb, or for -l mem instead\n", mib);
-  // Readers and writers of the job see its ends only.
-  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (null >= 0) {
-    dup2(null, 0);
-    dup2(null, 1);
-  }
-  const char* command = argv[options.command];
-  Alone(control, child, std::move(options), command).run();
-}
+void run_alone(Front& front) { Alone(front).run(); }
 
 }  // namespace pbox

@@ -1,10 +1,10 @@
-// proc_box without Node: where the address space of the job is too small for it (`-l pvmem`, `ulimit -v`).
+// The wrapper without Node: the job has its streams, --timeout, --rlimit, signals, status and the end of all its processes.
 #pragma once
+#include "front.h"
 
 namespace pbox {
 
-// Runs the job through the keeper at `control` and ends the process with its status: no remote control, no statistics,
-// no limits of the box but time and rlimits. `child` is the keeper, or its guard. Never returns.
-[[noreturn]] void run_alone(int control, int child, int argc, char** argv, char** environment, unsigned long long space_bytes);
+// Starts the job. Never returns.
+[[noreturn]] void run_alone(Front& front);
 
 }  // namespace pbox

@@ -14,16 +14,10 @@
 #include "keeper.h"
 
 namespace pbox {
-namespace {
 
-constexpr char kSettings[] = "PBOX_";
-
-}  // namespace
-
-Caller::Caller(int argc, char** argv, char** environment)
-    : terminal(open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY), getpgrp()) {
+Caller::Caller(Words& given) : words(given), terminal(open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY), getpgrp()) {
   take_over_signals();
-  hide_arguments(argc, argv, environment);
+  words.show("proc_box-keeper");
   inspect_stdio();
 }
 
@@ -61,18 +55,6 @@ bool Caller::next_signal(WitnessedBody& out) const {
   return true;
 }
 
-// The words of the command line and PBOX_* may hold a password.
-void Caller::hide_arguments(int argc, char** given, char** given_environment) {
-  for (int i = 0; i < argc; i++) argv.push_back(strdup(given[i]));
-  argv.push_back(nullptr);
-  for (char** e = given_environment; *e; e++) {
-    if (std::strncmp(*e, kSettings, std::strlen(kSettings)) == 0) settings.emplace_back(*e);
-    else environment.push_back(*e);
-  }
-  environment.push_back(nullptr);
-  hide(argc, given, given_environment, "proc_box-keeper");
-}
-
 void Caller::inspect_stdio() {
   struct stat out {}, err {};
   const bool have = fstat(1, &out) == 0;
@@ -81,16 +63,6 @@ void Caller::inspect_stdio() {
   else if (have && isatty(1)) stdout_mode = StdoutMode::terminal;
   stdout_is_socket = have && S_ISSOCK(out.st_mode);
   stderr_is_stdout = have && fstat(2, &err) == 0 && err.st_dev == out.st_dev && err.st_ino == out.st_ino;
-}
-
-void hide(int argc, char** argv, char** environment, const char* name) {
-  for (char** e = environment; *e; e++)
-    if (std::strncmp(*e, kSettings, std::strlen(kSettings)) == 0) explicit_bzero(*e, std::strlen(*e));
-  if (argc == 0) return;
-  char* end = argv[0] + std::strlen(argv[0]);
-  for (int i = 1; i < argc && argv[i] == end + 1; i++) end = argv[i] + std::strlen(argv[i]);
-  explicit_bzero(argv[0], static_cast<size_t>(end - argv[0]));
-  std::snprintf(argv[0], static_cast<size_t>(end - argv[0]) + 1, "%s", name);
 }
 
 void keep_only(std::vector<int> keep) {

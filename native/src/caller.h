@@ -7,15 +7,15 @@
 #include "job.h"
 #include "protocol.h"
 #include "terminal.h"
+#include "words.h"
 
 namespace pbox {
 
 struct Caller {
-  Caller(int argc, char** argv, char** environment);
+  // Takes over the signals of the process; the words are hidden already.
+  explicit Caller(Words& words);
 
-  std::vector<char*> argv;           // ours, NULL-terminated
-  std::vector<char*> environment;    // the job's, NULL-terminated
-  std::vector<std::string> settings; // PBOX_*, for the wrapper only
+  Words& words;
   Inherited inherited{};             // the job gets it back
   int signals = -1;                  // signalfd of SIGCHLD, and of what the wrapper handles
   Terminal terminal;
@@ -28,12 +28,8 @@ struct Caller {
 
  private:
   void take_over_signals();
-  void hide_arguments(int argc, char** argv, char** environment);
   void inspect_stdio();
 };
-
-// Clears what ps and /proc show of the words and of PBOX_*, and shows `name` instead.
-void hide(int argc, char** argv, char** environment, const char* name);
 
 // Points 0 to 2 to /dev/null and closes everything else but `keep`.
 void keep_only(std::vector<int> keep);

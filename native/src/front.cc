@@ -1,193 +1,58 @@
-// proc_box, the executable: forks the keeper, then becomes Node.
+// proc_box, the executable: theory of operation
 //
-// Forking first keeps for the job what Node changes at its start, and what only Node should do without: options for
-// Node and libraries to preload that the environment holds for the job. Node gets our options, stdin from /dev/null,
-// and the keeper's socket as descriptor 3. The words of the command line travel over that socket; what ps shows of
-// Node is a copy with passwords masked.
-#include <cctype>
+//   proc_box            this process, which the scheduler knows: it waits, and ends with what the job has ended with
+//     node              decides: options, broker, statistics, the rules of a box
+//     guard             the keeper's parent
+//       keeper          parent and subreaper of the job
+//         job
+//
+// The guard is forked before this process changes anything for itself or for Node: the keeper has for the job what the
+// scheduler gave. Node gets an environment of its own, stdin from /dev/null, the keeper's socket as descriptor 3 and ours
+// as 4; the words of the command line come over the keeper's, so that ps shows none of Node's. Where there is no Node, or
+// it ends before the job has started, this process is the wrapper alone (alone.h) or ends with 125.
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <string>
-#include <sys/resource.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-#include <vector>
 
 #include "alone.h"
+#include "caller.h"
 #include "detach.h"
+#include "front.h"
 #include "guard.h"
 #include "keeper.h"
+#include "node.h"
+#include "say.h"
 #include "serve.h"
 #include "via.h"
+#include "wrapper.h"
 
 namespace {
 
-constexpr int kControl = 3;  // src/cli/main.ts knows it too
-constexpr int kWord = 4;     // src/cli/adopt.ts and serve.ts know it too
-constexpr size_t kShownBytes = 4096;
-constexpr rlim_t kNodeSpace = 1ULL << 30;  // V8 reserves 700 MB of address space at its start
-constexpr char kNoNode[] = "install Node 20 or newer, or run `npm rebuild proc_box` after moving it";
+using pbox::Front;
+using pbox::Options;
+using pbox::Words;
 
-[[noreturn]] void die(const char* what, const char* remedy) {
-  std::fprintf(stderr, "proc_box: error: %s: %s; %s\n", what, std::strerror(errno), remedy);
+constexpr char kInstall[] = "install Node 20 or newer, or run \"npm rebuild proc_box\" after moving it";
+constexpr char kOff[] = "the job runs, but remote control, statistics, the config file and limits of the box other than --timeout and --rlimit are off";
+
+[[noreturn]] void die(const std::string& what) {
+  pbox::say("error", what);
   _exit(125);
 }
 
-// `<package>/bin/proc_box` -> `<package>/dist/boot.cjs`.
-std::string boot_script() {
-  char self[4096];
-  const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-  if (n <= 0) die("read /proc/self/exe", "is /proc mounted?");
-  self[n] = 0;
-  for (int up = 0; up < 2; up++)
-    if (char* slash = std::strrchr(self, '/')) *slash = 0;
-  return std::string(self) + "/dist/boot.cjs";
-}
-
-// Masks what stands between `://` and the last `@` of a word.
-std::string shown(const char* word) {
-  std::string text(word);
-  for (size_t at = text.find("://"); at != std::string::npos; at = text.find("://", at + 3)) {
-    const size_t end = text.find_first_of(", ", at);
-    const size_t sign = text.rfind('@', end == std::string::npos ? end : end - 1);
-    if (sign != std::string::npos && sign > at) text.replace(at + 3, sign - at - 3, "***");
-  }
-  return text;
+[[noreturn]] void die_of_errno(const char* what, const char* remedy) {
+  die(std::string(what) + ": " + std::strerror(errno) + "; " + remedy);
 }
 
 // PBS sends its signals, SIGKILL and SIGSTOP among them, to every process of the job's session and to no other.
-bool session_is_signalled(char** environment) {
-  for (char** e = environment; *e; e++)
-    if (std::strncmp(*e, "PBS_JOBID=", 10) == 0) return true;
-  return false;
-}
-
-// `--argv=<words>` as the only argument, or PBOX_ARGV: a command line for carriers that do not keep words as they are
-// (PBS drops empty ones and cuts others at a newline). Each word ends with `;`, bytes are `%41`.
-char** packed_words(int& argc, char** argv, char** environment) {
-  static constexpr char kOption[] = "--argv=", kVariable[] = "PBOX_ARGV=";
-  char* packed = nullptr;
-  if (argc == 2 && std::strncmp(argv[1], kOption, sizeof kOption - 1) == 0) packed = argv[1] + sizeof kOption - 1;
-  for (char** e = environment; *e;) {
-    if (std::strncmp(*e, kVariable, sizeof kVariable - 1) != 0) {
-      e++;
-      continue;
-    }
-    if (!packed && argc == 1) packed = *e + sizeof kVariable - 1;
-    for (char** next = e; *next; next++) *next = next[1];
-  }
-  if (!packed) return argv;
-  static std::vector<char*> words{argv[0]};
-  std::string word;
-  for (const char* in = packed; *in; in++) {
-    if (*in == ';') {
-      words.push_back(strdup(word.c_str()));
-      word.clear();
-    } else if (*in == '%' && std::isxdigit(in[1]) && std::isxdigit(in[2])) {
-      const char digits[] = {in[1], in[2], 0};
-      word += static_cast<char>(std::strtol(digits, nullptr, 16));
-      in += 2;
-    } else {
-      word += *in;
-    }
-  }
-  explicit_bzero(packed, std::strlen(packed));
-  argc = static_cast<int>(words.size());
-  words.push_back(nullptr);
-  return words.data();
-}
-
-bool for_node(const char* entry) {
-  for (const char* prefix : {"PBOX_", "NODE_", "LD_PRELOAD=", "LD_AUDIT="})
-    if (std::strncmp(entry, prefix, std::strlen(prefix)) == 0) return false;
-  return true;
-}
-
-// Empty where there is none.
-std::string find_node(char** environment) {
-  if (access(NODE_BINARY, X_OK) == 0) return NODE_BINARY;
-  const char* path = "/usr/local/bin:/usr/bin:/bin";
-  for (char** e = environment; *e; e++)
-    if (std::strncmp(*e, "PATH=", 5) == 0) path = *e + 5;
-  for (const char* at = path;;) {
-    const char* end = std::strchr(at, ':');
-    const std::string file = (end ? std::string(at, end) : std::string(at)) + "/node";
-    if (access(file.c_str(), X_OK) == 0) return file;
-    if (!end) return "";
-    at = end + 1;
-  }
-}
-
-// `--failure open` where nothing of ours can run: executes the command itself. Options cannot be read in here, so `--`
-// has to say where it begins.
-void become_job(int argc, char** argv, char** environment, const char* why) {
-  const char *policy = "", *own_name = nullptr;
-  for (char** e = environment; *e; e++)
-    if (std::strncmp(*e, "PBOX_FAILURE=", 13) == 0) policy = *e + 13;
-  int at = 1;
-  for (; at < argc && std::strcmp(argv[at], "--") != 0; at++) {
-    const char* name = argv[at] + std::strspn(argv[at], "-");
-    if (argv[at][0] == '-' && std::strcmp(name, "argv0") == 0 && at + 1 < argc) own_name = argv[at + 1];
-    if (argv[at][0] != '-' || std::strncmp(name, "failure", 7) != 0) continue;
-    if (name[7] == '=') policy = name + 8;
-    else if (name[7] == 0 && at + 1 < argc) policy = argv[at + 1];
-  }
-  if (std::strcmp(policy, "open") != 0 || at + 1 >= argc) return;
-  std::fprintf(stderr, "proc_box: error: %s; the job runs without a box (--failure open)\n", why);
-  std::vector<char*> own;
-  for (char** e = environment; *e; e++)
-    if (std::strncmp(*e, "PBOX_", 5) != 0) own.push_back(*e);
-  own.push_back(nullptr);
-  char* command = argv[at + 1];
-  if (own_name) argv[at + 1] = const_cast<char*>(own_name);  // a login shell's
-  execvpe(command, argv + at + 1, own.data());
-  const int error = errno;
-  std::fprintf(stderr, "proc_box: error: run %s: %s\n", command, std::strerror(error));
-  _exit(error == ENOENT ? 127 : 126);
-}
-
-[[noreturn]] void become_node(const std::string& node, int socket, int word, int argc, char** argv, char** environment) {
-  std::vector<std::string> words{argc > 0 ? argv[0] : "proc_box"};
-  const std::string flags = NODE_FLAGS;
-  for (size_t at = 0; at < flags.size();) {
-    const size_t end = std::min(flags.find(' ', at), flags.size());
-    if (end > at) words.push_back(flags.substr(at, end - at));
-    at = end + 1;
-  }
-  words.push_back(boot_script());
-  size_t bytes = 0;
-  for (int i = 1; i < argc && bytes < kShownBytes; i++) {
-    words.push_back(shown(argv[i]));
-    bytes += words.back().size();
-  }
-  std::vector<char*> node_argv, node_environment;
-  for (auto& word : words) node_argv.push_back(word.data());
-  node_argv.push_back(nullptr);
-  for (char** e = environment; *e; e++)
-    if (for_node(*e)) node_environment.push_back(*e);
-  node_environment.push_back(nullptr);
-
-  // Only the job and the keeper hold what was inherited: whoever is at the other end sees the job's ends.
-  if (word >= 0) word = fcntl(word, F_DUPFD, kWord + 1);
-  if (socket != kControl) dup2(socket, kControl);
-  else fcntl(kControl, F_SETFD, 0);
-  if (word >= 0) dup2(word, kWord);
-  const int last = word >= 0 ? kWord : kControl;
-  if (syscall(SYS_close_range, last + 1U, ~0U, 0) != 0)
-    for (int fd = last + 1; fd < 65536; fd++) close(fd);
-  const int null = open("/dev/null", O_RDONLY);
-  if (null >= 0 && null != 0) {
-    dup2(null, 0);
-    close(null);
-  }
-
-  execve(node.c_str(), node_argv.data(), node_environment.data());
-  die("start Node", kNoNode);
-}
+bool session_is_signalled(const Words& words) { return words.variable("PBS_JOBID") != nullptr; }
 
 // What is started with stdin, stdout or stderr closed must not find our own descriptors in their places. The job gets
 // them as they were: closed.
@@ -199,66 +64,109 @@ void occupy_closed_stdio() {
   }
 }
 
-// Only the job and the keeper hold what was inherited: whoever is at the other end sees the job's ends.
-void close_others(int socket) {
-  if (socket != kControl) dup2(socket, kControl);
-  if (syscall(SYS_close_range, kControl + 1U, ~0U, 0) != 0)
-    for (int fd = kControl + 1; fd < 65536; fd++) close(fd);
+void make_pair(int type, int ends[2]) {
+  if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) != 0) die_of_errno("socketpair", "is the nofile limit too low?");
 }
 
-// Limits meant for the job must not stop its wrapper where that can be helped: the keeper, forked before, keeps them.
-// Returns how much address space Node can have.
-rlim_t raise_own_limits() {
-  rlimit limit{};
-  for (const auto resource : {RLIMIT_CPU, RLIMIT_DATA, RLIMIT_AS}) {
-    if (getrlimit(resource, &limit) != 0 || limit.rlim_cur == limit.rlim_max) continue;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(resource, &limit);
+// The keeper, below a guard where it launches a job. Returns our child.
+int fork_keeper(const pbox::KeptBy& by, Words& words, const Options& options, int word) {
+  const int front = getpid(), child = fork();
+  if (child < 0) die_of_errno("fork", "is the nproc or pids limit reached?");
+  if (child > 0) return child;
+  if (word >= 0) close(word);
+  if (options.verb.empty()) pbox::guard_main(by, words, front);
+  pbox::keeper_main(by, words);
+}
+
+// Only the job and the keeper hold what was inherited: whoever is at the other end sees the job's ends. Of those stderr
+// stays ours.
+void let_go(Front& front, int channel) {
+  const int err = fcntl(2, F_DUPFD_CLOEXEC, 3);
+  pbox::keep_only({front.link.fd(), front.signals, channel, err});
+  if (err < 0) return;
+  dup2(err, 2);
+  close(err);
+}
+
+// The job, where its box cannot be made: by the keeper, with us as its wrapper, or not at all.
+[[noreturn]] void without_box(Front& front, const std::string& why) {
+  const Options& options = front.options;
+  const char* command = front.words.argv[static_cast<size_t>(options.command)];
+  if (!options.verb.empty()) die(why);
+  if (!options.failure_open || !options.separated || !command) {
+    pbox::say("error", why + "; the job is not started");
+    front.end(125, 0);
   }
-  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= kNodeSpace) return kNodeSpace;
-  const rlim_t given = limit.rlim_cur;
-  limit.rlim_cur = limit.rlim_max = kNodeSpace;  // for whoever has CAP_SYS_RESOURCE
-  return setrlimit(RLIMIT_AS, &limit) == 0 ? kNodeSpace : given;
+  pbox::say("error", why + "; the job runs without a box (--failure open)" + (options.error.empty() ? "" : "; ignored: " + options.error));
+  pbox::run_alone(front);
+}
+
+// The limits of the job, which nobody can raise, leave no room for Node.
+[[noreturn]] void without_room(Front& front, const std::string& why) {
+  const Options& options = front.options;
+  const size_t end = why.find(';');
+  const std::string what = why.substr(0, end), remedy = why.substr(end + 1);
+  if (!options.verb.empty()) die("\"proc_box " + options.verb + "\" needs Node: " + what + "; " + remedy);
+  const bool open = options.failure_open && options.separated;
+  if (options.strict && !open) die("--enforce strict: " + what + " to hold limits; " + remedy);
+  if (!options.error.empty() && !open) die(options.error);
+  if (!front.words.argv[static_cast<size_t>(options.command)]) die("no command given; usage: proc_box [options] [--] <command> [arguments]");
+  pbox::say("warning", what + ": " + kOff + "; " + remedy);
+  pbox::run_alone(front);
+}
+
+[[noreturn]] void be_front(Words& words, const Options& options, int word) {
+  int keeper[2], lifeline[2], channel[2];
+  make_pair(SOCK_STREAM, keeper);
+  make_pair(SOCK_STREAM, lifeline);
+  make_pair(SOCK_SEQPACKET, channel);
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  std::vector<int> strangers = pbox::own_children();
+  pbox::Will* will = options.verb.empty() ? pbox::Will::make() : nullptr;
+  const pbox::KeptBy by{keeper[1], lifeline[1], getpid(), session_is_signalled(words), will};
+  const int helper = fork_keeper(by, words, options, word);
+  close(keeper[1]);
+  close(lifeline[1]);
+  Front front{words, options, pbox::Link(lifeline[0]), helper, will, std::move(strangers)};
+  const std::string no_room = pbox::raise_own_limits();
+  const std::string node = no_room.empty() ? pbox::find_node(words) : "";
+  std::string why;
+  if (!node.empty()) {
+    front.node = pbox::start_node(node, words, {keeper[0], channel[1], word});
+    if (front.node < 0) why = std::string("start Node (") + node + "): " + std::strerror(errno) + "; " + kInstall;
+  } else if (no_room.empty()) {
+    why = std::string("start Node: there is none at " NODE_BINARY " and on PATH; ") + kInstall;
+  }
+  close(keeper[0]);
+  close(channel[1]);
+  if (word >= 0) close(word);
+  front.take_signals();
+  let_go(front, channel[0]);
+  if (!no_room.empty()) without_room(front, no_room);
+  if (why.empty()) why = pbox::run_with_node(front, channel[0]);
+  without_box(front, why);
 }
 
 }  // namespace
 
 int main(int argc, char** argv, char** environment) {
   occupy_closed_stdio();
-  argv = packed_words(argc, argv, environment);
+  prctl(PR_SET_DUMPABLE, 0);
+  Words words(argc, argv, environment);
   // Started by the addon: argv[1] is the socket.
-  if (argc > 1 && std::strcmp(argv[0], "proc_box-keeper") == 0) {
-    const int control = std::atoi(argv[1]);
-    fcntl(control, F_SETFD, FD_CLOEXEC);
-    pbox::keeper_main(control, argc - 1, argv + 1, environment);
+  if (words.count() > 1 && std::strcmp(words.argv[0], "proc_box-keeper") == 0) {
+    pbox::KeptBy by;
+    by.control = std::atoi(words.argv[1]);
+    fcntl(by.control, F_SETFD, FD_CLOEXEC);
+    words.argv.erase(words.argv.begin());
+    pbox::keeper_main(by, words);
   }
-  pbox::ask_supervisor(argc, argv, environment);
-  const std::string node = find_node(environment);
-  if (node.empty()) {
-    become_job(argc, argv, environment, "there is no Node (" NODE_BINARY ", then PATH)");
-    errno = ENOENT;
-    die("start Node (" NODE_BINARY ", then PATH)", kNoNode);
-  }
-  if (access(boot_script().c_str(), R_OK) != 0) become_job(argc, argv, environment, "dist/boot.cjs cannot be read");
-  const char* served = pbox::wants_serve(argc, argv);
-  const bool detached = !served && pbox::wants_detach(argc, argv);
+  words.mask();
+  const Options options = pbox::read_options(words);
+  pbox::ask_supervisor(words, options);
+  const char* served = pbox::wants_serve(words.count(), words.argv.data());
+  const bool detached = !served && pbox::wants_detach(words.count(), words.argv.data());
   const int word = served ? pbox::serve(served) : detached ? pbox::detach() : -1;
-  if ((served || detached) && word < 0) die("fork", "is the nproc or pids limit reached?");
-  int sockets[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) die("socketpair", "is the nofile limit too low?");
-  const int pid = fork();
-  if (pid < 0) die("fork", "is the nproc or pids limit reached?");
-  if (pid == 0) {
-    close(sockets[0]);
-    if (word >= 0) close(word);
-    // What is adopted has its own place, and nothing of it ends with us.
-    if (session_is_signalled(environment) && !pbox::adopts(argc, argv)) pbox::guard_main(sockets[1], argc, argv, environment);
-    pbox::keeper_main(sockets[1], argc, argv, environment);
-  }
-  const rlim_t space = raise_own_limits();
-  if (space < kNodeSpace) {
-    close_others(sockets[0]);
-    pbox::run_alone(kControl, pid, argc, argv, environment, space);
-  }
-  become_node(node, sockets[0], word, argc, argv, environment);
+  if ((served || detached) && word < 0) die_of_errno("fork", "is the nproc or pids limit reached?");
+  be_front(words, options, word);
 }

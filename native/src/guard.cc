@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -14,9 +15,12 @@
 
 #include "caller.h"
 #include "cgroup.h"
+#include "clock.h"
 #include "keeper.h"
 #include "members.h"
+#include "patience.h"
 #include "tree.h"
+#include "words.h"
 
 namespace pbox {
 
@@ -108,32 +112,78 @@ class Outsiders {
   _exit(0);
 }
 
+bool front_is_stopped(int front) { return getppid() == front && stopped(front); }
+
+// The keeper's parent: it lets a keeper go on that somebody has stopped, other than a scheduler, which stops the front end
+// as well.
+class Watch {
+ public:
+  Watch(int front, int keeper, int session, bool in_session)
+      : front_(front), keeper_(keeper), in_session_(in_session), outsiders_(session) {}
+
+  // Returns when the keeper has ended.
+  void run() {
+    for (;;) {
+      int status = 0;
+      const int pid = keeper_ < 0 ? -1 : waitpid(keeper_, &status, WUNTRACED | WCONTINUED | WNOHANG);
+      if (pid < 0 && errno == EINTR) continue;
+      if (pid < 0 || (pid > 0 && (WIFEXITED(status) || WIFSIGNALED(status)))) return;
+      if (pid > 0) changed(WIFSTOPPED(status));
+      else sleep_a_while();
+    }
+  }
+
+ private:
+  void changed(bool stopped) {
+    stopped_ = stopped;
+    if (!in_session_) return;
+    if (stopped) outsiders_.stop();
+    else outsiders_.resume();
+  }
+
+  void sleep_a_while() {
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    if (!stopped_) {
+      sigwaitinfo(&child, nullptr);
+      return;
+    }
+    const timespec patience{kStopPatienceMs / 1000, kStopPatienceMs % 1000 * 1000000};
+    if (sigtimedwait(&child, nullptr, &patience) > 0 || front_is_stopped(front_)) return;
+    kill(keeper_, patience_.lost(monotonic_ms()) ? SIGKILL : SIGCONT);
+  }
+
+  const int front_, keeper_;
+  const bool in_session_;
+  bool stopped_ = false;
+  StopPatience patience_;
+  Outsiders outsiders_;
+};
+
 }  // namespace
 
-void guard_main(int control, int argc, char** argv, char** environment) {
-  Will* will = Will::make();
+void guard_main(const KeptBy& by, Words& words, int front_pid) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   const int session = getsid(0);
+  struct sigaction standard {};
+  standard.sa_handler = SIG_DFL;
+  KeptBy kept = by;
+  kept.front_pid = front_pid;
   const int keeper = fork();
-  if (keeper == 0) keeper_main(control, argc, argv, environment, true, will);
+  if (keeper == 0) keeper_main(kept, words);
   setsid();
   prctl(PR_SET_DUMPABLE, 0);
   prctl(PR_SET_NAME, "proc_box-guard");
+  prctl(PR_SET_PDEATHSIG, SIGCONT);  // whoever has stopped us and killed the front end
   sigset_t all;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, nullptr);
-  // The keeper has its own copy of the words; ours would show in ps.
-  hide(argc, argv, environment, "proc_box-guard");
+  sigaction(SIGCHLD, &standard, nullptr);
+  words.show("proc_box-guard");
   keep_only({});
-  Outsiders outsiders(session);
-  for (;;) {
-    int status = 0;
-    const int pid = keeper < 0 ? -1 : waitpid(keeper, &status, WUNTRACED | WCONTINUED);
-    if (pid < 0 && errno == EINTR) continue;
-    if (pid < 0 || WIFEXITED(status) || WIFSIGNALED(status)) execute(will);
-    if (WIFSTOPPED(status)) outsiders.stop();
-    else outsiders.resume();
-  }
+  Watch(front_pid, keeper, session, by.in_session).run();
+  execute(by.will);
 }
 
 }  // namespace pbox

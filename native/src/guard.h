@@ -1,8 +1,9 @@
-// The keeper under a scheduler that signals whole sessions (PBS).
+// The keeper's parent, in a session of its own.
 //
-// The keeper then stays in the session: it is stopped and signalled with the job, and so can tell what the job got. The
-// guard is its parent, in a session of its own: where the session is killed it does the keeper's last steps, and where
-// the session is stopped it stops what the job has put outside of it.
+// Where the keeper is killed, alone or with the front end, the guard does the keeper's last steps; where somebody has
+// stopped it, the guard lets it go on. Under a scheduler that signals whole sessions (PBS) the keeper stays in the session:
+// it is stopped and signalled with the job, and so can tell what the job got. The guard then also stops what the job has
+// put outside of the session.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +12,8 @@
 namespace pbox {
 
 class Cgroup;
+class Words;
+struct KeptBy;
 
 // What is to be done with the box's groups, in memory that keeper and guard share. It only grows, so that a keeper which
 // is killed while it writes leaves whole records.
@@ -32,6 +35,6 @@ class Will {
 };
 
 // Forks the keeper and guards it. Never returns.
-[[noreturn]] void guard_main(int control, int argc, char** argv, char** environment);
+[[noreturn]] void guard_main(const KeptBy& by, Words& words, int front_pid);
 
 }  // namespace pbox

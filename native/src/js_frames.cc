@@ -116,6 +116,8 @@ Object event_object(Env env, Event type, const std::string& bytes) {
       event.Set("settings", words(env, body, hello.settings));
       event.Set("stdoutMode", kModes[hello.stdout_mode]);
       event.Set("terminal", hello.terminal != 0);
+      set(event, "commandIndex", hello.command);
+      event.Set("failsOpen", hello.failure_open != 0);
       break;
     }
     case Event::started: {
@@ -158,6 +160,7 @@ Object event_object(Env env, Event type, const std::string& bytes) {
       break;
     }
     case Event::continued:
+    case Event::expired:
     case Event::reply:
       break;
   }

@@ -26,6 +26,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
                         InstanceMethod<&Keeper::kill>("kill"), InstanceMethod<&Keeper::suspend>("suspend"),
                         InstanceMethod<&Keeper::resume>("resume"), InstanceMethod<&Keeper::rlimit>("rlimit"),
                         InstanceMethod<&Keeper::stdout_limit>("stdoutLimit"), InstanceMethod<&Keeper::usage>("usage"),
+                        InstanceMethod<&Keeper::deadline>("deadline"),
                         InstanceMethod<&Keeper::close>("close"), InstanceMethod<&Keeper::finish>("finish"),
                         InstanceAccessor<&Keeper::pid>("pid"), InstanceAccessor<&Keeper::pids>("pids")});
   }
@@ -60,6 +61,13 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   void start(const CallbackInfo& info) { send(Request::start, start_body(info[0].As<Object>())); }
   void adopt(const CallbackInfo& info) { send(Request::adopt, adopt_body(info[0].As<Object>())); }
   void cleanup(const CallbackInfo& info) { send(Request::cleanup, cleanup_body(info[0].As<Napi::Array>())); }
+
+  void deadline(const CallbackInfo& info) {
+    const Object by = info[0].As<Object>();
+    const auto number = [&](const char* name) { return by.Get(name).As<Number>().DoubleValue(); };
+    const DeadlineBody body{number("stopAtMs"), number("killAtMs"), number("graceMs"), static_cast<int32_t>(number("signal")), 0};
+    if (poll_) link_->send(Request::deadline, 0, &body, sizeof body);
+  }
 
   Napi::Value request(Napi::Env env, Request type, const void* body, size_t size) {
     const auto deferred = Napi::Promise::Deferred::New(env);

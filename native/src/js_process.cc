@@ -1,7 +1,7 @@
 // This process and those below it: protection, stdio, limits, ends.
-#include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "js.h"
+#include "js_front.h"
 #include "rlimit.h"
-#include "tree.h"
 
 namespace pbox::js {
 namespace {
@@ -31,38 +31,9 @@ Value prlimit_of(const CallbackInfo& info) {
   return rlimit_result(env, before.rlim_cur, before.rlim_max);
 }
 
-std::vector<int> own_children() {
-  std::vector<int> children;
-  read_children(getpid(), true, children);
-  return children;
-}
-
-Value protect_self(const CallbackInfo& info) {
+void protect_self(const CallbackInfo&) {
   prctl(PR_SET_DUMPABLE, 0);
-  prctl(PR_SET_CHILD_SUBREAPER, 1);
   signal(SIGTTOU, SIG_IGN);
-  const std::vector<int> children = own_children();
-  Napi::Array pids = Napi::Array::New(info.Env(), children.size());
-  for (uint32_t i = 0; i < children.size(); i++) pids.Set(i, Number::New(info.Env(), children[i]));
-  return pids;
-}
-
-// Each child by its pid: one that the scheduler has given us (pbs_demux) is not ours to kill or to reap.
-Value kill_descendants(const CallbackInfo& info) {
-  std::vector<int> spared;
-  const auto list = info[0].As<Napi::Array>();
-  for (uint32_t i = 0; i < list.Length(); i++) spared.push_back(list.Get(i).As<Number>().Int32Value());
-  int count = 0;
-  for (bool fresh = true; fresh;) {
-    fresh = false;
-    for (const int child : own_children()) {
-      if (std::find(spared.begin(), spared.end(), child) != spared.end()) continue;
-      fresh = true;
-      count += signal_tree(child, SIGKILL, true) + (kill(child, SIGKILL) == 0);
-      while (waitpid(child, nullptr, 0) < 0 && errno == EINTR) continue;
-    }
-  }
-  return Number::New(info.Env(), count);
 }
 
 // A child of ours that was told to end.
@@ -90,31 +61,38 @@ Value redirect_stderr(const CallbackInfo& info) {
   }
   dup3(fd, 2, O_CLOEXEC);
   close(fd);
+  tell_front(Say::quiet);
   return info.Env().Undefined();
 }
 
-void exit_now(const CallbackInfo& info) { _exit(info[0].As<Number>().Int32Value()); }
+// The front end ends with it, once we have.
+void exit_now(const CallbackInfo& info) {
+  const int status = info[0].As<Number>().Int32Value();
+  tell_front(Say::outcome, status);
+  _exit(status);
+}
 
 void die_of(const CallbackInfo& info) {
   const int signal = info[0].As<Number>().Int32Value();
-  const rlimit no_core{0, 0};
-  setrlimit(RLIMIT_CORE, &no_core);
-  struct sigaction standard {};
-  standard.sa_handler = SIG_DFL;
-  sigaction(signal, &standard, nullptr);
-  sigset_t one;
-  sigemptyset(&one);
-  sigaddset(&one, signal);
-  pthread_sigmask(SIG_UNBLOCK, &one, nullptr);
-  raise(signal);
+  tell_front(Say::outcome, 128 + signal, signal);
   _exit(128 + signal);
 }
 
+int parent_of(int pid) {
+  int parent = 0;
+  const std::string path = "/proc/" + std::to_string(pid) + "/stat";
+  if (FILE* file = std::fopen(path.c_str(), "re")) {
+    if (std::fscanf(file, "%*d (%*[^)]) %*c %d", &parent) != 1) parent = 0;
+    std::fclose(file);
+  }
+  return parent;
+}
+
 // In the session leader's group, or with a parent in another session, nobody is there who could say `fg`: setpgid(2),
-// orphaned process groups.
+// orphaned process groups. The front end is in our group, and the shell is its parent.
 Value stop_own_group(const CallbackInfo& info) {
   const int session = getsid(0);
-  const bool orphaned = getpgrp() == session || getsid(getppid()) != session;
+  const bool orphaned = getpgrp() == session || getsid(parent_of(getppid())) != session;
   if (!orphaned) kill(0, SIGSTOP);
   return Napi::Boolean::New(info.Env(), !orphaned);
 }
@@ -124,7 +102,6 @@ Value stop_own_group(const CallbackInfo& info) {
 void export_process(Env env, Object& exports) {
   exports.Set("prlimit", Napi::Function::New<prlimit_of>(env));
   exports.Set("protectSelf", Napi::Function::New<protect_self>(env));
-  exports.Set("killDescendants", Napi::Function::New<kill_descendants>(env));
   exports.Set("reapChild", Napi::Function::New<reap_child>(env));
   exports.Set("releaseStdio", Napi::Function::New<release_stdio>(env));
   exports.Set("redirectStderr", Napi::Function::New<redirect_stderr>(env));

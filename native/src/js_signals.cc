@@ -1,21 +1,31 @@
-// Signals with their senders, which Node does not tell.
+// The front end: its signals with their senders, which Node does not tell, and what it is told of us.
 #include <cerrno>
+#include <csignal>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
 
+#include "channel.h"
 #include "js.h"
+#include "js_front.h"
 #include "keeper.h"
-#include "signals.h"
 
 namespace pbox::js {
 namespace {
 
-// Handlers belong to the process, and so does what they report to.
-struct SignalWatch {
-  SignalWatch(Napi::Env env, int fd, const Napi::Function& to)
-      : fd(fd), on_signal(Napi::Persistent(to)), context(env, "proc_box:signals") {}
+// There is one only where the front end has started us.
+bool has_front() {
+  static const bool has = [] {
+    int type = 0;
+    socklen_t size = sizeof type;
+    return getsockopt(kFrontFd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
+  }();
+  return has;
+}
 
-  int fd;
+struct SignalWatch {
+  SignalWatch(Napi::Env env, const Napi::Function& to) : on_signal(Napi::Persistent(to)), context(env, "proc_box:signals") {}
+
   Napi::FunctionReference on_signal;
   Napi::AsyncContext context;
   uv_poll_t poll{};
@@ -23,7 +33,10 @@ struct SignalWatch {
   void read_all() {
     const Napi::Env env = on_signal.Env();
     const Napi::HandleScope scope(env);
-    for (Delivery got; read(fd, &got, sizeof got) == static_cast<ssize_t>(sizeof got);) {
+    bool any = false;
+    ssize_t n;
+    for (Delivery got; (n = recv(kFrontFd, &got, sizeof got, MSG_DONTWAIT)) == static_cast<ssize_t>(sizeof got);) {
+      any = true;
       Object delivery = Object::New(env);
       set(delivery, "signal", got.signal);
       set(delivery, "pid", got.pid);
@@ -32,32 +45,50 @@ struct SignalWatch {
       on_signal.MakeCallback(env.Global(), {delivery}, context);
       if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
     }
+    if (any) tell_front(Say::heard);
+    if (n == 0) uv_poll_stop(&poll);  // it has ended, and we end with it
   }
 };
 
-// Returns a function that delivers at once what has come so far.
+// Returns a function that delivers at once what has come so far. What reaches this process itself is the front end's
+// affair: a scheduler that signals everybody has signalled it as well.
 Value watch_signals(const CallbackInfo& info) {
   const Env env = info.Env();
-  const int fd = pbox::watch_signals({std::begin(kHandledSignals), std::end(kHandledSignals)});
-  if (fd < 0) {
-    syscall_error(env, "pipe2", errno, "for signals").ThrowAsJavaScriptException();
-    return env.Undefined();
-  }
-  auto* watch = new SignalWatch(env, fd, info[0].As<Napi::Function>());
+  for (const int signal : kHandledSignals) std::signal(signal, SIG_IGN);
+  if (!has_front()) return Napi::Function::New(env, [](const CallbackInfo&) {}, "deliverSignals");
+  auto* watch = new SignalWatch(env, info[0].As<Napi::Function>());
   uv_loop_t* loop = nullptr;
   napi_get_uv_event_loop(env, &loop);
   watch->poll.data = watch;
-  uv_poll_init(loop, &watch->poll, fd);
+  uv_poll_init(loop, &watch->poll, kFrontFd);
   uv_poll_start(&watch->poll, UV_READABLE, [](uv_poll_t* poll, int, int) { static_cast<SignalWatch*>(poll->data)->read_all(); });
   uv_unref(reinterpret_cast<uv_handle_t*>(&watch->poll));
   return Napi::Function::New(env, [](const CallbackInfo& call) { static_cast<SignalWatch*>(call.Data())->read_all(); },
                              "deliverSignals", watch);
 }
 
+// How the front end must end where nobody else sees to it: docs of index.d.ts.
+void bound_end(const CallbackInfo& info) {
+  tell_front(Say::bound, 0, 0, info[0].As<Number>().DoubleValue());
+}
+
+void flush_patience(const CallbackInfo& info) {
+  tell_front(Say::flush, 0, 0, info[0].As<Number>().DoubleValue());
+}
+
 }  // namespace
+
+void tell_front(Say say, int first, int second, double ms) {
+  if (!has_front()) return;
+  const Saying said{static_cast<uint32_t>(say), first, second, 0, ms};
+  // Its buffer holds more than is ever said to a front end that somebody has stopped.
+  if (send(kFrontFd, &said, sizeof said, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) errno = 0;
+}
 
 void export_signals(Env env, Object& exports) {
   exports.Set("watchSignals", Napi::Function::New<watch_signals>(env));
+  exports.Set("boundEnd", Napi::Function::New<bound_end>(env));
+  exports.Set("flushPatience", Napi::Function::New<flush_patience>(env));
 }
 
 }  // namespace pbox::js

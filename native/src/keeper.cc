@@ -1,9 +1,11 @@
 // The keeper's theory of operation
 //
-// The front end forks this process before it becomes Node, so that everything which Node changes for itself
-// (signal dispositions, the soft nofile limit, close-on-exec flags) reaches the job as the scheduler gave it.
+// The front end forks this process before it changes anything for itself or for Node (signal dispositions, limits,
+// close-on-exec flags): the job gets it as the scheduler gave it.
 // It waits for `start`, forks the job, and from then on sleeps in poll(2) on
-//   control    requests of the wrapper; its end means that the wrapper has gone: kill everything, then go
+//   control    requests of Node; its end means that Node has gone: kill everything, then go
+//   front      the front end's: the same. Before the job has started Node's end means nothing: the front end may send
+//              `start` itself, and is the wrapper then
 //   signals    SIGCHLD: it reaps the job and, as the subreaper, every orphan of the box; what the wrapper handles: a
 //              sender that reaches the keeper reaches the job as well, so the wrapper is told
 //   exec pipe  end of file: the job runs; a Failure: it does not
@@ -11,6 +13,7 @@
 // waitpid(2) failing with ECHILD is the proof that nothing of the box is left.
 #include "keeper.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <poll.h>
@@ -24,11 +27,14 @@
 #include "cgroup.h"
 #include "clock.h"
 #include "control.h"
+#include "deadline.h"
 #include "descendants.h"
 #include "guard.h"
 #include "job.h"
+#include "members.h"
 #include "output.h"
 #include "start.h"
+#include "tree.h"
 #include "usage.h"
 
 namespace pbox {
@@ -44,17 +50,19 @@ ExitedBody exited(int status, const UsageBody& usage) {
 
 class Keeper {
  public:
-  Keeper(int control, int argc, char** argv, char** environment, bool guarded, Will* will);
+  Keeper(const KeptBy& by, Words& words);
   [[noreturn]] void run();
 
  private:
   enum class Phase { waiting, launching, running, ended };
 
-  bool receive();
-  void handle(const FrameHead& head, Reader body);
+  bool receive(Control& from);
+  void handle(Control& from, const FrameHead& head, Reader body);
+  template <typename T>
+  void announce(Event type, const T& body);
   void add_cleanup(Reader body);
   void start(const StartRequest& request);
-  bool stays_in_session() const { return caller_.terminal.exists() || guarded_; }
+  bool stays_in_session() const { return caller_.terminal.exists() || by_.in_session; }
   void leave_session();
   [[noreturn]] void finish();
   void exec_result();
@@ -66,25 +74,32 @@ class Keeper {
   int kill_all();
   UsageBody usage() const;
   int timeout() const;
+  void on_deadline();
+  bool all_stopped() const;
+  void node_gone();
+  void front_gone();
   void wrapper_gone();
+  void wake_front() const;
 
   ReapedUsage reaped_;
   Caller caller_;
-  Control control_;
-  bool guarded_;
-  Will* will_;
+  const KeptBy by_;
+  Control control_, front_;
+  bool alone_ = false;  // the front end is the wrapper, without Node
+  bool gone_ = false;   // nobody is the wrapper any more
 
   Phase phase_ = Phase::waiting;
   int job_ = -1, exec_pipe_ = -1;
   Output output_;
   Cgroup cgroup_;
   Descendants descendants_{cgroup_};
+  Deadline deadline_;
   bool main_ended_ = false, empty_ = false;
 };
 
-Keeper::Keeper(int control, int argc, char** argv, char** environment, bool guarded, Will* will)
-    : caller_(argc, argv, environment), control_(control), guarded_(guarded), will_(will) {
+Keeper::Keeper(const KeptBy& by, Words& words) : caller_(words), by_(by), control_(by.control), front_(by.front) {
   prctl(PR_SET_DUMPABLE, 0);
+  if (by.will) prctl(PR_SET_PDEATHSIG, SIGCONT);  // whoever has stopped us and killed our parent
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   prctl(PR_SET_NAME, "proc_box-keeper");
   if (caller_.stdout_mode == StdoutMode::file) output_.watch_file();
@@ -92,49 +107,59 @@ Keeper::Keeper(int control, int argc, char** argv, char** environment, bool guar
   // session is orphaned and cannot be stopped from the keyboard), but in a group that nobody signals. Guarded it stays
   // to see what the session gets.
   if (stays_in_session()) setpgid(0, 0);
-  say_hello(control_, caller_, guarded_ ? getppid() : 0);
+  say_hello(control_, caller_, by.will ? getppid() : 0);
 }
 
-// False when the wrapper has gone.
-bool Keeper::receive() {
-  const bool there = control_.read();
+// What Node and the front end both want to know.
+template <typename T>
+void Keeper::announce(Event type, const T& body) {
+  control_.tell(type, body);
+  front_.tell(type, body);
+}
+
+// False when its other end has gone.
+bool Keeper::receive(Control& from) {
+  const bool there = from.read();
   FrameHead head;
   std::string body;
-  while (there && control_.next(head, body)) handle(head, Reader(body));
+  while (there && from.next(head, body)) handle(from, head, Reader(body));
   return there;
 }
 
-void Keeper::handle(const FrameHead& head, Reader body) {
+void Keeper::handle(Control& from, const FrameHead& head, Reader body) {
   switch (static_cast<Request>(head.type)) {
     case Request::start:
-      if (phase_ == Phase::waiting) start(StartRequest(body));
-      return;
+      if (phase_ != Phase::waiting) return;
+      alone_ = &from == &front_;
+      return start(StartRequest(body));
     case Request::adopt:
       if (phase_ == Phase::waiting) keep_adopted(control_, cgroup_, body);
       return;
+    case Request::deadline:
+      return deadline_.set(body.value<DeadlineBody>());
     case Request::cleanup:
       return add_cleanup(body);
     case Request::signal: {
       const auto request = body.value<SignalBody>();
-      if (request.all) return control_.reply_count(head.id, descendants_.signal(request.signal));
-      return control_.reply_count(head.id, job_ > 0 && !empty_ && kill(-job_, request.signal) == 0 ? 1 : 0);
+      if (request.all) return from.reply_count(head.id, descendants_.signal(request.signal));
+      return from.reply_count(head.id, job_ > 0 && !empty_ && kill(-job_, request.signal) == 0 ? 1 : 0);
     }
     case Request::kill:
       if (body.value<KillBody>().abandon) output_.lose_patience();
-      return control_.reply_count(head.id, kill_all());
+      return from.reply_count(head.id, kill_all());
     case Request::suspend:
-      return control_.reply_count(head.id, descendants_.suspend());
+      return from.reply_count(head.id, descendants_.suspend());
     case Request::resume:
       // After ^Z and `fg` the shell has given the terminal to the wrapper: pass it on.
       if (!cgroup_.frozen() && job_ > 0) caller_.terminal.give_to(job_);
-      return control_.reply_count(head.id, descendants_.resume());
+      return from.reply_count(head.id, descendants_.resume());
     case Request::rlimit:
-      return control_.reply(head.id, descendants_.set_rlimit(body.value<RlimitWire>()));
+      return from.reply(head.id, descendants_.set_rlimit(body.value<RlimitWire>()));
     case Request::stdout_limit:
       output_.limit(body.value<uint64_t>());
-      return control_.reply_count(head.id, 0);
+      return from.reply_count(head.id, 0);
     case Request::usage:
-      return control_.reply(head.id, usage());
+      return from.reply(head.id, usage());
   }
 }
 
@@ -144,7 +169,7 @@ void Keeper::add_cleanup(Reader body) {
     const bool remove = body.word() == "r";
     const std::string path = body.word(), text = body.word();
     cgroup_.cleanup.push_back({remove, path, text});
-    if (will_) will_->add_cleanup(remove, path, text);
+    if (by_.will) by_.will->add_cleanup(remove, path, text);
   }
 }
 
@@ -152,7 +177,7 @@ void Keeper::start(const StartRequest& request) {
   cgroup_.freezer_version = static_cast<int>(request.head.freezer_version);
   cgroup_.freezer_dir = request.freezer_dir;
   cgroup_.kill_file = request.kill_file;
-  if (will_ && cgroup_.freezer_version != 0) will_->add_freezer(cgroup_.freezer_version, cgroup_.freezer_dir);
+  if (by_.will && cgroup_.freezer_version != 0) by_.will->add_freezer(cgroup_.freezer_version, cgroup_.freezer_dir);
   const Launched launched = start_job(request, caller_, output_);
   if (launched.pid < 0) return fail(launched.failure);
   phase_ = Phase::launching;
@@ -171,7 +196,7 @@ int Keeper::kill_all() {
 void Keeper::leave_session() {
   if (!stays_in_session()) setsid();  // a scheduler that kills the session leaves the keeper alive for the clean-up
   const auto [in, out] = output_.descriptors();
-  keep_only({control_.fd(), caller_.signals, reaped_.all(), reaped_.own(), exec_pipe_, caller_.terminal.fd(), in, out});
+  keep_only({control_.fd(), front_.fd(), caller_.signals, reaped_.all(), reaped_.own(), exec_pipe_, caller_.terminal.fd(), in, out});
 }
 
 // The exec pipe is readable: end of file is success.
@@ -183,17 +208,17 @@ void Keeper::exec_result() {
   exec_pipe_ = -1;
   if (n == static_cast<ssize_t>(sizeof failure)) return fail(failure);
   phase_ = Phase::running;
-  control_.tell(Event::started, StartedBody{job_, 0, monotonic_ms()});
+  announce(Event::started, StartedBody{job_, 0, monotonic_ms()});
 }
 
 void Keeper::fail(const Failure& failure) {
   phase_ = Phase::ended;
   caller_.terminal.take_from(job_);
-  control_.tell(Event::failed, FailedBody{static_cast<int32_t>(failure.step), failure.index, failure.error, 0});
+  announce(Event::failed, FailedBody{static_cast<int32_t>(failure.step), failure.index, failure.error, 0});
 }
 
 void Keeper::reap() {
-  for (WitnessedBody body; caller_.next_signal(body);) control_.tell(Event::witnessed, body);
+  for (WitnessedBody body; caller_.next_signal(body);) (alone_ ? front_ : control_).tell(Event::witnessed, body);
   for (;;) {
     int status = 0;
     const int pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED);
@@ -214,7 +239,7 @@ void Keeper::reap() {
       if (exec_pipe_ >= 0) exec_result();
       if (phase_ == Phase::ended) continue;
       caller_.terminal.take_from(job_);
-      control_.tell(Event::exited, exited(status, usage()));
+      announce(Event::exited, exited(status, usage()));
     }
   }
   if (descendants_.killed() && !empty_) kill_all();
@@ -235,7 +260,14 @@ void Keeper::main_stopped(int signal) {
 void Keeper::check_empty() {
   if (!empty_ || phase_ != Phase::running || !output_.drained()) return;
   phase_ = Phase::ended;
-  control_.tell(Event::empty, usage());
+  announce(Event::empty, usage());
+  wake_front();
+}
+
+// Whoever has stopped it must not keep the end from being told.
+void Keeper::wake_front() const {
+  ProcessStat now;
+  if (by_.front_pid > 0 && getppid() > 1 && read_process(by_.front_pid, now) && now.state == 'T') ::kill(by_.front_pid, SIGCONT);
 }
 
 UsageBody Keeper::usage() const {
@@ -252,12 +284,51 @@ void Keeper::check_output() {
 // How long poll may sleep.
 int Keeper::timeout() const {
   if (descendants_.killed() && !empty_) return kKillMs;
-  return phase_ == Phase::running ? output_.next_look_ms() : -1;
+  if (phase_ != Phase::running) return -1;
+  const int look = output_.next_look_ms(), deadline = deadline_.wait_ms(monotonic_ms());
+  return look < 0 ? deadline : deadline < 0 ? look : std::min(look, deadline);
+}
+
+// The scheduler has stopped the front end and everything of the box, and not us.
+bool Keeper::all_stopped() const {
+  ProcessStat now;
+  if (!read_process(by_.front_pid, now) || now.state != 'T') return false;
+  for (const int pid : descendants(getpid()))
+    if (read_process(pid, now) && !now.dead && now.state != 'T') return false;
+  return true;
+}
+
+void Keeper::on_deadline() {
+  if (phase_ != Phase::running || gone_) return;
+  switch (deadline_.due(monotonic_ms(), [this] { return all_stopped(); })) {
+    case Deadline::Due::nothing:
+      return;
+    case Deadline::Due::stop:
+      announce(Event::expired, int32_t{0});
+      if (!main_ended_) ::kill(-job_, deadline_.signal());
+      if (descendants_.suspended()) descendants_.resume();
+      return;
+    case Deadline::Due::kill:
+      output_.lose_patience();
+      kill_all();
+  }
+}
+
+// Before the job has started it is the front end's to say what comes of that.
+void Keeper::node_gone() {
+  control_.close();
+  if (!alone_ && (phase_ != Phase::waiting || front_.fd() < 0)) wrapper_gone();
+}
+
+void Keeper::front_gone() {
+  front_.close();
+  wrapper_gone();
 }
 
 // The wrapper has ended, however it ended: nothing of the box may survive it.
 void Keeper::wrapper_gone() {
-  control_.close();
+  if (gone_) return;
+  gone_ = true;
   caller_.terminal.take_from(job_);
   if (phase_ == Phase::waiting) finish();
   kill_all();
@@ -265,22 +336,25 @@ void Keeper::wrapper_gone() {
 
 void Keeper::finish() {
   cgroup_.remove();
-  if (will_) will_->fulfil();
+  if (by_.will) by_.will->fulfil();
   _exit(0);
 }
 
 void Keeper::run() {
   for (;;) {
-    pollfd entries[5] = {{control_.fd(), POLLIN, 0}, {caller_.signals, POLLIN, 0}, {exec_pipe_, POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}};
-    if (control_.fd() >= 0) output_.prepare(entries + 3);
-    if (poll(entries, 5, timeout()) < 0 && errno != EINTR) _exit(125);
-    if (entries[2].revents && exec_pipe_ >= 0) exec_result();
-    if (control_.fd() >= 0) output_.run(entries + 3);
+    pollfd entries[6] = {{control_.fd(), POLLIN, 0}, {front_.fd(), POLLIN, 0}, {caller_.signals, POLLIN, 0},
+                         {exec_pipe_, POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}};
+    if (!gone_) output_.prepare(entries + 4);
+    if (poll(entries, 6, timeout()) < 0 && errno != EINTR) _exit(125);
+    if (entries[3].revents && exec_pipe_ >= 0) exec_result();
+    if (!gone_) output_.run(entries + 4);
     check_output();
-    if (entries[1].revents || descendants_.killed()) reap();
+    on_deadline();
+    if (entries[2].revents || descendants_.killed()) reap();
     check_empty();
-    if (control_.fd() >= 0 && entries[0].revents && !receive()) wrapper_gone();
-    if (control_.fd() < 0) {
+    if (control_.fd() >= 0 && entries[0].revents && !receive(control_)) node_gone();
+    if (front_.fd() >= 0 && entries[1].revents && !receive(front_)) front_gone();
+    if (gone_) {
       reap();
       if (empty_) finish();
     }
@@ -289,8 +363,8 @@ void Keeper::run() {
 
 }  // namespace
 
-void keeper_main(int control, int argc, char** argv, char** environment, bool guarded, Will* will) {
-  Keeper keeper(control, argc, argv, environment, guarded, will);
+void keeper_main(const KeptBy& by, Words& words) {
+  Keeper keeper(by, words);
   keeper.run();
 }
 

@@ -9,11 +9,18 @@ constexpr int kHandledSignals[] = {SIGINT,  SIGQUIT,  SIGTERM, SIGHUP, SIGUSR1,
                                    SIGUSR2, SIGWINCH, SIGTSTP, SIGCONT};
 
 class Will;
+class Words;
+
+// How a keeper was started.
+struct KeptBy {
+  int control = -1;  // its end of the socket to Node
+  int front = -1;    // its end of the socket to the front end; -1: started by Node
+  int front_pid = 0;
+  bool in_session = false;  // stays in the session, where its scheduler signals whole sessions
+  Will* will = nullptr;     // our parent is the guard, which executes it where we are killed
+};
 
 // The keeper: parent and subreaper of one job. Never returns.
-// `control` is its end of the socket to the wrapper; the environment's PBOX_* entries go to the wrapper only.
-// `guarded`: our parent is the guard, which executes `will` where we are killed.
-[[noreturn]] void keeper_main(int control, int argc, char** argv, char** environment, bool guarded = false,
-                              Will* will = nullptr);
+[[noreturn]] void keeper_main(const KeptBy& by, Words& words);
 
 }  // namespace pbox

@@ -19,6 +19,7 @@ enum class Request : uint16_t {
   cleanup = 9,       // for each step NUL-terminated: `r` or `w`, path, text; no reply
   adopt = 10,        // instead of start: AdoptHead, int32 x excluded, NUL-terminated: cgroup.procs, freezer directory,
                      // cgroup.kill file
+  deadline = 11,     // DeadlineBody, in place of the one before; no reply
 };
 
 // Keeper to wrapper.
@@ -33,9 +34,10 @@ enum class Event : uint16_t {
   stdoutlimit = 71,  // uint64 bytes
   reply = 72,        // by request
   witnessed = 73,    // WitnessedBody
+  expired = 74,      // the keeper has acted on its deadline, since nobody else has
 };
 
-constexpr const char* kEventNames[] = {"hello", "started", "failed", "exited", "empty", "stopped", "continued", "stdoutlimit", "reply", "witnessed"};
+constexpr const char* kEventNames[] = {"hello", "started", "failed", "exited", "empty", "stopped", "continued", "stdoutlimit", "reply", "witnessed", "expired"};
 
 struct FrameHead {
   uint32_t length;  // of the payload
@@ -53,6 +55,8 @@ struct HelloHead {
   uint32_t terminal;
   uint32_t argc;
   uint32_t settings;
+  uint32_t command;       // index of the command's first word, as the front end reads the words
+  uint32_t failure_open;  // --failure open, and it is known where the command begins
 };
 
 struct StartHead {
@@ -89,6 +93,15 @@ struct RlimitReply {
 struct SignalBody {
   int32_t signal;
   uint32_t all;  // 0: the job's process group, 1: every process of the box
+};
+
+// What the keeper does by itself where the wrapper has not done it half a second later. CLOCK_MONOTONIC; 0: never.
+struct DeadlineBody {
+  double stop_at_ms;  // the signal to the job's group; SIGKILL to every process after the grace period
+  double kill_at_ms;  // SIGKILL to every process
+  double grace_ms;
+  int32_t signal;
+  uint32_t reserved;
 };
 
 struct KillBody {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "control.h"
+#include "options.h"
 #include "output.h"
 
 namespace pbox {
@@ -24,11 +25,11 @@ Launched launch(JobSpec& spec, const StartRequest& request, Caller& caller, Outp
     spec.cgroup_fds.push_back(fd);
   }
   const uint32_t command = request.head.command_index;
-  if (command == 0 || command + 1 >= caller.argv.size()) return failed(Step::exec, -1, EINVAL);
-  for (uint32_t i = 0; i < command; i++) explicit_bzero(caller.argv[i], std::strlen(caller.argv[i]));
-  spec.argv = caller.argv.data() + command;
+  if (command == 0 || command + 1 >= caller.words.argv.size()) return failed(Step::exec, -1, EINVAL);
+  for (uint32_t i = 0; i < command; i++) explicit_bzero(caller.words.argv[i], std::strlen(caller.words.argv[i]));
+  spec.argv = caller.words.argv.data() + command;
   spec.name = request.name;
-  spec.environment = caller.environment.data();
+  spec.environment = caller.words.environment.data();
   spec.rlimits = request.rlimits;
 
   if (caller.stdout_mode == StdoutMode::pipe) {
@@ -46,14 +47,17 @@ Launched launch(JobSpec& spec, const StartRequest& request, Caller& caller, Outp
 }  // namespace
 
 void say_hello(Control& control, Caller& caller, int guard) {
+  Words& words = caller.words;
+  const Options options = read_options(words);
   const HelloHead head{getpid(), guard, static_cast<uint32_t>(caller.stdout_mode), caller.terminal.exists(),
-                       static_cast<uint32_t>(caller.argv.size() - 1), static_cast<uint32_t>(caller.settings.size())};
+                       static_cast<uint32_t>(words.count()), static_cast<uint32_t>(words.settings.size()),
+                       static_cast<uint32_t>(options.command), options.failure_open && (options.separated || options.adopts())};
   Writer hello;
   hello.value(head);
-  for (size_t i = 0; i + 1 < caller.argv.size(); i++) hello.word(caller.argv[i]);
-  for (const auto& entry : caller.settings) hello.word(entry.c_str());
+  for (int i = 0; i < words.count(); i++) hello.word(words.argv[static_cast<size_t>(i)]);
+  for (const auto& entry : words.settings) hello.word(entry.c_str());
   control.send(Event::hello, 0, hello.body.data(), hello.body.size());
-  for (auto& entry : caller.settings) explicit_bzero(entry.data(), entry.size());
+  for (auto& entry : words.settings) explicit_bzero(entry.data(), entry.size());
   explicit_bzero(hello.body.data(), hello.body.size());
 }
 

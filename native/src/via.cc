@@ -22,23 +22,22 @@ constexpr size_t kAnswerMax = 64 << 10;
 
 // What says whose job it is, and what users set for a box. Nothing else of the environment is anybody's business.
 bool is_told(const char* entry) {
-  for (const char* prefix : {"PBOX_", "SLURM", "PBS_"})
+  for (const char* prefix : {"SLURM", "PBS_"})
     if (std::strncmp(entry, prefix, std::strlen(prefix)) == 0) return true;
   return false;
 }
 
 // Null where there is none.
-const char* take_socket(int& argc, char** argv) {
-  for (int i = 2; i < argc; i++) {
+const char* take_socket(std::vector<char*>& argv) {
+  for (size_t i = 2; argv[i]; i++) {
     const char* name = argv[i] + std::strspn(argv[i], "-");
     const size_t dashes = static_cast<size_t>(name - argv[i]);
     if (dashes < 1 || dashes > 2 || std::strncmp(name, "via", 3) != 0) continue;
     int taken = 1;
     const char* path = name[3] == '=' ? name + 4 : nullptr;
-    if (name[3] == 0 && i + 1 < argc) path = argv[i + 1], taken = 2;
+    if (name[3] == 0 && argv[i + 1]) path = argv[i + 1], taken = 2;
     if (!path) continue;
-    for (int at = i; at + taken <= argc; at++) argv[at] = argv[at + taken];
-    argc -= taken;
+    argv.erase(argv.begin() + static_cast<long>(i), argv.begin() + static_cast<long>(i) + taken);
     return path;
   }
   return nullptr;
@@ -68,12 +67,13 @@ int connect_to(const char* path, double until_ms) {
   return -1;
 }
 
-std::string request(int argc, char** argv, char** environment, double until_ms) {
-  ViaHead head{0, static_cast<uint32_t>(argc), getpid(), 0, until_ms};
+std::string request(const Words& words, bool failure_open, double until_ms) {
+  ViaHead head{0, static_cast<uint32_t>(words.count()), getpid(), failure_open, until_ms};
   std::string text(reinterpret_cast<const char*>(&head), sizeof head);
-  for (int i = 0; i < argc; i++) text.append(argv[i], std::strlen(argv[i]) + 1);
-  for (char** e = environment; *e; e++)
-    if (is_told(*e)) text.append(*e, std::strlen(*e) + 1);
+  for (int i = 0; i < words.count(); i++) text.append(words.argv[static_cast<size_t>(i)]) += '\0';
+  for (const auto& entry : words.settings) text.append(entry) += '\0';
+  for (char* entry : words.environment)
+    if (entry && is_told(entry)) text.append(entry) += '\0';
   char folder[4096];
   if (getcwd(folder, sizeof folder)) text.append(std::string("PWD=") + folder + '\0');
   head.length = static_cast<uint32_t>(text.size() - sizeof head);
@@ -108,12 +108,12 @@ std::string read_answer(int fd, double until_ms) {
 
 }  // namespace
 
-void ask_supervisor(int& argc, char** argv, char** environment) {
-  if (!wants_detach(argc, argv)) return;
-  const char* path = take_socket(argc, argv);
+void ask_supervisor(Words& words, const Options& options) {
+  if (!wants_detach(words.count(), words.argv.data())) return;
+  const char* path = take_socket(words.argv);
   if (!path) return;
   const double until_ms = monotonic_ms() + kPatienceMs;
-  std::string text = request(argc, argv, environment, until_ms);
+  std::string text = request(words, options.failure_open, until_ms);
   if (text.size() > kRequestMax) return;
   const int fd = connect_to(path, until_ms);
   if (fd < 0) return;

@@ -2,6 +2,8 @@
 #pragma once
 #include <cstdint>
 
+#include "options.h"
+
 namespace pbox {
 
 // Before the words and the entries of the environment, each NUL-terminated. Host byte order; src/cli/request.ts reads it.
@@ -9,12 +11,12 @@ struct ViaHead {
   uint32_t length;    // of what follows
   uint32_t words;     // how many of it are the command line, with argv[0]
   int32_t pid;        // of who asks
-  uint32_t reserved;
+  uint32_t failure_open;
   double until_ms;    // CLOCK_MONOTONIC: after that it has given up
 };
 
 // Takes `--via <socket>` out of the words. Returns only where nobody has answered: whoever asks then goes on without.
 // The answer is a byte, our exit status, and text for stderr up to the end.
-void ask_supervisor(int& argc, char** argv, char** environment);
+void ask_supervisor(Words& words, const Options& options);
 
 }  // namespace pbox

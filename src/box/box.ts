@@ -47,6 +47,8 @@ export interface BoxOptions {
   readonly dropped: () => number;
   /** State of the link to the broker, for `status`. */
   readonly brokerState: () => unknown;
+  /** By then, monotonic ms, nothing of the box may run any more; 0: for now no such time. @default nobody wants to know */
+  readonly onDeadline?: (endMs: number) => void;
   readonly onStarted: () => void;
   /** @param report null where nobody gets it; see `observed` */
   readonly onEnded: (outcome: Outcome, elapsedMs: number, report: (EventHead & Exited) | null) => void;
@@ -84,6 +86,7 @@ export class Box implements Controllable {
       limitMs: spec.timeoutMs,
       time,
       onExpired: () => this.#timeout(),
+      onArmed: (atMs) => this.#deadline(atMs, 0),
       onGap: (ms) => this.#wasSuspended(ms),
     });
     this.#ticker = createTicker(time, () => {
@@ -144,6 +147,8 @@ export class Box implements Controllable {
         return this.#mainEnded(event, event.atMs, event.usage);
       case 'stdoutlimit':
         return this.#stdoutLimit(event.bytes);
+      case 'expired':
+        return this.#expired();
       case 'empty':
         void this.#ended(event.usage);
         return;
@@ -306,6 +311,22 @@ export class Box implements Controllable {
     void this.#sampleThenStop('timeout', { via: 'limit' }, spec.stopSignal);
   }
 
+  /** The keeper has stopped the job in our stead: this process was stopped, or too busy. */
+  #expired(): void {
+    const { spec, log } = this.#options;
+    if (this.#life.ending !== null) return;
+    log.warn(`the wall clock limit of ${this.clock.limitMs / 1000} s was over, and the keeper has stopped the job`);
+    void this.stop('timeout', { via: 'limit' }, null, spec.graceMs);
+  }
+
+  /** What the keeper, and after it the front end, do where this process does not. */
+  #deadline(stopAtMs: number, killAtMs: number): void {
+    const { spec, keeper, onDeadline } = this.#options;
+    const { graceMs, stopSignal: signal } = spec;
+    keeper.deadline({ stopAtMs, killAtMs, graceMs, signal });
+    onDeadline?.(killAtMs || (stopAtMs && stopAtMs + graceMs));
+  }
+
   /** Reported once at the limit; again only where the job went on writing to its file: then it has no more grace. */
   #stdoutLimit(bytes: number): void {
     const { spec, log } = this.#options;
@@ -430,6 +451,7 @@ export class Box implements Controllable {
         return keeper.resume();
       case 'grace':
         this.#grace.start(effect.ms);
+        this.#deadline(0, this.#options.time.now() + effect.ms);
         return undefined;
     }
   }

@@ -36,6 +36,8 @@ export interface WallClockOptions {
   readonly limitMs: number;
   readonly time: Time;
   readonly onExpired: () => void;
+  /** When it runs out, monotonic ms, at each change; 0: not as things are. */
+  readonly onArmed?: (atMs: number) => void;
   /** The wrapper was suspended for so many ms. */
   readonly onGap?: (gapMs: number) => void;
 }
@@ -63,7 +65,10 @@ export function createWallClock(options: WallClockOptions): WallClock {
   };
   const arm = () => {
     timer.stop();
-    if (running() && limitMs !== 0) timer.start(Math.max(0, Math.ceil(limitMs - elapsed())));
+    const armed = running() && limitMs !== 0;
+    const leftMs = Math.max(0, limitMs - elapsed());
+    if (armed) timer.start(Math.ceil(leftMs));
+    options.onArmed?.(armed ? now() + leftMs : 0);
   };
   const fire = () => {
     noticeGap();

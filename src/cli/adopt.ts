@@ -5,9 +5,10 @@ import { ADOPT_HELP, type AdoptInput, type AdoptOptions, parseAdopt } from './ad
 import { type Adoption, type Boxed, boxProcess, type Loaders } from './adopted-box.js';
 import { type Host, ownProcess } from './host.js';
 import type * as RunBundle from './run.js';
+import { ourProcesses } from './subject.js';
 
-/** Whoever started us with `--detach` waits for one byte here; native/src/front.cc knows it too. */
-const WORD_FD = 4;
+/** Whoever started us with `--detach` waits for one byte here; native/src/node.cc knows it too. */
+const WORD_FD = 5;
 
 export interface Adoptable
   extends Loaders,
@@ -42,7 +43,7 @@ export function adopt(input: Adoptable): RunBundle.Run {
     settings: hello.settings,
     environment: process.env,
     caller: process.pid,
-    ourPids: [process.pid, ...keeper.pids],
+    ourPids: ourProcesses(keeper),
   });
   tellWhoWaits(options, boxed);
   return boxed.run;
@@ -64,5 +65,5 @@ function tellWhoWaits({ detach, logFile, pidFile }: AdoptOptions, { warnings }: 
 function writePid(path: string): void {
   const fd = openSync(path, 'w');
   lockFile(fd);
-  writeSync(fd, `${process.pid}\n`);
+  writeSync(fd, `${process.ppid}\n`);
 }

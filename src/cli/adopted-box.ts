@@ -102,7 +102,6 @@ export function boxProcess(input: Adoption): Boxed {
         const stdoutMode = stdoutModeOf(pid);
         running = input.loadRun().run({
           ...input,
-          strangers: [],
           hello: { stdoutMode, terminal: false },
           spec: { ...spec, command },
           warnings: told,

@@ -75,7 +75,7 @@ async function collect(spec: BoxSpec): Promise<Row[]> {
     const job = await checkJob(`${root}/bin/proc_box`, (keeperPid) => {
       check = checkCgroup({
         name,
-        ourPids: [process.pid, keeperPid],
+        ourPids: [process.ppid, process.pid, keeperPid],
         place: { scheduler: findScheduler(process.env), root: process.geteuid?.() === 0, systemd: systemdRuns() },
         strict: spec.enforce === 'strict',
         allowedCpus: /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '',

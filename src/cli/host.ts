@@ -1,4 +1,12 @@
-import { dieOf, exitNow, type Keeper, releaseStdio, writeStderr } from 'cgroup-utils-native';
+import {
+  boundEnd,
+  dieOf,
+  exitNow,
+  flushPatience,
+  type Keeper,
+  releaseStdio,
+  writeStderr,
+} from 'cgroup-utils-native';
 import type { Logger } from '../log.js';
 
 /** The process that a box lives in, as the box sees it. */
@@ -7,20 +15,26 @@ export interface Host {
   readonly write: (text: string) => void;
   /** From now on what goes wrong in here must not end the job. */
   readonly guard: (log: Logger) => void;
-  /** The job runs. */
-  readonly started: () => void;
+  /** The job runs. @param flushMs that the end of the box may take */
+  readonly started: (flushMs: number) => void;
+  /** By then, monotonic ms, nothing of the box may run any more; 0: for now no such time. */
+  readonly bound: (endMs: number) => void;
   /** Nothing follows for this keeper: it does its last steps, and ends. */
   readonly finish: (keeper: Keeper) => void;
   /** The box is over. @param signal that a process with this box alone is to die of; null: it exits with the status */
   readonly ended: (exitStatus: number, signal: number | null) => void;
 }
 
-/** A process of the box's own: it ends with the box. */
+/** A process of the box's own, with its front end: both end with the box. */
 export function ownProcess(): Host {
   return {
     write: writeStderr,
     guard: (log) => process.on('uncaughtException', (error) => tellUncaught(log, error)),
-    started: releaseStdio,
+    started(flushMs) {
+      releaseStdio();
+      flushPatience(flushMs);
+    },
+    bound: boundEnd,
     finish: (keeper) => keeper.finish(),
     ended: (exitStatus, signal) => (signal === null ? exitNow(exitStatus) : dieOf(signal)),
   };

@@ -12,7 +12,6 @@ import { systemFiles } from '../spec/files.js';
 import type { YamlLoader } from '../spec/yaml-document.js';
 import type * as Spool from '../spool/index.js';
 import type * as AdoptBundle from './adopt.js';
-import { failsOpen } from './failure-policy.js';
 import type * as NoticeBundle from './notice.js';
 import { prepareResources } from './resources.js';
 import type * as RunBundle from './run.js';
@@ -31,7 +30,7 @@ const CONTROL_FD = 3;
 
 // Every end that is known sets its own status; one that is not is never 0.
 process.exitCode = EXIT.failed;
-const childrenAtStart = protectSelf();
+protectSelf();
 type Hello = Extract<KeeperEvent, { type: 'hello' }>;
 
 let running: RunBundle.Run | undefined;
@@ -81,7 +80,7 @@ function begin(hello: Hello): void {
 
 /** `proc_box adopt --failure open`: the process runs all the same, and whoever waits learns it a moment later. */
 function notAdopted(hello: Hello, message: string): void {
-  if (!failsOpen(hello.argv.slice(2), hello.settings)) fail(message);
+  if (!hello.failsOpen) fail(message);
   void tellUnboxed(hello, message).then(() => fail(message));
 }
 
@@ -97,21 +96,19 @@ async function tellUnboxed({ argv, settings }: Hello, why: string): Promise<void
 }
 
 /** `--failure open`: the job, and of a box only what launches it. Undefined where it is not to run. */
-function withoutBox({ argv, settings }: Hello): Extract<Assembled, { kind: 'run' }> | undefined {
-  const end = argv.indexOf('--');
-  if (end < 0 || end + 1 >= argv.length) return undefined;
-  if (!failsOpen(argv.slice(1, end), settings)) return undefined;
+function withoutBox({ argv, commandIndex, failsOpen }: Hello): Extract<Assembled, { kind: 'run' }> | undefined {
+  if (!failsOpen || commandIndex >= argv.length) return undefined;
   const bare = assembleSpec({
-    argv: [argv[0]!, ...NO_BOX, ...argv.slice(end)],
+    argv: [argv[0]!, ...NO_BOX, '--', ...argv.slice(commandIndex)],
     settings: [],
     files: systemFiles(),
     deadline: { scheduler: 'none', remainingMs: null },
     loadYaml: () => loadBundle('yaml'),
   });
   // A login shell is one by its name.
-  const named = argv.slice(1, end).findLastIndex((word) => /^--?argv0$/.test(word));
+  const named = argv.slice(1, commandIndex).findLastIndex((word) => /^--?argv0$/.test(word));
   const argv0 = named < 0 ? undefined : argv[named + 2];
-  return bare.kind === 'run' ? { ...bare, spec: { ...bare.spec, argv0, commandIndex: end + 1 } } : undefined;
+  return bare.kind === 'run' ? { ...bare, spec: { ...bare.spec, argv0, commandIndex } } : undefined;
 }
 
 const NO_BOX = '--uri none --config none --timeout 0 --stdoutlimit 0 --cgroup off --nowarn'.split(' ');
@@ -134,7 +131,6 @@ function launch(
   const onBox = (made: Box) => {
     box = made;
   };
-  const strangers = childrenAtStart.filter((pid) => !keeper.pids.includes(pid));
   running = run({
     ...assembled,
     keeper,
@@ -146,7 +142,6 @@ function launch(
     onBox,
     ...loaders,
     deliverSignals,
-    strangers,
     ...(tellBeside !== undefined && { beside: tellBeside() }),
   });
 }

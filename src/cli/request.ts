@@ -9,6 +9,8 @@ export interface Request {
   readonly settings: readonly string[];
   /** What else of its environment says whose job it is. */
   readonly environment: Environment;
+  /** `--failure open`, as the front end reads the words. */
+  readonly failsOpen: boolean;
   /** Of the process that asks; its own word. */
   readonly pid: number;
   /** CLOCK_MONOTONIC, ms: after that it does not wait any more. */
@@ -57,6 +59,7 @@ function parse(frame: Buffer): Request {
         .filter((entry) => !isSetting(entry))
         .map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]),
     ),
+    failsOpen: frame.readUInt32LE(12) !== 0,
     pid: frame.readInt32LE(8),
     untilMs: frame.readDoubleLE(16),
   };

@@ -3,7 +3,6 @@ import {
   hostSample,
   type Keeper,
   type KeeperEvent,
-  killDescendants,
   monotonicMs,
   type SignalDelivery,
   stopOwnGroup,
@@ -63,8 +62,6 @@ export interface RunOptions {
   readonly loadSpool: () => typeof Spool;
   /** Delivers at once what signals have come so far. */
   readonly deliverSignals: () => void;
-  /** Children of this process that are not ours: the scheduler had started them before us. */
-  readonly strangers: readonly number[];
   /** @default a process of the box's own */
   readonly host?: Host;
   /** Awaited at the end, for no more than seconds: what is told beside the box. */
@@ -74,7 +71,7 @@ export interface RunOptions {
 /** Wires box, broker, signals and the end of the process around a job that the keeper is launching. */
 export function run(options: RunOptions): Run {
   const { keeper, hello, spec, warnings, subject, boxId, cgroup, resources, onBox } = options;
-  const { deliverSignals, strangers, host = ownProcess() } = options;
+  const { deliverSignals, host = ownProcess() } = options;
   const { adopted } = subject;
   const log = createLogger(spec.debug ? 'debug' : 'info', { warn: !spec.nowarn, write: host.write });
   const identity = identifyJob(subject.environment, { user: subject.user, host: hostname(), box: boxId });
@@ -132,8 +129,9 @@ export function run(options: RunOptions): Run {
     audit: (event) => broker.audit(event),
     dropped: () => broker.dropped(),
     brokerState: () => broker.state(),
+    onDeadline: host.bound,
     onStarted: () => {
-      host.started();
+      host.started(spec.flushMs);
       for (const warning of [...warnings, ...resources.warnings]) log.warn(warning);
       // Who is told that there is no box is not told of its start.
       if (options.beside === undefined) log.info(startLine(box, spec));
@@ -189,7 +187,6 @@ export function run(options: RunOptions): Run {
     }
     if (event.type === 'gone') {
       keeperGone = true;
-      if (adopted === null) killDescendants(strangers);
       // The groups of a job that ran have the figures of its last sample: they go after it.
       if (box.pid === 0) removeCgroup(cgroup);
     }

@@ -46,7 +46,7 @@ export function createScheduled({ spec, log, scheduler, subject, groups, loadSlu
       if (groups.length > 0 && process.geteuid?.() === 0)
         new Timer(() => loadSlurm().tidyAfterOthers(log, groups), true).start(TIDY_AFTER_MS);
       // Signals reach what was adopted without us.
-      const isTop = adopted !== null || environment['SLURM_TASK_PID'] === String(process.pid);
+      const isTop = adopted !== null || environment['SLURM_TASK_PID'] === String(process.ppid);
       const follows = spec.timeoutAsked || (spec.timeoutSource === 'scheduler' && spec.timeoutMs > 0);
       if (isTop && !follows) return;
       const { warnOfNoNotice, followJobEnd } = loadSlurm();

@@ -25,8 +25,8 @@ export interface Serving extends Services {
   readonly executable: string;
 }
 
-/** Listens already; native/src/front.cc knows it too. */
-const LISTENING_FD = 4;
+/** Listens already; native/src/node.cc knows it too. */
+const LISTENING_FD = 5;
 const SIGTERM = 15;
 /** Whoever gives up before he has his answer would make a box of his own beside ours. */
 const ANSWER_MS = 5_000;

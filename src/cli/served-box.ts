@@ -6,11 +6,11 @@ import { createLogger } from '../log.js';
 import type { Files } from '../spec/files.js';
 import { ADOPT_HELP, type AdoptInput, type AdoptOptions, parseAdopt } from './adopt-options.js';
 import { boxProcess, type Loaders } from './adopted-box.js';
-import { failsOpen } from './failure-policy.js';
 import type * as NoticeBundle from './notice.js';
 import type { Answer } from './reception.js';
 import type { Request } from './request.js';
 import type * as RunBundle from './run.js';
+import { ourProcesses } from './subject.js';
 
 export interface Services extends Loaders, Pick<AdoptInput, 'files' | 'loadYaml'> {
   readonly newBoxId: () => string;
@@ -40,7 +40,7 @@ export function serveBox(served: ServedBox): void {
       125,
       lines('error', [isSpecError(error) || isEnvironmentError(error) ? message : `internal error: ${message}`]),
     );
-    if (failsOpen(request.argv.slice(2), request.settings)) void tellUnboxed(served, message);
+    if (request.failsOpen) void tellUnboxed(served, message);
   };
   try {
     const options = parseAdopt(request.argv);
@@ -84,13 +84,14 @@ function box(served: ServedBox, options: AdoptOptions, keeper: Keeper): RunBundl
       options,
       boxId: served.newBoxId(),
       caller: request.pid,
-      ourPids: [process.pid, ...keeper.pids],
+      ourPids: ourProcesses(keeper),
       files: plainFiles(served.files, at),
       deliverSignals() {},
       host: {
         write: (text) => log?.write(text),
         guard() {},
         started() {},
+        bound() {},
         finish: letGo,
         ended() {
           letGo();
@@ -158,7 +159,7 @@ function openToWrite(option: string, path: string, flag: number): OpenFile {
 function lockedPidFile(path: string): OpenFile {
   const file = openToWrite('--pid-file', path, constants.O_TRUNC);
   lockFile(file.fd);
-  file.write(`${process.pid}\n`);
+  file.write(`${process.ppid}\n`);
   return file;
 }
 

@@ -19,7 +19,7 @@ export interface SlurmBox {
 
 /** Says once where Slurm would kill the box without notice. */
 export function warnOfNoNotice({ log, environment }: SlurmBox): void {
-  const why = whyUnnoticed(environment, process.pid, (pid) => readFile(`/proc/${pid}/status`));
+  const why = whyUnnoticed(environment, process.ppid, (pid) => readFile(`/proc/${pid}/status`));
   if (why !== null) log.warn(why);
 }
 
@@ -37,7 +37,7 @@ const REST_MAX_MS = 100;
 
 /** Null where it rests now. Bounded: it may be busy with others' output. */
 export function untilStepdRests(environment: Environment): Promise<void> | null {
-  const busy = () => isStepdBusy(environment, process.pid, { read: readFile, list: directoriesIn });
+  const busy = () => isStepdBusy(environment, process.ppid, { read: readFile, list: directoriesIn });
   if (!busy()) return null;
   return new Promise((resolve) => {
     let leftMs = REST_MAX_MS;

@@ -44,13 +44,18 @@ export function launchedJob(keeper: Keeper): Subject {
       access(`/proc/${keeperPid}/stat`) === null
         ? null
         : `/proc hides the keeper (mounted with hidepid): "proc_box check"`,
-    ourPids: [process.pid, ...keeper.pids, ...(process.env['PBS_JOBID'] === undefined ? [] : children())],
+    ourPids: [...ourProcesses(keeper), ...(process.env['PBS_JOBID'] === undefined ? [] : children())],
     adopted: null,
   };
 }
 
-/** MoM's pbs_demux is a child that we have not started: where we make room in a group it comes along. */
+/** The front end, which is our parent and the process that a scheduler knows, this process, and the keeper's. */
+export function ourProcesses(keeper: Keeper): number[] {
+  return [process.ppid, process.pid, ...keeper.pids];
+}
+
+/** MoM's pbs_demux is a child of the front end that we have not started: where we make room in a group it comes along. */
 function children(): number[] {
-  const pids = readText(`/proc/self/task/${process.pid}/children`) ?? '';
+  const pids = readText(`/proc/${process.ppid}/task/${process.ppid}/children`) ?? '';
   return pids.split(' ').filter(Boolean).map(Number);
 }

@@ -23,12 +23,12 @@ export async function askJobEnd(environment: Environment, signal: AbortSignal): 
 
 /**
  * The user's own settings of squeue would change what it prints. Our own PATH: that of a process which root has adopted, or
- * that has asked a supervisor, says what its user wants to be executed.
+ * that has asked a supervisor, says what its user wants to be executed. The front end keeps LD_LIBRARY_PATH from Node.
  */
 async function squeue(args: readonly string[], signal: AbortSignal): Promise<string> {
   // Loading it takes longer than all that most boxes need of this file.
   const { execFile } = await import('node:child_process');
-  const { PATH, LD_LIBRARY_PATH, SLURM_CONF } = process.env;
+  const { PATH, PROC_BOX_LD_LIBRARY_PATH: LD_LIBRARY_PATH, SLURM_CONF } = process.env;
   const env = { PATH, LD_LIBRARY_PATH, SLURM_CONF, SLURM_TIME_FORMAT: '%s' };
   const options = { env, signal, timeout: ANSWER_TIMEOUT_MS, killSignal: 'SIGKILL' } as const;
   return new Promise((answer, fail) => {

@@ -68,7 +68,7 @@ export async function findSlurmSteps(jobs: readonly SlurmJob[]): Promise<SlurmSt
  * @param nothing an error that stands for no lines
  */
 function table(program: string, args: readonly string[], nothing?: RegExp): Promise<string[][]> {
-  const { PATH, LD_LIBRARY_PATH, SLURM_CONF } = process.env;
+  const { PATH, PROC_BOX_LD_LIBRARY_PATH: LD_LIBRARY_PATH, SLURM_CONF } = process.env;
   const env = { PATH, LD_LIBRARY_PATH, SLURM_CONF };
   return new Promise((answer, fail) => {
     execFile(program, args, { env, timeout: ANSWER_TIMEOUT_MS, killSignal: 'SIGKILL' }, (error, stdout, stderr) => {
