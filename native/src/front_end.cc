@@ -96,7 +96,7 @@ void Front::await_helper(double until_ms) {
 
 void Front::end(int status, int signal) {
   // Where nobody has told it that this is the end, the keeper ends the box first.
-  const bool gone = link.finish(will ? kKillMs : 0);
+  const bool gone = link.fd() < 0 || link.finish(will ? kKillMs : 0);
   if (gone && will) {
     await_helper(monotonic_ms() + kFinishMs);
     if (helper_killed) kill_left();
