@@ -13,7 +13,7 @@ void Link::close() {
 }
 
 bool Link::fill() {
-  char chunk[65536];
+  char chunk[8192];  // also under a small `ulimit -s`
   for (;;) {
     const ssize_t n = recv(fd_, chunk, sizeof chunk, MSG_DONTWAIT);
     if (n > 0) inbox_.append(chunk, static_cast<size_t>(n));

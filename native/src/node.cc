@@ -22,7 +22,7 @@ namespace {
 constexpr int kFirst = 3;  // of NodeEnds; src/cli/main.ts, adopt.ts, serve.ts and channel.h know them too
 constexpr rlim_t kMiB = 1 << 20;
 constexpr rlim_t kStack = 8 * kMiB;  // also of Node's threads
-constexpr double kIdleMs = 10000, kStartMs = 120000;
+constexpr double kIdleMs = 10000, kStartMs = 60000;
 
 // What Node and src/ read of the environment; test/structure/environment.test.ts compares. All else is the job's: libraries,
 // settings of OpenSSL, of malloc and of Node itself.
@@ -53,6 +53,8 @@ constexpr Need kNeeds[] = {
      "ask for at least -l pvmem=1gb, or for -l mem instead"},
     {RLIMIT_DATA, 160 * kMiB, kMiB, "the data segment is limited to %llu MiB (ulimit -d) and proc_box needs 160 MiB",
      "raise its hard limit, or use --memory instead"},
+    {RLIMIT_STACK, kMiB, 1024, "the stack is limited to %llu KiB (ulimit -s) and proc_box needs 1024 KiB",
+     "raise its hard limit, or give the job its own with --rlimit stack="},
     {RLIMIT_NOFILE, 40, 1, "the number of open files is limited to %llu (ulimit -n) and proc_box needs 40",
      "raise its hard limit, or give the job its own with --rlimit nofile="},
 };
@@ -145,13 +147,14 @@ std::string find_node(const Words& words) {
 }
 
 std::string raise_own_limits() {
+  raise_to(RLIMIT_STACK, kStack);
   for (const int resource : {RLIMIT_CPU, RLIMIT_NPROC, RLIMIT_FSIZE, RLIMIT_MEMLOCK, RLIMIT_SIGPENDING}) raise_to(resource, 0);
   set_soft(RLIMIT_STACK, kStack);
   set_soft(RLIMIT_CORE, 0);
   be_ordinary();
   std::string why;
   for (const Need& need : kNeeds) {
-    raise_to(need.resource, need.least);
+    if (need.resource != RLIMIT_STACK) raise_to(need.resource, need.least);
     rlimit limit{};
     getrlimit(static_cast<__rlimit_resource>(need.resource), &limit);
     if (limit.rlim_cur >= need.least || !why.empty()) continue;

@@ -237,9 +237,17 @@ void Wrapper::node_ended(int status) {
 
 // Node does not hear what asks for the end.
 void Wrapper::pass_on() {
-  if (unheard_ms_ == 0 || monotonic_ms() < unheard_ms_ || !is_launch() || !started_) return;
+  if (unheard_ms_ == 0 || monotonic_ms() < unheard_ms_ || !is_launch()) return;
   const double now = monotonic_ms();
   unheard_ms_ = 0;
+  if (!started_) {
+    // There is no job yet, and there will be none.
+    told_ = true;
+    signal_ = asked_.back();
+    status_ = 128 + signal_;
+    if (front_.node > 0) kill(front_.node, SIGKILL);
+    return;
+  }
   const SignalBody body{asked_.back(), 0};
   const bool kill_now = std::count(asked_.begin(), asked_.end(), SIGINT) > 1 || passed_;
   passed_ = true;
@@ -286,7 +294,7 @@ void Wrapper::on_time() {
   if (now < look_ms_) return;
   look_ms_ = now + kLookMs;
   if (!progress_.is_stuck(front_.node, now)) return;
-  why_ = "Node does not get on with its start (is the nproc limit reached?)";
+  why_ = "Node does not get on with its start; is the nproc limit reached?";
   kill(front_.node, SIGKILL);
 }
 

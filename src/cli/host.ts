@@ -1,12 +1,4 @@
-import {
-  boundEnd,
-  dieOf,
-  exitNow,
-  flushPatience,
-  type Keeper,
-  releaseStdio,
-  writeStderr,
-} from 'cgroup-utils-native';
+import { boundEnd, dieOf, exitNow, flushPatience, type Keeper, releaseStdio, writeStderr } from 'cgroup-utils-native';
 import type { Logger } from '../log.js';
 
 /** The process that a box lives in, as the box sees it. */

@@ -4,9 +4,9 @@ import { existsSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { bare, isAlive } from '../fixtures/adopted.js';
-import { childrenOf, environmentOf, processState, until } from '../fixtures/processes.js';
+import { environmentOf, processState, until } from '../fixtures/processes.js';
 import { run, temporaryFolder } from '../fixtures/run.js';
-import { supervisor, talk } from '../fixtures/supervisor.js';
+import { keepersOf, supervisor, talk } from '../fixtures/supervisor.js';
 
 /** `proc_box adopt --serve` and `--via`: many boxes in one process. */
 
@@ -34,7 +34,7 @@ t.test('boxes of several processes: limits before the answer, a keeper and a log
   targets[1]!.child.kill('SIGKILL');
   await until(() => readFileSync(logs[1]!, 'utf8').includes('Task elapsed time'), 'its end is told');
   t.match(readFileSync(logs[1]!, 'utf8'), /ended +signaled: SIGKILL/);
-  await until(() => childrenOf(serving.pid).length === 2, 'its keeper has ended, and is no zombie');
+  await until(() => keepersOf(serving.pid).length === 2, 'its keeper has ended, and is no zombie');
   t.notMatch(readFileSync(logs[0]!, 'utf8'), 'Task elapsed', 'the others go on');
   t.ok(targets[0] && isAlive(targets[0].pid));
 });

@@ -281,7 +281,7 @@ t.test('the job is in the session that the wrapper was given, in a group of its 
   t.equal(boxed.session, wrapper.session);
   t.equal(boxed.group, main);
   t.equal(boxed.ppid, keeper.pid);
-  t.equal(keeper.ppid, wrapper.pid);
+  t.equal(processState(keeper.ppid)?.ppid, wrapper.pid, 'the guard is between them');
   t.not(keeper.session, wrapper.session, 'the keeper has left the session');
   await running.end();
 });

@@ -185,10 +185,12 @@ t.test('the status tells the signal although a child has outlived the main proce
   t.equal(code, 143);
 });
 
-t.test('wrapper and keeper have no other children', async (t) => {
+t.test('proc_box has Node and the guard as children, the guard the keeper, the keeper the job', async (t) => {
   const running = start(t, ['sleep', '100']);
   const main = await running.jobPid();
-  t.strictSame(childrenOf(running.pid), [running.keeperPid()]);
+  const guard = processState(running.keeperPid())!.ppid;
+  t.strictSame(new Set(childrenOf(running.pid)), new Set([running.nodePid(), guard]));
+  t.strictSame(childrenOf(guard), [running.keeperPid()]);
   t.strictSame(childrenOf(running.keeperPid()), [main]);
   running.kill('SIGTERM');
   await running.done;

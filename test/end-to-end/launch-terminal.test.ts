@@ -201,7 +201,8 @@ t.test('SIGKILL of the wrapper leaves nothing, and the shell has the terminal', 
     () => shell.members().find((pid) => processState(pid)?.comm === 'proc_box-keeper'),
     'the keeper',
   );
-  killQuietly(processState(keeper)!.ppid);
+  const guard = processState(keeper)!.ppid;
+  killQuietly(processState(guard)!.ppid);
   await shell.shows('Killed');
   await until(() => shell.members().length === 1, 'only the shell is left');
   await hasTerminalBack(shell);

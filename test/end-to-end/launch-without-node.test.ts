@@ -107,7 +107,7 @@ t.test(
 
     const quick = small({ options: ['--timeout=1h'], env: { PBOX_TIMEOUT: '1ms', PBOX_GRACE: '50ms' } });
     t.match(await run(t, ['sh', '-c', 'sleep 0.1; exit 3'], quick), { code: 3 }, 'the command line counts');
-    const left = await run(t, ['sh', '-c', "(trap '' QUIT; exec sleep 1000) & exit 4"], quick);
+    const left = await run(t, ['sh', '-c', "(trap '' TERM; exec sleep 1000) & exit 4"], quick);
     t.equal(left.code, 4);
     t.ok(left.elapsedMs < 8000, 'what is left has the grace period');
   },
@@ -147,7 +147,7 @@ t.test('values that do not parse are refused, with their source', { skip }, asyn
 });
 
 t.test('the native lists are those of the tables', async (t) => {
-  const source = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'native', 'src', 'alone_options.cc');
+  const source = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'native', 'src', 'options.cc');
   const list = (name: string) => {
     const text = new RegExp(`${name}\\[\\] = \\{([^}]*)\\}`).exec(readFileSync(source, 'utf8'))?.[1] ?? '';
     return [...text.matchAll(/"([^"]+)"/g)].map(([, word]) => word!);

@@ -8,7 +8,7 @@ import { groupsOfProcess } from '../fixtures/cgroups.js';
 import { childrenOf, commandLineOf, environmentOf, isAlive, processesWith, until } from '../fixtures/processes.js';
 import { type Site, site, USER } from '../fixtures/prolog-site.js';
 import { type Client, withoutSlurm } from '../fixtures/slurm.js';
-import { talk } from '../fixtures/supervisor.js';
+import { keepersOf, talk } from '../fixtures/supervisor.js';
 
 /** The prolog's supervisor: one process for the boxes of all tasks of a job on a node. */
 
@@ -56,7 +56,7 @@ t.test('many tasks', { skip: withoutSlurm() }, async (t) => {
     const { client } = await steps(t, at, 8, 'trap "exit 5" QUIT; ulimit -n');
     const supervisor = supervisorOf(at);
     t.equal(client.stdout().match(/^321$/gm)?.length, 8);
-    t.equal(childrenOf(supervisor).length, 8, 'a keeper for each');
+    t.equal(keepersOf(supervisor).length, 8, 'a keeper for each');
     await until(() => told('started').length === 8, 'each is told');
     const job = told('started')[0].identity.job;
     t.strictSame(nodesIn(`SLURM_JOB_ID=${job}`), [], 'there is no Node in the step');
@@ -97,7 +97,7 @@ t.test('many tasks', { skip: withoutSlurm() }, async (t) => {
     }
     const supervisor = supervisorOf(at);
     await until(() => told('exited').length === before + 50, 'every end is told', 60_000);
-    await until(() => childrenOf(supervisor).length === 0, 'no keeper is left');
+    await until(() => keepersOf(supervisor).length === 0, 'no keeper is left');
     t.ok(readdirSync(`/proc/${supervisor}/fd`).length < 40, 'nor a descriptor');
     const own = readdirSync(join(folderOf(at), 'own')).filter((name) => !name.endsWith('.log'));
     t.strictSame(own, ['socket']);
@@ -143,11 +143,11 @@ t.test('many tasks', { skip: withoutSlurm() }, async (t) => {
     t.equal((await garbage.answer)[0], 125);
     const second = await steps(t, at, 4, 'ulimit -n', allocation);
     t.equal(second.client.stdout().match(/^321$/gm)?.length, 4);
-    t.equal(childrenOf(supervisorOf(at)).length, 5);
+    t.equal(keepersOf(supervisorOf(at)).length, 5);
     rmSync(socket);
     const third = await steps(t, at, 1, 'ulimit -n', allocation);
     t.match(third.client.stdout(), /^321$/m);
-    t.equal(childrenOf(supervisorOf(at)).length, 5, 'a box of its own');
+    t.equal(keepersOf(supervisorOf(at)).length, 5, 'a box of its own');
     for (const { client, go } of [first, second, third]) {
       go();
       t.equal((await client.done).code, 0);
