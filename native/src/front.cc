@@ -80,9 +80,9 @@ int fork_keeper(const pbox::KeptBy& by, Words& words, const Options& options, in
 
 // Only the job and the keeper hold what was inherited: whoever is at the other end sees the job's ends. Of those stderr
 // stays ours.
-void let_go(Front& front, int channel) {
+void let_go(Front& front, int channel, int complaints) {
   const int err = fcntl(2, F_DUPFD_CLOEXEC, 3);
-  pbox::keep_only({front.link.fd(), front.signals, channel, err});
+  pbox::keep_only({front.link.fd(), front.signals, channel, complaints, err});
   if (err < 0) return;
   dup2(err, 2);
   close(err);
@@ -131,8 +131,11 @@ void let_go(Front& front, int channel) {
   const std::string no_room = pbox::raise_own_limits();
   const std::string node = no_room.empty() ? pbox::find_node(words) : "";
   std::string why;
+  int complaints[2] = {-1, -1};
   if (!node.empty()) {
-    front.node = pbox::start_node(node, words, {keeper[0], channel[1], word});
+    if (pipe2(complaints, O_CLOEXEC | O_NONBLOCK) != 0) die_of_errno("pipe", "is the nofile limit too low?");
+    front.node = pbox::start_node(node, words, {keeper[0], channel[1], complaints[1], word});
+    close(complaints[1]);
     if (front.node < 0) why = std::string("start Node (") + node + "): " + std::strerror(errno) + "; " + kInstall;
   } else if (no_room.empty()) {
     why = std::string("start Node: there is none at " NODE_BINARY " and on PATH; ") + kInstall;
@@ -141,9 +144,9 @@ void let_go(Front& front, int channel) {
   close(channel[1]);
   if (word >= 0) close(word);
   front.take_signals();
-  let_go(front, channel[0]);
+  let_go(front, channel[0], complaints[0]);
   if (!no_room.empty()) without_room(front, no_room);
-  if (why.empty()) why = pbox::run_with_node(front, channel[0]);
+  if (why.empty()) why = pbox::run_with_node(front, channel[0], complaints[0]);
   without_box(front, why);
 }
 

@@ -32,6 +32,7 @@ Value prlimit_of(const CallbackInfo& info) {
 }
 
 void protect_self(const CallbackInfo&) {
+  take_stderr();
   prctl(PR_SET_DUMPABLE, 0);
   signal(SIGTTOU, SIG_IGN);
 }

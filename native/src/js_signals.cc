@@ -1,6 +1,7 @@
 // The front end: its signals with their senders, which Node does not tell, and what it is told of us.
 #include <cerrno>
 #include <csignal>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
@@ -77,6 +78,11 @@ void flush_patience(const CallbackInfo& info) {
 }
 
 }  // namespace
+
+void take_stderr() {
+  if (!has_front()) return;
+  if (dup3(kFrontFd + 1, 2, O_CLOEXEC) >= 0) close(kFrontFd + 1);
+}
 
 void tell_front(Say say, int first, int second, double ms) {
   if (!has_front()) return;

@@ -105,12 +105,14 @@ std::vector<std::string> node_words() {
 void become(const char* node, char* const* argv, char* const* environment, const NodeEnds& ends, int parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);
-  int fds[] = {ends.keeper, ends.front, ends.word};
-  const int count = ends.word >= 0 ? 3 : 2, last = kFirst + count;
+  int fds[] = {ends.keeper, ends.front, 2, ends.word};
+  const int count = ends.word >= 0 ? 4 : 3, last = kFirst + count, complaints = fcntl(ends.complaints, F_DUPFD, last);
+  if (complaints < 0) return;
   for (int i = 0; i < count; i++)
     if ((fds[i] = fcntl(fds[i], F_DUPFD, last)) < 0) return;
   for (int i = 0; i < count; i++)
     if (dup2(fds[i], kFirst + i) < 0) return;
+  if (dup2(complaints, 2) < 0) return;
   // Only the job and the keeper hold what was inherited: whoever is at the other end sees the job's ends.
   if (syscall(SYS_close_range, static_cast<unsigned>(last), ~0U, 0) != 0)
     for (int fd = last; fd < 65536; fd++) close(fd);
@@ -163,6 +165,23 @@ std::string raise_own_limits() {
     why = std::string(text) + ";" + need.remedy;
   }
   return why;
+}
+
+std::string complaint(int from) {
+  char text[4096];
+  const ssize_t n = read(from, text, sizeof text - 1);
+  text[std::max<ssize_t>(n, 0)] = 0;
+  std::string first;
+  for (char* at = text; *at;) {
+    const size_t length = std::strcspn(at, "\n");
+    const std::string line(at, std::min<size_t>(length, 300));
+    at += length + (at[length] != 0);
+    if (line.find_first_not_of(" #-") == std::string::npos) continue;
+    if (first.empty()) first = line;
+    for (const char* sign : {"rror", "ssertion", "FATAL", "cannot"})
+      if (line.find(sign) != std::string::npos) return line.substr(line.find_first_not_of(" #"));
+  }
+  return first;
 }
 
 int start_node(const std::string& node, const Words& words, const NodeEnds& ends) {

@@ -18,8 +18,12 @@ std::string raise_own_limits();
 
 struct NodeEnds {
   int keeper, front;  // become descriptors 3 and 4
-  int word;           // becomes 5; -1: there is none
+  int complaints;     // becomes 2 until our script runs, which then takes stderr from 5
+  int word;           // becomes 6; -1: there is none
 };
+
+// What a Node that could not start has said on its way: the first line of it that tells why; empty where there is none.
+std::string complaint(int from);
 
 // Returns its pid, or -1 with errno. It dies with this process.
 int start_node(const std::string& node, const Words& words, const NodeEnds& ends);

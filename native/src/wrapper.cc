@@ -43,7 +43,7 @@ struct Watched {
 
 class Wrapper {
  public:
-  Wrapper(Front& front, int channel) : front_(front), channel_(channel) {}
+  Wrapper(Front& front, int channel, int complaints) : front_(front), channel_(channel), complaints_(complaints) {}
   std::string run();
 
  private:
@@ -65,7 +65,7 @@ class Wrapper {
   [[noreturn]] void end();
 
   Front& front_;
-  int channel_;
+  int channel_, complaints_;
   Watched node_, helper_;
   bool told_ = false, alone_ = false, started_ = false, over_ = false, expired_ = false, passed_ = false;
   int kills_ = 0;
@@ -207,7 +207,9 @@ void Wrapper::go_on(Watched& process, int pid) {
   kill(pid, SIGCONT);
 }
 
-std::string ended(int status) {
+std::string ended(int status, int complaints) {
+  const std::string said = complaint(complaints);
+  if (!said.empty()) return "Node could not start: " + said;
   if (WIFSIGNALED(status)) return std::string("Node was ended by signal ") + std::to_string(WTERMSIG(status)) + " (" + strsignal(WTERMSIG(status)) + ")";
   return "Node ended with status " + std::to_string(WEXITSTATUS(status));
 }
@@ -223,15 +225,15 @@ void Wrapper::node_ended(int status) {
     signal_ = WTERMSIG(status);
   } else if (is_tool()) {
     told_ = true;
-    say("error", ended(status) + " before \"proc_box " + front_.options.verb + "\" was done");
+    say("error", ended(status, complaints_) + " before \"proc_box " + front_.options.verb + "\" was done");
   } else if (is_launch() && started_) {
     told_ = true;
     // The main process had ended by itself: its status is known.
     const bool known = main_status_ >= 0;
     if (known) status_ = expired_ ? 124 : main_status_;
-    say("error", ended(status) + (known ? "; the job had ended, its last statistics are lost" : "; the job was ended with it"));
+    say("error", ended(status, complaints_) + (known ? "; the job had ended, its last statistics are lost" : "; the job was ended with it"));
   } else if (why_.empty()) {
-    why_ = ended(status) + (is_launch() ? " before the job was started" : " before the process was boxed");
+    why_ = ended(status, complaints_) + (is_launch() ? " before the job was started" : " before the process was boxed");
   }
 }
 
@@ -337,6 +339,6 @@ std::string Wrapper::run() {
 
 }  // namespace
 
-std::string run_with_node(Front& front, int channel) { return Wrapper(front, channel).run(); }
+std::string run_with_node(Front& front, int channel, int complaints) { return Wrapper(front, channel, complaints).run(); }
 
 }  // namespace pbox

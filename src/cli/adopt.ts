@@ -8,7 +8,7 @@ import type * as RunBundle from './run.js';
 import { ourProcesses } from './subject.js';
 
 /** Whoever started us with `--detach` waits for one byte here; native/src/node.cc knows it too. */
-const WORD_FD = 5;
+const WORD_FD = 6;
 
 export interface Adoptable
   extends Loaders,
