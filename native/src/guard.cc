@@ -17,7 +17,6 @@
 #include "cgroup.h"
 #include "clock.h"
 #include "keeper.h"
-#include "members.h"
 #include "patience.h"
 #include "tree.h"
 #include "words.h"
@@ -63,11 +62,6 @@ void Will::read_into(Cgroup& cgroup) const {
 
 namespace {
 
-bool stopped(int pid) {
-  ProcessStat now;
-  return read_process(pid, now) && now.state == 'T';
-}
-
 // Processes of the box that have left the session: nobody else stops them, or lets them go on.
 class Outsiders {
  public:
@@ -92,7 +86,7 @@ class Outsiders {
   bool holds(int pid) const { return std::find(held_.begin(), held_.end(), pid) != held_.end(); }
   void stop_one(int pid) {
     const int session = getsid(pid);
-    if (session < 0 || session == session_ || holds(pid) || stopped(pid)) return;
+    if (session < 0 || session == session_ || holds(pid) || is_stopped(pid)) return;
     if (kill(pid, SIGSTOP) == 0) held_.push_back(pid);
   }
 
@@ -101,7 +95,7 @@ class Outsiders {
 };
 
 // Whatever the keeper has left, as the keeper does it.
-[[noreturn]] void execute(const Will* will) {
+[[noreturn]] void execute(const Will* will, int front) {
   Cgroup cgroup;
   if (will) will->read_into(cgroup);
   do {
@@ -109,10 +103,9 @@ class Outsiders {
     cgroup.thaw_any();
   } while (waitpid(-1, nullptr, 0) > 0 || errno == EINTR);
   cgroup.remove();
+  if (getppid() == front) wake(front);
   _exit(0);
 }
-
-bool front_is_stopped(int front) { return getppid() == front && stopped(front); }
 
 // The keeper's parent: it lets a keeper go on that somebody has stopped, other than a scheduler, which stops the front end
 // as well.
@@ -150,7 +143,7 @@ class Watch {
       return;
     }
     const timespec patience{kStopPatienceMs / 1000, kStopPatienceMs % 1000 * 1000000};
-    if (sigtimedwait(&child, nullptr, &patience) > 0 || front_is_stopped(front_)) return;
+    if (sigtimedwait(&child, nullptr, &patience) > 0 || (getppid() == front_ && all_stopped(front_, keeper_))) return;
     kill(keeper_, patience_.lost(monotonic_ms()) ? SIGKILL : SIGCONT);
   }
 
@@ -183,7 +176,7 @@ void guard_main(const KeptBy& by, Words& words, int front_pid) {
   words.show("proc_box-guard");
   keep_only({});
   Watch(front_pid, keeper, session, by.in_session).run();
-  execute(by.will);
+  execute(by.will, front_pid);
 }
 
 }  // namespace pbox

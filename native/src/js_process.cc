@@ -10,6 +10,7 @@
 
 #include "js.h"
 #include "js_front.h"
+#include "members.h"
 #include "rlimit.h"
 
 namespace pbox::js {
@@ -67,15 +68,22 @@ Value redirect_stderr(const CallbackInfo& info) {
 }
 
 // The front end ends with it, once we have.
+// Whoever has stopped the front end must not keep it from ending.
+void tell_outcome(int status, int signal) {
+  tell_front(Say::outcome, status, signal);
+  ProcessStat front;
+  if (read_process(getppid(), front) && front.state == 'T') kill(getppid(), SIGCONT);
+}
+
 void exit_now(const CallbackInfo& info) {
   const int status = info[0].As<Number>().Int32Value();
-  tell_front(Say::outcome, status);
+  tell_outcome(status, 0);
   _exit(status);
 }
 
 void die_of(const CallbackInfo& info) {
   const int signal = info[0].As<Number>().Int32Value();
-  tell_front(Say::outcome, 128 + signal, signal);
+  tell_outcome(128 + signal, signal);
   _exit(128 + signal);
 }
 

@@ -31,10 +31,9 @@
 #include "descendants.h"
 #include "guard.h"
 #include "job.h"
-#include "members.h"
+#include "patience.h"
 #include "output.h"
 #include "start.h"
-#include "tree.h"
 #include "usage.h"
 
 namespace pbox {
@@ -75,11 +74,11 @@ class Keeper {
   UsageBody usage() const;
   int timeout() const;
   void on_deadline();
-  bool all_stopped() const;
   void node_gone();
   void front_gone();
   void wrapper_gone();
   void wake_front() const;
+  const int parent_ = getppid();
 
   ReapedUsage reaped_;
   Caller caller_;
@@ -218,6 +217,7 @@ void Keeper::fail(const Failure& failure) {
 }
 
 void Keeper::reap() {
+  if (by_.will && getppid() != parent_) wrapper_gone();  // SIGCONT has told that somebody has killed the guard
   for (WitnessedBody body; caller_.next_signal(body);) (alone_ ? front_ : control_).tell(Event::witnessed, body);
   for (;;) {
     int status = 0;
@@ -264,10 +264,8 @@ void Keeper::check_empty() {
   wake_front();
 }
 
-// Whoever has stopped it must not keep the end from being told.
 void Keeper::wake_front() const {
-  ProcessStat now;
-  if (by_.front_pid > 0 && getppid() > 1 && read_process(by_.front_pid, now) && now.state == 'T') ::kill(by_.front_pid, SIGCONT);
+  if (front_.fd() >= 0) wake(by_.front_pid);
 }
 
 UsageBody Keeper::usage() const {
@@ -289,18 +287,9 @@ int Keeper::timeout() const {
   return look < 0 ? deadline : deadline < 0 ? look : std::min(look, deadline);
 }
 
-// The scheduler has stopped the front end and everything of the box, and not us.
-bool Keeper::all_stopped() const {
-  ProcessStat now;
-  if (!read_process(by_.front_pid, now) || now.state != 'T') return false;
-  for (const int pid : descendants(getpid()))
-    if (read_process(pid, now) && !now.dead && now.state != 'T') return false;
-  return true;
-}
-
 void Keeper::on_deadline() {
   if (phase_ != Phase::running || gone_) return;
-  switch (deadline_.due(monotonic_ms(), [this] { return all_stopped(); })) {
+  switch (deadline_.due(monotonic_ms(), [this] { return all_stopped(by_.front_pid, getpid()); })) {
     case Deadline::Due::nothing:
       return;
     case Deadline::Due::stop:
@@ -335,6 +324,7 @@ void Keeper::wrapper_gone() {
 }
 
 void Keeper::finish() {
+  wake_front();
   cgroup_.remove();
   if (by_.will) by_.will->fulfil();
   _exit(0);

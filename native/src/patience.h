@@ -21,4 +21,10 @@ class StopPatience {
   int count_ = 0;
 };
 
+bool is_stopped(int pid);
+// The front end and everything of the box: so a scheduler does it, which does not reach every process of ours.
+bool all_stopped(int front, int keeper);
+// Whoever has stopped it must not keep the end from being told.
+void wake(int pid);
+
 }  // namespace pbox
