@@ -69,11 +69,11 @@ void make_pair(int type, int ends[2]) {
 }
 
 // The keeper, below a guard where it launches a job. Returns our child.
-int fork_keeper(const pbox::KeptBy& by, Words& words, const Options& options, int word) {
+int fork_keeper(const pbox::KeptBy& by, Words& words, const Options& options, const std::vector<int>& ours) {
   const int front = getpid(), child = fork();
   if (child < 0) die_of_errno("fork", "is the nproc or pids limit reached?");
   if (child > 0) return child;
-  if (word >= 0) close(word);
+  for (const int fd : ours) close(fd);  // who holds the other end sees no end
   if (options.verb.empty()) pbox::guard_main(by, words, front);
   pbox::keeper_main(by, words);
 }
@@ -124,7 +124,7 @@ void let_go(Front& front, int channel, int complaints) {
   std::vector<int> strangers = pbox::own_children();
   pbox::Will* will = options.verb.empty() ? pbox::Will::make() : nullptr;
   const pbox::KeptBy by{keeper[1], lifeline[1], getpid(), session_is_signalled(words), will};
-  const int helper = fork_keeper(by, words, options, word);
+  const int helper = fork_keeper(by, words, options, {keeper[0], lifeline[0], channel[0], channel[1], word});
   close(keeper[1]);
   close(lifeline[1]);
   Front front{words, options, pbox::Link(lifeline[0]), helper, will, std::move(strangers)};
