@@ -1,10 +1,10 @@
 // test-timeout: 300s
-import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { unique } from '../fixtures/broker.js';
 import { groupsIn } from '../fixtures/cgroups.js';
 import { processesWith, until } from '../fixtures/processes.js';
 import { site as prologSite, USER } from '../fixtures/prolog-site.js';
+import { PROC_BOX } from '../fixtures/run.js';
 import { type Slurm, slurmCluster, withoutSlurm } from '../fixtures/slurm.js';
 import { site, withoutSite } from '../fixtures/slurm-site.js';
 
@@ -51,6 +51,14 @@ t.test(
   async (t) => {
     const at = await prologSite(t, 'cgroup', ['uri=none', 'config=none', 'pids=50'], CONSTRAINED);
     await staysHeld(t, at.slurm);
+
+    const check = `${PROC_BOX} check --uri none; cat /proc/$(cut -d' ' -f1 ${at.state}/*/supervisor)/limits`;
+    const { stdout } = await at.slurm.run(['srun', '-n1', 'sh', '-c', check], { uid: USER, env: ENV });
+    t.match(
+      stdout,
+      /WARN +prolog groups.*: (?=.*pids)(?=.*blkio)[^;]*; (?=.*memory)(?=.*freezer).* may be Slurm's own/,
+    );
+    t.match(stdout, /Max data size +2147483648 +2147483648 /, 'the supervisor is outside of the job, and bounded');
     await at.clean();
   },
 );
@@ -84,6 +92,6 @@ t.test(
     const limits = 'memory=45M,pids=50,cpus=1,cpuset=0,cpu-weight=50';
     t.match(site(slurm, 'install', 'spank', '--option', 'uri=none', '--option', 'config=none'), { status: 0 });
     await staysHeld(t, slurm, [`--box=${limits}`]);
-    t.strictSame(slurm.groups('proc_box'), [], join(slurm.dir, 'nothing is left'));
+    t.strictSame(slurm.groups('proc_box'), [], 'nothing is left');
   },
 );
