@@ -11,6 +11,17 @@ const GRACE_MS = 5000;
 
 /** What runs beside the others takes the CPU time that they leave. */
 const BESIDE_NICE = 5;
+const running = new Set();
+let stopped = false;
+
+/** Asks every test program that runs to end, and waits for those that tidy up. */
+export async function stopFiles() {
+  stopped = true;
+  const ends = [...running].map((child) => new Promise((resolve) => child.once('close', resolve)));
+  for (const child of running) killGroup(child, 'SIGTERM');
+  await Promise.race([Promise.all(ends), new Promise((resolve) => setTimeout(resolve, GRACE_MS))]);
+}
+
 /** More files than these failing is no matter of chance. */
 const SECOND_TRIES_MAX = 4;
 
@@ -57,9 +68,12 @@ function textOf(file, { cwd }) {
   return readFileSync(join(cwd, file), 'utf8');
 }
 
+/** Never settles once the run has been stopped: nothing more is started or reported. */
 async function runFile(file, options) {
+  if (stopped) return new Promise(() => {});
   const started = process.hrtime.bigint();
   const { output, end } = await outputOf(file, options);
+  if (stopped) return new Promise(() => {});
   const result = count(file, output);
   if (end && result.failed === 0) fail(result, file, end);
   const seconds = Number(process.hrtime.bigint() - started) / 1e9;
@@ -84,14 +98,11 @@ async function outputOf(file, options) {
     detached: true, // a group of its own, to end what a stuck test has started
   });
   if (nice) setPriority(child.pid, BESIDE_NICE);
+  running.add(child);
   let late = false;
   const kill = (signal) => {
     late = true;
-    try {
-      process.kill(-child.pid, signal);
-    } catch (error) {
-      if (error.code !== 'ESRCH') throw error;
-    }
+    killGroup(child, signal);
   };
   const timers = [
     setTimeout(kill, (seconds + 5) * 1000, 'SIGTERM'),
@@ -105,6 +116,7 @@ async function outputOf(file, options) {
     child.on('error', reject);
     child.on('close', (...args) => resolve(args));
   });
+  running.delete(child);
   timers.forEach(clearTimeout);
   const stderr = Buffer.concat(errors).toString();
   if (code !== 0 && stderr) process.stdout.write(indented(stderr));
@@ -114,6 +126,14 @@ async function outputOf(file, options) {
       ? `ended with ${signal ?? `exit status ${code}`}`
       : undefined;
   return { output: Buffer.concat(chunks).toString(), end };
+}
+
+function killGroup({ pid }, signal) {
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+  }
 }
 
 /** Counts assertions; a subtest's own line only where it carries a skip or fails without a failed assertion in it. */

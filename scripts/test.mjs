@@ -21,6 +21,7 @@ const BROKER_VARIABLE = 'PROC_BOX_TEST_BROKER';
 /** Set for the run itself, which scripts/supervise.py has started. */
 const SUPERVISED = 'PROC_BOX_TEST_SUPERVISED';
 const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+const PARENT_CHECK_MS = 200;
 const results = join(root, '.tap', 'results');
 
 const words = process.argv.slice(2);
@@ -45,6 +46,9 @@ async function supervised() {
   const args = ['-S', '-E', join(root, 'scripts/supervise.py'), process.execPath, ...process.argv.slice(1)];
   const child = spawn('python3', args, { stdio: 'inherit', env: { ...process.env, [SUPERVISED]: '1' } });
   for (const signal of ENDING_SIGNALS) process.on(signal, () => child.kill(signal));
+  // npm passes SIGTERM on to the shell between us, which dies of it and tells nobody.
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), PARENT_CHECK_MS);
   return await new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('exit', (code) => resolve(code ?? 1));
@@ -89,9 +93,11 @@ async function runAll(files, broker) {
   return summary(total);
 }
 
-/** What still runs is ended by the supervisor, as soon as this process has gone. */
-function stopped(signal) {
+/** What a test program does not tidy up is ended by the supervisor, as soon as this process has gone. */
+async function stopped(signal) {
   say(`npm test: ${signal}; ending what the tests have started ...`);
+  const { stopFiles } = await import('./tap.mjs');
+  await stopFiles();
   return 1;
 }
 
