@@ -5,6 +5,7 @@ import { describe } from '../amqp/failure.js';
 import { keySegment } from '../amqp/keys.js';
 import { BrokerError } from '../errors.js';
 import type { CtlRequest } from './ctl-options.js';
+import '../amqp/handshake.js';
 
 /**
  * One command over the wire. `mandatory` tells when no box listens; the expiration keeps a box that was away from

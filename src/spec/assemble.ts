@@ -11,7 +11,7 @@ import { mergeRlimits } from './rlimits.js';
 import type { BoxSpec, Source } from './spec.js';
 import { type Deadline, timeLimit } from './time-limit.js';
 import { parseUris } from './uri.js';
-import { parseKey } from './values.js';
+import { parseCommandKey } from './values.js';
 import type { YamlLoader } from './yaml-document.js';
 
 export interface SpecInput {
@@ -190,7 +190,7 @@ function resources(options: ResolvedOptions): Resources {
 function routingKeys(options: ResolvedOptions): readonly string[] {
   const { rkey, multiRmtKey } = options;
   const keys = multiRmtKey.value ? rkey.value.split(',').map((key) => key.trim()) : [rkey.value];
-  return naming(rkey.origin, () => [...new Set(keys.map(parseKey))]);
+  return naming(rkey.origin, () => [...new Set(keys.map(parseCommandKey))]);
 }
 
 function deepFreeze<V>(value: V): V {

@@ -1,89 +1,28 @@
 // test-timeout: 180s
-import { execFile, spawnSync } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import amqp, { type Options } from 'amqplib';
+import { execFile } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import amqp from 'amqplib';
 import t, { type Test } from 'tap';
 import { connectBroker } from '../../src/amqp/index.js';
+import { type FakeBox, fakeBox, notingLogger, sample, specFor, unique, until } from '../fixtures/broker.js';
 import {
-  type FakeBox,
-  fakeBox,
-  notingLogger,
-  privateBroker,
-  sample,
-  specFor,
-  unique,
-  until,
-} from '../fixtures/broker.js';
-import { PROC_BOX, plainEnvironment, temporaryFolder } from '../fixtures/run.js';
+  bind,
+  type Channel,
+  COMMANDS,
+  consume,
+  declare,
+  publish,
+  REPLY,
+  rabbitSite,
+  TOPIC,
+  VHOST,
+} from '../fixtures/rabbitmq-site.js';
+import { PROC_BOX, plainEnvironment } from '../fixtures/run.js';
 
 /** What scripts/site/rabbitmq permits, and what not: each case by a foreign client on the real broker. */
 
-const script = join(dirname(fileURLToPath(import.meta.url)), '../../scripts/site/rabbitmq/proc_box-rabbitmq');
-const broker = await privateBroker(t);
-const dir = temporaryFolder(t);
-const VHOST = 'proc_box';
-const TOPIC = 'amq.topic';
-const REPLY = 'proc_box.reply';
-const COMMANDS = 'proc_box.remote_control';
-
-function site(...words: string[]) {
-  const env = { ...broker.env, RABBITMQCTL: `${process.env['RABBITMQ_HOME'] ?? '/usr/lib/rabbitmq'}/bin/rabbitmqctl` };
-  const { status, stderr } = spawnSync(script, words, { encoding: 'utf8', env });
-  if (status !== 0) throw new Error(`${words.join(' ')}: ${stderr}`);
-  return stderr;
-}
-
-const said = [
-  site('setup'),
-  site('--uri-dir', dir, '--host', `127.0.0.1:${broker.port}`, 'add-user', 'alice', 'bob'),
-  site('--uri-dir', dir, '--host', `127.0.0.1:${broker.port}`, 'add-operator', 'op-anna'),
-  site('--uri-dir', dir, '--host', `127.0.0.1:${broker.port}`, 'add-collector', 'collect'),
-];
-const uriOf = (user: string) => readFileSync(join(dir, user), 'utf8').trim();
-
-type Channel = amqp.ConfirmChannel;
-const connections = new Map<string, amqp.ChannelModel>();
-for (const user of ['alice', 'bob', 'op-anna', 'collect']) {
-  const connection = await amqp.connect(uriOf(user));
-  connection.on('error', () => {});
-  connections.set(user, connection);
-  t.teardown(() => connection.close().catch(() => {}));
-}
-
-/** Runs on a channel of the user's own. @returns `allowed`, or the broker's word for no */
-async function attempt(user: string, act: (channel: Channel) => Promise<unknown>): Promise<string> {
-  const channel = await connections.get(user)!.createConfirmChannel();
-  const failed = new Promise<string>((resolve) => {
-    channel.on('error', (error: Error) =>
-      resolve(/ACCESS_REFUSED|PRECONDITION_FAILED|NOT_FOUND|RESOURCE_LOCKED/.exec(error.message)?.[0] ?? error.message),
-    );
-  });
-  const done = act(channel).then(
-    () => 'allowed',
-    () => failed,
-  );
-  const outcome = await Promise.race([done, failed]);
-  await channel.close().catch(() => {});
-  return outcome;
-}
-
-const publish =
-  (exchange: string, key: string, properties: Options.Publish = {}) =>
-  (channel: Channel) =>
-    new Promise<void>((resolve, reject) => {
-      channel.publish(exchange, key, Buffer.from('{"command": "ping"}'), properties, (error) =>
-        error ? reject(error) : resolve(),
-      );
-    });
-const declare = (queue: string) => (channel: Channel) =>
-  channel.assertQueue(queue, { exclusive: true, durable: false });
-const bind = (queue: string, exchange: string, key: string) => async (channel: Channel) => {
-  await channel.assertQueue(queue, { exclusive: true, durable: false });
-  await channel.bindQueue(queue, exchange, key);
-};
-const consume = (queue: string) => (channel: Channel) => channel.consume(queue, () => {}, { noAck: true });
+const { broker, dir, said, site, uriOf, connectionOf, attempt } = await rabbitSite(t);
 
 /** A box of the user, as the site's config file sets it up. */
 function boxOf(
@@ -157,7 +96,7 @@ const CASES: readonly (readonly [string, string, (channel: Channel) => Promise<u
     publish(TOPIC, `${COMMANDS}.user.alice.job.1`, { userId: 'alice' }),
     'allowed',
   ],
-  ['alice answers', 'alice', publish(REPLY, 'proc_box.reply.op-anna.x'), 'allowed'],
+  ['alice answers', 'alice', publish(REPLY, 'proc_box.reply.op-olga.x'), 'allowed'],
   ['alice gets answers', 'alice', bind('proc_box.reply.alice.1', REPLY, 'proc_box.reply.alice.1'), 'allowed'],
   ["alice commands bob's jobs", 'alice', publish(TOPIC, `${COMMANDS}.user.bob.job.1`), 'ACCESS_REFUSED'],
   ['alice commands everyone', 'alice', publish(TOPIC, COMMANDS), 'ACCESS_REFUSED'],
@@ -219,32 +158,32 @@ const CASES: readonly (readonly [string, string, (channel: Channel) => Promise<u
   ['alice publishes to another exchange', 'alice', publish('amq.direct', 'x'), 'ACCESS_REFUSED'],
   [
     'an operator commands every job',
-    'op-anna',
-    publish(TOPIC, `${COMMANDS}.user.bob.job.1`, { userId: 'op-anna' }),
+    'op-olga',
+    publish(TOPIC, `${COMMANDS}.user.bob.job.1`, { userId: 'op-olga' }),
     'allowed',
   ],
-  ['an operator commands everyone', 'op-anna', publish(TOPIC, COMMANDS), 'allowed'],
+  ['an operator commands everyone', 'op-olga', publish(TOPIC, COMMANDS), 'allowed'],
   [
     'an operator gets answers',
-    'op-anna',
-    bind('proc_box.reply.op-anna.1', REPLY, 'proc_box.reply.op-anna.1'),
+    'op-olga',
+    bind('proc_box.reply.op-olga.1', REPLY, 'proc_box.reply.op-olga.1'),
     'allowed',
   ],
   [
     'an operator gets the answers to others',
-    'op-anna',
-    bind('proc_box.reply.op-anna.2', REPLY, 'proc_box.reply.#'),
+    'op-olga',
+    bind('proc_box.reply.op-olga.2', REPLY, 'proc_box.reply.#'),
     'ACCESS_REFUSED',
   ],
   [
     'an operator says that he is alice',
-    'op-anna',
+    'op-olga',
     publish(TOPIC, `${COMMANDS}.user.alice`, { userId: 'alice' }),
     'PRECONDITION_FAILED',
   ],
-  ['an operator publishes statistics', 'op-anna', publish(TOPIC, 'proc_box.stats.bob.node1'), 'ACCESS_REFUSED'],
-  ['an operator reads commands', 'op-anna', bind('proc_box.reply.op-anna.3', TOPIC, COMMANDS), 'ACCESS_REFUSED'],
-  ['an operator answers for a box', 'op-anna', publish(REPLY, 'proc_box.reply.alice.1'), 'ACCESS_REFUSED'],
+  ['an operator publishes statistics', 'op-olga', publish(TOPIC, 'proc_box.stats.bob.node1'), 'ACCESS_REFUSED'],
+  ['an operator reads commands', 'op-olga', bind('proc_box.reply.op-olga.3', TOPIC, COMMANDS), 'ACCESS_REFUSED'],
+  ['an operator answers for a box', 'op-olga', publish(REPLY, 'proc_box.reply.alice.1'), 'ACCESS_REFUSED'],
   ['a collector consumes', 'collect', consume('proc_box.collect'), 'allowed'],
   ['a collector commands', 'collect', publish(TOPIC, COMMANDS), 'ACCESS_REFUSED'],
   ['a collector publishes statistics', 'collect', publish(TOPIC, 'proc_box.stats.bob.node1'), 'ACCESS_REFUSED'],
@@ -261,14 +200,14 @@ t.test("nobody reads from a box's queue", async (t) => {
   const queue = queues.split('\n').find((name) => name.startsWith(`proc_box.ctl.bob.${box.identity.box}.`))!;
   t.ok(queue);
   t.equal(await attempt('alice', consume(queue)), 'ACCESS_REFUSED');
-  t.equal(await attempt('op-anna', consume(queue)), 'ACCESS_REFUSED');
+  t.equal(await attempt('op-olga', consume(queue)), 'ACCESS_REFUSED');
   t.equal(await attempt('bob', consume(queue)), 'RESOURCE_LOCKED', 'exclusive: not even his own other connections');
 });
 
 t.test('boxes, operators and collectors can work under these permissions', async (t) => {
   const { box, link, lines } = await boxOf(t, 'alice', 'user');
   const collected: { key: string; id: string }[] = [];
-  const collector = await connections.get('collect')!.createChannel();
+  const collector = await connectionOf('collect').createChannel();
   await collector.consume(
     'proc_box.collect',
     (message) => {
@@ -290,7 +229,7 @@ t.test('boxes, operators and collectors can work under these permissions', async
       );
     });
   };
-  const operator = await ctl('op-anna', 'kill');
+  const operator = await ctl('op-olga', 'kill');
   t.match(operator.stdout, /job job-alice .*: kill ok/, operator.stderr);
   const owner = await ctl('alice', 'suspend');
   t.match(owner.stdout, /suspend ok/, owner.stderr);
@@ -301,7 +240,7 @@ t.test('boxes, operators and collectors can work under these permissions', async
   t.strictSame(
     box.executed.map(({ command, by }) => [command.name, by.user]),
     [
-      ['kill', 'op-anna'],
+      ['kill', 'op-olga'],
       ['suspend', 'alice'],
     ],
   );
@@ -326,10 +265,10 @@ t.test('ways around the routing key end at the box', async (t) => {
   };
   for (const [what, act] of Object.entries(kinds)) t.comment(`${what}: the broker says ${await attempt('alice', act)}`);
   // A command that is certain to come after them.
-  const last = await connections.get('op-anna')!.createConfirmChannel();
+  const last = await connectionOf('op-olga').createConfirmChannel();
   const came = () => [box, strict.box].every(({ executed }) => executed.some(({ by }) => by.messageId === 'last'));
   await until(() => [box, strict.box].every(({ refusals }) => refusals.length >= 3), 'all three have come');
-  await publish(TOPIC, key, { userId: 'op-anna', messageId: 'last' })(last);
+  await publish(TOPIC, key, { userId: 'op-olga', messageId: 'last' })(last);
   await until(came, 'the last command has come');
   for (const { refusals } of [box, strict.box])
     t.strictSame(
