@@ -12,6 +12,7 @@ import {
   COMMANDS,
   consume,
   declare,
+  OPERATORS,
   publish,
   REPLY,
   rabbitSite,
@@ -53,20 +54,21 @@ function boxOf(
 type Link = ReturnType<typeof connectBroker>;
 
 t.test('the script says what it does, may be repeated, and keeps passwords to files', async (t) => {
-  t.match(said[0], /vhost proc_box: exchange proc_box\.reply, queue proc_box\.collect.*\ndone/);
-  t.match(said[1], /user alice: new, with the permissions of a user in vhost proc_box/);
+  t.match(said[0], /^vhost proc_box: has exchange proc_box\.reply, and queue proc_box\.collect .*\n$/);
+  t.match(said[1], /^user alice: made, with the permissions of a user in vhost proc_box\n.*\nuser bob: made/);
   const before = uriOf('alice');
   t.match(before, /^amqp:\/\/alice:[0-9a-f]{36}@127\.0\.0\.1:\d+\/proc_box$/);
   t.equal(statSync(join(dir, 'alice')).mode & 0o777, 0o600);
   for (const text of said) t.notOk(text.includes(before.split(':')[2]!.split('@')[0]!));
-  t.match(site('add-user', 'alice'), /user alice: exists, its password stays/);
+  t.match(site('add-user', 'alice'), /^user alice: existed, its password stays; has the permissions of a user/);
   t.equal(uriOf('alice'), before);
   const again = await amqp.connect(before);
   await again.close();
   for (const [words, message] of [
     [['add-user', 'a.b'], /"a\.b": expected letters, digits, _ and -/],
     [['add-user', '-x'], /"-x": expected/],
-    [['add-user', 'carol'], /carol does not exist: give --uri-dir, or --external/],
+    [['add-user', 'alice', 'carol'], /no such user: carol; give --uri-dir or --external .*; nothing was changed/],
+    [['--vhost', 'nowhere', 'add-user', 'alice'], /vhost nowhere does not exist: run "setup" first/],
     [['add-user'], /add-user needs a name/],
     [['frobnicate'], /unknown command frobnicate/],
   ] as const) {
@@ -162,7 +164,34 @@ const CASES: readonly (readonly [string, string, (channel: Channel) => Promise<u
     publish(TOPIC, `${COMMANDS}.user.bob.job.1`, { userId: 'op-olga' }),
     'allowed',
   ],
-  ['an operator commands everyone', 'op-olga', publish(TOPIC, COMMANDS), 'allowed'],
+  ['an operator commands everyone', 'op-olga', publish(TOPIC, OPERATORS), 'allowed'],
+  ['an operator commands a host', 'op-olga', publish(TOPIC, `${OPERATORS}.host.node1`), 'allowed'],
+  ['alice gets what operators send to all', 'alice', bind('proc_box.ctl.alice.b.9', TOPIC, OPERATORS), 'allowed'],
+  [
+    'alice gets what operators send to a host',
+    'alice',
+    bind('proc_box.ctl.alice.b.10', TOPIC, `${OPERATORS}.host.node1`),
+    'allowed',
+  ],
+  [
+    'alice watches all that operators send',
+    'alice',
+    bind('proc_box.ctl.alice.b.11', TOPIC, `${OPERATORS}.#`),
+    'ACCESS_REFUSED',
+  ],
+  [
+    'alice watches what operators send to any job',
+    'alice',
+    bind('proc_box.ctl.alice.b.12', TOPIC, `${OPERATORS}.job.*`),
+    'ACCESS_REFUSED',
+  ],
+  [
+    'alice gets what operators send to bob',
+    'alice',
+    bind('proc_box.ctl.alice.b.13', TOPIC, `${OPERATORS}.user.bob`),
+    'ACCESS_REFUSED',
+  ],
+  ['alice commands as operators do', 'alice', publish(TOPIC, OPERATORS), 'ACCESS_REFUSED'],
   [
     'an operator gets answers',
     'op-olga',
@@ -245,45 +274,6 @@ t.test('boxes, operators and collectors can work under these permissions', async
     ],
   );
   t.notOk(lines.some((line) => /refuses our answers/.test(line)));
-});
-
-t.test('ways around the routing key end at the box', async (t) => {
-  const { box } = await boxOf(t, 'bob', 'broker');
-  const strict = await boxOf(t, 'bob', 'user');
-  const key = `${COMMANDS}.user.bob`;
-  const kinds = {
-    CC: publish(TOPIC, `${COMMANDS}.user.alice.x`, { headers: { CC: [key] }, messageId: 'cc' }),
-    BCC: publish(TOPIC, `${COMMANDS}.user.alice.x`, { headers: { BCC: [key] }, messageId: 'bcc' }),
-    'a dead letter': async (channel: Channel) => {
-      const queue = `proc_box.ctl.alice.${unique('dlx')}`;
-      const own = `${COMMANDS}.user.alice.${unique('dlx')}`;
-      const deadLetter = { 'x-dead-letter-exchange': TOPIC, 'x-dead-letter-routing-key': key, 'x-message-ttl': 1 };
-      await channel.assertQueue(queue, { durable: false, autoDelete: true, expires: 60_000, arguments: deadLetter });
-      await channel.bindQueue(queue, TOPIC, own);
-      await publish(TOPIC, own, { messageId: 'dead' })(channel);
-    },
-  };
-  for (const [what, act] of Object.entries(kinds)) t.comment(`${what}: the broker says ${await attempt('alice', act)}`);
-  // A command that is certain to come after them.
-  const last = await connectionOf('op-olga').createConfirmChannel();
-  const came = () => [box, strict.box].every(({ executed }) => executed.some(({ by }) => by.messageId === 'last'));
-  await until(() => [box, strict.box].every(({ refusals }) => refusals.length >= 3), 'all three have come');
-  await publish(TOPIC, key, { userId: 'op-olga', messageId: 'last' })(last);
-  await until(came, 'the last command has come');
-  for (const { refusals } of [box, strict.box])
-    t.strictSame(
-      refusals.map(({ by, answer }) => [by.messageId, answer.ok || answer.error.code]),
-      [
-        ['cc', 'forged'],
-        ['bcc', 'forged'],
-        ['dead', 'forged'],
-      ],
-    );
-  for (const { executed } of [box, strict.box])
-    t.strictSame(
-      executed.map(({ by }) => by.messageId),
-      ['last'],
-    );
 });
 
 t.test("a command that is put into a box's queue by its name is refused", async (t) => {

@@ -133,7 +133,7 @@ t.test('a box that logs in by certificate publishes in the name that the broker 
     });
     const [sample] = await count(1);
     t.equal(sample!.properties.userId, expected, user);
-    await running.exited;
+    await running.done;
     t.notMatch(running.stderr(), /warn/);
   }
 });
