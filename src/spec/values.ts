@@ -82,6 +82,18 @@ export function parseKey(text: string): string {
   return text;
 }
 
+/**
+ * A routing key of commands. @throws SpecError also where it has a wildcard: a box would be bound to what is not for it, its
+ * own events among that, and nobody could send to its other keys (`K.job.<job>`).
+ */
+export function parseCommandKey(text: string): string {
+  const key = parseKey(text);
+  if (!key.split('.').some((word) => word === '*' || word === '#')) return key;
+  throw new SpecError(
+    `${quote(text)} has a wildcard, and commands come by exact keys: for example "proc_box.remote_control"; for several keys set multiRmtKey and separate them by commas`,
+  );
+}
+
 /** Path of a file. @throws SpecError where it is empty or holds a NUL */
 export function parsePath(text: string): string {
   if (text === '' || text.includes('\0'))
