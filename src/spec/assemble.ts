@@ -50,6 +50,7 @@ export function assembleSpec(input: SpecInput): Assembled {
   if (asks(given, 'version')) return { kind: 'version' };
   const environment = readSettings(input.settings);
   const options = resolveOptions(allOptions([...environment.given, ...given], files, loadYaml, input.locks ?? 'kept'));
+  if (options.refuse.value !== undefined) throw new SpecError(options.refuse.value);
   if (commandIndex >= argv.length) throw new SpecError(`no command given; ${USAGE}`);
 
   const timeout = timeLimit(options.timeout, input.deadline);
