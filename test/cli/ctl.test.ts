@@ -340,7 +340,7 @@ t.test('answers are not trusted: foreign text cannot drive the terminal, and wha
   const { key: other } = await fakeBoxes(t, () => [
     answerOf('b\u001b[2J', { command: 'x', result: { text: 'a\nb\u0007' } }),
   ]);
-  t.equal((await ctl(other, '--box', 'b', 'sample')).stdout, 'h job j box b [2J: x ok text=a b\n');
+  t.equal((await ctl(other, '--box', 'b', 'sample')).stdout, 'h job j box b [2J: x ok text=a b \n');
 });
 
 t.test('broker, exchange and key come from the same places as a box has them from', async (t) => {
