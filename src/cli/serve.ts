@@ -11,6 +11,7 @@ import {
 } from 'cgroup-utils-native';
 import { createLogger } from '../log.js';
 import { tellUncaught } from './host.js';
+import { openLog } from './own-files.js';
 import { type Answer, receive } from './reception.js';
 import type { Request } from './request.js';
 import { type Services, serveBox } from './served-box.js';
@@ -36,7 +37,7 @@ const LOOK_MS = 5_000;
 
 export function serve(serving: Serving): void {
   const { socket, logFile } = parseServe(serving.argv);
-  if (logFile !== null) redirectStderr(logFile);
+  if (logFile !== null) redirectStderr(openLog('--log-file', logFile));
   const log = createLogger('info');
   process.on('uncaughtException', (error) => tellUncaught(log, error));
   const house = createHouse(serving);

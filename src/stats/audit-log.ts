@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Logger } from '../log.js';
+import { printableJson } from '../text.js';
 import type { CommandEvent, EventHead } from './event.js';
 
 /**
@@ -43,7 +44,7 @@ export function createAuditLog(path: string, log: Logger): AuditLog {
     append(event) {
       if (waiting >= WAITING_MAX) return lose('it is written too slowly');
       waiting++;
-      const line = `${JSON.stringify(auditLine(event))}\n`;
+      const line = `${printableJson(auditLine(event))}\n`;
       tail = tail.then(() => write(line));
     },
     async close(deadlineMs) {
