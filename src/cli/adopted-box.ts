@@ -18,7 +18,10 @@ import { ancestorsBelow, commandOf, readTarget, stdoutModeOf } from './target.js
 const LOOK_MS = 1000;
 
 /** Bundles that a box needs; each is loaded when it is needed. */
-export type Loaders = Pick<RunBundle.RunOptions, 'loadAmqp' | 'loadSigned' | 'loadSpool' | 'loadSlurm'> & {
+export type Loaders = Pick<
+  RunBundle.RunOptions,
+  'loadAmqp' | 'loadSigned' | 'loadSpool' | 'loadSlurm' | 'loadLaunchFailure'
+> & {
   readonly loadRun: () => typeof RunBundle;
 };
 

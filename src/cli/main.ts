@@ -1,10 +1,9 @@
-import { writeSync } from 'node:fs';
 import { exitNow, Keeper, type KeeperEvent, protectSelf, randomHex, watchSignals } from 'cgroup-utils-native';
 import type * as Amqp from '../amqp/index.js';
 import type * as Signed from '../amqp/signed.js';
 import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';
-import { isEnvironmentError, isSpecError } from '../errors.js';
+import { describeError } from '../errors.js';
 import { createLogger } from '../log.js';
 import { jobDeadline } from '../scheduler/deadline.js';
 import { type Assembled, assembleSpec } from '../spec/assemble.js';
@@ -12,10 +11,13 @@ import { systemFiles } from '../spec/files.js';
 import type { YamlLoader } from '../spec/yaml-document.js';
 import type * as Spool from '../spool/index.js';
 import type * as AdoptBundle from './adopt.js';
-import { failsOpen } from './failure-policy.js';
+import { failsOpen, wantsDebug } from './failure-policy.js';
+import type * as LaunchFailure from './launch-failure.js';
 import type * as NoticeBundle from './notice.js';
+import type * as PrintBundle from './print.js';
 import { prepareResources } from './resources.js';
 import type * as RunBundle from './run.js';
+import type * as SalvageBundle from './salvage.js';
 import type * as ServeBundle from './serve.js';
 import type * as Slurm from './slurm.js';
 import { launchedJob } from './subject.js';
@@ -35,6 +37,11 @@ const childrenAtStart = protectSelf();
 type Hello = Extract<KeeperEvent, { type: 'hello' }>;
 
 let running: RunBundle.Run | undefined;
+/** The keeper has been told to launch the job. */
+let started = false;
+let debugging = false;
+// What nobody foresaw is one line, without source text. A box has a guard of its own: run.ts.
+process.on('uncaughtException', (error) => fail(describeError(error, debugging)));
 const keeper = new Keeper(CONTROL_FD, (event) => {
   if (event.type === 'hello') begin(event);
   else if (running !== undefined) running.onKeeper(event);
@@ -49,10 +56,12 @@ const loaders = {
   loadSpool: () => loadBundle<typeof Spool>('spool'),
   loadSigned: () => loadBundle<typeof Signed>('signed'),
   loadSlurm: () => loadBundle<typeof Slurm>('slurm'),
+  loadLaunchFailure: () => loadBundle<typeof LaunchFailure>('launch-failure'),
 };
 
 function begin(hello: Hello): void {
   const [, word] = hello.argv;
+  debugging = wantsDebug(hello);
   if (word === 'adopt' && hello.argv.includes('--serve')) return serveBoxes(hello);
   if (word === 'ctl' || word === 'check' || word === 'spool' || word === 'where') return useTool(word, hello);
   const deliverSignals = watchSignals((delivery) => running?.onSignal(delivery));
@@ -69,13 +78,10 @@ function begin(hello: Hello): void {
     if (assembled.kind === 'version') return say(`proc_box ${PROC_BOX_VERSION}\n`);
     launch(hello, assembled, deliverSignals);
   } catch (error) {
-    if (!(isSpecError(error) || isEnvironmentError(error))) throw error;
-    if (running !== undefined) fail(error.message);
-    if (hello.argv[1] === 'adopt') return notAdopted(hello, error.message);
-    const bare = withoutBox(hello);
-    if (bare === undefined) fail(error.message);
-    createLogger('error').error(`${error.message}; the job runs without a box (--failure open)`);
-    launch(hello, bare, deliverSignals, () => tellUnboxed(hello, error.message));
+    const why = describeError(error, debugging);
+    if (running !== undefined || started) fail(why);
+    if (hello.argv[1] === 'adopt') return notAdopted(hello, why);
+    launchWithoutBox(hello, why, deliverSignals);
   }
 }
 
@@ -96,25 +102,22 @@ async function tellUnboxed({ argv, settings }: Hello, why: string): Promise<void
   }
 }
 
-/** `--failure open`: the job, and of a box only what launches it. Undefined where it is not to run. */
-function withoutBox({ argv, settings }: Hello): Extract<Assembled, { kind: 'run' }> | undefined {
-  const end = argv.indexOf('--');
-  if (end < 0 || end + 1 >= argv.length) return undefined;
-  if (!failsOpen(argv.slice(1, end), settings)) return undefined;
-  const bare = assembleSpec({
-    argv: [argv[0]!, ...NO_BOX, ...argv.slice(end)],
-    settings: [],
-    files: systemFiles(),
-    deadline: { scheduler: 'none', remainingMs: null },
-    loadYaml: () => loadBundle('yaml'),
-  });
-  // A login shell is one by its name.
-  const named = argv.slice(1, end).findLastIndex((word) => /^--?argv0$/.test(word));
-  const argv0 = named < 0 ? undefined : argv[named + 2];
-  return bare.kind === 'run' ? { ...bare, spec: { ...bare.spec, argv0, commandIndex: end + 1 } } : undefined;
+/** `--failure open`: the job, with those of its limits that can be held without a box. */
+function launchWithoutBox(hello: Hello, why: string, deliverSignals: () => void): void {
+  const { salvage } = loadBundle<typeof SalvageBundle>('salvage');
+  const input = { ...hello, files: systemFiles(), loadYaml: loaders.loadYaml };
+  for (const keep of ['limits', 'nothing'] as const) {
+    const salvaged = salvage(input, keep);
+    if (salvaged === undefined) fail(why);
+    try {
+      launch(hello, salvaged.assembled, deliverSignals, () => tellUnboxed(hello, why));
+      const limits = salvaged.limits.length === 0 ? '' : `, with the limits given to it: ${salvaged.limits.join(', ')}`;
+      return createLogger('error').error(`${why}; the job runs without a box (--failure open)${limits}`);
+    } catch (error) {
+      if (started || keep === 'nothing') fail(`${why}; ${describeError(error, debugging)}`);
+    }
+  }
 }
-
-const NO_BOX = '--uri none --config none --timeout 0 --stdoutlimit 0 --cgroup off --nowarn'.split(' ');
 
 /** The job first: what it does not need for its start is loaded while the keeper forks it. */
 function launch(
@@ -129,6 +132,7 @@ function launch(
   const subject = launchedJob(keeper);
   const { cgroup, control } = prepareResources(spec, boxId, keeper, subject, () => box);
   const { commandIndex, argv0, rlimits, stdoutMaxBytes } = spec;
+  started = true;
   keeper.start({ commandIndex, argv0, rlimits, stdoutMaxBytes, cgroup });
   const { run } = loaders.loadRun();
   const onBox = (made: Box) => {
@@ -165,7 +169,7 @@ function serveBoxes({ argv }: Hello): void {
       loadNotice: () => loadBundle('notice'),
     });
   } catch (error) {
-    fail((error as Error).message);
+    fail(describeError(error, debugging));
   }
 }
 
@@ -195,10 +199,8 @@ function useTool(name: 'ctl' | 'check' | 'spool' | 'where', { argv, settings }: 
   void tool({ argv, settings, files: systemFiles(), loadYaml: () => loadBundle('yaml') }).then(exitNow);
 }
 
-/** The only output on stdout: there is no job. */
 function say(text: string): never {
-  writeSync(1, text);
-  return exitNow(0);
+  return loadBundle<typeof PrintBundle>('print').printAndExit(text);
 }
 
 function fail(message: string): never {

@@ -55,6 +55,7 @@ function whereTo({ argv, settings, loadYaml }: Notice): BoxSpec | undefined {
     WHERE.some((name) => entry.startsWith(`PBOX_${name.toUpperCase().replaceAll('-', '_')}=`)),
   );
   for (const config of [[], ['--config=none']]) {
+    const locks = config.length === 0 ? 'kept' : 'ignored';
     try {
       const assembled = assembleSpec({
         argv: ['proc_box', ...options, ...config, '--', 'unboxed'],
@@ -62,6 +63,7 @@ function whereTo({ argv, settings, loadYaml }: Notice): BoxSpec | undefined {
         files: systemFiles(),
         deadline: { scheduler: 'none', remainingMs: null },
         loadYaml,
+        locks,
       });
       return assembled.kind === 'run' ? assembled.spec : undefined;
     } catch {

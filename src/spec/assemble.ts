@@ -45,7 +45,7 @@ export const USAGE = 'usage: proc_box [options] [--] <command> [arguments]';
  */
 export function assembleSpec(input: SpecInput): Assembled {
   const { argv, files, loadYaml } = input;
-  const { given, commandIndex } = parseCommandLine(argv);
+  const { given, commandIndex, warnings } = parseCommandLine(argv);
   if (asks(given, 'help')) return { kind: 'help' };
   if (asks(given, 'version')) return { kind: 'version' };
   const environment = readSettings(input.settings);
@@ -99,7 +99,7 @@ export function assembleSpec(input: SpecInput): Assembled {
     command: argv.slice(commandIndex),
     commandIndex,
   };
-  return { kind: 'run', spec: deepFreeze(spec), warnings: [...environment.warnings, ...siteWarnings(site)] };
+  return { kind: 'run', spec: deepFreeze(spec), warnings: [...warnings, ...environment.warnings, ...siteWarnings(site)] };
 }
 
 /** Answered before anything else is read. */

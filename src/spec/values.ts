@@ -1,6 +1,6 @@
 import { SpecError } from '../errors.js';
 import type { CgroupMode } from './spec.js';
-import { isUnlimited, parseCount, parseDuration, parseSize } from './units.js';
+import { isNone, isUnlimited, parseCount, parseDuration, parseSize } from './units.js';
 import { quote } from './words.js';
 
 /** Values with the bounds that an option or a remote command puts on them. */
@@ -29,9 +29,9 @@ export function parseByteLimit(text: string): number {
   return isUnlimited(text) ? 0 : parseSize(text);
 }
 
-/** Processes and threads. @throws SpecError */
+/** Processes and threads; 0 means none. @throws SpecError */
 export function parsePids(text: string): number | 'unlimited' {
-  return isUnlimited(text) ? 'unlimited' : parseCount(text, 1, 4_194_304);
+  return isNone(text) ? 'unlimited' : parseCount(text, 1, 4_194_304);
 }
 
 /** `auto`, `off`, or directories of control groups. @throws SpecError */
