@@ -34,7 +34,8 @@ export function printAndExit(text: string): never {
 }
 
 function failed(code: string | undefined): number {
-  const why = code === 'ENOSPC' ? 'the disk or device is full' : code === 'EBADF' ? 'it is closed' : 'it cannot be written';
+  const why =
+    code === 'ENOSPC' ? 'the disk or device is full' : code === 'EBADF' ? 'it is closed' : 'it cannot be written';
   createLogger('error').error(`write to stdout: ${code}: ${why}; not everything was printed`);
   return EXIT.failed;
 }

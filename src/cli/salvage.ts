@@ -1,8 +1,8 @@
-import { assembleSpec, type Assembled, type SpecInput } from '../spec/assemble.js';
+import { type Assembled, assembleSpec, type SpecInput } from '../spec/assemble.js';
 import { understandCommandLine } from '../spec/command-line.js';
 import { readSettings } from '../spec/environment.js';
-import { OPTIONS, type Option, type OptionName } from '../spec/options.js';
 import { LIMITS } from '../spec/options/limits.js';
+import { OPTIONS, type Option, type OptionName } from '../spec/options.js';
 import type { Given } from '../spec/resolve.js';
 import { failsOpen } from './failure-policy.js';
 

@@ -83,14 +83,14 @@ function parseSpool(input: CtlInput): Request | 'help' {
   const words = input.argv.slice(2);
   for (let index = 0; index < words.length; index++) {
     const word = words[index]!;
-    const [, name, text] = /^--?([^-=][^=]*)(?:=([\s\S]*))?$/.exec(word) ?? [];
+    const [, dashes, name, text] = /^(--?)([^-=][^=]*)(?:=([\s\S]*))?$/.exec(word) ?? [];
     if (name === undefined) verbs.push(word);
     else if (name === 'json' || name === 'help' || name === 'h') own[name === 'json' ? 'json' : 'help'] = true;
     else {
       const value = text ?? words[++index];
-      if (value === undefined) throw new SpecError(`--${name} needs a value`);
+      if (value === undefined) throw new SpecError(`${dashes}${name} needs a value`);
       if (name === 'wait') own.wait = value;
-      else forBox.push(`--${name}=${value}`);
+      else forBox.push(`${dashes}${name}=${value}`);
     }
   }
   const [verb, ...more] = verbs;

@@ -83,7 +83,9 @@ const READS_AS_BOOLEAN = /^(?:[01tf]|true|false|yes|no|on|off)$/i;
 /** `--report true ./job` runs the program `true`, which ends at once and well. */
 function nextIsCommand({ origin }: Given, word: string, next: string | undefined): readonly string[] {
   if (next === undefined || word.includes('=') || !READS_AS_BOOLEAN.test(next)) return [];
-  return [`${quote(next)} after ${origin} is taken for the command: if it is meant as the value, write ${origin}=${next}`];
+  return [
+    `${quote(next)} after ${origin} is taken for the command: if it is meant as the value, write ${origin}=${next}`,
+  ];
 }
 
 function unknownOption(dashes: string, name: string): SpecError {

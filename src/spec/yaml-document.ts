@@ -38,7 +38,8 @@ export function parseYaml(file: string, text: string, yaml: typeof Yaml): YamlDo
   const lineAt = (offset: number | undefined) => lineCounter.linePos(offset ?? 0).line;
   const [error] = document.errors;
   if (error !== undefined) {
-    const problem = PROBLEMS[error.code] ?? `not valid YAML (${error.code.toLowerCase().replaceAll('_', ' ')}): ${EXPECTED}`;
+    const problem =
+      PROBLEMS[error.code] ?? `not valid YAML (${error.code.toLowerCase().replaceAll('_', ' ')}): ${EXPECTED}`;
     throw new SpecError(`${file}:${lineAt(error.pos[0])}: ${problem}`);
   }
   const resolve = (node: unknown) => (yaml.isAlias(node) ? node.resolve(document) : node);
@@ -62,9 +63,12 @@ export function parseYaml(file: string, text: string, yaml: typeof Yaml): YamlDo
         return JSON.stringify(node.toJS(document));
       } catch (cause) {
         // An alias within what it stands for, or so many that they would fill the memory.
-        throw new SpecError(`${file}:${lineAt(node.range?.[0])}: aliases that cannot be resolved: write the values out`, {
-          cause,
-        });
+        throw new SpecError(
+          `${file}:${lineAt(node.range?.[0])}: aliases that cannot be resolved: write the values out`,
+          {
+            cause,
+          },
+        );
       }
     },
   };

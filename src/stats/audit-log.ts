@@ -23,7 +23,6 @@ export function createAuditLog(path: string, log: Logger): AuditLog {
   let waiting = 0;
   let lost = 0;
   let broken = false;
-  let tail: Promise<void> = Promise.resolve();
 
   const lose = (problem: string) => {
     lost++;
@@ -40,6 +39,11 @@ export function createAuditLog(path: string, log: Logger): AuditLog {
     }
     waiting--;
   };
+  // What is wrong with the file is told at the start, not at the first command.
+  let tail: Promise<void> = openFile(path).then(
+    (file) => file.close(),
+    (error: Error) => log.warn(`audit log ${path}: ${error.message}; the job goes on, commands are not recorded there`),
+  );
   return {
     append(event) {
       if (waiting >= WAITING_MAX) return lose('it is written too slowly');
@@ -81,6 +85,20 @@ class ShortWrite extends Error {}
 
 /** @throws Error that says why the line is not in the file, or not all of it */
 async function appendLine(path: string, line: string): Promise<void> {
+  const file = await openFile(path);
+  try {
+    const content = Buffer.from(line);
+    const { bytesWritten } = await file.write(content, 0, content.length, null);
+    if (bytesWritten < content.length) throw new ShortWrite('the disk is full');
+  } catch (error) {
+    throw inWords(error);
+  } finally {
+    await file.close();
+  }
+}
+
+/** @throws Error that says why nothing may be written there */
+async function openFile(path: string): Promise<FileHandle> {
   let file: FileHandle | undefined;
   try {
     file = await open(path, FLAGS, 0o600);
@@ -89,15 +107,21 @@ async function appendLine(path: string, line: string): Promise<void> {
     if (stat.nlink > 1) throw new Error('it has several names (hard links)');
     const own = process.geteuid?.();
     if (stat.uid !== own && stat.uid !== 0) throw new Error(`it belongs to another user (uid ${stat.uid})`);
-    const content = Buffer.from(line);
-    const { bytesWritten } = await file.write(content, 0, content.length, null);
-    if (bytesWritten < content.length) throw new ShortWrite('the disk is full');
+    return file;
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ELOOP') throw new Error('it is a symbolic link: give the path of the file itself', { cause: error });
-    if (code === 'ENXIO') throw new Error('it is not a regular file', { cause: error });
-    throw code === undefined ? error : new Error(`${code}`, { cause: error });
-  } finally {
     await file?.close();
+    throw inWords(error);
   }
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  ELOOP: 'it is a symbolic link: give the path of the file itself',
+  ENXIO: 'it is not a regular file',
+  ENOENT: 'ENOENT: its folder does not exist',
+  EACCES: 'EACCES: this user may not write there',
+};
+
+function inWords(error: unknown): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === undefined ? error : new Error(WORDS[code] ?? code, { cause: error });
 }

@@ -302,7 +302,7 @@ t.test('answers are not trusted: foreign text cannot drive the terminal, and wha
   const run = await ctl(key, '--all', '--answers', '2', 'ping');
   t.strictSame(
     [run.code, run.stdout],
-    [1, 'h job j box b [2J: ping ok text=a b \nh job j box c: ping refused: x :  1m\n'],
+    [1, 'h job j box b\\u001b[2J: ping ok text=a\\nb\\u0007\nh job j box c: ping refused: x\\r: \\u009b1m\n'],
   );
 });
 
