@@ -1,12 +1,12 @@
 import { writeStderr } from 'cgroup-utils-native';
-import { printable } from './text.js';
+import { printable, redactUri } from './text.js';
 
 /** error: someone must act; warn: degraded; info: lifecycle; debug: the rest. */
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 
 /**
- * One line a record, on stderr, never on stdout: that belongs to the job. Whatever a message quotes, the line stays one line
- * and drives no terminal.
+ * One line a record, on stderr, never on stdout: that belongs to the job. Whatever a message quotes, the line stays one line,
+ * drives no terminal, and shows no password of a URI.
  */
 export interface Logger {
   error(message: string): void;
@@ -29,7 +29,7 @@ export function createLogger(level: LogLevel, options: LoggerOptions = {}): Logg
   const { warn = true, write = writeStderr } = options;
   const at = (name: LogLevel) => (message: string) => {
     if (ORDER[name] > ORDER[level] || (name === 'warn' && !warn)) return;
-    write(`proc_box: ${name === 'info' ? '' : `${name}: `}${printable(message)}\n`);
+    write(`proc_box: ${name === 'info' ? '' : `${name}: `}${printable(redactUri(message))}\n`);
   };
   return { error: at('error'), warn: at('warn'), info: at('info'), debug: at('debug') };
 }

@@ -26,3 +26,17 @@ function escapeOne(character: string): string {
   const units = Array.from({ length: character.length }, (_, index) => character.charCodeAt(index));
   return SHORT[character] ?? units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
 }
+
+/**
+ * Any text with the passwords of the URIs in it replaced by `***`. Where it is not certain how far a password reaches,
+ * everything up to the last `@` is taken out.
+ */
+export function redactUri(text: string): string {
+  if (!text.includes('://')) return text;
+  return text
+    .replaceAll(/([a-z][a-z0-9+.-]*:\/\/)([\s\S]*)@/gi, (_, scheme: string, credentials: string) => {
+      const plain = /^([^\s:@/,'"]*)(:[^\s:@/,'"]*)?$/.exec(credentials);
+      return `${scheme}${plain === null ? '***' : `${plain[1]}${plain[2] === undefined ? '' : ':***'}`}@`;
+    })
+    .replaceAll(/(:\/\/(?!\[[\da-f:.]+\])[^\s:/?#@,'"]*:)(?!\d{1,5}(?:[/?#,'"\s:);.]|$)|\*\*\*@)\S+/gi, '$1***');
+}

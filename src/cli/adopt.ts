@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { exitNow, redirectStderr } from 'cgroup-utils-native';
+import { redirectStderr } from 'cgroup-utils-native';
 import { createLogger } from '../log.js';
 import { ADOPT_HELP, type AdoptInput, type AdoptOptions, parseAdopt } from './adopt-options.js';
 import { type Adoption, type Boxed, boxProcess, type Loaders } from './adopted-box.js';

@@ -8,6 +8,7 @@ import { createLogger } from '../log.js';
 import { findScheduler } from '../scheduler/identity.js';
 import { assembleSpec } from '../spec/assemble.js';
 import type { BoxSpec } from '../spec/spec.js';
+import { quote } from '../spec/words.js';
 import { printableJson } from '../text.js';
 import { type CgroupCheck, checkCgroup } from './check-cgroup.js';
 import { brokerRow, programRows, schedulerRow } from './check-host.js';
@@ -61,7 +62,7 @@ function parseCheck(input: CtlInput): { spec: BoxSpec; json: boolean; help: bool
   if (assembled.kind !== 'run') throw new SpecError('"proc_box check --help" lists the options');
   const [extra] = assembled.spec.command;
   if (assembled.spec.command.length > 1)
-    throw new SpecError(`"${extra}" is no option; usage: proc_box check [--json] [options of a box]`);
+    throw new SpecError(`${quote(extra ?? '')} is no option; usage: proc_box check [--json] [options of a box]`);
   return { spec: assembled.spec, json: own('json'), help: own('help') || own('h') };
 }
 

@@ -26,7 +26,8 @@ export function launchFailure(
 }
 
 function execFailure(name: string, code: string, lookup: boolean): { message: string; exitStatus: number } {
-  const shown = redactUri(name);
+  // What is set may be a secret.
+  const shown = redactUri(isAssignment(name) ? name.replace(/=.*/s, '=...') : name);
   const found = !lookup && (!name.includes('/') || existsSync(name));
   if (code === 'ENOENT' && !found) {
     const where = name.includes('/') ? 'there is no such file' : 'it is not on PATH';
@@ -64,12 +65,16 @@ const MEANT: ReadonlyMap<string, string> = new Map([
   ['version', '--version'],
 ]);
 
+function isAssignment(name: string): boolean {
+  return /^[A-Za-z_]\w*=/.test(name);
+}
+
 /** What a word that is no program was probably meant as. */
 function meant(name: string): string | undefined {
   if (/^amqps?:\/\//i.test(name)) {
     return 'a URI of a broker is an option: write --uri before it, or better name a file with it: --uri-file';
   }
-  if (/^[A-Za-z_]\w*=/.test(name)) {
+  if (isAssignment(name)) {
     const [variable] = name.split('=', 1);
     return `a variable is set before proc_box: "${variable}=... proc_box ..." or "proc_box ... env ${variable}=... <command>"`;
   }

@@ -1,6 +1,7 @@
 import { SpecError } from '../errors.js';
 import type { CgroupMode } from './spec.js';
 import { isNone, isUnlimited, parseCount, parseDuration, parseSize } from './units.js';
+import { redactUri } from './uri.js';
 import { quote } from './words.js';
 
 /** Values with the bounds that an option or a remote command puts on them. */
@@ -95,7 +96,7 @@ export function parseJsonObject(text: string): Readonly<Record<string, unknown>>
     value = JSON.parse(text);
   } catch (cause) {
     throw new SpecError(
-      `${quote(text)} is not JSON (${(cause as Error).message.replaceAll(/[\s\p{Cc}]+/gu, ' ')}): for example '{"project": "x"}'`,
+      `${quote(text)} is not JSON (${redactUri((cause as Error).message.replaceAll(/[\s\p{Cc}]+/gu, ' '))}): for example '{"project": "x"}'`,
       {
         cause,
       },

@@ -1,5 +1,4 @@
-import { printableJson } from '../text.js';
-import { redactUri } from './uri.js';
+import { printableJson, redactUri } from '../text.js';
 
 /** Words in messages to the user: how a value is shown, and which known word was probably meant. */
 
