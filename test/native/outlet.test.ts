@@ -1,12 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
 import { Outlet } from 'cgroup-utils-native';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { until } from '../fixtures/processes.js';
-import { realPipe, temporaryFolder } from '../fixtures/run.js';
+import { temporaryFolder } from '../fixtures/run.js';
 
 t.test('what nobody reads holds up nobody; the reader that comes back learns how much is lost', async (t) => {
-  const { writer, reader, bytes } = realPipe(t);
+  const { writer, reader, bytes } = pipe(t);
   reader.pause();
   const outlet = new Outlet(writer);
   const line = (number: number) => `${String(number).padStart(6, '0')} ${'x'.repeat(92)}\n`;
@@ -29,7 +31,7 @@ t.test('what nobody reads holds up nobody; the reader that comes back learns how
 });
 
 t.test('a loss is told where it was, before what was written after it', async (t) => {
-  const { writer, reader, bytes } = realPipe(t);
+  const { writer, reader, bytes } = pipe(t);
   reader.pause();
   const outlet = new Outlet(writer);
   const block = `${'x'.repeat(65_535)}\n`;
@@ -44,7 +46,7 @@ t.test('a loss is told where it was, before what was written after it', async (t
 });
 
 t.test('the descriptor is closed after the last line, and not before', async (t) => {
-  const { writer, reader, bytes } = realPipe(t);
+  const { writer, reader, bytes } = pipe(t);
   reader.pause();
   const outlet = new Outlet(writer);
   outlet.write('x'.repeat(100_000));
@@ -58,7 +60,7 @@ t.test('the descriptor is closed after the last line, and not before', async (t)
 });
 
 t.test('a reader that has gone and a disk that is full cost the lines, and nothing else', async (t) => {
-  const { writer, reader, bytes } = realPipe(t);
+  const { writer, reader, bytes } = pipe(t);
   reader.destroy();
   const gone = new Outlet(writer);
   for (let count = 0; count < 100; count++) gone.write('nobody reads this\n');
@@ -73,11 +75,8 @@ t.test('a reader that has gone and a disk that is full cost the lines, and nothi
 });
 
 t.test('a descriptor that is non-blocking loses nothing', async (t) => {
-  const folder = temporaryFolder(t);
-  execFileSync('mkfifo', [`${folder}/fifo`]);
-  const { O_RDONLY, O_WRONLY, O_NONBLOCK } = (await import('node:fs')).constants;
-  const input = openSync(`${folder}/fifo`, O_RDONLY | O_NONBLOCK);
-  const outlet = new Outlet(openSync(`${folder}/fifo`, O_WRONLY | O_NONBLOCK));
+  const { writer, input } = ends(t, constants.O_NONBLOCK);
+  const outlet = new Outlet(writer);
   outlet.write('x'.repeat(200_000));
   outlet.close();
   const buffer = Buffer.alloc(65_536);
@@ -113,4 +112,22 @@ function isOpen(fd: number): boolean {
   } catch {
     return false; // EBADF
   }
+}
+
+/** Both ends of a pipe; whoever gets the writer's closes it. */
+function ends(t: Test, flags = 0): { writer: number; input: number } {
+  const path = join(temporaryFolder(t), 'pipe');
+  execFileSync('mkfifo', [path]);
+  const input = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  return { writer: openSync(path, constants.O_WRONLY | flags), input };
+}
+
+function pipe(t: Test): { writer: number; reader: Socket; bytes: Promise<Buffer> } {
+  const { writer, input } = ends(t);
+  const reader = new Socket({ fd: input, readable: true, writable: false });
+  const chunks: Buffer[] = [];
+  reader.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const bytes = new Promise<Buffer>((resolve) => reader.on('close', () => resolve(Buffer.concat(chunks))));
+  t.teardown(() => reader.destroy());
+  return { writer, reader, bytes };
 }
