@@ -23,11 +23,16 @@ export function createAuditLog(path: string, log: Logger): AuditLog {
   let waiting = 0;
   let lost = 0;
   let broken = false;
+  let warned = false;
 
+  const warn = (problem: string) => {
+    if (!warned)
+      log.warn(`audit log ${path}: ${problem}; the job goes on, lines are lost (further ones are only counted)`);
+    warned = true;
+  };
   const lose = (problem: string) => {
     lost++;
-    if (lost === 1)
-      log.warn(`audit log ${path}: ${problem}; the job goes on, lines are lost (further ones are only counted)`);
+    warn(problem);
   };
   const write = async (line: string) => {
     try {
@@ -42,7 +47,7 @@ export function createAuditLog(path: string, log: Logger): AuditLog {
   // What is wrong with the file is told at the start, not at the first command.
   let tail: Promise<void> = openFile(path).then(
     (file) => file.close(),
-    (error: Error) => log.warn(`audit log ${path}: ${error.message}; the job goes on, commands are not recorded there`),
+    (error: Error) => warn(error.message),
   );
   return {
     append(event) {

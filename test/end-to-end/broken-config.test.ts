@@ -66,8 +66,8 @@ t.test('every verb tells of a broken site file in one line', { skip }, async (t)
     ['adopt', '--pid', String(process.pid)],
   ]) {
     const { status, stderr } = proc_box(words);
-    t.equal(status, 125, words[0]);
-    t.match(stderr, new RegExp(`^proc_box: error: ${site}:2: [^\\n]{1,300}\\n$`), words[0]);
+    t.equal(status, 125, String(words[0]));
+    t.match(stderr, new RegExp(`^proc_box: error: ${site}:2: [^\\n]{1,300}\\n$`), String(words[0]));
   }
 });
 
