@@ -14,11 +14,11 @@ const LOADED = {
   slurm: { entry: 'src/cli/slurm.ts' },
   tools: { entry: 'src/cli/tools.ts' },
   print: { entry: 'src/cli/print.ts' },
-  salvage: { entry: 'src/cli/salvage.ts' },
   'launch-failure': { entry: 'src/cli/launch-failure.ts' },
   adopt: { entry: 'src/cli/adopt.ts' },
   serve: { entry: 'src/cli/serve.ts' },
   notice: { entry: 'src/cli/notice.ts' },
+  fallbacks: { entry: 'src/cli/fallbacks.ts' },
   yaml: { contents: "export * from 'yaml';" },
 };
 

@@ -9,6 +9,8 @@ export interface FailureRule {
   readonly text: (endpoint: Endpoint, found: string, second: string) => string;
   /** Trying again will not help until someone has acted. @default false */
   readonly permanent?: boolean;
+  /** Trying again may help by itself, but not soon. @default false */
+  readonly slow?: boolean;
 }
 
 /** The exchange, and the type that it has; RabbitMQ compares types before anything else. */

@@ -7,10 +7,10 @@ import { type CtlAnswer, formatAnswer, parseAnswer } from './ctl-answer.js';
 import { ctlHelp } from './ctl-help.js';
 import { type CtlInput, type CtlRequest, parseCtl } from './ctl-options.js';
 import { type SendOutcome, sendCommand } from './ctl-send.js';
+import { formatTable } from './ctl-table.js';
 import { wantsDebug } from './failure-policy.js';
 import { runKeygen } from './keygen.js';
 import { print } from './print.js';
-import { signCommand } from './sign.js';
 
 /** Exit statuses of `proc_box ctl`, beside 0 and those of the box; docs/operations.md. */
 const CTL_EXIT = { refused: 1, noAnswer: 2 } as const;
@@ -22,33 +22,33 @@ export async function runCtl(input: CtlInput): Promise<number> {
     if (input.argv[2] === 'keygen') return print(runKeygen(input.argv.slice(3)));
     const parsed = parseCtl(input);
     if (parsed.kind === 'help') return print(ctlHelp());
-    if (parsed.request.uris.length === 0)
-      throw new SpecError('a command goes over a broker, and --uri is "none": give its URI');
     for (const warning of parsed.warnings) log.warn(warning);
-    return await send(parsed.request, log);
+    if (parsed.requests[0]!.uris.length === 0)
+      throw new SpecError('a command goes over a broker: give its URI with --uri');
+    return await send(parsed.requests, log);
   } catch (error) {
     log.error(describeError(error, wantsDebug(input)));
     return EXIT.failed;
   }
 }
 
-async function send(request: CtlRequest, log: Logger): Promise<number> {
-  const messageId = request.messageId ?? `ctl-${randomHex(8)}`;
+async function send(requests: readonly CtlRequest[], log: Logger): Promise<number> {
+  const { json, command, messageId = `ctl-${randomHex(8)}` } = requests[0]!;
   const answers = new Map<string, CtlAnswer>();
   let printed = 0;
-  const { command, signKey, waitMs } = request;
-  const body = signKey === undefined ? JSON.stringify(command) : await signCommand(command, signKey, messageId, waitMs);
-  const outcome = await sendCommand({
-    request,
-    messageId,
-    body,
-    onAnswer: (text) => {
-      const answer = parseAnswer(text);
-      if (answer === undefined || answers.has(answer.box)) return false;
-      answers.set(answer.box, answer);
-      printed = print(`${request.json ? printableJson(JSON.parse(text)) : formatAnswer(answer)}\n`, printed);
-      return true;
-    },
+  // Who is there is read as a whole; what a command has done is told as it comes.
+  const tabulated = (answer: CtlAnswer) => !json && command.command === 'ping' && answer.ok;
+  const onAnswer = (text: string) => {
+    const answer = parseAnswer(text);
+    if (answer === undefined || answers.has(answer.box)) return false;
+    answers.set(answer.box, answer);
+    if (!tabulated(answer))
+      printed = print(`${json ? printableJson(JSON.parse(text)) : formatAnswer(answer)}\n`, printed);
+    return true;
+  };
+  const { outcome, request } = await sendCommand(requests, messageId, onAnswer).finally(() => {
+    const rows = [...answers.values()].filter(tabulated);
+    if (rows.length > 0) printed = print(formatTable(rows), printed);
   });
   const missing = missingAnswers(request, answers.size, outcome, messageId);
   if (missing !== undefined) log.error(missing);

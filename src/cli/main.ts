@@ -3,21 +3,23 @@ import type * as Amqp from '../amqp/index.js';
 import type * as Signed from '../amqp/signed.js';
 import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';
-import { describeError } from '../errors.js';
+import { describeError, isEnvironmentError, isSpecError } from '../errors.js';
 import { createLogger } from '../log.js';
 import { jobDeadline } from '../scheduler/deadline.js';
 import { type Assembled, assembleSpec } from '../spec/assemble.js';
+import { parseCommandLine } from '../spec/command-line.js';
 import { systemFiles } from '../spec/files.js';
 import type { YamlLoader } from '../spec/yaml-document.js';
 import type * as Spool from '../spool/index.js';
 import type * as AdoptBundle from './adopt.js';
 import { failsOpen, wantsDebug } from './failure-policy.js';
+import type * as FallbacksBundle from './fallbacks.js';
+import type { Fallback } from './fallbacks.js';
 import type * as LaunchFailure from './launch-failure.js';
 import type * as NoticeBundle from './notice.js';
 import type * as PrintBundle from './print.js';
 import { prepareResources } from './resources.js';
 import type * as RunBundle from './run.js';
-import type * as SalvageBundle from './salvage.js';
 import type * as ServeBundle from './serve.js';
 import type * as Slurm from './slurm.js';
 import { launchedJob } from './subject.js';
@@ -65,15 +67,17 @@ function begin(hello: Hello): void {
   if (word === 'adopt' && hello.argv.includes('--serve')) return serveBoxes(hello);
   if (word === 'ctl' || word === 'check' || word === 'spool' || word === 'where') return useTool(word, hello);
   const deliverSignals = watchSignals((delivery) => running?.onSignal(delivery));
+  const input = {
+    argv: hello.argv,
+    settings: hello.settings,
+    files: systemFiles(),
+    deadline: jobDeadline(process.env, Date.now()),
+    loadYaml: loaders.loadYaml,
+  };
+  let assembled: Assembled | undefined;
   try {
     if (hello.argv[1] === 'adopt') return adoptProcess(hello, deliverSignals);
-    const assembled = assembleSpec({
-      argv: hello.argv,
-      settings: hello.settings,
-      files: systemFiles(),
-      deadline: jobDeadline(process.env, Date.now()),
-      loadYaml: () => loadBundle('yaml'),
-    });
+    assembled = assembleSpec(input);
     if (assembled.kind === 'help') return say(loadBundle<typeof Tools>('tools').helpText());
     if (assembled.kind === 'version') return say(`proc_box ${PROC_BOX_VERSION}\n`);
     launch(hello, assembled, deliverSignals);
@@ -81,7 +85,44 @@ function begin(hello: Hello): void {
     const why = describeError(error, debugging);
     if (running !== undefined || started) fail(why);
     if (hello.argv[1] === 'adopt') return notAdopted(hello, why);
-    launchWithoutBox(hello, why, deliverSignals);
+    const start = commandStart(hello.argv);
+    const words = hello.argv.slice(1, start).filter((word, index) => word !== '--' || index < start - 2);
+    if (start >= hello.argv.length || !failsOpen(words, hello.settings)) fail(why);
+    const { fallbacks } = loadBundle<typeof FallbacksBundle>('fallbacks');
+    const asked = assembled?.kind === 'run' ? assembled.spec : null;
+    for (const fallback of fallbacks({ ...input, words, command: hello.argv.slice(start) }, error as Error, asked)) {
+      if (launchInstead(hello, fallback, start, deliverSignals, why)) return;
+    }
+    fail(why);
+  }
+}
+
+/** Index of the command. After an option that is unknown only `--` tells. */
+function commandStart(argv: readonly string[]): number {
+  try {
+    return parseCommandLine(argv).commandIndex;
+  } catch {
+    const end = argv.indexOf('--');
+    return end < 0 ? argv.length : end + 1;
+  }
+}
+
+/** @returns false where that cannot be had, either */
+function launchInstead(
+  hello: Hello,
+  { spec, warnings, says, kind }: Fallback,
+  commandIndex: number,
+  deliverSignals: () => void,
+  why: string,
+): boolean {
+  try {
+    const line = `${why}; ${says} (--failure open)`;
+    const tell = kind === 'box' ? undefined : () => tellUnboxed(hello, why);
+    launch(hello, { spec: { ...spec, commandIndex }, warnings }, deliverSignals, { line, tell });
+    return true;
+  } catch (error) {
+    if (started || !(isSpecError(error) || isEnvironmentError(error))) throw error;
+    return false;
   }
 }
 
@@ -102,35 +143,19 @@ async function tellUnboxed({ argv, settings }: Hello, why: string): Promise<void
   }
 }
 
-/** `--failure open`: the job, with those of its limits that can be held without a box. */
-function launchWithoutBox(hello: Hello, why: string, deliverSignals: () => void): void {
-  const { salvage } = loadBundle<typeof SalvageBundle>('salvage');
-  const input = { ...hello, files: systemFiles(), loadYaml: loaders.loadYaml };
-  for (const keep of ['limits', 'nothing'] as const) {
-    const salvaged = salvage(input, keep);
-    if (salvaged === undefined) fail(why);
-    try {
-      launch(hello, salvaged.assembled, deliverSignals, () => tellUnboxed(hello, why));
-      const limits = salvaged.limits.length === 0 ? '' : `, with the limits given to it: ${salvaged.limits.join(', ')}`;
-      return createLogger('error').error(`${why}; the job runs without a box (--failure open)${limits}`);
-    } catch (error) {
-      if (started || keep === 'nothing') fail(`${why}; ${describeError(error, debugging)}`);
-    }
-  }
-}
-
 /** The job first: what it does not need for its start is loaded while the keeper forks it. */
 function launch(
   hello: Hello,
-  assembled: Extract<Assembled, { kind: 'run' }>,
+  assembled: Pick<Extract<Assembled, { kind: 'run' }>, 'spec' | 'warnings'>,
   deliverSignals: () => void,
-  tellBeside?: () => Promise<void>,
+  instead?: { readonly line: string; readonly tell: (() => Promise<void>) | undefined },
 ): void {
   const { spec } = assembled;
   const boxId = newBoxId();
   let box: Box | undefined;
   const subject = launchedJob(keeper);
   const { cgroup, control } = prepareResources(spec, boxId, keeper, subject, () => box);
+  if (instead !== undefined) createLogger('error').error(instead.line);
   const { commandIndex, argv0, rlimits, stdoutMaxBytes } = spec;
   started = true;
   keeper.start({ commandIndex, argv0, rlimits, stdoutMaxBytes, cgroup });
@@ -151,7 +176,7 @@ function launch(
     ...loaders,
     deliverSignals,
     strangers,
-    ...(tellBeside !== undefined && { beside: tellBeside() }),
+    ...(instead?.tell !== undefined && { beside: instead.tell() }),
   });
 }
 

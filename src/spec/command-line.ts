@@ -1,5 +1,5 @@
 import { SpecError } from '../errors.js';
-import { findOption, OPTION_NAMES } from './options.js';
+import { findOption, OPTION_NAMES, OPTIONS, type Option } from './options.js';
 import type { Given } from './resolve.js';
 import { didYouMean, quote } from './words.js';
 
@@ -18,61 +18,78 @@ export interface CommandLine {
  * @throws SpecError for an unknown option, one without its value, or a word like `---x`
  */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
-  return readOptions(argv, 'all');
-}
-
-/**
- * The same of a command line that is wrong, as far as it is certain: options that cannot be read are left out. After an
- * unknown one only `--` tells where the command begins, since nobody knows whether that option takes a value.
- */
-export function understandCommandLine(argv: readonly string[]): CommandLine {
-  return readOptions(argv, 'known');
-}
-
-function readOptions(argv: readonly string[], which: 'all' | 'known'): CommandLine {
   const given: Given[] = [];
   const warnings: string[] = [];
-  let certain = true;
   let index = 1;
   for (; index < argv.length; index++) {
     const word = argv[index]!;
+    if (!word.startsWith('-') || word === '-') break;
     if (word === '--') {
       index++;
       break;
     }
-    if (!word.startsWith('-') || word === '-') {
-      if (certain) break;
-      continue;
-    }
     const read = readOption(word, argv[index + 1]);
-    if (!(read instanceof SpecError)) {
-      given.push(read.given);
-      if (read.takesNext) index++;
-      else if (certain) warnings.push(...nextIsCommand(read.given, word, argv[index + 1]));
-    } else if (which === 'all') throw read;
-    else certain &&= word.includes('=');
+    given.push(read.given);
+    if (read.takesNext) index++;
+    else warnings.push(...nextIsCommand(read.given, word, argv[index + 1]));
   }
   return { given, commandIndex: index, warnings };
 }
 
-/** @returns what is wrong with it, for the caller to throw */
-function readOption(word: string, next: string | undefined): { given: Given; takesNext: boolean } | SpecError {
+/**
+ * As `parseCommandLine`, for words of which some are wrong: those that are no options are left out, with what looks like their
+ * values.
+ * @param words up to the `--`, which is none of them
+ */
+export function lenientCommandLine(words: readonly string[]): Pick<CommandLine, 'given'> {
+  const given: Given[] = [];
+  for (let at = 0; at < words.length; ) {
+    const next = words[at + 1];
+    // A word that is no option ends them: where it is taken all the same, it is the value.
+    const rest = next === undefined ? [] : ['value'];
+    try {
+      const { commandIndex } = parseCommandLine(['', words[at]!, ...rest]);
+      const taken = Math.max(1, commandIndex - 1);
+      const [item] = parseCommandLine(['', ...words.slice(at, at + taken)]).given;
+      if (item !== undefined) given.push(item);
+      // `--memory --pids 5`: the value is missing.
+      at += taken === 2 && item !== undefined && next!.startsWith('--') && !parses(item) ? 1 : taken;
+    } catch {
+      at++; // unknown, or without its value
+    }
+  }
+  return { given };
+}
+
+/** Whether the text is a value of its option. */
+export function parses({ name, text }: Given): boolean {
+  const option: Option = OPTIONS[name];
+  try {
+    option.parse(text);
+    return true;
+  } catch {
+    return false; // why is told by whoever needs the value
+  }
+}
+
+/** @throws SpecError */
+function readOption(word: string, next: string | undefined): { given: Given; takesNext: boolean } {
   const body = word.slice(word.startsWith('--') ? 2 : 1);
   if (body.startsWith('-') || body.startsWith('=')) {
-    return new SpecError(`${quote(word)} is not an option: expected -x, --x, -x=value or --x=value`);
+    throw new SpecError(`${quote(word)} is not an option: expected -x, --x, -x=value or --x=value`);
   }
   const at = body.indexOf('=');
   const typed = at < 0 ? body : body.slice(0, at);
   const value = at < 0 ? undefined : body.slice(at + 1);
   const dashes = word.slice(0, word.length - body.length);
   const option = findOption(typed === 'h' ? 'help' : typed);
-  if (option === undefined) return unknownOption(dashes, typed);
+  if (option === undefined) throw unknownOption(dashes, typed);
   // As it was typed: a message about "--timeout" sends whoever wrote "-timeout" looking.
   const origin = `${dashes}${typed}`;
   const text = value ?? (option.type === 'boolean' ? 'true' : next);
   if (text === undefined) {
     const example = option.default === '' ? `<${option.placeholder}>` : option.default;
-    return new SpecError(`${origin} needs a value: for example "${origin} ${example}"`);
+    throw new SpecError(`${origin} needs a value: for example "${origin} ${example}"`);
   }
   const takesNext = value === undefined && option.type !== 'boolean';
   return { given: { name: option.name, text, origin, source: 'command line' }, takesNext };

@@ -50,7 +50,7 @@ for (const [name, text, message] of FAULTS) {
     t.match(open.stderr, message);
     t.match(
       open.stderr,
-      /; the job runs without a box \(--failure open\), with the limits given to it: timeout, rlimit\n/,
+      /; the job runs with its command line's limits and nothing else of a box \(--failure open\)\n/,
     );
     t.equal(open.stderr.split('\n').length, 3, 'that line, and the time');
   });
@@ -102,7 +102,7 @@ t.test('a limit that cannot be read is left out; one that nothing here can hold 
     '60',
   );
   t.equal(unread.status, 124, 'the time limit holds');
-  t.match(unread.stderr, /--memory: "much" is not a size.*with the limits given to it: timeout\n/);
+  t.match(unread.stderr, /--memory: "much" is not a size.*; the job runs in a box without that \(--failure open\)\n/);
   const strict = ['--enforce', 'strict', '--cgroup', 'off', '--cpus', '1'];
   t.match(run('--failure', 'open', '-uri', 'none', ...strict, '--', ...JOB), { status: 7 });
 });

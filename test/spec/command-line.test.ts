@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { SpecError } from '../../src/errors.js';
-import { parseCommandLine, understandCommandLine } from '../../src/spec/command-line.js';
+import { parseCommandLine } from '../../src/spec/command-line.js';
 import { OPTION_NAMES, OPTIONS, type Option } from '../../src/spec/options.js';
 
 const parse = (...words: string[]) => {
@@ -72,23 +72,6 @@ t.test('a word after a boolean that reads as its value is warned of, and is the 
   ]) {
     t.strictSame(parseCommandLine(['proc_box', ...words]).warnings, [], words.join(' '));
   }
-});
-
-t.test('of a wrong command line as much is understood as is certain', async (t) => {
-  const understood = (...words: string[]) => {
-    const { given, commandIndex } = understandCommandLine(['proc_box', ...words]);
-    return { given: given.map(({ name, text }) => `${name}=${text}`), command: words.slice(commandIndex - 1) };
-  };
-  const cases: [string[], string[], string[]][] = [
-    [['-timeout', 'soon', 'x', '-y'], ['timeout=soon'], ['x', '-y']],
-    [['--frob=1', '-timeout', '5s', 'x', '--', 'z'], ['timeout=5s'], ['x', '--', 'z']],
-    [['--frob', '1', '-timeout', '5s', '--', 'x', '--', 'z'], ['timeout=5s'], ['x', '--', 'z']],
-    [['--frob', 'x', 'y'], [], []],
-    [['---', '--', 'x'], [], ['x']],
-    [['-timeout'], [], []],
-    [[], [], []],
-  ];
-  for (const [words, given, command] of cases) t.strictSame(understood(...words), { given, command }, words.join(' '));
 });
 
 t.test('the command reaches the job untouched, whatever it is', async (t) => {
