@@ -55,7 +55,6 @@ function whereTo({ argv, settings, loadYaml }: Notice): BoxSpec | undefined {
     WHERE.some((name) => entry.startsWith(`PBOX_${name.toUpperCase().replaceAll('-', '_')}=`)),
   );
   for (const config of [[], ['--config=none']]) {
-    const locks = config.length === 0 ? 'kept' : 'ignored';
     try {
       const assembled = assembleSpec({
         argv: ['proc_box', ...options, ...config, '--', 'unboxed'],

@@ -299,7 +299,7 @@ t.test('answers are not trusted: foreign text cannot drive the terminal, and wha
     answerOf('b\u001b[2J', { result: { text: 'a\nb\u0007' } }),
     { ok: false, box: 'c', host: 'h', job: 'j', command: 'ping', error: { code: 'x\r', message: '\u009b1m' } },
   ]);
-  const run = await ctl(key, '--all', '--answers', '2', 'ping');
+  const run = await ctl(key, '--all', '--answers', '2', 'suspend');
   t.strictSame(
     [run.code, run.stdout],
     [1, 'h job j box b\\u001b[2J: ping ok text=a\\nb\\u0007\nh job j box c: ping refused: x\\r: \\u009b1m\n'],
