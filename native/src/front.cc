@@ -21,6 +21,7 @@
 #include "detach.h"
 #include "guard.h"
 #include "keeper.h"
+#include "printable.h"
 #include "serve.h"
 #include "via.h"
 
@@ -143,7 +144,7 @@ void become_job(int argc, char** argv, char** environment, const char* why) {
   if (own_name) argv[at + 1] = const_cast<char*>(own_name);  // a login shell's
   execvpe(command, argv + at + 1, own.data());
   const int error = errno;
-  std::fprintf(stderr, "proc_box: error: run %s: %s\n", command, std::strerror(error));
+  std::fprintf(stderr, "proc_box: error: run %s: %s\n", pbox::printable(command).c_str(), std::strerror(error));
   _exit(error == ENOENT ? 127 : 126);
 }
 
