@@ -290,7 +290,19 @@ export function access(path: string, writable?: boolean): string | null;
 /** mkdir(2), rmdir(2). @returns the errno's name, or null where it was done */
 export function makeDirectory(path: string): string | null;
 export function removeDirectory(path: string): string | null;
-/** One write(2) to stderr. What it does not take now, because it is full or closed, is lost. */
+/**
+ * Text for a descriptor that may block for as long as its reader likes. `write` returns at once: a thread, which lives only
+ * while there is something to write, does the write(2) calls in order. Up to 256 KiB wait; what does not fit is lost, and a
+ * line says how much once the reader is back. `exitNow`, `dieOf`, `redirectStderr` and the end of Node wait up to a second
+ * for what is left, and less where the reader has made no progress for a while.
+ */
+export class Outlet {
+  /** @param fd is the outlet's from now on, which closes it after `close` and the last write */
+  constructor(fd: number);
+  write(text: string): void;
+  close(): void;
+}
+/** As `Outlet.write`, for stderr. */
 export function writeStderr(text: string): void;
 
 /**
@@ -338,8 +350,8 @@ export function killDescendants(spared: readonly number[]): number;
 export function reapChild(pid: number): boolean;
 /** Points stdin and stdout of this process to /dev/null, so that readers and writers of the job see its ends only. */
 export function releaseStdio(): void;
-/** Appends what this process writes to stderr to a file from now on. Throws an Error with code, errno, syscall. */
-export function redirectStderr(path: string): void;
+/** Makes this descriptor stderr, and closes it. What was written before goes to the old one: see `Outlet`. */
+export function redirectStderr(fd: number): void;
 /** A signal to this process, and who sent it. */
 export interface SignalDelivery {
   readonly signal: number;

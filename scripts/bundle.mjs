@@ -13,6 +13,8 @@ const LOADED = {
   spool: { entry: 'src/spool/index.ts' },
   slurm: { entry: 'src/cli/slurm.ts' },
   tools: { entry: 'src/cli/tools.ts' },
+  print: { entry: 'src/cli/print.ts' },
+  'launch-failure': { entry: 'src/cli/launch-failure.ts' },
   adopt: { entry: 'src/cli/adopt.ts' },
   serve: { entry: 'src/cli/serve.ts' },
   notice: { entry: 'src/cli/notice.ts' },

@@ -1,5 +1,7 @@
 #include "detach.h"
 
+#include "caller.h"
+
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -40,13 +42,14 @@ bool wants_detach(int argc, char* const* argv) {
   return false;
 }
 
-int detach() {
+int detach(int argc, char** argv, char** environment) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return -1;
   const int child = fork();
   if (child < 0) return -1;
   if (child > 0) {
     close(ends[1]);
+    hide(argc, argv, environment, "proc_box adopt --detach");  // the child has its own copy of the words
     wait_for_word(ends[0], child);
   }
   close(ends[0]);

@@ -21,6 +21,7 @@
 #include "detach.h"
 #include "guard.h"
 #include "keeper.h"
+#include "printable.h"
 #include "serve.h"
 #include "via.h"
 
@@ -48,14 +49,11 @@ std::string boot_script() {
   return std::string(self) + "/dist/boot.cjs";
 }
 
-// Masks what stands between `://` and the last `@` of a word.
+// Masks what stands between `://` and the last `@` of a word: a password may hold any character.
 std::string shown(const char* word) {
   std::string text(word);
-  for (size_t at = text.find("://"); at != std::string::npos; at = text.find("://", at + 3)) {
-    const size_t end = text.find_first_of(", ", at);
-    const size_t sign = text.rfind('@', end == std::string::npos ? end : end - 1);
-    if (sign != std::string::npos && sign > at) text.replace(at + 3, sign - at - 3, "***");
-  }
+  const size_t at = text.find("://"), sign = text.rfind('@');
+  if (at != std::string::npos && sign != std::string::npos && sign > at) text.replace(at + 3, sign - at - 3, "***");
   return text;
 }
 
@@ -146,7 +144,7 @@ void become_job(int argc, char** argv, char** environment, const char* why) {
   if (own_name) argv[at + 1] = const_cast<char*>(own_name);  // a login shell's
   execvpe(command, argv + at + 1, own.data());
   const int error = errno;
-  std::fprintf(stderr, "proc_box: error: run %s: %s\n", command, std::strerror(error));
+  std::fprintf(stderr, "proc_box: error: run %s: %s\n", pbox::printable(command).c_str(), std::strerror(error));
   _exit(error == ENOENT ? 127 : 126);
 }
 
@@ -242,7 +240,7 @@ int main(int argc, char** argv, char** environment) {
   if (access(boot_script().c_str(), R_OK) != 0) become_job(argc, argv, environment, "dist/boot.cjs cannot be read");
   const char* served = pbox::wants_serve(argc, argv);
   const bool detached = !served && pbox::wants_detach(argc, argv);
-  const int word = served ? pbox::serve(served) : detached ? pbox::detach() : -1;
+  const int word = served ? pbox::serve(served) : detached ? pbox::detach(argc, argv, environment) : -1;
   if ((served || detached) && word < 0) die("fork", "is the nproc or pids limit reached?");
   int sockets[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) die("socketpair", "is the nofile limit too low?");

@@ -112,12 +112,6 @@ Value remove_directory(const CallbackInfo& info) {
   return error_name(info.Env(), rmdir(path.c_str()) == 0 ? 0 : errno);
 }
 
-// As much as stderr takes now: one that is full or closed must not hold up the job.
-void write_stderr(const CallbackInfo& info) {
-  const std::string text = info[0].As<String>();
-  if (write(STDERR_FILENO, text.data(), text.size()) < 0) return;
-}
-
 // Native, since what a kill has to go through should not have to be compiled first.
 Value kill_group(const CallbackInfo& info) {
   const std::string dir = info[0].As<String>();
@@ -150,7 +144,6 @@ void export_files(Env env, Object& exports) {
   exports.Set("access", Napi::Function::New<access_of>(env));
   exports.Set("makeDirectory", Napi::Function::New<make_directory>(env));
   exports.Set("removeDirectory", Napi::Function::New<remove_directory>(env));
-  exports.Set("writeStderr", Napi::Function::New<write_stderr>(env));
   exports.Set("killGroup", Napi::Function::New<kill_group>(env));
   exports.Set("lockFile", Napi::Function::New<lock_file>(env));
 }

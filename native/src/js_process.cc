@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "js.h"
+#include "outlet.h"
 #include "rlimit.h"
 #include "tree.h"
 
@@ -81,21 +82,21 @@ void release_stdio(const CallbackInfo&) {
   close(null);
 }
 
-Value redirect_stderr(const CallbackInfo& info) {
-  const std::string path = info[0].As<String>();
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
-  if (fd < 0) {
-    syscall_error(info.Env(), "open", errno, path).ThrowAsJavaScriptException();
-    return info.Env().Undefined();
-  }
-  dup3(fd, 2, O_CLOEXEC);
+// What has been said so far belongs to who listened then.
+void redirect_stderr(const CallbackInfo& info) {
+  const int fd = info[0].As<Number>().Int32Value();
+  Outlet::drain_all(Outlet::kLastWordsMs);
+  dup3(fd, STDERR_FILENO, O_CLOEXEC);
   close(fd);
-  return info.Env().Undefined();
 }
 
-void exit_now(const CallbackInfo& info) { _exit(info[0].As<Number>().Int32Value()); }
+void exit_now(const CallbackInfo& info) {
+  Outlet::drain_all(Outlet::kLastWordsMs);
+  _exit(info[0].As<Number>().Int32Value());
+}
 
 void die_of(const CallbackInfo& info) {
+  Outlet::drain_all(Outlet::kLastWordsMs);
   const int signal = info[0].As<Number>().Int32Value();
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);

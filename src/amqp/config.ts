@@ -102,6 +102,22 @@ export function isPredeclared(exchange: string): boolean {
   return exchange.startsWith('amq.');
 }
 
+/** Types of those that are no topic exchanges. */
+const PREDECLARED_TYPES: Readonly<Record<string, string>> = {
+  'amq.direct': 'direct',
+  'amq.fanout': 'fanout',
+  'amq.headers': 'headers',
+  'amq.match': 'headers',
+};
+
+/** @returns what the broker would say, if one might ask it to declare them */
+export function predeclaredOfOtherType(exchange: string): Error | undefined {
+  const type = PREDECLARED_TYPES[exchange];
+  return type === undefined
+    ? undefined
+    : new Error(`inequivalent arg 'type' for exchange '${exchange}': received 'topic' but current is '${type}'`);
+}
+
 /** @throws TypeError where the text is no URI; `spec.uris` holds only such as parse */
 export function endpointOf(text: string): Endpoint {
   const url = new URL(text);

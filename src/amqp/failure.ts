@@ -1,6 +1,6 @@
 import { redactUri } from '../spec/uri.js';
 import type { Endpoint } from './config.js';
-import type { FailureRule } from './failure-rule.js';
+import { type FailureRule, IS_OF_OTHER_TYPE } from './failure-rule.js';
 import { TLS_RULES } from './tls-failure.js';
 
 /** What went wrong with a link, in words: what failed, how, and what to do. Never a password. */
@@ -17,6 +17,9 @@ export interface Failure {
   /** Trying again may help by itself, but not soon. */
   readonly slow: boolean;
 }
+
+/** Of an exchange that is no topic exchange: nothing of ours is to go there. */
+export const WRONG_TYPE = 'exchange type';
 
 const RULES: readonly FailureRule[] = [
   { match: /ECONNREFUSED/, kind: 'refused', text: () => 'connection refused: is the broker running there?' },
@@ -65,6 +68,19 @@ const RULES: readonly FailureRule[] = [
       `${found}: ask the broker's administrator for this permission of user "${user}" (docs/broker.md)`,
     permanent: true,
   },
+  {
+    match: /NOT_FOUND - no exchange '(amq\.[^']*)'/,
+    kind: 'reserved exchange',
+    text: (_, found) => `there is no exchange "${found}", and only the broker makes those of amq.*: check --exchange`,
+    permanent: true,
+  },
+  {
+    match: IS_OF_OTHER_TYPE,
+    kind: WRONG_TYPE,
+    text: (_, exchange, type) =>
+      `exchange "${exchange}" is a ${type} exchange, and a topic exchange is needed: name another one with --exchange`,
+    permanent: true,
+  },
   { match: /NOT_FOUND - no exchange/, kind: 'exchange', text: () => 'the exchange does not exist; declaring it' },
   {
     match: /user_id property set to '.*' but authenticated user was '(.*)'/,
@@ -103,7 +119,7 @@ export function describe(error: unknown, endpoint: Endpoint): Failure {
   const raw = rawText(error);
   const rule = RULES.find(({ match }) => match.test(raw));
   const found = rule === undefined ? null : rule.match.exec(raw);
-  const what = rule === undefined ? raw : rule.text(endpoint, found?.[1] ?? raw);
+  const what = rule === undefined ? raw : rule.text(endpoint, found?.[1] ?? raw, found?.[2] ?? '');
   return {
     kind: rule?.kind ?? what.slice(0, 60),
     text: redact(`broker ${endpoint.shown}: ${what}`, endpoint).slice(0, TEXT_MAX_CHARACTERS),

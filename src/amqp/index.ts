@@ -8,6 +8,7 @@ import { createAuditLog } from '../stats/audit-log.js';
 import type { CommandEvent, EventHead } from '../stats/event.js';
 import { controlConfig } from './config.js';
 import { Control } from './control.js';
+import { WRONG_TYPE } from './failure.js';
 import { brokerGate, type Gate, onOwnRoute, userGate } from './gate.js';
 import { addressingKeys, forUser, keySegment, outgoingKey } from './keys.js';
 import { Link, type LinkState } from './link.js';
@@ -134,7 +135,8 @@ export function connectBroker(
       outbox.detach();
       replies.detach();
     },
-    failed: ({ missingExchange }) => {
+    failed: ({ missingExchange, kind }) => {
+      if (kind === WRONG_TYPE) void control.close(0);
       if (statistics.hopeless) gaveUp();
       // A deleted exchange took the bindings of the control queue with it, and the broker says nothing about that.
       if (missingExchange && statistics.state.connections > 0) control.restart(new Error('the exchange was deleted'));

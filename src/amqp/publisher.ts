@@ -1,5 +1,12 @@
 import amqp, { type Channel, type ConfirmChannel, type Connection, type Options } from 'amqplib/callback_api';
-import { type ConnectionRequest, connectionOptions, type Endpoint, isPredeclared } from './config.js';
+import {
+  type ConnectionRequest,
+  connectionOptions,
+  type Endpoint,
+  isPredeclared,
+  predeclaredOfOtherType,
+} from './config.js';
+import { IS_OF_OTHER_TYPE } from './failure-rule.js';
 import type { Opened, Session } from './link.js';
 import type { Sent } from './outbox.js';
 import './handshake.js';
@@ -52,7 +59,7 @@ export function openPublisher(request: ConnectionRequest, { made, up, fail }: Op
     channel.on('error', fail);
     // The broker says why first.
     channel.on('close', () => setImmediate(fail, new Error('the channel was closed')));
-    withExchange(request, channel, (error) =>
+    withExchange(request, connection, channel, (error) =>
       error ? fail(error) : up(publisherOn(request.endpoint, connection, channel, beside, fail)),
     );
   };
@@ -72,12 +79,30 @@ export function openPublisher(request: ConnectionRequest, { made, up, fail }: Op
 
 function withExchange(
   { exchange, declare, site }: ConnectionRequest,
+  connection: Connection,
   channel: Channel,
   done: (error?: unknown) => void,
 ): void {
-  if (isPredeclared(exchange)) done();
-  else if (declare) channel.assertExchange(exchange, 'topic', { durable: true, ...site.exchange?.options }, done);
-  else channel.checkExchange(exchange, done);
+  const options = { durable: true, ...site.exchange?.options };
+  if (isPredeclared(exchange)) done(predeclaredOfOtherType(exchange));
+  else if (declare) channel.assertExchange(exchange, 'topic', options, done);
+  else channel.checkExchange(exchange, (error) => (error ? done(error) : checkType(connection, exchange, done)));
+}
+
+/**
+ * An exchange of another type takes our messages and gives them to nobody, or to everybody. Only a declaration makes the
+ * broker tell the type; it refuses one on a channel, which is lost then. Without the permission to declare nobody tells.
+ */
+function checkType(connection: Connection, exchange: string, done: (error?: unknown) => void): void {
+  connection.createChannel((failed, channel) => {
+    if (failed) return done(failed);
+    channel.on('error', () => {}); // the callback gets it
+    channel.assertExchange(exchange, 'topic', { durable: true }, (error) => {
+      if (error) return done(IS_OF_OTHER_TYPE.test(String(error)) ? error : undefined);
+      channel.close(() => {});
+      return done();
+    });
+  });
 }
 
 function publisherOn(

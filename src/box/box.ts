@@ -8,6 +8,7 @@ import { exitedEvent } from '../stats/end.js';
 import { type CommandEvent, createEventSource, type EventBody, type EventHead, type Exited } from '../stats/event.js';
 import type { ProcessInfo, SampleCause } from '../stats/sample.js';
 import type { Sampler } from '../stats/sampler.js';
+import { redactUri } from '../text.js';
 import { Commands } from './commands.js';
 import { createIncidents, type Incidents } from './incidents.js';
 import { BEGIN, boxState, type Effect, type Input, SIGKILL, step } from './lifecycle.js';
@@ -260,7 +261,7 @@ export class Box implements Controllable {
       event: 'started',
       pid,
       adopted: this.#options.adopted,
-      executable: spec.command[0] ?? '',
+      executable: redactUri(spec.command[0] ?? ''),
       argument_count: Math.max(0, spec.command.length - 1),
       stdout_mode: stdoutMode,
       sample_interval_ms: spec.sampleIntervalMs,

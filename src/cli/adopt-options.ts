@@ -7,6 +7,7 @@ import type { Files } from '../spec/files.js';
 import { naming } from '../spec/resolve.js';
 import type { BoxSpec } from '../spec/spec.js';
 import { parseCount } from '../spec/units.js';
+import { quote } from '../spec/words.js';
 import type { YamlLoader } from '../spec/yaml-document.js';
 import { failsOpen } from './failure-policy.js';
 import { fallbacks } from './fallbacks.js';
@@ -85,7 +86,7 @@ export function parseAdopt(argv: readonly string[]): AdoptOptions | null {
 function takeOption(words: readonly string[]): readonly string[] {
   const [word = ''] = words;
   if (!word.startsWith('-') || word === '-' || word === '--')
-    throw new SpecError(`"${word}" is no option; usage: proc_box adopt --pid <pid> [options]`);
+    throw new SpecError(`${quote(word)} is no option; usage: proc_box adopt --pid <pid> [options]`);
   // A word that is no option ends them: where it is taken all the same, it is the value.
   const { commandIndex } = parseCommandLine(['proc_box', word, ...(words.length > 1 ? ['value'] : [])]);
   return words.slice(0, commandIndex - 1);

@@ -19,7 +19,10 @@ import { ancestorsBelow, commandOf, readTarget, stdoutModeOf, type Target } from
 const LOOK_MS = 1000;
 
 /** Bundles that a box needs; each is loaded when it is needed. */
-export type Loaders = Pick<RunBundle.RunOptions, 'loadAmqp' | 'loadSigned' | 'loadSpool' | 'loadSlurm'> & {
+export type Loaders = Pick<
+  RunBundle.RunOptions,
+  'loadAmqp' | 'loadSigned' | 'loadSpool' | 'loadSlurm' | 'loadLaunchFailure'
+> & {
   readonly loadRun: () => typeof RunBundle;
 };
 

@@ -1,3 +1,5 @@
+import { printable } from '../text.js';
+
 /** Answers of boxes as lines for people. They come from the network: nothing of them is trusted. */
 
 /** An answer that could be read. */
@@ -38,8 +40,8 @@ export function parseAnswer(text: string): CtlAnswer | undefined {
 export function formatAnswer({ ok, box, host, job, command, result, error }: CtlAnswer): string {
   // A box that could not read the command names none.
   const head = [host, 'job', job, 'box', `${box}:`, ...(command === '' ? [] : [command])].join(' ');
-  if (ok) return plain(`${head} ok ${fields(command, result).join(' ')}`.trimEnd());
-  return plain(`${head} refused: ${error?.code ?? 'unknown'}: ${error?.message ?? 'no reason was given'}`);
+  if (ok) return printable(`${head} ok ${fields(command, result).join(' ')}`.trimEnd());
+  return printable(`${head} refused: ${error?.code ?? 'unknown'}: ${error?.message ?? 'no reason was given'}`);
 }
 
 function fields(command: string, result: unknown): string[] {
@@ -75,11 +77,6 @@ function sampleFields(sample: Readonly<Record<string, unknown>>): string[] {
     `processes=${number(sample['Counts'], 'processes')}`,
     `stdout_bytes=${sample['StdoutBytes']}`,
   ];
-}
-
-/** One line, and nothing that a terminal would obey. */
-export function plain(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ');
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -1,5 +1,6 @@
 import { bytes } from '../stats/report.js';
-import { type CtlAnswer, plain } from './ctl-answer.js';
+import { printable } from '../text.js';
+import type { CtlAnswer } from './ctl-answer.js';
 
 /** Answers to `ping` as a table, so that an operator sees at a glance which boxes there are. */
 
@@ -27,5 +28,7 @@ function cells({ box, host, job, result }: CtlAnswer): string[] {
   const place = [step, task].filter((part) => part !== null && part !== undefined).join('.');
   // A box of an earlier version does not tell its memory.
   const used = typeof memory === 'number' && memory >= 0 ? bytes(memory) : '-';
-  return [user, job, place, host, state, used, box].map((cell) => plain(String(cell ?? '')).slice(0, CELL_MAX) || '-');
+  return [user, job, place, host, state, used, box].map(
+    (cell) => printable(String(cell ?? '')).slice(0, CELL_MAX) || '-',
+  );
 }

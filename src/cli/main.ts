@@ -1,21 +1,23 @@
-import { writeSync } from 'node:fs';
 import { exitNow, Keeper, type KeeperEvent, protectSelf, randomHex, watchSignals } from 'cgroup-utils-native';
 import type * as Amqp from '../amqp/index.js';
 import type * as Signed from '../amqp/signed.js';
 import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';
-import { isEnvironmentError, isSpecError } from '../errors.js';
+import { describeError, isEnvironmentError, isSpecError } from '../errors.js';
 import { createLogger } from '../log.js';
 import { jobDeadline } from '../scheduler/deadline.js';
 import { type Assembled, assembleSpec } from '../spec/assemble.js';
+import { parseCommandLine } from '../spec/command-line.js';
 import { systemFiles } from '../spec/files.js';
 import type { YamlLoader } from '../spec/yaml-document.js';
 import type * as Spool from '../spool/index.js';
 import type * as AdoptBundle from './adopt.js';
-import { failsOpen } from './failure-policy.js';
+import { failsOpen, wantsDebug } from './failure-policy.js';
 import type * as FallbacksBundle from './fallbacks.js';
 import type { Fallback } from './fallbacks.js';
+import type * as LaunchFailure from './launch-failure.js';
 import type * as NoticeBundle from './notice.js';
+import type * as PrintBundle from './print.js';
 import { prepareResources } from './resources.js';
 import type * as RunBundle from './run.js';
 import type * as ServeBundle from './serve.js';
@@ -37,6 +39,11 @@ const childrenAtStart = protectSelf();
 type Hello = Extract<KeeperEvent, { type: 'hello' }>;
 
 let running: RunBundle.Run | undefined;
+/** The keeper has been told to launch the job. */
+let started = false;
+let debugging = false;
+// What nobody foresaw is one line, without source text. A box has a guard of its own: run.ts.
+process.on('uncaughtException', (error) => fail(describeError(error, debugging)));
 const keeper = new Keeper(CONTROL_FD, (event) => {
   if (event.type === 'hello') begin(event);
   else if (running !== undefined) running.onKeeper(event);
@@ -51,10 +58,12 @@ const loaders = {
   loadSpool: () => loadBundle<typeof Spool>('spool'),
   loadSigned: () => loadBundle<typeof Signed>('signed'),
   loadSlurm: () => loadBundle<typeof Slurm>('slurm'),
+  loadLaunchFailure: () => loadBundle<typeof LaunchFailure>('launch-failure'),
 };
 
 function begin(hello: Hello): void {
   const [, word] = hello.argv;
+  debugging = wantsDebug(hello);
   if (word === 'adopt' && hello.argv.includes('--serve')) return serveBoxes(hello);
   if (word === 'ctl' || word === 'check' || word === 'spool' || word === 'where') return useTool(word, hello);
   const deliverSignals = watchSignals((delivery) => running?.onSignal(delivery));
@@ -73,19 +82,28 @@ function begin(hello: Hello): void {
     if (assembled.kind === 'version') return say(`proc_box ${PROC_BOX_VERSION}\n`);
     launch(hello, assembled, deliverSignals);
   } catch (error) {
-    if (!(isSpecError(error) || isEnvironmentError(error))) throw error;
-    if (running !== undefined) fail(error.message);
-    if (hello.argv[1] === 'adopt') return notAdopted(hello, error.message);
-    const end = hello.argv.indexOf('--');
-    if (end < 0 || end + 1 >= hello.argv.length || !failsOpen(hello.argv.slice(1, end), hello.settings))
-      fail(error.message);
+    const why = describeError(error, debugging);
+    if (running !== undefined || started) fail(why);
+    if (hello.argv[1] === 'adopt') return notAdopted(hello, why);
+    const start = commandStart(hello.argv);
+    const words = hello.argv.slice(1, start).filter((word, index) => word !== '--' || index < start - 2);
+    if (start >= hello.argv.length || !failsOpen(words, hello.settings)) fail(why);
     const { fallbacks } = loadBundle<typeof FallbacksBundle>('fallbacks');
-    const words = hello.argv.slice(1, end);
     const asked = assembled?.kind === 'run' ? assembled.spec : null;
-    for (const fallback of fallbacks({ ...input, words, command: hello.argv.slice(end + 1) }, error, asked)) {
-      if (launchInstead(hello, fallback, end + 1, deliverSignals, error.message)) return;
+    for (const fallback of fallbacks({ ...input, words, command: hello.argv.slice(start) }, error as Error, asked)) {
+      if (launchInstead(hello, fallback, start, deliverSignals, why)) return;
     }
-    fail(error.message);
+    fail(why);
+  }
+}
+
+/** Index of the command. After an option that is unknown only `--` tells. */
+function commandStart(argv: readonly string[]): number {
+  try {
+    return parseCommandLine(argv).commandIndex;
+  } catch {
+    const end = argv.indexOf('--');
+    return end < 0 ? argv.length : end + 1;
   }
 }
 
@@ -103,7 +121,7 @@ function launchInstead(
     launch(hello, { spec: { ...spec, commandIndex }, warnings }, deliverSignals, { line, tell });
     return true;
   } catch (error) {
-    if (running !== undefined || !(isSpecError(error) || isEnvironmentError(error))) throw error;
+    if (started || !(isSpecError(error) || isEnvironmentError(error))) throw error;
     return false;
   }
 }
@@ -139,6 +157,7 @@ function launch(
   const { cgroup, control } = prepareResources(spec, boxId, keeper, subject, () => box);
   if (instead !== undefined) createLogger('error').error(instead.line);
   const { commandIndex, argv0, rlimits, stdoutMaxBytes } = spec;
+  started = true;
   keeper.start({ commandIndex, argv0, rlimits, stdoutMaxBytes, cgroup });
   const { run } = loaders.loadRun();
   const onBox = (made: Box) => {
@@ -175,7 +194,7 @@ function serveBoxes({ argv }: Hello): void {
       loadNotice: () => loadBundle('notice'),
     });
   } catch (error) {
-    fail((error as Error).message);
+    fail(describeError(error, debugging));
   }
 }
 
@@ -205,10 +224,8 @@ function useTool(name: 'ctl' | 'check' | 'spool' | 'where', { argv, settings }: 
   void tool({ argv, settings, files: systemFiles(), loadYaml: () => loadBundle('yaml') }).then(exitNow);
 }
 
-/** The only output on stdout: there is no job. */
 function say(text: string): never {
-  writeSync(1, text);
-  return exitNow(0);
+  return loadBundle<typeof PrintBundle>('print').printAndExit(text);
 }
 
 function fail(message: string): never {

@@ -14,7 +14,8 @@ import {
 import { homedir, tmpdir } from 'node:os';
 import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { SpecError } from '../errors.js';
+import { describeError, SpecError } from '../errors.js';
+import { printable, redactUri } from '../text.js';
 import { shellOfDirectives } from './qsub-directives.js';
 import { packWords, parseSubmission, type Submission } from './qsub-words.js';
 
@@ -40,8 +41,8 @@ try {
   const asked = basename(self) === 'qsub-box' && (words[0] === '--help' || words[0] === '-help');
   process.stdout.write(asked ? `printf %s ${quote(USAGE)}\n` : submit(parseSubmission(words), findQsub(self)));
 } catch (error) {
-  if (!(error instanceof SpecError)) throw error;
-  process.stderr.write(`qsub-box: error: ${error.message}\n`);
+  // What nobody foresaw is one line, too: the shell behind it submits nothing.
+  process.stderr.write(`qsub-box: error: ${printable(redactUri(describeError(error, false)))}\n`);
   process.exitCode = 125;
 }
 

@@ -18,6 +18,7 @@ import type { Outgoing, Requester } from '../box/types.js';
 import { killCgroup, removeCgroup } from '../cgroup/create.js';
 import { readFile } from '../cgroup/files.js';
 import type { BoxCgroup } from '../cgroup/types.js';
+import { describeError } from '../errors.js';
 import { createLogger, type Logger } from '../log.js';
 import { identifyJob } from '../scheduler/identity.js';
 import { signalPatienceMs } from '../scheduler/signalling.js';
@@ -30,7 +31,7 @@ import { createSampler } from '../stats/sampler.js';
 import { createDeliveries } from './deliveries.js';
 import { holdEnd } from './hold-end.js';
 import { type Host, ownProcess } from './host.js';
-import { launchFailure } from './launch-failure.js';
+import type * as LaunchFailure from './launch-failure.js';
 import { createScheduled } from './scheduled.js';
 import { handleAdopted, handleSignals } from './signals.js';
 import type * as Slurm from './slurm.js';
@@ -61,6 +62,8 @@ export interface RunOptions {
   /** Loads what checks signatures. */
   readonly loadSigned: () => typeof Signed;
   readonly loadSpool: () => typeof Spool;
+  /** Loads the words for a job that could not be started. */
+  readonly loadLaunchFailure: () => typeof LaunchFailure;
   /** Delivers at once what signals have come so far. */
   readonly deliverSignals: () => void;
   /** Children of this process that are not ours: the scheduler had started them before us. */
@@ -178,7 +181,8 @@ export function run(options: RunOptions): Run {
     }
     if (event.type === 'exited') deliverSignals();
     if (event.type === 'failed') {
-      const { message, exitStatus } = launchFailure(event, spec);
+      for (const warning of warnings) log.warn(warning);
+      const { message, exitStatus } = options.loadLaunchFailure().launchFailure(event, spec);
       log.error(message);
       host.finish(keeper);
       return host.ended(exitStatus, null);
@@ -221,7 +225,7 @@ function createBroker(spec: BoxSpec, log: Logger, load: Pick<RunOptions, 'loadAm
             link = load.loadAmqp().connectBroker(spec, box, log, load.loadSigned, load.loadSpool);
             for (const message of waiting.splice(0)) link.publish(message);
           } catch (error) {
-            log.error(`no remote control and no statistics: ${(error as Error).stack}`);
+            log.error(`no remote control and no statistics: ${describeError(error, spec.debug)}`);
           }
           resolve();
         });

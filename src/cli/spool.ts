@@ -1,6 +1,6 @@
 import { userName } from 'cgroup-utils-native';
 import { EXIT } from '../box/outcome.js';
-import { isEnvironmentError, isSpecError, SpecError } from '../errors.js';
+import { describeError, isEnvironmentError, SpecError } from '../errors.js';
 import { createLogger, type Logger } from '../log.js';
 import { assembleSpec } from '../spec/assemble.js';
 import { naming } from '../spec/resolve.js';
@@ -18,7 +18,10 @@ import {
   spoolOwners,
   statOf,
 } from '../spool/index.js';
+import { printable, printableJson } from '../text.js';
 import type { CtlInput } from './ctl-options.js';
+import { wantsDebug } from './failure-policy.js';
+import { print } from './print.js';
 import { type FlushResult, flushFolders } from './spool-flush.js';
 
 const HELP = `usage: proc_box spool list [--json] [options of a box]
@@ -57,21 +60,17 @@ interface Request {
 /** `proc_box spool`. Never rejects. @returns the exit status */
 export async function runSpool(input: CtlInput): Promise<number> {
   const log = createLogger('info');
-  // A reader that has gone away is no reason for a stack trace.
-  process.stdout.on('error', () => {});
   try {
     const request = parseSpool(input);
-    if (request === 'help') return await print(HELP, 0);
+    if (request === 'help') return print(HELP);
     for (const warning of request.warnings) log.warn(warning);
     await using folders = await openFolders(request.spec.spoolDir, log);
     if (request.verb === 'list') return await list(folders, request.json);
     const result = await flushFolders(folders.open, request.spec, request.waitMs, log);
     const failed = result.left + result.bad + folders.failed > 0;
-    return await print(request.json ? `${JSON.stringify(result)}\n` : sentence(result), failed ? 1 : 0);
+    return print(request.json ? `${printableJson(result)}\n` : sentence(result), failed ? 1 : 0);
   } catch (error) {
-    const { name, message, stack } = error as Error;
-    const expected = isSpecError(error) || isEnvironmentError(error) || name === 'BrokerError';
-    log.error(expected ? message : `internal error: ${stack}`);
+    log.error(describeError(error, wantsDebug(input)));
     return EXIT.failed;
   }
 }
@@ -84,14 +83,14 @@ function parseSpool(input: CtlInput): Request | 'help' {
   const words = input.argv.slice(2);
   for (let index = 0; index < words.length; index++) {
     const word = words[index]!;
-    const [, name, text] = /^--?([^-=][^=]*)(?:=([\s\S]*))?$/.exec(word) ?? [];
+    const [, dashes, name, text] = /^(--?)([^-=][^=]*)(?:=([\s\S]*))?$/.exec(word) ?? [];
     if (name === undefined) verbs.push(word);
     else if (name === 'json' || name === 'help' || name === 'h') own[name === 'json' ? 'json' : 'help'] = true;
     else {
       const value = text ?? words[++index];
-      if (value === undefined) throw new SpecError(`--${name} needs a value`);
+      if (value === undefined) throw new SpecError(`${dashes}${name} needs a value`);
       if (name === 'wait') own.wait = value;
-      else forBox.push(`--${name}=${value}`);
+      else forBox.push(`${dashes}${name}=${value}`);
     }
   }
   const [verb, ...more] = verbs;
@@ -164,13 +163,13 @@ async function list(folders: Folders, json: boolean): Promise<number> {
       if (row !== undefined) rows.push(row);
     }
   }
-  if (json) return print(`${JSON.stringify({ files: rows }, undefined, 2)}\n`, 0);
-  if (rows.length === 0) return print('The spool is empty.\n', 0);
+  if (json) return print(`${printableJson({ files: rows }, 2)}\n`);
+  if (rows.length === 0) return print('The spool is empty.\n');
   const lines = rows.map(
     ({ state, messages, damaged, bytes, age_sec, user, job, file }) =>
-      `${state.padEnd(11)}  ${String(messages ?? '?').padStart(7)} messages${damaged > 0 ? `, ${damaged} damaged` : ''}  ${bytes} bytes  ${age_sec} s old  user ${user}  job ${job ?? '?'}  ${file}\n`,
+      `${state.padEnd(11)}  ${String(messages ?? '?').padStart(7)} messages${damaged > 0 ? `, ${damaged} damaged` : ''}  ${bytes} bytes  ${age_sec} s old  user ${printable(user)}  job ${printable(job ?? '?')}  ${printable(file)}\n`,
   );
-  return print(lines.join(''), 0);
+  return print(lines.join(''));
 }
 
 async function listed(folder: Folder, name: string): Promise<Listed | undefined> {
@@ -207,9 +206,4 @@ function sentence({ messages, files, dropped, inUse, left, bad }: FlushResult): 
   if (left > 0) parts.push(`${left} files are left`);
   if (bad > 0) parts.push(`${bad} files were set aside`);
   return `${parts.join('; ')}\n`;
-}
-
-/** Resolves with the exit status once the text has been taken. */
-function print(text: string, status: number): Promise<number> {
-  return new Promise((resolve) => process.stdout.write(text, () => resolve(status)));
 }

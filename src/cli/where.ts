@@ -1,12 +1,15 @@
 import { randomHex } from 'cgroup-utils-native';
 import { EXIT } from '../box/outcome.js';
-import { BrokerError, EnvironmentError, SpecError } from '../errors.js';
+import { BrokerError, describeError, EnvironmentError, SpecError } from '../errors.js';
 import { createLogger, type Logger } from '../log.js';
 import { findSlurmJobs, findSlurmSteps, isSlurmJob, type SlurmJob, type SlurmStep } from '../scheduler/slurm-where.js';
 import { quote } from '../spec/words.js';
+import { printable, printableJson } from '../text.js';
 import { parseAnswer } from './ctl-answer.js';
 import { type CtlInput, type CtlRequest, parseCtl, readWords } from './ctl-options.js';
 import { sendCommand } from './ctl-send.js';
+import { wantsDebug } from './failure-policy.js';
+import { print } from './print.js';
 
 const HELP = `usage: proc_box where [options] <job>
 
@@ -44,21 +47,21 @@ interface Where {
 /** `proc_box where`: never rejects. @returns the exit status */
 export async function runWhere(input: CtlInput): Promise<number> {
   const log = createLogger('info');
-  process.stdout.on('error', () => {});
   try {
     const words = input.argv.slice(2);
-    if (words.length === 0 || words.some((word) => /^--?h(elp)?$/.test(word))) return await print(HELP, 0);
+    if (words.length === 0 || words.some((word) => /^--?h(elp)?$/.test(word))) return print(HELP);
     const { options, job } = readJob(words);
     const requestsFor = (id: string) => ctlRequests(input, options, id);
     const { json, uris, waitMs } = requestsFor(job)[0]!;
     const { unlisted, ...where } = await look(job, requestsFor, log);
-    await print(json ? `${JSON.stringify(where)}\n` : lines(where), 0);
+    const printed = print(json ? `${printableJson(where)}\n` : lines(where));
+    if (printed !== 0) return printed;
     if (where.jobs.length + where.boxes.length > 0) return 0;
     const silent = uris.length === 0 ? 'no box was asked (--uri none)' : `no box answers within ${waitMs / 1000} s`;
     log.error(`job ${quote(job)} was not found: ${unlisted}, and ${silent}`);
     return NOTHING_FOUND;
   } catch (error) {
-    log.error(error instanceof SpecError ? error.message : `internal error: ${(error as Error).stack}`);
+    log.error(describeError(error, wantsDebug(input)));
     return EXIT.failed;
   }
 }
@@ -150,10 +153,5 @@ function lines({ jobs, steps, boxes }: Where): string {
       return `job ${job}${rank} on ${place}: box ${box}, ${state}, pid ${pid}, user ${user}`;
     }),
   ];
-  // They come from the network: nothing that a terminal would obey.
-  return text.map((line) => `${line.replaceAll(/\p{Cc}+/gu, ' ')}\n`).join('');
-}
-
-function print(text: string, status: number): Promise<number> {
-  return new Promise((resolve) => process.stdout.write(text, () => resolve(status)));
+  return text.map((line) => `${printable(line)}\n`).join('');
 }

@@ -1,7 +1,7 @@
 import { SpecError } from '../errors.js';
 import { parseCommandLine } from './command-line.js';
 import { readSettings } from './environment.js';
-import { type Files, readNamed, readSecret } from './files.js';
+import { atHome, type Files, readNamed, readSecret } from './files.js';
 import { allOptions } from './locks.js';
 import { OPTIONS } from './options.js';
 import { readRascalConfig, type SiteConfig } from './rascal-config.js';
@@ -45,7 +45,7 @@ export const USAGE = 'usage: proc_box [options] [--] <command> [arguments]';
  */
 export function assembleSpec(input: SpecInput): Assembled {
   const { argv, files, loadYaml } = input;
-  const { given, commandIndex } = parseCommandLine(argv);
+  const { given, commandIndex, warnings } = parseCommandLine(argv);
   if (asks(given, 'help')) return { kind: 'help' };
   if (asks(given, 'version')) return { kind: 'version' };
   const environment = readSettings(input.settings);
@@ -66,7 +66,7 @@ export function assembleSpec(input: SpecInput): Assembled {
     controlAuth: options['control-auth'].value,
     controlRules: options['control-rules'].value,
     controlKeys: keysFolder(options),
-    auditLog: options['audit-log'].value,
+    auditLog: pathOf(options['audit-log']),
     sampleIntervalMs: options.sint.value,
     timeoutMs: timeout.limitMs,
     timeoutSource: timeout.source,
@@ -93,7 +93,7 @@ export function assembleSpec(input: SpecInput): Assembled {
     rascalConfig: site,
     outboxMaxMessages: options['outbox-messages'].value,
     outboxMaxBytes: options['outbox-bytes'].value,
-    spoolDir: options['spool-dir'].value,
+    spoolDir: pathOf(options['spool-dir']),
     spoolMaxBytes: options['spool-max-bytes'].value,
     spoolMaxAgeMs: options['spool-max-age'].value,
     debug: options.debug.value,
@@ -104,7 +104,7 @@ export function assembleSpec(input: SpecInput): Assembled {
   return {
     kind: 'run',
     spec: deepFreeze(spec),
-    warnings: [...environment.warnings, ...broker.warnings, ...siteWarnings(site)],
+    warnings: [...warnings, ...environment.warnings, ...broker.warnings, ...siteWarnings(site)],
   };
 }
 
@@ -181,8 +181,13 @@ function siteWarnings(site: SiteConfig | undefined): readonly string[] {
 /** @throws SpecError where signatures are asked for and there is no key to check them with */
 function keysFolder(options: ResolvedOptions): string | undefined {
   const { 'control-auth': auth, 'control-keys': keys } = options;
-  if (auth.value !== 'signed' || keys.value !== undefined) return keys.value;
+  if (auth.value !== 'signed' || keys.value !== undefined) return pathOf(keys);
   throw new SpecError(`${auth.origin}: signed needs the folder of the public keys: give it with --control-keys`);
+}
+
+/** `~/` counts where no shell has seen it, too: after `--name=`, in a variable, in a file. */
+function pathOf({ value }: Resolved<string | undefined>): string | undefined {
+  return value === undefined ? undefined : atHome(value);
 }
 
 /** What was given of them. */

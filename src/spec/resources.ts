@@ -1,5 +1,5 @@
 import { SpecError } from '../errors.js';
-import { isUnlimited, parseSize } from './units.js';
+import { isNone, isUnlimited, parseSize } from './units.js';
 import { didYouMean, quote } from './words.js';
 
 /** Limits of a box as a whole, by the names of their options. Memory in bytes, cpus in cores, cpu-time in ms. */
@@ -34,10 +34,11 @@ const CPUS_MIN = 0.01;
 const CPUS_MAX = 100_000;
 const IO_KEYS = ['rbps', 'wbps', 'riops', 'wiops'] as const;
 
-/** @returns bytes. @throws SpecError where it is no size, or below 1 MiB */
+/** @returns bytes; 0 means none. @throws SpecError where it is no size, or below 1 MiB */
 export function parseMemory(text: string): Bound {
-  if (isUnlimited(text)) return 'unlimited';
+  if (isNone(text)) return 'unlimited';
   const bytes = parseSize(text);
+  if (bytes === 0) return 'unlimited';
   if (bytes < MEMORY_MIN_BYTES)
     throw new SpecError(`${quote(text)} is too small: expected at least 1M, for example "512M"`);
   return bytes;
@@ -48,9 +49,9 @@ export function parseSwap(text: string): Bound {
   return isUnlimited(text) ? 'unlimited' : parseSize(text);
 }
 
-/** @returns cores, to a hundredth. @throws SpecError */
+/** @returns cores, to a hundredth; 0 means none. @throws SpecError */
 export function parseCpus(text: string): Bound {
-  if (isUnlimited(text)) return 'unlimited';
+  if (isNone(text)) return 'unlimited';
   const cpus = /^\d{1,6}(\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN;
   if (!(cpus >= CPUS_MIN && cpus <= CPUS_MAX)) {
     throw new SpecError(`${quote(text)} is not a number of CPUs from ${CPUS_MIN} to ${CPUS_MAX}: for example "1.5"`);
@@ -104,7 +105,8 @@ function parseIoRequest(text: string): IoRequest {
         `${quote(key)} is not a limit of a device: expected one of ${IO_KEYS.join(', ')}${didYouMean(key, IO_KEYS)}`,
       );
     }
-    request[key] = isUnlimited(value) || value === 'max' ? 'unlimited' : parseSize(value);
+    // 0 is none: a device that takes nothing at all would hang the job, and the kernel refuses it.
+    request[key] = isUnlimited(value) || value === 'max' ? 'unlimited' : parseSize(value) || 'unlimited';
   }
   return { target, ...request };
 }

@@ -98,6 +98,11 @@ export function isUnlimited(text: string): boolean {
   return NONE_WORDS.test(text);
 }
 
+/** The same of a limit that cannot be 0: there 0 means none, too, as for `--timeout`. */
+export function isNone(text: string): boolean {
+  return isUnlimited(text) || /^0+(?:\.0*)?$/.test(text);
+}
+
 /**
  * A whole number from `min` to `max`.
  * @throws SpecError where it is none, or out of that range

@@ -1,5 +1,7 @@
 import { SpecError } from '../errors.js';
 
+export { redactUri } from '../text.js';
+
 /** Broker URIs. They hold passwords: no message from here repeats any part of what was given. */
 
 /** What is tried where the URI has no port. */
@@ -103,17 +105,4 @@ function parseParameters(query: string, fail: Fail): string {
     }
   }
   return query;
-}
-
-/**
- * Any text with the passwords of the URIs in it replaced by `***`. Where it is not certain how far a password reaches,
- * everything up to the last `@` is taken out.
- */
-export function redactUri(text: string): string {
-  return text
-    .replaceAll(/([a-z][a-z0-9+.-]*:\/\/)([\s\S]*)@/gi, (_, scheme: string, credentials: string) => {
-      const plain = /^([^\s:@/,'"]*)(:[^\s:@/,'"]*)?$/.exec(credentials);
-      return `${scheme}${plain === null ? '***' : `${plain[1]}${plain[2] === undefined ? '' : ':***'}`}@`;
-    })
-    .replaceAll(/(:\/\/(?!\[[\da-f:.]+\])[^\s:/?#@,'"]*:)(?!\d{1,5}(?:[/?#,'"\s:);.]|$)|\*\*\*@)\S+/gi, '$1***');
 }

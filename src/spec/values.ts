@@ -1,6 +1,7 @@
 import { SpecError } from '../errors.js';
 import type { CgroupMode } from './spec.js';
-import { isUnlimited, parseCount, parseDuration, parseSize } from './units.js';
+import { isNone, isUnlimited, parseCount, parseDuration, parseSize } from './units.js';
+import { redactUri } from './uri.js';
 import { quote } from './words.js';
 
 /** Values with the bounds that an option or a remote command puts on them. */
@@ -29,9 +30,9 @@ export function parseByteLimit(text: string): number {
   return isUnlimited(text) ? 0 : parseSize(text);
 }
 
-/** Processes and threads. @throws SpecError */
+/** Processes and threads; 0 means none. @throws SpecError */
 export function parsePids(text: string): number | 'unlimited' {
-  return isUnlimited(text) ? 'unlimited' : parseCount(text, 1, 4_194_304);
+  return isNone(text) ? 'unlimited' : parseCount(text, 1, 4_194_304);
 }
 
 /** `auto`, `off`, or directories of control groups. @throws SpecError */
@@ -108,7 +109,7 @@ export function parseJsonObject(text: string): Readonly<Record<string, unknown>>
     value = JSON.parse(text);
   } catch (cause) {
     throw new SpecError(
-      `${quote(text)} is not JSON (${(cause as Error).message.replaceAll(/[\s\p{Cc}]+/gu, ' ')}): for example '{"project": "x"}'`,
+      `${quote(text)} is not JSON (${redactUri((cause as Error).message.replaceAll(/[\s\p{Cc}]+/gu, ' '))}): for example '{"project": "x"}'`,
       {
         cause,
       },

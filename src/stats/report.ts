@@ -1,3 +1,4 @@
+import { printable } from '../text.js';
 import type { By, EventHead, Exited, TotalUsage, UsedLimit } from './event.js';
 
 const WIDTH = 80;
@@ -195,6 +196,6 @@ function seconds(sec: number): string {
 }
 
 function fit(text: string, width: number): string {
-  const plain = text.replace(/\p{Cc}/gu, '?');
+  const plain = printable(text);
   return plain.length <= width ? plain : `${plain.slice(0, width - 3)}...`;
 }

@@ -332,15 +332,15 @@ t.test('answers are not trusted: foreign text cannot drive the terminal, and wha
     [run.code, run.stdout],
     [
       1,
-      'h job j box c: ping refused: x :  1m\n' +
-        'USER  JOB  TASK  HOST  STATE  MEMORY  BOX\n' +
-        'a b   j    -     h     x           -  b [2J\n',
+      'h job j box c: ping refused: x\\r: \\u009b1m\n' +
+        'USER        JOB  TASK  HOST  STATE  MEMORY  BOX\n' +
+        'a\\nb\\u0007  j    -     h     x           -  b\\u001b[2J\n',
     ],
   );
   const { key: other } = await fakeBoxes(t, () => [
     answerOf('b\u001b[2J', { command: 'x', result: { text: 'a\nb\u0007' } }),
   ]);
-  t.equal((await ctl(other, '--box', 'b', 'sample')).stdout, 'h job j box b [2J: x ok text=a b \n');
+  t.equal((await ctl(other, '--box', 'b', 'sample')).stdout, 'h job j box b\\u001b[2J: x ok text=a\\nb\\u0007\n');
 });
 
 t.test('broker, exchange and key come from the same places as a box has them from', async (t) => {

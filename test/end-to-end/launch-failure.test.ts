@@ -190,16 +190,21 @@ t.test('options and files that cannot be read', async (t) => {
       { ...OPEN, PBOX_CGROUP: 'off', PBOX_CPUS: '1', PBOX_ENFORCE: 'strict' },
       ['--', ...JOB],
     ],
+    ['without -- where every option is known', { ...OPEN, PBOX_MEMORY: 'much' }, JOB],
     ['the command line says so', { PBOX_URI: 'none', PBOX_MEMORY: 'much' }, ['--failure=open', '--', ...JOB]],
   ];
   for (const [name, env, words] of cases) t.match(runIn(ROOT, env, words), BOXED, name);
   const closed: typeof cases = [
     ['closed is the default', { ...OPEN, PBOX_FAILURE: 'closed', PBOX_MEMORY: 'much' }, ['--', ...JOB]],
     ['the command line wins', { ...OPEN, PBOX_MEMORY: 'much' }, ['--failure', 'closed', '--', ...JOB]],
-    ['without -- the command is not known', { ...OPEN, PBOX_MEMORY: 'much' }, JOB],
+    [
+      'after an unknown option without -- the command is not known',
+      { ...OPEN, PBOX_MEMORY: 'much' },
+      ['--memroy', '1G', ...JOB],
+    ],
   ];
   for (const [name, env, words] of closed) {
-    t.match(runIn(ROOT, env, words), { status: 125, stdout: '', stderr: /memory/i }, name);
+    t.match(runIn(ROOT, env, words), { status: 125, stdout: '', stderr: /mem/i }, name);
   }
 });
 

@@ -131,13 +131,13 @@ t.test('help and version come before everything but the words themselves', async
   refuses(
     t,
     { words: ['-version=maybe', 'x'] },
-    '--version: "maybe" is neither true nor false: expected 1, t, true, 0, f or false, for example "true"',
+    '-version: "maybe" is neither true nor false: expected 1, t, true, 0, f or false, for example "true"',
   );
 });
 
 t.test('a wrong value names its source, also where a stronger source overrides it', async (t) => {
   const missing = '"5" has no unit: expected a duration, for example "5s"';
-  refuses(t, { words: ['-sint', '5', 'x'] }, `--sint: ${missing}`);
+  refuses(t, { words: ['-sint', '5', 'x'] }, `-sint: ${missing}`);
   refuses(t, { settings: ['PBOX_SINT=5'], words: ['-sint', '5s', 'x'] }, `PBOX_SINT: ${missing}`);
   refuses(t, { contents: { [DEFAULT_FILE]: '\nsint: 5' } }, `${DEFAULT_FILE}:2: sint: ${missing}`);
   refuses(
@@ -145,7 +145,7 @@ t.test('a wrong value names its source, also where a stronger source overrides i
     { contents: { [DEFAULT_FILE]: 'debug: yes' } },
     `${DEFAULT_FILE}:1: debug: "yes" is neither true nor false: expected 1, t, true, 0, f or false, for example "true"`,
   );
-  refuses(t, { words: ['-rows=1001', 'x'] }, '--rows: "1001" is not a number from 0 to 1000: for example "10"');
+  refuses(t, { words: ['-rows=1001', 'x'] }, '-rows: "1001" is not a number from 0 to 1000: for example "10"');
   refuses(t, { words: [] }, 'no command given; usage: proc_box [options] [--] <command> [arguments]');
 });
 
@@ -154,14 +154,14 @@ t.test('the default config file may be absent, a named one may not', async (t) =
   refuses(
     t,
     { words: ['-config', '/no', 'x'] },
-    '--config: read /no: ENOENT; give the path of a file that this user may read',
+    '-config: read /no: ENOENT; give the path of a file that this user may read',
   );
   refuses(
     t,
     { settings: ['PBOX_CONFIG=/no'] },
     'PBOX_CONFIG: read /no: ENOENT; give the path of a file that this user may read',
   );
-  refuses(t, { words: ['-config=', 'x'] }, '--config: "" is not a path: for example "/etc/proc_box/uri"');
+  refuses(t, { words: ['-config=', 'x'] }, '-config: "" is not a path: for example "/etc/proc_box/uri"');
   refuses(
     t,
     { contents: { [DEFAULT_FILE]: denied } },
@@ -182,7 +182,7 @@ t.test('routing keys are one, or a list where asked for', async (t) => {
   refuses(
     t,
     { words: ['-rkey', 'a,,b', '-multiRmtKey', 'x'] },
-    '--rkey: "" is not a name of 1 to 127 printable bytes: for example "proc_box.stats"',
+    '-rkey: "" is not a name of 1 to 127 printable bytes: for example "proc_box.stats"',
   );
 });
 
@@ -240,7 +240,7 @@ t.test('a URI file must be private, and the stronger source counts', async (t) =
   refuses(
     t,
     { words: ['--uri-file', '/u', '-uri', 'none', 'x'] },
-    '--uri-file and --uri are both given: give one of them',
+    '--uri-file and -uri are both given: give one of them',
   );
   refuses(
     t,

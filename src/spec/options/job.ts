@@ -42,7 +42,7 @@ export const JOB = {
     type: 'text',
     placeholder: 'open|closed',
     default: 'closed',
-    help: 'where no box can be made: run the job without one, or do not start it (125); open needs -- before the command',
+    help: 'where no box can be made: run the job without one, or do not start it (125); open needs -- before a command after an unknown option',
     parse: parseFailure,
     only: 'not in a file',
   },
