@@ -10,7 +10,7 @@ import type { Sent } from './outbox.js';
  */
 export interface Publisher extends Session {
   /** `blocked` and `unblocked`: a memory or disk alarm of the broker. */
-  on(event: 'blocked' | 'unblocked', listener: () => void): void;
+  on(event: 'blocked' | 'unblocked', listener: (reason?: unknown) => void): void;
   /** With a confirm; `done` is called at most once: not where the connection ends first. */
   publish(message: Publication, done: (sent: Sent) => void): void;
   /** A confirm channel beside, whose end is not the end of the connection. */
@@ -22,7 +22,7 @@ export interface Publisher extends Session {
 }
 
 export interface Beside {
-  up(publish: Publisher['publish']): void;
+  up(publish: Publisher['publish'], close: () => void): void;
   /** With why; more than once. */
   ended(error: unknown): void;
   /** A message that was `mandatory`, and that no queue gets. */
@@ -112,10 +112,18 @@ function openBeside(connection: Connection, { up, ended, returned = () => {} }: 
       channel.on('error', ended);
       channel.on('close', () => setImmediate(ended, new Error('the channel was closed')));
       channel.on('return', returned);
-      up(publishOn(channel, ended));
+      up(publishOn(channel, ended), () => closeChannel(channel));
     });
   } catch (error) {
     ended(error); // IllegalOperationError: the connection has ended
+  }
+}
+
+function closeChannel(channel: Channel): void {
+  try {
+    channel.close(() => {});
+  } catch {
+    // IllegalOperationError: it has ended already
   }
 }
 
