@@ -21,6 +21,7 @@ import type { BoxCgroup } from '../cgroup/types.js';
 import { createLogger, type Logger } from '../log.js';
 import { identifyJob } from '../scheduler/identity.js';
 import { signalPatienceMs } from '../scheduler/signalling.js';
+import { signalName } from '../spec/signals.js';
 import { type BoxSpec, isObserved, type JobIdentity } from '../spec/spec.js';
 import type * as Spool from '../spool/index.js';
 import { hostFacts } from '../stats/host.js';
@@ -173,7 +174,8 @@ export function run(options: RunOptions): Run {
     if (event.type === 'witnessed') {
       // Its job may have ended of it before the wrapper gets its own.
       if (event.signal === SIGTERM && identity.scheduler !== 'none')
-        box.asked('scheduler', { via: 'signal', signal: 'SIGTERM' });
+        box.asked('scheduler', { via: 'signal', signal: 'SIGTERM' }, event.atMs);
+      box.witnessed(`SIG${signalName(event.signal)}`, event.atMs);
       return deliveries.witnessed(event);
     }
     if (event.type === 'exited') deliverSignals();

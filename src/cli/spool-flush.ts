@@ -43,12 +43,12 @@ export async function flushFolders(
   const link = publisherLink(spec, stop, log);
   try {
     const publisher = await connected(link, Math.min(waitMs, mostMs));
-    const alarm = endOnAlarm(publisher, link.link, stop, waitMs, log);
+    const tellAlarm = endOnAlarm(publisher, link.link, stop, waitMs, log);
     const lane = lanesOf(publisher, stop.signal, waitMs);
     const common = { lane, stop: stop.signal, confirmMs: waitMs, maxAgeMs: spec.spoolMaxAgeMs, warn: toLog(log) };
     const turns = rotated(folders).map((folder) => ({ folder, delivery: { ...common, ...rulesFor(folder, spec) } }));
     const result = await deliverInTurn(turns, () => stop.abort());
-    alarm.end();
+    tellAlarm();
     return result;
   } finally {
     clearTimeout(late);
@@ -71,25 +71,27 @@ function rotated(folders: readonly Folder[]): readonly Folder[] {
   return [...folders.slice(first), ...folders.slice(0, first)];
 }
 
-/** A broker in an alarm says so once, and then reads nothing from us until the alarm is over. */
-function endOnAlarm(
-  publisher: Publisher,
-  link: Link<Publisher>,
-  stop: AbortController,
-  waitMs: number,
-  log: Logger,
-): { end(): void } {
+/**
+ * A broker in an alarm says so once, and then reads nothing from us until the alarm is over.
+ * @returns call at the end: it says so where that is why something is left
+ */
+function endOnAlarm(publisher: Publisher, link: Link<Publisher>, stop: AbortController, waitMs: number, log: Logger) {
   let timer: NodeJS.Timeout | undefined;
-  const end = () => clearTimeout(timer);
-  publisher.on('unblocked', end);
-  publisher.on('blocked', (reason) => {
-    end();
-    timer = setTimeout(() => {
-      log.warn(`spool: broker ${link.state.broker}: ${alarmText(reason)}, for ${waitMs / 1000} s and more (--wait)`);
-      stop.abort();
-    }, waitMs);
+  let reason: unknown;
+  publisher.on('blocked', (why) => {
+    reason = why;
+    timer ??= setTimeout(() => stop.abort(), waitMs);
   });
-  return { end };
+  publisher.on('unblocked', () => {
+    clearTimeout(timer);
+    timer = undefined;
+    reason = undefined;
+  });
+  return () => {
+    clearTimeout(timer);
+    if (reason === undefined) return;
+    log.warn(`spool: broker ${link.state.broker}: ${alarmText(reason)}; given up after ${waitMs / 1000} s (--wait)`);
+  };
 }
 
 interface PublisherLink {
