@@ -1,5 +1,6 @@
 import type { Answer, Controllable, Requester } from '../box/types.js';
 import type { Logger } from '../log.js';
+import { withUserData } from '../spec/verbatim.js';
 import { quote } from '../spec/words.js';
 import { toCommand } from './command.js';
 import type { Admitted, Gate } from './gate.js';
@@ -170,5 +171,10 @@ function acknowledge(ack: AckOrNack): void {
 }
 
 function toJson(value: object): string {
-  return JSON.stringify(value, (_, field) => (typeof field === 'bigint' ? Number(field) : field));
+  let userData: unknown;
+  const json = JSON.stringify(value, (name, field) => {
+    if (name === 'UserData') userData ??= field;
+    return typeof field === 'bigint' ? Number(field) : field;
+  });
+  return withUserData(json, userData);
 }

@@ -130,14 +130,15 @@ async function connect(
   timeoutMs: number,
 ): Promise<amqp.ChannelModel> {
   const abort = new AbortController();
-  const connecting = amqp.connect(endpoint.uri, {
+  const options = {
     timeout: timeoutMs,
     ...socketOptions,
     noDelay: true,
     credentials: credentialsOf(endpoint),
     clientProperties: { product: 'proc_box', connection_name: 'proc_box ctl' },
     signal: abort.signal,
-  });
+  };
+  const connecting = amqp.connect(endpoint.uri, options);
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {

@@ -51,7 +51,7 @@ export function parseYaml(file: string, text: string, yaml: typeof Yaml): YamlDo
     pairs: yaml.isMap(contents) ? pairsOf(contents) : [],
     pairsOf,
     resolve,
-    toJson: (node) => JSON.stringify(node.toJS(document)),
+    toJson: (node) => toJson(yaml, document, node),
   };
 }
 
@@ -64,4 +64,26 @@ export function scalarText(yaml: typeof Yaml, node: unknown): string | null | un
   if (!yaml.isScalar(node)) return undefined;
   if (node.value === null) return null;
   return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value));
+}
+
+const MARK = '\0number:';
+const MARKED = /"\\u0000number:([^"]*)"/g;
+const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+
+/** Numbers as they were written: as doubles, 64 bit ids would be rounded. */
+function toJson(yaml: typeof Yaml, document: Yaml.Document, node: Yaml.Node): string {
+  yaml.visit(node, {
+    Scalar(key, scalar) {
+      if (key !== 'key' && typeof scalar.value === 'number')
+        scalar.value = MARK + numberText(scalar.value, scalar.source);
+    },
+  });
+  return JSON.stringify(node.toJS(document)).replaceAll(MARKED, '$1');
+}
+
+/** `+5`, `0x10` and the like are YAML's alone. */
+function numberText(value: number, source = ''): string {
+  if (JSON_NUMBER.test(source)) return source;
+  if (!Number.isFinite(value)) return 'null';
+  return Number.isInteger(value) && /^(?:0[xo][\da-fA-F]+|\d+)$/.test(source) ? String(BigInt(source)) : String(value);
 }

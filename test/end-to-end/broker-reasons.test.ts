@@ -74,17 +74,12 @@ t.test('a key that is there twice is refused, however it is written', async (t) 
 });
 
 t.test('a CPU limit that set_limit has set is the reason when it ends the job', async (t) => {
-  for (const [ignore, limit, signal] of [
-    ['', '1:5', 'SIGXCPU'],
-    ['trap "" XCPU; ', '1:2', 'SIGKILL'],
-  ] as const) {
-    const job = await operator.start(t, ['sh', '-c', `${ignore}echo on; while :; do :; done`], {});
-    await job.bound();
-    await job.printed('on');
-    t.match(await job.ask('set_limit', ['cpu', limit]), { ok: true });
-    t.match(await job.event('exited'), { reason: 'cpu', signal, by: { via: 'limit' } });
-    await job.ended;
-  }
+  const job = await operator.start(t, ['sh', '-c', 'echo on; while :; do :; done'], {});
+  await job.bound();
+  await job.printed('on');
+  t.match(await job.ask('set_limit', ['cpu', '1:5']), { ok: true });
+  t.match(await job.event('exited'), { reason: 'cpu', signal: 'SIGXCPU', by: { via: 'limit' } });
+  await job.ended;
 });
 
 t.test('every command event comes before exited, and refused ones count in it', async (t) => {
@@ -97,7 +92,7 @@ t.test('every command event comes before exited, and refused ones count in it', 
   await Promise.race([Promise.all(asked), job.event('exited')]);
   const all = events(job);
   t.equal(all.at(-1).event, 'exited');
-  const refused = all.filter(({ event, ok }) => event === 'command' && ok === false).length;
+  const refused = all.filter(({ event, answer }) => event === 'command' && answer.ok === false).length;
   t.equal(all.at(-1).refused_commands, refused);
-  t.ok(all.some(({ event, command, ok }) => event === 'command' && command === 'kill' && ok));
+  t.ok(all.some(({ event, command, answer }) => event === 'command' && command === 'kill' && answer.ok));
 });
