@@ -56,6 +56,7 @@ export function assembleSpec(input: SpecInput): Assembled {
   const site = siteConfig(options, files, loadYaml);
   const spec: BoxSpec = {
     uris: brokerUris(options, files),
+    uriAsked: options.uri.source !== 'default' || options['uri-file'].value !== undefined,
     exchange: options.exchange.value,
     replyExchange: options['reply-exchange'].value ?? '',
     routingKeys: routingKeys(options),

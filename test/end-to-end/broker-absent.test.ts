@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import t from 'tap';
 import { sharedBroker, unique, until } from '../fixtures/broker.js';
 import { connectOperator, type OperatedJob } from '../fixtures/operated-job.js';
@@ -217,4 +218,43 @@ t.test('an exchange that does not exist is declared as a durable topic exchange,
   const { messageCount } = await operator.channel.checkQueue(queue);
   t.ok(messageCount >= 5, `commands, samples and events go through it: ${messageCount}`);
   await operator.channel.deleteExchange(exchange);
+});
+
+t.test('a login that is refused is no reason to say how long the end has waited', async (t) => {
+  const job = await operator.start(t, ['true'], {
+    uri: uri.replace('guest:guest', 'guest:wrong'),
+    options: ['-flush', '30s'],
+  });
+  await job.ended;
+  t.match(job.stderr(), /messages were not delivered: the broker has refused the login; the end has not waited for it/);
+  t.notMatch(job.stderr(), /within 30 s|--flush/);
+});
+
+t.test('a broker that is out of reach is warned of once, and once at the end', async (t) => {
+  const proxy = await tcpProxy(t, port);
+  await proxy.down();
+  const job = await operator.start(t, ['sleep', '0.5'], { uri: proxy.uriOf(uri), options: ['-flush', '300ms'] });
+  await job.ended;
+  t.equal(job.stderr().match(/connection refused/g)?.length, 1, job.stderr());
+  t.equal(job.stderr().match(/not delivered/g)?.length, 1);
+  t.equal(job.stderr().match(/warn:/g)?.length, 2);
+});
+
+t.test('without a broker that anybody asked for, one line says so and the end does not wait', async (t) => {
+  // The default is localhost:5672, where none of the tests' brokers listens.
+  const taken = await new Promise<boolean>((resolve) => {
+    const socket = connect(5672, 'localhost', () => resolve(true));
+    socket.on('error', () => resolve(false));
+    socket.on('connect', () => socket.destroy());
+  });
+  if (taken) return t.skip('something listens on the default port');
+  for (const command of ['true', 'sleep 0.7']) {
+    const job = await operator.start(t, ['sh', '-c', command], { uri: null, options: ['-flush', '60s'] });
+    const tookMs = await wall(job);
+    t.strictSame(await job.ended, { code: 0, signal: null });
+    t.ok(tookMs < 20_000, `${tookMs} ms`);
+    t.equal(job.stderr().match(/warn:/g)?.length, 1, job.stderr());
+    t.match(job.stderr(), /connection refused.*; the job goes on without; --uri names another broker, --uri none none/);
+    t.notMatch(job.stderr(), /not delivered/);
+  }
 });
