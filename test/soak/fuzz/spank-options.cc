@@ -20,6 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const bool more = next_option(&list, option);
     if (more) {
       if (list <= before || list > end || std::strlen(option) >= OPTION_MAX_BYTES) std::abort();
+      is_askable(option);
       if (variable_of(option, variable)) {
         if (std::strncmp(variable, "PBOX_", 5) != 0 || std::strlen(variable) >= VARIABLE_MAX_BYTES) std::abort();
         for (const char* at = variable; *at; at++)
