@@ -175,7 +175,7 @@ t.test('a wrong password for one host does not keep the next from being used at 
 
 t.test('a vhost that does not exist is a clear warning', async (t) => {
   const job = await operator.start(t, ['sleep', '1000'], { uri: `${uri}/nowhere` });
-  await job.logged('the vhost is missing, or user "guest" has no permissions in it');
+  await job.logged('vhost nowhere not found');
   job.child.kill('SIGTERM');
   t.strictSame(await job.ended, { code: 143, signal: null });
 });
@@ -240,21 +240,29 @@ t.test('a broker that is out of reach is warned of once, and once at the end', a
   t.equal(job.stderr().match(/warn:/g)?.length, 2);
 });
 
-t.test('without a broker that anybody asked for, one line says so and the end does not wait', async (t) => {
-  // The default is localhost:5672, where none of the tests' brokers listens.
-  const taken = await new Promise<boolean>((resolve) => {
-    const socket = connect(5672, 'localhost', () => resolve(true));
-    socket.on('error', () => resolve(false));
-    socket.on('connect', () => socket.destroy());
-  });
-  if (taken) return t.skip('something listens on the default port');
-  for (const command of ['true', 'sleep 0.7']) {
-    const job = await operator.start(t, ['sh', '-c', command], { uri: null, options: ['-flush', '60s'] });
-    const tookMs = await wall(job);
-    t.strictSame(await job.ended, { code: 0, signal: null });
-    t.ok(tookMs < 20_000, `${tookMs} ms`);
-    t.equal(job.stderr().match(/warn:/g)?.length, 1, job.stderr());
-    t.match(job.stderr(), /connection refused.*; the job goes on without; --uri names another broker, --uri none none/);
-    t.notMatch(job.stderr(), /not delivered/);
-  }
+/** The default is localhost:5672, where none of the tests' brokers listens. */
+const taken = await new Promise<boolean>((resolve) => {
+  const socket = connect(5672, 'localhost', () => socket.end(() => resolve(true)));
+  socket.on('error', () => resolve(false));
 });
+
+t.test(
+  'without a broker that anybody asked for, one line says so and the end does not wait',
+  {
+    skip: taken && 'something listens on the default port',
+  },
+  async (t) => {
+    for (const command of ['true', 'sleep 0.7']) {
+      const job = await operator.start(t, ['sh', '-c', command], { uri: null, options: ['-flush', '60s'] });
+      const tookMs = await wall(job);
+      t.strictSame(await job.ended, { code: 0, signal: null });
+      t.ok(tookMs < 20_000, `${tookMs} ms`);
+      t.equal(job.stderr().match(/warn:/g)?.length, 1, job.stderr());
+      t.match(
+        job.stderr(),
+        /connection refused.*; the job goes on without; --uri names another broker, --uri none none/,
+      );
+      t.notMatch(job.stderr(), /not delivered/);
+    }
+  },
+);
