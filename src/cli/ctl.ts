@@ -2,6 +2,7 @@ import { randomHex } from 'cgroup-utils-native';
 import { EXIT } from '../box/outcome.js';
 import { BrokerError, SpecError } from '../errors.js';
 import { createLogger, type Logger } from '../log.js';
+import { minified } from '../spec/verbatim.js';
 import { type CtlAnswer, formatAnswer, parseAnswer } from './ctl-answer.js';
 import { ctlHelp } from './ctl-help.js';
 import { type CtlInput, type CtlRequest, parseCtl } from './ctl-options.js';
@@ -41,7 +42,7 @@ async function send(requests: readonly CtlRequest[], log: Logger): Promise<numbe
     const answer = parseAnswer(text);
     if (answer === undefined || answers.has(answer.box)) return false;
     answers.set(answer.box, answer);
-    if (!tabulated(answer)) void print(`${json ? JSON.stringify(JSON.parse(text)) : formatAnswer(answer)}\n`);
+    if (!tabulated(answer)) void print(`${json ? minified(text) : formatAnswer(answer)}\n`);
     return true;
   };
   const { outcome, request } = await sendCommand(requests, messageId, onAnswer).finally(async () => {

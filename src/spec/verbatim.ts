@@ -9,8 +9,13 @@ const STRINGS_AND_SPACE = /"(?:[^"\\]|\\.)*"|\s+/g;
 
 /** @param text from which `value` was parsed */
 export function withText<V extends object>(value: V, text: string): V {
-  const minified = text.replaceAll(STRINGS_AND_SPACE, (part) => (part.startsWith('"') ? part : ''));
-  return JSON.stringify(value) === minified ? value : Object.defineProperty(value, TEXT, { value: minified });
+  const given = minified(text);
+  return JSON.stringify(value) === given ? value : Object.defineProperty(value, TEXT, { value: given });
+}
+
+/** @param text which is JSON @returns it on one line, with its numbers as they are */
+export function minified(text: string): string {
+  return text.replaceAll(STRINGS_AND_SPACE, (part) => (part.startsWith('"') ? part : ''));
 }
 
 /**

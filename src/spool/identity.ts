@@ -3,7 +3,8 @@ import type { JobIdentity } from '../spec/spec.js';
 /** Whose messages a file holds, as its writer says. What is no identity must not be published as one. */
 
 const SCHEDULERS: readonly unknown[] = ['slurm', 'pbs', 'sge', 'lsf', 'htcondor', 'none'];
-const TEXT_MAX_CHARACTERS = 255;
+/** What lists show it on is a terminal. */
+const TEXT = /^\P{Cc}{0,255}$/u;
 
 /** @returns undefined where it is none; what an identity does not have is left out */
 export function toIdentity(value: unknown): JobIdentity | undefined {
@@ -12,9 +13,7 @@ export function toIdentity(value: unknown): JobIdentity | undefined {
   const { cluster = null, job, step = null, task = null, user, host, node = null, queue = null, box } = rest;
   const texts = [job, user, host, box];
   const optional = [cluster, step, task, node, queue].filter((text) => text !== null);
-  const areTexts = [...texts, ...optional].every(
-    (text) => typeof text === 'string' && text.length <= TEXT_MAX_CHARACTERS,
-  );
+  const areTexts = [...texts, ...optional].every((text) => typeof text === 'string' && TEXT.test(text));
   if (!SCHEDULERS.includes(scheduler) || !Number.isSafeInteger(restart) || !areTexts) return undefined;
   return { scheduler, cluster, job, step, task, restart, node, queue, user, host, box } as JobIdentity;
 }

@@ -151,16 +151,16 @@ t.test(
 
 t.test('--max-time bounds everything, and what is left stays', { skip }, async (t) => {
   const s = await site(t);
-  const many = Array.from({ length: 20_000 }, (_, index) => message(s, ALICE, 'a', index + 1));
+  const many = Array.from({ length: 3_000 }, (_, index) => message(s, ALICE, 'a', index + 1));
   const path = s.file(ALICE, 'a', [head(ALICE, 'a'), ...many]);
   const flushed = await s.flush('--max-time', '1ms');
   t.match(flushed.status === 125 || (flushed.status === 1 && /--max-time/.test(flushed.stderr)), true, flushed.stderr);
   t.ok(existsSync(path));
   t.match(await s.flush(), { status: 0 });
-  t.equal((await s.arrived(20_000)).at(-1), 'a-20000');
+  t.equal((await s.arrived(3_000)).at(-1), 'a-3000');
 });
 
-t.test('a name that no box gives, and a lease on a file, are passed over', { skip }, async (t) => {
+t.test('files with names that no box gives are passed over', { skip }, async (t) => {
   const s = await site(t);
   s.file(MALLORY, 'x'.repeat(220), [head(MALLORY, 'm'), message(s, MALLORY, 'm', 1)]);
   s.file(MALLORY, 'a\nb', [head(MALLORY, 'm'), message(s, MALLORY, 'm', 1)]);
