@@ -21,7 +21,7 @@ const FLAGS = [
   '-fsanitize=fuzzer-no-link,address,undefined',
   '-fno-sanitize-recover=all',
 ];
-const LINK = ['-fsanitize=fuzzer,address,undefined', '-Wl,--unresolved-symbols=ignore-all'];
+const LINK = ['-fsanitize=fuzzer,address,undefined', '-no-pie', '-Wl,--unresolved-symbols=ignore-all'];
 
 const hasFuzzer =
   spawnSync('clang++', ['-x', 'c++', '-', '-fsanitize=fuzzer', '-o', '/dev/null'], {
