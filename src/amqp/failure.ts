@@ -130,6 +130,11 @@ export function describe(error: unknown, endpoint: Endpoint): Failure {
   };
 }
 
+/** @param reason of `connection.blocked`, the broker's words: `low on memory` */
+export function alarmText(reason: unknown): string {
+  return `it takes no messages now: memory or disk alarm (${redactUri(String(reason)).slice(0, 80)}): ask its administrator`;
+}
+
 /** Takes the password out, as it is and percent-encoded, and whatever looks like one in a URI. */
 export function redact(text: string, { password }: Endpoint): string {
   let result = redactUri(text);

@@ -36,6 +36,10 @@ export interface LinkOptions<S extends Session> {
   readonly down: () => void;
   /** A connection failed, or could not be made. */
   readonly failed?: (failure: Failure) => void;
+  /** Somebody else has warned of it already. */
+  readonly told?: (failure: Failure) => boolean;
+  /** What goes on, for warnings. @default 'retrying in the background' */
+  readonly remedy?: string;
   readonly log: Logger;
 }
 
@@ -220,10 +224,11 @@ export class Link<S extends Session> {
     this.#declare = failure.missingExchange;
     if (!fixable) this.#failures++;
     const { log, name } = this.#options;
-    if (fixable || this.#warned.has(failure.kind)) log.debug(`${name}: ${failure.text}`);
+    if (fixable || this.#warned.has(failure.kind) || this.#options.told?.(failure) === true)
+      log.debug(`${name}: ${failure.text}`);
     else {
       this.#warned.add(failure.kind);
-      log.warn(`${name}: ${failure.text}; retrying in the background`);
+      log.warn(`${name}: ${failure.text}; ${this.#options.remedy ?? 'retrying in the background'}`);
     }
     if (!fixable) this.#endpoint = (this.#endpoint + 1) % this.#endpoints.length;
     this.#options.failed?.(failure);

@@ -18,7 +18,7 @@ import './handshake.js';
  */
 export interface Publisher extends Session {
   /** `blocked` and `unblocked`: a memory or disk alarm of the broker. */
-  on(event: 'blocked' | 'unblocked', listener: () => void): void;
+  on(event: 'blocked' | 'unblocked', listener: (reason?: unknown) => void): void;
   /** With a confirm; `done` is called at most once: not where the connection ends first. */
   publish(message: Publication, done: (sent: Sent) => void): void;
   /** A confirm channel beside, whose end is not the end of the connection. */
@@ -30,7 +30,7 @@ export interface Publisher extends Session {
 }
 
 export interface Beside {
-  up(publish: Publisher['publish']): void;
+  up(publish: Publisher['publish'], close: () => void): void;
   /** With why; more than once. */
   ended(error: unknown): void;
   /** A message that was `mandatory`, and that no queue gets. */
@@ -139,10 +139,18 @@ function openBeside(endpoint: Endpoint, connection: Connection, { up, ended, ret
       channel.on('error', ended);
       channel.on('close', () => setImmediate(ended, new Error('the channel was closed')));
       channel.on('return', returned);
-      up(publishOn(endpoint, channel, ended));
+      up(publishOn(endpoint, channel, ended), () => closeChannel(channel));
     });
   } catch (error) {
     ended(error); // IllegalOperationError: the connection has ended
+  }
+}
+
+function closeChannel(channel: Channel): void {
+  try {
+    channel.close(() => {});
+  } catch {
+    // IllegalOperationError: it has ended already
   }
 }
 

@@ -10,9 +10,10 @@ import type { ProcessInfo, SampleCause } from '../stats/sample.js';
 import type { Sampler } from '../stats/sampler.js';
 import { redactUri } from '../text.js';
 import { Commands } from './commands.js';
+import { createFirstCause } from './first-cause.js';
 import { createIncidents, type Incidents } from './incidents.js';
 import { BEGIN, boxState, type Effect, type Input, SIGKILL, step } from './lifecycle.js';
-import { initialLimits, type Limits, timeoutStatus } from './limits.js';
+import { cpuLimit, initialLimits, type Limits, timeoutStatus } from './limits.js';
 import { decideOutcome, type MainExit, type Outcome } from './outcome.js';
 import type { ResourceControl } from './resource-control.js';
 import { createTicker, type Ticker } from './ticker.js';
@@ -63,6 +64,9 @@ export class Box implements Controllable {
   readonly #ticker: Ticker;
   readonly #incidents: Incidents;
   readonly #commands: Commands;
+  readonly #cause = createFirstCause();
+  /** Its last event is out; what comes now is for the audit log alone. */
+  #over = false;
   #life = BEGIN;
   #pid = 0;
   #startedMs = 0;
@@ -96,7 +100,9 @@ export class Box implements Controllable {
       identity,
       state: () => this.state,
       sequence: () => this.nextSequence(),
-      emit: (_event, outgoing) => options.emit(outgoing),
+      emit: (_event, outgoing) => {
+        if (!this.#over) options.emit(outgoing);
+      },
     });
     const tell = (body: EventBody) => this.#tell(body);
     const lastSample = () => this.#sampler?.last;
@@ -156,9 +162,14 @@ export class Box implements Controllable {
     }
   }
 
-  /** An end is being asked for; `stop` follows. */
-  asked(reason: 'stopped' | 'scheduler', by: Requester): void {
-    void this.#apply({ type: 'asked', reason, by });
+  /** An end is being asked for; `stop` follows. @param atMs CLOCK_MONOTONIC, when the signal came */
+  asked(reason: 'stopped' | 'scheduler', by: Requester, atMs: number): void {
+    void this.#apply({ type: 'asked', reason, by }, atMs);
+  }
+
+  /** The keeper got a signal as well. @param signal its name, with `SIG` */
+  witnessed(signal: string, atMs: number): void {
+    this.#cause.witnessed(signal, atMs);
   }
 
   /** The stop ladder; `signal` is what the job's group gets first, null where it has it already. */
@@ -197,6 +208,7 @@ export class Box implements Controllable {
     this.clock.close(this.#options.time.now());
     this.#options.log.info('the supervision has ended; the process goes on within its limits');
     this.#tell({ event: 'released', by: toBy(by) });
+    this.#over = true;
     void this.#apply({ type: 'ended' });
   }
 
@@ -277,6 +289,8 @@ export class Box implements Controllable {
     const { spec } = this.#options;
     this.#main = { code: main.code, signal: main.signal, coreDumped: main.coreDumped };
     if (!spec.linger) this.clock.close(atMs);
+    // What is left of a box that lingers may still be ended by a limit or a command.
+    if (!spec.linger) this.#cause.mainEnded(atMs);
     this.#elapsedMs = atMs - this.#startedMs;
     this.#cpuUsec = usage.userUsec + usage.systemUsec;
     void this.#apply({ type: 'mainEnded' });
@@ -344,7 +358,7 @@ export class Box implements Controllable {
 
   async #ended(usage: KeeperUsage | undefined): Promise<void> {
     if (this.#life.phase === 'ended') return;
-    const { spec, log } = this.#options;
+    const { log } = this.#options;
     if (usage === undefined && this.#main === null) {
       const { adopted } = this.#options;
       log.error(
@@ -356,12 +370,13 @@ export class Box implements Controllable {
     this.#options.resources.stop();
     this.clock.close(this.#options.time.now());
     await this.#firstSample;
-    await this.#commands.settled();
+    await this.#commands.close();
     if ((this.#life.phase as string) === 'ended') return;
     this.#incidents.notice(this.#largest());
     // A sample may have seen the kill before the process had ended.
     const { oomKilled } = this.#incidents;
-    const decided = decideOutcome(this.#life, this.#main, { rlimits: spec.rlimits, cpuUsec: this.#cpuUsec, oomKilled });
+    const evidence = { rlimits: cpuLimit(this.limits), cpuUsec: this.#cpuUsec, oomKilled };
+    const decided = decideOutcome(this.#cause.of(this.#life), this.#main, evidence);
     const { exitStatus, reason, by, ...main } = decided;
     void this.#apply({ type: 'ended' });
     const outcome: Outcome = { exitStatus, reason, by, ...main };
@@ -384,6 +399,7 @@ export class Box implements Controllable {
         refusedCommands: this.#commands.refusedCount,
       }),
     );
+    this.#over = true;
     this.#options.onEnded(outcome, elapsedMs, report);
   }
 
@@ -393,9 +409,10 @@ export class Box implements Controllable {
   }
 
   /** Takes one step of the life; resolves to the number of processes that were signalled. */
-  #apply(input: Input): Promise<number> {
+  #apply(input: Input, atMs = this.#options.time.now()): Promise<number> {
     const wasSuspended = this.#life.suspended;
     const [life, effects] = step(this.#life, input);
+    this.#cause.stepped(this.#life, life, atMs);
     this.#life = life;
     if (wasSuspended && !life.suspended && input.type !== 'resume') this.clock.hold(false);
     let done: Promise<number> = Promise.resolve(0);

@@ -56,6 +56,7 @@ export class Commands {
   readonly #box: Commanded;
   readonly #logged = new Set<RefusalCode>();
   readonly #underWay = new Set<Promise<Answer>>();
+  #closed = false;
   #refused = 0;
 
   constructor(box: Commanded) {
@@ -73,15 +74,16 @@ export class Commands {
     return answer.finally(() => this.#underWay.delete(answer));
   }
 
-  /** Every command so far has its answer and its event: a kill ends the job before it has either. */
-  async settled(): Promise<void> {
+  /** No further command is carried out, and every one so far has its answer and its event: a kill ends the job before it has either. */
+  async close(): Promise<void> {
+    this.#closed = true;
     await Promise.allSettled(this.#underWay);
   }
 
   async #answer(command: Command, by: Requester): Promise<Answer> {
     let answer: Answer;
     try {
-      if (this.#box.life().phase === 'ended') throw new Refused('ended', 'the job has ended');
+      if (this.#closed || this.#box.life().phase === 'ended') throw new Refused('ended', 'the job has ended');
       answer = { ok: true, result: await this.#carryOut(command, by) };
     } catch (error) {
       const code = error instanceof Refused ? error.code : isSpecError(error) ? 'bad_arguments' : 'failed';

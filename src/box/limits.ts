@@ -1,7 +1,7 @@
 import type { KeeperEvent, Rlimit, RlimitName } from 'cgroup-utils-native';
 import { SpecError } from '../errors.js';
 import { isRlimitName, parseRlimitValue, RLIMITS } from '../spec/rlimits.js';
-import type { BoxSpec } from '../spec/spec.js';
+import type { BoxSpec, RlimitRequest } from '../spec/spec.js';
 import { parseByteLimit, parseTimeLimit } from '../spec/values.js';
 import { didYouMean, quote } from '../spec/words.js';
 import type { Enforcement, LimitStatus, LimitUnit } from '../stats/sample.js';
@@ -52,6 +52,13 @@ export function rlimitStatus(name: RlimitName, limit: Rlimit, source?: LimitStat
     enforcement: 'rlimit',
     ...(source !== undefined && { source }),
   };
+}
+
+/** RLIMIT_CPU as it is now: what it can end a process for. */
+export function cpuLimit(limits: Limits): RlimitRequest[] {
+  const { value: soft, hard } = limits.get('cpu') ?? {};
+  if (typeof soft !== 'number' && typeof hard !== 'number') return [];
+  return [{ name: 'cpu', soft: soft ?? 'unlimited', ...(hard !== undefined && { hard }) } as RlimitRequest];
 }
 
 function rlimitUnit(name: RlimitName): { unit: LimitUnit } {

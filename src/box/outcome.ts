@@ -27,9 +27,12 @@ export interface Outcome extends MainExit {
 
 const SIGKILL = 9;
 const SIGXCPU = 24;
+/** The kernel holds RLIMIT_CPU by ticks, which run a little ahead of the time that a process has really had. */
+const COUNTED = 0.98;
 
 /** What tells one SIGKILL from another. */
 export interface Evidence {
+  /** As they were in force at the end, from the start or from `set_limit`. */
   readonly rlimits: readonly RlimitRequest[];
   /** CPU time of the box. */
   readonly cpuUsec: number;
@@ -63,7 +66,7 @@ function ownReason(
   if (life.lastKill !== null && life.lastKill.signal === signal) return { reason: 'killed', by: life.lastKill.by };
   const cpu = rlimits.find(({ name }) => name === 'cpu');
   const hardSec = cpu?.hard;
-  const overHard = signal === SIGKILL && typeof hardSec === 'number' && cpuUsec >= hardSec * 1e6;
+  const overHard = signal === SIGKILL && typeof hardSec === 'number' && cpuUsec >= hardSec * 1e6 * COUNTED;
   if (cpu !== undefined && (signal === SIGXCPU || overHard)) return { reason: 'cpu', by: { via: 'limit' } };
   return { reason: 'signaled', by: null };
 }

@@ -2,7 +2,8 @@ import { randomHex } from 'cgroup-utils-native';
 import { EXIT } from '../box/outcome.js';
 import { describeError, SpecError } from '../errors.js';
 import { createLogger, type Logger } from '../log.js';
-import { printableJson } from '../text.js';
+import { minified } from '../spec/verbatim.js';
+import { printable } from '../text.js';
 import { type CtlAnswer, formatAnswer, parseAnswer } from './ctl-answer.js';
 import { ctlHelp } from './ctl-help.js';
 import { type CtlInput, type CtlRequest, parseCtl } from './ctl-options.js';
@@ -42,8 +43,7 @@ async function send(requests: readonly CtlRequest[], log: Logger): Promise<numbe
     const answer = parseAnswer(text);
     if (answer === undefined || answers.has(answer.box)) return false;
     answers.set(answer.box, answer);
-    if (!tabulated(answer))
-      printed = print(`${json ? printableJson(JSON.parse(text)) : formatAnswer(answer)}\n`, printed);
+    if (!tabulated(answer)) printed = print(`${json ? printable(minified(text)) : formatAnswer(answer)}\n`, printed);
     return true;
   };
   const { outcome, request } = await sendCommand(requests, messageId, onAnswer).finally(() => {

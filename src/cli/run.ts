@@ -22,6 +22,7 @@ import { describeError } from '../errors.js';
 import { createLogger, type Logger } from '../log.js';
 import { identifyJob } from '../scheduler/identity.js';
 import { signalPatienceMs } from '../scheduler/signalling.js';
+import { signalName } from '../spec/signals.js';
 import { type BoxSpec, isObserved, type JobIdentity } from '../spec/spec.js';
 import type * as Spool from '../spool/index.js';
 import { hostFacts } from '../stats/host.js';
@@ -176,7 +177,8 @@ export function run(options: RunOptions): Run {
     if (event.type === 'witnessed') {
       // Its job may have ended of it before the wrapper gets its own.
       if (event.signal === SIGTERM && identity.scheduler !== 'none')
-        box.asked('scheduler', { via: 'signal', signal: 'SIGTERM' });
+        box.asked('scheduler', { via: 'signal', signal: 'SIGTERM' }, event.atMs);
+      box.witnessed(`SIG${signalName(event.signal)}`, event.atMs);
       return deliveries.witnessed(event);
     }
     if (event.type === 'exited') deliverSignals();
@@ -233,10 +235,13 @@ function createBroker(spec: BoxSpec, log: Logger, load: Pick<RunOptions, 'loadAm
     },
     async close(flushMs: number): Promise<void> {
       await loaded;
-      const { undelivered = 0, spooled = null } = (await link?.close(flushMs)) ?? {};
-      if (undelivered === 0) return;
-      const late = `${undelivered} messages were not delivered within ${flushMs / 1000} s; `;
-      if (spooled === null) log.warn(`${late}--flush sets how long the end waits for the broker`);
+      const { undelivered = 0, spooled = null, given = 'time' } = (await link?.close(flushMs)) ?? {};
+      // That there is no broker was said when the job began.
+      if (undelivered === 0 || given === 'nothing: not asked') return;
+      const within = given === 'time' ? ` within ${flushMs / 1000} s` : ': the broker has refused the login';
+      const late = `${undelivered} messages were not delivered${within}; `;
+      if (spooled === null && given !== 'time') log.warn(`${late}the end has not waited for it`);
+      else if (spooled === null) log.warn(`${late}--flush sets how long the end waits for the broker`);
       else log.warn(`${late}they are in ${spooled}: the next box of this user or "proc_box spool flush" delivers them`);
     },
   };

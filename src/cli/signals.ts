@@ -21,7 +21,7 @@ export function handleSignals(
     // Inside a scheduler's job a TERM is the scheduler's word.
     const reason = name === 'SIGTERM' && box.identity.scheduler !== 'none' ? 'scheduler' : 'stopped';
     // The job may die of it while we look.
-    box.asked(reason, by);
+    box.asked(reason, by, delivery.atMs);
     const [reached] = await Promise.all([deliveries.reachedJob(delivery), box.sample('signal')]);
     return box.stop(reason, by, reached ? null : delivery.signal, spec.graceMs);
   };

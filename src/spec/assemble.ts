@@ -58,6 +58,7 @@ export function assembleSpec(input: SpecInput): Assembled {
   const broker = brokerUris(options, files);
   const spec: BoxSpec = {
     uris: broker.uris,
+    uriAsked: options.uri.source !== 'default' || options['uri-file'].value !== undefined,
     exchange: options.exchange.value,
     replyExchange: options['reply-exchange'].value ?? '',
     routingKeys: routingKeys(options),

@@ -15,6 +15,8 @@ export type RlimitRequest = LaunchSpec['rlimits'][number];
 export interface BoxSpec {
   /** Broker URIs in order of preference; empty means no broker. Holds passwords: never log it. */
   readonly uris: readonly string[];
+  /** A broker was named by somebody; else the default is tried. */
+  readonly uriAsked: boolean;
   readonly exchange: string;
   /** Exchange for answers; empty for the default exchange. */
   readonly replyExchange: string;

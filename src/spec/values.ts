@@ -2,6 +2,7 @@ import { SpecError } from '../errors.js';
 import type { CgroupMode } from './spec.js';
 import { isNone, isUnlimited, parseCount, parseDuration, parseSize } from './units.js';
 import { redactUri } from './uri.js';
+import { withText } from './verbatim.js';
 import { quote } from './words.js';
 
 /** Values with the bounds that an option or a remote command puts on them. */
@@ -102,7 +103,7 @@ export function parsePath(text: string): string {
   return text;
 }
 
-/** A JSON object. @throws SpecError where it does not parse, or is another kind of value */
+/** A JSON object, which keeps its numbers as they were given: see verbatim.ts. @throws SpecError where it does not parse, or is another kind of value */
 export function parseJsonObject(text: string): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {
@@ -118,5 +119,5 @@ export function parseJsonObject(text: string): Readonly<Record<string, unknown>>
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new SpecError(`${quote(text)} is not a JSON object: for example '{"project": "x"}'`);
   }
-  return value as Record<string, unknown>;
+  return withText(value as Record<string, unknown>, text);
 }

@@ -60,15 +60,11 @@ export function parseYaml(file: string, text: string, yaml: typeof Yaml): YamlDo
     resolve,
     toJson(node) {
       try {
-        return JSON.stringify(node.toJS(document));
+        return toJson(yaml, document, node);
       } catch (cause) {
         // An alias within what it stands for, or so many that they would fill the memory.
-        throw new SpecError(
-          `${file}:${lineAt(node.range?.[0])}: aliases that cannot be resolved: write the values out`,
-          {
-            cause,
-          },
-        );
+        const line = lineAt(node.range?.[0]);
+        throw new SpecError(`${file}:${line}: aliases that cannot be resolved: write the values out`, { cause });
       }
     },
   };
@@ -83,4 +79,26 @@ export function scalarText(yaml: typeof Yaml, node: unknown): string | null | un
   if (!yaml.isScalar(node)) return undefined;
   if (node.value === null) return null;
   return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value));
+}
+
+const MARK = '\0number:';
+const MARKED = /"\\u0000number:([^"]*)"/g;
+const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+
+/** Numbers as they were written: as doubles, 64 bit ids would be rounded. */
+function toJson(yaml: typeof Yaml, document: Yaml.Document, node: Yaml.Node): string {
+  yaml.visit(node, {
+    Scalar(key, scalar) {
+      if (key !== 'key' && typeof scalar.value === 'number')
+        scalar.value = MARK + numberText(scalar.value, scalar.source);
+    },
+  });
+  return JSON.stringify(node.toJS(document)).replaceAll(MARKED, '$1');
+}
+
+/** `+5`, `0x10` and the like are YAML's alone. */
+function numberText(value: number, source = ''): string {
+  if (JSON_NUMBER.test(source)) return source;
+  if (!Number.isFinite(value)) return 'null';
+  return Number.isInteger(value) && /^(?:0[xo][\da-fA-F]+|\d+)$/.test(source) ? String(BigInt(source)) : String(value);
 }

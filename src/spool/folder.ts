@@ -1,5 +1,5 @@
 import { constants, type Stats } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, opendir, readdir } from 'node:fs/promises';
 import { EnvironmentError } from '../errors.js';
 
 /**
@@ -18,7 +18,7 @@ export interface Folder extends AsyncDisposable {
   at(name: string): string;
   /** The same, for messages. */
   shown(name: string): string;
-  /** Names that end with the suffix, in order. */
+  /** Names that end with the suffix, in order; such as no box gives are left out. @throws EnvironmentError for too many */
   names(suffix: string): Promise<string[]>;
 }
 
@@ -26,6 +26,11 @@ export const SPOOLED = '.spool';
 /** Set aside: has records that were broken or refused. */
 export const BAD = '.bad';
 export const UNFINISHED = '.tmp';
+
+/** Of the files of a user: more cannot be put in order in a moment. */
+const ENTRIES_MAX = 100_000;
+/** Short enough for a suffix more. */
+const NAME = /^[\w.-]{1,200}$/;
 
 /** The box that a file is of; its files are numbered in the order of what is in them. */
 export function boxOf(name: string): string {
@@ -84,9 +89,21 @@ function folderOf(path: string, uid: number, handle: FileHandle): Folder {
     fd: handle.fd,
     at,
     shown: (name) => `${path}/${name}`,
-    names: async (suffix) => (await readdir(at('.'))).filter((name) => name.endsWith(suffix)).sort(),
+    names: (suffix) => namesIn(at('.'), path, suffix),
     [Symbol.asyncDispose]: () => handle.close(),
   };
+}
+
+async function namesIn(directory: string, path: string, suffix: string): Promise<string[]> {
+  const names: string[] = [];
+  let entries = 0;
+  for await (const { name } of await opendir(directory, { bufferSize: 256 })) {
+    if (++entries > ENTRIES_MAX) {
+      throw new EnvironmentError(`spool ${path}: more than ${ENTRIES_MAX} files: remove what no box has made`);
+    }
+    if (name.endsWith(suffix) && NAME.test(name)) names.push(name);
+  }
+  return names.sort();
 }
 
 function openDirectory(path: string, more: number): Promise<FileHandle> {

@@ -83,6 +83,19 @@ t.test('messages have the exchange, keys and properties that consumers of the ol
   }
 });
 
+t.test('numbers of -json are carried as they were given, in samples and in answers', async (t) => {
+  const text = '{"id":9007199254740993,"huge":1e400,"zero":-0,"one":1.0}';
+  const job = await operator.start(t, ['sleep', '1000'], { options: ['-json', text] });
+  await job.bound();
+  const { body } = await operator.send(job.key, { command: 'status' });
+  t.equal(body.ok, true);
+  await job.ask('kill');
+  await job.ended;
+  const samples = job.received.filter(({ kind }) => kind === 'sample');
+  t.ok(samples.length > 1);
+  for (const { message } of samples) t.ok(String(message.content).includes(`"UserData":${text}`));
+});
+
 t.test('without -json UserData is null', async (t) => {
   const job = await operator.start(t, ['true']);
   await finish(t, job);

@@ -46,6 +46,7 @@ t.test('without options everything is as the contract says', async (t) => {
   const reads: string[] = [];
   t.strictSame(specOf({ words: ['ls', '-l'], reads }), {
     uris: ['amqp://guest:guest@localhost:5672'],
+    uriAsked: false,
     exchange: 'amq.topic',
     replyExchange: '',
     routingKeys: ['proc_box.remote_control'],
