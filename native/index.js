@@ -12,6 +12,7 @@ exports.readFile = native.readFile;
 exports.access = native.access;
 exports.makeDirectory = native.makeDirectory;
 exports.removeDirectory = native.removeDirectory;
+exports.removeGroups = native.removeGroups;
 exports.writeStderr = native.writeStderr;
 exports.Timer = native.Timer;
 exports.allowedCpuCount = native.allowedCpuCount;

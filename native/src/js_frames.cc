@@ -157,6 +157,20 @@ Object event_object(Env env, Event type, const std::string& bytes) {
       set(event, "atMs", witnessed.at_ms);
       break;
     }
+    case Event::unkillable: {
+      const auto head = body.value<UnkillableHead>();
+      Napi::Array processes = Napi::Array::New(env, head.count);
+      for (uint32_t i = 0; i < head.count; i++) {
+        Object one = Object::New(env);
+        set(one, "pid", body.value<int32_t>());
+        one.Set("name", String::New(env, body.word()));
+        one.Set("reason", String::New(env, body.word()));
+        processes.Set(i, one);
+      }
+      event.Set("processes", processes);
+      event.Set("final", head.final != 0);
+      break;
+    }
     case Event::continued:
     case Event::reply:
       break;
@@ -168,6 +182,13 @@ Value reply_value(Env env, Request type, const std::string& bytes) {
   Reader body(bytes);
   if (type == Request::usage) return usage_object(env, body.value<UsageBody>());
   if (type == Request::rlimit) return rlimit_object(env, body.value<RlimitReply>());
+  if (type == Request::pause) {
+    const auto reply = body.value<PauseReply>();
+    Object o = Object::New(env);
+    set(o, "count", reply.count);
+    o.Set("allStopped", reply.all_stopped != 0);
+    return o;
+  }
   return Number::New(env, body.value<int32_t>());
 }
 

@@ -37,10 +37,13 @@ export interface Evidence {
   readonly oomKilled: boolean;
 }
 
-/** @param main null where it is not known: the keeper died */
+/** @param main null where it is not known: the keeper died, or the main process did not */
 export function decideOutcome(life: Lifecycle, main: MainExit | null, evidence: Evidence): Outcome {
   if (main === null) {
-    return { code: null, signal: null, coreDumped: false, exitStatus: EXIT.failed, reason: 'failed', by: null };
+    // The keeper died, or SIGKILL has not ended the main process.
+    const { reason, by } = life.ending ?? { reason: 'failed', by: null };
+    const exitStatus = reason === 'timeout' ? EXIT.timeout : EXIT.failed;
+    return { code: null, signal: null, coreDumped: false, exitStatus, reason, by };
   }
   const { reason, by } = life.ending ?? ownReason(life, main, evidence);
   return { ...main, exitStatus: reason === 'timeout' ? EXIT.timeout : jobStatus(main), reason, by };
