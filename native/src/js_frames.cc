@@ -1,5 +1,6 @@
 #include "js_frames.h"
 
+#include <cerrno>
 #include <uv.h>
 
 namespace pbox::js {
@@ -129,7 +130,7 @@ Object event_object(Env env, Event type, const std::string& bytes) {
       event.Set("step", kStepNames[failed.step]);
       set(event, "index", failed.index);
       set(event, "errno", failed.error);
-      event.Set("code", uv_err_name(-failed.error));
+      event.Set("code", failed.error == ENOEXEC ? "ENOEXEC" : uv_err_name(-failed.error));  // libuv does not know it
       break;
     }
     case Event::exited: {

@@ -63,7 +63,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
       auto* keeper = static_cast<Keeper*>(handle->data);
       if (ready & UV_WRITABLE) keeper->link_->flush();
       keeper->watch();
-      if (ready & ~UV_WRITABLE) keeper->readable();
+      if (ready != UV_WRITABLE) keeper->readable();  // also after an error, which has no event
     });
   }
 

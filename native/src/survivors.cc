@@ -40,7 +40,7 @@ std::string traced_by(int tracer) {
 std::string why(const Descendant& process) {
   const std::string status = read_text_file(proc(process.pid, "status"));
   if (signal_member(process, SIGKILL) == EPERM)
-    return "it runs as uid " + std::to_string(number_after(status, "\nUid:\t")) + ", whose processes we may not signal";
+    return "it runs as uid " + std::to_string(number_after(status, "\nUid:\t")) + ", which we may not signal";
   const std::string frozen = thaw_around(process.pid);
   if (!frozen.empty()) return frozen;
   if (const int tracer = number_after(status, "\nTracerPid:\t")) return traced_by(tracer);

@@ -362,6 +362,7 @@ export class Box implements Controllable {
   /** SIGKILL does not end everybody: each is named once, and again where the end no longer waits. */
   #unkillable(processes: readonly Unkillable[], final: boolean): void {
     this.#left = final ? processes : [];
+    if (final) this.#main ??= { code: null, signal: null, coreDumped: false };
     for (const { pid, name, reason } of processes) {
       if (!final && this.#named.has(pid)) continue;
       this.#named.add(pid);

@@ -37,13 +37,10 @@ export interface Evidence {
   readonly oomKilled: boolean;
 }
 
-/** @param main null where it is not known: the keeper died, or the main process did not */
+/** @param main null where it is not known: the keeper died */
 export function decideOutcome(life: Lifecycle, main: MainExit | null, evidence: Evidence): Outcome {
   if (main === null) {
-    // The keeper died, or SIGKILL has not ended the main process.
-    const { reason, by } = life.ending ?? { reason: 'failed', by: null };
-    const exitStatus = reason === 'timeout' ? EXIT.timeout : EXIT.failed;
-    return { code: null, signal: null, coreDumped: false, exitStatus, reason, by };
+    return { code: null, signal: null, coreDumped: false, exitStatus: EXIT.failed, reason: 'failed', by: null };
   }
   const { reason, by } = life.ending ?? ownReason(life, main, evidence);
   return { ...main, exitStatus: reason === 'timeout' ? EXIT.timeout : jobStatus(main), reason, by };
