@@ -361,7 +361,8 @@ export function protectSelf(): number[];
  */
 export function killGroup(dir: string): number;
 /**
- * SIGKILLs every descendant of this process and reaps it; for when a keeper has died. Returns how many were killed.
+ * SIGKILLs every descendant of this process and reaps it, within five seconds; for when a keeper has died. Returns how many
+ * of its children were killed, adopted ones as well.
  * @param spared children that are left alone, with all below them
  */
 export function killDescendants(spared: readonly number[]): number;

@@ -14,6 +14,7 @@
 
 #include "caller.h"
 #include "cgroup.h"
+#include "freezer.h"
 #include "keeper.h"
 #include "members.h"
 #include "tree.h"
@@ -95,6 +96,7 @@ class Outsiders {
   do {
     signal_tree(getpid(), SIGKILL, true);
     cgroup.thaw_any();
+    for (const Descendant& process : descendants(getpid())) thaw_around(process.pid);
   } while (waitpid(-1, nullptr, 0) > 0 || errno == EINTR);
   cgroup.remove();
   _exit(0);

@@ -88,13 +88,24 @@ Survivors::Verdict Survivors::look(const std::vector<Descendant>& alive, const s
   return given_up_ ? Verdict::give_up : fresh ? Verdict::name : Verdict::wait;
 }
 
+namespace {
+
+// Names of processes and groups are the job's: nothing in them may write a line of its own, or drive a terminal.
+std::string printable(std::string text) {
+  for (char& byte : text)
+    if (byte < ' ' || byte > '~') byte = '?';
+  return text;
+}
+
+}  // namespace
+
 void tell_survivors(Control& control, const Survivors& survivors, bool final) {
   Writer body;
   body.value(UnkillableHead{static_cast<uint32_t>(survivors.all().size()), final});
   for (const Survivor& one : survivors.all()) {
     body.value(int32_t{one.pid});
-    body.word(one.name.c_str());
-    body.word(one.reason.c_str());
+    body.word(printable(one.name).c_str());
+    body.word(printable(one.reason).c_str());
   }
   control.send(Event::unkillable, 0, body.body.data(), body.body.size());
 }

@@ -190,6 +190,7 @@ export class Box implements Controllable {
     if (this.#life.phase !== 'running' || this.#life.suspended !== null) return;
     void this.#apply({ type: 'paused' });
     this.clock.hold(true);
+    this.#options.log.info(`${by.signal} has suspended the job; SIGCONT lets it go on`);
     this.#tell({ event: 'suspended', by: toBy(by) });
   }
 

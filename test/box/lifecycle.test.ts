@@ -248,14 +248,10 @@ t.test('remembers the signal that kill sent and who asked', async (t) => {
 });
 
 t.test('names the state as messages do', async (t) => {
-  t.strictSame([starting, running, suspended, stopping, { ...stopping, suspended: 'command' as const }, ended].map(boxState), [
-    'starting',
-    'running',
-    'suspended',
-    'stopping',
-    'stopping',
-    'ended',
-  ]);
+  t.strictSame(
+    [starting, running, suspended, stopping, { ...stopping, suspended: 'command' as const }, ended].map(boxState),
+    ['starting', 'running', 'suspended', 'stopping', 'stopping', 'ended'],
+  );
 });
 
 function name({ phase, suspended, mainEnded }: Lifecycle): string {
