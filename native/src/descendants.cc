@@ -56,7 +56,8 @@ PauseReply Descendants::pause(bool reached, int job) {
   return {static_cast<int32_t>(stopping.size()), all};
 }
 
-int Descendants::signal_group(int signal, int job) const {
+int Descendants::signal_group(int signal, int job, bool main_ended) const {
+  if (!main_ended) return ::kill(-job, signal) == 0 ? 1 : 0;
   int count = 0;
   for (const Descendant& process : descendants(getpid()))
     if (process.group == job) count += signal_member(process, signal) == 0;
@@ -71,16 +72,16 @@ int Descendants::kill() {
   return count;
 }
 
-int Descendants::stop(const StopBody& request, int job, int session) {
+int Descendants::stop(const StopBody& request, int job, bool main_ended, int session) {
   // Looked at before the signal: a parent that dies of it would take its children out of the walk.
   const std::vector<Descendant> all = descendants(getpid());
   switch (static_cast<StopHow>(request.how)) {
     case StopHow::group:
-      if (::kill(-job, request.signal) != 0) return 0;
+      if (signal_group(request.signal, job, main_ended) == 0) return 0;
       return ladder_.beside_main(all, job, job, request.signal);
     case StopHow::forward:
       ladder_.noted(all, job, job);
-      return ::kill(-job, request.signal) == 0 ? 1 : 0;
+      return signal_group(request.signal, job, main_ended);
     case StopHow::rest:
     case StopHow::spare:
       ladder_.leave_rest(request.signal, job, session, static_cast<StopHow>(request.how) == StopHow::spare);

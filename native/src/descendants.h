@@ -18,12 +18,12 @@ class Descendants {
   // it. The kernel discards it in an orphaned one, and the job's is: its parent, the keeper, has a session of its own.
   PauseReply pause(bool reached, int job);
   // To the job's process group, whose number may be another one's when the main process has ended.
-  int signal_group(int signal, int job) const;
+  int signal_group(int signal, int job, bool main_ended) const;
   // Frozen or not. cgroup.kill is one step for the kernel; the walk finds what is outside of the group, and serves where
   // there is none.
   int kill();
   // The stop ladder, see ladder.h; `job` is the main process and its group.
-  int stop(const StopBody& request, int job, int session);
+  int stop(const StopBody& request, int job, bool main_ended, int session);
   // Asks whoever of the rest has not been asked, where it is time for that.
   void ask_rest();
   // Until ask_rest() has something to do, ms; -1 where it never has.

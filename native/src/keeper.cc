@@ -125,12 +125,11 @@ void Keeper::handle(const FrameHead& head, Reader body) {
       const auto request = body.value<SignalBody>();
       if (request.all) return control_.reply_count(head.id, descendants_.signal(request.signal));
       if (job_ <= 0 || empty_) return control_.reply_count(head.id, 0);
-      if (main_ended_) return control_.reply_count(head.id, descendants_.signal_group(request.signal, job_));
-      return control_.reply_count(head.id, kill(-job_, request.signal) == 0 ? 1 : 0);
+      return control_.reply_count(head.id, descendants_.signal_group(request.signal, job_, main_ended_));
     }
     case Request::stop:
       if (job_ <= 0 || empty_) return control_.reply_count(head.id, 0);
-      return control_.reply_count(head.id, descendants_.stop(body.value<StopBody>(), job_, guarded_ ? getsid(0) : 0));
+      return control_.reply_count(head.id, descendants_.stop(body.value<StopBody>(), job_, main_ended_, guarded_ ? getsid(0) : 0));
     case Request::kill:
       if (body.value<KillBody>().abandon) output_.lose_patience();
       return control_.reply_count(head.id, kill_all());

@@ -41,7 +41,7 @@ t.test('a child that became root is named, and waited for no longer than seconds
   const become = join(dir, 'become');
   copyFileSync(findProgram('setpriv')!, become);
   chmodSync(become, 0o4755);
-  const script = `${become} --reuid=0 sh -c 'echo ready; exec sleep 1000' & echo $!; read x; exit 5`;
+  const script = `${become} --reuid=0 sh -c 'echo ready; exec sleep 1000 2>/dev/null' & echo $!; read x; exit 5`;
   const running = start(t, ['sh', '-c', script], {
     options: ['--grace', '200ms', '--report'],
     through: user(),
