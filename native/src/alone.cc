@@ -143,7 +143,9 @@ bool Alone::seen(int signal, int pid) {
 }
 
 void Alone::pass_on(int signal) {
+  const PauseBody pause{0};
   if (signal == SIGCONT) link_.send(Request::resume, ++id_, nullptr, 0);
+  else if (signal == SIGTSTP) link_.send(Request::pause, ++id_, &pause, sizeof pause);
   else send_signal(signal, false);
 }
 

@@ -1,5 +1,6 @@
 #include "disposition.h"
 
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <dirent.h>
@@ -60,6 +61,16 @@ bool reads_by_descriptor(int pid, int signal) {
   return found;
 }
 
+// The default action of the others ends a process; signal(7).
+bool ends_by_default(int signal) {
+  switch (signal) {
+    case SIGCHLD: case SIGCONT: case SIGURG: case SIGWINCH: case SIGTSTP: case SIGTTIN: case SIGTTOU:
+      return false;
+    default:
+      return true;
+  }
+}
+
 }  // namespace
 
 bool refuses(const Descendant& process, int signal) {
@@ -67,7 +78,7 @@ bool refuses(const Descendant& process, int signal) {
   if (status.empty()) return false;
   if (in_set(status, "\nSigIgn:", signal)) return true;
   if (in_set(status, "\nSigCgt:", signal)) return false;
-  if (is_init_of_namespace(status)) return true;
+  if (is_init_of_namespace(status) || !ends_by_default(signal)) return true;
   return blocked_everywhere(process, status, signal) && !reads_by_descriptor(process.pid, signal);
 }
 

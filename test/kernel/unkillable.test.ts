@@ -1,9 +1,9 @@
 // test-timeout: 120s
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { user, withoutV1 } from '../fixtures/cgroups.js';
 import { isAlive, until } from '../fixtures/processes.js';
 import { findProgram } from '../fixtures/programs.js';
@@ -60,6 +60,18 @@ t.test('a child that became root is named, and waited for no longer than seconds
   await until(() => running.members().length === 0, 'the keeper has stayed for it, and ends with it');
 });
 
+/** Attaches to a process, and hangs. */
+async function traced(t: Test, pid: number): Promise<ChildProcess> {
+  const trace = `import ctypes, time\nprint(ctypes.CDLL(None).ptrace(0x4206, ${pid}, 0, 0), flush=True)\ntime.sleep(1000)`;
+  const tracer = spawn(PYTHON, ['-c', trace], { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.teardown(() => killQuietly(tracer.pid!));
+  const line = await new Promise<string>((resolve) =>
+    createInterface({ input: tracer.stdout }).once('line', (text) => resolve(text)),
+  );
+  t.equal(line, '0', 'it is traced');
+  return tracer;
+}
+
 t.test('a child whose tracer hangs is named with it', { skip: notRoot }, async (t) => {
   const running = start(t, ['sh', '-c', 'sleep 1000 & echo $!; read x; exit 6'], {
     options: ['--grace', '200ms'],
@@ -67,19 +79,29 @@ t.test('a child whose tracer hangs is named with it', { skip: notRoot }, async (
   });
   await running.says('\n');
   const pid = Number(running.stdout());
-  const trace = `import ctypes, time\nprint(ctypes.CDLL(None).ptrace(0x4206, ${pid}, 0, 0), flush=True)\ntime.sleep(1000)`;
-  const tracer = spawn(PYTHON, ['-c', trace], { stdio: ['ignore', 'pipe', 'inherit'] });
-  t.teardown(() => killQuietly(tracer.pid!));
-  const [line] = await new Promise<string[]>((resolve) =>
-    createInterface({ input: tracer.stdout }).once('line', (text) => resolve([text])),
-  );
-  t.equal(line, '0', 'it is traced');
+  const tracer = await traced(t, pid);
   running.child.stdin?.end('\n');
   const result = await running.done;
   t.equal(result.code, 6);
   t.match(result.stderr, `pid ${pid} (sleep): it has ended, and its tracer, pid ${tracer.pid}`);
   tracer.kill('SIGKILL');
   await until(() => running.members().length === 0, 'the keeper has reaped it, and ends');
+});
+
+t.test('a main process whose tracer hangs: the time limit ends the box all the same', { skip: notRoot }, async (t) => {
+  const running = start(t, ['sh', '-c', 'echo ready; read x; exit 6'], {
+    options: ['--grace', '200ms', '--timeout', '4s', '--report'],
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  await running.says('ready\n');
+  const pid = await running.jobPid();
+  const tracer = await traced(t, pid);
+  running.child.stdin?.end('\n');
+  const result = await running.done;
+  t.equal(result.code, 124);
+  t.match(result.stderr, /ended +timeout: code 6/, 'the kernel tells how it ended');
+  t.match(result.stderr, new RegExp(`left behind +pid ${pid} \\(sh\\): it has ended`));
+  tracer.kill('SIGKILL');
 });
 
 t.test('1,100 groups in one another go away with their box', { skip: notRoot || withoutV1('pids') }, async (t) => {
