@@ -52,7 +52,6 @@ PauseReply Descendants::pause(bool reached, int job) {
     }
   }
   const bool all = stopping.size() == met.size() && await_stopped(stopping) && !stopping.empty();
-  suspended_ |= all;
   return {static_cast<int32_t>(stopping.size()), all};
 }
 

@@ -147,6 +147,10 @@ export class Box implements Controllable {
         return this.#mainEnded(event, event.atMs, event.usage);
       case 'stdoutlimit':
         return this.#stdoutLimit(event.bytes);
+      case 'continued':
+        // Somebody else has let the main process go on: its time counts again.
+        if (this.isPaused) void this.unpause({ via: 'box' });
+        return;
       case 'unkillable':
         return this.#unkillable(event.processes, event.final);
       case 'empty':

@@ -199,3 +199,13 @@ t.test('a job that ignores SIGTSTP goes on, and so does its timer', async (t) =>
   running.kill('SIGTSTP');
   t.equal((await running.done).code, 124);
 });
+
+t.test('who is let go on by somebody else after a SIGTSTP does not go on without its time limit', async (t) => {
+  const running = start(t, ['sh', '-c', 'echo ready; while :; do sleep 0.05; done'], { options: ['--timeout', '3s'] });
+  await running.says('ready\n');
+  const pid = await running.jobPid();
+  running.kill('SIGTSTP');
+  await until(() => running.stderr().includes('SIGTSTP has suspended the job'), 'it is suspended');
+  process.kill(pid, 'SIGCONT');
+  t.equal((await running.done).code, 124);
+});
