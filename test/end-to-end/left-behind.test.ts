@@ -13,45 +13,47 @@ const SOON_MS = 20_000;
 
 /** A process that does something with SIGTERM, says `ready`, and stays. */
 function python(...lines: string[]): string {
-  return ['import os, signal, sys, threading, time, ctypes', ...lines].join('\n');
+  // print() cannot be interrupted by a handler that prints.
+  const say = 'def say(text): os.write(1, text.encode() + b"\\n")';
+  return ['import os, signal, sys, threading, time, ctypes', say, ...lines].join('\n');
 }
-const IGNORES = python('signal.signal(15, signal.SIG_IGN)', 'print("ready", flush=True)', 'time.sleep(1000)');
-const BLOCKS = python('signal.pthread_sigmask(0, [15])', 'print("ready", flush=True)', 'time.sleep(1000)');
+const IGNORES = python('signal.signal(15, signal.SIG_IGN)', 'say("ready")', 'time.sleep(1000)');
+const BLOCKS = python('signal.pthread_sigmask(0, [15])', 'say("ready")', 'time.sleep(1000)');
 const BLOCKS_IN_EACH_THREAD = python(
   'signal.pthread_sigmask(0, [15])',
   'threading.Thread(target=lambda: time.sleep(1000)).start()',
-  'print("ready", flush=True)',
+  'say("ready")',
   'time.sleep(1000)',
 );
 const HANDLES = python(
   'def save(*_):',
-  '  print("asked", flush=True); time.sleep(0.3); print("saved", flush=True); os._exit(0)',
+  '  say("asked"); time.sleep(0.3); say("saved"); os._exit(0)',
   'signal.signal(15, save)',
-  'print("ready", flush=True)',
+  'say("ready")',
   'time.sleep(1000)',
 );
 const WAITS = python(
   'signal.pthread_sigmask(0, [15])',
-  'print("ready", flush=True)',
-  'signal.sigwait([15]); print("asked", flush=True); time.sleep(0.3); print("saved", flush=True)',
+  'say("ready")',
+  'signal.sigwait([15]); say("asked"); time.sleep(0.3); say("saved")',
 );
 const WAITS_IN_A_THREAD = python(
   'signal.pthread_sigmask(0, [15])',
   'def wait():',
-  '  signal.sigwait([15]); print("asked", flush=True); time.sleep(0.3); print("saved", flush=True); os._exit(0)',
+  '  signal.sigwait([15]); say("asked"); time.sleep(0.3); say("saved"); os._exit(0)',
   'threading.Thread(target=wait).start()',
   'time.sleep(0.2)',
-  'print("ready", flush=True)',
+  'say("ready")',
   'time.sleep(1000)',
 );
 const READS_A_SIGNALFD = python(
   'libc = ctypes.CDLL(None)',
   'signal.pthread_sigmask(0, [15])',
   'fd = libc.signalfd(-1, (ctypes.c_uint64 * 16)(1 << 14), 0)',
-  'print("ready", flush=True)',
-  'os.read(fd, 128); print("asked", flush=True); time.sleep(0.3); print("saved", flush=True)',
+  'say("ready")',
+  'os.read(fd, 128); say("asked"); time.sleep(0.3); say("saved")',
 );
-const STOPPED = python('print("ready", flush=True)', 'os.kill(os.getpid(), 19)', 'time.sleep(1000)');
+const STOPPED = python('say("ready")', 'os.kill(os.getpid(), 19)', 'time.sleep(1000)');
 
 /** A main process that ends with 21 once its child is ready. */
 async function leaves(t: Test, child: string, options: readonly string[] = GRACE) {
@@ -114,10 +116,10 @@ t.test('what a process forks to save its work is left to it', async (t) => {
     'def save(*_):',
     '  pid = os.fork()',
     '  if pid == 0:',
-    '    signal.signal(15, signal.SIG_DFL); time.sleep(0.5); print("saved", flush=True); os._exit(0)',
+    '    signal.signal(15, signal.SIG_DFL); time.sleep(0.5); say("saved"); os._exit(0)',
     '  os.waitpid(pid, 0); os._exit(0)',
     'signal.signal(15, save)',
-    'print("ready", flush=True)',
+    'say("ready")',
     'while True: time.sleep(1000)',
   );
   t.equal((await (await leaves(t, child)).done).stdout, 'ready\nsaved\n');
@@ -130,7 +132,7 @@ t.test('what an ended process leaves in its turn is asked, too', async (t) => {
     '    signal.signal(15, signal.SIG_DFL); time.sleep(1000)',
     '  os._exit(0)',
     'signal.signal(15, leave)',
-    'print("ready", flush=True)',
+    'say("ready")',
     'time.sleep(1000)',
   );
   const result = await (await leaves(t, child)).done;
