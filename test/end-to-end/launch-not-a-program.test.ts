@@ -24,12 +24,12 @@ const OTHER_MACHINE = `\x7fELF\x02\x01\x01${'\0'.repeat(9)}\x02\0${process.arch 
 
 for (const [what, bytes] of [
   ['a program for another machine', OTHER_MACHINE + OWNED],
-  ['a program that was cut off', '\x7fELF' + OWNED],
-  ['a program of Windows', 'MZ\x90\0\x03' + OWNED],
-  ['a program of macOS', '\xcf\xfa\xed\xfe\x07\0\0\x01' + OWNED],
-  ['WebAssembly', '\0asm\x01\0\0\0' + OWNED],
-  ['a compressed file', '\x1f\x8b\x08' + OWNED],
-  ['text in UTF-16', '\xff\xfee\0c\0h\0o\0\n\0' + OWNED],
+  ['a program that was cut off', `\x7fELF${OWNED}`],
+  ['a program of Windows', `MZ\x90\0\x03${OWNED}`],
+  ['a program of macOS', `\xcf\xfa\xed\xfe\x07\0\0\x01${OWNED}`],
+  ['WebAssembly', `\0asm\x01\0\0\0${OWNED}`],
+  ['a compressed file', `\x1f\x8b\x08${OWNED}`],
+  ['text in UTF-16', `\xff\xfee\0c\0h\0o\0\n\0${OWNED}`],
 ] as const) {
   t.test(`${what} is 126, and no line of it is carried out`, async (t) => {
     const result = await execute(t, bytes);

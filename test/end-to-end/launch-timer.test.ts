@@ -54,9 +54,13 @@ t.test('the start line names the limit and where it came from', async (t) => {
 });
 
 t.test('the end of the job takes the limit away', async (t) => {
-  const running = start(t, ['sh', '-c', "(trap 'sleep 0.5; exit' TERM; while :; do sleep 0.01; done) & sleep 0.1; exit 3"], {
-    options: ['-timeout', '500ms', '--grace', '2s'],
-  });
+  const running = start(
+    t,
+    ['sh', '-c', "(trap 'sleep 0.5; exit' TERM; while :; do sleep 0.01; done) & sleep 0.1; exit 3"],
+    {
+      options: ['-timeout', '500ms', '--grace', '2s'],
+    },
+  );
   t.equal((await running.done).code, 3);
 });
 
