@@ -145,8 +145,26 @@ export type KeeperEvent =
       readonly pid: number;
       readonly atMs: number;
     }
+  /** Processes that SIGKILL has not ended, a second after it. `final`: they are no longer waited for, and `empty` follows. */
+  | { readonly type: 'unkillable'; readonly processes: readonly Unkillable[]; readonly final: boolean }
+  /** An upgrade in between: this keeper speaks another version of the protocol. Nothing was read, and nothing follows. */
+  | { readonly type: 'mismatch'; readonly version: number; readonly expected: number }
   /** The keeper has ended; nothing follows. */
   | { readonly type: 'gone' };
+
+export interface Unkillable {
+  readonly pid: number;
+  readonly name: string;
+  /** For users: who it belongs to, what it waits for, what holds it. */
+  readonly reason: string;
+}
+
+/**
+ * Who is asked to end: `group`, the job's process group, and those outside of it who would never end by themselves;
+ * `forward`, the group alone, for a signal of the scheduler's; `rest`, after the main process has ended, whoever has not
+ * been asked; `spare`, the same but for those who have had the scheduler's signal. native/src/ladder.h.
+ */
+export type StopHow = 'group' | 'forward' | 'rest' | 'spare';
 
 /** One keeper process: parent and subreaper of one job. Protocol: native/README.md. */
 export class Keeper {
@@ -174,6 +192,17 @@ export class Keeper {
    *   a second is lost. @default false
    */
   kill(abandonReader?: boolean): Promise<number>;
+  /**
+   * The first rung of the stop ladder: the signal to those who take it, SIGKILL at once to those who ignore or block it; but
+   * for the main process, which is only asked. Resolves to the number of processes signalled.
+   */
+  stop(how: StopHow, signal: number): Promise<number>;
+  /**
+   * SIGTSTP, also where the kernel takes the job's group for orphaned: those with the default action stop, those of the
+   * job's group with a handler get it. `allStopped`: nothing of the box runs any more.
+   * @param reached its sender has signalled the job as well
+   */
+  pause(reached: boolean): Promise<{ count: number; allStopped: boolean }>;
   /** SIGSTOP to every process until all are stopped. */
   suspend(): Promise<number>;
   /** SIGCONT to every process. */
@@ -290,6 +319,8 @@ export function access(path: string, writable?: boolean): string | null;
 /** mkdir(2), rmdir(2). @returns the errno's name, or null where it was done */
 export function makeDirectory(path: string): string | null;
 export function removeDirectory(path: string): string | null;
+/** Removes a control group with everything below it, however deep. @returns the errno's name, or null where it has gone */
+export function removeGroups(path: string): string | null;
 /**
  * Text for a descriptor that may block for as long as its reader likes. `write` returns at once: a thread, which lives only
  * while there is something to write, does the write(2) calls in order. Up to 256 KiB wait; what does not fit is lost, and a
@@ -342,7 +373,8 @@ export function protectSelf(): number[];
  */
 export function killGroup(dir: string): number;
 /**
- * SIGKILLs every descendant of this process and reaps it; for when a keeper has died. Returns how many were killed.
+ * SIGKILLs every descendant of this process and reaps it, within five seconds; for when a keeper has died. Returns how many
+ * of its children were killed, adopted ones as well.
  * @param spared children that are left alone, with all below them
  */
 export function killDescendants(spared: readonly number[]): number;

@@ -13,6 +13,7 @@ exports.access = native.access;
 exports.makeDirectory = native.makeDirectory;
 exports.removeDirectory = native.removeDirectory;
 exports.Outlet = native.Outlet;
+exports.removeGroups = native.removeGroups;
 exports.writeStderr = native.writeStderr;
 exports.Timer = native.Timer;
 exports.allowedCpuCount = native.allowedCpuCount;

@@ -15,7 +15,7 @@ struct AloneOptions {
   bool reraise = false;
   double timeout_ms = 0;  // 0: none
   double grace_ms = 10000;
-  int stop_signal = SIGQUIT;
+  int stop_signal = SIGTERM;
   std::vector<RlimitWire> rlimits;
 };
 

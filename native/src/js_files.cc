@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "js.h"
+#include "remove_groups.h"
 #include "text.h"
 
 namespace pbox::js {
@@ -107,6 +108,11 @@ Value make_directory(const CallbackInfo& info) {
   return error_name(info.Env(), mkdir(path.c_str(), 0777) == 0 ? 0 : errno);
 }
 
+Value remove_groups_at(const CallbackInfo& info) {
+  const std::string path = info[0].As<String>();
+  return error_name(info.Env(), remove_groups(path));
+}
+
 Value remove_directory(const CallbackInfo& info) {
   const std::string path = info[0].As<String>();
   return error_name(info.Env(), rmdir(path.c_str()) == 0 ? 0 : errno);
@@ -143,6 +149,7 @@ void export_files(Env env, Object& exports) {
   exports.Set("readFile", Napi::Function::New<read_file>(env));
   exports.Set("access", Napi::Function::New<access_of>(env));
   exports.Set("makeDirectory", Napi::Function::New<make_directory>(env));
+  exports.Set("removeGroups", Napi::Function::New<remove_groups_at>(env));
   exports.Set("removeDirectory", Napi::Function::New<remove_directory>(env));
   exports.Set("killGroup", Napi::Function::New<kill_group>(env));
   exports.Set("lockFile", Napi::Function::New<lock_file>(env));

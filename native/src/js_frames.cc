@@ -1,5 +1,6 @@
 #include "js_frames.h"
 
+#include <cerrno>
 #include <uv.h>
 
 namespace pbox::js {
@@ -129,7 +130,7 @@ Object event_object(Env env, Event type, const std::string& bytes) {
       event.Set("step", kStepNames[failed.step]);
       set(event, "index", failed.index);
       set(event, "errno", failed.error);
-      event.Set("code", uv_err_name(-failed.error));
+      event.Set("code", failed.error == ENOEXEC ? "ENOEXEC" : uv_err_name(-failed.error));  // libuv does not know it
       break;
     }
     case Event::exited: {
@@ -157,6 +158,20 @@ Object event_object(Env env, Event type, const std::string& bytes) {
       set(event, "atMs", witnessed.at_ms);
       break;
     }
+    case Event::unkillable: {
+      const auto head = body.value<UnkillableHead>();
+      Napi::Array processes = Napi::Array::New(env, head.count);
+      for (uint32_t i = 0; i < head.count; i++) {
+        Object one = Object::New(env);
+        set(one, "pid", body.value<int32_t>());
+        one.Set("name", String::New(env, body.word()));
+        one.Set("reason", String::New(env, body.word()));
+        processes.Set(i, one);
+      }
+      event.Set("processes", processes);
+      event.Set("final", head.final != 0);
+      break;
+    }
     case Event::continued:
     case Event::reply:
       break;
@@ -168,6 +183,13 @@ Value reply_value(Env env, Request type, const std::string& bytes) {
   Reader body(bytes);
   if (type == Request::usage) return usage_object(env, body.value<UsageBody>());
   if (type == Request::rlimit) return rlimit_object(env, body.value<RlimitReply>());
+  if (type == Request::pause) {
+    const auto reply = body.value<PauseReply>();
+    Object o = Object::New(env);
+    set(o, "count", reply.count);
+    o.Set("allStopped", reply.all_stopped != 0);
+    return o;
+  }
   return Number::New(env, body.value<int32_t>());
 }
 

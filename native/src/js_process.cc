@@ -3,11 +3,13 @@
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
+#include <set>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "freezer.h"
 #include "js.h"
 #include "outlet.h"
 #include "rlimit.h"
@@ -32,6 +34,10 @@ Value prlimit_of(const CallbackInfo& info) {
   return rlimit_result(env, before.rlim_cur, before.rlim_max);
 }
 
+// Five seconds for those that end; nobody waits for others.
+constexpr int kReapRounds = 1000;
+constexpr int kReapUsec = 5000;
+
 std::vector<int> own_children() {
   std::vector<int> children;
   read_children(getpid(), true, children);
@@ -53,17 +59,23 @@ Value kill_descendants(const CallbackInfo& info) {
   std::vector<int> spared;
   const auto list = info[0].As<Napi::Array>();
   for (uint32_t i = 0; i < list.Length(); i++) spared.push_back(list.Get(i).As<Number>().Int32Value());
-  int count = 0;
-  for (bool fresh = true; fresh;) {
-    fresh = false;
+  std::set<int> killed;
+  // Whoever becomes a child of ours meanwhile is met in the next round.
+  for (int round = 0; round < kReapRounds; round++) {
+    bool left = false;
     for (const int child : own_children()) {
       if (std::find(spared.begin(), spared.end(), child) != spared.end()) continue;
-      fresh = true;
-      count += signal_tree(child, SIGKILL, true) + (kill(child, SIGKILL) == 0);
-      while (waitpid(child, nullptr, 0) < 0 && errno == EINTR) continue;
+      left = true;
+      signal_tree(child, SIGKILL, true);
+      if (kill(child, SIGKILL) == 0) killed.insert(child);
+      thaw_around(child);
+      for (const Descendant& process : descendants(child)) thaw_around(process.pid);
+      waitpid(child, nullptr, WNOHANG);
     }
+    if (!left) break;
+    usleep(kReapUsec);
   }
-  return Number::New(info.Env(), count);
+  return Number::New(info.Env(), static_cast<double>(killed.size()));
 }
 
 // A child of ours that was told to end.

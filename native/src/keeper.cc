@@ -11,6 +11,7 @@
 // waitpid(2) failing with ECHILD is the proof that nothing of the box is left.
 #include "keeper.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <poll.h>
@@ -29,18 +30,21 @@
 #include "job.h"
 #include "output.h"
 #include "start.h"
+#include "stranger.h"
+#include "survivors.h"
+#include "tree.h"
 #include "usage.h"
 
 namespace pbox {
 namespace {
 
-// Between the passes of a kill.
-constexpr int kKillMs = 20;
-
 ExitedBody exited(int status, const UsageBody& usage) {
   const bool killed = WIFSIGNALED(status);
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, killed ? WTERMSIG(status) : -1, killed && WCOREDUMP(status), 0, monotonic_ms(), usage};
 }
+
+// Of two times to wait, where -1 is for ever.
+int sooner(int a, int b) { return a < 0 ? b : b < 0 ? a : std::min(a, b); }
 
 class Keeper {
  public:
@@ -62,6 +66,8 @@ class Keeper {
   void reap();
   void main_stopped(int signal);
   void check_empty();
+  void check_survivors();
+  PauseReply pause(bool reached);
   void check_output();
   int kill_all();
   UsageBody usage() const;
@@ -79,6 +85,7 @@ class Keeper {
   Output output_;
   Cgroup cgroup_;
   Descendants descendants_{cgroup_};
+  Survivors survivors_;
   bool main_ended_ = false, empty_ = false;
 };
 
@@ -117,11 +124,17 @@ void Keeper::handle(const FrameHead& head, Reader body) {
     case Request::signal: {
       const auto request = body.value<SignalBody>();
       if (request.all) return control_.reply_count(head.id, descendants_.signal(request.signal));
-      return control_.reply_count(head.id, job_ > 0 && !empty_ && kill(-job_, request.signal) == 0 ? 1 : 0);
+      if (job_ <= 0 || empty_) return control_.reply_count(head.id, 0);
+      return control_.reply_count(head.id, descendants_.signal_group(request.signal, job_, main_ended_));
     }
+    case Request::stop:
+      if (job_ <= 0 || empty_) return control_.reply_count(head.id, 0);
+      return control_.reply_count(head.id, descendants_.stop(body.value<StopBody>(), job_, main_ended_, guarded_ ? getsid(0) : 0));
     case Request::kill:
       if (body.value<KillBody>().abandon) output_.lose_patience();
       return control_.reply_count(head.id, kill_all());
+    case Request::pause:
+      return control_.reply(head.id, pause(body.value<PauseBody>().reached != 0));
     case Request::suspend:
       return control_.reply_count(head.id, descendants_.suspend());
     case Request::resume:
@@ -161,7 +174,15 @@ void Keeper::start(const StartRequest& request) {
   leave_session();
 }
 
+// With a terminal the job's group is none of the orphaned: the kernel does it.
+PauseReply Keeper::pause(bool reached) {
+  if (job_ <= 0 || empty_) return {};
+  if (!caller_.terminal.exists()) return descendants_.pause(reached, job_);
+  return {reached || kill(-job_, SIGTSTP) != 0 ? 0 : 1, 0};
+}
+
 int Keeper::kill_all() {
+  survivors_.killed();
   if (job_ > 0 && !main_ended_) kill(job_, SIGKILL);  // our own child, not yet reaped: the pid is certain
   return descendants_.kill();
 }
@@ -193,7 +214,10 @@ void Keeper::fail(const Failure& failure) {
 }
 
 void Keeper::reap() {
-  for (WitnessedBody body; caller_.next_signal(body);) control_.tell(Event::witnessed, body);
+  for (WitnessedBody body; caller_.next_signal(body);) {
+    descendants_.witnessed(body.signal);
+    control_.tell(Event::witnessed, body);
+  }
   for (;;) {
     int status = 0;
     const int pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED);
@@ -231,6 +255,22 @@ void Keeper::main_stopped(int signal) {
   control_.tell(Event::stopped, int32_t{signal});
 }
 
+// SIGKILL has been sent: who is still there is named, and in the end no longer waited for. The keeper stays for it.
+void Keeper::check_survivors() {
+  if (empty_ || !descendants_.killed() || !survivors_.due()) return;
+  const Survivors::Verdict verdict = survivors_.look(descendants(getpid()), own_zombies());
+  if (verdict == Survivors::Verdict::wait || phase_ != Phase::running) return;
+  const bool final = verdict == Survivors::Verdict::give_up;
+  tell_survivors(control_, survivors_, final);
+  if (!final) return;
+  ProcessStat main;
+  if (!main_ended_ && read_process(job_, main) && main.dead && may_read_status(job_))
+    control_.tell(Event::exited, exited(main.wait_status, usage()));
+  phase_ = Phase::ended;
+  output_.close();
+  control_.tell(Event::empty, usage());
+}
+
 // Nothing of the box is left, and its reader has everything: the last event.
 void Keeper::check_empty() {
   if (!empty_ || phase_ != Phase::running || !output_.drained()) return;
@@ -251,8 +291,9 @@ void Keeper::check_output() {
 
 // How long poll may sleep.
 int Keeper::timeout() const {
-  if (descendants_.killed() && !empty_) return kKillMs;
-  return phase_ == Phase::running ? output_.next_look_ms() : -1;
+  if (descendants_.killed() && !empty_) return survivors_.kill_ms();
+  if (phase_ != Phase::running) return -1;
+  return sooner(output_.next_look_ms(), descendants_.next_round_ms());
 }
 
 // The wrapper has ended, however it ended: nothing of the box may survive it.
@@ -271,15 +312,18 @@ void Keeper::finish() {
 
 void Keeper::run() {
   for (;;) {
-    pollfd entries[5] = {{control_.fd(), POLLIN, 0}, {caller_.signals, POLLIN, 0}, {exec_pipe_, POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}};
+    pollfd entries[5] = {{control_.fd(), control_.events(), 0}, {caller_.signals, POLLIN, 0}, {exec_pipe_, POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}};
     if (control_.fd() >= 0) output_.prepare(entries + 3);
     if (poll(entries, 5, timeout()) < 0 && errno != EINTR) _exit(125);
+    control_.flush();
     if (entries[2].revents && exec_pipe_ >= 0) exec_result();
     if (control_.fd() >= 0) output_.run(entries + 3);
     check_output();
     if (entries[1].revents || descendants_.killed()) reap();
+    if (!empty_) descendants_.ask_rest();
+    check_survivors();
     check_empty();
-    if (control_.fd() >= 0 && entries[0].revents && !receive()) wrapper_gone();
+    if (control_.fd() >= 0 && (entries[0].revents & ~POLLOUT) && !receive()) wrapper_gone();
     if (control_.fd() < 0) {
       reap();
       if (empty_) finish();

@@ -96,6 +96,10 @@ bool Output::reader_abandoned() {
   return now - waiting_since_ms_ >= kReaderPatienceMs;
 }
 
+void Output::close() {
+  if (relay_) relay_->close_all();
+}
+
 int Output::next_look_ms() const { return patient_ ? file_.next_look_ms() : kReaderLookMs; }
 
 }  // namespace pbox

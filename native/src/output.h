@@ -47,6 +47,8 @@ class Output {
   bool drained();
   // The box was killed: its reader is given up when it takes nothing for a while.
   void lose_patience() { patient_ = false; }
+  // Lets go of both ends.
+  void close();
   // Until it has to be looked at, ms; -1 where poll tells.
   int next_look_ms() const;
 

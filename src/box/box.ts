@@ -1,4 +1,4 @@
-import type { Keeper, KeeperEvent, KeeperUsage, ProcessRow } from 'cgroup-utils-native';
+import type { Keeper, KeeperEvent, KeeperUsage, ProcessRow, Unkillable } from 'cgroup-utils-native';
 import type { Logger } from '../log.js';
 import { signalName } from '../spec/signals.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
@@ -75,7 +75,10 @@ export class Box implements Controllable {
   #firstSample: Promise<unknown> = Promise.resolve();
   #main: MainExit | null = null;
   #elapsedMs = 0;
+  readonly #named = new Set<number>();
+  #left: readonly Unkillable[] = [];
   #cpuUsec = 0;
+  #graceEndsMs = Number.POSITIVE_INFINITY;
   readonly #grace: ReturnType<Time['createTimer']>;
   /** Fires in the next turn of the event loop. */
   readonly #breath: ReturnType<Time['createTimer']>;
@@ -151,6 +154,12 @@ export class Box implements Controllable {
         return this.#mainEnded(event, event.atMs, event.usage);
       case 'stdoutlimit':
         return this.#stdoutLimit(event.bytes);
+      case 'continued':
+        // Somebody else has let the main process go on: its time counts again.
+        if (this.isPaused) void this.unpause({ via: 'box' });
+        return;
+      case 'unkillable':
+        return this.#unkillable(event.processes, event.final);
       case 'empty':
         void this.#ended(event.usage);
         return;
@@ -179,9 +188,8 @@ export class Box implements Controllable {
     signal: number | null,
     graceMs: number,
   ): Promise<number> {
-    // The scheduler kills by itself: what the box still has to tell must be told before.
-    const mostMs = reason === 'scheduler' ? this.#options.schedulerGraceMs() : graceMs;
-    return this.#apply({ type: 'stop', reason, by, signal, graceMs: Math.min(graceMs, mostMs) });
+    const withinMs = reason === 'scheduler' ? this.#schedulersGrace(graceMs) : graceMs;
+    return this.#apply({ type: 'stop', reason, by, signal, graceMs: withinMs });
   }
 
   /** The wall clock limit follows the end of the scheduler's job. @param limitMs from the job's start; 0 means none */
@@ -191,6 +199,26 @@ export class Box implements Controllable {
     this.clock.limit(limitMs);
     this.limits.set('timeout', to);
     this.#tell({ event: 'limit_changed', limit: 'timeout', from, to, by: { via: 'box' } });
+  }
+
+  /** A SIGTSTP has stopped every process: the next SIGCONT to the wrapper lets them go on. */
+  paused(by: Requester): void {
+    if (this.#life.phase !== 'running' || this.#life.suspended !== null) return;
+    void this.#apply({ type: 'paused' });
+    this.clock.hold(true);
+    this.#options.log.info(`${by.signal} has suspended the job; SIGCONT lets it go on`);
+    this.#tell({ event: 'suspended', by: toBy(by) });
+  }
+
+  get isPaused(): boolean {
+    return this.#life.suspended === 'signal';
+  }
+
+  /** Undoes `paused`. */
+  async unpause(by: Requester): Promise<void> {
+    await this.#apply({ type: 'resume' });
+    this.clock.hold(false);
+    this.#tell({ event: 'resumed', by: toBy(by) });
   }
 
   /** SIGKILL to everything. */
@@ -225,7 +253,7 @@ export class Box implements Controllable {
     }
     const by = { via: 'limit' } as const;
     if (name === 'cpu-time')
-      void this.#apply({ type: 'stop', reason: 'cpu', by, signal: spec.stopSignal, graceMs: spec.graceMs });
+      void this.#apply({ type: 'stop', reason: 'cpu', by, signal: spec.endSignal, graceMs: spec.graceMs });
     else void this.#apply({ type: 'kill', reason: name, by, signal: SIGKILL });
     this.#sampleQuietly('limit');
   }
@@ -301,9 +329,19 @@ export class Box implements Controllable {
   #othersLeft(): void {
     if (this.#life.phase === 'ended') return;
     const { log, spec, time } = this.#options;
-    const { stopSignal: signal, graceMs, linger } = spec;
+    const { endSignal: signal, linger } = spec;
+    // Its signal has reached the rest as well, and its SIGKILL follows.
+    const spare = this.#life.ending?.reason === 'scheduler';
+    const graceMs = spare ? this.#schedulersGrace(spec.graceMs) : spec.graceMs;
     log.debug(`the main process has ended after ${Math.round(time.now() - this.#startedMs)} ms, others have not`);
-    void this.#apply({ type: 'leftovers', signal, graceMs, linger });
+    void this.#apply({ type: 'leftovers', signal, graceMs, linger, spare });
+  }
+
+  /** The scheduler kills by itself: the job has the time until then, less what the box still has to tell. */
+  #schedulersGrace(graceMs: number): number {
+    const mostMs = this.#options.schedulerGraceMs();
+    const uncapped = !this.#options.spec.graceAsked && mostMs !== Number.POSITIVE_INFINITY;
+    return uncapped ? mostMs : Math.min(graceMs, mostMs);
   }
 
   #timeout(): void {
@@ -319,7 +357,7 @@ export class Box implements Controllable {
         processes: [],
       });
     }
-    void this.#sampleThenStop('timeout', { via: 'limit' }, spec.stopSignal);
+    void this.#sampleThenStop('timeout', { via: 'limit' }, spec.endSignal);
   }
 
   /** Reported once at the limit; again only where the job went on writing to its file: then it has no more grace. */
@@ -331,7 +369,7 @@ export class Box implements Controllable {
     }
     const status = this.limits.get('stdoutlimit');
     log.warn(`stdout has reached its limit of ${status?.value} bytes: stopping the job`);
-    void this.stop('stdoutlimit', { via: 'limit' }, spec.stopSignal, spec.graceMs);
+    void this.stop('stdoutlimit', { via: 'limit' }, spec.endSignal, spec.graceMs);
     if (status !== undefined)
       this.#tell({ event: 'limit_exceeded', limit: 'stdoutlimit', status, used: bytes, processes: [] });
     this.#sampleQuietly('limit');
@@ -340,6 +378,18 @@ export class Box implements Controllable {
   async #sampleThenStop(reason: 'timeout', by: Requester, signal: number): Promise<void> {
     await this.sample('limit');
     await this.stop(reason, by, signal, this.#options.spec.graceMs);
+  }
+
+  /** SIGKILL does not end everybody: each is named once, and again where the end no longer waits. */
+  #unkillable(processes: readonly Unkillable[], final: boolean): void {
+    this.#left = final ? processes : [];
+    if (final) this.#main ??= { code: null, signal: null, coreDumped: false };
+    for (const { pid, name, reason } of processes) {
+      if (!final && this.#named.has(pid)) continue;
+      this.#named.add(pid);
+      const what = `pid ${pid} (${name})`;
+      this.#options.log.warn(`${final ? 'left behind' : 'SIGKILL has not ended'}: ${what}: ${reason}`);
+    }
   }
 
   /** The scheduler had stopped or frozen the wrapper, and the job with it. */
@@ -397,6 +447,7 @@ export class Box implements Controllable {
         elapsedMs,
         suspendedMs: this.clock.suspendedMs,
         refusedCommands: this.#commands.refusedCount,
+        left: this.#left,
       }),
     );
     this.#over = true;
@@ -410,11 +461,11 @@ export class Box implements Controllable {
 
   /** Takes one step of the life; resolves to the number of processes that were signalled. */
   #apply(input: Input, atMs = this.#options.time.now()): Promise<number> {
-    const wasSuspended = this.#life.suspended;
+    const wasSuspended = this.#life.suspended !== null;
     const [life, effects] = step(this.#life, input);
     this.#cause.stepped(this.#life, life, atMs);
     this.#life = life;
-    if (wasSuspended && !life.suspended && input.type !== 'resume') this.clock.hold(false);
+    if (wasSuspended && life.suspended === null && input.type !== 'resume') this.clock.hold(false);
     let done: Promise<number> = Promise.resolve(0);
     // Requests are sent at once and in order; the keeper answers in order.
     for (const effect of effects) {
@@ -436,11 +487,20 @@ export class Box implements Controllable {
     return Math.max(inGroup, await this.#options.keeper.kill(this.#life.ending !== null));
   }
 
+  /** A deadline moves earlier only: whoever asks again does not prolong it. */
+  #graceUntil(atMs: number): void {
+    if (atMs >= this.#graceEndsMs) return;
+    this.#graceEndsMs = atMs;
+    this.#grace.start(Math.max(0, Math.ceil(atMs - this.#options.time.now())));
+  }
+
   #run(effect: Effect): Promise<number> | undefined {
     const { keeper } = this.#options;
     switch (effect.do) {
       case 'signal':
         return keeper.signal(effect.scope, effect.signal);
+      case 'stop':
+        return keeper.stop(effect.how, effect.signal);
       case 'kill':
         return this.#kill();
       case 'suspend':
@@ -448,7 +508,7 @@ export class Box implements Controllable {
       case 'resume':
         return keeper.resume();
       case 'grace':
-        this.#grace.start(effect.ms);
+        this.#graceUntil(this.#options.time.now() + effect.ms);
         return undefined;
     }
   }

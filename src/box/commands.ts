@@ -188,7 +188,7 @@ export class Commands {
 
   async #suspend(by: Requester): Promise<number> {
     if (this.#box.life().phase === 'stopping') throw new Refused('not_possible', 'the box is being stopped');
-    const already = this.#box.life().suspended;
+    const already = this.#box.life().suspended !== null;
     const processes = await this.#box.apply({ type: 'suspend' });
     this.#box.clock.hold(true);
     if (!already) this.#box.tell({ event: 'suspended', by: toBy(by) });
@@ -196,7 +196,7 @@ export class Commands {
   }
 
   async #resume(by: Requester): Promise<number> {
-    const was = this.#box.life().suspended;
+    const was = this.#box.life().suspended !== null;
     const processes = await this.#box.apply({ type: 'resume' });
     this.#box.clock.hold(false);
     if (was) this.#box.tell({ event: 'resumed', by: toBy(by) });

@@ -39,7 +39,7 @@ function execFailure(name: string, code: string, lookup: boolean): { message: st
   const why: Readonly<Record<string, string>> = {
     ENOENT: 'the interpreter or loader that it names does not exist; look at its first line',
     EACCES: 'it is not an executable file; try `chmod +x`',
-    ENOEXEC: 'it is neither a program for this machine nor a script',
+    ENOEXEC: 'it, or the interpreter that it names, is neither a program for this machine nor a script',
     E2BIG: 'its arguments and environment are too long',
     ENOTDIR: 'a part of its path is not a directory',
     ETXTBSY: 'somebody is writing to it',

@@ -26,7 +26,11 @@ import { launchedJob } from './subject.js';
 import type * as Tools from './tools.js';
 
 /** boot.cjs passes it: loads a bundle of dist/ that is not on the launch path. */
-declare const loadBundle: <Exports>(name: string) => Exports;
+declare const loadBundle: {
+  <Exports>(name: string): Exports;
+  /** Does what unboxed.cjs does: the job runs without a box, or does not run. */
+  readonly unboxed: (why: { readonly message: string; readonly remedy: string }) => void;
+};
 /** The version of the package; the build sets it. */
 declare const PROC_BOX_VERSION: string;
 
@@ -47,8 +51,15 @@ process.on('uncaughtException', (error) => fail(describeError(error, debugging))
 const keeper = new Keeper(CONTROL_FD, (event) => {
   if (event.type === 'hello') begin(event);
   else if (running !== undefined) running.onKeeper(event);
+  else if (event.type === 'mismatch') loadBundle.unboxed(anotherVersion(event));
   else if (event.type === 'gone') fail('the keeper has died before the job was started');
 });
+
+/** An upgrade between the start of the front end and that of Node. */
+function anotherVersion({ version, expected }: { version: number; expected: number }) {
+  const message = `the keeper speaks version ${version} of its protocol, and this proc_box ${expected}: it was installed anew while it started`;
+  return { message, remedy: 'start it again' };
+}
 
 /** Each is loaded when it is needed. */
 const loaders = {

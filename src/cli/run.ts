@@ -40,6 +40,8 @@ import type { Subject } from './subject.js';
 
 const SIGTERM = 15;
 const SIGTSTP = 20;
+/** What a shell gives where SIGTERM has ended its last command. */
+const SHELL_TERM = 128 + SIGTERM;
 
 export interface Run {
   onKeeper(event: KeeperEvent): void;
@@ -202,7 +204,10 @@ export function run(options: RunOptions): Run {
     box.onKeeper(event);
   };
   // The scheduler's signal that the job has died of may wait beside its end, or be on its way.
-  return { onSignal, onKeeper: holdEnd(onKeeper, () => scheduled.settled()) };
+  return {
+    onSignal,
+    onKeeper: holdEnd(onKeeper, ({ code, signal }) => scheduled.settled(code === SHELL_TERM || signal === SIGTERM)),
+  };
 }
 
 /** The broker is optional and comes second: messages wait here until it is loaded. */

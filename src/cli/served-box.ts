@@ -51,6 +51,10 @@ export function serveBox(served: ServedBox): void {
     }
     keeper = served.makeKeeper((event) => {
       if (run !== undefined) return run.onKeeper(event);
+      if (event.type === 'mismatch')
+        return fail(
+          new Error('proc_box was installed anew, and its supervisor is the old one: end it, and start it again'),
+        );
       if (event.type !== 'hello') return fail(new Error('the keeper has died before the box was made'));
       try {
         run = box(served, options, keeper as Keeper);

@@ -29,10 +29,16 @@ export function handleSignals(
   const wake = async (delivery: SignalDelivery) => {
     box.clock.noticeGap();
     const reached = await deliveries.reachedJob(delivery);
+    if (box.isPaused) return box.unpause({ via: 'signal', signal: 'SIGCONT' });
     // A box that a command has suspended stays so: this one woke the wrapper, and perhaps the job.
     if (box.state === 'suspended') return reached ? keeper.suspend() : undefined;
     // After ^Z and `fg` this gives the terminal back to the job, too.
     return reached ? undefined : keeper.resume();
+  };
+
+  const pause = async (delivery: SignalDelivery) => {
+    const { allStopped } = await keeper.pause(await deliveries.reachedJob(delivery));
+    if (allStopped) box.paused({ via: 'signal', signal: 'SIGTSTP' });
   };
 
   const forward = async (delivery: SignalDelivery) =>
@@ -50,6 +56,8 @@ export function handleSignals(
         return;
       case 'CONT':
         return ignoreGone(wake(delivery));
+      case 'TSTP':
+        return ignoreGone(pause(delivery));
       default:
         return ignoreGone(forward(delivery));
     }

@@ -43,6 +43,8 @@ exports.run = (error, loadBundle) => {
   const why = String(error.message).split('\n', 1)[0];
   const socket = new Socket({ fd: 3, readable: true, writable: true });
   let inbox = Buffer.alloc(0);
+  /** The keeper's, which an upgrade may have left behind: what is said here is the same in all of them. */
+  let version = 0;
   let outcome = { status: FAILED, signal: 0 };
   let reraise = false;
   let told = Promise.resolve();
@@ -50,6 +52,7 @@ exports.run = (error, loadBundle) => {
     const frame = Buffer.alloc(FRAME_HEAD_BYTES + body.length);
     frame.writeUInt32LE(body.length, 0);
     frame.writeUInt16LE(type, 4);
+    frame.writeUInt16LE(version, 6);
     body.copy(frame, FRAME_HEAD_BYTES);
     socket.write(frame);
   };
@@ -67,7 +70,7 @@ exports.run = (error, loadBundle) => {
       const { argv, settings } = parseHello(body);
       const index = commandIndex(argv, settings);
       if (index === undefined) {
-        say(`${why}; the job is not started: run "npm rebuild proc_box", or install it again`);
+        say(`${why}; the job is not started: ${error.remedy ?? 'run "npm rebuild proc_box", or install it again'}`);
         process.exit(FAILED);
       }
       say(`${why}; the job runs without a box (--failure open)`);
@@ -93,6 +96,7 @@ exports.run = (error, loadBundle) => {
   socket.on('data', (chunk) => {
     inbox = Buffer.concat([inbox, chunk]);
     while (inbox.length >= FRAME_HEAD_BYTES && inbox.length >= FRAME_HEAD_BYTES + inbox.readUInt32LE(0)) {
+      version = inbox.readUInt16LE(6);
       const end = FRAME_HEAD_BYTES + inbox.readUInt32LE(0);
       on[inbox.readUInt16LE(4)]?.(inbox.subarray(FRAME_HEAD_BYTES, end));
       inbox = inbox.subarray(end);

@@ -83,7 +83,9 @@ export function assembleSpec(input: SpecInput): Assembled {
     enforce: options.enforce.value,
     oomGroup: options['oom-group'].value,
     stopSignal: options['stop-signal'].value,
+    endSignal: options['stop-signal'].source === 'default' ? SIGTERM : options['stop-signal'].value,
     graceMs: options.grace.value,
+    graceAsked: options.grace.source !== 'default',
     linger: options.linger.value,
     argv0: options.argv0.value,
     reraise: options.reraise.value,
@@ -114,6 +116,9 @@ function asks(given: readonly Given[], name: 'help' | 'version'): boolean {
   const last = given.findLast((item) => item.name === name);
   return last !== undefined && naming(last.origin, () => OPTIONS[name].parse(last.text));
 }
+
+/** As every scheduler does it. QUIT, which is the command's, writes a core file where `ulimit -c` allows one. */
+const SIGTERM = 15;
 
 const RANKS: Readonly<Record<Source, number>> = {
   default: 0,

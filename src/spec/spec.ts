@@ -54,9 +54,13 @@ export interface BoxSpec {
   readonly cgroup: CgroupMode;
   readonly enforce: 'strict' | 'best-effort';
   readonly oomGroup: boolean;
-  /** Signal number that `stop` sends. */
+  /** Signal number that the command `stop` sends. */
   readonly stopSignal: number;
+  /** Of the time limit, of other limits, and for what the main process leaves behind. */
+  readonly endSignal: number;
   readonly graceMs: number;
+  /** The grace period was given by somebody: a scheduler's own time counts only where it is shorter. */
+  readonly graceAsked: boolean;
   /** Wait for what the main process leaves behind instead of stopping it. */
   readonly linger: boolean;
   /** argv[0] of the job where it is not the command. */

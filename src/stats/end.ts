@@ -1,3 +1,4 @@
+import type { Unkillable } from 'cgroup-utils-native';
 import type { Reason, Requester } from '../box/types.js';
 import { toBy } from './audit.js';
 import type { Exited, StalledUsec, TotalUsage, UsedLimit } from './event.js';
@@ -16,6 +17,8 @@ export interface Ending {
   readonly elapsedMs: number;
   readonly suspendedMs: number;
   readonly refusedCommands: number;
+  /** What SIGKILL has not ended. */
+  readonly left: readonly Unkillable[];
 }
 
 /** The end report from the final sample and the outcome. */
@@ -34,6 +37,7 @@ export function exitedEvent(final: Sample, ending: Ending): Exited {
     usage,
     limits: usedLimits(final.Limits, usage, final.Timer.elapsed_ms),
     refused_commands: ending.refusedCommands,
+    left: ending.left.map(({ pid, name, reason }) => ({ pid, name, reason })),
     dropped: final.Dropped,
   };
 }

@@ -126,6 +126,8 @@ export interface Exited {
   readonly limits: Readonly<Record<string, UsedLimit>>;
   /** Messages refused, not carried out. */
   readonly refused_commands: number;
+  /** Processes that SIGKILL had not ended when proc_box ended. */
+  readonly left: readonly { readonly pid: number; readonly name: string; readonly reason: string }[];
   /** Samples and events given up. */
   readonly dropped: number;
 }

@@ -42,6 +42,7 @@ function summary(event: EventHead & Exited): string[] {
     ['processes', processes(usage)],
     ...stalled(usage),
     ...(event.refused_commands > 0 ? ([['refused', `${event.refused_commands} commands`]] as const) : []),
+    ...event.left.map(({ pid, name, reason }) => ['left behind', `pid ${pid} (${name}): ${reason}`] as const),
     ...(event.dropped > 0 ? ([['dropped', `${event.dropped} messages to the broker`]] as const) : []),
   ];
   return rows.map(([name, text]) => `  ${name.padEnd(12)} ${text}`);

@@ -374,7 +374,7 @@ t.test('set_limit timeout ends the job by the new limit', async (t) => {
 });
 
 t.test('set_limit stdoutlimit ends the job that writes more', async (t) => {
-  const job = await operator.start(t, ['sh', '-c', `trap '' QUIT; while :; do echo 0123456789; done`], {
+  const job = await operator.start(t, ['sh', '-c', `trap '' TERM; while :; do echo 0123456789; done`], {
     options: ['-grace', '100ms'],
   });
   await job.bound();

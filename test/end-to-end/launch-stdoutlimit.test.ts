@@ -15,7 +15,7 @@ for (const kind of ['a pipe', 'a socket'] as const) {
     pipe.release();
     const { code, stdoutBytes, stderr, elapsedMs } = await running.done;
     t.equal((kind === 'a pipe' ? await pipe.bytes : stdoutBytes).length, LIMIT);
-    t.equal(code, 131, 'it died of the stop signal');
+    t.equal(code, 143, 'it died of SIGTERM');
     t.match(stderr, /^proc_box: warn: stdout has reached its limit of 1000003 bytes: stopping the job$/m);
     t.ok(elapsedMs < 2000);
   });
@@ -45,7 +45,7 @@ t.test('one byte more is too much', async (t) => {
   const { code, stdout, stderr } = await run(t, ['sh', '-c', 'printf 123456789; sleep 5'], {
     options: ['-stdoutlimit', '8'],
   });
-  t.equal(code, 131);
+  t.equal(code, 143);
   t.equal(stdout, '12345678');
   t.match(stderr, /has reached its limit of 8 bytes/);
 });
@@ -54,7 +54,7 @@ t.test(
   'a job that ignores the stop signal is killed after the grace period, and the reader gets no more',
   async (t) => {
     const pipe = realPipe(t);
-    const running = start(t, ['bash', '-c', "trap '' QUIT; exec cat /dev/zero"], {
+    const running = start(t, ['bash', '-c', "trap '' TERM; exec cat /dev/zero"], {
       options: ['-stdoutlimit', '64K', '--grace', '300ms'],
       stdio: ['ignore', pipe.writer, 'pipe'],
     });
@@ -74,7 +74,7 @@ t.test('0 is no limit', async (t) => {
 
 /** Writes a line of 1,000 bytes every 200 us. */
 const steady =
-  "import sys,time,signal\nif len(sys.argv)>1: signal.signal(signal.SIGQUIT, signal.SIG_IGN)\nwhile True:\n  sys.stdout.write('x'*999+'\\n'); sys.stdout.flush(); time.sleep(0.0002)";
+  "import sys,time,signal\nif len(sys.argv)>1: signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True:\n  sys.stdout.write('x'*999+'\\n'); sys.stdout.flush(); time.sleep(0.0002)";
 
 t.test('on a file the job is stopped soon after the limit', async (t) => {
   const path = join(temporaryFolder(t), 'out');
@@ -84,7 +84,7 @@ t.test('on a file the job is stopped soon after the limit', async (t) => {
     stdio: ['ignore', fd, 'pipe'],
   });
   closeSync(fd);
-  t.equal(code, 131);
+  t.equal(code, 143);
   t.match(stderr, /has reached its limit of 2097152 bytes/);
   const size = statSync(path).size;
   t.ok(size > 2 ** 21 && size < 2 ** 21 + 1_000_000, `${size} bytes`);
@@ -123,6 +123,6 @@ t.test('what children and daemons write counts', async (t) => {
     ['sh', '-c', '(setsid sh -c "head -c 100000 /dev/zero") & wait; sleep 10'],
     { options: ['-stdoutlimit', '50000'] },
   );
-  t.equal(code, 131);
+  t.equal(code, 143);
   t.equal(stdoutBytes.length, 50_000);
 });

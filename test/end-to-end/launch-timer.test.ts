@@ -25,7 +25,7 @@ t.test('the limit escalates when the job ignores the stop signal', async (t) => 
 t.test('the limit gives 124 even when the job then ends well', async (t) => {
   const { code, stdout } = await run(
     t,
-    ['bash', '-c', "trap 'echo saved; exit 0' QUIT; while :; do sleep 0.01; done"],
+    ['bash', '-c', "trap 'echo saved; exit 0' TERM; while :; do sleep 0.01; done"],
     { options: ['-timeout', '1s'] },
   );
   t.strictSame([code, stdout], [124, 'saved\n']);
@@ -54,9 +54,13 @@ t.test('the start line names the limit and where it came from', async (t) => {
 });
 
 t.test('the end of the job takes the limit away', async (t) => {
-  const running = start(t, ['sh', '-c', "(trap '' QUIT; sleep 0.5) & exit 3"], {
-    options: ['-timeout', '300ms', '--grace', '2s'],
-  });
+  const running = start(
+    t,
+    ['sh', '-c', "(trap 'sleep 0.5; exit' TERM; while :; do sleep 0.01; done) & sleep 0.1; exit 3"],
+    {
+      options: ['-timeout', '500ms', '--grace', '2s'],
+    },
+  );
   t.equal((await running.done).code, 3);
 });
 

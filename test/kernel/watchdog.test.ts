@@ -44,7 +44,7 @@ t.test('too many processes end the box, reason pids', async (t) => {
 t.test('CPU time of all processes, ended ones as well, stops the job, reason cpu', async (t) => {
   const burn = 'i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done';
   for (const more of [[], ['--cgroup', 'off']]) {
-    const script = `trap "" QUIT; while :; do (${burn}); done`;
+    const script = `trap "" TERM; while :; do (${burn}); done`;
     const began = performance.now();
     const { stderr, code } = await run(t, ['sh', '-c', script], {
       options: ['--cpu-time', '500ms', '--grace', '100ms', '--report', ...more],
@@ -58,7 +58,7 @@ t.test('CPU time of all processes, ended ones as well, stops the job, reason cpu
 
 t.test('orphans that the keeper has reaped count as CPU time', async (t) => {
   const burn = 'i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done';
-  const script = `trap "" QUIT; while :; do sh -c '(${burn}; echo) & :' | cat >/dev/null; done`;
+  const script = `trap "" TERM; while :; do sh -c '(${burn}; echo) & :' | cat >/dev/null; done`;
   const { stderr, code } = await run(t, ['sh', '-c', script], {
     options: ['--cpu-time', '500ms', '--grace', '100ms', '--timeout', '20s', ...options],
   });

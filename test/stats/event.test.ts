@@ -100,6 +100,7 @@ t.test('a box that ended by itself was asked by nobody', (t) => {
     elapsedMs: 0,
     suspendedMs: 0,
     refusedCommands: 0,
+    left: [],
   } as const;
   const event = exitedEvent(final as never, ending);
   t.equal(event.by, null);

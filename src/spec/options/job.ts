@@ -9,7 +9,7 @@ export const JOB = {
     type: 'signal',
     placeholder: 'signal',
     default: 'QUIT',
-    help: 'signal that asks the job to end',
+    help: 'signal that asks the job to end; the default is QUIT for the command stop alone: limits, and what the main process leaves behind, get TERM',
     parse: parseSignal,
   },
   grace: {
