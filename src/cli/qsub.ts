@@ -47,7 +47,7 @@ try {
 
 function submit({ options, words, shell, script, command }: Submission, qsub: string): string {
   const given = options.flatMap(({ name, text, isPath }) => [
-    `--${name}=${isPath && text !== 'none' ? resolve(text) : text}`,
+    `--${name}=${isPath && text !== 'none' ? pathOf(name, text) : text}`,
   ]);
   if (command !== null) {
     const boxed = [...given, '--', ...words.slice(command)];
@@ -64,6 +64,16 @@ function submit({ options, words, shell, script, command }: Submission, qsub: st
   const feed =
     directives.file === null ? '' : `exec <${quote(directives.file)}\nrm -rf ${quote(dirname(directives.file))}\n`;
   return feed + become(qsub, replaced);
+}
+
+/** As a shell would have it: the job starts in another folder. None expands `~` within a word, as after `--uri-file=`. */
+function pathOf(name: string, text: string): string {
+  const [, user, rest = ''] = /^~([^/]*)(\/.*)?$/s.exec(text) ?? [];
+  if (user === undefined) return resolve(text);
+  if (user === '') return join(homedir(), rest);
+  throw new SpecError(
+    `--${name}=${text}: only a shell knows the home of ${user}: write the whole path (a file of that name: ./${text})`,
+  );
 }
 
 /** The script's text. What comes on stdin is kept in a file, for qsub to read. */
