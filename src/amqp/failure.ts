@@ -82,6 +82,7 @@ const RULES: readonly FailureRule[] = [
     match: /PRECONDITION_FAILED - (.*?)(?:"|$)/,
     kind: 'precondition',
     text: (_, found) => `${found}: check --exchange and --rascal-config`,
+    slow: true,
   },
   ...TLS_RULES,
   {

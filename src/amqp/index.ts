@@ -198,7 +198,7 @@ function refusedAnswer(error: Error, { replyExchange }: BoxSpec): string {
 }
 
 function noTopicExchange(exchange: string): string {
-  return `control: exchange "${exchange}" does not route this box's keys to its queue, so no command reaches it: is it a topic exchange? (--exchange)`;
+  return `control: exchange "${exchange}" does not route this box's keys to its queue, so commands do not reach it: is it a topic exchange (--exchange), and does somebody delete it again and again?`;
 }
 
 function notLoadable(): never {

@@ -11,6 +11,7 @@ import type { Publisher } from './publisher.js';
  * can be deleted need that: `amq.*` cannot.
  */
 const INTERVAL_MS = 5_000;
+const INTERVAL_MAX_MS = 300_000;
 
 /** The link that consumes the control queue. */
 export interface ProbedControl {
@@ -55,9 +56,10 @@ export class Probe {
     this.#publish = undefined;
   }
 
-  /** With jitter: boxes that were started together do not ask together for ever. */
+  /** With jitter: boxes that were started together do not ask together for ever. Ever later where binding does not help. */
   #wait(): void {
-    this.#timer = setTimeout(() => this.#ask(), INTERVAL_MS * (0.75 + Math.random() / 2)).unref();
+    const ms = Math.min(INTERVAL_MS * 2 ** Math.max(0, this.#returned - 1), INTERVAL_MAX_MS);
+    this.#timer = setTimeout(() => this.#ask(), ms * (0.75 + Math.random() / 2)).unref();
   }
 
   #ask(): void {
@@ -88,11 +90,10 @@ export class Probe {
   /** The broker hands a message back before it confirms it. */
   #confirmed(): void {
     this.#returned = this.#cameBack ? this.#returned + 1 : 0;
-    if (this.#returned === 1) this.#control.rebind(new Error('the exchange was deleted and made anew'));
-    if (this.#returned < 2) return;
-    // Binding anew did not help, so it will not help next time either.
-    this.stop();
-    this.#control.deaf();
+    if (this.#returned === 0) return;
+    // Binding anew did not help the last time, and may not help the next time either.
+    if (this.#returned === 2) this.#control.deaf();
+    this.#control.rebind(new Error('the exchange was deleted and made anew'));
   }
 
   #send(publish: Publisher['publish']): void {

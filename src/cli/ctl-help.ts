@@ -16,7 +16,7 @@ Commands:
   timer_reset, timer_start    to zero and off; on from zero
   set_limit <name> <value>    timeout, memory, pids, ..., or an rlimit: nofile 1024:4096
   status                      identity, state, limits, timer, last sample
-  ping                        identity and state
+  ping                        which boxes there are: user, job, host, state, memory; a table
   keygen <key id>             makes a key to sign commands with: proc_box ctl keygen --help
 
 Options:

@@ -53,7 +53,7 @@ export async function sendCommand(
     try {
       return { outcome: await send({ request, messageId, body, onAnswer }), request };
     } catch (error) {
-      const notPermitted = /ACCESS_REFUSED - access to topic/.test(String((error as Error).cause));
+      const notPermitted = /ACCESS_REFUSED - .*access to topic/.test(String((error as Error).cause));
       if (!notPermitted || index === requests.length - 1) throw error;
     }
   }

@@ -23,7 +23,7 @@ export async function runCtl(input: CtlInput): Promise<number> {
     if (parsed.kind === 'help') return await print(ctlHelp());
     for (const warning of parsed.warnings) log.warn(warning);
     if (parsed.requests[0]!.uris.length === 0)
-      throw new SpecError('a command goes over a broker: give its URI with --uri');
+      throw new SpecError('a command goes over a broker, and --uri is "none", or its file is missing: give its URI');
     return await send(parsed.requests, log);
   } catch (error) {
     const expected = error instanceof SpecError || error instanceof BrokerError;

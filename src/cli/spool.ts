@@ -110,7 +110,8 @@ function parseSpool(input: CtlInput): Request | 'help' {
   const { spec, warnings } = assembled;
   const { spoolDir } = spec;
   if (spoolDir === undefined) throw new SpecError('--spool-dir is not given: which directory do the boxes use?');
-  if (verb === 'flush' && spec.uris.length === 0) throw new SpecError('--uri is "none": give the URI of the broker');
+  if (verb === 'flush' && spec.uris.length === 0)
+    throw new SpecError('--uri is "none", or its file is missing: give the URI of the broker');
   const waitMs = naming('--wait', () => parseDuration(own.wait));
   return { verb, json: own.json, waitMs, spec: { ...spec, spoolDir }, warnings };
 }

@@ -276,6 +276,21 @@ t.test('boxes, operators and collectors can work under these permissions', async
   t.notOk(lines.some((line) => /refuses our answers/.test(line)));
 });
 
+t.test('a box whose queue the broker does not permit says so once, and which permission is missing', async (t) => {
+  const { log, lines } = notingLogger();
+  const keys = { routingKeys: [`${COMMANDS}.user.alice`], statsKey: 'proc_box.stats.alice' };
+  const link = connectBroker(specFor(uriOf('alice'), keys), fakeBox({ user: 'zoe', box: unique('box') }), log);
+  t.teardown(() => link.close(0));
+  const refused = () => lines.filter((line) => line.includes('control: broker'));
+  await until(() => refused().length > 0, 'refused');
+  t.match(
+    refused()[0],
+    /access to queue 'proc_box\.ctl\.zoe\..* refused for user 'alice'.*ask the broker's administrator/,
+  );
+  await until(() => link.state().statistics.state === 'up', 'statistics go on');
+  t.equal(refused().filter((line) => line.includes('warn')).length, 1);
+});
+
 t.test("a command that is put into a box's queue by its name is refused", async (t) => {
   for (const controlAuth of ['broker', 'user'] as const) {
     const box = fakeBox({ user: 'guest', box: unique('box') });

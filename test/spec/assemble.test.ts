@@ -172,6 +172,13 @@ t.test('the default config file may be absent, a named one may not', async (t) =
 t.test('routing keys are one, or a list where asked for', async (t) => {
   t.strictSame(specOf({ words: ['-rkey', 'a,b', 'x'] }).routingKeys, ['a,b']);
   t.strictSame(specOf({ words: ['-rkey', 'a, b,a', '-multiRmtKey', 'x'] }).routingKeys, ['a', 'b']);
+  t.strictSame(specOf({ words: ['-rkey', 'a*b.c#', 'x'] }).routingKeys, ['a*b.c#'], 'no wildcards within a word');
+  for (const key of ['#', '*', 'jobs.*', 'jobs.#', '*.x', 'a.#.b'])
+    for (const words of [
+      ['-rkey', key, 'x'],
+      ['-multiRmtKey', '-rkey', `a,${key}`, 'x'],
+    ])
+      t.throws(() => specOf({ words }), { message: /rkey: ".*" has a wildcard, and commands come by exact keys/ }, key);
   refuses(
     t,
     { words: ['-rkey', 'a,,b', '-multiRmtKey', 'x'] },
@@ -202,6 +209,23 @@ t.test('a scheduler replaces the default wall clock limit, and nothing else does
   t.strictSame(limit({ words: ['-timeout', '0', 'x'] }), [0, 'command line']);
   t.strictSame(limit({ words: ['-timeout', '8784h', 'x'] }), [31_622_400_000, 'command line']);
   t.strictSame(limit({ contents: { [DEFAULT_FILE]: 'timeout: 8h' } }), [28_800_000, 'config file']);
+});
+
+t.test("a URI file of each user's own may be missing where a config file names it, and nowhere else", async (t) => {
+  const site = { [DEFAULT_FILE]: 'uri-file: ~/.proc_box_uri' };
+  t.match(assemble({ contents: site }), {
+    spec: { uris: [] },
+    warnings: [/config\.yaml:1.*: ~\/\.proc_box_uri does not exist, so this box runs without a broker/],
+  });
+  const own = assemble({ contents: { ...site, '~/.proc_box_uri': 'amqp://u:p@h' } });
+  t.match(own, { spec: { uris: ['amqp://u:p@h:5672'] } });
+  t.strictSame(own.kind === 'run' && own.warnings, []);
+  for (const [given, message] of [
+    [{ contents: { ...site, '~/.proc_box_uri': { mode: 0o644 } } }, /has mode 0644/],
+    [{ contents: { [DEFAULT_FILE]: 'uri-file: /etc/uri' } }, /ENOENT/],
+    [{ words: ['--uri-file', '~/.proc_box_uri', 'x'] }, /ENOENT/],
+  ] as const)
+    t.throws(() => assemble(given), { message });
 });
 
 t.test('a URI file must be private, and the stronger source counts', async (t) => {

@@ -116,7 +116,8 @@ function importsOf(file: string): Import[] {
   const from = folderOf(relative(src, file));
   return targets.flatMap((target) => {
     if (target === 'cgroup-utils-native') return [{ file: relative(src, file), from, to: 'native' }];
-    if (!target.startsWith('.')) return [];
+    // A package, also where it is named by its path.
+    if (!target.startsWith('.') || target.includes('/node_modules/')) return [];
     return [
       { file: relative(src, file), from, to: relative(src, join(dirname(file), target)).replace(/\.[cm]?[jt]s$/, '') },
     ];
