@@ -126,3 +126,21 @@ function assembleOrLess(words: readonly string[], input: AdoptInput & Pick<SpecI
     return { spec: less.spec, warnings: [...less.warnings, `${error.message}; ${less.says} (--failure open)`] };
   }
 }
+
+/** The limits of the command line alone, where the box that was asked for cannot be had. @throws `error` where there are none */
+export function adoptLimits(
+  words: readonly string[],
+  environment: Environment,
+  input: AdoptInput,
+  error: Error,
+): AdoptSpec {
+  const deadline = jobDeadline(environment, Date.now());
+  for (const { spec, warnings, says, kind } of fallbacks(
+    { ...input, deadline, words, command: ['adopted'] },
+    error,
+    null,
+  )) {
+    if (kind === 'limits') return { spec, warnings: [...warnings, `${error.message}; ${says} (--failure open)`] };
+  }
+  throw error;
+}

@@ -3,11 +3,11 @@ import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';
 import { releaseCgroup } from '../cgroup/create.js';
 import { moveAll } from '../cgroup/join.js';
-import { EnvironmentError, isEnvironmentError } from '../errors.js';
+import { EnvironmentError, isEnvironmentError, isSpecError } from '../errors.js';
 import { createLogger } from '../log.js';
 import type { Environment } from '../scheduler/identity.js';
 import type { BoxSpec, RlimitRequest } from '../spec/spec.js';
-import { type AdoptInput, type AdoptOptions, type AdoptSpec, adoptSpec } from './adopt-options.js';
+import { type AdoptInput, type AdoptOptions, type AdoptSpec, adoptLimits, adoptSpec } from './adopt-options.js';
 import { failsOpen } from './failure-policy.js';
 import type { Host } from './host.js';
 import { prepareResources } from './resources.js';
@@ -59,11 +59,17 @@ export function boxProcess(input: Adoption): Boxed {
   try {
     return boxTarget(input, target, adoptable);
   } catch (error) {
-    const open = isEnvironmentError(error) && failsOpen(options.boxWords, input.settings);
-    if (!open || adoptable.spec.enforce !== 'strict') throw error;
-    const spec = { ...adoptable.spec, enforce: 'best-effort', ignored: error.message } as const;
-    const warning = `${error.message}; it is boxed with those of its limits that can be held (--failure open)`;
-    return boxTarget(input, target, { spec, warnings: [...adoptable.warnings, warning] });
+    const { boxWords } = options;
+    if (!(isEnvironmentError(error) || isSpecError(error)) || !failsOpen(boxWords, input.settings)) throw error;
+    try {
+      const spec = { ...adoptable.spec, enforce: 'best-effort', ignored: error.message } as const;
+      const warning = `${error.message}; it is boxed with those of its limits that can be held (--failure open)`;
+      if (adoptable.spec.enforce === 'strict')
+        return boxTarget(input, target, { spec, warnings: [...adoptable.warnings, warning] });
+    } catch (again) {
+      if (!(isEnvironmentError(again) || isSpecError(again))) throw again;
+    }
+    return boxTarget(input, target, adoptLimits(boxWords, target.environment, input, error));
   }
 }
 
