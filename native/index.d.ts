@@ -255,6 +255,12 @@ export class Members {
   look(): number[];
 }
 
+/**
+ * Where /proc shows what the threads of a process share (memory, descriptors, control groups, environment): `/proc/PID`,
+ * or `/proc/PID/task/TID` of a live thread where the main thread has ended before the others and `/proc/PID` is empty.
+ */
+export function processDirectory(pid: number): string;
+
 /** prlimit(2). With `limit` sets it, and returns what was in force before. Throws an Error with code, errno, syscall. */
 export function prlimit(pid: number, name: RlimitName, limit?: Partial<Rlimit>): Rlimit;
 

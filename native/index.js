@@ -17,6 +17,7 @@ exports.Timer = native.Timer;
 exports.allowedCpuCount = native.allowedCpuCount;
 exports.sampleTree = native.sampleTree;
 exports.prlimit = native.prlimit;
+exports.processDirectory = native.processDirectory;
 exports.launchKeeper = native.launchKeeper;
 exports.hostSample = native.hostSample;
 exports.protectSelf = native.protectSelf;

@@ -64,8 +64,8 @@ class Keeper {
   void check_empty();
   void check_output();
   int kill_all();
-  UsageBody usage() const;
-  int timeout() const;
+  UsageBody usage();
+  int timeout();
   void wrapper_gone();
 
   ReapedUsage reaped_;
@@ -238,7 +238,7 @@ void Keeper::check_empty() {
   control_.tell(Event::empty, usage());
 }
 
-UsageBody Keeper::usage() const {
+UsageBody Keeper::usage() {
   UsageBody body = reaped_.read();
   body.stdout_bytes = output_.bytes();
   return body;
@@ -250,7 +250,7 @@ void Keeper::check_output() {
 }
 
 // How long poll may sleep.
-int Keeper::timeout() const {
+int Keeper::timeout() {
   if (descendants_.killed() && !empty_) return kKillMs;
   return phase_ == Phase::running ? output_.next_look_ms() : -1;
 }

@@ -1,4 +1,4 @@
-import { access, allowedCpuCount, killGroup } from 'cgroup-utils-native';
+import { access, allowedCpuCount, killGroup, processDirectory } from 'cgroup-utils-native';
 import { EnvironmentError } from '../errors.js';
 import { isBelow, parentOf, placeBelow } from './below.js';
 import { createReader, type Reader, readFile, removeTree, tryWrite } from './files.js';
@@ -57,8 +57,9 @@ export interface Adoption {
  */
 export function createCgroup(request: CgroupRequest): BoxCgroup {
   const proc = request.proc ?? '/proc';
-  const whose = request.adopt?.pid ?? 'self';
-  const own = findHierarchies(readFile(`${proc}/self/mountinfo`) ?? '', readFile(`${proc}/${whose}/cgroup`) ?? '');
+  // v1 shows a main thread that has ended in the root of each hierarchy.
+  const whose = request.adopt === undefined ? `${proc}/self` : processDirectory(request.adopt.pid);
+  const own = findHierarchies(readFile(`${proc}/self/mountinfo`) ?? '', readFile(`${whose}/cgroup`) ?? '');
   const { found, v2Below } = placeBelow(own, request);
   const v2 = makeOurV2(found, v2Below, request);
   const v2Group = 'dir' in v2 ? v2 : null;
