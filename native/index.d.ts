@@ -314,6 +314,19 @@ export class Timer {
 }
 
 /**
+ * How long this process has been stopped (SIGSTOP) or frozen, exact to 50 ms: see native/src/suspension.h. A blocked event
+ * loop or a machine under load is no suspension. Does not keep the event loop alive.
+ */
+export class SuspensionWatch {
+  /** @param onSuspended called on the event loop after each suspension */
+  constructor(onSuspended: () => void);
+  /** Since the watch was made, ms; of now. */
+  suspendedMs(): number;
+  /** Nothing is told any more, and the thread that watches ends with its last user. */
+  close(): void;
+}
+
+/**
  * Small files of the kernel that are read again and again. A file that has been read stays open until the object is
  * collected: a fifth of the time of opening it anew, a tenth of node:fs. An open file does not keep its control group.
  */

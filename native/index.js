@@ -14,6 +14,7 @@ exports.makeDirectory = native.makeDirectory;
 exports.removeDirectory = native.removeDirectory;
 exports.writeStderr = native.writeStderr;
 exports.Timer = native.Timer;
+exports.SuspensionWatch = native.SuspensionWatch;
 exports.allowedCpuCount = native.allowedCpuCount;
 exports.sampleTree = native.sampleTree;
 exports.prlimit = native.prlimit;

@@ -32,6 +32,7 @@ void export_keeper(Env env, Object& exports);
 void export_process(Env env, Object& exports);
 void export_sample(Env env, Object& exports);
 void export_signals(Env env, Object& exports);
+void export_suspension(Env env, Object& exports);
 void export_timer(Env env, Object& exports);
 
 }  // namespace pbox::js

@@ -1,7 +1,8 @@
 import { findDevice } from '../cgroup/devices.js';
 import type { BoxCgroup, CgroupLimitName, CgroupValue, IoLimit } from '../cgroup/types.js';
 import { EnvironmentError, SpecError } from '../errors.js';
-import { type Bound, cpusOf, type IoRequest, type ResourceName, type Resources } from '../spec/resources.js';
+import { type Bound, cpusOutside, type IoRequest, type ResourceName, type Resources } from '../spec/resources.js';
+import { quote } from '../spec/words.js';
 import type { Enforcement, LimitStatus, LimitUnit } from '../stats/sample.js';
 
 /**
@@ -101,11 +102,10 @@ function resolve(name: CgroupLimitName, value: ResourceValue, allowedCpus: () =>
 }
 
 function checkCpus(list: string, allowed: string): void {
-  const have = new Set(cpusOf(allowed));
-  const outside = cpusOf(list).filter((cpu) => !have.has(cpu));
+  const outside = cpusOutside(list, allowed);
   if (outside.length > 0) {
     throw new SpecError(
-      `cpuset ${list}: CPU ${outside.slice(0, 5).join(', ')} may not be used here; allowed are ${allowed}`,
+      `cpuset ${quote(list)}: CPU ${outside.join(', ')} may not be used here; allowed are ${allowed}`,
     );
   }
 }

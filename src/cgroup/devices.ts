@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { SpecError } from '../errors.js';
+import { quote } from '../spec/words.js';
 
 const BLOCK_DEVICE = 0o060000;
 const FORMAT_MASK = 0o170000;
@@ -15,7 +16,7 @@ export function findDevice(target: string, sys = '/sys'): string {
   const folder = `${sys}/dev/block/${number}`;
   if (!existsSync(folder)) {
     throw new SpecError(
-      `"${target}" is not on a block device of its own (${number}): name the disk, for example "/dev/sda"; \`lsblk\` lists them`,
+      `${quote(target)} is not on a block device of its own (${number}): name the disk, for example "/dev/sda"; \`lsblk\` lists them`,
     );
   }
   // A partition's folder lies in that of its disk.
@@ -28,7 +29,7 @@ function numberOf(path: string): string {
     return split((mode & FORMAT_MASK) === BLOCK_DEVICE ? rdev : dev);
   } catch (error) {
     throw new SpecError(
-      `"${path}": ${(error as NodeJS.ErrnoException).code}; expected a block device, a file on one, or major:minor, for example "/dev/sda"`,
+      `${quote(path)}: ${(error as NodeJS.ErrnoException).code}; expected a block device, a file on one, or major:minor, for example "/dev/sda"`,
     );
   }
 }

@@ -37,7 +37,7 @@ export function parsePids(text: string): number | 'unlimited' {
 /** `auto`, `off`, or directories of control groups. @throws SpecError */
 export function parseCgroupMode(text: string): CgroupMode {
   if (text === 'auto' || text === 'off') return text;
-  const dirs = text.split(',').map((dir) => dir.trim().replace(/\/+$/, ''));
+  const dirs = text.split(',').map((dir) => dir.trim().replace(/(?<!\/)\/+$/, ''));
   if (dirs.every((dir) => /^\/./.test(dir))) return dirs;
   throw new SpecError(
     `${quote(text)} is not a place for control groups: expected auto, off or absolute paths, for example "auto"`,
