@@ -85,9 +85,7 @@ void Suspension::run() {
   std::snprintf(path, sizeof path, "/proc/self/task/%d/schedstat", static_cast<int>(syscall(SYS_gettid)));
   std::unique_lock<std::mutex> lock(mutex_);
   schedstat_ = open(path, O_RDONLY | O_CLOEXEC);
-  delay_ms_ = waited_for_cpu_ms();
-  // A kernel that does not count says 0 for ever: whoever has started has waited a little.
-  if (delay_ms_ == 0 && schedstat_ >= 0) {
+  if (!read_schedstat() && schedstat_ >= 0) {
     close(schedstat_);
     schedstat_ = -1;
   }
@@ -105,9 +103,9 @@ void Suspension::tick(double now_ms) {
   const double late = std::max(0.0, now_ms - due_ms_);
   double net = late;
   if (schedstat_ >= 0 && (late > kNoiseMs || lateness_ms_ + late > kUnreadMs)) {
-    const double delay = waited_for_cpu_ms();
-    net -= std::clamp(delay - delay_ms_ - lateness_ms_, 0.0, late);
-    delay_ms_ = delay;
+    const double before_ms = delay_ms_;
+    read_schedstat();
+    net -= std::clamp(delay_ms_ - before_ms - lateness_ms_, 0.0, late);
     lateness_ms_ = 0;
   } else {
     lateness_ms_ += late;
@@ -118,15 +116,17 @@ void Suspension::tick(double now_ms) {
   for (const auto& [key, tell] : listeners_) tell();
 }
 
-// The second number: nanoseconds on a run queue, Documentation/scheduler/sched-stats.rst.
-double Suspension::waited_for_cpu_ms() {
+// Nanoseconds on a CPU, nanoseconds on a run queue, and how often it was given a CPU: Documentation/scheduler/
+// sched-stats.rst. A kernel that does not count says 0 0 0 of a thread that runs.
+bool Suspension::read_schedstat() {
   char text[96];
   const ssize_t n = schedstat_ < 0 ? -1 : pread(schedstat_, text, sizeof text - 1, 0);
-  if (n <= 0) return delay_ms_;
+  if (n <= 0) return false;
   text[n] = '\0';
   char* rest;
   std::strtoull(text, &rest, 10);
-  return static_cast<double>(std::strtoull(rest, nullptr, 10)) / 1e6;
+  delay_ms_ = static_cast<double>(std::strtoull(rest, &rest, 10)) / 1e6;
+  return std::strtoull(rest, nullptr, 10) > 0;
 }
 
 double Suspension::total_ms() {

@@ -33,7 +33,7 @@ class Suspension {
   Suspension();
   void run();
   void tick(double now_ms);
-  double waited_for_cpu_ms();
+  bool read_schedstat();
 
   std::mutex mutex_;
   pthread_cond_t wake_;  // std::condition_variable follows the wall clock before glibc 2.30

@@ -228,16 +228,26 @@ export class Commands {
   }
 
   #setResource(name: ResourceName, value: string, by: Requester): unknown {
-    const from = this.#box.limits.get(name) ?? null;
+    const { resources } = this.#box;
     let to: LimitStatus;
     try {
-      to = { ...this.#box.resources.change(name, value), source: 'command' };
+      to = { ...resources.change(name, value), source: 'command' };
     } catch (error) {
+      this.#changed(resources.reread(), by);
       if (isEnvironmentError(error)) throw new Refused('not_possible', error.message);
       throw error;
     }
-    this.#box.limits.set(name, to);
-    this.#box.tell({ event: 'limit_changed', limit: name, from, to, by: toBy(by) });
-    return { limit: name, ...to };
+    this.#changed([[name, to]], by);
+    const others = resources.reread();
+    this.#changed(others, by);
+    return { limit: name, ...to, ...(others.size > 0 && { also: Object.fromEntries(others) }) };
+  }
+
+  #changed(limits: Iterable<readonly [string, LimitStatus]>, by: Requester): void {
+    for (const [name, to] of limits) {
+      const from = this.#box.limits.get(name) ?? null;
+      this.#box.limits.set(name, to);
+      this.#box.tell({ event: 'limit_changed', limit: name, from, to, by: toBy(by) });
+    }
   }
 }
