@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { after, type Delay } from '../delay.js';
 import type { Logger } from '../log.js';
 import type { CommandEvent, EventHead } from './event.js';
 
@@ -47,9 +48,9 @@ export function createAuditLog(path: string, log: Logger): AuditLog {
       tail = tail.then(() => write(line));
     },
     async close(deadlineMs) {
-      let timer: NodeJS.Timeout | undefined;
-      await Promise.race([tail, new Promise((resolve) => (timer = setTimeout(resolve, deadlineMs)))]);
-      clearTimeout(timer);
+      let late: Delay | undefined;
+      await Promise.race([tail, new Promise<void>((resolve) => (late = after(deadlineMs, resolve)))]);
+      late?.cancel();
       if (waiting > 0) log.warn(`audit log ${path}: ${waiting} lines were not written in time`);
       if (lost > 1) log.warn(`audit log ${path}: ${lost} lines were lost`);
     },
