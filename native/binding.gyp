@@ -12,7 +12,7 @@
   'targets': [
     {
       'target_name': 'cgroup_utils_native',
-      'sources': ['src/addon.cc', 'src/js_files.cc', 'src/js_frames.cc', 'src/js_host.cc', 'src/js_keeper.cc', 'src/js_process.cc', 'src/js_sample.cc', 'src/js_signals.cc', 'src/js_suspension.cc', 'src/js_timer.cc', 'src/suspension.cc', 'src/clock.cc', 'src/frames.cc', 'src/link.cc', 'src/members.cc', 'src/sample.cc', 'src/tree.cc', 'src/rlimit.cc', 'src/launch.cc', 'src/signals.cc', 'src/text.cc'],
+      'sources': ['src/addon.cc', 'src/js_files.cc', 'src/js_frames.cc', 'src/js_host.cc', 'src/js_keeper.cc', 'src/js_process.cc', 'src/js_sample.cc', 'src/js_signals.cc', 'src/js_suspension.cc', 'src/js_text.cc', 'src/js_timer.cc', 'src/suspension.cc', 'src/clock.cc', 'src/frames.cc', 'src/link.cc', 'src/members.cc', 'src/sample.cc', 'src/tree.cc', 'src/rlimit.cc', 'src/launch.cc', 'src/signals.cc', 'src/text.cc'],
       'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
       'defines': ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS'],
       'cflags_cc': ['-fno-exceptions'],

@@ -276,7 +276,7 @@ export interface HostSample {
 export function hostSample(): HostSample;
 
 /**
- * A small file of the kernel, Latin-1; null where it cannot be opened or read. Such a file has no size, and node:fs takes
+ * A small file of the kernel; null where it cannot be opened or read. Such a file has no size, and node:fs takes
  * 64 kB of memory and ten times the time for it.
  */
 export function readText(path: string): string | null;
@@ -332,7 +332,7 @@ export class SuspensionWatch {
  */
 export class TextFiles {
   constructor(paths: readonly string[]);
-  /** Their texts of now, Latin-1; null for each that cannot be opened or read. */
+  /** Their texts of now; null for each that cannot be opened or read. */
   read(): (string | null)[];
   /** For processes that outlive what they read: nothing stays open until the next `read`. */
   close(): void;

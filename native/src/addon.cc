@@ -62,7 +62,7 @@ std::vector<int> numbers(const Value& value) {
 std::vector<std::string> strings(const Value& value) {
   const auto array = value.As<Napi::Array>();
   std::vector<std::string> out;
-  for (uint32_t i = 0; i < array.Length(); i++) out.push_back(array.Get(i).As<String>());
+  for (uint32_t i = 0; i < array.Length(); i++) out.push_back(bytes_of(array.Get(i)));
   return out;
 }
 

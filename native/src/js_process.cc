@@ -82,7 +82,7 @@ void release_stdio(const CallbackInfo&) {
 }
 
 Value redirect_stderr(const CallbackInfo& info) {
-  const std::string path = info[0].As<String>();
+  const std::string path = bytes_of(info[0]);
   const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
   if (fd < 0) {
     syscall_error(info.Env(), "open", errno, path).ThrowAsJavaScriptException();

@@ -1,3 +1,4 @@
+import { fsPath } from '../bytes.js';
 import { readdir } from 'node:fs/promises';
 import { lockFile } from 'cgroup-utils-native';
 import type { Logger } from '../log.js';
@@ -68,7 +69,7 @@ export function eventsTo({ exchange, eventsKey }: Pick<BoxSpec, 'exchange' | 'ev
 /** Without loading anything: most often there is nothing. */
 async function hasSpooled(path: string, box: string): Promise<boolean> {
   try {
-    return (await readdir(path)).some((name) => name.endsWith('.spool') && !name.startsWith(box));
+    return (await readdir(fsPath(path))).some((name) => name.endsWith('.spool') && !name.startsWith(box));
   } catch {
     return false; // ENOENT; what else is wrong is said when something has to be kept there
   }

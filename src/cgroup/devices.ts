@@ -1,3 +1,4 @@
+import { fsPath } from '../bytes.js';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { SpecError } from '../errors.js';
 import { quote } from '../spec/words.js';
@@ -25,7 +26,7 @@ export function findDevice(target: string, sys = '/sys'): string {
 
 function numberOf(path: string): string {
   try {
-    const { mode, rdev, dev } = statSync(path);
+    const { mode, rdev, dev } = statSync(fsPath(path));
     return split((mode & FORMAT_MASK) === BLOCK_DEVICE ? rdev : dev);
   } catch (error) {
     throw new SpecError(

@@ -1,3 +1,4 @@
+import { fsPath, textOf } from '../bytes.js';
 import { readdirSync } from 'node:fs';
 import { readText, removeDirectory, TextFiles, writeText } from 'cgroup-utils-native';
 import { EnvironmentError } from '../errors.js';
@@ -62,9 +63,9 @@ export function removeTree(path: string): void {
 /** Groups below a group; none where it cannot be read. */
 export function directoriesIn(path: string): string[] {
   try {
-    return readdirSync(path, { withFileTypes: true })
+    return readdirSync(fsPath(path), { withFileTypes: true, encoding: 'buffer' })
       .filter((entry) => entry.isDirectory())
-      .map(({ name }) => name);
+      .map(({ name }) => textOf(name as unknown as Buffer));
   } catch {
     // It has gone, or is not for this user.
     return [];

@@ -1,3 +1,4 @@
+import { fsPath } from '../bytes.js';
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { exitNow, lockFile, redirectStderr } from 'cgroup-utils-native';
 import { createLogger } from '../log.js';
@@ -62,7 +63,7 @@ function tellWhoWaits({ detach, logFile, pidFile }: AdoptOptions, { warnings }: 
 
 /** Locked as long as this process lives: flock(1) waits for its end, however that comes. */
 function writePid(path: string): void {
-  const fd = openSync(path, 'w');
+  const fd = openSync(fsPath(path), 'w');
   lockFile(fd);
   writeSync(fd, `${process.pid}\n`);
 }

@@ -1,3 +1,4 @@
+import { fsPath } from '../bytes.js';
 import { readdirSync, statSync } from 'node:fs';
 import { createCgroup } from '../cgroup/create.js';
 import { findDevice } from '../cgroup/devices.js';
@@ -160,11 +161,11 @@ function leftovers({ v1, v2 }: Hierarchies): Row {
 
 function emptyBoxes(dir: string): string[] {
   try {
-    return readdirSync(dir)
+    return readdirSync(fsPath(dir))
       .filter((name) => name.startsWith(NAME_PREFIX))
       .map((name) => `${dir}/${name}`)
       .filter(
-        (path) => readFile(`${path}/cgroup.procs`) === '' && Date.now() - statSync(path).mtimeMs > LEFTOVER_AGE_MS,
+        (path) => readFile(`${path}/cgroup.procs`) === '' && Date.now() - statSync(fsPath(path)).mtimeMs > LEFTOVER_AGE_MS,
       );
   } catch {
     return []; // not for us to see, or it has gone meanwhile

@@ -1,3 +1,4 @@
+import { fsPath } from '../bytes.js';
 import { closeSync, constants, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Keeper, type KeeperEvent, lockFile } from 'cgroup-utils-native';
@@ -128,7 +129,7 @@ function openToWrite(option: string, path: string, flag: number): OpenFile {
   let fd: number;
   try {
     const { O_WRONLY, O_CREAT, O_NOCTTY, O_NONBLOCK } = constants;
-    fd = openSync(path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK | flag, 0o644);
+    fd = openSync(fsPath(path), O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK | flag, 0o644);
   } catch (cause) {
     throw new SpecError(`${option} ${path}: ${(cause as Error).message}`, { cause });
   }

@@ -1,3 +1,4 @@
+import { fsPath } from '../bytes.js';
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { after, type Delay } from '../delay.js';
@@ -83,7 +84,7 @@ class ShortWrite extends Error {}
 async function appendLine(path: string, line: string): Promise<void> {
   let file: FileHandle | undefined;
   try {
-    file = await open(path, FLAGS, 0o600);
+    file = await open(fsPath(path), FLAGS, 0o600);
     const stat = await file.stat();
     if (!stat.isFile()) throw new Error('it is not a regular file');
     if (stat.nlink > 1) throw new Error('it has several names (hard links)');

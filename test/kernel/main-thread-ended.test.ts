@@ -6,7 +6,7 @@ import { adopted, bare } from '../fixtures/adopted.js';
 import { boxIdOf, groupsIn, withoutV1 } from '../fixtures/cgroups.js';
 import { launch } from '../fixtures/keeper.js';
 import { processState, readProc, until } from '../fixtures/processes.js';
-import { job, killQuietly, run, temporaryFolder } from '../fixtures/run.js';
+import { job, run, temporaryFolder } from '../fixtures/run.js';
 
 /** A process whose main thread has ended before the others (pthread_exit): the kernel shows a zombie with empty files. */
 
@@ -76,7 +76,8 @@ t.test('adopt takes it into a box below its own groups', { skip: withoutV1('memo
   const { process } = await bareLeaderless(t, 30, 2);
   const thread = processDirectory(process.pid);
   const before = groupsIn(readFileSync(`${thread}/cgroup`, 'utf8'));
-  const running = await adopted(t, process.pid, ['--memory', '200M', '--pids', '40', '--grace', '200ms', '--report']);
+  const limits = ['--memory', '200M', '--pids', '40', '--timeout', '2s', '--grace', '200ms'];
+  const running = await adopted(t, process.pid, [...limits, '--sint', '100ms', '--report']);
   const box = boxIdOf(running.stderr());
   const now = groupsIn(readFileSync(`${thread}/cgroup`, 'utf8'));
   const below = (controller: string) => `${before[controller]?.replace(/\/$/, '')}/`;
@@ -84,7 +85,6 @@ t.test('adopt takes it into a box below its own groups', { skip: withoutV1('memo
     t.ok(now[controller]?.includes(box), `${controller}: ${now[controller]}`);
     t.ok(now[controller]?.startsWith(below(controller)), `${now[controller]} is below ${before[controller]}`);
   }
-  killQuietly(process.pid);
   const { stderr } = await running.done;
   t.match(stderr, /processes +3 at most/);
   t.strictSame(process.members(), []);
