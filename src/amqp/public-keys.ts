@@ -1,7 +1,7 @@
-import { fsPath } from '../bytes.js';
 import type { FileHandle } from 'node:fs/promises';
 import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fsPath } from '../bytes.js';
 import { commandPatterns, patternList } from '../spec/control.js';
 
 /**

@@ -1,6 +1,6 @@
-import { fsPath } from '../bytes.js';
 import { readdir } from 'node:fs/promises';
 import { lockFile } from 'cgroup-utils-native';
+import { fsPath } from '../bytes.js';
 import type { Logger } from '../log.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
 import type * as Spool from '../spool/index.js';

@@ -1,4 +1,5 @@
 import type { Keeper } from 'cgroup-utils-native';
+import { shown } from '../bytes.js';
 import { isEnvironmentError, isSpecError } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { ResourceName } from '../spec/resources.js';
@@ -166,7 +167,7 @@ export class Commands {
       identity,
       state: this.#box.state(),
       pid,
-      executable: spec.command[0],
+      executable: shown(spec.command[0] ?? ''),
       elapsed_ms: Math.round(now() - startedMs),
       suspended_ms: Math.round(clock.suspendedMs),
       timer: clock.status(),

@@ -1,5 +1,5 @@
-import { fsPath } from '../bytes.js';
 import { existsSync, statSync } from 'node:fs';
+import { fsPath } from '../bytes.js';
 import { parentOf } from './below.js';
 import { directoriesIn, removeDir } from './files.js';
 

@@ -1,5 +1,5 @@
-import { fsPath } from '../bytes.js';
 import { existsSync } from 'node:fs';
+import { fsPath } from '../bytes.js';
 import { SpecError } from '../errors.js';
 import type { Controller, Hierarchies, Place } from './hierarchy.js';
 

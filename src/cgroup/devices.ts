@@ -1,5 +1,5 @@
-import { fsPath } from '../bytes.js';
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import { fsPath } from '../bytes.js';
 import { SpecError } from '../errors.js';
 import { quote } from '../spec/words.js';
 

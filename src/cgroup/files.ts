@@ -1,6 +1,6 @@
-import { fsPath, textOf } from '../bytes.js';
 import { readdirSync } from 'node:fs';
 import { readText, removeDirectory, TextFiles, writeText } from 'cgroup-utils-native';
+import { fsPath, textOf } from '../bytes.js';
 import { EnvironmentError } from '../errors.js';
 
 const REMOVE_TRIES = 100;

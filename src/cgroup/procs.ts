@@ -1,6 +1,6 @@
-import { fsPath } from '../bytes.js';
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { fsPath } from '../bytes.js';
 import { directoriesIn, readFile } from './files.js';
 
 /**

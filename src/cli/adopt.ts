@@ -1,6 +1,6 @@
-import { fsPath } from '../bytes.js';
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { exitNow, lockFile, redirectStderr } from 'cgroup-utils-native';
+import { fsPath } from '../bytes.js';
 import { createLogger } from '../log.js';
 import { ADOPT_HELP, type AdoptInput, type AdoptOptions, parseAdopt } from './adopt-options.js';
 import { type Adoption, type Boxed, boxProcess, type Loaders } from './adopted-box.js';

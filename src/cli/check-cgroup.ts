@@ -1,5 +1,5 @@
-import { fsPath } from '../bytes.js';
 import { readdirSync, statSync } from 'node:fs';
+import { fsPath } from '../bytes.js';
 import { createCgroup } from '../cgroup/create.js';
 import { findDevice } from '../cgroup/devices.js';
 import { readFile } from '../cgroup/files.js';
@@ -165,7 +165,8 @@ function emptyBoxes(dir: string): string[] {
       .filter((name) => name.startsWith(NAME_PREFIX))
       .map((name) => `${dir}/${name}`)
       .filter(
-        (path) => readFile(`${path}/cgroup.procs`) === '' && Date.now() - statSync(fsPath(path)).mtimeMs > LEFTOVER_AGE_MS,
+        (path) =>
+          readFile(`${path}/cgroup.procs`) === '' && Date.now() - statSync(fsPath(path)).mtimeMs > LEFTOVER_AGE_MS,
       );
   } catch {
     return []; // not for us to see, or it has gone meanwhile

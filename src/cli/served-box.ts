@@ -1,7 +1,7 @@
-import { fsPath } from '../bytes.js';
 import { closeSync, constants, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Keeper, type KeeperEvent, lockFile } from 'cgroup-utils-native';
+import { fsPath } from '../bytes.js';
 import { isEnvironmentError, isSpecError, SpecError } from '../errors.js';
 import { createLogger } from '../log.js';
 import type { Files } from '../spec/files.js';

@@ -92,7 +92,7 @@ export function parsePath(text: string): string {
 export function parseJsonObject(text: string): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(text.toWellFormed());
   } catch (cause) {
     throw new SpecError(
       `${quote(text)} is not JSON (${(cause as Error).message.replaceAll(/[\s\p{Cc}]+/gu, ' ')}): for example '{"project": "x"}'`,

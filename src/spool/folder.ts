@@ -1,6 +1,6 @@
-import { fsPath } from '../bytes.js';
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises';
+import { fsPath } from '../bytes.js';
 import { EnvironmentError } from '../errors.js';
 
 /**

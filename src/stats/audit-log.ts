@@ -1,6 +1,6 @@
-import { fsPath } from '../bytes.js';
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { fsPath } from '../bytes.js';
 import { after, type Delay } from '../delay.js';
 import type { Logger } from '../log.js';
 import type { CommandEvent, EventHead } from './event.js';

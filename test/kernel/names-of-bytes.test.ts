@@ -73,8 +73,6 @@ for (const [kind, name] of Object.entries(NAMES)) {
     t.equal(refused.status, 125);
     t.match(refused.stderr, /grace/, 'the file was read');
     writeFileSync(config, 'pss: false\n');
-    const data = inFolder(folder, name, '.json');
-    writeFileSync(data, '{"project": "x"}');
     const audit = inFolder(folder, name, '.log');
     const spool = inFolder(folder, name, '-spool');
     const uri = inFolder(folder, name, '.uri');
@@ -85,7 +83,7 @@ for (const [kind, name] of Object.entries(NAMES)) {
       '--uri-file',
       uri,
       '--json',
-      Buffer.concat([Buffer.from('@'), data]),
+      Buffer.concat([Buffer.from('{"of": "'), name.filter((byte) => byte !== 0x5c), Buffer.from('"}')]),
       '--audit-log',
       audit,
       '--spool-dir',
