@@ -267,6 +267,7 @@ export class Box implements Controllable {
       sample_interval_ms: spec.sampleIntervalMs,
       limits: Object.fromEntries(this.limits),
     });
+    if (spec.ignored !== undefined) this.#tell({ event: 'options_ignored', why: spec.ignored });
     if (this.#options.observed) this.#firstSample = this.sample('start');
     if (this.#options.observed) this.#ticker.every(spec.sampleIntervalMs);
     onStarted();

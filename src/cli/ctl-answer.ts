@@ -78,7 +78,7 @@ function sampleFields(sample: Readonly<Record<string, unknown>>): string[] {
 }
 
 /** One line, and nothing that a terminal would obey. */
-function plain(text: string): string {
+export function plain(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ');
 }
 
