@@ -81,7 +81,7 @@ const SLURM_V1 = { scheduler: 'slurm', root: false, unified: false, systemd: fal
 /** Around our own group, whose parents the box may have made. */
 function isGiven(dir: string, mount: string, name: string): boolean {
   for (let at = dir; at.length >= mount.length; at = parentOf(at)) {
-    if (at.endsWith(`/${name}`) || existsSync(`${at}/${name}`)) return true;
+    if (at.endsWith(`/${name}`) || existsSync(fsPath(`${at}/${name}`))) return true;
   }
   return false;
 }

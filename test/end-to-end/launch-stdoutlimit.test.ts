@@ -164,7 +164,7 @@ for (const [what, flags, bytes, steps] of [
 t.test('a file that is cut again and again does not take the limit away', async (t) => {
   const path = join(temporaryFolder(t), 'out');
   const fd = openSync(path, 'a');
-  const { code, stderr } = await run(t, [PYTHON, '-S', '-c', `${CUT}while True: write(1000); cut()`, path], {
+  const { code, stderr } = await run(t, [PYTHON, '-S', '-c', `${CUT}while True: write(1000); cut(); time.sleep(0.1)`, path], {
     options: ['-stdoutlimit', '5000', '--report'],
     stdio: ['ignore', fd, 'pipe'],
   });
