@@ -19,7 +19,7 @@ t.test('a box whose every wait is 60 days long', async (t) => {
   t.match(await job.ask('change_sample_rate', [LONG]), { ok: true });
   t.match(await job.ask('stop', [LONG]), { ok: true, result: { grace_ms: 1440 * 3600 * 1000 } });
   t.strictSame(await job.ended, { code: 3, signal: null }, 'it had its grace period');
-  t.match(await job.event('exited'), { exit_code: 3, reason: 'stopped' }, 'and its last message was waited for');
+  t.match(await job.event('exited'), { reason: 'stopped' }, 'and its last message was waited for');
   t.equal(job.received.filter(({ kind, body }) => kind === 'sample' && body.Cause === 'interval').length, 0);
   t.notMatch(job.stderr(), /TimeoutOverflowWarning|Warning/);
 });
@@ -27,7 +27,21 @@ t.test('a box whose every wait is 60 days long', async (t) => {
 t.test('ctl waits for an answer, and returns with it', async (t) => {
   const job = await operator.start(t, ['sleep', '1000']);
   await job.bound();
-  const args = ['ctl', '--uri', uri, '--config', 'none', '--rkey', job.key, '--wait', LONG, '--answers', '1', 'ping'];
+  const args = [
+    'ctl',
+    '--uri',
+    uri,
+    '--config',
+    'none',
+    '--rkey',
+    job.key,
+    '--wait',
+    LONG,
+    '--all',
+    '--answers',
+    '1',
+    'ping',
+  ];
   const child = spawn(executable, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] } });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (text += chunk));
