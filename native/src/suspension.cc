@@ -94,7 +94,6 @@ void Suspension::run() {
     const timespec due = at(due_ms_);
     pthread_cond_timedwait(&wake_, lock.mutex()->native_handle(), &due);
     tick(monotonic_ms());
-    ticks_++;
     ticked_.notify_all();
   }
 }
@@ -131,10 +130,8 @@ bool Suspension::read_schedstat() {
 
 double Suspension::total_ms() {
   std::unique_lock<std::mutex> lock(mutex_);
-  if (running_ && monotonic_ms() > due_ms_ + kNoiseMs) {
-    const uint64_t before = ticks_;
-    ticked_.wait_for(lock, kPatience, [&] { return ticks_ != before; });
-  }
+  // The tick under way may have read the clock before the suspension: then it is the next one that tells.
+  if (running_) ticked_.wait_for(lock, kPatience, [&] { return monotonic_ms() <= due_ms_ + kNoiseMs; });
   return total_ms_;
 }
 

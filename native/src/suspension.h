@@ -44,7 +44,6 @@ class Suspension {
   int schedstat_ = -1;
   double delay_ms_ = 0;     // run_delay as last read
   double lateness_ms_ = 0;  // of the ticks since then
-  uint64_t ticks_ = 0;
   std::vector<std::pair<const void*, std::function<void()>>> listeners_;
 };
 
