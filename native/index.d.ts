@@ -284,6 +284,12 @@ export class Members {
   look(): number[];
 }
 
+/**
+ * Where /proc shows what the threads of a process share (memory, descriptors, control groups, environment): `/proc/PID`,
+ * or `/proc/PID/task/TID` of a live thread where the main thread has ended before the others and `/proc/PID` is empty.
+ */
+export function processDirectory(pid: number): string;
+
 /** prlimit(2). With `limit` sets it, and returns what was in force before. Throws an Error with code, errno, syscall. */
 export function prlimit(pid: number, name: RlimitName, limit?: Partial<Rlimit>): Rlimit;
 
@@ -299,7 +305,7 @@ export interface HostSample {
 export function hostSample(): HostSample;
 
 /**
- * A small file of the kernel, Latin-1; null where it cannot be opened or read. Such a file has no size, and node:fs takes
+ * A small file of the kernel; null where it cannot be opened or read. Such a file has no size, and node:fs takes
  * 64 kB of memory and ten times the time for it.
  */
 export function readText(path: string): string | null;
@@ -351,12 +357,25 @@ export class Timer {
 }
 
 /**
+ * How long this process has been stopped (SIGSTOP) or frozen, exact to 50 ms: see native/src/suspension.h. A blocked event
+ * loop or a machine under load is no suspension. Does not keep the event loop alive.
+ */
+export class SuspensionWatch {
+  /** @param onSuspended called on the event loop after each suspension */
+  constructor(onSuspended: () => void);
+  /** Since the watch was made, ms; of now. */
+  suspendedMs(): number;
+  /** Nothing is told any more, and the thread that watches ends with its last user. */
+  close(): void;
+}
+
+/**
  * Small files of the kernel that are read again and again. A file that has been read stays open until the object is
  * collected: a fifth of the time of opening it anew, a tenth of node:fs. An open file does not keep its control group.
  */
 export class TextFiles {
   constructor(paths: readonly string[]);
-  /** Their texts of now, Latin-1; null for each that cannot be opened or read. */
+  /** Their texts of now; null for each that cannot be opened or read. */
   read(): (string | null)[];
   /** For processes that outlive what they read: nothing stays open until the next `read`. */
   close(): void;

@@ -149,9 +149,9 @@ void Adopted::check_end() {
 
 // Reported at the limit, and again when the job has gone on writing after that.
 void Adopted::check_output() {
-  if (!output_.counted() || output_max_ == 0 || ended_) return;
+  if (!output_.counted() || ended_) return;
   const uint64_t bytes = output_.bytes(ended_);
-  if (bytes <= output_max_ || (output_told_ != 0 && bytes <= output_told_ + (64 << 10))) return;
+  if (output_max_ == 0 || bytes <= output_max_ || (output_told_ != 0 && bytes <= output_told_ + (64 << 10))) return;
   output_told_ = bytes;
   control_.send(Event::stdoutlimit, 0, &bytes, sizeof bytes);
 }
@@ -272,7 +272,7 @@ int Adopted::timeout() {
   if (killing_ || (ended_ && control_.fd() >= 0)) return kEndMs;
   if (!started_) return kExecMs;
   int wait = pidfd_ < 0 ? 100 : listed_ && control_.fd() >= 0 ? -1 : kLookMs;
-  if (output_.counted() && output_max_ != 0 && !ended_) {
+  if (output_.counted() && !ended_) {
     const int look = output_.until_ms(output_max_);
     wait = wait < 0 ? look : std::min(wait, look);
   }

@@ -8,7 +8,7 @@ namespace {
 
 // What is no string is empty.
 void add_word(Writer& body, const Value& value) {
-  body.word(value.IsString() ? value.As<String>().Utf8Value().c_str() : "");
+  body.word(value.IsString() ? bytes_of(value).c_str() : "");
 }
 
 // Null where the box has none.
@@ -17,7 +17,7 @@ struct Freezer {
     const Value freezer = cgroup.Get("freezer");
     if (!freezer.IsObject()) return;
     version = freezer.As<Object>().Get("version").As<Number>().Uint32Value();
-    dir = freezer.As<Object>().Get("dir").As<String>();
+    dir = bytes_of(freezer.As<Object>().Get("dir"));
   }
   uint32_t version = 0;
   std::string dir;
@@ -50,7 +50,7 @@ Object rlimit_object(Env env, const RlimitReply& reply) {
 
 Napi::Array words(Env env, Reader& body, uint32_t count) {
   Napi::Array array = Napi::Array::New(env, count);
-  for (uint32_t i = 0; i < count; i++) array.Set(i, String::New(env, body.word()));
+  for (uint32_t i = 0; i < count; i++) array.Set(i, text_of(env, body.word()));
   return array;
 }
 

@@ -224,7 +224,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
 };
 
 Value launch_keeper(const CallbackInfo& info) {
-  const std::string executable = info[0].As<String>();
+  const std::string executable = bytes_of(info[0]);
   const int fd = pbox::launch_keeper(executable, strings(info[1]), strings(info[2]));
   if (fd < 0) {
     syscall_error(info.Env(), "posix_spawn", errno, executable).ThrowAsJavaScriptException();

@@ -132,9 +132,14 @@ Value stop_own_group(const CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), !orphaned);
 }
 
+Value process_directory_of(const CallbackInfo& info) {
+  return String::New(info.Env(), process_directory(info[0].As<Number>().Int32Value()));
+}
+
 }  // namespace
 
 void export_process(Env env, Object& exports) {
+  exports.Set("processDirectory", Napi::Function::New<process_directory_of>(env));
   exports.Set("prlimit", Napi::Function::New<prlimit_of>(env));
   exports.Set("protectSelf", Napi::Function::New<protect_self>(env));
   exports.Set("killDescendants", Napi::Function::New<kill_descendants>(env));

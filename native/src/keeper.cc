@@ -70,8 +70,8 @@ class Keeper {
   PauseReply pause(bool reached);
   void check_output();
   int kill_all();
-  UsageBody usage() const;
-  int timeout() const;
+  UsageBody usage();
+  int timeout();
   void wrapper_gone();
 
   ReapedUsage reaped_;
@@ -278,7 +278,7 @@ void Keeper::check_empty() {
   control_.tell(Event::empty, usage());
 }
 
-UsageBody Keeper::usage() const {
+UsageBody Keeper::usage() {
   UsageBody body = reaped_.read();
   body.stdout_bytes = output_.bytes();
   return body;
@@ -290,7 +290,7 @@ void Keeper::check_output() {
 }
 
 // How long poll may sleep.
-int Keeper::timeout() const {
+int Keeper::timeout() {
   if (descendants_.killed() && !empty_) return survivors_.kill_ms();
   if (phase_ != Phase::running) return -1;
   return sooner(output_.next_look_ms(), descendants_.next_round_ms());

@@ -13,6 +13,8 @@ namespace {
 constexpr uint64_t kMoreBytes = 64 << 10;
 // No file is written faster.
 constexpr uint64_t kBytesPerMs = 32000000;
+// A file may be cut at any time, and what was written to it since the last look is not seen then.
+constexpr uint64_t kSoonestMs = 20, kLatestMs = 1000;
 constexpr int kPipeBytes = 1 << 20;
 // From the kill of a box until what its stdout still holds is given up because nobody reads it.
 constexpr double kReaderPatienceMs = 1000;
@@ -24,15 +26,15 @@ void OutputFile::watch() {
   struct stat out {};
   if (fstat(1, &out) != 0) return;
   fd_ = fcntl(1, F_DUPFD_CLOEXEC, 3);
-  // O_APPEND moves the offset to the end at the first write only.
-  const bool append = fcntl(1, F_GETFL) & O_APPEND;
-  base_ = static_cast<uint64_t>(append ? out.st_size : std::max<off_t>(0, lseek(1, 0, SEEK_CUR)));
+  const off_t at = std::max<off_t>(0, lseek(1, 0, SEEK_CUR));
+  written_.start(static_cast<uint64_t>(at), static_cast<uint64_t>(out.st_size), fcntl(1, F_GETFL) & O_APPEND, monotonic_ms());
 }
 
-uint64_t OutputFile::bytes() const {
-  if (fd_ < 0) return 0;
-  const off_t at = lseek(fd_, 0, SEEK_CUR);
-  return at > 0 && static_cast<uint64_t>(at) > base_ ? static_cast<uint64_t>(at) - base_ : 0;
+uint64_t OutputFile::bytes() {
+  struct stat out {};
+  const off_t at = fd_ < 0 ? -1 : lseek(fd_, 0, SEEK_CUR);
+  if (at < 0 || fstat(fd_, &out) != 0) return written_.bytes();
+  return written_.look(static_cast<uint64_t>(at), static_cast<uint64_t>(out.st_size), fcntl(fd_, F_GETFL) & O_APPEND, monotonic_ms());
 }
 
 bool OutputFile::exceeded(uint64_t* out) {
@@ -43,11 +45,12 @@ bool OutputFile::exceeded(uint64_t* out) {
   return true;
 }
 
-int OutputFile::next_look_ms() const {
-  if (fd_ < 0 || max_ == 0) return -1;
+int OutputFile::next_look_ms() {
+  if (fd_ < 0) return -1;
   const uint64_t now = bytes();
+  if (max_ == 0) return kLatestMs;
   const uint64_t left = now >= max_ ? 0 : max_ - now;
-  return static_cast<int>(std::clamp<uint64_t>(left / kBytesPerMs, 20, 60000));
+  return static_cast<int>(std::clamp<uint64_t>(left / kBytesPerMs, kSoonestMs, kLatestMs));
 }
 
 int Output::make_pipe(bool to_socket) {
@@ -100,6 +103,6 @@ void Output::close() {
   if (relay_) relay_->close_all();
 }
 
-int Output::next_look_ms() const { return patient_ ? file_.next_look_ms() : kReaderLookMs; }
+int Output::next_look_ms() { return patient_ ? file_.next_look_ms() : kReaderLookMs; }
 
 }  // namespace pbox

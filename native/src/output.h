@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "relay.h"
+#include "written.h"
 
 namespace pbox {
 
@@ -15,16 +16,17 @@ class OutputFile {
   // Of descriptor 1.
   void watch();
   int fd() const { return fd_; }
-  uint64_t bytes() const;
+  uint64_t bytes();
   void limit(uint64_t max) { max_ = max; }
   // Over its limit: once at the limit, and again when more was written after that.
   bool exceeded(uint64_t* bytes);
-  // Until it has to be looked at, ms; -1 where there is no limit.
-  int next_look_ms() const;
+  // Until it has to be looked at, ms; -1 where it is no file.
+  int next_look_ms();
 
  private:
   int fd_ = -1;
-  uint64_t base_ = 0, max_ = 0, reported_ = 0;
+  Written written_;
+  uint64_t max_ = 0, reported_ = 0;
 };
 
 class Output {
@@ -34,7 +36,7 @@ class Output {
   // Descriptor 1 is a pipe or a socket: makes the job's. Returns its end for writing, or -1 with errno.
   int make_pipe(bool to_socket);
   void limit(uint64_t max);
-  uint64_t bytes() const { return relay_ ? relay_->bytes() : file_.bytes(); }
+  uint64_t bytes() { return relay_ ? relay_->bytes() : file_.bytes(); }
   // What must stay open when the keeper lets go of its descriptors; -1 is none.
   std::pair<int, int> descriptors() const;
 
@@ -50,7 +52,7 @@ class Output {
   // Lets go of both ends.
   void close();
   // Until it has to be looked at, ms; -1 where poll tells.
-  int next_look_ms() const;
+  int next_look_ms();
 
  private:
   bool reader_abandoned();

@@ -11,6 +11,54 @@
 #include <unistd.h>
 
 namespace pbox {
+namespace {
+
+// The letter of proc_pid_stat(5); 0 where the thread has ended.
+char thread_state(int pid, int tid) {
+  char text[512];
+  std::snprintf(text, sizeof text, "/proc/%d/task/%d/stat", pid, tid);
+  const int fd = open(text, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  const ssize_t n = read(fd, text, sizeof text - 1);
+  close(fd);
+  text[std::max<ssize_t>(n, 0)] = '\0';
+  const char* end = std::strrchr(text, ')');
+  return end && end[1] == ' ' ? end[2] : '\0';
+}
+
+bool has_ended(char state) { return state == '\0' || state == 'Z' || state == 'X'; }
+
+// Calls `visit(tid)` for each thread until it returns false.
+template <typename Visit>
+void each_thread(int pid, Visit visit) {
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/%d/task", pid);
+  DIR* dir = opendir(path);
+  if (!dir) return;
+  while (const dirent* entry = readdir(dir)) {
+    const int tid = std::atoi(entry->d_name);
+    if (tid > 0 && !visit(tid)) break;
+  }
+  closedir(dir);
+}
+
+}  // namespace
+
+int live_thread(int pid) {
+  if (!has_ended(thread_state(pid, pid))) return pid;
+  int alive = pid;
+  each_thread(pid, [&](int tid) {
+    if (!has_ended(thread_state(pid, tid))) alive = tid;
+    return alive == pid;
+  });
+  return alive;
+}
+
+std::string process_directory(int pid) {
+  const int thread = live_thread(pid);
+  const std::string directory = "/proc/" + std::to_string(pid);
+  return thread == pid ? directory : directory + "/task/" + std::to_string(thread);
+}
 
 void read_pids(const char* path, std::vector<int>& out) {
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -43,16 +91,11 @@ void read_children(int pid, bool many_threads, std::vector<int>& out) {
     read_pids(path, out);
     return;
   }
-  std::snprintf(path, sizeof path, "/proc/%d/task", pid);
-  DIR* dir = opendir(path);
-  if (!dir) return;
-  while (const dirent* entry = readdir(dir)) {
-    const int tid = std::atoi(entry->d_name);
-    if (tid <= 0) continue;
+  each_thread(pid, [&](int tid) {
     std::snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, tid);
     read_pids(path, out);
-  }
-  closedir(dir);
+    return true;
+  });
 }
 
 std::vector<Descendant> descendants(int root) {
@@ -80,31 +123,13 @@ namespace {
 
 constexpr int kStopMs = 1000;
 
-// The letter of proc_pid_stat(5); 0 where the thread has ended.
-char thread_state(int pid, int tid) {
-  char text[512];
-  std::snprintf(text, sizeof text, "/proc/%d/task/%d/stat", pid, tid);
-  const int fd = open(text, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  const ssize_t n = read(fd, text, sizeof text - 1);
-  close(fd);
-  text[std::max<ssize_t>(n, 0)] = '\0';
-  const char* end = std::strrchr(text, ')');
-  return end && end[1] == ' ' ? end[2] : '\0';
-}
-
 bool is_stopped(int pid) {
-  char path[64];
-  std::snprintf(path, sizeof path, "/proc/%d/task", pid);
-  DIR* dir = opendir(path);
-  if (!dir) return true;
   bool stopped = true;
-  while (const dirent* entry = readdir(dir)) {
-    const int tid = std::atoi(entry->d_name);
-    const char state = tid > 0 ? thread_state(pid, tid) : '\0';
-    if (state != '\0' && std::strchr("TtZXx", state) == nullptr) stopped = false;
-  }
-  closedir(dir);
+  each_thread(pid, [&](int tid) {
+    const char state = thread_state(pid, tid);
+    stopped = has_ended(state) || state == 'T' || state == 't';
+    return stopped;
+  });
   return stopped;
 }
 

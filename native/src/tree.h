@@ -1,6 +1,7 @@
 // Walks a process tree through /proc/PID/task/TID/children: its cost grows with the box, not with the host.
 #pragma once
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "process.h"
@@ -16,6 +17,14 @@ std::vector<int> own_zombies();
 
 // Appends the pids of a file like `children` or `cgroup.procs`: decimal, separated by blanks or newlines.
 void read_pids(const char* path, std::vector<int>& out);
+
+// A thread that shows what all threads of a process share: memory, descriptors, groups, environment. That is the main one,
+// `pid`, or another where the main one has ended before the others: the kernel then shows `pid` as a zombie with empty
+// files, although the process lives.
+int live_thread(int pid);
+
+// `/proc/PID`, or `/proc/PID/task/TID` of its live thread.
+std::string process_directory(int pid);
 
 // Children of every thread of `pid`, appended to `out`.
 void read_children(int pid, bool many_threads, std::vector<int>& out);

@@ -17,6 +17,8 @@ interface Row {
 }
 
 const SIGKILL = 9;
+/** The longest that means anything is a list of CPUs. */
+const ARGUMENT_MAX_CHARACTERS = 32_768;
 
 const COMMANDS: { readonly [Name in CommandName]: Row } = {
   stop: {
@@ -74,6 +76,11 @@ export function toCommand(request: Request): Command | Refusal {
   const row = COMMANDS[name as CommandName];
   if (args.length < row.min || args.length > row.max) {
     return refuse('bad_arguments', `${name} was given ${args.length} arguments: expected ${row.usage}`, name, args);
+  }
+  const long = args.find((value) => value.length > ARGUMENT_MAX_CHARACTERS);
+  if (long !== undefined) {
+    const message = `${name} was given an argument of ${long.length} characters: at most ${ARGUMENT_MAX_CHARACTERS} are read`;
+    return refuse('bad_arguments', message, name, args);
   }
   try {
     return row.parse(args);

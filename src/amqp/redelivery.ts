@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { lockFile } from 'cgroup-utils-native';
+import { fsPath } from '../bytes.js';
 import type { Logger } from '../log.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
 import type * as Spool from '../spool/index.js';
@@ -71,7 +72,7 @@ export function eventsTo({ exchange, eventsKey }: Pick<BoxSpec, 'exchange' | 'ev
 /** Without loading anything: most often there is nothing. */
 async function hasSpooled(path: string, box: string): Promise<boolean> {
   try {
-    return (await readdir(path)).some((name) => name.endsWith('.spool') && !name.startsWith(box));
+    return (await readdir(fsPath(path))).some((name) => name.endsWith('.spool') && !name.startsWith(box));
   } catch {
     return false; // ENOENT; what else is wrong is said when something has to be kept there
   }

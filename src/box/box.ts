@@ -1,4 +1,5 @@
 import type { Keeper, KeeperEvent, KeeperUsage, ProcessRow, Unkillable } from 'cgroup-utils-native';
+import { shown } from '../bytes.js';
 import type { Logger } from '../log.js';
 import { signalName } from '../spec/signals.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
@@ -301,7 +302,7 @@ export class Box implements Controllable {
       event: 'started',
       pid,
       adopted: this.#options.adopted,
-      executable: redactUri(spec.command[0] ?? ''),
+      executable: redactUri(shown(spec.command[0] ?? '')),
       argument_count: Math.max(0, spec.command.length - 1),
       stdout_mode: stdoutMode,
       sample_interval_ms: spec.sampleIntervalMs,

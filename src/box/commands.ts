@@ -1,4 +1,5 @@
 import type { Keeper } from 'cgroup-utils-native';
+import { shown } from '../bytes.js';
 import { isEnvironmentError, isSpecError } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { ResourceName } from '../spec/resources.js';
@@ -172,7 +173,7 @@ export class Commands {
       identity,
       state: this.#box.state(),
       pid,
-      executable: spec.command[0],
+      executable: shown(spec.command[0] ?? ''),
       elapsed_ms: Math.round(now() - startedMs),
       suspended_ms: Math.round(clock.suspendedMs),
       timer: clock.status(),
@@ -234,16 +235,26 @@ export class Commands {
   }
 
   #setResource(name: ResourceName, value: string, by: Requester): unknown {
-    const from = this.#box.limits.get(name) ?? null;
+    const { resources } = this.#box;
     let to: LimitStatus;
     try {
-      to = { ...this.#box.resources.change(name, value), source: 'command' };
+      to = { ...resources.change(name, value), source: 'command' };
     } catch (error) {
+      this.#changed(resources.reread(), by);
       if (isEnvironmentError(error)) throw new Refused('not_possible', error.message);
       throw error;
     }
-    this.#box.limits.set(name, to);
-    this.#box.tell({ event: 'limit_changed', limit: name, from, to, by: toBy(by) });
-    return { limit: name, ...to };
+    this.#changed([[name, to]], by);
+    const others = resources.reread();
+    this.#changed(others, by);
+    return { limit: name, ...to, ...(others.size > 0 && { also: Object.fromEntries(others) }) };
+  }
+
+  #changed(limits: Iterable<readonly [string, LimitStatus]>, by: Requester): void {
+    for (const [name, to] of limits) {
+      const from = this.#box.limits.get(name) ?? null;
+      this.#box.limits.set(name, to);
+      this.#box.tell({ event: 'limit_changed', limit: name, from, to, by: toBy(by) });
+    }
   }
 }

@@ -1,4 +1,4 @@
-import type { BoxCgroup } from '../cgroup/types.js';
+import type { BoxCgroup, CgroupLimitName } from '../cgroup/types.js';
 import type { CgroupUsage } from '../cgroup/usage.js';
 import { EnvironmentError } from '../errors.js';
 import {
@@ -14,7 +14,7 @@ import {
 import { parseCount } from '../spec/units.js';
 import { parsePids, parseTimeLimit } from '../spec/values.js';
 import type { LimitStatus } from '../stats/sample.js';
-import { type Host, hold, RESOURCE_NAMES, type ResourceValue, withoutSwap } from './resources.js';
+import { type Host, hold, holdSwapAgain, RESOURCE_NAMES, type ResourceValue, shown, withoutSwap } from './resources.js';
 import { createWatchdog, type Watched, type WatchedName } from './watchdog.js';
 
 /** Holds the limits of a box as a whole, and knows when the kernel has acted on one. */
@@ -27,6 +27,11 @@ export interface ResourceControl {
   start(): void;
   /** `set_limit`. @throws SpecError for a bad value, EnvironmentError where nothing can hold it */
   change(name: ResourceName, text: string): LimitStatus;
+  /**
+   * Reads what the kernel holds, after a change or an attempt at one: in v1 a limit of memory takes that of swap with it.
+   * @returns the limits that are others now than `limits` said, which says so from now on
+   */
+  reread(): ReadonlyMap<string, LimitStatus>;
   /**
    * What the kernel did since the last call. Never throws.
    * @param usage as a sample has just read it @default read now
@@ -74,6 +79,7 @@ export function createResourceControl(options: ResourceControlOptions): Resource
   let seen = { oomKills: 0, forksRefused: 0 };
   let last: CgroupUsage | null = null;
   const told = new Set<string>();
+  let swap: Bound | undefined = resources.swap;
   const watch = (name: string, { enforcement, value }: LimitStatus) => {
     if (!isWatched(name)) return;
     watchdog.watch(name, enforcement === 'watchdog' && typeof value === 'number' ? value : 'unlimited');
@@ -98,12 +104,25 @@ export function createResourceControl(options: ResourceControlOptions): Resource
     },
     change(name, text) {
       const { status, weaker } = hold(name, PARSE[name](text), cgroup, host);
-      if (weaker !== null && (status.enforcement === 'none' || options.enforce === 'strict'))
+      const value = status.value;
+      if (weaker !== null && (value === 'unlimited' || status.enforcement === 'none' || options.enforce === 'strict'))
         throw new EnvironmentError(weaker);
       limits.set(name, status);
-      if (name === 'memory' && !limits.has('swap')) withoutSwap(cgroup, status.value);
+      if (name === 'swap') swap = value as Bound;
+      else if (name === 'memory' && swap === undefined) withoutSwap(cgroup, value);
+      else if (name === 'memory') holdSwapAgain(cgroup, swap as Bound);
       watch(name, status);
       return status;
+    },
+    reread() {
+      const changed = new Map<string, LimitStatus>();
+      for (const [name, status] of limits) {
+        if (!isKernels(status.enforcement)) continue;
+        const now = cgroup.inForce(name as CgroupLimitName);
+        if (now !== null && shown(now) !== status.value) changed.set(name, { ...status, value: shown(now) });
+      }
+      for (const [name, status] of changed) limits.set(name, status);
+      return changed;
     },
     incidents(usage = cgroup.usage()) {
       // A counter that cannot be read any more stays where it was.

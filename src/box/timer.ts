@@ -1,10 +1,6 @@
 import type { TimerStatus } from '../stats/sample.js';
 import type { Time } from './time.js';
 
-const WATCH_MS = 1000;
-/** A tick that comes this much too late was not late: the wrapper itself was stopped or frozen. */
-const GAP_MS = 2000;
-
 /**
  * The wall clock limit: armed for the moment it runs out, not polled. Time in which the box, or by the scheduler the
  * wrapper itself, was suspended does not count.
@@ -22,7 +18,7 @@ export interface WallClock {
   hold(held: boolean): void;
   /** New limit in ms; 0 means none. */
   limit(limitMs: number): void;
-  /** Looks for a suspension of the wrapper itself; called on SIGCONT too. */
+  /** Takes out a suspension of the wrapper itself, where the kernel tells of one; called on SIGCONT too. */
   noticeGap(): void;
   /** The job's end: nothing fires any more. @param atMs monotonic ms */
   close(atMs: number): void;
@@ -51,8 +47,9 @@ export function createWallClock(options: WallClockOptions): WallClock {
   let since = now();
   let suspendedMs = 0;
   let heldSince = 0;
-  let lastTick = now();
-  let watched = false;
+  let watch: ReturnType<Time['watchSuspension']> | undefined;
+  /** Of this process, as far as it is reckoned with. */
+  let seenMs = 0;
 
   const running = () => on && !held && !closed;
   const elapsed = () => elapsedMs + (running() ? now() - since : 0);
@@ -73,10 +70,10 @@ export function createWallClock(options: WallClockOptions): WallClock {
     options.onExpired();
   };
   const noticeGap = () => {
-    const gapMs = now() - lastTick - WATCH_MS;
-    lastTick = now();
+    const gapMs = (watch?.suspendedMs() ?? 0) - seenMs;
+    seenMs += gapMs;
     // A suspended box counts its time already.
-    if (!watched || held || gapMs < GAP_MS) return;
+    if (gapMs <= 0 || held || closed) return;
     suspendedMs += gapMs;
     if (running()) {
       elapsedMs = Math.max(0, elapsed() - gapMs);
@@ -93,16 +90,11 @@ export function createWallClock(options: WallClockOptions): WallClock {
   };
 
   const timer = createTimer(fire);
-  const watch = createTimer(() => {
-    noticeGap();
-    watch.start(WATCH_MS);
-  }, true);
 
   return {
     start(atMs) {
-      watched = true;
-      watch.start(WATCH_MS);
-      lastTick = now();
+      watch ??= options.time.watchSuspension(noticeGap);
+      noticeGap();
       on = true;
       elapsedMs = 0;
       since = atMs;
@@ -131,7 +123,7 @@ export function createWallClock(options: WallClockOptions): WallClock {
       held = false;
       closed = true;
       timer.stop();
-      watch.stop();
+      watch?.close();
     },
     get limitMs() {
       return limitMs;

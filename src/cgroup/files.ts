@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { readText, removeDirectory, removeGroups, TextFiles, writeText } from 'cgroup-utils-native';
+import { fsPath, textOf } from '../bytes.js';
 import { EnvironmentError } from '../errors.js';
 
 /** The kernel's files, as small synchronous steps; errors carry path and value. */
@@ -56,9 +57,9 @@ export function removeTree(path: string): void {
 /** Groups below a group; none where it cannot be read. */
 export function directoriesIn(path: string): string[] {
   try {
-    return readdirSync(path, { withFileTypes: true })
+    return readdirSync(fsPath(path), { withFileTypes: true, encoding: 'buffer' })
       .filter((entry) => entry.isDirectory())
-      .map(({ name }) => name);
+      .map(({ name }) => textOf(name as unknown as Buffer));
   } catch {
     // It has gone, or is not for this user.
     return [];

@@ -17,6 +17,7 @@ export function noCgroup(why: string): BoxCgroup {
     set() {
       throw new EnvironmentError(why);
     },
+    inForce: () => null,
     usage: () => null,
     close() {},
   };

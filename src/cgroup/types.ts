@@ -49,6 +49,8 @@ export interface BoxCgroup {
    * @throws EnvironmentError with path, value and errno
    */
   set(name: CgroupLimitName, value: CgroupValue): CgroupValue;
+  /** What the group that holds a limit says now; null where none holds it, or it cannot be read. */
+  inForce(name: CgroupLimitName): CgroupValue | null;
   /** Figures of now; null where no group counts any. Never throws: what cannot be read is null. */
   usage(): CgroupUsage | null;
   /** Closes what `usage` keeps open. */

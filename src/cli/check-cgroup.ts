@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
+import { fsPath } from '../bytes.js';
 import { createCgroup } from '../cgroup/create.js';
 import { findDevice } from '../cgroup/devices.js';
 import { readFile } from '../cgroup/files.js';
@@ -80,7 +81,7 @@ const SLURM_V1 = { scheduler: 'slurm', root: false, unified: false, systemd: fal
 /** Around our own group, whose parents the box may have made. */
 function isGiven(dir: string, mount: string, name: string): boolean {
   for (let at = dir; at.length >= mount.length; at = parentOf(at)) {
-    if (at.endsWith(`/${name}`) || existsSync(`${at}/${name}`)) return true;
+    if (at.endsWith(`/${name}`) || existsSync(fsPath(`${at}/${name}`))) return true;
   }
   return false;
 }
@@ -191,11 +192,12 @@ function leftovers({ v1, v2 }: Hierarchies): Row {
 
 function emptyBoxes(dir: string): string[] {
   try {
-    return readdirSync(dir)
+    return readdirSync(fsPath(dir))
       .filter((name) => name.startsWith(NAME_PREFIX))
       .map((name) => `${dir}/${name}`)
       .filter(
-        (path) => readFile(`${path}/cgroup.procs`) === '' && Date.now() - statSync(path).mtimeMs > LEFTOVER_AGE_MS,
+        (path) =>
+          readFile(`${path}/cgroup.procs`) === '' && Date.now() - statSync(fsPath(path)).mtimeMs > LEFTOVER_AGE_MS,
       );
   } catch {
     return []; // not for us to see, or it has gone meanwhile

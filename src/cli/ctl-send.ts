@@ -3,6 +3,7 @@ import { randomHex } from 'cgroup-utils-native';
 import { credentialsOf, type Endpoint, endpointOf } from '../amqp/config.js';
 import { alarmText, describe } from '../amqp/failure.js';
 import { keySegment } from '../amqp/keys.js';
+import { after } from '../delay.js';
 import { BrokerError, SpecError } from '../errors.js';
 import type { CtlRequest } from './ctl-options.js';
 import { signCommand } from './sign.js';
@@ -40,6 +41,8 @@ const CLOSE_TIMEOUT_MS = 500;
 const CHECK_TIMEOUT_MS = 10_000;
 /** Of a command for which no answer is waited. */
 const UNWATCHED_EXPIRATION_MS = 60_000;
+/** RabbitMQ refuses a message that lives longer. */
+const EXPIRATION_MAX_MS = 2 ** 32 - 1;
 const DIRECT = 'amq.rabbitmq.reply-to';
 
 /**
@@ -261,7 +264,8 @@ function properties(
   { user }: Endpoint,
   leftMs: number,
 ): amqp.Options.Publish {
-  const expirationMs = waitMs === 0 ? UNWATCHED_EXPIRATION_MS : Math.max(1, Math.ceil(leftMs));
+  const expirationMs =
+    waitMs === 0 ? UNWATCHED_EXPIRATION_MS : Math.min(EXPIRATION_MAX_MS, Math.max(1, Math.ceil(leftMs)));
   return {
     mandatory: true,
     messageId,
@@ -293,6 +297,6 @@ function publish(
 
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => {
-    setTimeout(resolve, ms);
+    after(ms, resolve);
   });
 }

@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync, rmSync, writeSync } from 'node:fs';
 import { lockFile } from 'cgroup-utils-native';
+import { fsPath } from '../bytes.js';
 import { SpecError } from '../errors.js';
 
 /** Files that a supervisor writes: `--log-file` and `--pid-file`. */
@@ -39,7 +40,7 @@ export function lockedPidFile(path: string): PidFile {
     remove() {
       if (!open) return;
       open = false;
-      rmSync(path, { force: true });
+      rmSync(fsPath(path), { force: true });
       closeSync(fd);
     },
   };
@@ -48,7 +49,7 @@ export function lockedPidFile(path: string): PidFile {
 function openToWrite(option: string, path: string, flag: number): number {
   try {
     const { O_WRONLY, O_CREAT, O_NOCTTY, O_NONBLOCK } = constants;
-    return openSync(path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK | flag, 0o644);
+    return openSync(fsPath(path), O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK | flag, 0o644);
   } catch (cause) {
     const { code = '' } = cause as NodeJS.ErrnoException;
     const why = WHY[code] ?? 'this user may not write there';

@@ -1,6 +1,7 @@
 import type { Box } from '../box/box.js';
 import { removeAbandoned } from '../cgroup/abandoned.js';
 import { directoriesIn, readFile } from '../cgroup/files.js';
+import { after, type Delay } from '../delay.js';
 import type { Logger } from '../log.js';
 import type { Environment } from '../scheduler/identity.js';
 import { isStepdBusy } from '../scheduler/slurm-busy.js';
@@ -73,10 +74,10 @@ const SPREAD_MAX_MS = 10_000;
  */
 export function followJobEnd({ box, log, environment }: SlurmBox, asked: boolean): () => void {
   const aborted = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
+  let timer: Delay | undefined;
   let tries = 0;
-  const after = (ms: number) => {
-    timer = setTimeout(() => void look(), Math.min(Math.max(0, ms), 2 ** 31 - 1)).unref();
+  const lookAfter = (ms: number) => {
+    timer = after(ms, () => void look(), true);
   };
   const look = async () => {
     try {
@@ -94,19 +95,19 @@ export function followJobEnd({ box, log, environment }: SlurmBox, asked: boolean
             : `the job ends in ${seconds(leftMs)} s: the box stops itself in ${seconds(limitMs - elapsedMs)} s (scheduler)`,
         );
       }
-      if (endMs !== null && limitMs - elapsedMs > LOOK_AGAIN_MS) after(limitMs - elapsedMs - LOOK_AGAIN_MS);
+      if (endMs !== null && limitMs - elapsedMs > LOOK_AGAIN_MS) lookAfter(limitMs - elapsedMs - LOOK_AGAIN_MS);
     } catch (error) {
       if (aborted.signal.aborted) return;
       if (++tries === 1) log.warn(`the end of the job is unknown, it goes on: ${(error as Error).message}`);
-      if (tries < TRIES_MAX) after(RETRY_MS);
+      if (tries < TRIES_MAX) lookAfter(RETRY_MS);
     }
   };
   const tasks = Number(environment['SLURM_NTASKS'] ?? 1) || 1;
   const { remaining_ms: known } = box.clock.status();
-  if (known !== null && !asked) after(known - LOOK_AGAIN_MS);
-  else after(tasks === 1 ? 0 : Math.random() * Math.min(SPREAD_MAX_MS, tasks * SPREAD_PER_TASK_MS));
+  if (known !== null && !asked) lookAfter(known - LOOK_AGAIN_MS);
+  else lookAfter(tasks === 1 ? 0 : Math.random() * Math.min(SPREAD_MAX_MS, tasks * SPREAD_PER_TASK_MS));
   return () => {
-    clearTimeout(timer);
+    timer?.cancel();
     aborted.abort();
   };
 }

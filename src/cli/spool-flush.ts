@@ -5,6 +5,7 @@ import { lanesOf } from '../amqp/lanes.js';
 import { Link } from '../amqp/link.js';
 import { openPublisher, type Publisher } from '../amqp/publisher.js';
 import { eventsTo } from '../amqp/redelivery.js';
+import { after, type Delay } from '../delay.js';
 import { BrokerError } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { BoxSpec } from '../spec/spec.js';
@@ -122,12 +123,12 @@ function publisherLink({ uris, exchange, rascalConfig }: BoxSpec, stop: AbortCon
 }
 
 async function connected({ link, up }: PublisherLink, waitMs: number): Promise<Publisher> {
-  let timer: NodeJS.Timeout | undefined;
+  let wait: Delay | undefined;
   const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, waitMs, undefined);
+    wait = after(waitMs, () => resolve(undefined));
   });
   const publisher = await Promise.race([up, late]);
-  clearTimeout(timer);
+  wait?.cancel();
   if (publisher !== undefined) return publisher;
   throw new BrokerError(link.state.lastError ?? `broker ${link.state.broker}: no answer within ${waitMs / 1000} s`);
 }

@@ -93,7 +93,7 @@ export function parseRlimitValue(name: RlimitName, text: string): Partial<Rlimit
   if (hard !== '') limit.hard = parseHalf(name, hard);
   if (limit.soft !== undefined && limit.hard !== undefined && order(limit.soft) > order(limit.hard)) {
     throw new SpecError(
-      `${name}: the soft limit ${quote(soft)} is above the hard limit ${quote(hard)}: for example "${hard}:${hard}"`,
+      `${name}: the soft limit ${quote(soft)} is above the hard limit ${quote(hard)}: for example ${quote(`${hard}:${hard}`)}`,
     );
   }
   return limit;

@@ -26,7 +26,7 @@ const NONE_WORDS = /^(?:unlimited|infinity)$/i;
  * @throws SpecError where it is no duration, negative, without a unit, or over 292 years
  */
 export function parseDuration(text: string): number {
-  const unsigned = text.replace(/^[+-]/, '');
+  const unsigned = bounded(text).replace(/^[+-]/, '');
   const ns = unsigned === '0' ? 0n : sumOfParts(unsigned);
   if (ns === undefined && /^\d*\.?\d+$/.test(unsigned)) {
     throw new SpecError(`${quote(text)} has no unit: expected a duration, for example "${shorten(unsigned)}s"`);
@@ -47,7 +47,7 @@ export function parseDuration(text: string): number {
 
 /** @returns ns, or undefined where the text is not a row of numbers with units */
 function sumOfParts(text: string): bigint | undefined {
-  if (text === '' || text.length > NUMBER_MAX_CHARACTERS) return undefined;
+  if (text === '') return undefined;
   const part = /(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h)/y;
   let ns = 0n;
   while (part.lastIndex < text.length) {
@@ -61,6 +61,14 @@ function sumOfParts(text: string): bigint | undefined {
   return ns;
 }
 
+/**
+ * Of a text that is too long for a number so much that it is still none: what a remote command sends is looked at in a
+ * bounded time.
+ */
+function bounded(text: string): string {
+  return text.length > NUMBER_MAX_CHARACTERS ? `${text.slice(0, NUMBER_MAX_CHARACTERS)}…` : text;
+}
+
 function shorten(digits: string): string {
   return digits.length > 20 ? '5' : digits;
 }
@@ -72,8 +80,8 @@ function shorten(digits: string): string {
  * @throws SpecError where it is no size, or over 8 PiB less a byte
  */
 export function parseSize(text: string): number {
-  const match = /^(\d+)(\.\d+)? ?(?:([kmgtp])(?:i?b)?|b)?$/i.exec(text);
-  if (match === null || text.length > NUMBER_MAX_CHARACTERS) {
+  const match = /^(\d+)(\.\d+)? ?(?:([kmgtp])(?:i?b)?|b)?$/i.exec(bounded(text));
+  if (match === null) {
     throw new SpecError(
       `${quote(text)} is not a size: expected bytes or a number with K, M, G, T or P (powers of 1024), for example "512M"`,
     );

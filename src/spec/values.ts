@@ -40,7 +40,7 @@ export function parsePids(text: string): number | 'unlimited' {
 export function parseCgroupMode(text: string): CgroupMode {
   if (text === 'auto' || text === 'off') return text;
   // A hierarchy may be mounted as `cpu,cpuacct`.
-  const dirs = text.split(/,(?=\s*(?:\/|,|$))/).map((dir) => dir.trim().replace(/\/+$/, ''));
+  const dirs = text.split(/,(?=\s*(?:\/|,|$))/).map((dir) => dir.trim().replace(/(?<!\/)\/+$/, ''));
   if (dirs.every((dir) => /^\/./.test(dir))) return dirs;
   throw new SpecError(
     `${quote(text)} is not a place for control groups: expected auto, off or absolute paths, for example "auto"`,
@@ -107,7 +107,7 @@ export function parsePath(text: string): string {
 export function parseJsonObject(text: string): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(text.toWellFormed());
   } catch (cause) {
     throw new SpecError(
       `${quote(text)} is not JSON (${redactUri((cause as Error).message.replaceAll(/[\s\p{Cc}]+/gu, ' '))}): for example '{"project": "x"}'`,

@@ -1,5 +1,6 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, mkdir, open, opendir, readdir } from 'node:fs/promises';
+import { fsPath } from '../bytes.js';
 import { EnvironmentError } from '../errors.js';
 
 /**
@@ -46,7 +47,7 @@ export function boxOf(name: string): string {
 export async function openFolder(spoolDir: string, uid: number, create: boolean): Promise<Folder | undefined> {
   const path = `${spoolDir}/${uid}`;
   try {
-    if (create) await mkdir(spoolDir, { recursive: true, mode: 0o700 });
+    if (create) await mkdir(fsPath(spoolDir), { recursive: true, mode: 0o700 });
     await using parent = await openDirectory(spoolDir, 0);
     checkParent(spoolDir, await parent.stat());
     const inParent = `/proc/self/fd/${parent.fd}/${uid}`;
@@ -70,7 +71,7 @@ export async function openFolder(spoolDir: string, uid: number, create: boolean)
 /** User ids that have a directory there; empty where there is none. @throws EnvironmentError */
 export async function spoolOwners(spoolDir: string): Promise<number[]> {
   try {
-    return (await readdir(spoolDir))
+    return (await readdir(fsPath(spoolDir)))
       .filter((name) => /^\d{1,10}$/.test(name))
       .map(Number)
       .sort((a, b) => a - b);
@@ -107,7 +108,7 @@ async function namesIn(directory: string, path: string, suffix: string): Promise
 }
 
 function openDirectory(path: string, more: number): Promise<FileHandle> {
-  return open(path, constants.O_RDONLY | constants.O_DIRECTORY | more);
+  return open(fsPath(path), constants.O_RDONLY | constants.O_DIRECTORY | more);
 }
 
 async function makeOwn(path: string): Promise<void> {

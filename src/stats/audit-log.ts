@@ -1,5 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { fsPath } from '../bytes.js';
+import { after, type Delay } from '../delay.js';
 import type { Logger } from '../log.js';
 import { printableJson } from '../text.js';
 import type { CommandEvent, EventHead } from './event.js';
@@ -57,9 +59,9 @@ export function createAuditLog(path: string, log: Logger): AuditLog {
       tail = tail.then(() => write(line));
     },
     async close(deadlineMs) {
-      let timer: NodeJS.Timeout | undefined;
-      await Promise.race([tail, new Promise((resolve) => (timer = setTimeout(resolve, deadlineMs)))]);
-      clearTimeout(timer);
+      let late: Delay | undefined;
+      await Promise.race([tail, new Promise<void>((resolve) => (late = after(deadlineMs, resolve)))]);
+      late?.cancel();
       if (waiting > 0) log.warn(`audit log ${path}: ${waiting} lines were not written in time`);
       if (lost > 1) log.warn(`audit log ${path}: ${lost} lines were lost`);
     },
@@ -106,7 +108,7 @@ async function appendLine(path: string, line: string): Promise<void> {
 async function openFile(path: string): Promise<FileHandle> {
   let file: FileHandle | undefined;
   try {
-    file = await open(path, FLAGS, 0o600);
+    file = await open(fsPath(path), FLAGS, 0o600);
     const stat = await file.stat();
     if (!stat.isFile()) throw new Error('it is not a regular file');
     if (stat.nlink > 1) throw new Error('it has several names (hard links)');

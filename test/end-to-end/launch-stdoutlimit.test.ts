@@ -126,3 +126,53 @@ t.test('what children and daemons write counts', async (t) => {
   t.equal(code, 143);
   t.equal(stdoutBytes.length, 50_000);
 });
+
+/** The keeper looks at a small limit's file every 20 ms. */
+const CUT = `
+import os, sys, time
+path = sys.argv[1]
+def write(size): os.write(1, b"x" * size); time.sleep(0.2)
+def cut(): os.truncate(path, 0)
+def seek(to, how=os.SEEK_SET): os.lseek(1, to, how)
+`;
+
+for (const [what, flags, bytes, steps] of [
+  ['is cut by copytruncate while the job appends', 'a', 600, 'write(300); cut(); write(300)'],
+  ['is cut to less than what follows', 'a', 900, 'write(300); cut(); time.sleep(0.1); write(600)'],
+  ['is cut while the job keeps its offset', 'w', 600, 'write(300); cut(); write(300)'],
+  ['is cut again and again', 'a', 1000, 'for _ in range(10): write(100); cut(); time.sleep(0.1)'],
+  ['is cut by the job, which begins anew', 'w', 400, 'write(300); cut(); seek(0); write(100)'],
+  ['is cut before the job has written', 'a', 100, 'cut(); time.sleep(0.1); write(100)'],
+  ['is written over from its beginning', 'w', 500, 'write(300); seek(0); write(200)'],
+  ['is read from its beginning while it is appended to', 'a+', 400, 'write(300); seek(0); time.sleep(0.1); write(100)'],
+  ['gets a new head, and goes on at its end', 'w', 410, 'write(300); seek(0); write(10); seek(0, 2); write(100)'],
+] as const) {
+  t.test(`what was written counts where the file ${what}`, async (t) => {
+    const path = join(temporaryFolder(t), 'out');
+    writeFileSync(path, 'x'.repeat(200));
+    const fd = openSync(path, flags);
+    const { code, stderr } = await run(t, [PYTHON, '-S', '-c', `${CUT}${steps}`, path], {
+      options: ['-stdoutlimit', '5000', '--report'],
+      stdio: ['ignore', fd, 'pipe'],
+    });
+    closeSync(fd);
+    t.equal(code, 0, stderr);
+    t.match(stderr, new RegExp(`^ {2}stdout +${bytes} B$`, 'm'));
+  });
+}
+
+t.test('a file that is cut again and again does not take the limit away', async (t) => {
+  const path = join(temporaryFolder(t), 'out');
+  const fd = openSync(path, 'a');
+  const { code, stderr } = await run(
+    t,
+    [PYTHON, '-S', '-c', `${CUT}while True: write(1000); cut(); time.sleep(0.1)`, path],
+    {
+      options: ['-stdoutlimit', '5000', '--report'],
+      stdio: ['ignore', fd, 'pipe'],
+    },
+  );
+  closeSync(fd);
+  t.equal(code, 131);
+  t.match(stderr, /ended +stdoutlimit/);
+});

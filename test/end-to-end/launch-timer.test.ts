@@ -82,7 +82,7 @@ t.test('time in which the scheduler has stopped wrapper and job does not count',
   const took = performance.now() - resumed;
   t.equal(code, 124);
   t.ok(took > 300 && took < 2500, `ended ${took} ms after it was resumed`);
-  t.match(stderr, /the wrapper was suspended for [34]\.\d s; the wall clock limit does not count it/);
+  t.match(stderr, /the wrapper was suspended for 4\.\d s; the wall clock limit does not count it/);
 });
 
 t.test('a wrapper that is stopped does not hold up its job', async (t) => {

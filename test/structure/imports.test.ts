@@ -9,11 +9,13 @@ const src = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'src');
  * Leaves that everyone may import, and what each folder may import besides itself; docs/design.md.
  * box/types holds words without behaviour (Command, Reason, Outgoing), which samples and messages speak too.
  */
-const LEAVES = ['errors', 'log', 'text'];
+const LEAVES = ['errors', 'log', 'text', 'delay', 'bytes'];
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   log: ['native', 'text'],
   text: [],
+  delay: [],
+  bytes: [],
   spec: ['native'],
   scheduler: ['spec'],
   cgroup: ['native', 'spec'],
