@@ -14,7 +14,7 @@ namespace pbox {
 namespace {
 
 // Options that take no value: src/spec/options.ts; test/end-to-end/launch-without-node.test.ts compares.
-constexpr const char* kBooleans[] = {"multiRmtKey", "pss", "report", "oom-group", "linger", "reraise", "runanyway", "debug", "nowarn", "version", "help"};
+constexpr const char* kBooleans[] = {"multiRmtKey", "pss", "report", "oom-group", "linger", "reraise", "runanyway", "debug", "nowarn", "quiet", "version", "help"};
 // Each is set in every job of its scheduler: src/scheduler/identity.ts; the same test compares.
 constexpr const char* kSchedulers[] = {"SLURM_JOB_ID", "PBS_JOBID", "SGE_TASK_ID", "LSB_JOBID", "_CONDOR_SLOT"};
 // From 1; signal(7).

@@ -1,17 +1,25 @@
 import type { Keeper, KeeperEvent, KeeperUsage, ProcessRow } from 'cgroup-utils-native';
 import type { Logger } from '../log.js';
+import { duration } from '../spec/amounts.js';
 import { signalName } from '../spec/signals.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
 import { processInfo } from '../stats/assemble.js';
 import { toBy } from '../stats/audit.js';
 import { exitedEvent } from '../stats/end.js';
-import { type CommandEvent, createEventSource, type EventBody, type EventHead, type Exited } from '../stats/event.js';
+import {
+  type By,
+  type CommandEvent,
+  createEventSource,
+  type EventBody,
+  type EventHead,
+  type Exited,
+} from '../stats/event.js';
 import type { ProcessInfo, SampleCause } from '../stats/sample.js';
 import type { Sampler } from '../stats/sampler.js';
 import { Commands } from './commands.js';
 import { createIncidents, type Incidents } from './incidents.js';
 import { BEGIN, boxState, type Effect, type Input, SIGKILL, step } from './lifecycle.js';
-import { initialLimits, type Limits, timeoutStatus } from './limits.js';
+import { initialLimits, type Limits, timeoutStatus, withSources } from './limits.js';
 import { decideOutcome, type MainExit, type Outcome } from './outcome.js';
 import type { ResourceControl } from './resource-control.js';
 import { createTicker, type Ticker } from './ticker.js';
@@ -19,6 +27,7 @@ import type { Time } from './time.js';
 import { createWallClock, type WallClock } from './timer.js';
 import type { Answer, BoxState, Command, Controllable, Outgoing, Requester } from './types.js';
 import type { WatchedName } from './watchdog.js';
+import { whyEnded } from './why.js';
 
 export interface BoxOptions {
   readonly spec: BoxSpec;
@@ -48,8 +57,16 @@ export interface BoxOptions {
   /** State of the link to the broker, for `status`. */
   readonly brokerState: () => unknown;
   readonly onStarted: () => void;
-  /** @param report null where nobody gets it; see `observed` */
-  readonly onEnded: (outcome: Outcome, elapsedMs: number, report: (EventHead & Exited) | null) => void;
+  readonly onEnded: (end: BoxEnd) => void;
+}
+
+export interface BoxEnd {
+  readonly outcome: Outcome;
+  readonly elapsedMs: number;
+  /** Why the job ended and who asked, for people; null where its exit status says everything. */
+  readonly why: string | null;
+  /** Null where nobody gets it; see `observed`. */
+  readonly report: (EventHead & Exited) | null;
 }
 
 /** One job under control: runs the effects of its life, carries out commands, tells what happens. */
@@ -71,6 +88,10 @@ export class Box implements Controllable {
   #main: MainExit | null = null;
   #elapsedMs = 0;
   #cpuUsec = 0;
+  /** What was used of the limit that ends the job. */
+  #used: number | null = null;
+  readonly #limitSetBy = new Map<string, By>();
+  #suspendedBy: By | null = null;
   readonly #grace: ReturnType<Time['createTimer']>;
   /** Fires in the next turn of the event loop. */
   readonly #breath: ReturnType<Time['createTimer']>;
@@ -79,7 +100,7 @@ export class Box implements Controllable {
     const { spec, identity, time } = options;
     this.#options = options;
     this.identity = identity;
-    this.limits = new Map([...initialLimits(spec, options.stdoutMode), ...options.resources.limits]);
+    this.limits = withSources([...initialLimits(spec, options.stdoutMode), ...options.resources.limits], spec);
     this.clock = createWallClock({
       limitMs: spec.timeoutMs,
       time,
@@ -101,7 +122,6 @@ export class Box implements Controllable {
     const lastSample = () => this.#sampler?.last;
     this.#incidents = createIncidents({
       ...options,
-      now: time.now,
       limits: this.limits,
       tell,
       lastSample: () => lastSample()?.sample,
@@ -203,9 +223,8 @@ export class Box implements Controllable {
   exceeded(name: WatchedName, used: number, limit: number, processes: readonly ProcessRow[]): void {
     const { spec, log } = this.#options;
     const status = this.limits.get(name);
-    log.warn(
-      `${name} is over its limit: ${Math.round(used)} of ${limit}; ${name === 'cpu-time' ? 'stopping' : 'killing'} the job`,
-    );
+    this.#used ??= Math.round(used);
+    log.debug(`${name} is over its limit: ${Math.round(used)} of ${limit}`);
     if (status !== undefined) {
       const largest = processes.length > 0 ? processes.map(processInfo) : this.#largest();
       this.#tell({ event: 'limit_exceeded', limit: name, status, used: Math.round(used), processes: largest });
@@ -293,7 +312,7 @@ export class Box implements Controllable {
   #timeout(): void {
     const { spec, log } = this.#options;
     const status = this.limits.get('timeout');
-    log.warn(`the wall clock limit of ${this.clock.limitMs / 1000} s is over: stopping the job`);
+    log.debug(`the time limit of ${this.clock.limitMs} ms is over: stopping the job`);
     if (status !== undefined) {
       this.#tell({
         event: 'limit_exceeded',
@@ -314,7 +333,7 @@ export class Box implements Controllable {
       return;
     }
     const status = this.limits.get('stdoutlimit');
-    log.warn(`stdout has reached its limit of ${status?.value} bytes: stopping the job`);
+    log.debug(`stdout has reached its limit of ${status?.value} bytes: stopping the job`);
     void this.stop('stdoutlimit', { via: 'limit' }, spec.stopSignal, spec.graceMs);
     if (status !== undefined)
       this.#tell({ event: 'limit_exceeded', limit: 'stdoutlimit', status, used: bytes, processes: [] });
@@ -328,9 +347,7 @@ export class Box implements Controllable {
 
   /** The scheduler had stopped or frozen the wrapper, and the job with it. */
   #wasSuspended(ms: number): void {
-    this.#options.log.info(
-      `the wrapper was suspended for ${(ms / 1000).toFixed(1)} s; the wall clock limit does not count it`,
-    );
+    this.#options.log.info(`the wrapper was suspended for ${duration(ms)}; the wall clock limit does not count it`);
     const by = { via: 'box' } as const;
     this.#tell({ event: 'suspended', by });
     this.#tell({ event: 'resumed', by });
@@ -364,8 +381,9 @@ export class Box implements Controllable {
     void this.#apply({ type: 'ended' });
     const outcome: Outcome = { exitStatus, reason, by, ...main };
     const elapsedMs = Math.round(this.#elapsedMs || this.#options.time.now() - this.#startedMs);
+    const why = this.#whyEnded(outcome);
     if (!this.#options.observed) {
-      this.#options.onEnded(outcome, elapsedMs, null);
+      this.#options.onEnded({ outcome, elapsedMs, why, report: null });
       return;
     }
     const taken = this.#sampler?.final(usage);
@@ -376,18 +394,39 @@ export class Box implements Controllable {
         exitStatus,
         reason,
         by,
+        why,
         signal: main.signal === null ? null : `SIG${signalName(main.signal)}`,
         elapsedMs,
         suspendedMs: this.clock.suspendedMs,
         refusedCommands: this.#commands.refusedCount,
       }),
     );
-    this.#options.onEnded(outcome, elapsedMs, report);
+    this.#options.onEnded({ outcome, elapsedMs, why, report });
+  }
+
+  #whyEnded(outcome: Outcome): string | null {
+    const { origins, warnSignal } = { origins: this.#options.spec.limitOrigins, warnSignal: null };
+    const { oom } = this.#incidents;
+    const by = this.#suspendedBy;
+    const why = whyEnded(outcome, {
+      limits: this.limits,
+      origins,
+      lastKill: this.#life.lastKill,
+      limitSetBy: this.#limitSetBy,
+      suspended: by === null ? null : { by, ms: this.clock.suspendedMs },
+      used: this.#used,
+      oom,
+      warnSignal,
+    });
+    this.#incidents.close(outcome.reason === 'oom');
+    return why;
   }
 
   #tell(body: EventBody): void {
     const event = this.#emitEvent(body);
     if (event.event === 'command') this.#options.audit?.(event);
+    if (event.event === 'limit_changed') this.#limitSetBy.set(event.limit, event.by);
+    if (event.event === 'suspended' && event.by.via !== 'box') this.#suspendedBy = event.by;
   }
 
   /** Takes one step of the life; resolves to the number of processes that were signalled. */

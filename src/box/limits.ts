@@ -1,10 +1,11 @@
 import type { KeeperEvent, Rlimit, RlimitName } from 'cgroup-utils-native';
 import { SpecError } from '../errors.js';
+import type { LimitUnit } from '../spec/amounts.js';
 import { isRlimitName, parseRlimitValue, RLIMITS } from '../spec/rlimits.js';
 import type { BoxSpec } from '../spec/spec.js';
 import { parseByteLimit, parseTimeLimit } from '../spec/values.js';
 import { didYouMean, quote } from '../spec/words.js';
-import type { Enforcement, LimitStatus, LimitUnit } from '../stats/sample.js';
+import type { Enforcement, LimitStatus } from '../stats/sample.js';
 import { RESOURCE_NAMES } from './resources.js';
 
 /** Every limit of a box by its name, as `status`, samples and the end report show it. */
@@ -33,6 +34,13 @@ export function initialLimits(spec: BoxSpec, stdoutMode: StdoutMode): Limits {
     });
   }
   return limits;
+}
+
+/** With where each value came from. */
+export function withSources(limits: Iterable<[string, LimitStatus]>, { limitSources }: BoxSpec): Limits {
+  return new Map(
+    [...limits].map(([name, status]) => [name, { source: limitSources[name] ?? 'default', ...status } as LimitStatus]),
+  );
 }
 
 export function timeoutStatus(limitMs: number, source: NonNullable<LimitStatus['source']>): LimitStatus {

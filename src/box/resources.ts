@@ -1,8 +1,9 @@
 import { findDevice } from '../cgroup/devices.js';
 import type { BoxCgroup, CgroupLimitName, CgroupValue, IoLimit } from '../cgroup/types.js';
 import { EnvironmentError, SpecError } from '../errors.js';
+import type { LimitUnit } from '../spec/amounts.js';
 import { type Bound, cpusOf, type IoRequest, type ResourceName, type Resources } from '../spec/resources.js';
-import type { Enforcement, LimitStatus, LimitUnit } from '../stats/sample.js';
+import type { Enforcement, LimitStatus } from '../stats/sample.js';
 
 /**
  * The enforcement ladder of the limits of a box as a whole: the kernel's control groups where this host and user allow

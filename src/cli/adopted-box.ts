@@ -18,7 +18,10 @@ import { ancestorsBelow, commandOf, readTarget, stdoutModeOf } from './target.js
 const LOOK_MS = 1000;
 
 /** Bundles that a box needs; each is loaded when it is needed. */
-export type Loaders = Pick<RunBundle.RunOptions, 'loadAmqp' | 'loadSigned' | 'loadSpool' | 'loadSlurm'> & {
+export type Loaders = Pick<
+  RunBundle.RunOptions,
+  'loadAmqp' | 'loadSigned' | 'loadSpool' | 'loadSlurm' | 'loadReportFile'
+> & {
   readonly loadRun: () => typeof RunBundle;
 };
 
@@ -69,6 +72,11 @@ export function boxProcess(input: Adoption): Boxed {
     user: target.user,
     walk: (rows) => walk(rows),
     blind: null,
+    files: () => ({
+      home: target.environment['HOME'],
+      folder: input.environment['PWD'] ?? '/',
+      owner: target.uid === process.geteuid?.() ? null : { uid: target.uid, gid: target.gid },
+    }),
     ourPids: excluded,
     adopted,
   };

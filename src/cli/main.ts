@@ -14,6 +14,7 @@ import type * as Spool from '../spool/index.js';
 import type * as AdoptBundle from './adopt.js';
 import { failsOpen } from './failure-policy.js';
 import type * as NoticeBundle from './notice.js';
+import type * as ReportFile from './report-file.js';
 import { prepareResources } from './resources.js';
 import type * as RunBundle from './run.js';
 import type * as ServeBundle from './serve.js';
@@ -49,6 +50,7 @@ const loaders = {
   loadSpool: () => loadBundle<typeof Spool>('spool'),
   loadSigned: () => loadBundle<typeof Signed>('signed'),
   loadSlurm: () => loadBundle<typeof Slurm>('slurm'),
+  loadReportFile: () => loadBundle<typeof ReportFile>('report-file'),
 };
 
 function begin(hello: Hello): void {

@@ -3,6 +3,7 @@ import { parseCommandLine } from './command-line.js';
 import { readSettings } from './environment.js';
 import { type Files, readNamed, readSecret } from './files.js';
 import { allOptions } from './locks.js';
+import { LIMITS } from './options/limits.js';
 import { OPTIONS } from './options.js';
 import { readRascalConfig, type SiteConfig } from './rascal-config.js';
 import { type Given, naming, type Resolved, type ResolvedOptions, resolveOptions } from './resolve.js';
@@ -69,6 +70,7 @@ export function assembleSpec(input: SpecInput): Assembled {
     timeoutMs: timeout.limitMs,
     timeoutSource: timeout.source,
     timeoutAsked: timeout.asked,
+    ...limitOrigins(options),
     stdoutMaxBytes: options.stdoutlimit.value,
     stdoutAsked: options.stdoutlimit.source !== 'default',
     messageTimeoutMs: options.msgtimeout.value,
@@ -95,7 +97,9 @@ export function assembleSpec(input: SpecInput): Assembled {
     spoolMaxBytes: options['spool-max-bytes'].value,
     spoolMaxAgeMs: options['spool-max-age'].value,
     debug: options.debug.value,
-    nowarn: options.nowarn.value,
+    nowarn: options.nowarn.value || options.quiet.value,
+    quiet: options.quiet.value && !options.debug.value,
+    reportFile: options['report-file'].value,
     command: argv.slice(commandIndex),
     commandIndex,
   };
@@ -168,6 +172,20 @@ function keysFolder(options: ResolvedOptions): string | undefined {
   const { 'control-auth': auth, 'control-keys': keys } = options;
   if (auth.value !== 'signed' || keys.value !== undefined) return keys.value;
   throw new SpecError(`${auth.origin}: signed needs the folder of the public keys: give it with --control-keys`);
+}
+
+/** Of every limit that somebody has given. */
+function limitOrigins(options: ResolvedOptions): Pick<BoxSpec, 'limitOrigins' | 'limitSources'> {
+  const given = Object.keys(LIMITS).flatMap((name): [string, Resolved<unknown>][] => {
+    const option = options[name as keyof typeof LIMITS];
+    if (option.source === 'default') return [];
+    if (name === 'rlimit') return options.rlimit.value.map((request) => [request.name, option]);
+    return [[name, option]];
+  });
+  return {
+    limitOrigins: Object.fromEntries(given.map(([name, { origin }]) => [name, origin])),
+    limitSources: Object.fromEntries(given.map(([name, { source }]) => [name, source])),
+  };
 }
 
 /** What was given of them. */

@@ -34,6 +34,9 @@ export interface BoxSpec {
   /** Wall clock limit; 0 means none. */
   readonly timeoutMs: number;
   readonly timeoutSource: Source;
+  /** Where the value of a limit came from, by the limit's name: the flag, the variable, or file and line. Without defaults. */
+  readonly limitOrigins: Readonly<Record<string, string>>;
+  readonly limitSources: Readonly<Record<string, Source>>;
   /** `--timeout scheduler`: the scheduler is asked for the job's end where its environment does not tell. */
   readonly timeoutAsked: boolean;
   /** 0 means none. */
@@ -79,17 +82,22 @@ export interface BoxSpec {
   /** Bounds of a user's spool. */
   readonly spoolMaxBytes: number;
   readonly spoolMaxAgeMs: number;
+  /** File for the end report as JSON; `{job}` and the like stand in it. Undefined for none. */
+  readonly reportFile: string | undefined;
   readonly debug: boolean;
+  /** Only errors are logged. */
   readonly nowarn: boolean;
+  /** Nothing is written but errors, and why the box ended the job. */
+  readonly quiet: boolean;
   /** The command and its arguments. */
   readonly command: readonly string[];
   /** Index of the command's first word in argv. */
   readonly commandIndex: number;
 }
 
-/** Somebody gets samples: with neither broker nor report nobody does, and nobody sends commands. */
-export function isObserved({ uris, report }: BoxSpec): boolean {
-  return uris.length > 0 || report;
+/** Somebody gets samples: with neither broker nor end report nobody does, and nobody sends commands. */
+export function isObserved({ uris, report, reportFile }: BoxSpec): boolean {
+  return uris.length > 0 || report || reportFile !== undefined;
 }
 
 /** Who this job is, as users and operators name it. Every field is text as the scheduler gives it. */

@@ -1,7 +1,7 @@
 import { SpecError } from '../errors.js';
 import type { CgroupMode } from './spec.js';
 import { isUnlimited, parseCount, parseDuration, parseSize } from './units.js';
-import { quote } from './words.js';
+import { didYouMean, quote } from './words.js';
 
 /** Values with the bounds that an option or a remote command puts on them. */
 
@@ -85,6 +85,22 @@ export function parseKey(text: string): string {
 export function parsePath(text: string): string {
   if (text === '' || text.includes('\0'))
     throw new SpecError(`${quote(text)} is not a path: for example "/etc/proc_box/uri"`);
+  return text;
+}
+
+/** What may stand in braces in the value of `--report-file`. */
+export const REPORT_NAMES = ['job', 'step', 'task', 'host', 'box'] as const;
+
+/** The value of `--report-file`. @throws SpecError where it is no path, or braces hold something else */
+export function parseReportPath(text: string): string {
+  for (const [whole, name = ''] of parsePath(text).matchAll(/\{([^{}]*)\}/g)) {
+    if ((REPORT_NAMES as readonly string[]).includes(name)) continue;
+    throw new SpecError(
+      `${quote(whole)} is unknown in ${quote(text)}: expected one of ${REPORT_NAMES.map((known) => `{${known}}`).join(', ')}${didYouMean(name, REPORT_NAMES)}`,
+    );
+  }
+  if (text.endsWith('/'))
+    throw new SpecError(`${quote(text)} is a folder: expected a file, for example "report-{job}.json"`);
   return text;
 }
 

@@ -29,6 +29,7 @@ export interface By {
   readonly key?: string;
   readonly signer?: string;
   readonly signal?: string;
+  readonly sender?: Requester['sender'];
 }
 
 export interface Started {
@@ -118,6 +119,8 @@ export interface Exited {
   readonly reason: Reason;
   /** Who asked for the end; null where the job ended by itself. */
   readonly by: By | null;
+  /** The line that stderr has about the end, for people; null where the exit status says everything. */
+  readonly why: string | null;
   /** Wall clock from the start to the end of the main process, suspension included. */
   readonly elapsed_ms: number;
   /** Part of `elapsed_ms` in which the box was suspended. */

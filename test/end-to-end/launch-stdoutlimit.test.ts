@@ -16,7 +16,7 @@ for (const kind of ['a pipe', 'a socket'] as const) {
     const { code, stdoutBytes, stderr, elapsedMs } = await running.done;
     t.equal((kind === 'a pipe' ? await pipe.bytes : stdoutBytes).length, LIMIT);
     t.equal(code, 131, 'it died of the stop signal');
-    t.match(stderr, /^proc_box: warn: stdout has reached its limit of 1000003 bytes: stopping the job$/m);
+    t.match(stderr, /^proc_box: limit of 976\.6 KiB \(--stdoutlimit\) for stdout reached$/m);
     t.ok(elapsedMs < 2000);
   });
 }

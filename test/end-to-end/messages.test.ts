@@ -2,6 +2,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { duration } from '../../src/spec/amounts.js';
 import { sharedBroker } from '../fixtures/broker.js';
 import { connectOperator, type Json, type OperatedJob } from '../fixtures/operated-job.js';
 import { schemaErrors } from '../fixtures/schemas.js';
@@ -391,9 +392,4 @@ function spun(job: OperatedJob): number {
       .slice(11, 13);
     return sum + (Number(utime) + Number(stime)) / 100;
   }, 0);
-}
-
-/** As the report writes it: `5 ms`, `2.50 s`. */
-function duration(ms: number): string {
-  return ms < 999.5 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;
 }
