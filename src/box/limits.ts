@@ -1,7 +1,7 @@
 import type { KeeperEvent, Rlimit, RlimitName } from 'cgroup-utils-native';
 import { SpecError } from '../errors.js';
 import type { LimitUnit } from '../spec/amounts.js';
-import { isRlimitName, parseRlimitValue, RLIMITS } from '../spec/rlimits.js';
+import { RLIMITS } from '../spec/rlimits.js';
 import type { BoxSpec } from '../spec/spec.js';
 import { parseByteLimit, parseTimeLimit } from '../spec/values.js';
 import { didYouMean, quote } from '../spec/words.js';
@@ -69,17 +69,15 @@ function rlimitUnit(name: RlimitName): { unit: LimitUnit } {
   return { unit: unit === 'microseconds' ? 'usec' : unit };
 }
 
-/** What `set_limit` asks for, but for limits of the box as a whole (resource-control.ts). */
+/** What `set_limit` asks for, but for limits of the box as a whole (resource-control.ts) and rlimits. */
 export type LimitChange =
   | { readonly kind: 'timeout'; readonly limitMs: number }
-  | { readonly kind: 'stdoutlimit'; readonly maxBytes: number }
-  | { readonly kind: 'rlimit'; readonly name: RlimitName; readonly limit: Partial<Rlimit> };
+  | { readonly kind: 'stdoutlimit'; readonly maxBytes: number };
 
 /** @throws SpecError for an unknown limit or a value that does not parse */
 export function parseLimitChange(name: string, value: string): LimitChange {
   if (name === 'timeout') return { kind: 'timeout', limitMs: parseTimeLimit(value) };
   if (name === 'stdoutlimit') return { kind: 'stdoutlimit', maxBytes: parseByteLimit(value) };
-  if (isRlimitName(name)) return { kind: 'rlimit', name, limit: parseRlimitValue(name, value) };
   const known = ['timeout', 'stdoutlimit', ...RESOURCE_NAMES, ...Object.keys(RLIMITS)];
   throw new SpecError(`${quote(name)} is not a limit: expected one of ${known.join(', ')}${didYouMean(name, known)}`);
 }

@@ -1,7 +1,7 @@
 import { findDevice } from '../cgroup/devices.js';
 import type { BoxCgroup, CgroupLimitName, CgroupValue, IoLimit } from '../cgroup/types.js';
 import { EnvironmentError, SpecError } from '../errors.js';
-import type { LimitUnit } from '../spec/amounts.js';
+import { amount, type LimitUnit } from '../spec/amounts.js';
 import { type Bound, cpusOf, type IoRequest, type ResourceName, type Resources } from '../spec/resources.js';
 import type { Enforcement, LimitStatus } from '../stats/sample.js';
 
@@ -115,7 +115,7 @@ function checkCeiling(name: CgroupLimitName, value: CgroupValue, cgroup: BoxCgro
   const ceiling = cgroup.ceiling(name);
   if (typeof value !== 'number' || ceiling.value === 'unlimited' || value <= ceiling.value) return;
   throw new SpecError(
-    `${name} ${value} is above the limit around this box: at most ${ceiling.value}${unit === 'count' ? '' : ` ${unit}`} (${ceiling.path})`,
+    `${name} ${amount(value, unit)} is above the limit around this box: at most ${amount(ceiling.value, unit)} (${ceiling.path})`,
   );
 }
 

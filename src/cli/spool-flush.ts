@@ -4,6 +4,7 @@ import { openPublisher, type Publisher } from '../amqp/publisher.js';
 import { eventsTo } from '../amqp/redelivery.js';
 import { BrokerError } from '../errors.js';
 import type { Logger } from '../log.js';
+import { duration } from '../spec/amounts.js';
 import type { BoxSpec } from '../spec/spec.js';
 import {
   add,
@@ -73,7 +74,7 @@ async function connected({ link, up }: PublisherLink, waitMs: number): Promise<P
   const publisher = await Promise.race([up, late]);
   clearTimeout(timer);
   if (publisher !== undefined) return publisher;
-  throw new BrokerError(link.state.lastError ?? `broker ${link.state.broker}: no answer within ${waitMs / 1000} s`);
+  throw new BrokerError(link.state.lastError ?? `broker ${link.state.broker}: no answer within ${duration(waitMs)}`);
 }
 
 function deliver(

@@ -3,18 +3,17 @@
  */
 
 /** The unit of a limit, as getrlimit(2) or the option has it; `cpus` is cores, `nice` and `priority` are the kernel's numbers. */
-export type LimitUnit =
-  | 'ms'
-  | 'bytes'
-  | 'bytes/s'
-  | 'seconds'
-  | 'usec'
-  | 'count'
-  | 'count/s'
-  | 'cpus'
-  | 'list'
-  | 'nice'
-  | 'priority';
+export type LimitUnit = (typeof UNITS)[number];
+
+const UNITS = [
+  ...(['ms', 'seconds', 'usec', 'bytes', 'bytes/s', 'count', 'count/s'] as const),
+  ...(['cpus', 'list', 'nice', 'priority'] as const),
+] as const;
+
+/** For what comes from outside. */
+export function isUnit(unit: unknown): unit is LimitUnit {
+  return (UNITS as readonly unknown[]).includes(unit);
+}
 
 /** A value in its unit: `64 MiB`, `10 min`, `1.5`; a text stays as it is. */
 export function amount(value: number | string, unit: LimitUnit): string {

@@ -1,6 +1,7 @@
 import { SpecError } from '../errors.js';
 import type { CgroupMode } from './spec.js';
 import { isUnlimited, parseCount, parseDuration, parseSize } from './units.js';
+import { parseWallTime } from './wall-time.js';
 import { didYouMean, quote } from './words.js';
 
 /** Values with the bounds that an option or a remote command puts on them. */
@@ -9,9 +10,9 @@ const SAMPLE_INTERVAL_MIN_MS = 10;
 /** An AMQP short string holds 255 bytes; the rest is left for the addressing suffixes. */
 const KEY_MAX_BYTES = 127;
 
-/** A wall clock limit. @returns ms; 0 (also `unlimited`, `infinity`) means none. @throws SpecError */
+/** A limit of time; forms in wall-time.ts. @returns ms; 0 (also `unlimited`, `infinity`) means none. @throws SpecError */
 export function parseTimeLimit(text: string): number {
-  return isUnlimited(text) ? 0 : parseDuration(text);
+  return isUnlimited(text) ? 0 : parseWallTime(text);
 }
 
 /** The value of `--timeout`. @returns ms, 0 for none, or `scheduler`. @throws SpecError */

@@ -48,6 +48,9 @@ t.test('the start line names the limit and where it came from', async (t) => {
       { SLURM_JOB_ID: '7', SLURM_JOB_END_TIME: String(Math.floor(Date.now() / 1000) + 500) },
       /wall clock limit 8 min \d\d s \(scheduler\)/,
     ],
+    [['-timeout', '90'], {}, /wall clock limit 1 min 30 s \(command line\)/],
+    [['-timeout', '1-02:03:04'], {}, /wall clock limit 1 d 02 h 03 min \(command line\)/],
+    [[], { PBOX_TIMEOUT: '1:30:00' }, /wall clock limit 1 h 30 min \(environment\)/],
     [['-timeout', '5s'], { SLURM_JOB_ID: '7' }, /wall clock limit 5 s \(command line\)/],
   ];
   for (const [options, env, line] of cases) t.match((await run(t, ['true'], { options, env })).stderr, line);

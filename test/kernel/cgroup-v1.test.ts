@@ -45,7 +45,7 @@ t.test('every limit is in force before the first instruction', need('memory', 'p
     files.map(([, file]) => file).join(' '),
   );
   for (const shown of [
-    'memory=67108864 (cgroup1)',
+    'memory=64 MiB (cgroup1)',
     'cpus=0.5 (cgroup1)',
     'cpu-weight=200 (cgroup1)',
     'cpuset=0 (cgroup1)',

@@ -10,7 +10,7 @@ export const LIMITS = {
     type: 'duration',
     placeholder: 'duration',
     default: '10m',
-    help: "wall clock limit; 0 means none; scheduler: a little before the job's own end, which Slurm is asked for where its environment does not tell; inside a Slurm or PBS job that is the default, without asking",
+    help: "wall clock limit: 1h30m, 1d, 90 (seconds), or as in Slurm MM:SS, HH:MM:SS, D-HH, D-HH:MM, D-HH:MM:SS; 0 means none; scheduler: a little before the job's own end, which Slurm is asked for where its environment does not tell; inside a Slurm or PBS job that is the default, without asking",
     parse: parseTimeout,
   },
   stdoutlimit: {
@@ -82,7 +82,7 @@ export const LIMITS = {
     type: 'duration',
     placeholder: 'duration',
     default: '',
-    help: 'CPU time of all processes of the box together; 0 means none',
+    help: 'CPU time of all processes of the box together, in the forms of --timeout; 0 means none',
     parse: parseTimeLimit,
   },
   cgroup: {
