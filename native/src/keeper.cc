@@ -65,7 +65,7 @@ class Keeper {
   void check_output();
   int kill_all();
   UsageBody usage() const;
-  int timeout() const;
+  int timeout();
   void wrapper_gone();
 
   ReapedUsage reaped_;
@@ -132,6 +132,9 @@ void Keeper::handle(const FrameHead& head, Reader body) {
       return control_.reply(head.id, descendants_.set_rlimit(body.value<RlimitWire>()));
     case Request::stdout_limit:
       output_.limit(body.value<uint64_t>());
+      return control_.reply_count(head.id, 0);
+    case Request::stdout_mark:
+      output_.mark(body.value<uint64_t>());
       return control_.reply_count(head.id, 0);
     case Request::usage:
       return control_.reply(head.id, usage());
@@ -246,11 +249,13 @@ UsageBody Keeper::usage() const {
 
 void Keeper::check_output() {
   uint64_t bytes = 0;
-  if (phase_ == Phase::running && output_.exceeded(&bytes)) control_.tell(Event::stdoutlimit, bytes);
+  if (phase_ != Phase::running) return;
+  if (output_.marked(&bytes)) control_.tell(Event::stdoutmark, bytes);
+  if (output_.exceeded(&bytes)) control_.tell(Event::stdoutlimit, bytes);
 }
 
 // How long poll may sleep.
-int Keeper::timeout() const {
+int Keeper::timeout() {
   if (descendants_.killed() && !empty_) return kKillMs;
   return phase_ == Phase::running ? output_.next_look_ms() : -1;
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "relay.h"
+#include "write_watch.h"
 
 namespace pbox {
 
@@ -19,12 +20,13 @@ class OutputFile {
   void limit(uint64_t max) { max_ = max; }
   // Over its limit: once at the limit, and again when more was written after that.
   bool exceeded(uint64_t* bytes);
-  // Until it has to be looked at, ms; -1 where there is no limit.
-  int next_look_ms() const;
+  // Until it has to be looked at, ms; -1 where there is neither a limit nor a mark (0: none).
+  int next_look_ms(uint64_t mark);
 
  private:
   int fd_ = -1;
   uint64_t base_ = 0, max_ = 0, reported_ = 0;
+  WriteWatch watch_;
 };
 
 class Output {
@@ -43,12 +45,15 @@ class Output {
   void run(const pollfd* entries);
   // There was more than the limit: told once, of a file again when the job goes on writing to it.
   bool exceeded(uint64_t* bytes);
+  // To be told once when so many bytes are reached; 0 is none.
+  void mark(uint64_t bytes) { mark_ = bytes; }
+  bool marked(uint64_t* bytes);
   // For when no writer is left: the reader has everything, or nothing more is expected of it.
   bool drained();
   // The box was killed: its reader is given up when it takes nothing for a while.
   void lose_patience() { patient_ = false; }
   // Until it has to be looked at, ms; -1 where poll tells.
-  int next_look_ms() const;
+  int next_look_ms();
 
  private:
   bool reader_abandoned();
@@ -57,7 +62,7 @@ class Output {
   std::optional<Relay> relay_;
   bool told_ = false, patient_ = true;
   double waiting_since_ms_ = 0;
-  uint64_t waiting_bytes_ = 0;
+  uint64_t waiting_bytes_ = 0, mark_ = 0;
 };
 
 }  // namespace pbox

@@ -19,6 +19,7 @@ enum class Request : uint16_t {
   cleanup = 9,       // for each step NUL-terminated: `r` or `w`, path, text; no reply
   adopt = 10,        // instead of start: AdoptHead, int32 x excluded, NUL-terminated: cgroup.procs, freezer directory,
                      // cgroup.kill file
+  stdout_mark = 11,  // uint64 bytes, 0: none -> count
 };
 
 // Keeper to wrapper.
@@ -33,9 +34,10 @@ enum class Event : uint16_t {
   stdoutlimit = 71,  // uint64 bytes
   reply = 72,        // by request
   witnessed = 73,    // WitnessedBody
+  stdoutmark = 74,   // uint64 bytes: the mark is reached
 };
 
-constexpr const char* kEventNames[] = {"hello", "started", "failed", "exited", "empty", "stopped", "continued", "stdoutlimit", "reply", "witnessed"};
+constexpr const char* kEventNames[] = {"hello", "started", "failed", "exited", "empty", "stopped", "continued", "stdoutlimit", "reply", "witnessed", "stdoutmark"};
 
 struct FrameHead {
   uint32_t length;  // of the payload

@@ -10,9 +10,6 @@
 namespace pbox {
 namespace {
 
-constexpr uint64_t kFastestPerMs = 32000000;  // bytes
-constexpr uint64_t kSoonestMs = 20, kLatestMs = 60000;
-
 std::string proc(int pid, const char* name) { return "/proc/" + std::to_string(pid) + "/" + name; }
 
 struct PidfdInfo {
@@ -71,11 +68,7 @@ uint64_t StrangersOutput::bytes(bool ended) {
   return bytes_;
 }
 
-int StrangersOutput::until_ms(uint64_t max) {
-  const uint64_t now = bytes(false);
-  const uint64_t left = now >= max ? 0 : max - now;
-  return static_cast<int>(std::clamp(left / kFastestPerMs, kSoonestMs, kLatestMs));
-}
+int StrangersOutput::until_ms(uint64_t max) { return watch_.next_look_ms(bytes(false), max); }
 
 bool status_of_pidfd(int pidfd, int* status) {
   PidfdInfo info{};

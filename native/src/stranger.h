@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#include "write_watch.h"
+
 namespace pbox {
 
 // A file of /proc, as far as its first 512 bytes.
@@ -20,7 +22,7 @@ class StrangersOutput {
   bool counted() const { return file_ >= 0; }
   // After the process's end its descriptors are gone: then the file's size tells, where it has grown with the output.
   uint64_t bytes(bool ended);
-  // How long it may be until `max` bytes are written, by the fastest writer that is reckoned with, ms.
+  // Until it has to be looked at so that `max` bytes are not passed unseen, ms.
   int until_ms(uint64_t max);
 
  private:
@@ -30,6 +32,7 @@ class StrangersOutput {
   int file_ = -1;        // O_PATH
   bool at_end_ = false;  // it grows as the process writes
   uint64_t base_ = 0, bytes_ = 0;
+  WriteWatch watch_;
 };
 
 // The wait status of a process that somebody else has reaped: ioctl_pidfd(2), since Linux 6.15. False where it is not told.

@@ -20,11 +20,12 @@ import { Commands } from './commands.js';
 import { createIncidents, type Incidents } from './incidents.js';
 import { BEGIN, boxState, type Effect, type Input, SIGKILL, step } from './lifecycle.js';
 import { initialLimits, type Limits, timeoutStatus, withSources } from './limits.js';
+import { createNear, type Near, share } from './near.js';
 import { decideOutcome, type MainExit, type Outcome } from './outcome.js';
 import type { ResourceControl } from './resource-control.js';
 import { createTicker, type Ticker } from './ticker.js';
 import type { Time } from './time.js';
-import { createWallClock, type WallClock } from './timer.js';
+import { createWallClock, type Mark, type WallClock } from './timer.js';
 import type { Answer, BoxState, Command, Controllable, Outgoing, Requester } from './types.js';
 import type { WatchedName } from './watchdog.js';
 import { whyEnded } from './why.js';
@@ -74,6 +75,7 @@ export class Box implements Controllable {
   readonly identity: JobIdentity;
   readonly limits: Limits;
   readonly clock: WallClock;
+  readonly near: Near;
   readonly #options: BoxOptions;
   readonly #emitEvent: <Body extends EventBody>(body: Body) => EventHead & Body;
   readonly #ticker: Ticker;
@@ -92,6 +94,7 @@ export class Box implements Controllable {
   #used: number | null = null;
   readonly #limitSetBy = new Map<string, By>();
   #suspendedBy: By | null = null;
+  #warned: number | null = null;
   readonly #grace: ReturnType<Time['createTimer']>;
   /** Fires in the next turn of the event loop. */
   readonly #breath: ReturnType<Time['createTimer']>;
@@ -105,6 +108,7 @@ export class Box implements Controllable {
       limitMs: spec.timeoutMs,
       time,
       onExpired: () => this.#timeout(),
+      marks: this.#marks(spec),
       onGap: (ms) => this.#wasSuspended(ms),
     });
     this.#ticker = createTicker(time, () => {
@@ -119,6 +123,7 @@ export class Box implements Controllable {
       emit: (_event, outgoing) => options.emit(outgoing),
     });
     const tell = (body: EventBody) => this.#tell(body);
+    this.near = createNear({ thresholds: spec.near, limits: this.limits, tell });
     const lastSample = () => this.#sampler?.last;
     this.#incidents = createIncidents({
       ...options,
@@ -164,6 +169,9 @@ export class Box implements Controllable {
         return this.#mainEnded(event, event.atMs, event.usage);
       case 'stdoutlimit':
         return this.#stdoutLimit(event.bytes);
+      case 'stdoutmark':
+        this.near.used('stdoutlimit', event.bytes);
+        return this.#markStdout();
       case 'empty':
         void this.#ended(event.usage);
         return;
@@ -225,6 +233,7 @@ export class Box implements Controllable {
     const status = this.limits.get(name);
     this.#used ??= Math.round(used);
     log.debug(`${name} is over its limit: ${Math.round(used)} of ${limit}`);
+    this.near.used(name, Math.round(used));
     if (status !== undefined) {
       const largest = processes.length > 0 ? processes.map(processInfo) : this.#largest();
       this.#tell({ event: 'limit_exceeded', limit: name, status, used: Math.round(used), processes: largest });
@@ -285,6 +294,7 @@ export class Box implements Controllable {
       sample_interval_ms: spec.sampleIntervalMs,
       limits: Object.fromEntries(this.limits),
     });
+    this.#markStdout();
     if (this.#options.observed) this.#firstSample = this.sample('start');
     if (this.#options.observed) this.#ticker.every(spec.sampleIntervalMs);
     onStarted();
@@ -334,6 +344,7 @@ export class Box implements Controllable {
     }
     const status = this.limits.get('stdoutlimit');
     log.debug(`stdout has reached its limit of ${status?.value} bytes: stopping the job`);
+    this.near.used('stdoutlimit', bytes);
     void this.stop('stdoutlimit', { via: 'limit' }, spec.stopSignal, spec.graceMs);
     if (status !== undefined)
       this.#tell({ event: 'limit_exceeded', limit: 'stdoutlimit', status, used: bytes, processes: [] });
@@ -343,6 +354,42 @@ export class Box implements Controllable {
   async #sampleThenStop(reason: 'timeout', by: Requester, signal: number): Promise<void> {
     await this.sample('limit');
     await this.stop(reason, by, signal, this.#options.spec.graceMs);
+  }
+
+  /** Before the wall clock limit: the thresholds of --near, and the warning signal. */
+  #marks({ near, warnSignal }: BoxSpec): Mark[] {
+    const thresholds = near.map((percent): Mark => {
+      const used = (atMs: number) => Math.max(this.clock.status().elapsed_ms, Math.ceil(atMs));
+      const onReached = (atMs: number) => this.near.used('timeout', used(atMs));
+      return { atMs: (limitMs) => share(limitMs, percent), onReached, again: true };
+    });
+    if (warnSignal === undefined) return thresholds;
+    const { signal, beforeMs } = warnSignal;
+    const warning: Mark = {
+      atMs: (limitMs) => Math.max(0, limitMs - beforeMs),
+      onReached: () => this.#warn(signal),
+      again: false,
+    };
+    return [...thresholds, warning];
+  }
+
+  #warn(signal: number): void {
+    if (this.#life.phase !== 'running') return;
+    this.#warned = signal;
+    this.#options.keeper.signal('group', signal).catch((error: Error) => {
+      this.#options.log.debug(`--warn-signal: ${error.message}`);
+    });
+    const remaining = this.clock.status().remaining_ms ?? 0;
+    this.#tell({ event: 'warned', signal: `SIG${signalName(signal)}`, remaining_ms: remaining });
+  }
+
+  /** The keeper counts stdout, and says when the next threshold is reached. */
+  #markStdout(): void {
+    if (this.#options.spec.near.length === 0) return;
+    const bytes = this.near.next('stdoutlimit');
+    this.#options.keeper.stdoutMark(Math.ceil(bytes ?? 0)).catch((error: Error) => {
+      this.#options.log.debug(`--near: ${error.message}`);
+    });
   }
 
   /** The scheduler had stopped or frozen the wrapper, and the job with it. */
@@ -405,18 +452,17 @@ export class Box implements Controllable {
   }
 
   #whyEnded(outcome: Outcome): string | null {
-    const { origins, warnSignal } = { origins: this.#options.spec.limitOrigins, warnSignal: null };
     const { oom } = this.#incidents;
     const by = this.#suspendedBy;
     const why = whyEnded(outcome, {
       limits: this.limits,
-      origins,
+      origins: this.#options.spec.limitOrigins,
       lastKill: this.#life.lastKill,
       limitSetBy: this.#limitSetBy,
       suspended: by === null ? null : { by, ms: this.clock.suspendedMs },
       used: this.#used,
       oom,
-      warnSignal,
+      warnSignal: this.#warned,
     });
     this.#incidents.close(outcome.reason === 'oom');
     return why;
@@ -426,6 +472,7 @@ export class Box implements Controllable {
     const event = this.#emitEvent(body);
     if (event.event === 'command') this.#options.audit?.(event);
     if (event.event === 'limit_changed') this.#limitSetBy.set(event.limit, event.by);
+    if (event.event === 'limit_changed' && event.limit === 'stdoutlimit') this.#markStdout();
     if (event.event === 'suspended' && event.by.via !== 'box') this.#suspendedBy = event.by;
   }
 

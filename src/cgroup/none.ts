@@ -18,6 +18,7 @@ export function noCgroup(why: string): BoxCgroup {
       throw new EnvironmentError(why);
     },
     usage: () => null,
+    charged: () => null,
     close() {},
   };
 }

@@ -130,6 +130,7 @@ export function run(options: RunOptions): Run {
           state: of.state,
           timer: of.clock.status(),
           limits: Object.fromEntries(of.limits),
+          near: of.near.reached,
           dropped: broker.dropped(),
         }),
         hostFacts: () => hostFacts(identity.host),

@@ -81,6 +81,8 @@ export function assembleSpec(input: SpecInput): Assembled {
     cgroup: options.cgroup.value,
     enforce: options.enforce.value,
     oomGroup: options['oom-group'].value,
+    near: options.near.value,
+    warnSignal: options['warn-signal'].value,
     stopSignal: options['stop-signal'].value,
     graceMs: options.grace.value,
     linger: options.linger.value,

@@ -11,6 +11,12 @@ export type CgroupMode = 'auto' | 'off' | readonly string[];
 
 export type RlimitRequest = LaunchSpec['rlimits'][number];
 
+export interface WarnSignal {
+  readonly signal: number;
+  /** Before the time limit. */
+  readonly beforeMs: number;
+}
+
 /** What was asked for, parsed once, frozen. Sizes in bytes, times in ms; 0 means none where the option says so. */
 export interface BoxSpec {
   /** Broker URIs in order of preference; empty means no broker. Holds passwords: never log it. */
@@ -55,6 +61,10 @@ export interface BoxSpec {
   readonly cgroup: CgroupMode;
   readonly enforce: 'strict' | 'best-effort';
   readonly oomGroup: boolean;
+  /** Percents of a limit, ascending, at which its use is told before it is reached. */
+  readonly near: readonly number[];
+  /** Sent before the wall clock limit; undefined for none. */
+  readonly warnSignal: WarnSignal | undefined;
   /** Signal number that `stop` sends. */
   readonly stopSignal: number;
   readonly graceMs: number;

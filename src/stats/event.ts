@@ -76,6 +76,25 @@ export interface LimitExceeded {
   readonly processes: readonly ProcessInfo[];
 }
 
+/** A limit is not reached yet; once for each threshold, until the limit changes. */
+export interface LimitNear {
+  readonly event: 'limit_near';
+  readonly limit: string;
+  readonly status: LimitStatus;
+  /** The threshold of `--near` that was reached. */
+  readonly threshold_percent: number;
+  /** In the unit of the limit; of memory what cannot be given back. */
+  readonly used: number;
+}
+
+/** The signal of `--warn-signal` was sent. */
+export interface Warned {
+  readonly event: 'warned';
+  readonly signal: string;
+  /** Until the wall clock limit. */
+  readonly remaining_ms: number;
+}
+
 export interface OutOfMemory {
   readonly event: 'oom';
   /** Processes killed since the last event of this kind. */
@@ -210,6 +229,8 @@ export type EventBody =
   | Resumed
   | LimitChanged
   | LimitExceeded
+  | LimitNear
+  | Warned
   | OutOfMemory
   | CommandEvent
   | Exited

@@ -55,6 +55,8 @@ export interface Sample {
   readonly Timer: TimerStatus;
   /** Every limit in force by its name. */
   readonly Limits: LimitTable;
+  /** By name of the limit the highest threshold of `--near`, in percent, that was reached under its present value. */
+  readonly LimitsNear: Readonly<Record<string, number>>;
   readonly MemoryDetail: MemoryDetail;
   /** What counts against `--memory`; null where no cgroup counts it. */
   readonly MemoryCgroup: MemoryCgroup | null;

@@ -59,6 +59,8 @@ t.test('without options everything is as the contract says', async (t) => {
     timeoutMs: 600_000,
     timeoutSource: 'default',
     timeoutAsked: false,
+    near: [80, 95],
+    warnSignal: undefined,
     limitOrigins: {},
     limitSources: {},
     stdoutMaxBytes: 100 * 2 ** 30,

@@ -1,7 +1,15 @@
 import { parseCpuList, parseCpus, parseIoMax, parseMemory, parseSwap } from '../resources.js';
 import { parseRlimits } from '../rlimits.js';
 import { parseBoolean, parseCount } from '../units.js';
-import { parseByteLimit, parseCgroupMode, parseEnforce, parsePids, parseTimeLimit, parseTimeout } from '../values.js';
+import {
+  parseByteLimit,
+  parseCgroupMode,
+  parseEnforce,
+  parseNear,
+  parsePids,
+  parseTimeLimit,
+  parseTimeout,
+} from '../values.js';
 import type { Option } from './option.js';
 
 /** Limits of the box and of its processes, and what holds them. */
@@ -104,6 +112,13 @@ export const LIMITS = {
     default: 'true',
     help: 'out of memory ends the whole box, not one process of it',
     parse: parseBoolean,
+  },
+  near: {
+    type: 'text',
+    placeholder: 'percents',
+    default: '80,95',
+    help: 'tell by an event and in the samples when so many percent of --memory, --timeout, --stdoutlimit or --pids are used; none tells nothing',
+    parse: parseNear,
   },
   rlimit: {
     type: 'limit',
