@@ -12,6 +12,7 @@ const LOADED = {
   signed: { entry: 'src/amqp/signed.ts' },
   spool: { entry: 'src/spool/index.ts' },
   slurm: { entry: 'src/cli/slurm.ts' },
+  'within-allowed': { entry: 'src/cli/within-allowed.ts' },
   'report-file': { entry: 'src/cli/report-file.ts' },
   tools: { entry: 'src/cli/tools.ts' },
   adopt: { entry: 'src/cli/adopt.ts' },

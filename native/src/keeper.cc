@@ -135,7 +135,8 @@ void Keeper::handle(const FrameHead& head, Reader body) {
       return control_.reply_count(head.id, 0);
     case Request::stdout_mark:
       output_.mark(body.value<uint64_t>());
-      return control_.reply_count(head.id, 0);
+      control_.reply_count(head.id, 0);
+      return check_output();  // it may be reached already, and a pipe wakes nobody while it is quiet
     case Request::usage:
       return control_.reply(head.id, usage());
   }

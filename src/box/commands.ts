@@ -211,6 +211,8 @@ export class Commands {
       this.#box.clock.limit(change.limitMs);
       to = timeoutStatus(change.limitMs, 'command');
     } else {
+      if (change.maxBytes > 0 && (stdoutMode === 'terminal' || stdoutMode === 'other'))
+        throw new Refused('not_possible', `stdoutlimit: stdout is neither a file nor a pipe, so it is not counted`);
       await keeper.stdoutLimit(change.maxBytes);
       to = stdoutStatus(change.maxBytes, stdoutMode, 'command');
     }

@@ -13,6 +13,7 @@ import { prepareResources } from './resources.js';
 import type * as RunBundle from './run.js';
 import type { Adopted, Subject } from './subject.js';
 import { ancestorsBelow, commandOf, readTarget, stdoutModeOf } from './target.js';
+import { withinAllowed } from './within-allowed.js';
 
 /** Without a group a process that leaves the tree of its parents is known only where it was seen before. */
 const LOOK_MS = 1000;
@@ -54,10 +55,11 @@ export interface Boxed {
 export function boxProcess(input: Adoption): Boxed {
   const { keeper, boxId, options, host } = input;
   const target = readTarget(options.pid, input.ourPids, input.environment);
-  const { spec, warnings } = adoptSpec(options.boxWords, target.environment, input);
+  const { spec: asked, warnings: specWarnings } = adoptSpec(options.boxWords, target.environment, input);
   const { pid, startTicks } = target;
-  const uncounted = whyUncounted(spec, pid);
-  if (uncounted !== null && spec.enforce === 'strict') throw new EnvironmentError(`${uncounted} (--enforce strict)`);
+  const uncounted = whyUncounted(asked, pid);
+  if (uncounted !== null && asked.enforce === 'strict') throw new EnvironmentError(`${uncounted} (--enforce strict)`);
+  const { spec, warnings } = withinAllowed({ spec: asked, warnings: specWarnings }, pid, 'file');
   // Where it is an ancestor of who asks, who stands between waits for us and is not of the box.
   const excluded = [...new Set([...input.ourPids, input.caller, ...ancestorsBelow(pid, input.caller)])];
   const before = new Members({ pid, startTicks, excluded, procsFile: null });

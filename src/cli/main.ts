@@ -21,6 +21,7 @@ import type * as ServeBundle from './serve.js';
 import type * as Slurm from './slurm.js';
 import { launchedJob } from './subject.js';
 import type * as Tools from './tools.js';
+import type * as Allowed from './within-allowed.js';
 
 /** boot.cjs passes it: loads a bundle of dist/ that is not on the launch path. */
 declare const loadBundle: <Exports>(name: string) => Exports;
@@ -125,7 +126,7 @@ function launch(
   deliverSignals: () => void,
   tellBeside?: () => Promise<void>,
 ): void {
-  const { spec } = assembled;
+  const { spec, warnings } = allowedOf(assembled, hello);
   const boxId = newBoxId();
   let box: Box | undefined;
   const subject = launchedJob(keeper);
@@ -138,7 +139,8 @@ function launch(
   };
   const strangers = childrenAtStart.filter((pid) => !keeper.pids.includes(pid));
   running = run({
-    ...assembled,
+    spec,
+    warnings,
     keeper,
     hello,
     subject,
@@ -151,6 +153,13 @@ function launch(
     strangers,
     ...(tellBeside !== undefined && { beside: tellBeside() }),
   });
+}
+
+/** Loaded only where something was asked for that this host may not allow. */
+function allowedOf(assembled: Extract<Assembled, { kind: 'run' }>, { stdoutMode }: Hello) {
+  const { stdoutAsked, enforceAsked, rlimits } = assembled.spec;
+  if (!stdoutAsked && !(enforceAsked && rlimits.length > 0)) return assembled;
+  return loadBundle<typeof Allowed>('within-allowed').withinAllowed(assembled, keeper.pid, stdoutMode);
 }
 
 /** Many boxes in this process, each with a keeper of its own: this one has nothing to do. */

@@ -73,6 +73,7 @@ export function assembleSpec(input: SpecInput): Assembled {
     ...limitOrigins(options),
     stdoutMaxBytes: options.stdoutlimit.value,
     stdoutAsked: options.stdoutlimit.source !== 'default',
+    enforceAsked: options.enforce.source !== 'default',
     messageTimeoutMs: options.msgtimeout.value,
     flushMs: options.flush.value,
     userData: options.json.value ?? null,

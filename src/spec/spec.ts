@@ -60,6 +60,8 @@ export interface BoxSpec {
   /** `auto`, `off`, or directories of control groups, at most one a hierarchy. */
   readonly cgroup: CgroupMode;
   readonly enforce: 'strict' | 'best-effort';
+  /** `--enforce` was given by somebody. */
+  readonly enforceAsked: boolean;
   readonly oomGroup: boolean;
   /** Percents of a limit, ascending, at which its use is told before it is reached. */
   readonly near: readonly number[];

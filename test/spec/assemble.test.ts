@@ -81,6 +81,7 @@ t.test('without options everything is as the contract says', async (t) => {
     resources: {},
     cgroup: 'auto',
     enforce: 'best-effort',
+    enforceAsked: false,
     oomGroup: true,
     rascalConfig: undefined,
     outboxMaxMessages: 100_000,
