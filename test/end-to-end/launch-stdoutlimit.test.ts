@@ -47,7 +47,7 @@ t.test('one byte more is too much', async (t) => {
   });
   t.equal(code, 131);
   t.equal(stdout, '12345678');
-  t.match(stderr, /has reached its limit of 8 bytes/);
+  t.match(stderr, /^proc_box: limit of 8 B \(--stdoutlimit\) for stdout reached$/m);
 });
 
 t.test(
@@ -85,7 +85,7 @@ t.test('on a file the job is stopped soon after the limit', async (t) => {
   });
   closeSync(fd);
   t.equal(code, 131);
-  t.match(stderr, /has reached its limit of 2097152 bytes/);
+  t.match(stderr, /^proc_box: limit of 2 MiB \(--stdoutlimit\) for stdout reached$/m);
   const size = statSync(path).size;
   t.ok(size > 2 ** 21 && size < 2 ** 21 + 1_000_000, `${size} bytes`);
 });
