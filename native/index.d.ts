@@ -376,6 +376,11 @@ export function lockFile(fd: number): boolean;
 /** getrandom(2), hexadecimal. */
 export function randomHex(bytes: number): string;
 export function hostname(): string;
+/**
+ * SO_PEERCRED of a Unix socket: who has connected, as the kernel noted it then. `pid` is 0 for one of another PID namespace.
+ * @throws Error with `code`, as Node's own
+ */
+export function peerOf(fd: number): { readonly pid: number; readonly uid: number };
 /** passwd name of a user, or its number as text. @param uid @default the effective user */
 export function userName(uid?: number): string;
 /** CPUs that this thread may use, sched_getaffinity(2). */

@@ -18,6 +18,7 @@ const LOADED = {
   adopt: { entry: 'src/cli/adopt.ts' },
   serve: { entry: 'src/cli/serve.ts' },
   notice: { entry: 'src/cli/notice.ts' },
+  fallbacks: { entry: 'src/cli/fallbacks.ts' },
   yaml: { contents: "export * from 'yaml';" },
 };
 

@@ -14,6 +14,8 @@ export interface Endpoint {
   readonly user: string;
   readonly password: string;
   readonly mechanism: 'PLAIN' | 'EXTERNAL';
+  /** `user_id` of what we publish, which the broker compares with the login; empty where we do not know that name. */
+  readonly sender: string;
   /** Name or address, for messages. */
   readonly host: string;
   /** `host:port/vhost`, for messages. */
@@ -114,9 +116,9 @@ export function endpointOf(text: string): Endpoint {
   const mechanism = url.searchParams.get('auth_mechanism')?.toUpperCase() === 'EXTERNAL' ? 'EXTERNAL' : 'PLAIN';
   url.searchParams.delete('auth_mechanism');
   if (mechanism === 'PLAIN' && user === '' && password === '') {
-    return { uri: url.href, host, shown, user: 'guest', password: 'guest', mechanism };
+    return { uri: url.href, host, shown, user: 'guest', password: 'guest', mechanism, sender: 'guest' };
   }
-  return { uri: url.href, host, shown, user, password, mechanism };
+  return { uri: url.href, host, shown, user, password, mechanism, sender: user };
 }
 
 function base(request: ConnectionRequest, own: { vhost: object; subscriptions: object }): RascalConfig {
@@ -130,7 +132,7 @@ function base(request: ConnectionRequest, own: { vhost: object; subscriptions: o
     },
     vhosts: {
       [VHOST]: {
-        connection: { url: endpoint.uri, ...connectionOptions(request) },
+        connection: { url: forRascal(endpoint), ...connectionOptions(request) },
         publicationChannelPools: { regularPool: pool, confirmPool: pool },
         exchanges: {
           [exchange]: {
@@ -145,6 +147,13 @@ function base(request: ConnectionRequest, own: { vhost: object; subscriptions: o
     },
     subscriptions: own.subscriptions,
   };
+}
+
+/** rascal decodes the vhost and writes a new URI with what comes out, which amqplib decodes again: so it is encoded twice. */
+function forRascal({ uri }: Endpoint): string {
+  const url = new URL(uri);
+  url.pathname = url.pathname.replaceAll('%', '%25');
+  return url.href;
 }
 
 /** SASL PLAIN (RFC 4616), or EXTERNAL (RFC 4422): the client certificate says who it is. */

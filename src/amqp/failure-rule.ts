@@ -9,4 +9,6 @@ export interface FailureRule {
   readonly text: (endpoint: Endpoint, found: string) => string;
   /** Trying again will not help until someone has acted. @default false */
   readonly permanent?: boolean;
+  /** Trying again may help by itself, but not soon. @default false */
+  readonly slow?: boolean;
 }

@@ -10,8 +10,12 @@ export interface Failure {
   readonly text: string;
   /** The exchange does not exist. */
   readonly missingExchange: boolean;
+  /** The broker knows this login by another name than the one that `user_id` gave: this one. */
+  readonly sender: string | undefined;
   /** Trying again will not help until someone has acted. */
   readonly permanent: boolean;
+  /** Trying again may help by itself, but not soon. */
+  readonly slow: boolean;
 }
 
 const RULES: readonly FailureRule[] = [
@@ -23,11 +27,15 @@ const RULES: readonly FailureRule[] = [
     text: () => 'no answer: check host, port and firewall',
   },
   {
-    // amqplib keeps the broker's own words on this to itself.
-    match: /Expected ConnectionOpenOk; got/,
+    match: /NOT_ALLOWED - (.*?connection limit.*?)(?:"|$)/s,
+    kind: 'limit',
+    text: (_, found) => `${found}: end other connections, or ask the broker's administrator to raise the limit`,
+    slow: true,
+  },
+  {
+    match: /NOT_ALLOWED - (.*?)(?:"|$)/s,
     kind: 'vhost',
-    text: ({ user }) =>
-      `the vhost is missing, or user "${user}" has no permissions in it: ask the broker's administrator`,
+    text: (_, found) => `${found}: check the vhost of --uri, or ask the broker's administrator`,
     permanent: true,
   },
   {
@@ -59,6 +67,18 @@ const RULES: readonly FailureRule[] = [
   },
   { match: /NOT_FOUND - no exchange/, kind: 'exchange', text: () => 'the exchange does not exist; declaring it' },
   {
+    match: /user_id property set to '.*' but authenticated user was '(.*)'/,
+    kind: 'sender',
+    text: ({ sender }, found) =>
+      `the broker knows the login that the URI calls "${sender}" as "${found}": give that name in the URI`,
+  },
+  {
+    match: /PRECONDITION_FAILED - (inequivalent .*?)(?:"|$)/,
+    kind: 'precondition',
+    text: (_, found) => `${found}: check --exchange and --rascal-config`,
+    permanent: true,
+  },
+  {
     match: /PRECONDITION_FAILED - (.*?)(?:"|$)/,
     kind: 'precondition',
     text: (_, found) => `${found}: check --exchange and --rascal-config`,
@@ -87,7 +107,9 @@ export function describe(error: unknown, endpoint: Endpoint): Failure {
     kind: rule?.kind ?? what.slice(0, 60),
     text: redact(`broker ${endpoint.shown}: ${what}`, endpoint).slice(0, TEXT_MAX_CHARACTERS),
     missingExchange: rule?.kind === 'exchange',
+    sender: rule?.kind === 'sender' ? found?.[1] : undefined,
     permanent: rule?.permanent ?? false,
+    slow: rule?.slow ?? false,
   };
 }
 

@@ -8,7 +8,7 @@ import { createAuditLog } from '../stats/audit-log.js';
 import type { CommandEvent, EventHead } from '../stats/event.js';
 import { controlConfig } from './config.js';
 import { Control } from './control.js';
-import { brokerGate, type Gate, onOwnKeys, userGate } from './gate.js';
+import { brokerGate, type Gate, onOwnRoute, userGate } from './gate.js';
 import { addressingKeys, forUser, keySegment, outgoingKey } from './keys.js';
 import { Link, type LinkState } from './link.js';
 import type { Delivery } from './message.js';
@@ -73,7 +73,11 @@ export function connectBroker(
     { maxMessages: spec.outboxMaxMessages, maxBytes: spec.outboxMaxBytes, messageTimeoutMs: spec.messageTimeoutMs },
     log,
   );
-  const gate = onOwnKeys(gateFor(spec, identity, log, loadSigned), addressingKeys(spec.routingKeys, identity));
+  const gate = onOwnRoute(
+    gateFor(spec, identity, log, loadSigned),
+    spec.exchange,
+    addressingKeys(spec.routingKeys, identity),
+  );
   const handler = new Control(box, gate, (reply) => replies.push(reply), log);
   const auditLog = spec.auditLog === undefined ? undefined : createAuditLog(spec.auditLog, log);
   const site = spec.rascalConfig ?? {};
@@ -92,7 +96,11 @@ export function connectBroker(
       : new SpooledOutbox({ spec, identity, outbox, toPublication: publication, loadSpool, log });
   const queue: Queue = spooled ?? outbox;
   const redelivery = new Redelivery(spec, identity, loadSpool, log);
-  const probe = new Probe(spec, identity, (error) => control.restart(error));
+  const probe = new Probe(spec, identity, {
+    isBound: () => control.state.state === 'up',
+    rebind: (error) => control.restart(error),
+    deaf: () => log.warn(noTopicExchange(spec.exchange)),
+  });
   // Statistics first: a short job has ended before anybody could command it, but its samples have to get out.
   let gaveUp = () => {};
   let answersRefused = 0;
@@ -187,6 +195,10 @@ function refusedAnswer(error: Error, { replyExchange }: BoxSpec): string {
       ? 'give the permission, or an exchange that this user may write with --reply-exchange (docs/security.md)'
       : 'it must exist, and this user must be allowed to write it (docs/security.md)';
   return `control: the broker refuses our answers: ${redactUri(why)}: ${remedy}; commands are carried out all the same`;
+}
+
+function noTopicExchange(exchange: string): string {
+  return `control: exchange "${exchange}" does not route this box's keys to its queue, so no command reaches it: is it a topic exchange? (--exchange)`;
 }
 
 function notLoadable(): never {

@@ -73,7 +73,7 @@ interface Attempt {
 
 export class Link<S extends Session> {
   readonly #options: LinkOptions<S>;
-  readonly #endpoints: readonly Endpoint[];
+  readonly #endpoints: Endpoint[];
   readonly #warned = new Set<string>();
   #state: LinkState['state'] = 'connecting';
   #endpoint = 0;
@@ -81,6 +81,8 @@ export class Link<S extends Session> {
   #failures = 0;
   /** In a row. */
   #permanentFailures = 0;
+  /** Of the last failure: someone has to act. An exchange that could not even be declared is such a one. */
+  #hopeless = false;
   #declare = false;
   #lastFailure: Failure | null = null;
   #current: Attempt | null = null;
@@ -211,9 +213,11 @@ export class Link<S extends Session> {
     }
     this.#state = 'down';
     this.#lastFailure = failure;
-    this.#permanentFailures = failure.permanent ? this.#permanentFailures + 1 : 0;
+    const renamed = this.#rename(failure);
     // A missing exchange is put right at once, but only once in a row: where declaring does not help, that is a failure.
-    const fixable = failure.missingExchange && !this.#declare;
+    const fixable = renamed || (failure.missingExchange && !this.#declare);
+    this.#hopeless = failure.permanent || (failure.missingExchange && this.#declare);
+    this.#permanentFailures = this.#hopeless ? this.#permanentFailures + 1 : 0;
     this.#declare = failure.missingExchange;
     if (!fixable) this.#failures++;
     const { log, name } = this.#options;
@@ -226,12 +230,20 @@ export class Link<S extends Session> {
     this.#options.failed?.(failure);
   }
 
+  /** The broker has told its own name for our login: from now on that is our `user_id`. @returns whether that is new */
+  #rename({ sender }: Failure): boolean {
+    const endpoint = this.#endpoints[this.#endpoint]!;
+    if (sender === undefined || endpoint.sender === sender) return false;
+    this.#endpoints[this.#endpoint] = { ...endpoint, sender };
+    return true;
+  }
+
   /** Full jitter, doubling up to the cap; the other hosts of a list are tried without a wait. */
   #delayMs(): number {
-    if (this.#declare && this.#failures === 0) return 0;
+    if (this.#failures === 0) return 0;
     const rounds = Math.floor(this.#failures / this.#endpoints.length);
     if (this.#failures % this.#endpoints.length !== 0) return 0;
-    const capMs = this.#lastFailure?.permanent ? HOPELESS_CAP_MS : BACKOFF_CAP_MS;
+    const capMs = this.#hopeless || this.#lastFailure?.slow ? HOPELESS_CAP_MS : BACKOFF_CAP_MS;
     const ceilingMs = Math.min(capMs, 200 * 2 ** Math.min(rounds - 1, 10));
     return BACKOFF_MIN_MS + Math.random() * (ceilingMs - BACKOFF_MIN_MS);
   }

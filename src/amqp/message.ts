@@ -8,7 +8,7 @@ import { parseLenient } from './lenient-json.js';
 /** A delivery as amqplib gives it, reduced to what is read here. Every property is the sender's choice. */
 export interface Delivery {
   readonly content: unknown;
-  readonly fields?: { readonly routingKey?: unknown };
+  readonly fields?: { readonly exchange?: unknown; readonly routingKey?: unknown };
   readonly properties: {
     readonly headers?: unknown;
     readonly messageId?: unknown;

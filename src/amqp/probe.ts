@@ -1,7 +1,7 @@
 import { randomHex } from 'cgroup-utils-native';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
 import { isPredeclared } from './config.js';
-import { keySegment } from './keys.js';
+import { boxKey } from './keys.js';
 import type { Publisher } from './publisher.js';
 
 /**
@@ -12,22 +12,33 @@ import type { Publisher } from './publisher.js';
  */
 const INTERVAL_MS = 5_000;
 
+/** The link that consumes the control queue. */
+export interface ProbedControl {
+  /** Its queue should get commands now. */
+  isBound(): boolean;
+  /** The queue has lost its bindings. */
+  rebind(error: Error): void;
+  /** The exchange does not route this box's keys to its queue, although they were bound just now. */
+  deaf(): void;
+}
+
 export class Probe {
   /** Message id of all its messages: whoever forges it has a message that is ignored. */
   readonly id = `probe-${randomHex(16)}`;
   readonly #spec: BoxSpec;
   readonly #routingKey: string | undefined;
-  readonly #unbound: (error: Error) => void;
+  readonly #control: ProbedControl;
+  /** Messages in a row that came back, each from a queue that had just been bound. */
+  #returned = 0;
+  #cameBack = false;
   #timer: NodeJS.Timeout | undefined;
   #publish: Publisher['publish'] | undefined;
   #publisher: Publisher | undefined;
 
-  /** @param unbound called when the control queue has lost its bindings */
-  constructor(spec: BoxSpec, { box }: JobIdentity, unbound: (error: Error) => void) {
-    const [key] = spec.routingKeys;
+  constructor(spec: BoxSpec, identity: JobIdentity, control: ProbedControl) {
     this.#spec = spec;
-    this.#routingKey = key === undefined || isPredeclared(spec.exchange) ? undefined : `${key}.box.${keySegment(box)}`;
-    this.#unbound = unbound;
+    this.#routingKey = isPredeclared(spec.exchange) ? undefined : boxKey(spec.routingKeys, identity);
+    this.#control = control;
   }
 
   /** A connection is up. */
@@ -53,6 +64,7 @@ export class Probe {
     const publisher = this.#publisher;
     if (publisher === undefined) return;
     this.#wait();
+    if (!this.#control.isBound()) return;
     if (this.#publish !== undefined) return this.#send(this.#publish);
     publisher.openBeside({
       up: (publish) => {
@@ -63,17 +75,32 @@ export class Probe {
       ended: (error) => {
         if (this.#publisher !== publisher) return;
         this.#publish = undefined;
-        if (/NOT_FOUND - no exchange/.test(String(error))) this.#unbound(new Error('the exchange was deleted'));
+        if (/NOT_FOUND - no exchange/.test(String(error))) this.#control.rebind(new Error('the exchange was deleted'));
         // Not permitted: then there is no asking on this connection.
         else this.stop();
       },
-      returned: () => this.#unbound(new Error('the exchange was deleted and made anew')),
+      returned: () => {
+        this.#cameBack = true;
+      },
     });
+  }
+
+  /** The broker hands a message back before it confirms it. */
+  #confirmed(): void {
+    this.#returned = this.#cameBack ? this.#returned + 1 : 0;
+    if (this.#returned === 1) this.#control.rebind(new Error('the exchange was deleted and made anew'));
+    if (this.#returned < 2) return;
+    // Binding anew did not help, so it will not help next time either.
+    this.stop();
+    this.#control.deaf();
   }
 
   #send(publish: Publisher['publish']): void {
     const options = { mandatory: true, messageId: this.id, expiration: String(INTERVAL_MS), appId: 'proc_box' };
     const { exchange } = this.#spec;
-    publish({ exchange, routingKey: this.#routingKey as string, content: Buffer.alloc(0), options }, () => {});
+    this.#cameBack = false;
+    publish({ exchange, routingKey: this.#routingKey as string, content: Buffer.alloc(0), options }, () => {
+      if (this.#publish === publish) this.#confirmed();
+    });
   }
 }

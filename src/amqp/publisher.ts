@@ -1,7 +1,8 @@
 import amqp, { type Channel, type ConfirmChannel, type Connection, type Options } from 'amqplib/callback_api';
-import { type ConnectionRequest, connectionOptions, isPredeclared } from './config.js';
+import { type ConnectionRequest, connectionOptions, type Endpoint, isPredeclared } from './config.js';
 import type { Opened, Session } from './link.js';
 import type { Sent } from './outbox.js';
+import './handshake.js';
 
 /**
  * A connection that only publishes: on amqplib itself, because rascal lends a channel to one publication until its
@@ -52,7 +53,7 @@ export function openPublisher(request: ConnectionRequest, { made, up, fail }: Op
     // The broker says why first.
     channel.on('close', () => setImmediate(fail, new Error('the channel was closed')));
     withExchange(request, channel, (error) =>
-      error ? fail(error) : up(publisherOn(connection, channel, beside, fail)),
+      error ? fail(error) : up(publisherOn(request.endpoint, connection, channel, beside, fail)),
     );
   };
   amqp.connect(uriWithOptions(request), socketOptions, (error, connection: Connection) => {
@@ -80,6 +81,7 @@ function withExchange(
 }
 
 function publisherOn(
+  endpoint: Endpoint,
   connection: Connection,
   confirms: ConfirmChannel,
   beside: Unconfirmed,
@@ -90,12 +92,12 @@ function publisherOn(
     release() {},
     on: (event, listener) => connection.on(event, listener),
     onRefused: beside.onRefused,
-    publish: publishOn(confirms, fail),
-    openBeside: (beside) => openBeside(connection, beside),
+    publish: publishOn(endpoint, confirms, fail),
+    openBeside: (beside) => openBeside(endpoint, connection, beside),
     send({ exchange, routingKey, content, options }, done) {
       beside.use((channel) => {
         try {
-          channel?.publish(exchange, routingKey, content, options);
+          channel?.publish(exchange, routingKey, content, named(options, endpoint));
         } catch {
           // IllegalOperationError: the channel or the connection has just ended, which tells by itself.
         }
@@ -105,24 +107,29 @@ function publisherOn(
   };
 }
 
-function openBeside(connection: Connection, { up, ended, returned = () => {} }: Beside): void {
+function openBeside(endpoint: Endpoint, connection: Connection, { up, ended, returned = () => {} }: Beside): void {
   try {
     connection.createConfirmChannel((error, channel) => {
       if (error) return ended(error);
       channel.on('error', ended);
       channel.on('close', () => setImmediate(ended, new Error('the channel was closed')));
       channel.on('return', returned);
-      up(publishOn(channel, ended));
+      up(publishOn(endpoint, channel, ended));
     });
   } catch (error) {
     ended(error); // IllegalOperationError: the connection has ended
   }
 }
 
-function publishOn(channel: ConfirmChannel, fail: (error: unknown) => void): Publisher['publish'] {
+/** With our name, which the broker checks: whoever reads the message can tell by it who has published it, whatever its way. */
+function named(options: Options.Publish, { sender }: Endpoint): Options.Publish {
+  return sender === '' ? options : { ...options, userId: sender };
+}
+
+function publishOn(endpoint: Endpoint, channel: ConfirmChannel, fail: (error: unknown) => void): Publisher['publish'] {
   return ({ exchange, routingKey, content, options }, done) => {
     try {
-      channel.publish(exchange, routingKey, content, options, (error: Error | null) => {
+      channel.publish(exchange, routingKey, content, named(options, endpoint), (error: Error | null) => {
         if (error === null) done('confirmed');
         else if (error.message === 'message nacked') done('refused');
         // Otherwise the channel has ended, and says so itself.

@@ -295,6 +295,7 @@ export class Box implements Controllable {
       limits: Object.fromEntries(this.limits),
     });
     this.#markStdout();
+    if (spec.ignored !== undefined) this.#tell({ event: 'options_ignored', why: spec.ignored });
     if (this.#options.observed) this.#firstSample = this.sample('start');
     if (this.#options.observed) this.#ticker.every(spec.sampleIntervalMs);
     onStarted();

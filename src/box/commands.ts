@@ -158,7 +158,11 @@ export class Commands {
       case 'status':
         return this.#status();
       case 'ping':
-        return { identity: this.#box.identity, state: this.#box.state() };
+        return {
+          identity: this.#box.identity,
+          state: this.#box.state(),
+          memory_bytes: this.#box.lastSample()?.sample.Memory.rss ?? null,
+        };
     }
   }
 

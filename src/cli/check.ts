@@ -77,6 +77,7 @@ async function collect(spec: BoxSpec): Promise<Row[]> {
         name,
         ourPids: [process.pid, keeperPid],
         place: { scheduler: findScheduler(process.env), root: process.geteuid?.() === 0, systemd: systemdRuns() },
+        environment: process.env,
         strict: spec.enforce === 'strict',
         allowedCpus: /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '',
       });

@@ -92,7 +92,7 @@ function told(value: unknown, unit: LimitUnit): string {
 }
 
 /** One line, and nothing that a terminal would obey. */
-function plain(text: string): string {
+export function plain(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ');
 }
 

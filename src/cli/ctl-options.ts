@@ -10,7 +10,7 @@ import { parseBoolean, parseCount, parseDuration } from '../spec/units.js';
 import { parseInterval } from '../spec/values.js';
 import { didYouMean, quote } from '../spec/words.js';
 import type { YamlLoader } from '../spec/yaml-document.js';
-import { addressOf } from './ctl-address.js';
+import { addressesOf } from './ctl-address.js';
 import { type CtlCommand, parseSignKey, type SignKey } from './sign.js';
 
 /** The words after `proc_box ctl`: whom a command is for, which one, and how long its answers are waited for. */
@@ -48,7 +48,12 @@ export interface CtlRequest {
 
 export type CtlParsed =
   | { readonly kind: 'help' }
-  | { readonly kind: 'send'; readonly request: CtlRequest; readonly warnings: readonly string[] };
+  | {
+      readonly kind: 'send';
+      /** The same command to one address or another: the first that the broker lets us publish to is meant. */
+      readonly requests: readonly CtlRequest[];
+      readonly warnings: readonly string[];
+    };
 
 interface OwnOption {
   readonly placeholder?: string;
@@ -115,21 +120,17 @@ export function parseCtl(input: CtlInput): CtlParsed {
   });
   if (assembled.kind !== 'run') throw new SpecError('"proc_box ctl --help" lists the options');
   const { spec, warnings } = assembled;
-  const { routingKey, target, all } = addressOf(own, flag(own, 'all'), spec.routingKeys[0]!, userName);
+  const addresses = addressesOf(own, flag(own, 'all'), spec.routingKeys, userName);
   const keyFile = own.get('sign-key');
   const signKey =
     keyFile === undefined
       ? undefined
       : parseSignKey(readSecret(input.files, keyFile, '--sign-key'), `--sign-key: ${keyFile}`);
-  // What is signed says by itself whom it is for: a routing key can be another one when it is sent again.
-  const named = signKey === undefined ? target : all;
-  const request: CtlRequest = {
+  const common = {
     uris: spec.uris,
     socketOptions: socketOptionsOf(spec),
     exchange: spec.exchange,
     replyExchange: spec.replyExchange,
-    routingKey,
-    command: { command: name, ...(args.length > 0 && { arguments: args }), ...(named && { target: named }) },
     signKey,
     messageId: own.get('id'),
     waitMs: value(own, 'wait', parseDuration) ?? 0,
@@ -137,7 +138,13 @@ export function parseCtl(input: CtlInput): CtlParsed {
     resendMs: value(own, 'resend', parseInterval),
     json: flag(own, 'json'),
   };
-  return { kind: 'send', request, warnings };
+  const requests = addresses.map(({ routingKey, target, all }) => {
+    // What is signed says by itself whom it is for: a routing key can be another one when it is sent again.
+    const named = signKey === undefined ? target : all;
+    const command = { command: name, ...(args.length > 0 && { arguments: args }), ...(named && { target: named }) };
+    return { ...common, routingKey, command };
+  });
+  return { kind: 'send', requests, warnings };
 }
 
 type Own = ReadonlyMap<OwnName, string>;

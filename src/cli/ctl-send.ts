@@ -3,18 +3,26 @@ import { randomHex } from 'cgroup-utils-native';
 import { credentialsOf, type Endpoint, endpointOf } from '../amqp/config.js';
 import { describe } from '../amqp/failure.js';
 import { keySegment } from '../amqp/keys.js';
-import { BrokerError } from '../errors.js';
+import { BrokerError, SpecError } from '../errors.js';
 import type { CtlRequest } from './ctl-options.js';
+import { signCommand } from './sign.js';
+import '../amqp/handshake.js';
 
 /**
  * One command over the wire. `mandatory` tells when no box listens; the expiration keeps a box that was away from
  * carrying out a command that nobody waits for any more; direct reply-to needs no queue and no permission to make one.
  */
 
+/** What came of a command, and to whom it went. */
+export interface Sent {
+  readonly outcome: SendOutcome;
+  readonly request: CtlRequest;
+}
+
 /** `complete`: as many answers as asked for. `waited`: the time is over. `unroutable`: no queue is bound to the key. */
 export type SendOutcome = 'complete' | 'waited' | 'unroutable';
 
-export interface SendOptions {
+interface SendOptions {
   readonly request: CtlRequest;
   readonly messageId: string;
   readonly body: string;
@@ -28,8 +36,31 @@ const CLOSE_TIMEOUT_MS = 500;
 const UNWATCHED_EXPIRATION_MS = 60_000;
 const DIRECT = 'amq.rabbitmq.reply-to';
 
-/** @throws BrokerError where none of the brokers can be used, or the one in use fails */
-export async function sendCommand(options: SendOptions): Promise<SendOutcome> {
+/**
+ * Sends to the first address that the broker lets us publish to.
+ * @param requests the same command, by one address or another
+ * @throws BrokerError where none of the brokers can be used, or the one in use fails
+ */
+export async function sendCommand(
+  requests: readonly CtlRequest[],
+  messageId: string,
+  onAnswer: SendOptions['onAnswer'],
+): Promise<Sent> {
+  for (const [index, request] of requests.entries()) {
+    const { command, signKey, waitMs } = request;
+    const body =
+      signKey === undefined ? JSON.stringify(command) : await signCommand(command, signKey, messageId, waitMs);
+    try {
+      return { outcome: await send({ request, messageId, body, onAnswer }), request };
+    } catch (error) {
+      const notPermitted = /ACCESS_REFUSED - access to topic/.test(String((error as Error).cause));
+      if (!notPermitted || index === requests.length - 1) throw error;
+    }
+  }
+  throw new SpecError('no address was given');
+}
+
+async function send(options: SendOptions): Promise<SendOutcome> {
   const { endpoint, connection } = await connectFirst(options.request);
   let fail: (error: unknown) => void = () => {};
   const broken = new Promise<never>((_, reject) => {

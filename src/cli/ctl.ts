@@ -7,8 +7,8 @@ import { type CtlAnswer, formatAnswer, parseAnswer } from './ctl-answer.js';
 import { ctlHelp } from './ctl-help.js';
 import { type CtlInput, type CtlRequest, parseCtl } from './ctl-options.js';
 import { type SendOutcome, sendCommand } from './ctl-send.js';
+import { formatTable } from './ctl-table.js';
 import { runKeygen } from './keygen.js';
-import { signCommand } from './sign.js';
 
 /** Exit statuses of `proc_box ctl`, beside 0 and those of the box; docs/operations.md. */
 const CTL_EXIT = { refused: 1, noAnswer: 2 } as const;
@@ -22,10 +22,10 @@ export async function runCtl(input: CtlInput): Promise<number> {
     if (input.argv[2] === 'keygen') return await print(runKeygen(input.argv.slice(3)));
     const parsed = parseCtl(input);
     if (parsed.kind === 'help') return await print(ctlHelp());
-    if (parsed.request.uris.length === 0)
-      throw new SpecError('a command goes over a broker, and --uri is "none": give its URI');
     for (const warning of parsed.warnings) log.warn(warning);
-    return await send(parsed.request, log);
+    if (parsed.requests[0]!.uris.length === 0)
+      throw new SpecError('a command goes over a broker: give its URI with --uri');
+    return await send(parsed.requests, log);
   } catch (error) {
     const expected = error instanceof SpecError || error instanceof BrokerError;
     log.error(expected ? error.message : `internal error: ${(error as Error).stack}`);
@@ -33,22 +33,21 @@ export async function runCtl(input: CtlInput): Promise<number> {
   }
 }
 
-async function send(request: CtlRequest, log: Logger): Promise<number> {
-  const messageId = request.messageId ?? `ctl-${randomHex(8)}`;
+async function send(requests: readonly CtlRequest[], log: Logger): Promise<number> {
+  const { json, command, messageId = `ctl-${randomHex(8)}` } = requests[0]!;
   const answers = new Map<string, CtlAnswer>();
-  const { command, signKey, waitMs } = request;
-  const body = signKey === undefined ? JSON.stringify(command) : await signCommand(command, signKey, messageId, waitMs);
-  const outcome = await sendCommand({
-    request,
-    messageId,
-    body,
-    onAnswer: (text) => {
-      const answer = parseAnswer(text);
-      if (answer === undefined || answers.has(answer.box)) return false;
-      answers.set(answer.box, answer);
-      void print(`${request.json ? JSON.stringify(JSON.parse(text)) : formatAnswer(answer)}\n`);
-      return true;
-    },
+  // Who is there is read as a whole; what a command has done is told as it comes.
+  const tabulated = (answer: CtlAnswer) => !json && command.command === 'ping' && answer.ok;
+  const onAnswer = (text: string) => {
+    const answer = parseAnswer(text);
+    if (answer === undefined || answers.has(answer.box)) return false;
+    answers.set(answer.box, answer);
+    if (!tabulated(answer)) void print(`${json ? JSON.stringify(JSON.parse(text)) : formatAnswer(answer)}\n`);
+    return true;
+  };
+  const { outcome, request } = await sendCommand(requests, messageId, onAnswer).finally(async () => {
+    const rows = [...answers.values()].filter(tabulated);
+    if (rows.length > 0) await print(formatTable(rows));
   });
   const missing = missingAnswers(request, answers.size, outcome, messageId);
   if (missing !== undefined) log.error(missing);

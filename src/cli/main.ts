@@ -13,6 +13,8 @@ import type { YamlLoader } from '../spec/yaml-document.js';
 import type * as Spool from '../spool/index.js';
 import type * as AdoptBundle from './adopt.js';
 import { failsOpen } from './failure-policy.js';
+import type * as FallbacksBundle from './fallbacks.js';
+import type { Fallback } from './fallbacks.js';
 import type * as NoticeBundle from './notice.js';
 import type * as ReportFile from './report-file.js';
 import { prepareResources } from './resources.js';
@@ -59,15 +61,17 @@ function begin(hello: Hello): void {
   if (word === 'adopt' && hello.argv.includes('--serve')) return serveBoxes(hello);
   if (word === 'ctl' || word === 'check' || word === 'spool' || word === 'where') return useTool(word, hello);
   const deliverSignals = watchSignals((delivery) => running?.onSignal(delivery));
+  const input = {
+    argv: hello.argv,
+    settings: hello.settings,
+    files: systemFiles(),
+    deadline: jobDeadline(process.env, Date.now()),
+    loadYaml: loaders.loadYaml,
+  };
+  let assembled: Assembled | undefined;
   try {
     if (hello.argv[1] === 'adopt') return adoptProcess(hello, deliverSignals);
-    const assembled = assembleSpec({
-      argv: hello.argv,
-      settings: hello.settings,
-      files: systemFiles(),
-      deadline: jobDeadline(process.env, Date.now()),
-      loadYaml: () => loadBundle('yaml'),
-    });
+    assembled = assembleSpec(input);
     if (assembled.kind === 'help') return say(loadBundle<typeof Tools>('tools').helpText());
     if (assembled.kind === 'version') return say(`proc_box ${PROC_BOX_VERSION}\n`);
     launch(hello, assembled, deliverSignals);
@@ -75,10 +79,35 @@ function begin(hello: Hello): void {
     if (!(isSpecError(error) || isEnvironmentError(error))) throw error;
     if (running !== undefined) fail(error.message);
     if (hello.argv[1] === 'adopt') return notAdopted(hello, error.message);
-    const bare = withoutBox(hello);
-    if (bare === undefined) fail(error.message);
-    createLogger('error').error(`${error.message}; the job runs without a box (--failure open)`);
-    launch(hello, bare, deliverSignals, () => tellUnboxed(hello, error.message));
+    const end = hello.argv.indexOf('--');
+    if (end < 0 || end + 1 >= hello.argv.length || !failsOpen(hello.argv.slice(1, end), hello.settings))
+      fail(error.message);
+    const { fallbacks } = loadBundle<typeof FallbacksBundle>('fallbacks');
+    const words = hello.argv.slice(1, end);
+    const asked = assembled?.kind === 'run' ? assembled.spec : null;
+    for (const fallback of fallbacks({ ...input, words, command: hello.argv.slice(end + 1) }, error, asked)) {
+      if (launchInstead(hello, fallback, end + 1, deliverSignals, error.message)) return;
+    }
+    fail(error.message);
+  }
+}
+
+/** @returns false where that cannot be had, either */
+function launchInstead(
+  hello: Hello,
+  { spec, warnings, says, kind }: Fallback,
+  commandIndex: number,
+  deliverSignals: () => void,
+  why: string,
+): boolean {
+  try {
+    const line = `${why}; ${says} (--failure open)`;
+    const tell = kind === 'box' ? undefined : () => tellUnboxed(hello, why);
+    launch(hello, { spec: { ...spec, commandIndex }, warnings }, deliverSignals, { line, tell });
+    return true;
+  } catch (error) {
+    if (running !== undefined || !(isSpecError(error) || isEnvironmentError(error))) throw error;
+    return false;
   }
 }
 
@@ -99,38 +128,19 @@ async function tellUnboxed({ argv, settings }: Hello, why: string): Promise<void
   }
 }
 
-/** `--failure open`: the job, and of a box only what launches it. Undefined where it is not to run. */
-function withoutBox({ argv, settings }: Hello): Extract<Assembled, { kind: 'run' }> | undefined {
-  const end = argv.indexOf('--');
-  if (end < 0 || end + 1 >= argv.length) return undefined;
-  if (!failsOpen(argv.slice(1, end), settings)) return undefined;
-  const bare = assembleSpec({
-    argv: [argv[0]!, ...NO_BOX, ...argv.slice(end)],
-    settings: [],
-    files: systemFiles(),
-    deadline: { scheduler: 'none', remainingMs: null },
-    loadYaml: () => loadBundle('yaml'),
-  });
-  // A login shell is one by its name.
-  const named = argv.slice(1, end).findLastIndex((word) => /^--?argv0$/.test(word));
-  const argv0 = named < 0 ? undefined : argv[named + 2];
-  return bare.kind === 'run' ? { ...bare, spec: { ...bare.spec, argv0, commandIndex: end + 1 } } : undefined;
-}
-
-const NO_BOX = '--uri none --config none --timeout 0 --stdoutlimit 0 --cgroup off --nowarn'.split(' ');
-
 /** The job first: what it does not need for its start is loaded while the keeper forks it. */
 function launch(
   hello: Hello,
-  assembled: Extract<Assembled, { kind: 'run' }>,
+  assembled: Pick<Extract<Assembled, { kind: 'run' }>, 'spec' | 'warnings'>,
   deliverSignals: () => void,
-  tellBeside?: () => Promise<void>,
+  instead?: { readonly line: string; readonly tell: (() => Promise<void>) | undefined },
 ): void {
   const { spec, warnings } = allowedOf(assembled, hello);
   const boxId = newBoxId();
   let box: Box | undefined;
   const subject = launchedJob(keeper);
   const { cgroup, control } = prepareResources(spec, boxId, keeper, subject, () => box);
+  if (instead !== undefined) createLogger('error').error(instead.line);
   const { commandIndex, argv0, rlimits, stdoutMaxBytes } = spec;
   keeper.start({ commandIndex, argv0, rlimits, stdoutMaxBytes, cgroup });
   const { run } = loaders.loadRun();
@@ -151,12 +161,12 @@ function launch(
     ...loaders,
     deliverSignals,
     strangers,
-    ...(tellBeside !== undefined && { beside: tellBeside() }),
+    ...(instead?.tell !== undefined && { beside: instead.tell() }),
   });
 }
 
 /** Loaded only where something was asked for that this host may not allow. */
-function allowedOf(assembled: Extract<Assembled, { kind: 'run' }>, { stdoutMode }: Hello) {
+function allowedOf(assembled: Pick<Extract<Assembled, { kind: 'run' }>, 'spec' | 'warnings'>, { stdoutMode }: Hello) {
   const { stdoutAsked, enforceAsked, rlimits } = assembled.spec;
   if (!stdoutAsked && !(enforceAsked && rlimits.length > 0)) return assembled;
   return loadBundle<typeof Allowed>('within-allowed').withinAllowed(assembled, keeper.pid, stdoutMode);

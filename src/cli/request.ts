@@ -9,7 +9,7 @@ export interface Request {
   readonly settings: readonly string[];
   /** What else of its environment says whose job it is. */
   readonly environment: Environment;
-  /** Of the process that asks; its own word. */
+  /** Of the process that asks: its own word, which the kernel's takes the place of (reception.ts). */
   readonly pid: number;
   /** CLOCK_MONOTONIC, ms: after that it does not wait any more. */
   readonly untilMs: number;

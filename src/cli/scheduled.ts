@@ -51,7 +51,7 @@ export function createScheduled({ spec, log, scheduler, subject, groups, loadSlu
       if (isTop && !follows) return;
       const { warnOfNoNotice, followJobEnd } = loadSlurm();
       if (!isTop) warnOfNoNotice({ box, log, environment });
-      if (follows) close = followJobEnd({ box, log, environment });
+      if (follows) close = followJobEnd({ box, log, environment }, spec.timeoutAsked);
     },
     settled() {
       if (adopted !== null || signalPatienceMs(environment, readFile) === 0) return null;

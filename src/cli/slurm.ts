@@ -65,12 +65,14 @@ const SPREAD_PER_TASK_MS = 10;
 const SPREAD_MAX_MS = 10_000;
 
 /**
- * Keeps the box's wall clock limit a little before the end of its job, as the controller tells it: asked at once where the
- * end is unknown, and shortly before the box would stop, since an operator may have given the job more time. A limit that
- * a command sets meanwhile stays.
+ * Keeps the box's wall clock limit a little before the end of its job, as the controller tells it. It asks at once where
+ * the end is unknown, or where the user said `--timeout scheduler`: the environment has the end as it was when the step
+ * started. It asks again shortly before the box would stop, since an operator may have given the job more time. A limit
+ * that a command sets meanwhile stays.
+ * @param asked the user said `--timeout scheduler`
  * @returns ends it
  */
-export function followJobEnd({ box, log, environment }: SlurmBox): () => void {
+export function followJobEnd({ box, log, environment }: SlurmBox, asked: boolean): () => void {
   const aborted = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   let tries = 0;
@@ -102,7 +104,7 @@ export function followJobEnd({ box, log, environment }: SlurmBox): () => void {
   };
   const tasks = Number(environment['SLURM_NTASKS'] ?? 1) || 1;
   const { remaining_ms: known } = box.clock.status();
-  if (known !== null) after(known - LOOK_AGAIN_MS);
+  if (known !== null && !asked) after(known - LOOK_AGAIN_MS);
   else after(tasks === 1 ? 0 : Math.random() * Math.min(SPREAD_MAX_MS, tasks * SPREAD_PER_TASK_MS));
   return () => {
     clearTimeout(timer);

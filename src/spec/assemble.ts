@@ -12,7 +12,7 @@ import { mergeRlimits } from './rlimits.js';
 import type { BoxSpec, Source } from './spec.js';
 import { type Deadline, timeLimit } from './time-limit.js';
 import { parseUris } from './uri.js';
-import { parseKey } from './values.js';
+import { parseCommandKey } from './values.js';
 import type { YamlLoader } from './yaml-document.js';
 
 export interface SpecInput {
@@ -51,12 +51,14 @@ export function assembleSpec(input: SpecInput): Assembled {
   if (asks(given, 'version')) return { kind: 'version' };
   const environment = readSettings(input.settings);
   const options = resolveOptions(allOptions([...environment.given, ...given], files, loadYaml, input.locks ?? 'kept'));
+  if (options.refuse.value !== undefined) throw new SpecError(options.refuse.value);
   if (commandIndex >= argv.length) throw new SpecError(`no command given; ${USAGE}`);
 
   const timeout = timeLimit(options.timeout, input.deadline);
   const site = siteConfig(options, files, loadYaml);
+  const broker = brokerUris(options, files);
   const spec: BoxSpec = {
-    uris: brokerUris(options, files),
+    uris: broker.uris,
     exchange: options.exchange.value,
     replyExchange: options['reply-exchange'].value ?? '',
     routingKeys: routingKeys(options),
@@ -106,7 +108,11 @@ export function assembleSpec(input: SpecInput): Assembled {
     command: argv.slice(commandIndex),
     commandIndex,
   };
-  return { kind: 'run', spec: deepFreeze(spec), warnings: [...environment.warnings, ...siteWarnings(site)] };
+  return {
+    kind: 'run',
+    spec: deepFreeze(spec),
+    warnings: [...environment.warnings, ...broker.warnings, ...siteWarnings(site)],
+  };
 }
 
 /** Answered before anything else is read. */
@@ -123,16 +129,25 @@ const RANKS: Readonly<Record<Source, number>> = {
   'command line': 3,
 };
 
+interface BrokerUris {
+  readonly uris: readonly string[];
+  readonly warnings: readonly string[];
+}
+
 /** The URIs of `uri` or `uri-file`, whichever came from the stronger source. */
-function brokerUris(options: ResolvedOptions, files: Files): readonly string[] {
+function brokerUris(options: ResolvedOptions, files: Files): BrokerUris {
   const { uri, 'uri-file': file } = options;
-  if (file.value === undefined || RANKS[uri.source] > RANKS[file.source]) return uri.value;
+  if (file.value === undefined || RANKS[uri.source] > RANKS[file.source]) return { uris: uri.value, warnings: [] };
   if (uri.source === file.source) {
     throw new SpecError(`${file.origin} and ${uri.origin} are both given: give one of them`);
   }
   const path = file.value;
+  if (file.source === 'config file' && path.startsWith('~/') && files.read(path) === 'ENOENT') {
+    // A site names a file that each user may have; who has no account at the broker still has jobs.
+    return { uris: [], warnings: [`${file.origin}: ${path} does not exist, so this box runs without a broker`] };
+  }
   const text = readSecret(files, path, file.origin);
-  return naming(`${file.origin}: ${path}`, () => parseUris(text));
+  return { uris: naming(`${file.origin}: ${path}`, () => parseUris(text)), warnings: [] };
 }
 
 /** `--rascal-config`, and the PEM files of `--tls-ca`, `--tls-cert` and `--tls-key` over it. */
@@ -211,7 +226,7 @@ function resources(options: ResolvedOptions): Resources {
 function routingKeys(options: ResolvedOptions): readonly string[] {
   const { rkey, multiRmtKey } = options;
   const keys = multiRmtKey.value ? rkey.value.split(',').map((key) => key.trim()) : [rkey.value];
-  return naming(rkey.origin, () => [...new Set(keys.map(parseKey))]);
+  return naming(rkey.origin, () => [...new Set(keys.map(parseCommandKey))]);
 }
 
 function deepFreeze<V>(value: V): V {

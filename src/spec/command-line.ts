@@ -1,5 +1,5 @@
 import { SpecError } from '../errors.js';
-import { findOption, OPTION_NAMES } from './options.js';
+import { findOption, OPTION_NAMES, OPTIONS, type Option } from './options.js';
 import type { Given } from './resolve.js';
 import { didYouMean, quote } from './words.js';
 
@@ -41,6 +41,42 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     }
   }
   return { given, commandIndex: index };
+}
+
+/**
+ * As `parseCommandLine`, for words of which some are wrong: those that are no options are left out, with what looks like their
+ * values.
+ * @param words up to the `--`, which is none of them
+ */
+export function lenientCommandLine(words: readonly string[]): Pick<CommandLine, 'given'> {
+  const given: Given[] = [];
+  for (let at = 0; at < words.length; ) {
+    const next = words[at + 1];
+    // A word that is no option ends them: where it is taken all the same, it is the value.
+    const rest = next === undefined ? [] : ['value'];
+    try {
+      const { commandIndex } = parseCommandLine(['', words[at]!, ...rest]);
+      const taken = Math.max(1, commandIndex - 1);
+      const [item] = parseCommandLine(['', ...words.slice(at, at + taken)]).given;
+      if (item !== undefined) given.push(item);
+      // `--memory --pids 5`: the value is missing.
+      at += taken === 2 && item !== undefined && next!.startsWith('--') && !parses(item) ? 1 : taken;
+    } catch {
+      at++; // unknown, or without its value
+    }
+  }
+  return { given };
+}
+
+/** Whether the text is a value of its option. */
+export function parses({ name, text }: Given): boolean {
+  const option: Option = OPTIONS[name];
+  try {
+    option.parse(text);
+    return true;
+  } catch {
+    return false; // why is told by whoever needs the value
+  }
 }
 
 function splitWord(word: string): { name: string; value: string | undefined } {

@@ -105,6 +105,8 @@ export interface BoxSpec {
   readonly command: readonly string[];
   /** Index of the command's first word in argv. */
   readonly commandIndex: number;
+  /** Why not all that was asked for counts (`--failure open`). */
+  readonly ignored?: string;
 }
 
 /** Somebody gets samples: with neither broker nor end report nobody does, and nobody sends commands. */

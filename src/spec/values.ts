@@ -39,7 +39,8 @@ export function parsePids(text: string): number | 'unlimited' {
 /** `auto`, `off`, or directories of control groups. @throws SpecError */
 export function parseCgroupMode(text: string): CgroupMode {
   if (text === 'auto' || text === 'off') return text;
-  const dirs = text.split(',').map((dir) => dir.trim().replace(/\/+$/, ''));
+  // A hierarchy may be mounted as `cpu,cpuacct`.
+  const dirs = text.split(/,(?=\s*(?:\/|,|$))/).map((dir) => dir.trim().replace(/\/+$/, ''));
   if (dirs.every((dir) => /^\/./.test(dir))) return dirs;
   throw new SpecError(
     `${quote(text)} is not a place for control groups: expected auto, off or absolute paths, for example "auto"`,
@@ -81,6 +82,18 @@ export function parseKey(text: string): string {
     throw new SpecError(`${quote(text)} is not a name of 1 to 127 printable bytes: for example "proc_box.stats"`);
   }
   return text;
+}
+
+/**
+ * A routing key of commands. @throws SpecError also where it has a wildcard: a box would be bound to what is not for it, its
+ * own events among that, and nobody could send to its other keys (`K.job.<job>`).
+ */
+export function parseCommandKey(text: string): string {
+  const key = parseKey(text);
+  if (!key.split('.').some((word) => word === '*' || word === '#')) return key;
+  throw new SpecError(
+    `${quote(text)} has a wildcard, and commands come by exact keys: for example "proc_box.remote_control"; for several keys set multiRmtKey and separate them by commas`,
+  );
 }
 
 /** Path of a file. @throws SpecError where it is empty or holds a NUL */

@@ -221,8 +221,16 @@ export interface Unboxed {
   readonly why: string;
 }
 
+/** Not all that was asked for counts, and the job runs in a box without it (`--failure open`). */
+export interface OptionsIgnored {
+  readonly event: 'options_ignored';
+  /** For people. */
+  readonly why: string;
+}
+
 export type EventBody =
   | Started
+  | OptionsIgnored
   | Unboxed
   | Released
   | Suspended

@@ -353,7 +353,7 @@ t.test('the exited event and the printed report have the same figures', async (t
   // The kernel's count has seen what no sample did.
   const threads = Math.max(usage.threads_peak, usage.tasks_peak ?? 0);
   t.match(line('processes'), `${usage.processes_peak} at most, threads ${threads} at most`);
-  t.match(line('timeout'), /^1h00m00s +\S+ (?:s|ms) +\d+ +timer$/);
+  t.match(line('timeout'), /^1 h +\S+ (?:s|ms) +\d+ +timer$/);
   t.match(line('nofile'), /^1024:4096 +- +- +rlimit$/);
   t.match(job.stderr(), `Task elapsed time: ${(exited.elapsed_ms / 1000).toFixed(2)} seconds.\n`);
 });

@@ -35,6 +35,7 @@ t.test('every event has a head and matches its schema', (t) => {
       'limit_changed',
       'limit_exceeded',
       'oom',
+      'options_ignored',
       'released',
       'resumed',
       'spool_dropped',

@@ -53,6 +53,14 @@ export const JOB = {
     parse: parseFailure,
     only: 'not in a file',
   },
+  refuse: {
+    type: 'text',
+    placeholder: 'reason',
+    default: '',
+    help: "for what boxes jobs on a site's behalf: words of the job that it could not understand count as a wrong option here (--failure)",
+    parse: (text: string) => text,
+    only: 'command line',
+  },
   runanyway: {
     type: 'boolean',
     default: 'false',
