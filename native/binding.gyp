@@ -20,7 +20,7 @@
     {
       'target_name': 'proc_box',
       'type': 'executable',
-      'sources': ['src/front.cc', 'src/detach.cc', 'src/serve.cc', 'src/via.cc', 'src/alone.cc', 'src/alone_options.cc', 'src/guard.cc', 'src/clock.cc', 'src/frames.cc', 'src/link.cc', 'src/keeper.cc', 'src/printable.cc', 'src/start.cc', 'src/descendants.cc', 'src/output.cc', 'src/adopted.cc', 'src/stranger.cc', 'src/control.cc', 'src/members.cc', 'src/caller.cc', 'src/job.cc', 'src/cgroup.cc', 'src/usage.cc', 'src/relay.cc', 'src/tree.cc', 'src/rlimit.cc', 'src/disposition.cc', 'src/freezer.cc', 'src/ladder.cc', 'src/process.cc', 'src/remove_groups.cc', 'src/survivors.cc', 'src/text_file.cc', 'src/written.cc'],
+      'sources': ['src/front.cc', 'src/detach.cc', 'src/serve.cc', 'src/via.cc', 'src/alone.cc', 'src/alone_options.cc', 'src/guard.cc', 'src/clock.cc', 'src/frames.cc', 'src/link.cc', 'src/keeper.cc', 'src/printable.cc', 'src/start.cc', 'src/descendants.cc', 'src/output.cc', 'src/adopted.cc', 'src/stranger.cc', 'src/control.cc', 'src/members.cc', 'src/caller.cc', 'src/job.cc', 'src/cgroup.cc', 'src/usage.cc', 'src/relay.cc', 'src/tree.cc', 'src/rlimit.cc', 'src/disposition.cc', 'src/freezer.cc', 'src/ladder.cc', 'src/process.cc', 'src/remove_groups.cc', 'src/survivors.cc', 'src/text_file.cc', 'src/written.cc', 'src/write_watch.cc'],
       'defines': ['NODE_BINARY="<(node_binary)"', 'NODE_FLAGS="<(node_flags)"'],
       'cflags_cc': ['-fno-exceptions', '-fno-rtti', '-fno-pie', '-ffunction-sections', '-fdata-sections', '-U_FORTIFY_SOURCE'],
       'cflags': ['-fno-pie'],

@@ -138,6 +138,8 @@ export type KeeperEvent =
   | { readonly type: 'stopped'; readonly signal: number }
   | { readonly type: 'continued' }
   | { readonly type: 'stdoutlimit'; readonly bytes: number }
+  /** As many bytes as `stdoutMark` has named are out. */
+  | { readonly type: 'stdoutmark'; readonly bytes: number }
   /** A signal of those that `watchSignals` takes over was sent to the keeper: its sender reaches a whole tree or session. */
   | {
       readonly type: 'witnessed';
@@ -214,6 +216,8 @@ export class Keeper {
   ): Promise<{ changed: number; failed: number; errno: number; code: string; limit: Rlimit }>;
   /** New bound of stdout in bytes; 0 means none. */
   stdoutLimit(bytes: number): Promise<void>;
+  /** Asks for one `stdoutmark` event, when stdout has so many bytes; 0 takes that back. */
+  stdoutMark(bytes: number): Promise<void>;
   usage(): Promise<KeeperUsage>;
   /** Ends the keeper at once; it kills what is left of the box. */
   close(): void;

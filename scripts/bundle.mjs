@@ -12,6 +12,8 @@ const LOADED = {
   signed: { entry: 'src/amqp/signed.ts' },
   spool: { entry: 'src/spool/index.ts' },
   slurm: { entry: 'src/cli/slurm.ts' },
+  'within-allowed': { entry: 'src/cli/within-allowed.ts' },
+  'report-file': { entry: 'src/cli/report-file.ts' },
   tools: { entry: 'src/cli/tools.ts' },
   print: { entry: 'src/cli/print.ts' },
   'launch-failure': { entry: 'src/cli/launch-failure.ts' },

@@ -18,17 +18,15 @@ export interface Logger {
 const ORDER: Record<LogLevel, number> = { error: 0, warn: 1, info: 2, debug: 3 };
 
 export interface LoggerOptions {
-  /** False leaves warnings out. @default true */
-  readonly warn?: boolean;
   /** Gets one line with its newline. @default stderr, where a reader that is slow or gone holds up nobody */
   readonly write?: (line: string) => void;
 }
 
 /** @param level least important level that is written */
 export function createLogger(level: LogLevel, options: LoggerOptions = {}): Logger {
-  const { warn = true, write = writeStderr } = options;
+  const { write = writeStderr } = options;
   const at = (name: LogLevel) => (message: string) => {
-    if (ORDER[name] > ORDER[level] || (name === 'warn' && !warn)) return;
+    if (ORDER[name] > ORDER[level]) return;
     write(`proc_box: ${name === 'info' ? '' : `${name}: `}${printable(redactUri(message))}\n`);
   };
   return { error: at('error'), warn: at('warn'), info: at('info'), debug: at('debug') };

@@ -70,7 +70,7 @@ class Adopted {
   int pidfd_ = -1;
   std::string awaiting_;  // name of the program that is to be replaced
   StrangersOutput output_;
-  uint64_t output_max_, output_told_ = 0;
+  uint64_t output_max_, output_told_ = 0, output_mark_ = 0;
   uint64_t user_ticks_ = 0, system_ticks_ = 0;  // of the main process, when it had ended
   bool started_ = false, ended_ = false, empty_ = false;
   bool stopped_ = false, killing_ = false;
@@ -151,6 +151,10 @@ void Adopted::check_end() {
 void Adopted::check_output() {
   if (!output_.counted() || ended_) return;
   const uint64_t bytes = output_.bytes(ended_);
+  if (output_mark_ != 0 && bytes >= output_mark_) {
+    output_mark_ = 0;
+    control_.send(Event::stdoutmark, 0, &bytes, sizeof bytes);
+  }
   if (output_max_ == 0 || bytes <= output_max_ || (output_told_ != 0 && bytes <= output_told_ + (64 << 10))) return;
   output_told_ = bytes;
   control_.send(Event::stdoutlimit, 0, &bytes, sizeof bytes);
@@ -201,6 +205,9 @@ void Adopted::handle(const FrameHead& head, Reader body) {
     }
     case Request::stdout_limit:
       output_max_ = body.value<uint64_t>();
+      return control_.reply_count(head.id, 0);
+    case Request::stdout_mark:
+      output_mark_ = body.value<uint64_t>();
       return control_.reply_count(head.id, 0);
     case Request::usage: {
       const UsageBody now = usage();
@@ -273,7 +280,8 @@ int Adopted::timeout() {
   if (!started_) return kExecMs;
   int wait = pidfd_ < 0 ? 100 : listed_ && control_.fd() >= 0 ? -1 : kLookMs;
   if (output_.counted() && !ended_) {
-    const int look = output_.until_ms(output_max_);
+    const uint64_t target = output_mark_ == 0 ? output_max_ : output_max_ == 0 ? output_mark_ : std::min(output_mark_, output_max_);
+    const int look = output_.until_ms(target);
     wait = wait < 0 ? look : std::min(wait, look);
   }
   return wait;

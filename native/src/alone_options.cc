@@ -14,7 +14,7 @@ namespace pbox {
 namespace {
 
 // Options that take no value: src/spec/options.ts; test/end-to-end/launch-without-node.test.ts compares.
-constexpr const char* kBooleans[] = {"multiRmtKey", "pss", "report", "oom-group", "linger", "reraise", "runanyway", "debug", "nowarn", "version", "help"};
+constexpr const char* kBooleans[] = {"multiRmtKey", "pss", "report", "oom-group", "linger", "reraise", "runanyway", "debug", "nowarn", "quiet", "version", "help"};
 // Each is set in every job of its scheduler: src/scheduler/identity.ts; the same test compares.
 constexpr const char* kSchedulers[] = {"SLURM_JOB_ID", "PBS_JOBID", "SGE_TASK_ID", "LSB_JOBID", "_CONDOR_SLOT"};
 // From 1; signal(7).
@@ -41,7 +41,7 @@ double duration_ms(const std::string& text) {
   static constexpr struct {
     const char* name;
     double ms;
-  } kUnits[] = {{"ns", 1e-6}, {"us", 1e-3}, {"µs", 1e-3}, {"μs", 1e-3}, {"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 36e5}};
+  } kUnits[] = {{"ns", 1e-6}, {"us", 1e-3}, {"µs", 1e-3}, {"μs", 1e-3}, {"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 36e5}, {"d", 864e5}};
   if (text == "0") return 0;
   double sum = text.empty() ? -1 : 0;
   for (size_t at = 0; at < text.size();) {
@@ -121,9 +121,36 @@ int signal_number(const std::string& source, const std::string& text) {
   return number;
 }
 
+// `90` (seconds), MM:SS, HH:MM:SS, D-HH, D-HH:MM, D-HH:MM:SS, or a duration: src/spec/wall-time.ts.
+double wall_time_ms(const std::string& text) {
+  unsigned days = 0, hours = 0, minutes = 0, seconds = 0;
+  int end = 0;
+  const auto whole = [&] { return end > 0 && text[static_cast<size_t>(end)] == 0; };
+  const auto scan = [&](const char* format, auto*... parts) {
+    end = 0;
+    days = hours = minutes = seconds = 0;
+    std::sscanf(text.c_str(), format, parts..., &end);
+    return whole();
+  };
+  if (text.find_first_not_of("0123456789:-") != std::string::npos || text[0] == '-') return duration_ms(text);
+  const bool dated = scan("%6u-%2u%n", &days, &hours) || scan("%6u-%2u:%2u%n", &days, &hours, &minutes) ||
+                     scan("%6u-%2u:%2u:%2u%n", &days, &hours, &minutes, &seconds);
+  const bool timed = dated || scan("%6u:%2u:%2u%n", &hours, &minutes, &seconds);
+  const bool short_form = timed || scan("%8u:%2u%n", &minutes, &seconds);
+  if (!short_form && !scan("%9u%n", &seconds)) return -1;
+  if ((dated && hours >= 24) || (timed && minutes >= 60) || (short_form && seconds >= 60)) return -1;
+  return ((days * 24.0 + hours) * 60 + minutes) * 6e4 + seconds * 1e3;
+}
+
 double checked_ms(const std::string& source, const std::string& text) {
   const double ms = duration_ms(text);
   if (ms < 0) refuse(source, text, "a duration, for example 1h30m");
+  return ms;
+}
+
+double checked_limit_ms(const std::string& source, const std::string& text) {
+  const double ms = wall_time_ms(text);
+  if (ms < 0) refuse(source, text, "a duration (1h30m, 1d), seconds (90), or as in Slurm MM:SS, HH:MM:SS, D-HH, D-HH:MM or D-HH:MM:SS");
   return ms;
 }
 
@@ -131,7 +158,7 @@ void take(AloneOptions& options, const std::string& source, const std::string& o
   if (option == "argv0") options.name = value;
   if (option == "enforce") options.strict = value == "strict";
   if (option == "reraise") options.reraise = value != "false";
-  if (option == "timeout") options.timeout_ms = value == "scheduler" || is_unlimited(value) ? 0 : checked_ms(source, value);
+  if (option == "timeout") options.timeout_ms = value == "scheduler" || is_unlimited(value) ? 0 : checked_limit_ms(source, value);
   if (option == "grace") options.grace_ms = checked_ms(source, value);
   if (option == "stop-signal") options.stop_signal = signal_number(source, value);
   if (option == "rlimit" && !value.empty()) take_rlimits(options.rlimits, source, value);

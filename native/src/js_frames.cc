@@ -149,6 +149,7 @@ Object event_object(Env env, Event type, const std::string& bytes) {
       set(event, "signal", body.value<int32_t>());
       break;
     case Event::stdoutlimit:
+    case Event::stdoutmark:
       set(event, "bytes", static_cast<double>(body.value<uint64_t>()));
       break;
     case Event::witnessed: {

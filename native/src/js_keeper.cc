@@ -25,7 +25,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
                         InstanceMethod<&Keeper::adopt>("adopt"), InstanceMethod<&Keeper::signal>("signal"),
                         InstanceMethod<&Keeper::kill>("kill"), InstanceMethod<&Keeper::stop>("stop"), InstanceMethod<&Keeper::pause>("pause"), InstanceMethod<&Keeper::suspend>("suspend"),
                         InstanceMethod<&Keeper::resume>("resume"), InstanceMethod<&Keeper::rlimit>("rlimit"),
-                        InstanceMethod<&Keeper::stdout_limit>("stdoutLimit"), InstanceMethod<&Keeper::usage>("usage"),
+                        InstanceMethod<&Keeper::stdout_limit>("stdoutLimit"), InstanceMethod<&Keeper::stdout_mark>("stdoutMark"), InstanceMethod<&Keeper::usage>("usage"),
                         InstanceMethod<&Keeper::close>("close"), InstanceMethod<&Keeper::finish>("finish"),
                         InstanceAccessor<&Keeper::pid>("pid"), InstanceAccessor<&Keeper::pids>("pids")});
   }
@@ -120,6 +120,11 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   Napi::Value stdout_limit(const CallbackInfo& info) {
     const uint64_t bytes = static_cast<uint64_t>(info[0].As<Number>().DoubleValue());
     return request(info.Env(), Request::stdout_limit, &bytes, sizeof bytes);
+  }
+
+  Napi::Value stdout_mark(const CallbackInfo& info) {
+    const uint64_t bytes = static_cast<uint64_t>(info[0].As<Number>().DoubleValue());
+    return request(info.Env(), Request::stdout_mark, &bytes, sizeof bytes);
   }
 
   void close(const CallbackInfo&) {

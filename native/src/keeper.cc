@@ -146,6 +146,10 @@ void Keeper::handle(const FrameHead& head, Reader body) {
     case Request::stdout_limit:
       output_.limit(body.value<uint64_t>());
       return control_.reply_count(head.id, 0);
+    case Request::stdout_mark:
+      output_.mark(body.value<uint64_t>());
+      control_.reply_count(head.id, 0);
+      return check_output();  // it may be reached already, and a pipe wakes nobody while it is quiet
     case Request::usage:
       return control_.reply(head.id, usage());
   }
@@ -286,7 +290,9 @@ UsageBody Keeper::usage() {
 
 void Keeper::check_output() {
   uint64_t bytes = 0;
-  if (phase_ == Phase::running && output_.exceeded(&bytes)) control_.tell(Event::stdoutlimit, bytes);
+  if (phase_ != Phase::running) return;
+  if (output_.marked(&bytes)) control_.tell(Event::stdoutmark, bytes);
+  if (output_.exceeded(&bytes)) control_.tell(Event::stdoutlimit, bytes);
 }
 
 // How long poll may sleep.

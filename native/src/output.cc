@@ -11,10 +11,6 @@ namespace pbox {
 namespace {
 
 constexpr uint64_t kMoreBytes = 64 << 10;
-// No file is written faster.
-constexpr uint64_t kBytesPerMs = 32000000;
-// A file may be cut at any time, and what was written to it since the last look is not seen then.
-constexpr uint64_t kSoonestMs = 20, kLatestMs = 1000;
 constexpr int kPipeBytes = 1 << 20;
 // From the kill of a box until what its stdout still holds is given up because nobody reads it.
 constexpr double kReaderPatienceMs = 1000;
@@ -45,12 +41,10 @@ bool OutputFile::exceeded(uint64_t* out) {
   return true;
 }
 
-int OutputFile::next_look_ms() {
+int OutputFile::next_look_ms(uint64_t mark) {
   if (fd_ < 0) return -1;
-  const uint64_t now = bytes();
-  if (max_ == 0) return kLatestMs;
-  const uint64_t left = now >= max_ ? 0 : max_ - now;
-  return static_cast<int>(std::clamp<uint64_t>(left / kBytesPerMs, kSoonestMs, kLatestMs));
+  const uint64_t target = mark == 0 ? max_ : max_ == 0 ? mark : std::min(mark, max_);
+  return watch_.next_look_ms(bytes(), target);
 }
 
 int Output::make_pipe(bool to_socket) {
@@ -87,6 +81,14 @@ bool Output::exceeded(uint64_t* out) {
   return told_ = true;
 }
 
+bool Output::marked(uint64_t* out) {
+  if (mark_ == 0) return false;
+  *out = bytes();
+  if (*out < mark_) return false;
+  mark_ = 0;
+  return true;
+}
+
 bool Output::drained() { return !relay_ || relay_->drained() || reader_abandoned(); }
 
 bool Output::reader_abandoned() {
@@ -103,6 +105,6 @@ void Output::close() {
   if (relay_) relay_->close_all();
 }
 
-int Output::next_look_ms() { return patient_ ? file_.next_look_ms() : kReaderLookMs; }
+int Output::next_look_ms() { return patient_ ? file_.next_look_ms(mark_) : kReaderLookMs; }
 
 }  // namespace pbox

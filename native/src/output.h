@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "relay.h"
+#include "write_watch.h"
 #include "written.h"
 
 namespace pbox {
@@ -20,13 +21,14 @@ class OutputFile {
   void limit(uint64_t max) { max_ = max; }
   // Over its limit: once at the limit, and again when more was written after that.
   bool exceeded(uint64_t* bytes);
-  // Until it has to be looked at, ms; -1 where it is no file.
-  int next_look_ms();
+  // Until it has to be looked at, ms; -1 where it is no file. `mark`: what is to be told as well, 0 for nothing.
+  int next_look_ms(uint64_t mark);
 
  private:
   int fd_ = -1;
   Written written_;
   uint64_t max_ = 0, reported_ = 0;
+  WriteWatch watch_;
 };
 
 class Output {
@@ -45,6 +47,9 @@ class Output {
   void run(const pollfd* entries);
   // There was more than the limit: told once, of a file again when the job goes on writing to it.
   bool exceeded(uint64_t* bytes);
+  // To be told once when so many bytes are reached; 0 is none.
+  void mark(uint64_t bytes) { mark_ = bytes; }
+  bool marked(uint64_t* bytes);
   // For when no writer is left: the reader has everything, or nothing more is expected of it.
   bool drained();
   // The box was killed: its reader is given up when it takes nothing for a while.
@@ -61,7 +66,7 @@ class Output {
   std::optional<Relay> relay_;
   bool told_ = false, patient_ = true;
   double waiting_since_ms_ = 0;
-  uint64_t waiting_bytes_ = 0;
+  uint64_t waiting_bytes_ = 0, mark_ = 0;
 };
 
 }  // namespace pbox

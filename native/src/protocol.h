@@ -21,6 +21,7 @@ enum class Request : uint16_t {
                      // cgroup.kill file
   stop = 11,         // StopBody -> count
   pause = 12,        // PauseBody -> PauseReply
+  stdout_mark = 13,  // uint64 bytes, 0: none -> count
 };
 
 // Keeper to wrapper.
@@ -36,9 +37,10 @@ enum class Event : uint16_t {
   reply = 72,        // by request
   witnessed = 73,    // WitnessedBody
   unkillable = 74,   // UnkillableHead, for each an int32 pid and two NUL-terminated words: name, reason
+  stdoutmark = 75,   // uint64 bytes: the mark is reached
 };
 
-constexpr const char* kEventNames[] = {"hello", "started", "failed", "exited", "empty", "stopped", "continued", "stdoutlimit", "reply", "witnessed", "unkillable"};
+constexpr const char* kEventNames[] = {"hello", "started", "failed", "exited", "empty", "stopped", "continued", "stdoutlimit", "reply", "witnessed", "unkillable", "stdoutmark"};
 
 // A checksum of this file, which the build computes: an upgrade in place can put a new Node before an old keeper, or the
 // reverse. Both ends look at it before the job starts. The head itself, `hello`, and a `start` without limits and groups stay

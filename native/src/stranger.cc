@@ -13,9 +13,6 @@
 namespace pbox {
 namespace {
 
-constexpr uint64_t kFastestPerMs = 32000000;  // bytes
-constexpr uint64_t kSoonestMs = 20, kLatestMs = 1000;
-
 // A main thread that has ended has no descriptors any more; those of the process are its other threads'.
 std::string proc(int pid, const char* name) { return process_directory(pid) + "/" + name; }
 
@@ -78,12 +75,7 @@ uint64_t StrangersOutput::bytes(bool ended) {
   return written_.look(offset, size, append, monotonic_ms());
 }
 
-int StrangersOutput::until_ms(uint64_t max) {
-  const uint64_t now = bytes(false);
-  if (max == 0) return static_cast<int>(kLatestMs);
-  const uint64_t left = now >= max ? 0 : max - now;
-  return static_cast<int>(std::clamp(left / kFastestPerMs, kSoonestMs, kLatestMs));
-}
+int StrangersOutput::until_ms(uint64_t max) { return watch_.next_look_ms(bytes(false), max); }
 
 bool status_of_pidfd(int pidfd, int* status) {
   PidfdInfo info{};

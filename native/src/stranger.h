@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include "write_watch.h"
 #include "written.h"
 
 namespace pbox {
@@ -22,7 +23,7 @@ class StrangersOutput {
   bool counted() const { return file_ >= 0; }
   // After the process's end its descriptors are gone: then the file's size tells, where it has grown with the output.
   uint64_t bytes(bool ended);
-  // How long it may be until `max` bytes (0 is no limit) are written, by the fastest writer that is reckoned with, ms.
+  // Until it has to be looked at so that `max` bytes (0 is no limit) are not passed unseen, ms.
   int until_ms(uint64_t max);
 
  private:
@@ -33,6 +34,7 @@ class StrangersOutput {
   int file_ = -1;        // O_PATH
   bool at_end_ = false;  // it grows as the process writes
   Written written_;
+  WriteWatch watch_;
 };
 
 // The wait status of a process that somebody else has reaped: ioctl_pidfd(2), since Linux 6.15. False where it is not told.

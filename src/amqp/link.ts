@@ -1,4 +1,5 @@
 import type { Logger } from '../log.js';
+import { duration } from '../spec/amounts.js';
 import { type ConnectionRequest, type Endpoint, endpointOf } from './config.js';
 import { describe, type Failure } from './failure.js';
 
@@ -156,7 +157,7 @@ export class Link<S extends Session> {
     let timer: NodeJS.Timeout | undefined;
     const error = await new Promise<unknown>((resolve) => {
       attempt.end = resolve;
-      timer = setTimeout(() => resolve(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs).unref();
+      timer = setTimeout(() => resolve(new Error(`no answer within ${duration(timeoutMs)}`)), timeoutMs).unref();
       this.#open(attempt, endpoint, timeoutMs, (session) => {
         if (isUp || this.#current !== attempt || this.#closed) return;
         isUp = true;

@@ -1,5 +1,6 @@
 import type { Outgoing } from '../box/types.js';
 import type { Logger } from '../log.js';
+import { duration } from '../spec/amounts.js';
 import { type Packed, pack } from './packed.js';
 import { Patience } from './patience.js';
 
@@ -241,7 +242,7 @@ export class Outbox implements Queue {
   }
 
   #unconfirmed(): void {
-    if (this.#patience.expired) this.#giveUpHead(`no confirm within ${this.bounds.messageTimeoutMs} ms`);
+    if (this.#patience.expired) this.#giveUpHead(`no confirm within ${duration(this.bounds.messageTimeoutMs)}`);
     this.#stuck?.();
   }
 

@@ -1,12 +1,20 @@
 import type { Keeper, KeeperEvent, KeeperUsage, ProcessRow, Unkillable } from 'cgroup-utils-native';
 import { shown } from '../bytes.js';
 import type { Logger } from '../log.js';
+import { duration } from '../spec/amounts.js';
 import { signalName } from '../spec/signals.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
 import { processInfo } from '../stats/assemble.js';
 import { toBy } from '../stats/audit.js';
 import { exitedEvent } from '../stats/end.js';
-import { type CommandEvent, createEventSource, type EventBody, type EventHead, type Exited } from '../stats/event.js';
+import {
+  type By,
+  type CommandEvent,
+  createEventSource,
+  type EventBody,
+  type EventHead,
+  type Exited,
+} from '../stats/event.js';
 import type { ProcessInfo, SampleCause } from '../stats/sample.js';
 import type { Sampler } from '../stats/sampler.js';
 import { redactUri } from '../text.js';
@@ -14,14 +22,16 @@ import { Commands } from './commands.js';
 import { createFirstCause } from './first-cause.js';
 import { createIncidents, type Incidents } from './incidents.js';
 import { BEGIN, boxState, type Effect, type Input, SIGKILL, step } from './lifecycle.js';
-import { cpuLimit, initialLimits, type Limits, timeoutStatus } from './limits.js';
+import { cpuLimit, initialLimits, type Limits, timeoutStatus, withSources } from './limits.js';
+import { createNear, type Near, share } from './near.js';
 import { decideOutcome, type MainExit, type Outcome } from './outcome.js';
 import type { ResourceControl } from './resource-control.js';
 import { createTicker, type Ticker } from './ticker.js';
 import type { Time } from './time.js';
-import { createWallClock, type WallClock } from './timer.js';
+import { createWallClock, type Mark, type WallClock } from './timer.js';
 import type { Answer, BoxState, Command, Controllable, Outgoing, Requester } from './types.js';
 import type { WatchedName } from './watchdog.js';
+import { whyEnded } from './why.js';
 
 export interface BoxOptions {
   readonly spec: BoxSpec;
@@ -51,8 +61,16 @@ export interface BoxOptions {
   /** State of the link to the broker, for `status`. */
   readonly brokerState: () => unknown;
   readonly onStarted: () => void;
-  /** @param report null where nobody gets it; see `observed` */
-  readonly onEnded: (outcome: Outcome, elapsedMs: number, report: (EventHead & Exited) | null) => void;
+  readonly onEnded: (end: BoxEnd) => void;
+}
+
+export interface BoxEnd {
+  readonly outcome: Outcome;
+  readonly elapsedMs: number;
+  /** Why the job ended and who asked, for people; null where its exit status says everything. */
+  readonly why: string | null;
+  /** Null where nobody gets it; see `observed`. */
+  readonly report: (EventHead & Exited) | null;
 }
 
 /** One job under control: runs the effects of its life, carries out commands, tells what happens. */
@@ -60,6 +78,7 @@ export class Box implements Controllable {
   readonly identity: JobIdentity;
   readonly limits: Limits;
   readonly clock: WallClock;
+  readonly near: Near;
   readonly #options: BoxOptions;
   readonly #emitEvent: <Body extends EventBody>(body: Body) => EventHead & Body;
   readonly #ticker: Ticker;
@@ -80,6 +99,11 @@ export class Box implements Controllable {
   #left: readonly Unkillable[] = [];
   #cpuUsec = 0;
   #graceEndsMs = Number.POSITIVE_INFINITY;
+  /** What was used of the limit that ends the job. */
+  #used: number | null = null;
+  readonly #limitSetBy = new Map<string, By>();
+  #suspendedBy: By | null = null;
+  #warned: number | null = null;
   readonly #grace: ReturnType<Time['createTimer']>;
   /** Fires in the next turn of the event loop. */
   readonly #breath: ReturnType<Time['createTimer']>;
@@ -88,11 +112,12 @@ export class Box implements Controllable {
     const { spec, identity, time } = options;
     this.#options = options;
     this.identity = identity;
-    this.limits = new Map([...initialLimits(spec, options.stdoutMode), ...options.resources.limits]);
+    this.limits = withSources([...initialLimits(spec, options.stdoutMode), ...options.resources.limits], spec);
     this.clock = createWallClock({
       limitMs: spec.timeoutMs,
       time,
       onExpired: () => this.#timeout(),
+      marks: this.#marks(spec),
       onGap: (ms) => this.#wasSuspended(ms),
     });
     this.#ticker = createTicker(time, () => {
@@ -109,10 +134,10 @@ export class Box implements Controllable {
       },
     });
     const tell = (body: EventBody) => this.#tell(body);
+    this.near = createNear({ thresholds: spec.near, limits: this.limits, tell });
     const lastSample = () => this.#sampler?.last;
     this.#incidents = createIncidents({
       ...options,
-      now: time.now,
       limits: this.limits,
       tell,
       lastSample: () => lastSample()?.sample,
@@ -161,6 +186,9 @@ export class Box implements Controllable {
         return;
       case 'unkillable':
         return this.#unkillable(event.processes, event.final);
+      case 'stdoutmark':
+        this.near.used('stdoutlimit', event.bytes);
+        return this.#markStdout();
       case 'empty':
         void this.#ended(event.usage);
         return;
@@ -245,9 +273,9 @@ export class Box implements Controllable {
   exceeded(name: WatchedName, used: number, limit: number, processes: readonly ProcessRow[]): void {
     const { spec, log } = this.#options;
     const status = this.limits.get(name);
-    log.warn(
-      `${name} is over its limit: ${Math.round(used)} of ${limit}; ${name === 'cpu-time' ? 'stopping' : 'killing'} the job`,
-    );
+    this.#used ??= Math.round(used);
+    log.debug(`${name} is over its limit: ${Math.round(used)} of ${limit}`);
+    this.near.used(name, Math.round(used));
     if (status !== undefined) {
       const largest = processes.length > 0 ? processes.map(processInfo) : this.#largest();
       this.#tell({ event: 'limit_exceeded', limit: name, status, used: Math.round(used), processes: largest });
@@ -308,6 +336,7 @@ export class Box implements Controllable {
       sample_interval_ms: spec.sampleIntervalMs,
       limits: Object.fromEntries(this.limits),
     });
+    this.#markStdout();
     if (spec.ignored !== undefined) this.#tell({ event: 'options_ignored', why: spec.ignored });
     if (this.#options.observed) this.#firstSample = this.sample('start');
     if (this.#options.observed) this.#ticker.every(spec.sampleIntervalMs);
@@ -348,7 +377,7 @@ export class Box implements Controllable {
   #timeout(): void {
     const { spec, log } = this.#options;
     const status = this.limits.get('timeout');
-    log.warn(`the wall clock limit of ${this.clock.limitMs / 1000} s is over: stopping the job`);
+    log.debug(`the time limit of ${this.clock.limitMs} ms is over: stopping the job`);
     if (status !== undefined) {
       this.#tell({
         event: 'limit_exceeded',
@@ -369,7 +398,8 @@ export class Box implements Controllable {
       return;
     }
     const status = this.limits.get('stdoutlimit');
-    log.warn(`stdout has reached its limit of ${status?.value} bytes: stopping the job`);
+    log.debug(`stdout has reached its limit of ${status?.value} bytes: stopping the job`);
+    this.near.used('stdoutlimit', bytes);
     void this.stop('stdoutlimit', { via: 'limit' }, spec.endSignal, spec.graceMs);
     if (status !== undefined)
       this.#tell({ event: 'limit_exceeded', limit: 'stdoutlimit', status, used: bytes, processes: [] });
@@ -393,11 +423,45 @@ export class Box implements Controllable {
     }
   }
 
+  /** Before the wall clock limit: the thresholds of --near, and the warning signal. */
+  #marks({ near, warnSignal }: BoxSpec): Mark[] {
+    const thresholds = near.map((percent): Mark => {
+      const used = (atMs: number) => Math.max(this.clock.status().elapsed_ms, Math.ceil(atMs));
+      const onReached = (atMs: number) => this.near.used('timeout', used(atMs));
+      return { atMs: (limitMs) => share(limitMs, percent), onReached, again: true };
+    });
+    if (warnSignal === undefined) return thresholds;
+    const { signal, beforeMs } = warnSignal;
+    const warning: Mark = {
+      atMs: (limitMs) => Math.max(0, limitMs - beforeMs),
+      onReached: () => this.#warn(signal),
+      again: false,
+    };
+    return [...thresholds, warning];
+  }
+
+  #warn(signal: number): void {
+    if (this.#life.phase !== 'running') return;
+    this.#warned = signal;
+    this.#options.keeper.signal('group', signal).catch((error: Error) => {
+      this.#options.log.debug(`--warn-signal: ${error.message}`);
+    });
+    const remaining = this.clock.status().remaining_ms ?? 0;
+    this.#tell({ event: 'warned', signal: `SIG${signalName(signal)}`, remaining_ms: remaining });
+  }
+
+  /** The keeper counts stdout, and says when the next threshold is reached. */
+  #markStdout(): void {
+    if (this.#options.spec.near.length === 0) return;
+    const bytes = this.near.next('stdoutlimit');
+    this.#options.keeper.stdoutMark(Math.ceil(bytes ?? 0)).catch((error: Error) => {
+      this.#options.log.debug(`--near: ${error.message}`);
+    });
+  }
+
   /** The scheduler had stopped or frozen the wrapper, and the job with it. */
   #wasSuspended(ms: number): void {
-    this.#options.log.info(
-      `the wrapper was suspended for ${(ms / 1000).toFixed(1)} s; the wall clock limit does not count it`,
-    );
+    this.#options.log.info(`the wrapper was suspended for ${duration(ms)}; the wall clock limit does not count it`);
     const by = { via: 'box' } as const;
     this.#tell({ event: 'suspended', by });
     this.#tell({ event: 'resumed', by });
@@ -432,8 +496,9 @@ export class Box implements Controllable {
     void this.#apply({ type: 'ended' });
     const outcome: Outcome = { exitStatus, reason, by, ...main };
     const elapsedMs = Math.round(this.#elapsedMs || this.#options.time.now() - this.#startedMs);
+    const why = this.#whyEnded(outcome);
     if (!this.#options.observed) {
-      this.#options.onEnded(outcome, elapsedMs, null);
+      this.#options.onEnded({ outcome, elapsedMs, why, report: null });
       return;
     }
     const taken = this.#sampler?.final(usage);
@@ -444,6 +509,7 @@ export class Box implements Controllable {
         exitStatus,
         reason,
         by,
+        why,
         signal: main.signal === null ? null : `SIG${signalName(main.signal)}`,
         elapsedMs,
         suspendedMs: this.clock.suspendedMs,
@@ -452,12 +518,32 @@ export class Box implements Controllable {
       }),
     );
     this.#over = true;
-    this.#options.onEnded(outcome, elapsedMs, report);
+    this.#options.onEnded({ outcome, elapsedMs, why, report });
+  }
+
+  #whyEnded(outcome: Outcome): string | null {
+    const { oom } = this.#incidents;
+    const by = this.#suspendedBy;
+    const why = whyEnded(outcome, {
+      limits: this.limits,
+      origins: this.#options.spec.limitOrigins,
+      lastKill: this.#life.lastKill,
+      limitSetBy: this.#limitSetBy,
+      suspended: by === null ? null : { by, ms: this.clock.suspendedMs },
+      used: this.#used,
+      oom,
+      warnSignal: this.#warned,
+    });
+    this.#incidents.close(outcome.reason === 'oom');
+    return why;
   }
 
   #tell(body: EventBody): void {
     const event = this.#emitEvent(body);
     if (event.event === 'command') this.#options.audit?.(event);
+    if (event.event === 'limit_changed') this.#limitSetBy.set(event.limit, event.by);
+    if (event.event === 'limit_changed' && event.limit === 'stdoutlimit') this.#markStdout();
+    if (event.event === 'suspended' && event.by.via !== 'box') this.#suspendedBy = event.by;
   }
 
   /** Takes one step of the life; resolves to the number of processes that were signalled. */

@@ -14,6 +14,7 @@ import {
 import { parseCount } from '../spec/units.js';
 import { parsePids, parseTimeLimit } from '../spec/values.js';
 import type { LimitStatus } from '../stats/sample.js';
+import { createNearWatch } from './near-watch.js';
 import { type Host, hold, holdSwapAgain, RESOURCE_NAMES, type ResourceValue, shown, withoutSwap } from './resources.js';
 import { createWatchdog, type Watched, type WatchedName } from './watchdog.js';
 
@@ -59,6 +60,10 @@ export interface ResourceControlOptions {
   /** For limits that only sampling holds. */
   readonly look: () => Watched;
   readonly onExceeded: (name: WatchedName, used: number, limit: number) => void;
+  /** So much of a limit is used, as a look between the samples has found it. */
+  readonly onUsed: (name: string, used: number) => void;
+  /** What of a limit is worth the next `onUsed`; null where nothing is. */
+  readonly nextUsed: (name: string) => number | null;
   readonly now: () => number;
 }
 
@@ -75,13 +80,21 @@ export function createResourceControl(options: ResourceControlOptions): Resource
   const { resources, cgroup, host } = options;
   const limits = new Map<string, LimitStatus>();
   const warnings: string[] = [];
-  const watchdog = createWatchdog({ look: options.look, onExceeded: options.onExceeded, now: options.now });
+  const { look, onExceeded, onUsed, nextUsed, now } = options;
+  const watchdog = createWatchdog({ look, onExceeded, onLooked: onUsed, now });
+  const nearWatch = createNearWatch({
+    charged: (name) => cgroup.charged(name),
+    busyMemory: () => busyMemory(cgroup.usage()),
+    next: nextUsed,
+    onUsed,
+  });
   let seen = { oomKills: 0, forksRefused: 0 };
   let last: CgroupUsage | null = null;
   const told = new Set<string>();
   let swap: Bound | undefined = resources.swap;
   const watch = (name: string, { enforcement, value }: LimitStatus) => {
     if (!isWatched(name)) return;
+    if (name !== 'cpu-time' && isKernels(enforcement)) nearWatch.watch(name);
     watchdog.watch(name, enforcement === 'watchdog' && typeof value === 'number' ? value : 'unlimited');
   };
 
@@ -148,7 +161,10 @@ export function createResourceControl(options: ResourceControlOptions): Resource
         ([name, { enforcement }]) => `${name} may not be held any more: its ${enforcement} group cannot be read`,
       );
     },
-    stop: () => watchdog.stop(),
+    stop() {
+      watchdog.stop();
+      nearWatch.stop();
+    },
   };
 }
 
@@ -166,6 +182,12 @@ const PARSE: Readonly<Record<ResourceName, (text: string) => ResourceValue>> = {
 
 function isWatched(name: string): name is WatchedName {
   return name === 'memory' || name === 'pids' || name === 'cpu-time';
+}
+
+/** Page cache is given back before the limit stops anybody. */
+function busyMemory(usage: CgroupUsage | null): number | null {
+  const memory = usage?.memory ?? null;
+  return memory === null ? null : Math.max(0, memory.currentBytes - (memory.fileBytes ?? 0));
 }
 
 function isKernels(enforcement: LimitStatus['enforcement']): boolean {

@@ -1,9 +1,10 @@
 import { findDevice } from '../cgroup/devices.js';
 import type { BoxCgroup, CgroupLimitName, CgroupValue, IoLimit } from '../cgroup/types.js';
 import { EnvironmentError, SpecError } from '../errors.js';
+import { amount, type LimitUnit } from '../spec/amounts.js';
 import { type Bound, cpusOutside, type IoRequest, type ResourceName, type Resources } from '../spec/resources.js';
 import { quote } from '../spec/words.js';
-import type { Enforcement, LimitStatus, LimitUnit } from '../stats/sample.js';
+import type { Enforcement, LimitStatus } from '../stats/sample.js';
 
 /**
  * The enforcement ladder of the limits of a box as a whole: the kernel's control groups where this host and user allow
@@ -115,7 +116,7 @@ function checkCeiling(name: CgroupLimitName, value: CgroupValue, cgroup: BoxCgro
   const ceiling = cgroup.ceiling(name);
   if (typeof value !== 'number' || ceiling.value === 'unlimited' || value <= ceiling.value) return;
   throw new SpecError(
-    `${name} ${value} is above the limit around this box: at most ${ceiling.value}${unit === 'count' ? '' : ` ${unit}`} (${ceiling.path})`,
+    `${name} ${amount(value, unit)} is above the limit around this box: at most ${amount(ceiling.value, unit)} (${ceiling.path})`,
   );
 }
 

@@ -28,16 +28,29 @@ export interface WallClock {
   status(): TimerStatus;
 }
 
+/** Something to do before the limit is reached; once, until the limit changes or the clock begins from zero. */
+export interface Mark {
+  /** In elapsed time. */
+  readonly atMs: (limitMs: number) => number;
+  readonly onReached: (atMs: number) => void;
+  /** Where the limit changes and this moment of the new one is over: again all the same. */
+  readonly again: boolean;
+}
+
 export interface WallClockOptions {
   readonly limitMs: number;
   readonly time: Time;
   readonly onExpired: () => void;
+  /** Moments before the limit. */
+  readonly marks?: readonly Mark[];
   /** The wrapper was suspended for so many ms. */
   readonly onGap?: (gapMs: number) => void;
 }
 
 export function createWallClock(options: WallClockOptions): WallClock {
   const { createTimer, now } = options.time;
+  const marks = options.marks ?? [];
+  const reached = new Set<Mark>();
   let limitMs = options.limitMs;
   let on = false;
   let held = false;
@@ -60,11 +73,25 @@ export function createWallClock(options: WallClockOptions): WallClock {
   };
   const arm = () => {
     timer.stop();
-    if (running() && limitMs !== 0) timer.start(Math.max(0, Math.ceil(limitMs - elapsed())));
+    if (!running() || limitMs === 0) return;
+    const moments = marks.filter((mark) => !reached.has(mark)).map((mark) => mark.atMs(limitMs));
+    timer.start(Math.max(0, Math.ceil(Math.min(limitMs, ...moments) - elapsed())));
+  };
+  const passMarks = () => {
+    for (const mark of marks) {
+      const atMs = mark.atMs(limitMs);
+      if (reached.has(mark) || elapsed() < atMs) continue;
+      reached.add(mark);
+      mark.onReached(atMs);
+    }
+  };
+  const forgetMarks = (newLimitMs: number) => {
+    for (const mark of reached) if (mark.again || mark.atMs(newLimitMs) > elapsed()) reached.delete(mark);
   };
   const fire = () => {
     noticeGap();
     if (!running() || limitMs === 0) return;
+    passMarks();
     // The loop's clock has whole milliseconds.
     if (elapsed() < limitMs) return arm();
     options.onExpired();
@@ -98,6 +125,7 @@ export function createWallClock(options: WallClockOptions): WallClock {
       on = true;
       elapsedMs = 0;
       since = atMs;
+      reached.clear();
       arm();
     },
     stop: () => change(() => (on = false)),
@@ -106,6 +134,7 @@ export function createWallClock(options: WallClockOptions): WallClock {
       change(() => {
         on = false;
         elapsedMs = 0;
+        reached.clear();
       }),
     hold: (hold) =>
       change(() => {
@@ -113,7 +142,11 @@ export function createWallClock(options: WallClockOptions): WallClock {
         if (!hold && held) suspendedMs += now() - heldSince;
         held = hold;
       }),
-    limit: (ms) => change(() => (limitMs = ms)),
+    limit: (ms) =>
+      change(() => {
+        limitMs = ms;
+        forgetMarks(ms);
+      }),
     noticeGap,
     close(atMs) {
       if (closed) return;

@@ -5,7 +5,7 @@ import { createReader, type Reader, readFile, removeTree, tryWrite } from './fil
 import { type Controller, findHierarchies, type Hierarchies } from './hierarchy.js';
 import { listProcesses } from './procs.js';
 import type { BoxCgroup, CgroupLimitName, CgroupValue, CleanupStep, Mechanism } from './types.js';
-import { type CgroupUsage, pidsUsage } from './usage.js';
+import { type CgroupUsage, pidsUsage, readNumber } from './usage.js';
 import { makeV1, readV1, setV1, V1_CEILING, V1_CONTROLLER, type V1Groups } from './v1.js';
 import { v1Cpu, v1Io, v1Memory, v1Throttling } from './v1-usage.js';
 import { makeV2, readV2, setV2, V2_CEILING, V2_CONTROLLER, type V2Controller, type V2Group } from './v2.js';
@@ -215,6 +215,12 @@ function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V1Groups
       return by.mechanism === 'cgroup2' ? readV2(by.dir, name) : readV1(by.dir, name);
     },
     usage: () => usageOf(v2Group, v1, read),
+    charged(name) {
+      const by = serving(name);
+      if ('why' in by) return null;
+      const memory = by.mechanism === 'cgroup2' ? 'memory.current' : 'memory.usage_in_bytes';
+      return readNumber(`${by.dir}/${name === 'pids' ? 'pids.current' : memory}`);
+    },
     close: () => read.close(),
   };
 }

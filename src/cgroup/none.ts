@@ -19,6 +19,7 @@ export function noCgroup(why: string): BoxCgroup {
     },
     inForce: () => null,
     usage: () => null,
+    charged: () => null,
     close() {},
   };
 }

@@ -53,6 +53,8 @@ export interface BoxCgroup {
   inForce(name: CgroupLimitName): CgroupValue | null;
   /** Figures of now; null where no group counts any. Never throws: what cannot be read is null. */
   usage(): CgroupUsage | null;
+  /** What counts against a limit now, from one small file: bytes with page cache, or tasks. Null where no group counts it. */
+  charged(name: 'memory' | 'pids'): number | null;
   /** Closes what `usage` keeps open. */
   close(): void;
   /** Directory with the pressure files of the box; null where there is none. */

@@ -14,6 +14,7 @@ import { prepareResources } from './resources.js';
 import type * as RunBundle from './run.js';
 import type { Adopted, Subject } from './subject.js';
 import { ancestorsBelow, commandOf, readTarget, stdoutModeOf, type Target } from './target.js';
+import { withinAllowed } from './within-allowed.js';
 
 /** Without a group a process that leaves the tree of its parents is known only where it was seen before. */
 const LOOK_MS = 1000;
@@ -21,7 +22,7 @@ const LOOK_MS = 1000;
 /** Bundles that a box needs; each is loaded when it is needed. */
 export type Loaders = Pick<
   RunBundle.RunOptions,
-  'loadAmqp' | 'loadSigned' | 'loadSpool' | 'loadSlurm' | 'loadLaunchFailure'
+  'loadAmqp' | 'loadSigned' | 'loadSpool' | 'loadSlurm' | 'loadLaunchFailure' | 'loadReportFile'
 > & {
   readonly loadRun: () => typeof RunBundle;
 };
@@ -73,11 +74,13 @@ export function boxProcess(input: Adoption): Boxed {
   }
 }
 
-function boxTarget(input: Adoption, target: Target, { spec, warnings }: AdoptSpec): Boxed {
+function boxTarget(input: Adoption, target: Target, assembled: AdoptSpec): Boxed {
+  const asked = assembled.spec;
   const { keeper, boxId, options, host } = input;
   const { pid, startTicks } = target;
-  const uncounted = whyUncounted(spec, pid);
-  if (uncounted !== null && spec.enforce === 'strict') throw new EnvironmentError(`${uncounted} (--enforce strict)`);
+  const uncounted = whyUncounted(asked, pid);
+  if (uncounted !== null && asked.enforce === 'strict') throw new EnvironmentError(`${uncounted} (--enforce strict)`);
+  const { spec, warnings } = withinAllowed(assembled, pid, 'file');
   // Where it is an ancestor of who asks, who stands between waits for us and is not of the box.
   const excluded = [...new Set([...input.ourPids, input.caller, ...ancestorsBelow(pid, input.caller)])];
   const before = new Members({ pid, startTicks, excluded, procsFile: null });
@@ -92,6 +95,11 @@ function boxTarget(input: Adoption, target: Target, { spec, warnings }: AdoptSpe
     user: target.user,
     walk: (rows) => walk(rows),
     blind: null,
+    files: () => ({
+      home: target.environment['HOME'],
+      folder: input.environment['PWD'] ?? '/',
+      owner: target.uid === process.geteuid?.() ? null : { uid: target.uid, gid: target.gid },
+    }),
     ourPids: excluded,
     adopted,
   };

@@ -1,4 +1,4 @@
-import { bytes } from '../stats/report.js';
+import { bytes } from '../spec/amounts.js';
 import { printable } from '../text.js';
 import type { CtlAnswer } from './ctl-answer.js';
 

@@ -2,6 +2,7 @@ import { randomHex } from 'cgroup-utils-native';
 import { EXIT } from '../box/outcome.js';
 import { describeError, SpecError } from '../errors.js';
 import { createLogger, type Logger } from '../log.js';
+import { duration } from '../spec/amounts.js';
 import { minified } from '../spec/verbatim.js';
 import { printable } from '../text.js';
 import { type CtlAnswer, formatAnswer, parseAnswer } from './ctl-answer.js';
@@ -71,5 +72,5 @@ function missingAnswers(
   }
   if (waitMs === 0 || (count > 0 && (answers === undefined || count >= answers))) return undefined;
   const got = answers === undefined || count === 0 ? 'no answer' : `${count} of ${answers} answers`;
-  return `${got} within ${waitMs / 1000} s; the command may have been carried out all the same: repeat it with --id ${messageId} to have it answered and not done twice`;
+  return `${got} within ${duration(waitMs)}; the command may have been carried out all the same: repeat it with --id ${messageId} to have it answered and not done twice`;
 }

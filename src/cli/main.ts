@@ -18,12 +18,14 @@ import type { Fallback } from './fallbacks.js';
 import type * as LaunchFailure from './launch-failure.js';
 import type * as NoticeBundle from './notice.js';
 import type * as PrintBundle from './print.js';
+import type * as ReportFile from './report-file.js';
 import { prepareResources } from './resources.js';
 import type * as RunBundle from './run.js';
 import type * as ServeBundle from './serve.js';
 import type * as Slurm from './slurm.js';
 import { launchedJob } from './subject.js';
 import type * as Tools from './tools.js';
+import type * as Allowed from './within-allowed.js';
 
 /** boot.cjs passes it: loads a bundle of dist/ that is not on the launch path. */
 declare const loadBundle: {
@@ -70,6 +72,7 @@ const loaders = {
   loadSigned: () => loadBundle<typeof Signed>('signed'),
   loadSlurm: () => loadBundle<typeof Slurm>('slurm'),
   loadLaunchFailure: () => loadBundle<typeof LaunchFailure>('launch-failure'),
+  loadReportFile: () => loadBundle<typeof ReportFile>('report-file'),
 };
 
 function begin(hello: Hello): void {
@@ -161,7 +164,7 @@ function launch(
   deliverSignals: () => void,
   instead?: { readonly line: string; readonly tell: (() => Promise<void>) | undefined },
 ): void {
-  const { spec } = assembled;
+  const { spec, warnings } = allowedOf(assembled, hello);
   const boxId = newBoxId();
   let box: Box | undefined;
   const subject = launchedJob(keeper);
@@ -176,7 +179,8 @@ function launch(
   };
   const strangers = childrenAtStart.filter((pid) => !keeper.pids.includes(pid));
   running = run({
-    ...assembled,
+    spec,
+    warnings,
     keeper,
     hello,
     subject,
@@ -189,6 +193,13 @@ function launch(
     strangers,
     ...(instead?.tell !== undefined && { beside: instead.tell() }),
   });
+}
+
+/** Loaded only where something was asked for that this host may not allow. */
+function allowedOf(assembled: Pick<Extract<Assembled, { kind: 'run' }>, 'spec' | 'warnings'>, { stdoutMode }: Hello) {
+  const { stdoutAsked, enforceAsked, rlimits } = assembled.spec;
+  if (!stdoutAsked && !(enforceAsked && rlimits.length > 0)) return assembled;
+  return loadBundle<typeof Allowed>('within-allowed').withinAllowed(assembled, keeper.pid, stdoutMode);
 }
 
 /** Many boxes in this process, each with a keeper of its own: this one has nothing to do. */

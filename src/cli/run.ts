@@ -10,7 +10,7 @@ import {
 } from 'cgroup-utils-native';
 import type * as Amqp from '../amqp/index.js';
 import type * as Signed from '../amqp/signed.js';
-import { Box } from '../box/box.js';
+import { Box, type BoxEnd } from '../box/box.js';
 import type { Outcome } from '../box/outcome.js';
 import type { ResourceControl } from '../box/resource-control.js';
 import { systemTime } from '../box/time.js';
@@ -22,6 +22,7 @@ import { describeError } from '../errors.js';
 import { createLogger, type Logger } from '../log.js';
 import { identifyJob } from '../scheduler/identity.js';
 import { signalPatienceMs } from '../scheduler/signalling.js';
+import { duration, limitAmount } from '../spec/amounts.js';
 import { signalName } from '../spec/signals.js';
 import { type BoxSpec, isObserved, type JobIdentity } from '../spec/spec.js';
 import type * as Spool from '../spool/index.js';
@@ -33,8 +34,9 @@ import { createDeliveries } from './deliveries.js';
 import { holdEnd } from './hold-end.js';
 import { type Host, ownProcess } from './host.js';
 import type * as LaunchFailure from './launch-failure.js';
+import type * as ReportFile from './report-file.js';
 import { createScheduled } from './scheduled.js';
-import { handleAdopted, handleSignals } from './signals.js';
+import { handleAdopted, handleSignals, senderOf } from './signals.js';
 import type * as Slurm from './slurm.js';
 import type { Subject } from './subject.js';
 
@@ -67,6 +69,8 @@ export interface RunOptions {
   readonly loadSpool: () => typeof Spool;
   /** Loads the words for a job that could not be started. */
   readonly loadLaunchFailure: () => typeof LaunchFailure;
+  /** Loads what writes `--report-file`. */
+  readonly loadReportFile: () => typeof ReportFile;
   /** Delivers at once what signals have come so far. */
   readonly deliverSignals: () => void;
   /** Children of this process that are not ours: the scheduler had started them before us. */
@@ -82,10 +86,19 @@ export function run(options: RunOptions): Run {
   const { keeper, hello, spec, warnings, subject, boxId, cgroup, resources, onBox } = options;
   const { deliverSignals, strangers, host = ownProcess() } = options;
   const { adopted } = subject;
-  const log = createLogger(spec.debug ? 'debug' : 'info', { warn: !spec.nowarn, write: host.write });
+  const log = createLogger(spec.debug ? 'debug' : spec.nowarn ? 'error' : 'info', { write: host.write });
   const identity = identifyJob(subject.environment, { user: subject.user, host: hostname(), box: boxId });
   const pressure = boxPressure(cgroup.pressureDir);
   let keeperGone = false;
+  const writeReport = async (report: BoxEnd['report']) => {
+    if (spec.reportFile === undefined || report === null) return;
+    try {
+      await options.loadReportFile().writeReportFile({ report, path: spec.reportFile, subject, log });
+    } catch (error) {
+      // The bundle is missing.
+      log.warn(`--report-file: ${(error as Error).message}`);
+    }
+  };
   const broker = createBroker(spec, log, options);
   const scheduled = createScheduled({
     spec,
@@ -123,6 +136,7 @@ export function run(options: RunOptions): Run {
           state: of.state,
           timer: of.clock.status(),
           limits: Object.fromEntries(of.limits),
+          near: of.near.reached,
           dropped: broker.dropped(),
         }),
         hostFacts: () => hostFacts(identity.host),
@@ -146,13 +160,14 @@ export function run(options: RunOptions): Run {
       broker.connect(box);
       scheduled.started(box);
     },
-    onEnded: (outcome, elapsedMs, report) => {
+    onEnded: (end) => {
       scheduled.close();
-      if (spec.report && report !== null) host.write(formatReport(report));
-      host.write(`Task elapsed time: ${(elapsedMs / 1000).toFixed(2)} seconds.\n`);
+      host.write(endLines(end, spec));
+      const { outcome, report } = end;
+      const reported = writeReport(report);
       // Groups among the scheduler's own must have gone before it takes those away.
       if (adopted !== null) host.finish(keeper);
-      void Promise.all([broker.close(spec.flushMs), options.beside]).then(() => {
+      void Promise.all([broker.close(spec.flushMs), options.beside, reported]).then(() => {
         if (adopted === null) host.finish(keeper);
         if (keeperGone) removeCgroup(cgroup);
         cgroup.close();
@@ -179,7 +194,7 @@ export function run(options: RunOptions): Run {
     if (event.type === 'witnessed') {
       // Its job may have ended of it before the wrapper gets its own.
       if (event.signal === SIGTERM && identity.scheduler !== 'none')
-        box.asked('scheduler', { via: 'signal', signal: 'SIGTERM' }, event.atMs);
+        box.asked('scheduler', { via: 'signal', signal: 'SIGTERM', ...senderOf(event) }, event.atMs);
       box.witnessed(`SIG${signalName(event.signal)}`, event.atMs);
       return deliveries.witnessed(event);
     }
@@ -243,7 +258,7 @@ function createBroker(spec: BoxSpec, log: Logger, load: Pick<RunOptions, 'loadAm
       const { undelivered = 0, spooled = null, given = 'time' } = (await link?.close(flushMs)) ?? {};
       // That there is no broker was said when the job began.
       if (undelivered === 0 || given === 'nothing: not asked') return;
-      const within = given === 'time' ? ` within ${flushMs / 1000} s` : ': the broker has refused the login';
+      const within = given === 'time' ? ` within ${duration(flushMs)}` : ': the broker has refused the login';
       const late = `${undelivered} messages were not delivered${within}; `;
       if (spooled === null && given !== 'time') log.warn(`${late}the end has not waited for it`);
       else if (spooled === null) log.warn(`${late}--flush sets how long the end waits for the broker`);
@@ -252,15 +267,26 @@ function createBroker(spec: BoxSpec, log: Logger, load: Pick<RunOptions, 'loadAm
   };
 }
 
+/** What stderr gets about the end: the report where it was asked for, why the job ended, and how long it ran. */
+function endLines({ outcome, elapsedMs, why, report }: BoxEnd, spec: BoxSpec): string {
+  const lines = spec.report && report !== null ? formatReport(report) : '';
+  // The keeper's death has been logged as an error.
+  const told = why !== null && outcome.reason !== 'failed' && (!spec.quiet || isBoxesDoing(outcome));
+  const line = told ? `proc_box: ${why.replaceAll(/\p{Cc}+/gu, ' ')}\n` : '';
+  return `${lines}${line}${spec.quiet ? '' : `Task elapsed time: ${(elapsedMs / 1000).toFixed(2)} seconds.\n`}`;
+}
+
+/** A limit of the box, or a command to it, has ended the job: not the job itself, and nobody who signals processes. */
+function isBoxesDoing({ by }: Outcome): boolean {
+  return by?.via === 'limit' || by?.via === 'amqp';
+}
+
 function startLine(box: Box, spec: BoxSpec): string {
   const { timeoutMs, timeoutSource } = spec;
-  const timeout = timeoutMs === 0 ? 'no wall clock limit' : `wall clock limit ${timeoutMs / 1000} s`;
+  const timeout = timeoutMs === 0 ? 'no wall clock limit' : `wall clock limit ${duration(timeoutMs)}`;
   const limits = [...box.limits]
     .filter(([name, { value }]) => name !== 'timeout' && value !== 'unlimited')
-    .map(
-      ([name, { value, hard, enforcement }]) =>
-        `${name}=${value}${hard === undefined ? '' : `:${hard}`} (${enforcement})`,
-    );
+    .map(([name, limit]) => `${name}=${limitAmount(limit)} (${limit.enforcement})`);
   const { job, step, task, box: id } = box.identity;
   const where = `${step === null ? '' : ` step ${step}`}${task === null ? '' : ` task ${task}`}`;
   return `job ${job}${where} started in box ${id}, pid ${box.pid}: ${[`${timeout} (${timeoutSource})`, ...limits].join(', ')}`;

@@ -8,6 +8,7 @@ import { isStepdBusy } from '../scheduler/slurm-busy.js';
 import { killWaitMs } from '../scheduler/slurm-conf.js';
 import { askJobEnd } from '../scheduler/slurm-end.js';
 import { whyUnnoticed } from '../scheduler/slurm-top.js';
+import { duration } from '../spec/amounts.js';
 import { stopBeforeMs } from '../spec/time-limit.js';
 
 /** What a box does for being in a Slurm job; a bundle of its own, loaded after the job has started. */
@@ -92,7 +93,7 @@ export function followJobEnd({ box, log, environment }: SlurmBox, asked: boolean
         log.info(
           endMs === null
             ? 'the job has no end: no wall clock limit (scheduler)'
-            : `the job ends in ${seconds(leftMs)} s: the box stops itself in ${seconds(limitMs - elapsedMs)} s (scheduler)`,
+            : `the job ends in ${told(leftMs)}: the box stops itself in ${told(limitMs - elapsedMs)} (scheduler)`,
         );
       }
       if (endMs !== null && limitMs - elapsedMs > LOOK_AGAIN_MS) lookAfter(limitMs - elapsedMs - LOOK_AGAIN_MS);
@@ -117,6 +118,7 @@ function differ(knownMs: number, toldMs: number): boolean {
   return knownMs !== toldMs && !(Math.abs(knownMs - toldMs) < 2_000);
 }
 
-function seconds(ms: number): number {
-  return Math.round(ms / 1000);
+/** To the second. */
+function told(ms: number): string {
+  return duration(Math.round(ms / 1000) * 1000);
 }

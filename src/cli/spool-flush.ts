@@ -8,6 +8,7 @@ import { eventsTo } from '../amqp/redelivery.js';
 import { after, type Delay } from '../delay.js';
 import { BrokerError } from '../errors.js';
 import type { Logger } from '../log.js';
+import { duration } from '../spec/amounts.js';
 import type { BoxSpec } from '../spec/spec.js';
 import { quote } from '../spec/words.js';
 import {
@@ -130,7 +131,7 @@ async function connected({ link, up }: PublisherLink, waitMs: number): Promise<P
   const publisher = await Promise.race([up, late]);
   wait?.cancel();
   if (publisher !== undefined) return publisher;
-  throw new BrokerError(link.state.lastError ?? `broker ${link.state.broker}: no answer within ${waitMs / 1000} s`);
+  throw new BrokerError(link.state.lastError ?? `broker ${link.state.broker}: no answer within ${duration(waitMs)}`);
 }
 
 /** What may be published of a folder, and where the events of its boxes go. */

@@ -2,6 +2,7 @@ import { userName } from 'cgroup-utils-native';
 import { EXIT } from '../box/outcome.js';
 import { describeError, isEnvironmentError, SpecError } from '../errors.js';
 import { createLogger, type Logger } from '../log.js';
+import { amount, duration } from '../spec/amounts.js';
 import { assembleSpec } from '../spec/assemble.js';
 import { naming } from '../spec/resolve.js';
 import type { BoxSpec } from '../spec/spec.js';
@@ -186,7 +187,7 @@ async function list(folders: Folders, json: boolean): Promise<number> {
   if (rows.length === 0) return print('The spool is empty.\n');
   const lines = rows.map(
     ({ state, messages, damaged, bytes, age_sec, user, job, file }) =>
-      `${state.padEnd(11)}  ${String(messages ?? '?').padStart(7)} messages${damaged > 0 ? `, ${damaged} damaged` : ''}  ${bytes} bytes  ${age_sec} s old  user ${printable(user)}  job ${printable(job ?? '?')}  ${printable(file)}\n`,
+      `${state.padEnd(11)}  ${String(messages ?? '?').padStart(7)} messages${damaged > 0 ? `, ${damaged} damaged` : ''}  ${amount(bytes, 'bytes').padStart(10)}  ${duration(age_sec * 1000)} old  user ${printable(user)}  job ${printable(job ?? '?')}  ${printable(file)}\n`,
   );
   return print(lines.join(''));
 }

@@ -8,6 +8,8 @@ export interface Target {
   readonly pid: number;
   /** Field 22 of proc_pid_stat(5), clock ticks after boot: tells it from a later process with the same number. */
   readonly startTicks: number;
+  readonly uid: number;
+  readonly gid: number;
   /** Name of the user that it runs as. */
   readonly user: string;
   /** Its own where that may be read, else ours. */
@@ -25,7 +27,11 @@ export function readTarget(pid: number, ours: readonly number[], environment: En
   if (stat === null || hasEnded(stat)) throw new SpecError(`--pid ${pid}: there is no such process`);
   if (pid === 1 || ours.includes(pid) || stat.kernelThread)
     throw new SpecError(`--pid ${pid}: ${stat.comm} is not a job: expected the main process of one`);
-  const uid = Number(/^Uid:\s+(\d+)/m.exec(read(`/proc/${pid}/status`) ?? '')?.[1] ?? Number.NaN);
+  const status = read(`/proc/${pid}/status`) ?? '';
+  const [uid, gid] = [/^Uid:\s+(\d+)/m, /^Gid:\s+(\d+)/m].map((row) => Number(row.exec(status)?.[1] ?? Number.NaN)) as [
+    number,
+    number,
+  ];
   const user = userName(uid);
   if (process.geteuid?.() !== 0 && uid !== process.geteuid?.())
     throw new EnvironmentError(`--pid ${pid}: it belongs to ${user}; only root may box processes of others`);
@@ -34,6 +40,8 @@ export function readTarget(pid: number, ours: readonly number[], environment: En
   return {
     pid,
     startTicks: stat.startTicks,
+    uid,
+    gid,
     user,
     environment: awaitExec || own === null ? environment : own,
     awaitExec,

@@ -3,6 +3,7 @@ import { EXIT } from '../box/outcome.js';
 import { BrokerError, describeError, EnvironmentError, SpecError } from '../errors.js';
 import { createLogger, type Logger } from '../log.js';
 import { findSlurmJobs, findSlurmSteps, isSlurmJob, type SlurmJob, type SlurmStep } from '../scheduler/slurm-where.js';
+import { duration } from '../spec/amounts.js';
 import { quote } from '../spec/words.js';
 import { printable, printableJson } from '../text.js';
 import { parseAnswer } from './ctl-answer.js';
@@ -57,7 +58,7 @@ export async function runWhere(input: CtlInput): Promise<number> {
     const printed = print(json ? `${printableJson(where)}\n` : lines(where));
     if (printed !== 0) return printed;
     if (where.jobs.length + where.boxes.length > 0) return 0;
-    const silent = uris.length === 0 ? 'no box was asked (--uri none)' : `no box answers within ${waitMs / 1000} s`;
+    const silent = uris.length === 0 ? 'no box was asked (--uri none)' : `no box answers within ${duration(waitMs)}`;
     log.error(`job ${quote(job)} was not found: ${unlisted}, and ${silent}`);
     return NOTHING_FOUND;
   } catch (error) {

@@ -3,6 +3,7 @@ import { parseCommandLine } from './command-line.js';
 import { readSettings } from './environment.js';
 import { atHome, type Files, readNamed, readSecret } from './files.js';
 import { allOptions } from './locks.js';
+import { LIMITS } from './options/limits.js';
 import { OPTIONS } from './options.js';
 import { readRascalConfig, type SiteConfig } from './rascal-config.js';
 import { type Given, naming, type Resolved, type ResolvedOptions, resolveOptions } from './resolve.js';
@@ -72,8 +73,10 @@ export function assembleSpec(input: SpecInput): Assembled {
     timeoutMs: timeout.limitMs,
     timeoutSource: timeout.source,
     timeoutAsked: timeout.asked,
+    ...limitOrigins(options),
     stdoutMaxBytes: options.stdoutlimit.value,
     stdoutAsked: options.stdoutlimit.source !== 'default',
+    enforceAsked: options.enforce.source !== 'default',
     messageTimeoutMs: options.msgtimeout.value,
     flushMs: options.flush.value,
     userData: options.json.value ?? null,
@@ -82,6 +85,8 @@ export function assembleSpec(input: SpecInput): Assembled {
     cgroup: options.cgroup.value,
     enforce: options.enforce.value,
     oomGroup: options['oom-group'].value,
+    near: options.near.value,
+    warnSignal: options['warn-signal'].value,
     stopSignal: options['stop-signal'].value,
     endSignal: options['stop-signal'].source === 'default' ? SIGTERM : options['stop-signal'].value,
     graceMs: options.grace.value,
@@ -100,7 +105,9 @@ export function assembleSpec(input: SpecInput): Assembled {
     spoolMaxBytes: options['spool-max-bytes'].value,
     spoolMaxAgeMs: options['spool-max-age'].value,
     debug: options.debug.value,
-    nowarn: options.nowarn.value,
+    nowarn: options.nowarn.value || options.quiet.value,
+    quiet: options.quiet.value && !options.debug.value,
+    reportFile: options['report-file'].value,
     command: argv.slice(commandIndex),
     commandIndex,
   };
@@ -194,6 +201,20 @@ function keysFolder(options: ResolvedOptions): string | undefined {
 /** `~/` counts where no shell has seen it, too: after `--name=`, in a variable, in a file. */
 function pathOf({ value }: Resolved<string | undefined>): string | undefined {
   return value === undefined ? undefined : atHome(value);
+}
+
+/** Of every limit that somebody has given. */
+function limitOrigins(options: ResolvedOptions): Pick<BoxSpec, 'limitOrigins' | 'limitSources'> {
+  const given = Object.keys(LIMITS).flatMap((name): [string, Resolved<unknown>][] => {
+    const option = options[name as keyof typeof LIMITS];
+    if (option.source === 'default') return [];
+    if (name === 'rlimit') return options.rlimit.value.map((request) => [request.name, option]);
+    return [[name, option]];
+  });
+  return {
+    limitOrigins: Object.fromEntries(given.map(([name, { origin }]) => [name, origin])),
+    limitSources: Object.fromEntries(given.map(([name, { source }]) => [name, source])),
+  };
 }
 
 /** What was given of them. */

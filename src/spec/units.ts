@@ -13,6 +13,7 @@ const DURATION_UNITS_NS: Readonly<Record<string, bigint>> = {
   s: 1_000_000_000n,
   m: 60_000_000_000n,
   h: 3_600_000_000_000n,
+  d: 86_400_000_000_000n,
 };
 /** Go's time.Duration holds no more: about 292 years. */
 const DURATION_MAX_NS = 2n ** 63n - 1n;
@@ -21,7 +22,7 @@ const SIZE_UNITS = ['', 'k', 'm', 'g', 't', 'p'];
 const NONE_WORDS = /^(?:unlimited|infinity)$/i;
 
 /**
- * A duration in Go's syntax (time.ParseDuration): `1h30m`, `100ms`, `1.5h`, `0`.
+ * A duration in Go's syntax (time.ParseDuration) with days beside it: `1h30m`, `100ms`, `1.5h`, `1d`, `0`.
  * @returns ms; what is below a millisecond is kept as a fraction
  * @throws SpecError where it is no duration, negative, without a unit, or over 292 years
  */
@@ -33,7 +34,7 @@ export function parseDuration(text: string): number {
   }
   if (ns === undefined) {
     throw new SpecError(
-      `${quote(text)} is not a duration: expected numbers with units (ns, us, ms, s, m, h), for example "1h30m"`,
+      `${quote(text)} is not a duration: expected numbers with units (ns, us, ms, s, m, h, d), for example "1h30m"`,
     );
   }
   if (text.startsWith('-') && ns > 0n) {
@@ -48,7 +49,7 @@ export function parseDuration(text: string): number {
 /** @returns ns, or undefined where the text is not a row of numbers with units */
 function sumOfParts(text: string): bigint | undefined {
   if (text === '') return undefined;
-  const part = /(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h)/y;
+  const part = /(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h|d)/y;
   let ns = 0n;
   while (part.lastIndex < text.length) {
     const match = part.exec(text);

@@ -1,9 +1,11 @@
 import { SpecError } from '../errors.js';
-import type { CgroupMode } from './spec.js';
+import { parseSignal, signalName } from './signals.js';
+import type { CgroupMode, WarnSignal } from './spec.js';
 import { isNone, isUnlimited, parseCount, parseDuration, parseSize } from './units.js';
 import { redactUri } from './uri.js';
 import { withText } from './verbatim.js';
-import { quote } from './words.js';
+import { parseWallTime } from './wall-time.js';
+import { didYouMean, quote } from './words.js';
 
 /** Values with the bounds that an option or a remote command puts on them. */
 
@@ -11,9 +13,9 @@ const SAMPLE_INTERVAL_MIN_MS = 10;
 /** An AMQP short string holds 255 bytes; the rest is left for the addressing suffixes. */
 const KEY_MAX_BYTES = 127;
 
-/** A wall clock limit. @returns ms; 0 (also `unlimited`, `infinity`) means none. @throws SpecError */
+/** A limit of time; forms in wall-time.ts. @returns ms; 0 (also `unlimited`, `infinity`) means none. @throws SpecError */
 export function parseTimeLimit(text: string): number {
-  return isUnlimited(text) ? 0 : parseDuration(text);
+  return isUnlimited(text) ? 0 : parseWallTime(text);
 }
 
 /** The value of `--timeout`. @returns ms, 0 for none, or `scheduler`. @throws SpecError */
@@ -100,6 +102,56 @@ export function parseCommandKey(text: string): string {
 export function parsePath(text: string): string {
   if (text === '' || text.includes('\0'))
     throw new SpecError(`${quote(text)} is not a path: for example "/etc/proc_box/uri"`);
+  return text;
+}
+
+const NEAR_MAX = 10;
+
+/** The value of `--near`. @returns percents, ascending; none for `none`. @throws SpecError */
+export function parseNear(text: string): readonly number[] {
+  if (text === 'none') return [];
+  const percents = text.split(',').map((part) => (/^ *\d{1,2} *$/.test(part) ? Number(part) : 0));
+  if (percents.some((percent) => percent === 0) || percents.length > NEAR_MAX) {
+    throw new SpecError(
+      `${quote(text)} is no list of percents: expected up to ${NEAR_MAX} numbers from 1 to 99, or none, for example "80,95"`,
+    );
+  }
+  return [...new Set(percents)].sort((a, b) => a - b);
+}
+
+/** As in sbatch(1). */
+const WARN_BEFORE_MS = 60_000;
+const CANNOT_WARN = ['KILL', 'STOP'];
+
+/** The value of `--warn-signal`: `USR1`, `USR1@5m`, `10@300`. @throws SpecError */
+export function parseWarnSignal(text: string): WarnSignal {
+  const at = text.indexOf('@');
+  try {
+    const signal = parseSignal(at < 0 ? text : text.slice(0, at));
+    if (CANNOT_WARN.includes(signalName(signal))) throw new SpecError('no job can handle that signal');
+    return { signal, beforeMs: at < 0 ? WARN_BEFORE_MS : parseWallTime(text.slice(at + 1)) };
+  } catch (cause) {
+    if (!(cause instanceof SpecError)) throw cause;
+    throw new SpecError(
+      `${quote(text)} is no signal with a time: ${cause.message}; expected <signal>[@<time before the limit>], for example "USR1@5m"`,
+      { cause },
+    );
+  }
+}
+
+/** What may stand in braces in the value of `--report-file`. */
+export const REPORT_NAMES = ['job', 'step', 'task', 'host', 'box'] as const;
+
+/** The value of `--report-file`. @throws SpecError where it is no path, or braces hold something else */
+export function parseReportPath(text: string): string {
+  for (const [whole, name = ''] of parsePath(text).matchAll(/\{([^{}]*)\}/g)) {
+    if ((REPORT_NAMES as readonly string[]).includes(name)) continue;
+    throw new SpecError(
+      `${quote(whole)} is unknown in ${quote(text)}: expected one of ${REPORT_NAMES.map((known) => `{${known}}`).join(', ')}${didYouMean(name, REPORT_NAMES)}`,
+    );
+  }
+  if (text.endsWith('/'))
+    throw new SpecError(`${quote(text)} is a folder: expected a file, for example "report-{job}.json"`);
   return text;
 }
 

@@ -14,6 +14,7 @@ export interface Ending {
   readonly coreDumped: boolean;
   readonly reason: Reason;
   readonly by: Requester | null;
+  readonly why: string | null;
   readonly elapsedMs: number;
   readonly suspendedMs: number;
   readonly refusedCommands: number;
@@ -32,6 +33,7 @@ export function exitedEvent(final: Sample, ending: Ending): Exited {
     core_dumped: ending.coreDumped,
     reason: ending.reason,
     by: ending.by === null ? null : toBy(ending.by),
+    why: ending.why,
     elapsed_ms: Math.round(ending.elapsedMs),
     suspended_ms: Math.round(ending.suspendedMs),
     usage,

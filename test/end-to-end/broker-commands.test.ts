@@ -403,14 +403,14 @@ t.test('set_limit refuses unknown limits and bad values, and changes nothing', a
   for (const [name, value] of [
     ['nofile', ''],
     ['nofile', 'many'],
-    ['nofile', '-1'],
+    ['nofile', '-201'],
     ['nofile', '9:5'],
     ['nofile', '1:2:3'],
     ['nofile', 1.5],
-    ['timeout', '5'],
-    ['timeout', '-5s'],
+    ['timeout', '5 minutes'],
+    ['timeout', '-1h'],
     ['stdoutlimit', '5 bananas'],
-    ['stdoutlimit', '-1'],
+    ['stdoutlimit', '-1T'],
   ] as const) {
     isRefused(t, await job.ask('set_limit', [name, value]), 'bad_arguments');
   }

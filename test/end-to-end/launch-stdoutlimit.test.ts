@@ -1,4 +1,4 @@
-import { closeSync, openSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { PYTHON, realPipe, run, start, temporaryFolder } from '../fixtures/run.js';
@@ -16,7 +16,7 @@ for (const kind of ['a pipe', 'a socket'] as const) {
     const { code, stdoutBytes, stderr, elapsedMs } = await running.done;
     t.equal((kind === 'a pipe' ? await pipe.bytes : stdoutBytes).length, LIMIT);
     t.equal(code, 143, 'it died of SIGTERM');
-    t.match(stderr, /^proc_box: warn: stdout has reached its limit of 1000003 bytes: stopping the job$/m);
+    t.match(stderr, /^proc_box: limit of 976\.6 KiB \(--stdoutlimit\) for stdout reached$/m);
     t.ok(elapsedMs < 2000);
   });
 }
@@ -47,7 +47,7 @@ t.test('one byte more is too much', async (t) => {
   });
   t.equal(code, 143);
   t.equal(stdout, '12345678');
-  t.match(stderr, /has reached its limit of 8 bytes/);
+  t.match(stderr, /^proc_box: limit of 8 B \(--stdoutlimit\) for stdout reached$/m);
 });
 
 t.test(
@@ -85,7 +85,7 @@ t.test('on a file the job is stopped soon after the limit', async (t) => {
   });
   closeSync(fd);
   t.equal(code, 143);
-  t.match(stderr, /has reached its limit of 2097152 bytes/);
+  t.match(stderr, /^proc_box: limit of 2 MiB \(--stdoutlimit\) for stdout reached$/m);
   const size = statSync(path).size;
   t.ok(size > 2 ** 21 && size < 2 ** 21 + 1_000_000, `${size} bytes`);
 });
@@ -173,6 +173,43 @@ t.test('a file that is cut again and again does not take the limit away', async 
     },
   );
   closeSync(fd);
-  t.equal(code, 131);
+  t.equal(code, 143);
   t.match(stderr, /ended +stdoutlimit/);
+});
+
+t.test('an explicit --stdoutlimit on what is not counted warns at the start', async (t) => {
+  const none = openSync('/dev/null', 'w');
+  const warning =
+    /^proc_box: warn: --stdoutlimit has no effect: stdout is a device, and what goes there is not counted/m;
+  const to = (stdout: number | 'pipe', options: string[], env = {}) =>
+    run(t, ['true'], { stdio: ['ignore', stdout, 'pipe'], options, env });
+  t.match((await to(none, ['--stdoutlimit', '1M'])).stderr, warning);
+  t.match((await to(none, [], { PBOX_STDOUTLIMIT: '1M' })).stderr, warning);
+  t.notMatch((await to(none, [])).stderr, /stdoutlimit has no effect/, 'the default needs no word');
+  t.notMatch((await to(none, ['--stdoutlimit', '0'])).stderr, /stdoutlimit has no effect/);
+  t.notMatch((await to('pipe', ['--stdoutlimit', '1M'])).stderr, /stdoutlimit has no effect/, 'a socket is counted');
+  const strict = await to(none, ['--stdoutlimit', '1M', '--enforce', 'strict']);
+  t.equal(strict.code, 125);
+  t.match(strict.stderr, /error: --stdoutlimit has no effect: .*\(--enforce strict\)/);
+  closeSync(none);
+});
+
+t.test('a fast writer gets little beyond its limit into a file', async (t) => {
+  const folder = t.testdir();
+  const over: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    const path = `${folder}/out${round}`;
+    const file = openSync(path, 'w');
+    const { code } = await run(t, ['sh', '-c', 'trap "" TERM QUIT; exec cat /dev/zero'], {
+      stdio: ['ignore', file, 'pipe'],
+      options: ['--stdoutlimit', '200M', '--grace', '2s'],
+    });
+    closeSync(file);
+    t.equal(code, 137);
+    over.push(statSync(path).size / 2 ** 20 - 200);
+    rmSync(path);
+  }
+  over.sort((a, b) => a - b);
+  t.comment(`MiB beyond the limit: ${over.map(Math.round).join(' ')}`);
+  t.ok(over[2]! < 100, `${over.map(Math.round).join(' ')} MiB`);
 });

@@ -52,6 +52,8 @@ async function given(
     cgroup,
     host: { allowedCpus, blind: more.blind ?? null },
     look: more.look ?? (() => ({ memory: 0, pids: 0, 'cpu-time': 0 })),
+    onUsed: () => {},
+    nextUsed: () => null,
     onExceeded: (...what) => exceeded.push(what),
     now: () => performance.now(),
   });

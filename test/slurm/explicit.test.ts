@@ -129,7 +129,7 @@ t.test('srun, sbatch and their kinds', { skip: withoutSlurm() }, async (t) => {
     t.match((await outer).stderr, /oom|Out Of Memory/i, "Slurm's limit holds the whole step");
     const refused = await above;
     t.equal(refused.code, 125);
-    t.match(refused.stderr, /memory 1073741824 is above the limit around this box/);
+    t.match(refused.stderr, /memory 1 GiB is above the limit around this box/);
     const { memory } = groupsIn((await where).stdout);
     t.match(memory, /slurm_.*\/job_\d+\/step_0\/.*proc_box-[0-9a-f]+-\d+\.0\.0$/);
   });

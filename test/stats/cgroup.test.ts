@@ -212,7 +212,7 @@ t.test('the end report has what the groups have counted', { skip }, async (t) =>
   t.match(stderr, /\n {2}OOM +1 process killed by the kernel\n/);
   t.match(stderr, /\n {2}stalled for +CPU /);
   t.match(stderr, /\n {2}memory +64 MiB +64 MiB +100 {2}cgroup1\n/);
-  const report = stderr.slice(stderr.indexOf('proc_box: end of job'));
+  const report = stderr.slice(stderr.indexOf('proc_box: end of job'), stderr.indexOf('proc_box: out of memory'));
   t.same(
     report.split('\n').filter((line) => line.length > 80),
     [],

@@ -97,6 +97,7 @@ t.test('a box that ended by itself was asked by nobody', (t) => {
     coreDumped: false,
     reason: 'exited',
     by: null,
+    why: null,
     elapsedMs: 0,
     suspendedMs: 0,
     refusedCommands: 0,

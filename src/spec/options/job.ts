@@ -1,6 +1,6 @@
 import { parseSignal } from '../signals.js';
 import { parseBoolean, parseDuration } from '../units.js';
-import { parseFailure } from '../values.js';
+import { parseFailure, parseWarnSignal } from '../values.js';
 import type { Option } from './option.js';
 
 /** How the job is started and ended. */
@@ -11,6 +11,13 @@ export const JOB = {
     default: 'QUIT',
     help: 'signal that asks the job to end; the default is QUIT for the command stop alone: limits, and what the main process leaves behind, get TERM',
     parse: parseSignal,
+  },
+  'warn-signal': {
+    type: 'signal',
+    placeholder: 'signal[@time]',
+    default: '',
+    help: "signal to the job's process group so long before its time limit (60 s), as sbatch --signal: USR1@5m",
+    parse: parseWarnSignal,
   },
   grace: {
     type: 'duration',
