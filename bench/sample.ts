@@ -86,6 +86,7 @@ function samplerOf(pid: number): Sampler {
       state: 'running',
       timer: { running: true, elapsed_ms: 0, remaining_ms: null, limit_ms: null },
       limits: {},
+      near: {},
       dropped: 0,
     }),
     hostFacts: () => hostFacts(hostname()),

@@ -142,6 +142,8 @@ export type KeeperEvent =
   | { readonly type: 'stopped'; readonly signal: number }
   | { readonly type: 'continued' }
   | { readonly type: 'stdoutlimit'; readonly bytes: number }
+  /** As many bytes as `stdoutMark` has named are out. */
+  | { readonly type: 'stdoutmark'; readonly bytes: number }
   /** A signal of those that `watchSignals` takes over was sent to the keeper: its sender reaches a whole tree or session. */
   | {
       readonly type: 'witnessed';
@@ -151,6 +153,10 @@ export type KeeperEvent =
     }
   /** The keeper has acted on its deadline, since nobody else has. */
   | { readonly type: 'expired' }
+  /** Processes that SIGKILL has not ended, a second after it. `final`: they are no longer waited for, and `empty` follows. */
+  | { readonly type: 'unkillable'; readonly processes: readonly Unkillable[]; readonly final: boolean }
+  /** An upgrade in between: this keeper speaks another version of the protocol. Nothing was read, and nothing follows. */
+  | { readonly type: 'mismatch'; readonly version: number; readonly expected: number }
   /** The keeper has ended; nothing follows. */
   | { readonly type: 'gone' };
 
@@ -162,6 +168,20 @@ export interface KeeperDeadline {
   readonly graceMs: number;
   readonly signal: number;
 }
+
+export interface Unkillable {
+  readonly pid: number;
+  readonly name: string;
+  /** For users: who it belongs to, what it waits for, what holds it. */
+  readonly reason: string;
+}
+
+/**
+ * Who is asked to end: `group`, the job's process group, and those outside of it who would never end by themselves;
+ * `forward`, the group alone, for a signal of the scheduler's; `rest`, after the main process has ended, whoever has not
+ * been asked; `spare`, the same but for those who have had the scheduler's signal. native/src/ladder.h.
+ */
+export type StopHow = 'group' | 'forward' | 'rest' | 'spare';
 
 /** One keeper process: parent and subreaper of one job. Protocol: native/README.md. */
 export class Keeper {
@@ -189,6 +209,17 @@ export class Keeper {
    *   a second is lost. @default false
    */
   kill(abandonReader?: boolean): Promise<number>;
+  /**
+   * The first rung of the stop ladder: the signal to those who take it, SIGKILL at once to those who ignore or block it; but
+   * for the main process, which is only asked. Resolves to the number of processes signalled.
+   */
+  stop(how: StopHow, signal: number): Promise<number>;
+  /**
+   * SIGTSTP, also where the kernel takes the job's group for orphaned: those with the default action stop, those of the
+   * job's group with a handler get it. `allStopped`: nothing of the box runs any more.
+   * @param reached its sender has signalled the job as well
+   */
+  pause(reached: boolean): Promise<{ count: number; allStopped: boolean }>;
   /** SIGSTOP to every process until all are stopped. */
   suspend(): Promise<number>;
   /** SIGCONT to every process. */
@@ -200,6 +231,8 @@ export class Keeper {
   ): Promise<{ changed: number; failed: number; errno: number; code: string; limit: Rlimit }>;
   /** New bound of stdout in bytes; 0 means none. */
   stdoutLimit(bytes: number): Promise<void>;
+  /** Asks for one `stdoutmark` event, when stdout has so many bytes; 0 takes that back. */
+  stdoutMark(bytes: number): Promise<void>;
   usage(): Promise<KeeperUsage>;
   /** What the keeper does by itself where it is not told to half a second later; in place of the deadline before. */
   deadline(deadline: KeeperDeadline): void;
@@ -272,6 +305,12 @@ export class Members {
   look(): number[];
 }
 
+/**
+ * Where /proc shows what the threads of a process share (memory, descriptors, control groups, environment): `/proc/PID`,
+ * or `/proc/PID/task/TID` of a live thread where the main thread has ended before the others and `/proc/PID` is empty.
+ */
+export function processDirectory(pid: number): string;
+
 /** prlimit(2). With `limit` sets it, and returns what was in force before. Throws an Error with code, errno, syscall. */
 export function prlimit(pid: number, name: RlimitName, limit?: Partial<Rlimit>): Rlimit;
 
@@ -287,7 +326,7 @@ export interface HostSample {
 export function hostSample(): HostSample;
 
 /**
- * A small file of the kernel, Latin-1; null where it cannot be opened or read. Such a file has no size, and node:fs takes
+ * A small file of the kernel; null where it cannot be opened or read. Such a file has no size, and node:fs takes
  * 64 kB of memory and ten times the time for it.
  */
 export function readText(path: string): string | null;
@@ -307,7 +346,21 @@ export function access(path: string, writable?: boolean): string | null;
 /** mkdir(2), rmdir(2). @returns the errno's name, or null where it was done */
 export function makeDirectory(path: string): string | null;
 export function removeDirectory(path: string): string | null;
-/** One write(2) to stderr. What it does not take now, because it is full or closed, is lost. */
+/** Removes a control group with everything below it, however deep. @returns the errno's name, or null where it has gone */
+export function removeGroups(path: string): string | null;
+/**
+ * Text for a descriptor that may block for as long as its reader likes. `write` returns at once: a thread, which lives only
+ * while there is something to write, does the write(2) calls in order. Up to 256 KiB wait; what does not fit is lost, and a
+ * line says how much once the reader is back. `exitNow`, `dieOf`, `redirectStderr` and the end of Node wait up to a second
+ * for what is left, and less where the reader has made no progress for a while.
+ */
+export class Outlet {
+  /** @param fd is the outlet's from now on, which closes it after `close` and the last write */
+  constructor(fd: number);
+  write(text: string): void;
+  close(): void;
+}
+/** As `Outlet.write`, for stderr. */
 export function writeStderr(text: string): void;
 
 /**
@@ -325,12 +378,25 @@ export class Timer {
 }
 
 /**
+ * How long this process has been stopped (SIGSTOP) or frozen, exact to 50 ms: see native/src/suspension.h. A blocked event
+ * loop or a machine under load is no suspension. Does not keep the event loop alive.
+ */
+export class SuspensionWatch {
+  /** @param onSuspended called on the event loop after each suspension */
+  constructor(onSuspended: () => void);
+  /** Since the watch was made, ms; of now. */
+  suspendedMs(): number;
+  /** Nothing is told any more, and the thread that watches ends with its last user. */
+  close(): void;
+}
+
+/**
  * Small files of the kernel that are read again and again. A file that has been read stays open until the object is
  * collected: a fifth of the time of opening it anew, a tenth of node:fs. An open file does not keep its control group.
  */
 export class TextFiles {
   constructor(paths: readonly string[]);
-  /** Their texts of now, Latin-1; null for each that cannot be opened or read. */
+  /** Their texts of now; null for each that cannot be opened or read. */
   read(): (string | null)[];
   /** For processes that outlive what they read: nothing stays open until the next `read`. */
   close(): void;
@@ -350,8 +416,8 @@ export function killGroup(dir: string): number;
 export function reapChild(pid: number): boolean;
 /** Points stdin and stdout of this process to /dev/null, so that readers and writers of the job see its ends only. */
 export function releaseStdio(): void;
-/** Appends what this process writes to stderr to a file from now on. Throws an Error with code, errno, syscall. */
-export function redirectStderr(path: string): void;
+/** Makes this descriptor stderr, and closes it. What was written before goes to the old one: see `Outlet`. */
+export function redirectStderr(fd: number): void;
 /** A signal to the front end, and who sent it. */
 export interface SignalDelivery {
   readonly signal: number;
@@ -388,6 +454,11 @@ export function lockFile(fd: number): boolean;
 /** getrandom(2), hexadecimal. */
 export function randomHex(bytes: number): string;
 export function hostname(): string;
+/**
+ * SO_PEERCRED of a Unix socket: who has connected, as the kernel noted it then. `pid` is 0 for one of another PID namespace.
+ * @throws Error with `code`, as Node's own
+ */
+export function peerOf(fd: number): { readonly pid: number; readonly uid: number };
 /** passwd name of a user, or its number as text. @param uid @default the effective user */
 export function userName(uid?: number): string;
 /** CPUs that this thread may use, sched_getaffinity(2). */

@@ -12,10 +12,15 @@ const LOADED = {
   signed: { entry: 'src/amqp/signed.ts' },
   spool: { entry: 'src/spool/index.ts' },
   slurm: { entry: 'src/cli/slurm.ts' },
+  'within-allowed': { entry: 'src/cli/within-allowed.ts' },
+  'report-file': { entry: 'src/cli/report-file.ts' },
   tools: { entry: 'src/cli/tools.ts' },
+  print: { entry: 'src/cli/print.ts' },
+  'launch-failure': { entry: 'src/cli/launch-failure.ts' },
   adopt: { entry: 'src/cli/adopt.ts' },
   serve: { entry: 'src/cli/serve.ts' },
   notice: { entry: 'src/cli/notice.ts' },
+  fallbacks: { entry: 'src/cli/fallbacks.ts' },
   yaml: { contents: "export * from 'yaml';" },
 };
 

@@ -25,7 +25,8 @@ is on, \`-x=false\` turns it off. Names are case-sensitive.
 | default | |
 
 Every value that is given must parse, also one that a stronger source overrides. A value that does not parse ends
-proc_box with exit status 125 and a line that names the flag, the variable, or the file and its line; nothing is started.
+proc_box with exit status 125 and a line that names the flag, the variable, or the file and its line; nothing is started. With
+\`--failure open\` (and \`--\` before the command) it is left out, and the job runs in a box with what is left.
 `;
 
 const VALUES = `## Values

@@ -110,6 +110,22 @@ export function ensureDebian(packages, { optional = false } = {}) {
   return missing.filter((name) => !findProgram(PROGRAM_OF[name] ?? name));
 }
 
+/**
+ * clang with libFuzzer, for the fuzzers of npm run soak. Debian has the sanitizers' libraries in a package of clang's version.
+ * @throws Error where it cannot be had
+ */
+export function ensureFuzzer() {
+  const links = () =>
+    spawnSync('clang++', ['-x', 'c++', '-', '-fsanitize=fuzzer', '-o', '/dev/null'], {
+      input:
+        '#include <stddef.h>\nextern "C" int LLVMFuzzerTestOneInput(const unsigned char *, size_t) { return 0; }\n',
+    }).status === 0;
+  if (links()) return;
+  ensureDebian(['clang']);
+  const version = /version (\d+)/.exec(spawnSync('clang', ['--version'], { encoding: 'utf8' }).stdout)?.[1];
+  if (!links()) ensureDebian([`libclang-rt-${version}-dev`]);
+}
+
 /** No daemon is started, as in a container, unless the system has a policy of its own. */
 function aptInstall(packages) {
   const ours = !existsSync(POLICY);

@@ -1,13 +1,13 @@
 /**
  * npm run soak: the long forms of test/soak, one after the other, with their figures.
  *
- *   npm run soak                     everything, about fifteen minutes
+ *   npm run soak                     everything, about twenty minutes
  *   npm run soak -- chaos memory     only these
  */
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { ensureBuild, ensureDebian, ensureNpm, plainEnvironment, root, say } from './setup.mjs';
+import { ensureBuild, ensureDebian, ensureFuzzer, ensureNpm, plainEnvironment, root, say } from './setup.mjs';
 
 const SUFFIX = '.test.ts';
 
@@ -21,6 +21,7 @@ try {
 async function main() {
   ensureNpm();
   ensureDebian(['rabbitmq-server']);
+  ensureFuzzer();
   ensureBuild();
   const folder = join(root, 'test', 'soak');
   const names = readdirSync(folder)

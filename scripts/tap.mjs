@@ -2,9 +2,8 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Parser } from 'tap-parser';
-import { root } from './setup.mjs';
 
 const DEFAULT_TIMEOUT_SEC = 200;
 /** From SIGTERM, on which tap reports what it was waiting for, to SIGKILL. */
@@ -12,6 +11,17 @@ const GRACE_MS = 5000;
 
 /** What runs beside the others takes the CPU time that they leave. */
 const BESIDE_NICE = 5;
+const running = new Set();
+let stopped = false;
+
+/** Asks every test program that runs to end, and waits for those that tidy up. */
+export async function stopFiles() {
+  stopped = true;
+  const ends = [...running].map((child) => new Promise((resolve) => child.once('close', resolve)));
+  for (const child of running) killGroup(child, 'SIGTERM');
+  await Promise.race([Promise.all(ends), new Promise((resolve) => setTimeout(resolve, GRACE_MS))]);
+}
+
 /** More files than these failing is no matter of chance. */
 const SECOND_TRIES_MAX = 4;
 
@@ -19,13 +29,13 @@ const SECOND_TRIES_MAX = 4;
  * A file that fails is run once more at the end, with the machine for itself: bounds on time and races with what runs
  * beside it break on a machine that stands still for a second. The second run counts; what failed in the first is named.
  *
- * @param {string[]} files absolute paths
- * @param {{ env: NodeJS.ProcessEnv, results: string, jobs: number, verbose: boolean }} options
+ * @param {string[]} files paths from `cwd`, which the results name, too
+ * @param {{ cwd: string, env: NodeJS.ProcessEnv, results: string, jobs: number, verbose: boolean }} options
  * @returns counts, each skip and failure by name, and what failed in a first run only
  */
 export async function runFiles(files, options) {
   const results = new Map();
-  const marked = (mark) => files.filter((file) => readFileSync(file, 'utf8').split('\n').includes(`// ${mark}`));
+  const marked = (mark) => files.filter((file) => textOf(file, options).split('\n').includes(`// ${mark}`));
   const [alone, beside] = [marked('test-alone'), marked('test-beside')];
   const together = files.filter((file) => !alone.includes(file) && !beside.includes(file));
   const workers = async (queue, jobs) => {
@@ -43,7 +53,7 @@ export async function runFiles(files, options) {
   const failed = [...results].filter(([, result]) => result.failed > 0);
   if (failed.length <= SECOND_TRIES_MAX) {
     for (const [file, first] of failed) {
-      process.stdout.write(`once more, alone: ${relative(root, file)}\n`);
+      process.stdout.write(`once more, alone: ${file}\n`);
       const second = await runFile(file, options);
       results.set(file, second);
       if (second.failed === 0) unsteady.push(...first.failures);
@@ -54,41 +64,45 @@ export async function runFiles(files, options) {
   return total;
 }
 
+function textOf(file, { cwd }) {
+  return readFileSync(join(cwd, file), 'utf8');
+}
+
+/** Never settles once the run has been stopped: nothing more is started or reported. */
 async function runFile(file, options) {
+  if (stopped) return new Promise(() => {});
   const started = process.hrtime.bigint();
   const { output, end } = await outputOf(file, options);
+  if (stopped) return new Promise(() => {});
   const result = count(file, output);
   if (end && result.failed === 0) fail(result, file, end);
   const seconds = Number(process.hrtime.bigint() - started) / 1e9;
-  const name = relative(root, file);
-  const raw = join(options.results, `${name}.tap`);
+  const raw = join(options.results, `${file}.tap`);
   mkdirSync(dirname(raw), { recursive: true });
   writeFileSync(raw, output);
   const mark = result.failed > 0 ? 'FAIL' : 'ok  ';
-  process.stdout.write(`${mark} ${name} (${result.passed} passed, ${seconds.toFixed(1)} s)\n`);
+  process.stdout.write(`${mark} ${file} (${result.passed} passed, ${seconds.toFixed(1)} s)\n`);
   for (const { name, diag } of result.failures) process.stdout.write(`     ${name}\n${indented(diag)}`);
   if (options.verbose) process.stdout.write(output);
   return result;
 }
 
 /** Output, and why the program is to be counted as failed even if its assertions passed. */
-async function outputOf(file, { env, nice = false }) {
-  const seconds = Number(/^\/\/ test-timeout: (\d+)s/m.exec(readFileSync(file, 'utf8'))?.[1] ?? DEFAULT_TIMEOUT_SEC);
+async function outputOf(file, options) {
+  const { cwd, env, nice = false } = options;
+  const seconds = Number(/^\/\/ test-timeout: (\d+)s/m.exec(textOf(file, options))?.[1] ?? DEFAULT_TIMEOUT_SEC);
   const child = spawn(process.execPath, ['--import', 'tsx', file], {
-    cwd: root,
+    cwd,
     env: { ...env, TAP_TIMEOUT: String(seconds) },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true, // a group of its own, to end what a stuck test has started
   });
   if (nice) setPriority(child.pid, BESIDE_NICE);
+  running.add(child);
   let late = false;
   const kill = (signal) => {
     late = true;
-    try {
-      process.kill(-child.pid, signal);
-    } catch (error) {
-      if (error.code !== 'ESRCH') throw error;
-    }
+    killGroup(child, signal);
   };
   const timers = [
     setTimeout(kill, (seconds + 5) * 1000, 'SIGTERM'),
@@ -102,6 +116,7 @@ async function outputOf(file, { env, nice = false }) {
     child.on('error', reject);
     child.on('close', (...args) => resolve(args));
   });
+  running.delete(child);
   timers.forEach(clearTimeout);
   const stderr = Buffer.concat(errors).toString();
   if (code !== 0 && stderr) process.stdout.write(indented(stderr));
@@ -111,6 +126,14 @@ async function outputOf(file, { env, nice = false }) {
       ? `ended with ${signal ?? `exit status ${code}`}`
       : undefined;
   return { output: Buffer.concat(chunks).toString(), end };
+}
+
+function killGroup({ pid }, signal) {
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+  }
 }
 
 /** Counts assertions; a subtest's own line only where it carries a skip or fails without a failed assertion in it. */

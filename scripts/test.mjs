@@ -11,11 +11,17 @@
  * run from the start on the CPU time that the others leave, as a virtual machine of minutes does, and, or a fixture of it,
  * `// debian: <packages>`: they are installed before; a file checks for itself what it cannot run without.
  */
+import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
+import { reachableCheckout } from './reachable.mjs';
 import { ensureBuild, ensureDebian, ensureNpm, root, say } from './setup.mjs';
 
 const BROKER_VARIABLE = 'PROC_BOX_TEST_BROKER';
+/** Set for the run itself, which scripts/supervise.py has started. */
+const SUPERVISED = 'PROC_BOX_TEST_SUPERVISED';
+const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+const PARENT_CHECK_MS = 200;
 const results = join(root, '.tap', 'results');
 
 const words = process.argv.slice(2);
@@ -28,13 +34,31 @@ const NEEDS_PACKAGES = /^\/\/ debian: (.+)$/m;
 const NEEDS_BUILD = /proc_box['"`]|dist\/|build\/Release|^import (?!type\b)[^;]*'cgroup-utils-native'/m;
 
 try {
-  process.exitCode = await main();
+  process.exit(process.env[SUPERVISED] ? await main() : await supervised());
 } catch (error) {
   say(`npm test: ${error.message}`);
-  process.exitCode = 1;
+  process.exit(1);
+}
+
+/** This script once more, below a process that ends whatever the tests leave: also when the run is interrupted. */
+async function supervised() {
+  ensureDebian(['python3']);
+  const args = ['-S', '-E', join(root, 'scripts/supervise.py'), process.execPath, ...process.argv.slice(1)];
+  const child = spawn('python3', args, { stdio: 'inherit', env: { ...process.env, [SUPERVISED]: '1' } });
+  for (const signal of ENDING_SIGNALS) process.on(signal, () => child.kill(signal));
+  // npm passes SIGTERM on to the shell between us, which dies of it and tells nobody.
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), PARENT_CHECK_MS);
+  return await new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', (code) => resolve(code ?? 1));
+  });
 }
 
 async function main() {
+  const interrupted = new Promise((resolve) => {
+    for (const signal of ENDING_SIGNALS) process.on(signal, () => resolve(signal));
+  });
   if (selected.length === 0) rmSync(results, { recursive: true, force: true });
   mkdirSync(results, { recursive: true });
   ensureNpm();
@@ -45,18 +69,36 @@ async function main() {
   const broker = files.some((file) => needs(file, NEEDS_BROKER)) ? await startBroker() : undefined;
   try {
     if (files.some((file) => needs(file, NEEDS_BUILD))) build();
-    const { runFiles } = await import('./tap.mjs');
-    const env = { ...process.env, ...(broker ? { [BROKER_VARIABLE]: broker.uri } : {}) };
-    const total = await runFiles(files, {
-      env,
-      results,
-      jobs: Number(options.get('jobs') ?? 2),
-      verbose: options.has('verbose'),
-    });
-    return summary(total);
+    return await Promise.race([runAll(files, broker), interrupted.then(stopped)]);
   } finally {
     await broker?.stop();
   }
+}
+
+/** @returns {Promise<number>} exit status of the run */
+async function runAll(files, broker) {
+  const { runFiles } = await import('./tap.mjs');
+  const checkout = reachableCheckout();
+  process.once('exit', checkout.remove);
+  const total = await runFiles(
+    files.map((file) => relative(root, file)),
+    {
+      cwd: checkout.path,
+      env: { ...process.env, ...(broker ? { [BROKER_VARIABLE]: broker.uri } : {}) },
+      results,
+      jobs: Number(options.get('jobs') ?? 2),
+      verbose: options.has('verbose'),
+    },
+  );
+  return summary(total);
+}
+
+/** What a test program does not tidy up is ended by the supervisor, as soon as this process has gone. */
+async function stopped(signal) {
+  say(`npm test: ${signal}; ending what the tests have started ...`);
+  const { stopFiles } = await import('./tap.mjs');
+  await stopFiles();
+  return 1;
 }
 
 /** Where only some files were asked for, a tree that does not build yet is no reason not to run them. */
@@ -105,21 +147,14 @@ async function startBroker() {
   if (process.env[BROKER_VARIABLE]) return { uri: process.env[BROKER_VARIABLE], stop: async () => {} };
   ensureDebian(['rabbitmq-server']);
   const { startBroker } = await import('./broker.mjs');
-  const broker = await startBroker();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-    process.once(signal, async () => {
-      await broker.stop();
-      process.exit(1);
-    });
-  }
-  return broker;
+  return await startBroker();
 }
 
 /** The last line of the run, also kept for .ci/run. Nothing run is a failure. */
 function summary({ passed, failed, skips, failures, unsteady }) {
-  for (const { file, name, reason } of skips) say(`skipped: ${relative(root, file)}: ${name}: ${reason}`);
-  for (const { file, name } of unsteady) say(`failed at first, passed alone: ${relative(root, file)}: ${name}`);
-  for (const { file, name } of failures) say(`FAILED: ${relative(root, file)}: ${name}`);
+  for (const { file, name, reason } of skips) say(`skipped: ${file}: ${name}: ${reason}`);
+  for (const { file, name } of unsteady) say(`failed at first, passed alone: ${file}: ${name}`);
+  for (const { file, name } of failures) say(`FAILED: ${file}: ${name}`);
   const line = `${passed} passed, ${failed} failed, ${skips.length} skipped`;
   if (selected.length === 0) {
     writeFileSync(

@@ -39,3 +39,16 @@ export class SyscallError extends Error {
 export class BrokerError extends Error {
   override readonly name = 'BrokerError';
 }
+
+/** Errors of ours have a message for whoever must act. By name: see `isSpecError`. */
+const EXPECTED = ['SpecError', 'EnvironmentError', 'SyscallError', 'BrokerError'];
+
+/**
+ * An error for the log. One that nobody foresaw shows where it came from with `debug` only: people read source text as
+ * noise, and it may quote what nobody should see.
+ */
+export function describeError(error: unknown, debug: boolean): string {
+  if (!(error instanceof Error)) return `internal error: ${String(error)}`;
+  if (EXPECTED.includes(error.name)) return error.message;
+  return `internal error: ${debug ? error.stack : `${error.message}; --debug shows where it comes from`}`;
+}

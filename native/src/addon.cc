@@ -62,15 +62,16 @@ std::vector<int> numbers(const Value& value) {
 std::vector<std::string> strings(const Value& value) {
   const auto array = value.As<Napi::Array>();
   std::vector<std::string> out;
-  for (uint32_t i = 0; i < array.Length(); i++) out.push_back(array.Get(i).As<String>());
+  for (uint32_t i = 0; i < array.Length(); i++) out.push_back(bytes_of(array.Get(i)));
   return out;
 }
 
 }  // namespace pbox::js
 
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
-  for (const auto part : {pbox::js::export_files, pbox::js::export_host, pbox::js::export_keeper, pbox::js::export_process,
-                          pbox::js::export_sample, pbox::js::export_signals, pbox::js::export_timer})
+  for (const auto part : {pbox::js::export_files, pbox::js::export_host, pbox::js::export_keeper, pbox::js::export_outlet,
+                          pbox::js::export_process, pbox::js::export_sample, pbox::js::export_signals,
+                          pbox::js::export_suspension, pbox::js::export_timer})
     part(env, exports);
   return exports;
 }

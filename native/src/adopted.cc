@@ -15,9 +15,11 @@
 #include <unistd.h>
 
 #include "caller.h"
+#include "ladder.h"
 #include "members.h"
 #include "rlimit.h"
 #include "stranger.h"
+#include "survivors.h"
 #include "tree.h"
 
 namespace pbox {
@@ -45,10 +47,12 @@ class Adopted {
   void main_ended();
   bool main_alive() const;
   void check_end();
+  void check_survivors();
   void check_output();
   bool receive();
   void handle(const FrameHead& head, Reader body);
   int kill_all();
+  int stop(const StopBody& request);
   int resume();
   RlimitReply set_rlimit(const RlimitWire& wanted);
   UsageBody usage();
@@ -60,11 +64,13 @@ class Adopted {
   Cgroup& cgroup_;
   const Member main_;
   Members members_;
+  Ladder ladder_;
+  Survivors survivors_;
   const bool listed_;  // a group lists the box
   int pidfd_ = -1;
   std::string awaiting_;  // name of the program that is to be replaced
   StrangersOutput output_;
-  uint64_t output_max_, output_told_ = 0;
+  uint64_t output_max_, output_told_ = 0, output_mark_ = 0;
   uint64_t user_ticks_ = 0, system_ticks_ = 0;  // of the main process, when it had ended
   bool started_ = false, ended_ = false, empty_ = false;
   bool stopped_ = false, killing_ = false;
@@ -130,7 +136,12 @@ void Adopted::main_ended() {
 }
 
 void Adopted::check_end() {
-  if (!ended_ || empty_ || !members_.look().empty()) return;
+  if (!ended_ || empty_) return;
+  const std::vector<Descendant>& left = members_.look();
+  if (!left.empty()) {
+    if (ladder_.asking() && !killing_) ladder_.round(left);
+    return;
+  }
   empty_ = true;
   const UsageBody body = usage();
   control_.send(Event::empty, 0, &body, sizeof body);
@@ -138,9 +149,13 @@ void Adopted::check_end() {
 
 // Reported at the limit, and again when the job has gone on writing after that.
 void Adopted::check_output() {
-  if (!output_.counted() || output_max_ == 0 || ended_) return;
+  if (!output_.counted() || ended_) return;
   const uint64_t bytes = output_.bytes(ended_);
-  if (bytes <= output_max_ || (output_told_ != 0 && bytes <= output_told_ + (64 << 10))) return;
+  if (output_mark_ != 0 && bytes >= output_mark_) {
+    output_mark_ = 0;
+    control_.send(Event::stdoutmark, 0, &bytes, sizeof bytes);
+  }
+  if (output_max_ == 0 || bytes <= output_max_ || (output_told_ != 0 && bytes <= output_told_ + (64 << 10))) return;
   output_told_ = bytes;
   control_.send(Event::stdoutlimit, 0, &bytes, sizeof bytes);
 }
@@ -172,16 +187,14 @@ void Adopted::handle(const FrameHead& head, Reader body) {
       if (!request.all && !(main_alive() && read_process(main_.pid, now))) return control_.reply_count(head.id, 0);
       return control_.reply_count(head.id, members_.signal(request.signal, request.all ? 0 : now.group));
     }
+    case Request::stop:
+      return control_.reply_count(head.id, stop(body.value<StopBody>()));
     case Request::kill:
       return control_.reply_count(head.id, kill_all());
     case Request::suspend: {
       stopped_ = !cgroup_.freeze();
       const int count = stopped_ ? members_.signal_until_stable(SIGSTOP) : members_.signal(0, 0);
-      if (stopped_) {
-        std::vector<int> pids;
-        for (const Member& member : members_.look()) pids.push_back(member.pid);
-        await_stopped(pids);
-      }
+      if (stopped_) await_stopped(members_.look());
       return control_.reply_count(head.id, count);
     }
     case Request::resume:
@@ -193,6 +206,9 @@ void Adopted::handle(const FrameHead& head, Reader body) {
     case Request::stdout_limit:
       output_max_ = body.value<uint64_t>();
       return control_.reply_count(head.id, 0);
+    case Request::stdout_mark:
+      output_mark_ = body.value<uint64_t>();
+      return control_.reply_count(head.id, 0);
     case Request::usage: {
       const UsageBody now = usage();
       return control_.send(Event::reply, head.id, &now, sizeof now);
@@ -202,13 +218,43 @@ void Adopted::handle(const FrameHead& head, Reader body) {
   }
 }
 
+// As for a job of our own: Keeper::check_survivors.
+void Adopted::check_survivors() {
+  if (empty_ || !killing_ || !survivors_.due()) return;
+  const Survivors::Verdict verdict = survivors_.look(members_.look(), {});
+  if (verdict == Survivors::Verdict::wait) return;
+  empty_ = verdict == Survivors::Verdict::give_up;
+  tell_survivors(control_, survivors_, empty_);
+  if (empty_) control_.tell(Event::empty, usage());
+}
+
 int Adopted::kill_all() {
   killing_ = true;
+  survivors_.killed();
   signal_member(main_, SIGKILL);
   const bool at_once = cgroup_.kill();
   const int count = members_.signal_until_stable(SIGKILL);
   if (!at_once) cgroup_.thaw();  // v1: SIGKILL waits for it
   return count;
+}
+
+int Adopted::stop(const StopBody& request) {
+  const std::vector<Descendant> all = members_.look();
+  ProcessStat now;
+  const int group = read_process(main_.pid, now) && now.start == main_.start ? now.group : 0;
+  switch (static_cast<StopHow>(request.how)) {
+    case StopHow::group:
+      members_.signal(request.signal, group);
+      return ladder_.beside_main(all, main_.pid, group, request.signal);
+    case StopHow::forward:
+      ladder_.noted(all, main_.pid, group);
+      return members_.signal(request.signal, group);
+    case StopHow::rest:
+    case StopHow::spare:
+      ladder_.leave_rest(request.signal, group, 0, static_cast<StopHow>(request.how) == StopHow::spare);
+      return ladder_.round(all);
+  }
+  return 0;
 }
 
 int Adopted::resume() {
@@ -219,30 +265,7 @@ int Adopted::resume() {
 }
 
 RlimitReply Adopted::set_rlimit(const RlimitWire& wanted) {
-  RlimitReply reply{};
-  std::vector<int> met;
-  bool fresh;
-  do {
-    fresh = false;
-    for (const Member& member : std::vector<Member>(members_.look())) {
-      if (std::find(met.begin(), met.end(), member.pid) != met.end()) continue;
-      met.push_back(member.pid);
-      fresh = true;
-      rlimit now{};
-      const int error = rlimit_set(member.pid, wanted, &now);
-      if (error == ESRCH) continue;
-      if (error != 0) {
-        reply.failed++;
-        reply.error = error;
-        continue;
-      }
-      reply.changed++;
-      if (reply.changed > 1) continue;
-      reply.soft = now.rlim_cur;
-      reply.hard = now.rlim_max;
-    }
-  } while (fresh);
-  return reply;
+  return rlimit_set_all([this] { return members_.look(); }, wanted);
 }
 
 // Nobody could resume the box any more.
@@ -256,8 +279,9 @@ int Adopted::timeout() {
   if (killing_ || (ended_ && control_.fd() >= 0)) return kEndMs;
   if (!started_) return kExecMs;
   int wait = pidfd_ < 0 ? 100 : listed_ && control_.fd() >= 0 ? -1 : kLookMs;
-  if (output_.counted() && output_max_ != 0 && !ended_) {
-    const int look = output_.until_ms(output_max_);
+  if (output_.counted() && !ended_) {
+    const uint64_t target = output_mark_ == 0 ? output_max_ : output_max_ == 0 ? output_mark_ : std::min(output_mark_, output_max_);
+    const int look = output_.until_ms(target);
     wait = wait < 0 ? look : std::min(wait, look);
   }
   return wait;
@@ -266,8 +290,9 @@ int Adopted::timeout() {
 void Adopted::run() {
   double looked_ms = monotonic_ms();
   for (;;) {
-    pollfd entries[2] = {{control_.fd(), POLLIN, 0}, {ended_ ? -1 : pidfd_, POLLIN, 0}};
+    pollfd entries[2] = {{control_.fd(), control_.events(), 0}, {ended_ ? -1 : pidfd_, POLLIN, 0}};
     if (poll(entries, 2, timeout()) < 0 && errno != EINTR) _exit(125);
+    control_.flush();
     if (!started_ && !ended_) look_for_exec();
     if (!ended_ && (entries[1].revents || (pidfd_ < 0 && !main_alive()))) main_ended();
     check_output();
@@ -277,7 +302,8 @@ void Adopted::run() {
     }
     if (killing_ && !empty_) kill_all();
     check_end();
-    if (control_.fd() >= 0 && entries[0].revents && !receive()) wrapper_gone();
+    check_survivors();
+    if (control_.fd() >= 0 && (entries[0].revents & ~POLLOUT) && !receive()) wrapper_gone();
     if (control_.fd() < 0 && (empty_ || (ended_ && members_.look().empty()))) {
       cgroup_.remove();
       _exit(0);

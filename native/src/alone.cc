@@ -46,6 +46,7 @@ class Alone {
   bool seen(int signal, int pid);
   void pass_on(int signal);
   void send_signal(int signal, bool all);
+  void stop(StopHow how);
   void kill_all();
   void on_time();
   double timeout_at_ms() const;
@@ -90,7 +91,7 @@ void Alone::event(const FrameHead& head, Reader body) {
       signal_ = exited.signal;
       ended_ms_ = monotonic_ms();
       // What it leaves gets the stop ladder; `empty` comes in the same breath where that is nothing.
-      send_signal(options_.stop_signal, true);
+      stop(StopHow::rest);
       if (grace_until_ms_ == 0) grace_until_ms_ = ended_ms_ + options_.grace_ms;
       return;
     }
@@ -144,13 +145,20 @@ bool Alone::seen(int signal, int pid) {
 }
 
 void Alone::pass_on(int signal) {
+  const PauseBody pause{0};
   if (signal == SIGCONT) link_.send(Request::resume, ++id_, nullptr, 0);
+  else if (signal == SIGTSTP) link_.send(Request::pause, ++id_, &pause, sizeof pause);
   else send_signal(signal, false);
 }
 
 void Alone::send_signal(int signal, bool all) {
   const SignalBody body{signal, all ? 1U : 0U};
   link_.send(Request::signal, ++id_, &body, sizeof body);
+}
+
+void Alone::stop(StopHow how) {
+  const StopBody body{options_.stop_signal, static_cast<uint32_t>(how)};
+  link_.send(Request::stop, ++id_, &body, sizeof body);
 }
 
 void Alone::kill_all() {
@@ -172,7 +180,7 @@ void Alone::on_time() {
     say("warning", "the wall clock limit is over (--timeout)");
     timed_out_ = true;
     grace_until_ms_ = now + options_.grace_ms;
-    send_signal(options_.stop_signal, false);
+    stop(StopHow::group);
   }
   if (grace_until_ms_ == 0 || now < grace_until_ms_) return;
   grace_until_ms_ = HUGE_VAL;
@@ -212,7 +220,8 @@ void Alone::end() {
 void Alone::run() {
   start();
   for (;;) {
-    pollfd entries[2] = {{link_.fd(), POLLIN, 0}, {front_.signals, POLLIN, 0}};
+    if (link_.pending()) link_.flush();
+    pollfd entries[2] = {{link_.fd(), static_cast<short>(link_.pending() ? POLLIN | POLLOUT : POLLIN), 0}, {front_.signals, POLLIN, 0}};
     if (poll(entries, 2, poll_ms()) < 0 && errno != EINTR) break;
     const bool alive = entries[0].revents == 0 || link_.fill();
     FrameHead head;

@@ -9,22 +9,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "remove_groups.h"
+#include "text_file.h"
+
 namespace pbox {
 namespace {
 
 constexpr int kFreezeMs = 1000;
-constexpr int kRemoveTries = 100;
 constexpr char kPrefix[] = "proc_box-";
 constexpr size_t kIdDigits = 20;
 constexpr int kAbandonedSec = 60;
-
-bool write_file(const std::string& path, const std::string& text) {
-  const int fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  const bool done = write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  close(fd);
-  return done;
-}
 
 std::string read_fd(int fd) {
   char text[512];
@@ -35,7 +29,7 @@ std::string read_fd(int fd) {
 // v2: `frozen 1` in cgroup.events, which poll(2) announces.
 bool freeze_v2(const std::string& dir) {
   const int events = open((dir + "/cgroup.events").c_str(), O_RDONLY | O_CLOEXEC);
-  if (events < 0 || !write_file(dir + "/cgroup.freeze", "1")) {
+  if (events < 0 || !write_text_file(dir + "/cgroup.freeze", "1")) {
     if (events >= 0) close(events);
     return false;
   }
@@ -56,25 +50,12 @@ bool freeze_v1(const std::string& dir) {
   const int state = open(file.c_str(), O_RDONLY | O_CLOEXEC);
   bool frozen = false;
   for (int waited = 0; state >= 0 && waited < kFreezeMs && !frozen; waited++) {
-    if (!write_file(file, "FROZEN")) break;
+    if (!write_text_file(file, "FROZEN")) break;
     frozen = read_fd(state).rfind("FROZEN", 0) == 0;
     if (!frozen) usleep(1000);
   }
   if (state >= 0) close(state);
   return frozen;
-}
-
-// The job may have made groups of its own below.
-void remove_tree(const std::string& dir) {
-  if (rmdir(dir.c_str()) == 0 || errno == ENOENT) return;
-  if (DIR* list = opendir(dir.c_str())) {
-    while (const dirent* entry = readdir(list))
-      if (entry->d_type == DT_DIR && std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0)
-        remove_tree(dir + "/" + entry->d_name);
-    closedir(list);
-  }
-  // EBUSY for a moment after the last task has gone.
-  for (int tries = 0; tries < kRemoveTries && rmdir(dir.c_str()) != 0 && errno == EBUSY; tries++) usleep(1000);
 }
 
 // Named as the wrapper names them: proc_box-<20 hexadecimal digits of the box>, with or without more.
@@ -115,8 +96,8 @@ bool Cgroup::freeze() {
 void Cgroup::thaw() {
   if (!frozen_) return;
   frozen_ = false;
-  if (freezer_version == 2) write_file(freezer_dir + "/cgroup.freeze", "0");
-  else write_file(freezer_dir + "/freezer.state", "THAWED");
+  if (freezer_version == 2) write_text_file(freezer_dir + "/cgroup.freeze", "0");
+  else write_text_file(freezer_dir + "/freezer.state", "THAWED");
 }
 
 void Cgroup::thaw_any() {
@@ -124,15 +105,15 @@ void Cgroup::thaw_any() {
   thaw();
 }
 
-bool Cgroup::kill() { return !kill_file.empty() && write_file(kill_file, "1"); }
+bool Cgroup::kill() { return !kill_file.empty() && write_text_file(kill_file, "1"); }
 
 void Cgroup::remove() {
   for (const CleanupStep& step : cleanup) {
     if (step.remove) {
-      remove_tree(step.path);
+      remove_groups(step.path);
       sweep_beside(step.path);
     } else {
-      write_file(step.path, step.text);
+      write_text_file(step.path, step.text);
     }
   }
   cleanup.clear();

@@ -1,12 +1,23 @@
 #include "descendants.h"
 
+#include <algorithm>
 #include <csignal>
+#include <set>
 #include <unistd.h>
 
+#include "clock.h"
+#include "disposition.h"
 #include "rlimit.h"
 #include "tree.h"
 
 namespace pbox {
+namespace {
+
+// Between two looks for those whose parent has ended after it was asked to end; of a large box at most a tenth of the time.
+constexpr double kRoundMs = 20;
+constexpr double kRoundShare = 10;
+
+}  // namespace
 
 int Descendants::signal(int signal) const { return signal_tree(getpid(), signal, false); }
 
@@ -25,6 +36,33 @@ int Descendants::resume() {
   return signal(frozen ? 0 : SIGCONT);
 }
 
+PauseReply Descendants::pause(bool reached, int job) {
+  std::set<int> met;
+  std::vector<Descendant> stopping;
+  for (bool fresh = true; fresh;) {
+    fresh = false;
+    for (const Descendant& process : descendants(getpid())) {
+      if (!met.insert(process.pid).second) continue;
+      fresh = true;
+      if (leaves_to_default(process, SIGTSTP)) {
+        if (signal_member(process, SIGSTOP) == 0) stopping.push_back(process);
+      } else if (process.group == job && !reached) {
+        signal_member(process, SIGTSTP);
+      }
+    }
+  }
+  const bool all = stopping.size() == met.size() && await_stopped(stopping) && !stopping.empty();
+  return {static_cast<int32_t>(stopping.size()), all};
+}
+
+int Descendants::signal_group(int signal, int job, bool main_ended) const {
+  if (!main_ended) return ::kill(-job, signal) == 0 ? 1 : 0;
+  int count = 0;
+  for (const Descendant& process : descendants(getpid()))
+    if (process.group == job) count += signal_member(process, signal) == 0;
+  return count;
+}
+
 int Descendants::kill() {
   killed_ = true;
   const bool at_once = cgroup_.kill();
@@ -33,6 +71,40 @@ int Descendants::kill() {
   return count;
 }
 
-RlimitReply Descendants::set_rlimit(const RlimitWire& wanted) const { return rlimit_set_tree(getpid(), wanted); }
+int Descendants::stop(const StopBody& request, int job, bool main_ended, int session) {
+  // Looked at before the signal: a parent that dies of it would take its children out of the walk.
+  const std::vector<Descendant> all = descendants(getpid());
+  switch (static_cast<StopHow>(request.how)) {
+    case StopHow::group:
+      if (signal_group(request.signal, job, main_ended) == 0) return 0;
+      return ladder_.beside_main(all, job, job, request.signal);
+    case StopHow::forward:
+      ladder_.noted(all, job, job);
+      return signal_group(request.signal, job, main_ended);
+    case StopHow::rest:
+    case StopHow::spare:
+      ladder_.leave_rest(request.signal, job, session, static_cast<StopHow>(request.how) == StopHow::spare);
+      next_round_ms_ = monotonic_ms() + kRoundMs;
+      return ladder_.round(all);
+  }
+  return 0;
+}
+
+void Descendants::ask_rest() {
+  const double now = monotonic_ms();
+  if (!ladder_.asking() || killed_ || now < next_round_ms_) return;
+  ladder_.round(descendants(getpid()));
+  const double took = monotonic_ms() - now;
+  next_round_ms_ = now + took + std::max(kRoundMs, took * kRoundShare);
+}
+
+int Descendants::next_round_ms() const {
+  if (!ladder_.asking() || killed_) return -1;
+  return std::max(0, static_cast<int>(next_round_ms_ - monotonic_ms()) + 1);
+}
+
+RlimitReply Descendants::set_rlimit(const RlimitWire& wanted) const {
+  return rlimit_set_all([] { return descendants(getpid()); }, wanted);
+}
 
 }  // namespace pbox

@@ -7,15 +7,23 @@
 
 namespace pbox {
 
-bool send_frame(int fd, uint16_t type, uint32_t id, const void* body, size_t size) {
-  const FrameHead head{static_cast<uint32_t>(size), type, 0, id};
-  std::string frame(reinterpret_cast<const char*>(&head), sizeof head);
-  if (size) frame.append(static_cast<const char*>(body), size);
-  for (size_t sent = 0; sent < frame.size();) {
-    const ssize_t n = send(fd, frame.data() + sent, frame.size() - sent, MSG_NOSIGNAL);
-    if (n > 0) sent += static_cast<size_t>(n);
+bool Outbox::send(int fd, uint16_t type, uint32_t id, const void* body, size_t size) {
+  const FrameHead head{static_cast<uint32_t>(size), type, kProtocolVersion, id};
+  bytes_.append(reinterpret_cast<const char*>(&head), sizeof head);
+  if (size) bytes_.append(static_cast<const char*>(body), size);
+  return flush(fd);
+}
+
+bool Outbox::flush(int fd) {
+  while (sent_ < bytes_.size()) {
+    const ssize_t n = ::send(fd, bytes_.data() + sent_, bytes_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n > 0) sent_ += static_cast<size_t>(n);
+    else if (errno == EAGAIN) return true;
     else if (errno != EINTR) return false;
   }
+  explicit_bzero(bytes_.data(), bytes_.size());  // `hello` has passwords
+  bytes_.clear();
+  sent_ = 0;
   return true;
 }
 

@@ -8,8 +8,21 @@
 
 namespace pbox {
 
-// Sends all of it. False where the other end has gone.
-bool send_frame(int fd, uint16_t type, uint32_t id, const void* body, size_t size);
+// Frames on their way out. What the socket does not take at once waits in here: neither end ever blocks for the other, which
+// may be stopped, and no frame is cut.
+class Outbox {
+ public:
+  // False where the other end has gone.
+  bool send(int fd, uint16_t type, uint32_t id, const void* body, size_t size);
+  // As much as the socket takes now. False where the other end has gone.
+  bool flush(int fd);
+  size_t waiting() const { return bytes_.size() - sent_; }
+
+ private:
+  std::string bytes_;
+  size_t sent_ = 0;
+};
+
 // Takes the first frame off what was received. False where it is not whole yet.
 bool next_frame(std::string& inbox, FrameHead& head, std::string& body);
 

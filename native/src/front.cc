@@ -28,6 +28,7 @@
 #include "guard.h"
 #include "keeper.h"
 #include "node.h"
+#include "printable.h"
 #include "say.h"
 #include "serve.h"
 #include "via.h"

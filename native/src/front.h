@@ -31,6 +31,7 @@ struct Front {
   void kill_left();
   void helper_ended(int wait_status);
   bool helper_killed = false;
+  bool left_behind = false;  // the keeper goes on with processes that nobody can end
 
  private:
   void await_helper(double until_ms);

@@ -10,6 +10,7 @@
 
 #include "cgroup.h"
 #include "clock.h"
+#include "freezer.h"
 #include "front.h"
 #include "guard.h"
 #include "keeper.h"
@@ -69,6 +70,8 @@ void Front::kill_left() {
       fresh = true;
       signal_tree(child, SIGKILL, true);
       kill(child, SIGKILL);
+      thaw_around(child);
+      for (const Descendant& process : descendants(child)) thaw_around(process.pid);
       waitpid(child, nullptr, WNOHANG);
     }
     if (fresh) cgroup.thaw_any();
@@ -96,7 +99,7 @@ void Front::await_helper(double until_ms) {
 
 void Front::end(int status, int signal) {
   // Where nobody has told it that this is the end, the keeper ends the box first.
-  const bool gone = link.fd() < 0 || link.finish(will ? kKillMs : 0);
+  const bool gone = link.fd() < 0 || link.finish(will && !left_behind ? kKillMs : 0);
   if (gone && will) {
     await_helper(monotonic_ms() + kFinishMs);
     if (helper_killed) kill_left();

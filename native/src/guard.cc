@@ -16,6 +16,7 @@
 #include "caller.h"
 #include "cgroup.h"
 #include "clock.h"
+#include "freezer.h"
 #include "keeper.h"
 #include "patience.h"
 #include "tree.h"
@@ -71,27 +72,24 @@ class Outsiders {
     size_t before;
     do {
       before = held_.size();
-      walk_tree(getpid(), [](void* self, int pid, int) { static_cast<Outsiders*>(self)->stop_one(pid); }, this);
+      for (const Descendant& process : descendants(getpid())) stop_one(process);
     } while (held_.size() != before);
   }
 
   void resume() {
-    walk_tree(getpid(), [](void* self, int pid, int) {
-      if (static_cast<Outsiders*>(self)->holds(pid)) kill(pid, SIGCONT);
-    }, this);
+    for (const Member& member : held_) signal_member(member, SIGCONT);
     held_.clear();
   }
 
  private:
-  bool holds(int pid) const { return std::find(held_.begin(), held_.end(), pid) != held_.end(); }
-  void stop_one(int pid) {
-    const int session = getsid(pid);
-    if (session < 0 || session == session_ || holds(pid) || is_stopped(pid)) return;
-    if (kill(pid, SIGSTOP) == 0) held_.push_back(pid);
+  void stop_one(const Descendant& process) {
+    const bool held = std::find<std::vector<Member>::iterator, Member>(held_.begin(), held_.end(), process) != held_.end();
+    if (process.session == session_ || held || process.state == 'T') return;
+    if (signal_member(process, SIGSTOP) == 0) held_.push_back(process);
   }
 
   int session_;
-  std::vector<int> held_;
+  std::vector<Member> held_;
 };
 
 // Whatever the keeper has left, as the keeper does it.
@@ -101,6 +99,7 @@ class Outsiders {
   do {
     signal_tree(getpid(), SIGKILL, true);
     cgroup.thaw_any();
+    for (const Descendant& process : descendants(getpid())) thaw_around(process.pid);
   } while (waitpid(-1, nullptr, 0) > 0 || errno == EINTR);
   cgroup.remove();
   if (getppid() == front) wake(front);

@@ -48,6 +48,30 @@ std::string find_command(const char* name, char* const* environment, int& error)
   return name;
 }
 
+// Whether the shell may have what the kernel does not know. POSIX leaves it to the shell to refuse what cannot be a text
+// file; lines of a program for another machine would be carried out. An empty file is an empty script.
+bool is_script(const char* file) {
+  const int fd = open(file, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  static char head[4096];
+  const ssize_t n = read(fd, head, sizeof head);
+  close(fd);
+  if (n < 0) return false;
+  const size_t size = static_cast<size_t>(n);
+  const char* end = static_cast<const char*>(memchr(head, '\n', size));
+  const size_t line = end ? static_cast<size_t>(end - head) : size;
+  if (size >= 4 && memcmp(head, "\177ELF", 4) == 0) return false;
+  bool blank = true;
+  for (size_t i = 0; i < line; i++) {
+    const auto byte = static_cast<unsigned char>(head[i]);
+    // What file(1) takes for text: BEL to CR, ESC, and all from the blank on but DEL.
+    if ((byte < 0x20 && (byte < '\a' || byte > '\r') && byte != 0x1b) || byte == 0x7f) return false;
+    if (i >= 2 && byte != ' ' && byte != '\t' && byte != '\r') blank = false;
+  }
+  // Its interpreter is what the kernel does not know.
+  return blank || line < 2 || memcmp(head, "#!", 2) != 0;
+}
+
 [[noreturn]] void fail(int error_fd, Step step, int index) {
   const Failure failure{step, index, errno};
   // A pipe takes this many bytes at once; if the keeper has gone there is nobody to tell.
@@ -85,7 +109,7 @@ std::string find_command(const char* name, char* const* environment, int& error)
   execve(file, argv, spec.environment);
   // A script without `#!`: the shell runs it, as execvp(3) and every shell do.
   if (errno == ENOEXEC) {
-    execve("/bin/sh", shell_argv, spec.environment);
+    if (is_script(file)) execve("/bin/sh", shell_argv, spec.environment);
     errno = ENOEXEC;
   }
   fail(error_fd, Step::exec, -1);

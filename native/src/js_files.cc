@@ -8,17 +8,11 @@
 #include <uv.h>
 
 #include "js.h"
+#include "remove_groups.h"
 #include "text.h"
 
 namespace pbox::js {
 namespace {
-
-// Every byte is a character, none is refused.
-Value latin1(Env env, const std::string& text) {
-  napi_value value = env.Null();
-  napi_create_string_latin1(env, text.data(), text.size(), &value);
-  return {env, value};
-}
 
 class JsTextFiles : public Napi::ObjectWrap<JsTextFiles> {
  public:
@@ -32,7 +26,7 @@ class JsTextFiles : public Napi::ObjectWrap<JsTextFiles> {
   static std::vector<std::string> paths(const Napi::Value& value) {
     const auto list = value.As<Napi::Array>();
     std::vector<std::string> result;
-    for (uint32_t i = 0; i < list.Length(); i++) result.push_back(list.Get(i).As<Napi::String>().Utf8Value());
+    for (uint32_t i = 0; i < list.Length(); i++) result.push_back(bytes_of(list.Get(i)));
     return result;
   }
 
@@ -40,7 +34,7 @@ class JsTextFiles : public Napi::ObjectWrap<JsTextFiles> {
     const Napi::Env env = info.Env();
     Napi::Array texts = Napi::Array::New(env, files_.size());
     for (size_t i = 0; i < files_.size(); i++) {
-      texts.Set(static_cast<uint32_t>(i), files_.read(i, text_) ? latin1(env, text_) : env.Null());
+      texts.Set(static_cast<uint32_t>(i), files_.read(i, text_) ? text_of(env, text_) : env.Null());
     }
     return texts;
   }
@@ -52,9 +46,9 @@ class JsTextFiles : public Napi::ObjectWrap<JsTextFiles> {
 };
 
 Value read_text_of(const CallbackInfo& info) {
-  const std::string path = info[0].As<String>();
+  const std::string path = bytes_of(info[0]);
   std::string text;
-  return read_text(path.c_str(), text) ? latin1(info.Env(), text) : info.Env().Null();
+  return read_text(path.c_str(), text) ? text_of(info.Env(), text) : info.Env().Null();
 }
 
 Value error_name(Env env, int error) {
@@ -62,8 +56,8 @@ Value error_name(Env env, int error) {
 }
 
 Value write_text_of(const CallbackInfo& info) {
-  const std::string path = info[0].As<String>();
-  return error_name(info.Env(), write_text(path.c_str(), info[1].As<String>()));
+  const std::string path = bytes_of(info[0]);
+  return error_name(info.Env(), write_text(path.c_str(), bytes_of(info[1])));
 }
 
 // Up to the end, which a pipe has too. errno; EFBIG beyond `most` bytes.
@@ -80,7 +74,7 @@ int read_whole(int fd, size_t most, std::string& content) {
 
 Value read_file(const CallbackInfo& info) {
   const Env env = info.Env();
-  const std::string path = info[0].As<String>();
+  const std::string path = bytes_of(info[0]);
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return error_name(env, errno);
   struct stat status{};
@@ -97,30 +91,29 @@ Value read_file(const CallbackInfo& info) {
 }
 
 Value access_of(const CallbackInfo& info) {
-  const std::string path = info[0].As<String>();
+  const std::string path = bytes_of(info[0]);
   const int mode = info[1].ToBoolean() ? W_OK : F_OK;
   return error_name(info.Env(), access(path.c_str(), mode) == 0 ? 0 : errno);
 }
 
 Value make_directory(const CallbackInfo& info) {
-  const std::string path = info[0].As<String>();
+  const std::string path = bytes_of(info[0]);
   return error_name(info.Env(), mkdir(path.c_str(), 0777) == 0 ? 0 : errno);
 }
 
-Value remove_directory(const CallbackInfo& info) {
-  const std::string path = info[0].As<String>();
-  return error_name(info.Env(), rmdir(path.c_str()) == 0 ? 0 : errno);
+Value remove_groups_at(const CallbackInfo& info) {
+  const std::string path = bytes_of(info[0]);
+  return error_name(info.Env(), remove_groups(path));
 }
 
-// As much as stderr takes now: one that is full or closed must not hold up the job.
-void write_stderr(const CallbackInfo& info) {
-  const std::string text = info[0].As<String>();
-  if (write(STDERR_FILENO, text.data(), text.size()) < 0) return;
+Value remove_directory(const CallbackInfo& info) {
+  const std::string path = bytes_of(info[0]);
+  return error_name(info.Env(), rmdir(path.c_str()) == 0 ? 0 : errno);
 }
 
 // Native, since what a kill has to go through should not have to be compiled first.
 Value kill_group(const CallbackInfo& info) {
-  const std::string dir = info[0].As<String>();
+  const std::string dir = bytes_of(info[0]);
   int count = 0;
   const int list = open((dir + "/cgroup.procs").c_str(), O_RDONLY | O_CLOEXEC);
   char text[4096];
@@ -149,8 +142,8 @@ void export_files(Env env, Object& exports) {
   exports.Set("readFile", Napi::Function::New<read_file>(env));
   exports.Set("access", Napi::Function::New<access_of>(env));
   exports.Set("makeDirectory", Napi::Function::New<make_directory>(env));
+  exports.Set("removeGroups", Napi::Function::New<remove_groups_at>(env));
   exports.Set("removeDirectory", Napi::Function::New<remove_directory>(env));
-  exports.Set("writeStderr", Napi::Function::New<write_stderr>(env));
   exports.Set("killGroup", Napi::Function::New<kill_group>(env));
   exports.Set("lockFile", Napi::Function::New<lock_file>(env));
 }

@@ -1,5 +1,6 @@
 #include "js_frames.h"
 
+#include <cerrno>
 #include <uv.h>
 
 namespace pbox::js {
@@ -7,7 +8,7 @@ namespace {
 
 // What is no string is empty.
 void add_word(Writer& body, const Value& value) {
-  body.word(value.IsString() ? value.As<String>().Utf8Value().c_str() : "");
+  body.word(value.IsString() ? bytes_of(value).c_str() : "");
 }
 
 // Null where the box has none.
@@ -16,7 +17,7 @@ struct Freezer {
     const Value freezer = cgroup.Get("freezer");
     if (!freezer.IsObject()) return;
     version = freezer.As<Object>().Get("version").As<Number>().Uint32Value();
-    dir = freezer.As<Object>().Get("dir").As<String>();
+    dir = bytes_of(freezer.As<Object>().Get("dir"));
   }
   uint32_t version = 0;
   std::string dir;
@@ -49,7 +50,7 @@ Object rlimit_object(Env env, const RlimitReply& reply) {
 
 Napi::Array words(Env env, Reader& body, uint32_t count) {
   Napi::Array array = Napi::Array::New(env, count);
-  for (uint32_t i = 0; i < count; i++) array.Set(i, String::New(env, body.word()));
+  for (uint32_t i = 0; i < count; i++) array.Set(i, text_of(env, body.word()));
   return array;
 }
 
@@ -131,7 +132,7 @@ Object event_object(Env env, Event type, const std::string& bytes) {
       event.Set("step", kStepNames[failed.step]);
       set(event, "index", failed.index);
       set(event, "errno", failed.error);
-      event.Set("code", uv_err_name(-failed.error));
+      event.Set("code", failed.error == ENOEXEC ? "ENOEXEC" : uv_err_name(-failed.error));  // libuv does not know it
       break;
     }
     case Event::exited: {
@@ -150,6 +151,7 @@ Object event_object(Env env, Event type, const std::string& bytes) {
       set(event, "signal", body.value<int32_t>());
       break;
     case Event::stdoutlimit:
+    case Event::stdoutmark:
       set(event, "bytes", static_cast<double>(body.value<uint64_t>()));
       break;
     case Event::witnessed: {
@@ -157,6 +159,20 @@ Object event_object(Env env, Event type, const std::string& bytes) {
       set(event, "signal", witnessed.signal);
       set(event, "pid", witnessed.pid);
       set(event, "atMs", witnessed.at_ms);
+      break;
+    }
+    case Event::unkillable: {
+      const auto head = body.value<UnkillableHead>();
+      Napi::Array processes = Napi::Array::New(env, head.count);
+      for (uint32_t i = 0; i < head.count; i++) {
+        Object one = Object::New(env);
+        set(one, "pid", body.value<int32_t>());
+        one.Set("name", String::New(env, body.word()));
+        one.Set("reason", String::New(env, body.word()));
+        processes.Set(i, one);
+      }
+      event.Set("processes", processes);
+      event.Set("final", head.final != 0);
       break;
     }
     case Event::continued:
@@ -171,6 +187,13 @@ Value reply_value(Env env, Request type, const std::string& bytes) {
   Reader body(bytes);
   if (type == Request::usage) return usage_object(env, body.value<UsageBody>());
   if (type == Request::rlimit) return rlimit_object(env, body.value<RlimitReply>());
+  if (type == Request::pause) {
+    const auto reply = body.value<PauseReply>();
+    Object o = Object::New(env);
+    set(o, "count", reply.count);
+    o.Set("allStopped", reply.all_stopped != 0);
+    return o;
+  }
   return Number::New(env, body.value<int32_t>());
 }
 

@@ -3,6 +3,7 @@
 #include <pwd.h>
 #include <sched.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -52,6 +53,20 @@ Value host_name(const CallbackInfo& info) {
   return String::New(info.Env(), name);
 }
 
+// Whoever has connected to a Unix socket, as the kernel noted it then; unix(7).
+Value peer_of(const CallbackInfo& info) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (getsockopt(info[0].As<Number>().Int32Value(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+    syscall_error(info.Env(), "getsockopt", errno, "SO_PEERCRED").ThrowAsJavaScriptException();
+    return info.Env().Undefined();
+  }
+  Object out = Object::New(info.Env());
+  set(out, "pid", peer.pid);
+  set(out, "uid", peer.uid);
+  return out;
+}
+
 // getpwuid(3) may ask a directory service; the environment is not asked because a user could set it to another's name.
 Value user_name(const CallbackInfo& info) {
   passwd entry{}, *found = nullptr;
@@ -69,6 +84,7 @@ void export_host(Env env, Object& exports) {
   exports.Set("monotonicMs", Napi::Function::New<monotonic_ms>(env));
   exports.Set("randomHex", Napi::Function::New<random_hex>(env));
   exports.Set("hostname", Napi::Function::New<host_name>(env));
+  exports.Set("peerOf", Napi::Function::New<peer_of>(env));
   exports.Set("userName", Napi::Function::New<user_name>(env));
 }
 

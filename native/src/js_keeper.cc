@@ -23,10 +23,10 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     return DefineClass(env, "Keeper",
                        {InstanceMethod<&Keeper::cleanup>("cleanup"), InstanceMethod<&Keeper::start>("start"),
                         InstanceMethod<&Keeper::adopt>("adopt"), InstanceMethod<&Keeper::signal>("signal"),
-                        InstanceMethod<&Keeper::kill>("kill"), InstanceMethod<&Keeper::suspend>("suspend"),
+                        InstanceMethod<&Keeper::kill>("kill"), InstanceMethod<&Keeper::stop>("stop"), InstanceMethod<&Keeper::pause>("pause"), InstanceMethod<&Keeper::suspend>("suspend"),
                         InstanceMethod<&Keeper::resume>("resume"), InstanceMethod<&Keeper::rlimit>("rlimit"),
-                        InstanceMethod<&Keeper::stdout_limit>("stdoutLimit"), InstanceMethod<&Keeper::usage>("usage"),
-                        InstanceMethod<&Keeper::deadline>("deadline"),
+                        InstanceMethod<&Keeper::stdout_limit>("stdoutLimit"), InstanceMethod<&Keeper::stdout_mark>("stdoutMark"),
+                        InstanceMethod<&Keeper::usage>("usage"), InstanceMethod<&Keeper::deadline>("deadline"),
                         InstanceMethod<&Keeper::close>("close"), InstanceMethod<&Keeper::finish>("finish"),
                         InstanceAccessor<&Keeper::pid>("pid"), InstanceAccessor<&Keeper::pids>("pids")});
   }
@@ -42,9 +42,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     poll_ = new uv_poll_t;
     poll_->data = this;
     uv_poll_init(loop, poll_, link_->fd());
-    uv_poll_start(poll_, UV_READABLE | UV_DISCONNECT, [](uv_poll_t* handle, int, int) {
-      static_cast<Keeper*>(handle->data)->readable();
-    });
+    watch();
     Ref();  // as long as the keeper lives
   }
 
@@ -57,7 +55,25 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     return pids;
   }
 
-  void send(Request type, const std::string& body) { link_->send(type, 0, body.data(), body.size()); }
+  // Room is waited for only while something waits for it.
+  void watch() {
+    const int events = UV_READABLE | UV_DISCONNECT | (link_->pending() ? UV_WRITABLE : 0);
+    if (!poll_ || events == watched_) return;
+    watched_ = events;
+    uv_poll_start(poll_, events, [](uv_poll_t* handle, int, int ready) {
+      auto* keeper = static_cast<Keeper*>(handle->data);
+      if (ready & UV_WRITABLE) keeper->link_->flush();
+      keeper->watch();
+      if (ready != UV_WRITABLE) keeper->readable();  // also after an error, which has no event
+    });
+  }
+
+  bool send(Request type, uint32_t id, const void* body, size_t size) {
+    const bool sent = poll_ && link_->send(type, id, body, size);
+    watch();
+    return sent;
+  }
+  void send(Request type, const std::string& body) { send(type, 0, body.data(), body.size()); }
   void start(const CallbackInfo& info) { send(Request::start, start_body(info[0].As<Object>())); }
   void adopt(const CallbackInfo& info) { send(Request::adopt, adopt_body(info[0].As<Object>())); }
   void cleanup(const CallbackInfo& info) { send(Request::cleanup, cleanup_body(info[0].As<Napi::Array>())); }
@@ -72,7 +88,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   Napi::Value request(Napi::Env env, Request type, const void* body, size_t size) {
     const auto deferred = Napi::Promise::Deferred::New(env);
     const uint32_t id = ++last_id_;
-    if (!poll_ || !link_->send(type, id, body, size)) {
+    if (!send(type, id, body, size)) {
       deferred.Reject(Napi::Error::New(env, "the keeper has ended").Value());
       return deferred.Promise();
     }
@@ -88,6 +104,18 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     const KillBody body{info[0].ToBoolean() ? 1U : 0U};
     return request(info.Env(), Request::kill, &body, sizeof body);
   }
+  Napi::Value stop(const CallbackInfo& info) {
+    static const char* const kHow[] = {"group", "forward", "rest", "spare"};
+    const std::string how = info[0].As<String>();
+    uint32_t number = 0;
+    while (number < 3 && how != kHow[number]) number++;
+    const StopBody body{info[1].As<Number>().Int32Value(), number};
+    return request(info.Env(), Request::stop, &body, sizeof body);
+  }
+  Napi::Value pause(const CallbackInfo& info) {
+    const PauseBody body{info[0].ToBoolean() ? 1U : 0U};
+    return request(info.Env(), Request::pause, &body, sizeof body);
+  }
   Napi::Value suspend(const CallbackInfo& info) { return request(info.Env(), Request::suspend, nullptr, 0); }
   Napi::Value resume(const CallbackInfo& info) { return request(info.Env(), Request::resume, nullptr, 0); }
   Napi::Value usage(const CallbackInfo& info) { return request(info.Env(), Request::usage, nullptr, 0); }
@@ -102,6 +130,11 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     return request(info.Env(), Request::stdout_limit, &bytes, sizeof bytes);
   }
 
+  Napi::Value stdout_mark(const CallbackInfo& info) {
+    const uint64_t bytes = static_cast<uint64_t>(info[0].As<Number>().DoubleValue());
+    return request(info.Env(), Request::stdout_mark, &bytes, sizeof bytes);
+  }
+
   void close(const CallbackInfo&) {
     shut();
     on_event_.Reset();
@@ -109,7 +142,8 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
 
   Napi::Value finish(const CallbackInfo& info) {
     const bool gone = !poll_ || link_->finish(kFinishMs);
-    if (gone && pid_ > 0) waitpid(guard_ > 0 ? guard_ : pid_, nullptr, 0);  // ECHILD where somebody else has started it
+    // It stays where SIGKILL has not ended somebody.
+    if (gone && pid_ > 0 && !stays_) waitpid(guard_ > 0 ? guard_ : pid_, nullptr, 0);  // ECHILD where somebody else has started it
     shut();
     on_event_.Reset();
     return Napi::Boolean::New(info.Env(), gone);
@@ -118,6 +152,8 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   void readable() {
     const Napi::Env env = Env();
     const Napi::HandleScope scope(env);
+    const uint16_t version = greeted_ ? kProtocolVersion : link_->peek_version();
+    if (version != kProtocolVersion && version != 0) return mismatch(env, version);
     const bool alive = link_->fill();
     FrameHead head;
     std::string body;
@@ -133,14 +169,26 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     on_event_.Reset();
   }
 
+  // Nothing has been read yet: whoever can do with little may still speak to this keeper.
+  void mismatch(Napi::Env env, uint16_t version) {
+    uv_poll_stop(poll_);
+    Object event = Object::New(env);
+    event.Set("type", "mismatch");
+    set(event, "version", version);
+    set(event, "expected", kProtocolVersion);
+    emit(env, event);
+  }
+
   void deliver(Napi::Env env, const FrameHead& head, const std::string& body) {
     const auto type = static_cast<Event>(head.type);
     if (type == Event::reply) return resolve(env, head.id, body);
     if (type == Event::hello) {
       const auto hello = Reader(body).value<HelloHead>();
+      greeted_ = true;
       pid_ = hello.pid;
       guard_ = hello.guard;
     }
+    if (type == Event::unkillable) stays_ = Reader(body).value<UnkillableHead>().final != 0;
     emit(env, event_object(env, type, body));
   }
 
@@ -181,13 +229,15 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   Napi::FunctionReference on_event_;  // empty at the end: the handler may hold this object, and would keep it for ever
   Napi::AsyncContext context_;
   uv_poll_t* poll_ = nullptr;
+  int watched_ = 0;
+  bool greeted_ = false, stays_ = false;
   int pid_ = 0, guard_ = 0;
   uint32_t last_id_ = 0;
   std::map<uint32_t, Pending> pending_;
 };
 
 Value launch_keeper(const CallbackInfo& info) {
-  const std::string executable = info[0].As<String>();
+  const std::string executable = bytes_of(info[0]);
   const int fd = pbox::launch_keeper(executable, strings(info[1]), strings(info[2]));
   if (fd < 0) {
     syscall_error(info.Env(), "posix_spawn", errno, executable).ThrowAsJavaScriptException();

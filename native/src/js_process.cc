@@ -11,7 +11,9 @@
 #include "js.h"
 #include "js_front.h"
 #include "members.h"
+#include "outlet.h"
 #include "rlimit.h"
+#include "tree.h"
 
 namespace pbox::js {
 namespace {
@@ -54,22 +56,18 @@ void release_stdio(const CallbackInfo&) {
   close(null);
 }
 
-Value redirect_stderr(const CallbackInfo& info) {
-  const std::string path = info[0].As<String>();
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
-  if (fd < 0) {
-    syscall_error(info.Env(), "open", errno, path).ThrowAsJavaScriptException();
-    return info.Env().Undefined();
-  }
-  dup3(fd, 2, O_CLOEXEC);
+// What has been said so far belongs to who listened then.
+void redirect_stderr(const CallbackInfo& info) {
+  const int fd = info[0].As<Number>().Int32Value();
+  Outlet::drain_all(Outlet::kLastWordsMs);
+  dup3(fd, STDERR_FILENO, O_CLOEXEC);
   close(fd);
   tell_front(Say::quiet);
-  return info.Env().Undefined();
 }
 
-// The front end ends with it, once we have.
-// Whoever has stopped the front end must not keep it from ending.
+// The front end ends with it, once we have. Whoever has stopped the front end must not keep it from ending.
 void tell_outcome(int status, int signal) {
+  Outlet::drain_all(Outlet::kLastWordsMs);
   tell_front(Say::outcome, status, signal);
   ProcessStat front;
   if (read_process(getppid(), front) && front.state == 'T') kill(getppid(), SIGCONT);
@@ -106,9 +104,14 @@ Value stop_own_group(const CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), !orphaned);
 }
 
+Value process_directory_of(const CallbackInfo& info) {
+  return String::New(info.Env(), process_directory(info[0].As<Number>().Int32Value()));
+}
+
 }  // namespace
 
 void export_process(Env env, Object& exports) {
+  exports.Set("processDirectory", Napi::Function::New<process_directory_of>(env));
   exports.Set("prlimit", Napi::Function::New<prlimit_of>(env));
   exports.Set("protectSelf", Napi::Function::New<protect_self>(env));
   exports.Set("reapChild", Napi::Function::New<reap_child>(env));

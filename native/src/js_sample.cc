@@ -19,7 +19,7 @@ class JsMembers : public Napi::ObjectWrap<JsMembers> {
     const Napi::Value procs = spec.Get("procsFile");
     const Member main{spec.Get("pid").As<Number>().Int32Value(),
                             static_cast<uint64_t>(spec.Get("startTicks").As<Number>().DoubleValue())};
-    return {main, numbers(spec.Get("excluded")), procs.IsString() ? procs.As<String>().Utf8Value() : std::string()};
+    return {main, numbers(spec.Get("excluded")), procs.IsString() ? bytes_of(procs) : std::string()};
   }
 
   Napi::Value look(const CallbackInfo& info) {

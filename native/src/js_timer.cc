@@ -1,10 +1,13 @@
 // A timer on the event loop. Node's own are JavaScript that has to be compiled first: a millisecond of each launch.
+#include <algorithm>
 #include <uv.h>
 
 #include "js.h"
 
 namespace pbox::js {
 namespace {
+
+constexpr double kLongestMs = 1LL << 53;
 
 class Timer : public Napi::ObjectWrap<Timer> {
  public:
@@ -26,7 +29,8 @@ class Timer : public Napi::ObjectWrap<Timer> {
 
  private:
   void start(const CallbackInfo& info) {
-    const auto ms = static_cast<uint64_t>(info[0].As<Number>().Int64Value());
+    // Infinity is a wait, too.
+    const auto ms = static_cast<uint64_t>(std::clamp(info[0].As<Number>().DoubleValue(), 0.0, kLongestMs));
     if (!is_active()) Ref();  // until it has fired
     uv_update_time(loop_);
     uv_timer_start(handle_, [](uv_timer_t* handle) { static_cast<Timer*>(handle->data)->fire(); }, ms, 0);

@@ -34,18 +34,21 @@
 #include "patience.h"
 #include "output.h"
 #include "start.h"
+#include "stranger.h"
+#include "survivors.h"
+#include "tree.h"
 #include "usage.h"
 
 namespace pbox {
 namespace {
 
-// Between the passes of a kill.
-constexpr int kKillMs = 20;
-
 ExitedBody exited(int status, const UsageBody& usage) {
   const bool killed = WIFSIGNALED(status);
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, killed ? WTERMSIG(status) : -1, killed && WCOREDUMP(status), 0, monotonic_ms(), usage};
 }
+
+// Of two times to wait, where -1 is for ever.
+int sooner(int a, int b) { return a < 0 ? b : b < 0 ? a : std::min(a, b); }
 
 class Keeper {
  public:
@@ -69,10 +72,13 @@ class Keeper {
   void reap();
   void main_stopped(int signal);
   void check_empty();
+  void check_survivors();
+  PauseReply pause(bool reached);
   void check_output();
+  int stop(const StopBody& request);
   int kill_all();
-  UsageBody usage() const;
-  int timeout() const;
+  UsageBody usage();
+  int timeout();
   void on_deadline();
   void node_gone();
   void front_gone();
@@ -93,6 +99,7 @@ class Keeper {
   Cgroup cgroup_;
   Descendants descendants_{cgroup_};
   Deadline deadline_;
+  Survivors survivors_;
   bool main_ended_ = false, empty_ = false;
 };
 
@@ -141,11 +148,16 @@ void Keeper::handle(Control& from, const FrameHead& head, Reader body) {
     case Request::signal: {
       const auto request = body.value<SignalBody>();
       if (request.all) return from.reply_count(head.id, descendants_.signal(request.signal));
-      return from.reply_count(head.id, job_ > 0 && !empty_ && kill(-job_, request.signal) == 0 ? 1 : 0);
+      if (job_ <= 0 || empty_) return from.reply_count(head.id, 0);
+      return from.reply_count(head.id, descendants_.signal_group(request.signal, job_, main_ended_));
     }
+    case Request::stop:
+      return from.reply_count(head.id, stop(body.value<StopBody>()));
     case Request::kill:
       if (body.value<KillBody>().abandon) output_.lose_patience();
       return from.reply_count(head.id, kill_all());
+    case Request::pause:
+      return from.reply(head.id, pause(body.value<PauseBody>().reached != 0));
     case Request::suspend:
       return from.reply_count(head.id, descendants_.suspend());
     case Request::resume:
@@ -157,6 +169,10 @@ void Keeper::handle(Control& from, const FrameHead& head, Reader body) {
     case Request::stdout_limit:
       output_.limit(body.value<uint64_t>());
       return from.reply_count(head.id, 0);
+    case Request::stdout_mark:
+      output_.mark(body.value<uint64_t>());
+      from.reply_count(head.id, 0);
+      return check_output();  // it may be reached already, and a pipe wakes nobody while it is quiet
     case Request::usage:
       return from.reply(head.id, usage());
   }
@@ -185,7 +201,20 @@ void Keeper::start(const StartRequest& request) {
   leave_session();
 }
 
+// With a terminal the job's group is none of the orphaned: the kernel does it.
+PauseReply Keeper::pause(bool reached) {
+  if (job_ <= 0 || empty_) return {};
+  if (!caller_.terminal.exists()) return descendants_.pause(reached, job_);
+  return {reached || kill(-job_, SIGTSTP) != 0 ? 0 : 1, 0};
+}
+
+int Keeper::stop(const StopBody& request) {
+  if (job_ <= 0 || empty_) return 0;
+  return descendants_.stop(request, job_, main_ended_, by_.in_session ? getsid(0) : 0);
+}
+
 int Keeper::kill_all() {
+  survivors_.killed();
   if (job_ > 0 && !main_ended_) kill(job_, SIGKILL);  // our own child, not yet reaped: the pid is certain
   return descendants_.kill();
 }
@@ -218,7 +247,10 @@ void Keeper::fail(const Failure& failure) {
 
 void Keeper::reap() {
   if (by_.will && getppid() != parent_) wrapper_gone();  // SIGCONT has told that somebody has killed the guard
-  for (WitnessedBody body; caller_.next_signal(body);) (alone_ ? front_ : control_).tell(Event::witnessed, body);
+  for (WitnessedBody body; caller_.next_signal(body);) {
+    descendants_.witnessed(body.signal);
+    (alone_ ? front_ : control_).tell(Event::witnessed, body);
+  }
   for (;;) {
     int status = 0;
     const int pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED);
@@ -256,6 +288,22 @@ void Keeper::main_stopped(int signal) {
   control_.tell(Event::stopped, int32_t{signal});
 }
 
+// SIGKILL has been sent: who is still there is named, and in the end no longer waited for. The keeper stays for it.
+void Keeper::check_survivors() {
+  if (empty_ || !descendants_.killed() || !survivors_.due()) return;
+  const Survivors::Verdict verdict = survivors_.look(descendants(getpid()), own_zombies());
+  if (verdict == Survivors::Verdict::wait || phase_ != Phase::running) return;
+  const bool final = verdict == Survivors::Verdict::give_up;
+  for (Control* listener : {&control_, &front_}) tell_survivors(*listener, survivors_, final);
+  if (!final) return;
+  ProcessStat main;
+  if (!main_ended_ && read_process(job_, main) && main.dead && may_read_status(job_))
+    announce(Event::exited, exited(main.wait_status, usage()));
+  phase_ = Phase::ended;
+  output_.close();
+  announce(Event::empty, usage());
+}
+
 // Nothing of the box is left, and its reader has everything: the last event.
 void Keeper::check_empty() {
   if (!empty_ || phase_ != Phase::running || !output_.drained()) return;
@@ -268,7 +316,7 @@ void Keeper::wake_front() const {
   if (front_.fd() >= 0) wake(by_.front_pid);
 }
 
-UsageBody Keeper::usage() const {
+UsageBody Keeper::usage() {
   UsageBody body = reaped_.read();
   body.stdout_bytes = output_.bytes();
   return body;
@@ -276,15 +324,16 @@ UsageBody Keeper::usage() const {
 
 void Keeper::check_output() {
   uint64_t bytes = 0;
-  if (phase_ == Phase::running && output_.exceeded(&bytes)) control_.tell(Event::stdoutlimit, bytes);
+  if (phase_ != Phase::running) return;
+  if (output_.marked(&bytes)) control_.tell(Event::stdoutmark, bytes);
+  if (output_.exceeded(&bytes)) control_.tell(Event::stdoutlimit, bytes);
 }
 
 // How long poll may sleep.
-int Keeper::timeout() const {
-  if (descendants_.killed() && !empty_) return kKillMs;
+int Keeper::timeout() {
+  if (descendants_.killed() && !empty_) return survivors_.kill_ms();
   if (phase_ != Phase::running) return -1;
-  const int look = output_.next_look_ms(), deadline = deadline_.wait_ms(monotonic_ms());
-  return look < 0 ? deadline : deadline < 0 ? look : std::min(look, deadline);
+  return sooner(sooner(output_.next_look_ms(), descendants_.next_round_ms()), deadline_.wait_ms(monotonic_ms()));
 }
 
 void Keeper::on_deadline() {
@@ -294,7 +343,7 @@ void Keeper::on_deadline() {
       return;
     case Deadline::Due::stop:
       announce(Event::expired, int32_t{0});
-      if (!main_ended_) ::kill(-job_, deadline_.signal());
+      stop({deadline_.signal(), static_cast<uint32_t>(StopHow::group)});
       if (descendants_.suspended()) descendants_.resume();
       return;
     case Deadline::Due::kill:
@@ -332,18 +381,22 @@ void Keeper::finish() {
 
 void Keeper::run() {
   for (;;) {
-    pollfd entries[6] = {{control_.fd(), POLLIN, 0}, {front_.fd(), POLLIN, 0}, {caller_.signals, POLLIN, 0},
+    pollfd entries[6] = {{control_.fd(), control_.events(), 0}, {front_.fd(), front_.events(), 0}, {caller_.signals, POLLIN, 0},
                          {exec_pipe_, POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}};
     if (!gone_) output_.prepare(entries + 4);
     if (poll(entries, 6, timeout()) < 0 && errno != EINTR) _exit(125);
+    control_.flush();
+    front_.flush();
     if (entries[3].revents && exec_pipe_ >= 0) exec_result();
     if (!gone_) output_.run(entries + 4);
     check_output();
     on_deadline();
     if (entries[2].revents || descendants_.killed()) reap();
+    if (!empty_) descendants_.ask_rest();
+    check_survivors();
     check_empty();
-    if (control_.fd() >= 0 && entries[0].revents && !receive(control_)) node_gone();
-    if (front_.fd() >= 0 && entries[1].revents && !receive(front_)) front_gone();
+    if (control_.fd() >= 0 && (entries[0].revents & ~POLLOUT) && !receive(control_)) node_gone();
+    if (front_.fd() >= 0 && (entries[1].revents & ~POLLOUT) && !receive(front_)) front_gone();
     if (gone_) {
       reap();
       if (empty_) finish();

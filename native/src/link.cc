@@ -23,7 +23,15 @@ bool Link::fill() {
   }
 }
 
+uint16_t Link::peek_version() const {
+  FrameHead head{};
+  const ssize_t n = recv(fd_, &head, sizeof head, MSG_PEEK | MSG_DONTWAIT);
+  return n == static_cast<ssize_t>(sizeof head) ? head.version : 0;
+}
+
 bool Link::finish(int wait_ms) {
+  for (pollfd room{fd_, POLLOUT, 0}; pending();)
+    if (poll(&room, 1, wait_ms) <= 0 || !flush()) break;
   shutdown(fd_, SHUT_WR);
   for (;;) {
     pollfd end{fd_, POLLIN, 0};

@@ -16,9 +16,13 @@ class Link {
 
   int fd() const { return fd_; }
   void close();
-  // False where the keeper has gone. Requests are small and the keeper reads them at once: blocking for room is a matter
-  // of microseconds.
-  bool send(Request type, uint32_t id, const void* body, size_t size) { return send_frame(fd_, static_cast<uint16_t>(type), id, body, size); }
+  // False where the keeper has gone.
+  bool send(Request type, uint32_t id, const void* body, size_t size) { return outbox_.send(fd_, static_cast<uint16_t>(type), id, body, size); }
+  // Some of it waits for the keeper to read: flush() when poll(2) says POLLOUT.
+  bool pending() const { return outbox_.waiting() > 0; }
+  bool flush() { return outbox_.flush(fd_); }
+  // The version that the keeper speaks, before anything is read; 0 where its first frame is not there yet.
+  uint16_t peek_version() const;
   // Reads what is there; false where the keeper has gone.
   bool fill();
   // Tells the keeper that nothing follows and waits for its end; false where it takes longer.
@@ -29,6 +33,7 @@ class Link {
  private:
   int fd_;
   std::string inbox_;
+  Outbox outbox_;
 };
 
 }  // namespace pbox

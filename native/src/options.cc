@@ -13,7 +13,7 @@ namespace pbox {
 namespace {
 
 // Options that take no value: src/spec/options.ts; test/end-to-end/launch-without-node.test.ts compares.
-constexpr const char* kBooleans[] = {"multiRmtKey", "pss", "report", "oom-group", "linger", "reraise", "runanyway", "debug", "nowarn", "version", "help"};
+constexpr const char* kBooleans[] = {"multiRmtKey", "pss", "report", "oom-group", "linger", "reraise", "runanyway", "debug", "nowarn", "quiet", "version", "help"};
 // Each is set in every job of its scheduler: src/scheduler/identity.ts; the same test compares.
 constexpr const char* kSchedulers[] = {"SLURM_JOB_ID", "PBS_JOBID", "SGE_TASK_ID", "LSB_JOBID", "_CONDOR_SLOT"};
 // From 1; signal(7).
@@ -49,7 +49,7 @@ double duration_ms(const std::string& text) {
   static constexpr struct {
     const char* name;
     double ms;
-  } kUnits[] = {{"ns", 1e-6}, {"us", 1e-3}, {"µs", 1e-3}, {"μs", 1e-3}, {"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 36e5}};
+  } kUnits[] = {{"ns", 1e-6}, {"us", 1e-3}, {"µs", 1e-3}, {"μs", 1e-3}, {"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 36e5}, {"d", 864e5}};
   if (text == "0") return 0;
   double sum = text.empty() ? -1 : 0;
   for (size_t at = 0; at < text.size();) {
@@ -139,10 +139,37 @@ void take_signal(const Given& given) {
   given.options.stop_signal = number;
 }
 
+// `90` (seconds), MM:SS, HH:MM:SS, D-HH, D-HH:MM, D-HH:MM:SS, or a duration: src/spec/wall-time.ts.
+double wall_time_ms(const std::string& text) {
+  unsigned days = 0, hours = 0, minutes = 0, seconds = 0;
+  int end = 0;
+  const auto whole = [&] { return end > 0 && text[static_cast<size_t>(end)] == 0; };
+  const auto scan = [&](const char* format, auto*... parts) {
+    end = 0;
+    days = hours = minutes = seconds = 0;
+    std::sscanf(text.c_str(), format, parts..., &end);
+    return whole();
+  };
+  if (text.find_first_not_of("0123456789:-") != std::string::npos || text[0] == '-') return duration_ms(text);
+  const bool dated = scan("%6u-%2u%n", &days, &hours) || scan("%6u-%2u:%2u%n", &days, &hours, &minutes) ||
+                     scan("%6u-%2u:%2u:%2u%n", &days, &hours, &minutes, &seconds);
+  const bool timed = dated || scan("%6u:%2u:%2u%n", &hours, &minutes, &seconds);
+  const bool short_form = timed || scan("%8u:%2u%n", &minutes, &seconds);
+  if (!short_form && !scan("%9u%n", &seconds)) return -1;
+  if ((dated && hours >= 24) || (timed && minutes >= 60) || (short_form && seconds >= 60)) return -1;
+  return ((days * 24.0 + hours) * 60 + minutes) * 6e4 + seconds * 1e3;
+}
+
 void take_duration(const Given& given, double& out) {
   const double ms = duration_ms(given.text);
   if (ms < 0) given.refuse(given.text, "a duration, for example 1h30m");
   else out = ms;
+}
+
+void take_limit(const Given& given) {
+  const double ms = wall_time_ms(given.text);
+  if (ms < 0) given.refuse(given.text, "a duration (1h30m, 1d), seconds (90), or as in Slurm MM:SS, HH:MM:SS, D-HH, D-HH:MM or D-HH:MM:SS");
+  else given.options.timeout_ms = ms;
 }
 
 // strconv.ParseBool's words: src/spec/values.ts.
@@ -164,7 +191,7 @@ void take(Options& options, const std::string& source, const std::string& option
   if ((option == "version" || option == "help" || option == "h") && options.verb.empty() && is_true(text)) options.verb = "--" + option;
   if (option != "timeout") return;
   if (text == "scheduler" || is_unlimited(text)) options.timeout_ms = 0;
-  else take_duration(given, options.timeout_ms);
+  else take_limit(given);
 }
 
 void take_variables(Options& options, const Words& words) {

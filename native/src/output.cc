@@ -11,8 +11,6 @@ namespace pbox {
 namespace {
 
 constexpr uint64_t kMoreBytes = 64 << 10;
-// No file is written faster.
-constexpr uint64_t kBytesPerMs = 32000000;
 constexpr int kPipeBytes = 1 << 20;
 // From the kill of a box until what its stdout still holds is given up because nobody reads it.
 constexpr double kReaderPatienceMs = 1000;
@@ -24,15 +22,15 @@ void OutputFile::watch() {
   struct stat out {};
   if (fstat(1, &out) != 0) return;
   fd_ = fcntl(1, F_DUPFD_CLOEXEC, 3);
-  // O_APPEND moves the offset to the end at the first write only.
-  const bool append = fcntl(1, F_GETFL) & O_APPEND;
-  base_ = static_cast<uint64_t>(append ? out.st_size : std::max<off_t>(0, lseek(1, 0, SEEK_CUR)));
+  const off_t at = std::max<off_t>(0, lseek(1, 0, SEEK_CUR));
+  written_.start(static_cast<uint64_t>(at), static_cast<uint64_t>(out.st_size), fcntl(1, F_GETFL) & O_APPEND, monotonic_ms());
 }
 
-uint64_t OutputFile::bytes() const {
-  if (fd_ < 0) return 0;
-  const off_t at = lseek(fd_, 0, SEEK_CUR);
-  return at > 0 && static_cast<uint64_t>(at) > base_ ? static_cast<uint64_t>(at) - base_ : 0;
+uint64_t OutputFile::bytes() {
+  struct stat out {};
+  const off_t at = fd_ < 0 ? -1 : lseek(fd_, 0, SEEK_CUR);
+  if (at < 0 || fstat(fd_, &out) != 0) return written_.bytes();
+  return written_.look(static_cast<uint64_t>(at), static_cast<uint64_t>(out.st_size), fcntl(fd_, F_GETFL) & O_APPEND, monotonic_ms());
 }
 
 bool OutputFile::exceeded(uint64_t* out) {
@@ -43,11 +41,10 @@ bool OutputFile::exceeded(uint64_t* out) {
   return true;
 }
 
-int OutputFile::next_look_ms() const {
-  if (fd_ < 0 || max_ == 0) return -1;
-  const uint64_t now = bytes();
-  const uint64_t left = now >= max_ ? 0 : max_ - now;
-  return static_cast<int>(std::clamp<uint64_t>(left / kBytesPerMs, 20, 60000));
+int OutputFile::next_look_ms(uint64_t mark) {
+  if (fd_ < 0) return -1;
+  const uint64_t target = mark == 0 ? max_ : max_ == 0 ? mark : std::min(mark, max_);
+  return watch_.next_look_ms(bytes(), target);
 }
 
 int Output::make_pipe(bool to_socket) {
@@ -84,6 +81,14 @@ bool Output::exceeded(uint64_t* out) {
   return told_ = true;
 }
 
+bool Output::marked(uint64_t* out) {
+  if (mark_ == 0) return false;
+  *out = bytes();
+  if (*out < mark_) return false;
+  mark_ = 0;
+  return true;
+}
+
 bool Output::drained() { return !relay_ || relay_->drained() || reader_abandoned(); }
 
 bool Output::reader_abandoned() {
@@ -96,6 +101,10 @@ bool Output::reader_abandoned() {
   return now - waiting_since_ms_ >= kReaderPatienceMs;
 }
 
-int Output::next_look_ms() const { return patient_ ? file_.next_look_ms() : kReaderLookMs; }
+void Output::close() {
+  if (relay_) relay_->close_all();
+}
+
+int Output::next_look_ms() { return patient_ ? file_.next_look_ms(mark_) : kReaderLookMs; }
 
 }  // namespace pbox

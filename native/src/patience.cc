@@ -2,7 +2,7 @@
 
 #include <csignal>
 
-#include "members.h"
+#include "process.h"
 #include "tree.h"
 
 namespace pbox {
@@ -16,8 +16,8 @@ bool all_stopped(int front, int keeper) {
   if (!is_stopped(front)) return false;
   ProcessStat now;
   bool any = false;
-  for (const int pid : descendants(keeper)) {
-    if (!read_process(pid, now) || now.dead) continue;
+  for (const Descendant& process : descendants(keeper)) {
+    if (!read_process(process.pid, now) || now.dead) continue;
     if (now.state != 'T') return false;
     any = true;
   }

@@ -19,7 +19,10 @@ enum class Request : uint16_t {
   cleanup = 9,       // for each step NUL-terminated: `r` or `w`, path, text; no reply
   adopt = 10,        // instead of start: AdoptHead, int32 x excluded, NUL-terminated: cgroup.procs, freezer directory,
                      // cgroup.kill file
-  deadline = 11,     // DeadlineBody, in place of the one before; no reply
+  stop = 11,         // StopBody -> count
+  pause = 12,        // PauseBody -> PauseReply
+  stdout_mark = 13,  // uint64 bytes, 0: none -> count
+  deadline = 14,     // DeadlineBody, in place of the one before; no reply
 };
 
 // Keeper to wrapper.
@@ -34,15 +37,22 @@ enum class Event : uint16_t {
   stdoutlimit = 71,  // uint64 bytes
   reply = 72,        // by request
   witnessed = 73,    // WitnessedBody
-  expired = 74,      // the keeper has acted on its deadline, since nobody else has
+  unkillable = 74,   // UnkillableHead, for each an int32 pid and two NUL-terminated words: name, reason
+  stdoutmark = 75,   // uint64 bytes: the mark is reached
+  expired = 76,      // the keeper has acted on its deadline, since nobody else has
 };
 
-constexpr const char* kEventNames[] = {"hello", "started", "failed", "exited", "empty", "stopped", "continued", "stdoutlimit", "reply", "witnessed", "expired"};
+constexpr const char* kEventNames[] = {"hello", "started", "failed", "exited", "empty", "stopped", "continued", "stdoutlimit", "reply", "witnessed", "unkillable", "stdoutmark", "expired"};
+
+// A checksum of this file, which the build computes: an upgrade in place can put a new Node before an old keeper, or the
+// reverse. Both ends look at it before the job starts. The head itself, `hello`, and a `start` without limits and groups stay
+// as they are in every version, so that the job can run without a box.
+constexpr uint16_t kProtocolVersion = static_cast<uint16_t>(PROTOCOL_CHECKSUM % 65535 + 1);
 
 struct FrameHead {
   uint32_t length;  // of the payload
   uint16_t type;
-  uint16_t reserved;
+  uint16_t version;
   uint32_t id;
 };
 
@@ -104,6 +114,29 @@ struct DeadlineBody {
   uint32_t reserved;
 };
 
+// Who is asked to end; ladder.h.
+enum class StopHow : uint32_t {
+  group = 0,    // the job's process group, and those outside of it who would never end by themselves
+  forward = 1,  // a scheduler's signal: the group, and nobody is killed
+  rest = 2,     // the main process has ended: whoever has not been asked
+  spare = 3,    // the same, but for those who have had the scheduler's signal
+};
+
+struct StopBody {
+  int32_t signal;
+  uint32_t how;  // StopHow
+};
+
+// SIGTSTP, as it works on a job that the kernel does not take for orphaned.
+struct PauseBody {
+  uint32_t reached;  // 1: its sender has signalled the job, too
+};
+
+struct PauseReply {
+  int32_t count;
+  uint32_t all_stopped;  // nothing of the box runs any more
+};
+
 struct KillBody {
   uint32_t abandon;  // 1: a reader that takes nothing any more does not hold up the end
 };
@@ -113,6 +146,12 @@ struct WitnessedBody {
   int32_t signal;
   int32_t pid;  // of the sender
   double at_ms;
+};
+
+// What SIGKILL does not end.
+struct UnkillableHead {
+  uint32_t count;
+  uint32_t final;  // 1: the keeper no longer waits for it, and `empty` follows
 };
 
 struct StartedBody {

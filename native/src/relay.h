@@ -19,6 +19,8 @@ class Relay {
   // Moves what is there, until the reader is full: true when nothing is left. For when no writer is left.
   bool drained();
 
+  // Nothing more is moved: reader and writers see the end.
+  void close_all();
   uint64_t bytes() const { return bytes_; }
   void limit(uint64_t max) { max_ = max; }
   // There was more than the limit; nothing more is moved.
@@ -27,7 +29,6 @@ class Relay {
  private:
   enum class Wait { input, output };
   void step();
-  void close_all();
   bool flush_buffer();
 
   int in_, out_;

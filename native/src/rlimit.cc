@@ -1,11 +1,8 @@
 #include "rlimit.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <vector>
-
-#include "tree.h"
+#include <set>
 
 namespace pbox {
 
@@ -22,53 +19,61 @@ int rlimit_by_name(const char* name) {
   return -1;
 }
 
-int rlimit_set(int pid, const RlimitWire& wanted, rlimit* now) {
-  const auto resource = static_cast<__rlimit_resource>(wanted.resource);
-  rlimit limit{};
-  if (prlimit(pid, resource, nullptr, &limit) != 0) return errno;
+namespace {
+
+// A third pass finds nobody but processes whose parent was forked and has ended within the first two.
+constexpr int kPasses = 4;
+
+// What `pid` is to have. Returns 0 or errno.
+int target(int pid, const RlimitWire& wanted, rlimit& before, rlimit& after) {
+  if (prlimit(pid, static_cast<__rlimit_resource>(wanted.resource), nullptr, &before) != 0) return errno;
+  after = before;
   if (wanted.which & kHard) {
-    limit.rlim_max = wanted.hard;
-    if (!(wanted.which & kSoft) && limit.rlim_cur > limit.rlim_max) limit.rlim_cur = limit.rlim_max;
+    after.rlim_max = wanted.hard;
+    if (!(wanted.which & kSoft) && after.rlim_cur > after.rlim_max) after.rlim_cur = after.rlim_max;
   }
-  if (wanted.which & kSoft) limit.rlim_cur = wanted.soft;
-  if (prlimit(pid, resource, &limit, nullptr) != 0) return errno;
-  if (now) *now = limit;
+  if (wanted.which & kSoft) after.rlim_cur = wanted.soft;
   return 0;
 }
 
-RlimitReply rlimit_set_tree(int root, const RlimitWire& wanted) {
-  struct Pass {
-    RlimitWire wanted;
-    RlimitReply reply;
-    std::vector<int> met;
-    bool fresh;
-  } pass{wanted, {}, {}, false};
-  // A process forked before its parent was changed is met in the next pass.
-  do {
-    pass.fresh = false;
-    walk_tree(
-        root,
-        [](void* context, int pid, int) {
-          auto& p = *static_cast<Pass*>(context);
-          const auto place = std::lower_bound(p.met.begin(), p.met.end(), pid);
-          if (place != p.met.end() && *place == pid) return;
-          p.met.insert(place, pid);
-          p.fresh = true;
-          rlimit now{};
-          const int error = rlimit_set(pid, p.wanted, &now);
-          if (error == ESRCH) return;
-          if (error != 0) {
-            p.reply.failed++;
-            p.reply.error = error;
-            return;
-          }
-          p.reply.changed++;
-          p.reply.soft = now.rlim_cur;
-          p.reply.hard = now.rlim_max;
-        },
-        &pass);
-  } while (pass.fresh);
-  return pass.reply;
+bool same(const rlimit& a, const rlimit& b) { return a.rlim_cur == b.rlim_cur && a.rlim_max == b.rlim_max; }
+
+}  // namespace
+
+int rlimit_set(int pid, const RlimitWire& wanted, rlimit* now) {
+  rlimit before{}, after{};
+  if (const int error = target(pid, wanted, before, after)) return error;
+  if (prlimit(pid, static_cast<__rlimit_resource>(wanted.resource), &after, nullptr) != 0) return errno;
+  if (now) *now = after;
+  return 0;
+}
+
+RlimitReply rlimit_set_all(const std::function<std::vector<Descendant>()>& look, const RlimitWire& wanted) {
+  RlimitReply reply{};
+  std::set<int> failed;
+  bool fresh = true;
+  for (int pass = 0; fresh && pass < kPasses; pass++) {
+    fresh = false;
+    for (const Descendant& process : look()) {
+      rlimit before{}, after{};
+      int error = target(process.pid, wanted, before, after);
+      const bool has_it = error == 0 && same(before, after);
+      // Who has it from its parent is not new; in the first pass it counts all the same.
+      if ((has_it && pass > 0) || error == ESRCH) continue;
+      if (error == 0 && !has_it) error = rlimit_set(process.pid, wanted, &after);
+      if (error == ESRCH || (error != 0 && !failed.insert(process.pid).second)) continue;
+      if (error != 0) {
+        reply.failed++;
+        reply.error = error;
+        continue;
+      }
+      fresh |= !has_it;
+      if (reply.changed++ > 0) continue;
+      reply.soft = after.rlim_cur;
+      reply.hard = after.rlim_max;
+    }
+  }
+  return reply;
 }
 
 }  // namespace pbox

@@ -1,7 +1,10 @@
 // The 16 resources of setrlimit(2), one table.
 #pragma once
+#include <functional>
 #include <sys/resource.h>
+#include <vector>
 
+#include "process.h"
 #include "protocol.h"
 
 namespace pbox {
@@ -19,7 +22,8 @@ int rlimit_by_name(const char* name);
 // Returns 0 or errno. A new hard limit below the soft one lowers the soft one too.
 int rlimit_set(int pid, const RlimitWire& wanted, rlimit* now);
 
-// rlimit_set on every descendant of `root`.
-RlimitReply rlimit_set_tree(int root, const RlimitWire& wanted);
+// rlimit_set on every process that `look` finds. A process forked meanwhile has what its parent had: `look` is asked again
+// until everybody has the limit, a bounded number of times.
+RlimitReply rlimit_set_all(const std::function<std::vector<Descendant>()>& look, const RlimitWire& wanted);
 
 }  // namespace pbox

@@ -77,13 +77,27 @@ bool read_stat(int pid, uint64_t usec_per_tick, uint64_t page, File& file, Stat&
   return true;
 }
 
+bool is_zombie(const Process& process) { return process.state == 'Z' || process.state == 'X'; }
+
+// The main thread has ended before the others.
+bool outlives_its_leader(const Process& process) { return process.state == 'Z' && process.threads > 1; }
+
+// State and memory of a process whose main thread has ended, from a thread that lives.
+void read_from_thread(int thread_id, uint64_t usec_per_tick, uint64_t page, File& file, Process& process) {
+  Stat thread{};
+  if (!read_stat(thread_id, usec_per_tick, page, file, thread)) return;
+  process.state = thread.process.state;
+  process.vms_bytes = thread.process.vms_bytes;
+  process.rss_bytes = thread.process.rss_bytes;
+}
+
 bool swap_in_use() {
   struct sysinfo info {};
   return sysinfo(&info) == 0 && info.freeswap != info.totalswap;
 }
 
-void add_memory_detail(int pid, File& file, Tree& tree) {
-  if (!file.load(pid, "status")) return;
+void add_memory_detail(int thread, File& file, Tree& tree) {
+  if (!file.load(thread, "status")) return;
   const auto kib = [&](const char* key) { return std::max<int64_t>(0, file.number(key)) * 1024; };
   tree.anon_bytes += kib("\nRssAnon:");
   tree.file_bytes += kib("\nRssFile:");
@@ -117,6 +131,7 @@ Tree sample(std::vector<int> pids, bool descend, size_t rows, bool pss) {
   Stat stat{};
   // Parents before children: CPU of a child that is reaped meanwhile is missed until the next sample, never doubled.
   std::vector<int> alive;
+  std::vector<int> threads;  // one of each alive, which shows its memory
   for (size_t at = 0; at < tree.pids.size(); at++) {
     const int pid = tree.pids[at];
     if (!read_stat(pid, usec_per_tick, page, file, stat)) continue;
@@ -126,8 +141,14 @@ Tree sample(std::vector<int> pids, bool descend, size_t rows, bool pss) {
     tree.guest_usec += (stat.guest + stat.child_guest) * usec_per_tick;
     tree.iowait_usec += stat.iowait * usec_per_tick;
     add_io(pid, file, tree);
-    if (process.state == 'Z' || process.state == 'X') continue;  // its memory and children are gone
+    int thread = pid;
+    if (outlives_its_leader(process)) {
+      thread = live_thread(pid);
+      read_from_thread(thread, usec_per_tick, page, file, process);
+    }
+    if (is_zombie(process)) continue;  // its memory and children are gone
     alive.push_back(pid);
+    threads.push_back(thread);
     tree.threads += process.threads;
     tree.vms_bytes += process.vms_bytes;
     tree.rss_bytes += process.rss_bytes;
@@ -137,12 +158,12 @@ Tree sample(std::vector<int> pids, bool descend, size_t rows, bool pss) {
   tree.pids.swap(alive);
   if (tree.pids.size() <= kDetailedProcesses || swap_in_use()) {
     tree.anon_bytes = tree.file_bytes = tree.shmem_bytes = 0;
-    for (const int pid : tree.pids) add_memory_detail(pid, file, tree);
+    for (const int thread : threads) add_memory_detail(thread, file, tree);
   }
   if (pss) {
     tree.pss_bytes = 0;
-    for (const int pid : tree.pids)
-      if (file.load(pid, "smaps_rollup")) tree.pss_bytes += std::max<int64_t>(0, file.number("\nPss:")) * 1024;
+    for (const int thread : threads)
+      if (file.load(thread, "smaps_rollup")) tree.pss_bytes += std::max<int64_t>(0, file.number("\nPss:")) * 1024;
   }
   return tree;
 }
@@ -151,16 +172,18 @@ Tree sample(std::vector<int> pids, bool descend, size_t rows, bool pss) {
 
 Tree sample_tree(int root, size_t rows, bool pss) {
   std::vector<int> children;
-  read_children(root, false, children);
+  read_children(root, true, children);
   return sample(std::move(children), true, rows, pss);
 }
 
 Tree sample_processes(std::vector<int> pids, size_t rows, bool pss) { return sample(std::move(pids), false, rows, pss); }
 
 std::vector<OpenFile> open_files(int pid, size_t most) {
+  // Of a main thread that has ended the kernel shows none.
+  const int thread = live_thread(pid);
   std::vector<OpenFile> files;
   char path[64], target[4096];
-  std::snprintf(path, sizeof path, "/proc/%d/fd", pid);
+  std::snprintf(path, sizeof path, "/proc/%d/fd", thread);
   DIR* dir = opendir(path);
   if (!dir) return files;
   while (const dirent* entry = readdir(dir)) {

@@ -4,6 +4,8 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "printable.h"
+
 namespace pbox {
 namespace {
 
@@ -12,7 +14,7 @@ constexpr size_t kAtOnce = 4096;  // PIPE_BUF: what poll(2) promises room for
 }  // namespace
 
 void say(const char* level, const std::string& text) {
-  std::string line = *level ? "proc_box: " + std::string(level) + ": " + text : text;
+  std::string line = *level ? "proc_box: " + std::string(level) + ": " + printable(text) : printable(text);
   if (line.size() >= kAtOnce) line.resize(kAtOnce - 1);
   line += '\n';
   pollfd room{2, POLLOUT, 0};

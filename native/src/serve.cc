@@ -4,7 +4,9 @@
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
+#include <string>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -16,23 +18,46 @@ namespace {
 constexpr int kQueue = 1024;  // tasks of one job that begin at once
 constexpr int kFailed = 125;
 
-// Returns the errno of what has failed.
-int listen_at(const char* path, int& fd) {
+// What has failed: an errno, or one of these.
+constexpr int kNotPrivate = -1, kNotOurs = -2;
+
+// The folder of the socket, where nobody else may come: 0, or what is wrong with it. It stays the one that was looked at.
+int open_private(const std::string& path, int& folder) {
+  const size_t slash = path.rfind('/');
+  const std::string name = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+  folder = open(name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  struct stat status {};
+  if (folder < 0 || fstat(folder, &status) != 0) return errno;
+  if (status.st_uid != geteuid()) return kNotOurs;
+  return status.st_mode & 077 ? kNotPrivate : 0;
+}
+
+int listen_at(const std::string& path, int& fd) {
+  int folder = -1;
+  if (const int error = open_private(path, folder)) return error;
+  const std::string name = "/proc/self/fd/" + std::to_string(folder) + "/" + path.substr(path.rfind('/') + 1);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (std::strlen(path) >= sizeof address.sun_path) return ENAMETOOLONG;
-  std::strcpy(address.sun_path, path);
+  if (path.size() >= sizeof address.sun_path || name.size() >= sizeof address.sun_path) return ENAMETOOLONG;
+  std::strcpy(address.sun_path, name.c_str());
   fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return errno;
-  if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return errno;
-  return listen(fd, kQueue) == 0 ? 0 : errno;
+  if (fd < 0 || bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || listen(fd, kQueue) != 0) return errno;
+  close(folder);
+  return 0;
+}
+
+const char* remedy_of(int error) {
+  if (error == kNotPrivate) return "its folder is open to other users; make it one with mode 0700 (mkdir -m 700)";
+  if (error == kNotOurs) return "its folder belongs to another user; make one of your own with mode 0700 (mkdir -m 700)";
+  return std::strerror(error);
 }
 
 [[noreturn]] void tell_caller(const char* path, int child, int from) {
   int error = 0;
   if (read(from, &error, sizeof error) != static_cast<ssize_t>(sizeof error)) error = ECHILD;
   if (error != 0) {
-    std::fprintf(stderr, "proc_box: error: listen on %s: %s; its folder must exist, and nobody may listen there yet\n", path, std::strerror(error));
+    const char* hint = error > 0 ? "; its folder must exist, and nobody may listen there yet" : "";
+    std::fprintf(stderr, "proc_box: error: listen on %s: %s%s\n", path, remedy_of(error), hint);
     _exit(kFailed);
   }
   std::printf("%d\n", child);

@@ -7,13 +7,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clock.h"
+#include "tree.h"
+
 namespace pbox {
 namespace {
 
-constexpr uint64_t kFastestPerMs = 32000000;  // bytes
-constexpr uint64_t kSoonestMs = 20, kLatestMs = 60000;
-
-std::string proc(int pid, const char* name) { return "/proc/" + std::to_string(pid) + "/" + name; }
+// A main thread that has ended has no descriptors any more; those of the process are its other threads'.
+std::string proc(int pid, const char* name) { return process_directory(pid) + "/" + name; }
 
 struct PidfdInfo {
   uint64_t mask, cgroup_id;
@@ -47,35 +48,34 @@ void StrangersOutput::open(int pid) {
     file_ = -1;
   }
   if (file_ < 0) return;
-  const std::string info = read_small(proc(pid, "fdinfo/1"));
-  const size_t flags = info.find("flags:");
-  const bool append = flags != std::string::npos && std::strtoul(info.c_str() + flags + 6, nullptr, 8) & O_APPEND;
-  const uint64_t size = static_cast<uint64_t>(out.st_size);
-  // O_APPEND moves the offset to the end at the first write only.
-  base_ = append ? size : offset();
-  at_end_ = base_ == size;
+  uint64_t offset = 0;
+  bool append = false;
+  read_descriptor(&offset, &append);
+  const auto size = static_cast<uint64_t>(out.st_size);
+  written_.start(offset, size, append, monotonic_ms());
+  at_end_ = append || offset == size;
 }
 
-// The shared offset of the descriptor: `pos:` comes first in fdinfo, proc(5).
-uint64_t StrangersOutput::offset() const {
+bool StrangersOutput::read_descriptor(uint64_t* offset, bool* append) const {
   const std::string text = read_small(proc(pid_, "fdinfo/1"));
-  return text.rfind("pos:", 0) == 0 ? std::strtoull(text.c_str() + 4, nullptr, 10) : 0;
+  const size_t flags = text.find("flags:");
+  if (text.rfind("pos:", 0) != 0 || flags == std::string::npos) return false;
+  *offset = std::strtoull(text.c_str() + 4, nullptr, 10);
+  *append = std::strtoul(text.c_str() + flags + 6, nullptr, 8) & O_APPEND;
+  return true;
 }
 
 uint64_t StrangersOutput::bytes(bool ended) {
-  if (file_ < 0) return 0;
   struct stat out {};
-  const bool grown = ended && at_end_ && fstat(file_, &out) == 0;
-  const uint64_t at = grown ? static_cast<uint64_t>(out.st_size) : offset();
-  if (at > base_) bytes_ = std::max(bytes_, at - base_);
-  return bytes_;
+  if (file_ < 0 || fstat(file_, &out) != 0) return written_.bytes();
+  const auto size = static_cast<uint64_t>(out.st_size);
+  uint64_t offset = size;
+  bool append = true;
+  if (!(ended && at_end_) && !read_descriptor(&offset, &append)) return written_.bytes();
+  return written_.look(offset, size, append, monotonic_ms());
 }
 
-int StrangersOutput::until_ms(uint64_t max) {
-  const uint64_t now = bytes(false);
-  const uint64_t left = now >= max ? 0 : max - now;
-  return static_cast<int>(std::clamp(left / kFastestPerMs, kSoonestMs, kLatestMs));
-}
+int StrangersOutput::until_ms(uint64_t max) { return watch_.next_look_ms(bytes(false), max); }
 
 bool status_of_pidfd(int pidfd, int* status) {
   PidfdInfo info{};

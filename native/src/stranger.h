@@ -3,6 +3,9 @@
 #include <cstdint>
 #include <string>
 
+#include "write_watch.h"
+#include "written.h"
+
 namespace pbox {
 
 // A file of /proc, as far as its first 512 bytes.
@@ -20,16 +23,18 @@ class StrangersOutput {
   bool counted() const { return file_ >= 0; }
   // After the process's end its descriptors are gone: then the file's size tells, where it has grown with the output.
   uint64_t bytes(bool ended);
-  // How long it may be until `max` bytes are written, by the fastest writer that is reckoned with, ms.
+  // Until it has to be looked at so that `max` bytes (0 is no limit) are not passed unseen, ms.
   int until_ms(uint64_t max);
 
  private:
-  uint64_t offset() const;
+  // Of the descriptor, which it shares with whoever else has it: proc_pid_fdinfo(5). False where it has gone.
+  bool read_descriptor(uint64_t* offset, bool* append) const;
 
   int pid_ = -1;
   int file_ = -1;        // O_PATH
   bool at_end_ = false;  // it grows as the process writes
-  uint64_t base_ = 0, bytes_ = 0;
+  Written written_;
+  WriteWatch watch_;
 };
 
 // The wait status of a process that somebody else has reaped: ioctl_pidfd(2), since Linux 6.15. False where it is not told.

@@ -11,6 +11,54 @@
 #include <unistd.h>
 
 namespace pbox {
+namespace {
+
+// The letter of proc_pid_stat(5); 0 where the thread has ended.
+char thread_state(int pid, int tid) {
+  char text[512];
+  std::snprintf(text, sizeof text, "/proc/%d/task/%d/stat", pid, tid);
+  const int fd = open(text, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  const ssize_t n = read(fd, text, sizeof text - 1);
+  close(fd);
+  text[std::max<ssize_t>(n, 0)] = '\0';
+  const char* end = std::strrchr(text, ')');
+  return end && end[1] == ' ' ? end[2] : '\0';
+}
+
+bool has_ended(char state) { return state == '\0' || state == 'Z' || state == 'X'; }
+
+// Calls `visit(tid)` for each thread until it returns false.
+template <typename Visit>
+void each_thread(int pid, Visit visit) {
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/%d/task", pid);
+  DIR* dir = opendir(path);
+  if (!dir) return;
+  while (const dirent* entry = readdir(dir)) {
+    const int tid = std::atoi(entry->d_name);
+    if (tid > 0 && !visit(tid)) break;
+  }
+  closedir(dir);
+}
+
+}  // namespace
+
+int live_thread(int pid) {
+  if (!has_ended(thread_state(pid, pid))) return pid;
+  int alive = pid;
+  each_thread(pid, [&](int tid) {
+    if (!has_ended(thread_state(pid, tid))) alive = tid;
+    return alive == pid;
+  });
+  return alive;
+}
+
+std::string process_directory(int pid) {
+  const int thread = live_thread(pid);
+  const std::string directory = "/proc/" + std::to_string(pid);
+  return thread == pid ? directory : directory + "/task/" + std::to_string(thread);
+}
 
 void read_pids(const char* path, std::vector<int>& out) {
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -43,36 +91,31 @@ void read_children(int pid, bool many_threads, std::vector<int>& out) {
     read_pids(path, out);
     return;
   }
-  std::snprintf(path, sizeof path, "/proc/%d/task", pid);
-  DIR* dir = opendir(path);
-  if (!dir) return;
-  while (const dirent* entry = readdir(dir)) {
-    const int tid = std::atoi(entry->d_name);
-    if (tid <= 0) continue;
+  each_thread(pid, [&](int tid) {
     std::snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, tid);
     read_pids(path, out);
-  }
-  closedir(dir);
+    return true;
+  });
 }
 
-void walk_tree(int root, Visit visit, void* context) {
-  std::vector<int> queue{root};
+std::vector<Descendant> descendants(int root) {
+  std::vector<Descendant> all;
   std::vector<int> children;
-  for (size_t at = 0; at < queue.size(); at++) {
+  const auto add_children = [&](int parent, bool many_threads) {
     children.clear();
-    read_children(queue[at], true, children);
-    // Visited at once: between reading the pid and using it there are only microseconds, and pids are handed
-    // out in a cycle, so that it cannot be another process by then.
+    read_children(parent, many_threads, children);
+    ProcessStat now;
     for (const int pid : children) {
-      visit(context, pid, queue[at]);
-      queue.push_back(pid);
+      // Whose parent has ended meanwhile has come to `root`, and is listed there as well.
+      if (read_process(pid, now)) {
+        if (!now.dead && now.parent == parent) all.push_back(process_of(pid, now));
+      } else if (kill(pid, 0) == 0 || errno == EPERM) {
+        all.push_back({{pid, 0}, parent, 0, 0, '?', 1});  // hidden from us: proc(5), hidepid
+      }
     }
-  }
-}
-
-std::vector<int> descendants(int root) {
-  std::vector<int> all;
-  walk_tree(root, [](void* context, int pid, int) { static_cast<std::vector<int>*>(context)->push_back(pid); }, &all);
+  };
+  add_children(root, true);
+  for (size_t at = 0; at < all.size(); at++) add_children(all[at].pid, all[at].threads > 1);
   return all;
 }
 
@@ -80,53 +123,44 @@ namespace {
 
 constexpr int kStopMs = 1000;
 
-// The letter of proc_pid_stat(5); 0 where the thread has ended.
-char thread_state(int pid, int tid) {
-  char text[512];
-  std::snprintf(text, sizeof text, "/proc/%d/task/%d/stat", pid, tid);
-  const int fd = open(text, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  const ssize_t n = read(fd, text, sizeof text - 1);
-  close(fd);
-  text[std::max<ssize_t>(n, 0)] = '\0';
-  const char* end = std::strrchr(text, ')');
-  return end && end[1] == ' ' ? end[2] : '\0';
-}
-
 bool is_stopped(int pid) {
-  char path[64];
-  std::snprintf(path, sizeof path, "/proc/%d/task", pid);
-  DIR* dir = opendir(path);
-  if (!dir) return true;
   bool stopped = true;
-  while (const dirent* entry = readdir(dir)) {
-    const int tid = std::atoi(entry->d_name);
-    const char state = tid > 0 ? thread_state(pid, tid) : '\0';
-    if (state != '\0' && std::strchr("TtZXx", state) == nullptr) stopped = false;
-  }
-  closedir(dir);
+  each_thread(pid, [&](int tid) {
+    const char state = thread_state(pid, tid);
+    stopped = has_ended(state) || state == 'T' || state == 't';
+    return stopped;
+  });
   return stopped;
 }
+
+// Processes that were met, to be found again.
+class Met {
+ public:
+  // False where it was there before.
+  bool add(const Member& member) {
+    const auto place = std::lower_bound(sorted_.begin(), sorted_.end(), member, before);
+    if (place != sorted_.end() && *place == member) return false;
+    sorted_.insert(place, member);
+    return true;
+  }
+  const std::vector<Member>& all() const { return sorted_; }
+
+ private:
+  static bool before(const Member& a, const Member& b) { return a.pid != b.pid ? a.pid < b.pid : a.start < b.start; }
+  std::vector<Member> sorted_;
+};
 
 // Everybody first, then the signal: a parent that dies of it would take its children out of a walk that goes on.
 int signal_snapshot(int root, int signal) {
   constexpr int kPasses = 8;  // somebody whose parent has ended during a walk is met in the next one
-  std::vector<int> met;  // sorted
-  size_t before;
-  int passes = 0;
-  do {
-    before = met.size();
-    walk_tree(
-        root,
-        [](void* context, int pid, int) {
-          auto& all = *static_cast<std::vector<int>*>(context);
-          const auto place = std::lower_bound(all.begin(), all.end(), pid);
-          if (place == all.end() || *place != pid) all.insert(place, pid);
-        },
-        &met);
-  } while (met.size() != before && ++passes < kPasses);
+  Met met;
+  bool fresh = true;
+  for (int pass = 0; fresh && pass < kPasses; pass++) {
+    fresh = false;
+    for (const Descendant& process : descendants(root)) fresh |= met.add(process);
+  }
   int count = 0;
-  for (const int pid : met) count += kill(pid, signal) == 0 || errno == EPERM;
+  for (const Member& member : met.all()) count += signal_member(member, signal) == 0;
   return count;
 }
 
@@ -134,36 +168,36 @@ int signal_snapshot(int root, int signal) {
 
 int signal_tree(int root, int signal, bool until_stable) {
   if (!until_stable) return signal_snapshot(root, signal);
-  struct Pass {
-    int signal;
-    std::vector<int> met;  // sorted
-    std::vector<int> fresh;
-  } pass{signal, {}, {}};
+  Met met;
   int count = 0;
-  do {
-    pass.fresh.clear();
-    walk_tree(
-        root,
-        [](void* context, int pid, int) {
-          auto& p = *static_cast<Pass*>(context);
-          if (std::binary_search(p.met.begin(), p.met.end(), pid)) return;
-          if (kill(pid, p.signal) == 0 || errno == EPERM) p.fresh.push_back(pid);
-        },
-        &pass);
-    count += static_cast<int>(pass.fresh.size());
-    pass.met.insert(pass.met.end(), pass.fresh.begin(), pass.fresh.end());
-    std::sort(pass.met.begin(), pass.met.end());
-  } while (until_stable && !pass.fresh.empty());
+  for (bool fresh = true; fresh;) {
+    fresh = false;
+    for (const Descendant& process : descendants(root)) {
+      if (!met.add(process)) continue;
+      fresh = true;
+      count += signal_member(process, signal) == 0;
+    }
+  }
   return count;
 }
 
-void await_stopped(const std::vector<int>& pids) {
+bool await_stopped(const std::vector<Descendant>& processes) {
   size_t at = 0;
   for (int waited = 0; waited < kStopMs; waited++) {
-    while (at < pids.size() && is_stopped(pids[at])) at++;
-    if (at == pids.size()) return;
+    while (at < processes.size() && is_stopped(processes[at].pid)) at++;
+    if (at == processes.size()) return true;
     usleep(1000);
   }
+  return false;
+}
+
+std::vector<int> own_zombies() {
+  std::vector<int> children, zombies;
+  read_children(getpid(), true, children);
+  ProcessStat now;
+  for (const int pid : children)
+    if (read_process(pid, now) && now.dead) zombies.push_back(pid);
+  return zombies;
 }
 
 }  // namespace pbox

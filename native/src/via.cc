@@ -67,6 +67,15 @@ int connect_to(const char* path, double until_ms) {
   return -1;
 }
 
+// Whoever listens gets our settings, which may hold a password, and says what becomes of the process.
+bool is_trusted(int fd, const char* path) {
+  ucred server{};
+  socklen_t size = sizeof server;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &server, &size) == 0 && (server.uid == geteuid() || server.uid == 0)) return true;
+  std::fprintf(stderr, "proc_box: warn: --via %s: a process of another user (uid %d) listens there, and is not asked\n", path, static_cast<int>(server.uid));
+  return false;
+}
+
 std::string request(const Words& words, bool failure_open, double until_ms) {
   ViaHead head{0, static_cast<uint32_t>(words.count()), getpid(), failure_open, until_ms};
   std::string text(reinterpret_cast<const char*>(&head), sizeof head);
@@ -117,6 +126,10 @@ void ask_supervisor(Words& words, const Options& options) {
   if (text.size() > kRequestMax) return;
   const int fd = connect_to(path, until_ms);
   if (fd < 0) return;
+  if (!is_trusted(fd, path)) {
+    close(fd);
+    return;
+  }
   const bool sent = send_all(fd, text, until_ms);
   explicit_bzero(text.data(), text.size());
   const std::string answer = sent ? read_answer(fd, until_ms) : std::string();

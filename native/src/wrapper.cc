@@ -135,6 +135,10 @@ void Wrapper::keeper_events() {
       case Event::expired:
         expired_ = true;
         break;
+      case Event::unkillable:
+        // The keeper stays for processes that SIGKILL does not end; we do not.
+        if (Reader(body).value<UnkillableHead>().final != 0) front_.left_behind = true;
+        break;
       case Event::empty:
         if (end_ms_ == 0) end_ms_ = monotonic_ms() + flush_ms_ + kEndMs;
         break;
@@ -267,8 +271,8 @@ void Wrapper::pass_on() {
 void Wrapper::kill_box(const char* why) {
   if (over_ || !is_launch() || front_.helper < 0) return;
   if (kills_++ == 0) say("error", std::string(why) + ": the job is killed");
-  const std::vector<int> below = descendants(front_.helper);
-  const int keeper = below.empty() ? -1 : below.front();
+  const std::vector<Descendant> below = descendants(front_.helper);
+  const int keeper = below.empty() ? -1 : below.front().pid;
   if (keeper > 0) signal_tree(keeper, SIGKILL, true);
   for (const int pid : {keeper, front_.helper})
     if (pid > 0) kill(pid, kills_ > 1 ? SIGKILL : SIGCONT);

@@ -4,6 +4,7 @@ One hook for the events queuejob, modifyjob, execjob_launch, execjob_epilogue an
 file that is imported with it. Python 3 with nothing but its standard library and the `pbs` module. Outside of PBS it checks
 a configuration: python3 hook.py config.json
 """
+import difflib
 import html
 import json
 import os
@@ -53,6 +54,7 @@ KEYS = {
     "default": ([], is_list, "a list of words: options of every box"),
     "strict": (["--enforce", "strict"], is_list, "a list of words: what `strict` adds to them"),
     "allow_off": (True, is_switch, "true or false: whether a job may say box=off"),
+    "fixed": ([], is_list, "a list of words: options of every box that no job changes"),
     "fail": ("open", lambda value: value in ("open", "closed"), "open or closed: whether a job that cannot be boxed runs"),
     "job_cgroup": (True, is_switch, "true or false: whether the tasks of a job on a node share its limits"),
     "cgroup_root": (None, is_path, "an absolute path: the directory for that; default below MoM's own group"),
@@ -94,25 +96,35 @@ def complete(given):
 
 
 def log(message, level=None):
-    pbs.logmsg(pbs.EVENT_ERROR if level is None else level, "proc_box: " + message)
+    """A line that cannot be logged costs nothing else."""
+    try:
+        pbs.logmsg(pbs.EVENT_ERROR if level is None else level, "proc_box: " + message)
+    except Exception:
+        pass
 
 
 def options_of(job, config):
     """Options of proc_box for this job, or None where it is not boxed. Raises ValueError for what nobody can mean."""
     word = asked(job)
     policy = word or config["policy"]
-    if policy == "off":
-        if word and not config["allow_off"]:
-            raise ValueError("box=off is not allowed here; ask for box=default")
-        return None
-    first = list(config["default"])
-    if policy == "default":
-        return first
-    if policy == "strict":
-        return first + list(config["strict"])
+    if policy == "off" and word and not config["allow_off"]:
+        raise ValueError("box=off is not allowed here; ask for box=default")
+    if policy in ("off", "default", "strict"):
+        return site_options(policy, config)
     if not policy.startswith("-"):
         raise ValueError('box=%s: expected off, default, strict, or options like "--memory 4G --pids 500"' % policy)
-    return first + split(policy)
+    options = parse(split(policy), "box=%s" % policy)
+    if word:
+        check_asked(options, config, "box=%s" % policy)
+    return list(config["default"]) + words_of(options) + list(config["fixed"])
+
+
+def site_options(policy, config):
+    """Of a job that adds nothing of its own; what a job of bad words gets, too."""
+    if policy == "off":
+        return None
+    own = list(config["strict"]) if policy == "strict" else split(policy) if policy.startswith("-") else []
+    return list(config["default"]) + own + list(config["fixed"])
 
 
 def asked(job):
@@ -126,6 +138,8 @@ def asked(job):
 
 
 def split(options):
+    if len(options) > BOX_MAX:
+        raise ValueError("box=%s...: over %d characters" % (options[:60], BOX_MAX))
     try:
         words = shlex.split(options)
     except ValueError as error:
@@ -133,6 +147,72 @@ def split(options):
     if "--" in words:
         raise ValueError("box=%s: options only, without --" % options)
     return words
+
+
+# --- options of proc_box, as far as they can be told to be wrong before there is one: src/spec/options/
+
+
+BOOLEAN = ("debug", "help", "linger", "multiRmtKey", "nowarn", "oom-group", "pss", "report", "reraise", "runanyway", "version")
+SIZE = ("memory", "memory-high", "outbox-bytes", "spool-max-bytes", "stdoutlimit", "swap")
+DURATION = ("cpu-time", "flush", "grace", "msgtimeout", "rows-interval", "sint", "spool-max-age", "timeout")
+COUNT = ("cpu-weight", "cpus", "outbox-messages", "pids", "rows")
+TEXT = (
+    "argv0", "audit-log", "cgroup", "config", "control-auth", "control-keys", "control-rules", "cpuset", "ekey", "enforce",
+    "exchange", "failure", "io-max", "json", "rascal-config", "refuse", "reply-exchange", "rkey", "rlimit", "skey",
+    "spool-dir", "stop-signal", "tls-ca", "tls-cert", "tls-key", "uri", "uri-file",
+)
+# Of these proc_box may understand fewer, never more.
+FITS = dict(
+    [(name, (r"1|t|T|true|TRUE|True|0|f|F|false|FALSE|False", "true or false")) for name in BOOLEAN]
+    + [(name, (r"[+-]?\d+(\.\d+)? ?([kmgtp](i?b)?|b)?|none|unlimited|infinity", "a size, for example 512M")) for name in SIZE]
+    + [(name, (r"[+-]?(\d|\.\d)[\d.:a-z\u00b5\u03bc-]*|none|unlimited|infinity|scheduler", "a duration, for example 1h30m")) for name in DURATION]
+    + [(name, (r"[+-]?\d+(\.\d+)?|\.\d+|none|unlimited|infinity", "a number")) for name in COUNT]
+    + [(name, (r".+", "a value")) for name in TEXT]
+)
+# What becomes of a job without a box, and what is executed, is not in the job's options.
+NOT_ASKED = ("argv0", "failure", "help", "refuse", "version")
+BOX_MAX = 16384  # characters
+
+
+def parse(words, what):
+    """[(name, value)] of the words. Raises ValueError for a word that is no option, and for a value that fits none."""
+    options, words = [], list(words)
+    while words:
+        word = words.pop(0)
+        match = re.match(r"^--?([A-Za-z][\w-]*)(?:=(.*))?$", word, re.S)
+        if match is None:
+            raise ValueError("%s: %s is no option" % (what, word))
+        name, value = match.groups()
+        if name not in FITS:
+            near = difflib.get_close_matches(name, FITS, 1)
+            raise ValueError("%s: unknown option --%s%s" % (what, name, "; did you mean --%s?" % near[0] if near else ""))
+        if value is None and name not in BOOLEAN:
+            if not words:
+                raise ValueError("%s: --%s needs a value" % (what, name))
+            value = words.pop(0)
+        pattern, expected = FITS[name]
+        if value is not None and not re.match(r"^(?:%s)$" % pattern, value, re.A | re.S | re.I):
+            raise ValueError("%s: --%s %s: expected %s" % (what, name, value, expected))
+        options.append((name, value))
+    return options
+
+
+def words_of(options):
+    """Of one that begins with a dash nobody shall think that it is an option."""
+    words = []
+    for name, value in options:
+        glued = value is not None and (name in BOOLEAN or value.startswith("-"))
+        words += ["--%s=%s" % (name, value)] if glued else ["--" + name] if value is None else ["--" + name, value]
+    return words
+
+
+def check_asked(options, config, what):
+    fixed = [name for name, _ in parse(config["fixed"], "fixed")]
+    for name, _ in options:
+        if name in NOT_ASKED:
+            raise ValueError("%s: --%s is not for jobs to say; leave it out" % (what, name))
+        if name in fixed:
+            raise ValueError("%s: the site has fixed --%s; leave it out" % (what, name))
 
 
 def pack(words):
@@ -180,7 +260,12 @@ def carry_arguments(job):
 
 
 def launch(event, config):
-    options = options_of(event.job, config)
+    try:
+        options, refused = options_of(event.job, config), []
+    except ValueError as error:
+        # Nobody gets out of the site's box by words that cannot be understood. The box says so, by stderr and an event.
+        log("%s: %s" % (event.job.id, error))
+        options, refused = site_options(config["policy"], config), ["--refuse", " ".join(str(error).split())[:1000]]
     if options is None:
         return
     wrapper = config["proc_box"]
@@ -194,9 +279,8 @@ def launch(event, config):
     arguments = whole_arguments(event)
     # A login shell gets no arguments, and a name that MoM makes of it.
     name = arguments[0] if arguments else "-" + os.path.basename(event.progname)
-    fallback = ["--failure", "open"] if config["fail"] == "open" else []
     named = ["--argv0", name] if name != event.progname else []
-    event.env[PACKED] = pack(fallback + options + named + ["--", event.progname] + arguments[1:])
+    event.env[PACKED] = pack(["--failure", config["fail"]] + options + refused + named + ["--", event.progname] + arguments[1:])
     event.progname = wrapper
     event.argv = ["proc_box"]
 
@@ -239,7 +323,7 @@ def share_limits(job, options, config):
         try:
             base, version = own_group(LIMITS[option][0], config["cgroup_root"])
             enter_group(base, version, job, option, value, task)
-        except (OSError, LookupError, ValueError) as error:
+        except (ArithmeticError, LookupError, OSError, ValueError) as error:
             apart(job, [option], error)
 
 
@@ -248,13 +332,13 @@ def apart(job, limits, reason):
 
 
 def given_limits(options):
-    """The last of each that counts for the box as a whole."""
-    limits = {}
-    for index, word in enumerate(options):
-        match = re.match(r"^--?(%s)(?:=(.*))?$" % "|".join(LIMITS), word, re.S)
-        if match is not None:
-            limits[match.group(1)] = match.group(2) if match.group(2) is not None else options[index + 1]
-    return limits
+    """The last of each that counts for the box as a whole. The box itself tells what is wrong with others."""
+    try:
+        given = dict(parse(options, "options"))
+    except ValueError as error:
+        log("limits of all tasks together: %s" % error, pbs.EVENT_DEBUG)
+        return {}
+    return {name: given[name] for name in LIMITS if name in given and not re.match(r"(?i)none$|unlimited$|infinity$|0+$", given[name])}
 
 
 def why_apart(task):
@@ -482,7 +566,10 @@ def main():
 
 def check(path):
     try:
-        complete(read_json(path))
+        config = complete(read_json(path))
+        for key in ("default", "strict", "fixed"):
+            parse(config[key], key)
+        parse(split(config["policy"]) if config["policy"].startswith("-") else [], "policy")
     except (OSError, ValueError) as error:
         sys.exit("the configuration cannot be used: %s; docs/pbs.md has its keys" % error)
 

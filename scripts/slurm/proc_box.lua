@@ -47,14 +47,19 @@ local function box(job_desc, partitions, policy)
   if script == nil then
     return false
   end
+  -- Users may be stricter than the site, not looser.
+  local fixed = { failure = policy.failure == "closed" }
+  for _, name in ipairs(policy.fixed or {}) do
+    fixed[name] = true
+  end
   local environment = { failure = policy.failure or "open" }
   for name, value in pairs(options) do
     environment[name] = tostring(value)
   end
   for name, value in pairs(environment) do
     local variable = "PBOX_" .. name:upper():gsub("-", "_")
-    -- What users have in their environment wins.
-    if job_desc.environment[variable] == nil then
+    -- What users have in their environment wins, except over what the site has fixed.
+    if fixed[name] or job_desc.environment[variable] == nil then
       job_desc.environment[variable] = value
     end
   end

@@ -5,6 +5,9 @@ return {
   -- Where no box can be made on the node: "open" runs the job without one, "closed" does not start it.
   failure = "open",
 
+  -- Names of options that count as `box` returns them, whatever users have in their environment: { "timeout", "memory" }.
+  fixed = {},
+
   -- Options of the box, as `proc_box --help` lists them; nil leaves the job alone. `partition` is the job's, also where
   -- the user has left it to the default; fields of `job` that sites decide by: user_id, account, qos, comment,
   -- features (--constraint), name. They are nil where the user has not said them.

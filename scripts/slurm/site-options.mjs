@@ -24,6 +24,7 @@ const OPTIONS = {
   },
   default: { value: 'on|off', default: 'off', ways: ['spank'], help: 'whether tasks without --box are boxed' },
   option: { value: 'N=V', default: [], ways: ['prolog', 'spank'], help: 'an option of every box, repeatable' },
+  fix: { value: 'N=V', default: [], ways: ['spank'], help: 'an option of every box that no job changes, repeatable' },
   state: { value: 'DIR', default: '/run/proc_box', ways: ['prolog'], help: 'what is known of running jobs' },
   'dry-run': { ways: ALL, help: 'only says what would change' },
   help: { ways: ALL, help: 'this text' },
@@ -74,7 +75,7 @@ ${lines.join('\n')}
 
 function parse(args) {
   const options = Object.entries(OPTIONS).map(([name, { value }]) => {
-    return [name, { type: value === undefined ? 'boolean' : 'string', multiple: name === 'option' }];
+    return [name, { type: value === undefined ? 'boolean' : 'string', multiple: Array.isArray(OPTIONS[name].default) }];
   });
   try {
     return parseArgs({ args, allowPositionals: true, options: Object.fromEntries(options) });

@@ -25,11 +25,14 @@ const WAYS = {
       const plugin = join(site.lib, 'spank_proc_box.so');
       changes.file(join(site.lib, 'proc_box-task'), site.text('proc_box-task'), SHELL);
       changes.file(plugin, compiled(), { mode: 0o755 });
-      const bad = site.option.find((word) => !/^[a-zA-Z][a-zA-Z-]*(=\S*)?$/.test(word));
-      if (bad !== undefined) throw new Refused(`--option ${bad}: expected NAME=VALUE without blanks`);
+      for (const name of ['option', 'fix']) {
+        const bad = site[name].find((word) => !/^[a-zA-Z][a-zA-Z-]*(=\S*)?$/.test(word));
+        if (bad !== undefined) throw new Refused(`--${name} ${bad}: expected NAME=VALUE without blanks`);
+      }
       // `required` would stop every srun where the plugin cannot be loaded.
       const words = ['optional', plugin, `task=${join(site.lib, 'proc_box-task')}`];
       words.push(`default=${site.default}`, `failure=${site.failure}`, ...site.option);
+      words.push(...site.fix.map((word) => `fix=${word}`));
       changes.block(plugstack(site), 'proc_box spank', [words.join(' ')]);
       return 'from the next srun and sbatch on; no daemon has to be restarted';
     },
@@ -45,8 +48,9 @@ const WAYS = {
 try {
   main();
 } catch (error) {
-  if (!(error instanceof Refused)) throw error;
-  process.stderr.write(`proc_box: ${error.message}\nnothing was changed\n`);
+  if (!(error instanceof Refused) && error.syscall === undefined) throw error;
+  const done = error instanceof Refused ? 'nothing was changed' : 'what is said above has been changed';
+  process.stderr.write(`proc_box: ${error.message}\n${done}\n`);
   process.exitCode = 1;
 }
 

@@ -17,6 +17,8 @@ interface Row {
 }
 
 const SIGKILL = 9;
+/** The longest that means anything is a list of CPUs. */
+const ARGUMENT_MAX_CHARACTERS = 32_768;
 
 const COMMANDS: { readonly [Name in CommandName]: Row } = {
   stop: {
@@ -54,16 +56,31 @@ const COMMANDS: { readonly [Name in CommandName]: Row } = {
   ping: bare('ping'),
 };
 
+/** What other programs call these commands. */
+const OTHER_WORDS: ReadonlyMap<string, CommandName> = new Map([
+  ...['pause', 'freeze', 'hold'].map((word) => [word, 'suspend'] as const),
+  ...['continue', 'cont', 'unpause', 'thaw', 'unfreeze'].map((word) => [word, 'resume'] as const),
+  ...['terminate', 'cancel', 'end', 'quit'].map((word) => [word, 'stop'] as const),
+  ...['info', 'show', 'stat', 'limits'].map((word) => [word, 'status'] as const),
+  ...['limit', 'set'].map((word) => [word, 'set_limit'] as const),
+]);
+
 /** A command, or why there is none: nothing of a refused command is carried out. */
 export function toCommand(request: Request): Command | Refusal {
   const { name, args } = request;
   if (!Object.hasOwn(COMMANDS, name)) {
-    const near = didYouMean(name, Object.keys(COMMANDS));
+    const other = OTHER_WORDS.get(name.toLowerCase());
+    const near = other === undefined ? didYouMean(name, Object.keys(COMMANDS)) : `; did you mean "${other}"?`;
     return refuse('unknown_command', `unknown command ${quote(name)}${near}`, name, args);
   }
   const row = COMMANDS[name as CommandName];
   if (args.length < row.min || args.length > row.max) {
     return refuse('bad_arguments', `${name} was given ${args.length} arguments: expected ${row.usage}`, name, args);
+  }
+  const long = args.find((value) => value.length > ARGUMENT_MAX_CHARACTERS);
+  if (long !== undefined) {
+    const message = `${name} was given an argument of ${long.length} characters: at most ${ARGUMENT_MAX_CHARACTERS} are read`;
+    return refuse('bad_arguments', message, name, args);
   }
   try {
     return row.parse(args);

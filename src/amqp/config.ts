@@ -14,6 +14,8 @@ export interface Endpoint {
   readonly user: string;
   readonly password: string;
   readonly mechanism: 'PLAIN' | 'EXTERNAL';
+  /** `user_id` of what we publish, which the broker compares with the login; empty where we do not know that name. */
+  readonly sender: string;
   /** Name or address, for messages. */
   readonly host: string;
   /** `host:port/vhost`, for messages. */
@@ -100,6 +102,22 @@ export function isPredeclared(exchange: string): boolean {
   return exchange.startsWith('amq.');
 }
 
+/** Types of those that are no topic exchanges. */
+const PREDECLARED_TYPES: Readonly<Record<string, string>> = {
+  'amq.direct': 'direct',
+  'amq.fanout': 'fanout',
+  'amq.headers': 'headers',
+  'amq.match': 'headers',
+};
+
+/** @returns what the broker would say, if one might ask it to declare them */
+export function predeclaredOfOtherType(exchange: string): Error | undefined {
+  const type = PREDECLARED_TYPES[exchange];
+  return type === undefined
+    ? undefined
+    : new Error(`inequivalent arg 'type' for exchange '${exchange}': received 'topic' but current is '${type}'`);
+}
+
 /** @throws TypeError where the text is no URI; `spec.uris` holds only such as parse */
 export function endpointOf(text: string): Endpoint {
   const url = new URL(text);
@@ -114,9 +132,9 @@ export function endpointOf(text: string): Endpoint {
   const mechanism = url.searchParams.get('auth_mechanism')?.toUpperCase() === 'EXTERNAL' ? 'EXTERNAL' : 'PLAIN';
   url.searchParams.delete('auth_mechanism');
   if (mechanism === 'PLAIN' && user === '' && password === '') {
-    return { uri: url.href, host, shown, user: 'guest', password: 'guest', mechanism };
+    return { uri: url.href, host, shown, user: 'guest', password: 'guest', mechanism, sender: 'guest' };
   }
-  return { uri: url.href, host, shown, user, password, mechanism };
+  return { uri: url.href, host, shown, user, password, mechanism, sender: user };
 }
 
 function base(request: ConnectionRequest, own: { vhost: object; subscriptions: object }): RascalConfig {
@@ -130,7 +148,7 @@ function base(request: ConnectionRequest, own: { vhost: object; subscriptions: o
     },
     vhosts: {
       [VHOST]: {
-        connection: { url: endpoint.uri, ...connectionOptions(request) },
+        connection: { url: forRascal(endpoint), ...connectionOptions(request) },
         publicationChannelPools: { regularPool: pool, confirmPool: pool },
         exchanges: {
           [exchange]: {
@@ -145,6 +163,13 @@ function base(request: ConnectionRequest, own: { vhost: object; subscriptions: o
     },
     subscriptions: own.subscriptions,
   };
+}
+
+/** rascal decodes the vhost and writes a new URI with what comes out, which amqplib decodes again: so it is encoded twice. */
+function forRascal({ uri }: Endpoint): string {
+  const url = new URL(uri);
+  url.pathname = url.pathname.replaceAll('%', '%25');
+  return url.href;
 }
 
 /** SASL PLAIN (RFC 4616), or EXTERNAL (RFC 4422): the client certificate says who it is. */

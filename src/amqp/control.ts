@@ -1,8 +1,10 @@
 import type { Answer, Controllable, Requester } from '../box/types.js';
 import type { Logger } from '../log.js';
+import { withUserData } from '../spec/verbatim.js';
+import { quote } from '../spec/words.js';
 import { toCommand } from './command.js';
 import type { Admitted, Gate } from './gate.js';
-import { type Delivery, type Refusal, type Request, replayed } from './message.js';
+import { type Delivery, type Refusal, type Request, refuse, replayed } from './message.js';
 import type { AckOrNack } from './rascal.js';
 import type { Reply } from './replies.js';
 
@@ -16,8 +18,15 @@ const REMEMBERED_MAX = 1_000;
 /** Commands that the box has not answered yet; more are left with the broker. */
 const PENDING_MAX = 64;
 
+/** A command that was carried out. */
+interface Remembered {
+  /** Name and arguments. */
+  readonly asked: string;
+  readonly answer: Promise<Answer>;
+}
+
 export class Control {
-  readonly #answers = new Map<string, Promise<Answer>>();
+  readonly #answers = new Map<string, Remembered>();
   readonly #logged = new Set<string>();
   #pending = 0;
   #waiting: AckOrNack[] = [];
@@ -72,7 +81,13 @@ export class Control {
 
   #carryOut(request: Request, by: Requester, properties: Delivery['properties']): void {
     const key = by.messageId === undefined ? undefined : `${by.user ?? ''}\0${by.key ?? ''}\0${by.messageId}`;
-    let answer = key === undefined ? undefined : this.#answers.get(key);
+    const asked = JSON.stringify([request.name, ...request.args]);
+    const before = key === undefined ? undefined : this.#answers.get(key);
+    if (before !== undefined && before.asked !== asked) {
+      this.#refuse(reused(request, by), by, properties);
+      return;
+    }
+    let answer = before?.answer;
     if (answer === undefined) {
       const command = request.repeated ? replayed(request) : toCommand(request);
       if ('kind' in command) {
@@ -80,7 +95,7 @@ export class Control {
         return;
       }
       answer = this.#execute(() => this.box.execute(command, by));
-      if (key !== undefined) this.#remember(key, answer);
+      if (key !== undefined) this.#remember(key, { asked, answer });
     }
     this.#whenAnswered(answer, request.name, properties);
   }
@@ -137,12 +152,17 @@ export class Control {
     });
   }
 
-  #remember(key: string, answer: Promise<Answer>): void {
-    this.#answers.set(key, answer);
+  #remember(key: string, remembered: Remembered): void {
+    this.#answers.set(key, remembered);
     if (this.#answers.size <= REMEMBERED_MAX) return;
     const [oldest] = this.#answers.keys();
     if (oldest !== undefined) this.#answers.delete(oldest);
   }
+}
+
+function reused({ name, args }: Request, { messageId = '' }: Requester): Refusal {
+  const message = `the message id ${quote(messageId)} was that of another command: give each command an id of its own`;
+  return refuse('bad_message', message, name, args);
 }
 
 function acknowledge(ack: AckOrNack): void {
@@ -151,5 +171,10 @@ function acknowledge(ack: AckOrNack): void {
 }
 
 function toJson(value: object): string {
-  return JSON.stringify(value, (_, field) => (typeof field === 'bigint' ? Number(field) : field));
+  let userData: unknown;
+  const json = JSON.stringify(value, (name, field) => {
+    if (name === 'UserData') userData ??= field;
+    return typeof field === 'bigint' ? Number(field) : field;
+  });
+  return withUserData(json, userData);
 }

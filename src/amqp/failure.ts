@@ -1,6 +1,6 @@
 import { redactUri } from '../spec/uri.js';
 import type { Endpoint } from './config.js';
-import type { FailureRule } from './failure-rule.js';
+import { type FailureRule, IS_OF_OTHER_TYPE } from './failure-rule.js';
 import { TLS_RULES } from './tls-failure.js';
 
 /** What went wrong with a link, in words: what failed, how, and what to do. Never a password. */
@@ -10,9 +10,16 @@ export interface Failure {
   readonly text: string;
   /** The exchange does not exist. */
   readonly missingExchange: boolean;
+  /** The broker knows this login by another name than the one that `user_id` gave: this one. */
+  readonly sender: string | undefined;
   /** Trying again will not help until someone has acted. */
   readonly permanent: boolean;
+  /** Trying again may help by itself, but not soon. */
+  readonly slow: boolean;
 }
+
+/** Of an exchange that is no topic exchange: nothing of ours is to go there. */
+export const WRONG_TYPE = 'exchange type';
 
 const RULES: readonly FailureRule[] = [
   { match: /ECONNREFUSED/, kind: 'refused', text: () => 'connection refused: is the broker running there?' },
@@ -23,11 +30,15 @@ const RULES: readonly FailureRule[] = [
     text: () => 'no answer: check host, port and firewall',
   },
   {
-    // amqplib keeps the broker's own words on this to itself.
-    match: /Expected ConnectionOpenOk; got/,
+    match: /NOT_ALLOWED - (.*?connection limit.*?)(?:"|$)/s,
+    kind: 'limit',
+    text: (_, found) => `${found}: end other connections, or ask the broker's administrator to raise the limit`,
+    slow: true,
+  },
+  {
+    match: /NOT_ALLOWED - (.*?)(?:"|$)/s,
     kind: 'vhost',
-    text: ({ user }) =>
-      `the vhost is missing, or user "${user}" has no permissions in it: ask the broker's administrator`,
+    text: (_, found) => `${found}: check the vhost of --uri, or ask the broker's administrator`,
     permanent: true,
   },
   {
@@ -57,11 +68,37 @@ const RULES: readonly FailureRule[] = [
       `${found}: ask the broker's administrator for this permission of user "${user}" (docs/broker.md)`,
     permanent: true,
   },
+  {
+    match: /NOT_FOUND - no exchange '(amq\.[^']*)'/,
+    kind: 'reserved exchange',
+    text: (_, found) => `there is no exchange "${found}", and only the broker makes those of amq.*: check --exchange`,
+    permanent: true,
+  },
+  {
+    match: IS_OF_OTHER_TYPE,
+    kind: WRONG_TYPE,
+    text: (_, exchange, type) =>
+      `exchange "${exchange}" is a ${type} exchange, and a topic exchange is needed: name another one with --exchange`,
+    permanent: true,
+  },
   { match: /NOT_FOUND - no exchange/, kind: 'exchange', text: () => 'the exchange does not exist; declaring it' },
+  {
+    match: /user_id property set to '.*' but authenticated user was '(.*)'/,
+    kind: 'sender',
+    text: ({ sender }, found) =>
+      `the broker knows the login that the URI calls "${sender}" as "${found}": give that name in the URI`,
+  },
+  {
+    match: /PRECONDITION_FAILED - (inequivalent .*?)(?:"|$)/,
+    kind: 'precondition',
+    text: (_, found) => `${found}: check --exchange and --rascal-config`,
+    permanent: true,
+  },
   {
     match: /PRECONDITION_FAILED - (.*?)(?:"|$)/,
     kind: 'precondition',
     text: (_, found) => `${found}: check --exchange and --rascal-config`,
+    slow: true,
   },
   ...TLS_RULES,
   {
@@ -82,13 +119,20 @@ export function describe(error: unknown, endpoint: Endpoint): Failure {
   const raw = rawText(error);
   const rule = RULES.find(({ match }) => match.test(raw));
   const found = rule === undefined ? null : rule.match.exec(raw);
-  const what = rule === undefined ? raw : rule.text(endpoint, found?.[1] ?? raw);
+  const what = rule === undefined ? raw : rule.text(endpoint, found?.[1] ?? raw, found?.[2] ?? '');
   return {
     kind: rule?.kind ?? what.slice(0, 60),
     text: redact(`broker ${endpoint.shown}: ${what}`, endpoint).slice(0, TEXT_MAX_CHARACTERS),
     missingExchange: rule?.kind === 'exchange',
+    sender: rule?.kind === 'sender' ? found?.[1] : undefined,
     permanent: rule?.permanent ?? false,
+    slow: rule?.slow ?? false,
   };
+}
+
+/** @param reason of `connection.blocked`, the broker's words: `low on memory` */
+export function alarmText(reason: unknown): string {
+  return `it takes no messages now: memory or disk alarm (${redactUri(String(reason)).slice(0, 80)}): ask its administrator`;
 }
 
 /** Takes the password out, as it is and percent-encoded, and whatever looks like one in a URI. */

@@ -22,28 +22,46 @@ export interface Admitted {
 /** Never rejects; promises are kept in the order of the deliveries. */
 export type Gate = (delivery: Delivery) => Admitted | Promise<Admitted>;
 
+/** Headers by which RabbitMQ routes, or says that it has routed, by other keys than the one that it has checked. */
+const DETOURS = ['x-death', 'CC', 'BCC', 'x-cc'];
+/** Headers of federation and of shovels: another login has published the message here, under the key that it had. */
+const RELAYED = ['x-received-from', 'x-shovelled'];
+
 /**
- * Before every gate: a message must have come by one of the box's own keys. The broker checks its topic permissions
- * against the routing key alone; the headers CC and BCC, a dead letter exchange of the sender's own queue, and the default
- * exchange lead around them (RabbitMQ 3.10). Where they do, the routing key that arrives is another one, or x-death tells.
+ * Before every gate: a command counts only where its sender has published it to the box's own exchange, with one of the
+ * box's own keys, because RabbitMQ checks topic permissions for exactly that pair. It checks them neither for what comes
+ * through an exchange that the sender has bound to ours (or declared with ours as its alternate exchange), nor for the
+ * headers CC and BCC (before RabbitMQ 4), nor for what the sender's own queue dead-letters. A delivery shows each of
+ * these: `exchange` and `routingKey` are those of the publication, except after a dead letter, which has x-death.
  */
-export function onOwnKeys(gate: Gate, keys: readonly string[]): Gate {
+export function onOwnRoute(gate: Gate, exchange: string, keys: readonly string[]): Gate {
   const own = new Set<unknown>(keys);
   return (delivery) => {
-    const { headers } = delivery.properties;
-    const deadLetter = typeof headers === 'object' && headers !== null && Object.hasOwn(headers, 'x-death');
-    if (own.has(delivery.fields?.routingKey) && !deadLetter) return gate(delivery);
-    const message = 'the message has come around its routing key: publish it to the exchange, with a key of this box';
-    return { outcome: refuse('forged', message), by: requesterOf(delivery.properties) };
+    const { fields, properties } = delivery;
+    const direct = fields?.exchange === exchange && own.has(fields.routingKey) && !hasHeader(properties, DETOURS);
+    if (direct) return gate(delivery);
+    const message =
+      'the message has come by a detour: publish it to the exchange of this box, with a key of this box, without CC or BCC';
+    return { outcome: refuse('forged', message), by: requesterOf(properties) };
   };
 }
 
-/** `broker`: whatever the broker's permissions have let through. */
+function hasHeader({ headers }: Delivery['properties'], names: readonly string[]): boolean {
+  return typeof headers === 'object' && headers !== null && names.some((name) => Object.hasOwn(headers, name));
+}
+
+/**
+ * `broker`: whatever the broker's permissions have let through. What a link from another broker has published here was
+ * not checked by this one: who may send that is for `user_id` or a signature to say.
+ */
 export function brokerGate(identity: JobIdentity, nowMs: () => number): Gate {
-  return (delivery) => ({
-    outcome: parseMessage(delivery, identity, nowMs()),
-    by: requesterOf(delivery.properties),
-  });
+  return (delivery) => {
+    const by = requesterOf(delivery.properties);
+    if (!hasHeader(delivery.properties, RELAYED)) return { outcome: parseMessage(delivery, identity, nowMs()), by };
+    const message =
+      'the message has come over a shovel or a federation link, and this box trusts permissions of its own broker only: it needs --control-auth user or signed (docs/security.md)';
+    return { outcome: refuse('forged', message), by };
+  };
 }
 
 /** `user`: the broker has checked `user_id`, and a rule lets that user give that command. */

@@ -8,7 +8,8 @@ import { createAuditLog } from '../stats/audit-log.js';
 import type { CommandEvent, EventHead } from '../stats/event.js';
 import { controlConfig } from './config.js';
 import { Control } from './control.js';
-import { brokerGate, type Gate, onOwnKeys, userGate } from './gate.js';
+import { type Failure, WRONG_TYPE } from './failure.js';
+import { brokerGate, type Gate, onOwnRoute, userGate } from './gate.js';
 import { addressingKeys, forUser, keySegment, outgoingKey } from './keys.js';
 import { Link, type LinkState } from './link.js';
 import type { Delivery } from './message.js';
@@ -49,8 +50,15 @@ export interface Closed {
   readonly undelivered: number;
   /** The file that keeps them; null where none does. */
   readonly spooled: string | null;
+  /** What the end has given the broker: `--flush`, or nothing, where no try could help or nobody had asked for one. */
+  readonly given: 'time' | 'nothing: no login' | 'nothing: not asked';
 }
 
+/** Of a message in memory: its buffer's head and allocation, its id, its place in the queue. Measured: test/amqp/outbox-memory.test.ts. */
+const MESSAGE_OVERHEAD_BYTES = 768;
+/** Kinds of failures. */
+const OUT_OF_REACH = ['refused', 'name', 'silent'];
+const NOT_ASKED = 'the job goes on without; --uri names another broker, --uri none none';
 /** For the last lines of the audit log, at the end. */
 const AUDIT_MS = 1_000;
 /** For the marks of what was delivered of other boxes, at the end. */
@@ -70,19 +78,33 @@ export function connectBroker(
 ): BrokerLink {
   const { identity } = box;
   const outbox = new Outbox(
-    { maxMessages: spec.outboxMaxMessages, maxBytes: spec.outboxMaxBytes, messageTimeoutMs: spec.messageTimeoutMs },
+    {
+      maxMessages: spec.outboxMaxMessages,
+      maxBytes: spec.outboxMaxBytes,
+      overheadBytes: MESSAGE_OVERHEAD_BYTES,
+      messageTimeoutMs: spec.messageTimeoutMs,
+    },
     log,
   );
-  const gate = onOwnKeys(gateFor(spec, identity, log, loadSigned), addressingKeys(spec.routingKeys, identity));
+  const gate = onOwnRoute(
+    gateFor(spec, identity, log, loadSigned),
+    spec.exchange,
+    addressingKeys(spec.routingKeys, identity),
+  );
   const handler = new Control(box, gate, (reply) => replies.push(reply), log);
   const auditLog = spec.auditLog === undefined ? undefined : createAuditLog(spec.auditLog, log);
   const site = spec.rascalConfig ?? {};
   const replies = new Replies(spec.replyExchange, site.publications?.replies);
   const queuePrefix = `proc_box.ctl.${keySegment(identity.user)}.${keySegment(identity.box)}`;
+  // Whoever keeps messages on disk wants them delivered.
+  const asked = spec.uriAsked || spec.spoolDir !== undefined;
+  const told = onceFor(asked);
   const common = (name: string) => ({
     uris: spec.uris,
     log,
     name,
+    told,
+    ...(!asked && { remedy: NOT_ASKED }),
     request: { exchange: spec.exchange, connectionName: `proc_box ${identity.box} ${name}`, site },
   });
   const publication = toPublication(spec, box);
@@ -92,7 +114,11 @@ export function connectBroker(
       : new SpooledOutbox({ spec, identity, outbox, toPublication: publication, loadSpool, log });
   const queue: Queue = spooled ?? outbox;
   const redelivery = new Redelivery(spec, identity, loadSpool, log);
-  const probe = new Probe(spec, identity, (error) => control.restart(error));
+  const probe = new Probe(spec, identity, {
+    isBound: () => control.state.state === 'up',
+    rebind: (error) => control.restart(error),
+    deaf: () => log.warn(noTopicExchange(spec.exchange)),
+  });
   // Statistics first: a short job has ended before anybody could command it, but its samples have to get out.
   let gaveUp = () => {};
   let answersRefused = 0;
@@ -126,12 +152,15 @@ export function connectBroker(
       outbox.detach();
       replies.detach();
     },
-    failed: ({ missingExchange }) => {
-      if (statistics.hopeless) gaveUp();
+    failed: ({ missingExchange, kind }) => {
+      if (kind === WRONG_TYPE) void control.close(0);
+      if (isPointless()) gaveUp();
       // A deleted exchange took the bindings of the control queue with it, and the broker says nothing about that.
       if (missingExchange && statistics.state.connections > 0) control.restart(new Error('the exchange was deleted'));
     },
   });
+  const notAsked = () => !asked && statistics.state.connections === 0 && statistics.state.lastError !== null;
+  const isPointless = () => statistics.hopeless || notAsked();
   const control = new Link<BrokerSession>({
     ...common('control'),
     open: (request, opened) => {
@@ -162,20 +191,33 @@ export function connectBroker(
       const hopeless = new Promise<void>((resolve) => {
         gaveUp = resolve;
       });
-      if (statistics.hopeless) gaveUp();
+      if (isPointless()) gaveUp();
       const sent = Promise.all([queue.drained(), replies.flushed()]).then(() => redelivery.settled());
       await within(deadlineMs, Promise.race([hopeless, sent]));
       redelivery.stop();
       await within(REDELIVERY_MS, redelivery.settled());
       const undelivered = queue.length;
+      const given = notAsked() ? 'nothing: not asked' : statistics.hopeless ? 'nothing: no login' : 'time';
       const [kept = null] = await Promise.all([
         spooled?.close(),
         controlClosed,
         statistics.close(undelivered === 0 ? 1_000 : 0),
         auditLog?.close(AUDIT_MS),
       ]);
-      return { undelivered, spooled: kept };
+      return { undelivered, spooled: kept, given };
     },
+  };
+}
+
+/** Both links meet the same host: that it is out of reach is told once, and of a broker that nobody asked for no more than that. */
+function onceFor(asked: boolean): (failure: Failure) => boolean {
+  const told = new Set<string>();
+  return ({ kind }) => {
+    if (asked && !OUT_OF_REACH.includes(kind)) return false;
+    const key = asked ? kind : '';
+    const before = told.has(key);
+    told.add(key);
+    return before;
   };
 }
 
@@ -187,6 +229,10 @@ function refusedAnswer(error: Error, { replyExchange }: BoxSpec): string {
       ? 'give the permission, or an exchange that this user may write with --reply-exchange (docs/security.md)'
       : 'it must exist, and this user must be allowed to write it (docs/security.md)';
   return `control: the broker refuses our answers: ${redactUri(why)}: ${remedy}; commands are carried out all the same`;
+}
+
+function noTopicExchange(exchange: string): string {
+  return `control: exchange "${exchange}" does not route this box's keys to its queue, so commands do not reach it: is it a topic exchange (--exchange), and does somebody delete it again and again?`;
 }
 
 function notLoadable(): never {

@@ -17,6 +17,13 @@ export function addressingKeys(routingKeys: readonly string[], identity: JobIden
   return [...new Set(keys)].filter((key) => Buffer.byteLength(key) <= KEY_MAX_BYTES);
 }
 
+/** The key of this box alone, as it is bound; undefined where AMQP cannot carry it, or there is no routing key. */
+export function boxKey(routingKeys: readonly string[], identity: JobIdentity): string | undefined {
+  return addressingKeys(routingKeys.slice(0, 1), identity).find((key) =>
+    key.endsWith(`.box.${keySegment(identity.box)}`),
+  );
+}
+
 /** A key with the user's name for `{user}`, so that a site can let each user have keys of his own. */
 export function forUser(key: string, user: string): string {
   return key.replaceAll('{user}', () => keySegment(user));

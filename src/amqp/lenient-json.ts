@@ -42,3 +42,26 @@ function withoutTrailingCommas(text: string): string {
   }
   return result + text.slice(copied);
 }
+
+const TOKENS = /"(?:[^"\\]|\\.)*"|[{}[\]:]/gs;
+
+/**
+ * A key that is twice in one object, in whatever case. JSON.parse takes the last of them, other parsers take the first.
+ * @param text which `parseLenient` takes
+ * @returns it in lower case; undefined where there is none
+ */
+export function repeatedKey(text: string): string | undefined {
+  const objects: Set<string>[] = [];
+  let last = '""';
+  for (const [token] of text.matchAll(TOKENS)) {
+    if (token === '{' || token === '[') objects.push(new Set());
+    else if (token === '}' || token === ']') objects.pop();
+    else if (token === ':') {
+      const key = String(JSON.parse(last)).toLowerCase();
+      if (objects.at(-1)?.has(key)) return key;
+      objects.at(-1)?.add(key);
+    }
+    last = token;
+  }
+  return undefined;
+}

@@ -1,4 +1,5 @@
 import type { Logger } from '../log.js';
+import { duration } from '../spec/amounts.js';
 import { type ConnectionRequest, type Endpoint, endpointOf } from './config.js';
 import { describe, type Failure } from './failure.js';
 
@@ -36,6 +37,10 @@ export interface LinkOptions<S extends Session> {
   readonly down: () => void;
   /** A connection failed, or could not be made. */
   readonly failed?: (failure: Failure) => void;
+  /** Somebody else has warned of it already. */
+  readonly told?: (failure: Failure) => boolean;
+  /** What goes on, for warnings. @default 'retrying in the background' */
+  readonly remedy?: string;
   readonly log: Logger;
 }
 
@@ -72,7 +77,7 @@ interface Attempt {
 
 export class Link<S extends Session> {
   readonly #options: LinkOptions<S>;
-  readonly #endpoints: readonly Endpoint[];
+  readonly #endpoints: Endpoint[];
   readonly #warned = new Set<string>();
   #state: LinkState['state'] = 'connecting';
   #endpoint = 0;
@@ -80,6 +85,8 @@ export class Link<S extends Session> {
   #failures = 0;
   /** In a row. */
   #permanentFailures = 0;
+  /** Of the last failure: someone has to act. An exchange that could not even be declared is such a one. */
+  #hopeless = false;
   #declare = false;
   #lastFailure: Failure | null = null;
   #current: Attempt | null = null;
@@ -150,7 +157,7 @@ export class Link<S extends Session> {
     let timer: NodeJS.Timeout | undefined;
     const error = await new Promise<unknown>((resolve) => {
       attempt.end = resolve;
-      timer = setTimeout(() => resolve(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs).unref();
+      timer = setTimeout(() => resolve(new Error(`no answer within ${duration(timeoutMs)}`)), timeoutMs).unref();
       this.#open(attempt, endpoint, timeoutMs, (session) => {
         if (isUp || this.#current !== attempt || this.#closed) return;
         isUp = true;
@@ -210,27 +217,38 @@ export class Link<S extends Session> {
     }
     this.#state = 'down';
     this.#lastFailure = failure;
-    this.#permanentFailures = failure.permanent ? this.#permanentFailures + 1 : 0;
+    const renamed = this.#rename(failure);
     // A missing exchange is put right at once, but only once in a row: where declaring does not help, that is a failure.
-    const fixable = failure.missingExchange && !this.#declare;
+    const fixable = renamed || (failure.missingExchange && !this.#declare);
+    this.#hopeless = failure.permanent || (failure.missingExchange && this.#declare);
+    this.#permanentFailures = this.#hopeless ? this.#permanentFailures + 1 : 0;
     this.#declare = failure.missingExchange;
     if (!fixable) this.#failures++;
     const { log, name } = this.#options;
-    if (fixable || this.#warned.has(failure.kind)) log.debug(`${name}: ${failure.text}`);
+    if (fixable || this.#warned.has(failure.kind) || this.#options.told?.(failure) === true)
+      log.debug(`${name}: ${failure.text}`);
     else {
       this.#warned.add(failure.kind);
-      log.warn(`${name}: ${failure.text}; retrying in the background`);
+      log.warn(`${name}: ${failure.text}; ${this.#options.remedy ?? 'retrying in the background'}`);
     }
     if (!fixable) this.#endpoint = (this.#endpoint + 1) % this.#endpoints.length;
     this.#options.failed?.(failure);
   }
 
+  /** The broker has told its own name for our login: from now on that is our `user_id`. @returns whether that is new */
+  #rename({ sender }: Failure): boolean {
+    const endpoint = this.#endpoints[this.#endpoint]!;
+    if (sender === undefined || endpoint.sender === sender) return false;
+    this.#endpoints[this.#endpoint] = { ...endpoint, sender };
+    return true;
+  }
+
   /** Full jitter, doubling up to the cap; the other hosts of a list are tried without a wait. */
   #delayMs(): number {
-    if (this.#declare && this.#failures === 0) return 0;
+    if (this.#failures === 0) return 0;
     const rounds = Math.floor(this.#failures / this.#endpoints.length);
     if (this.#failures % this.#endpoints.length !== 0) return 0;
-    const capMs = this.#lastFailure?.permanent ? HOPELESS_CAP_MS : BACKOFF_CAP_MS;
+    const capMs = this.#hopeless || this.#lastFailure?.slow ? HOPELESS_CAP_MS : BACKOFF_CAP_MS;
     const ceilingMs = Math.min(capMs, 200 * 2 ** Math.min(rounds - 1, 10));
     return BACKOFF_MIN_MS + Math.random() * (ceilingMs - BACKOFF_MIN_MS);
   }

@@ -1,14 +1,14 @@
 import type { Answer, RefusalCode, Requester } from '../box/types.js';
 import type { JobIdentity } from '../spec/spec.js';
 import { didYouMean, quote } from '../spec/words.js';
-import { parseLenient } from './lenient-json.js';
+import { parseLenient, repeatedKey } from './lenient-json.js';
 
 /** Bytes of a command message -> what it asks for, or why it is turned down. Nothing here trusts the sender. */
 
 /** A delivery as amqplib gives it, reduced to what is read here. Every property is the sender's choice. */
 export interface Delivery {
   readonly content: unknown;
-  readonly fields?: { readonly routingKey?: unknown };
+  readonly fields?: { readonly exchange?: unknown; readonly routingKey?: unknown };
   readonly properties: {
     readonly headers?: unknown;
     readonly messageId?: unknown;
@@ -67,6 +67,8 @@ export function parseMessage(delivery: Delivery, identity: JobIdentity, nowMs: n
   } catch {
     return refuse('not_json', NOT_JSON);
   }
+  const twice = repeatedKey(text);
+  if (twice !== undefined) return refuse('bad_message', `the body has the key ${quote(twice)} twice`);
   const fields = ownFields(body, BODY_KEYS);
   return typeof fields === 'string' ? refuse('bad_message', `the body ${fields}`) : readRequest(fields, identity);
 }

@@ -1,5 +1,7 @@
 import type { Outgoing } from '../box/types.js';
 import type { Logger } from '../log.js';
+import { duration } from '../spec/amounts.js';
+import { type Packed, pack } from './packed.js';
 import { Patience } from './patience.js';
 
 /**
@@ -23,6 +25,8 @@ export type Send = (message: Outgoing, content: Buffer, done: (sent: Sent) => vo
 export interface OutboxBounds {
   readonly maxMessages: number;
   readonly maxBytes: number;
+  /** What each message costs beside its bytes; `bytes` counts it. @default 0 */
+  readonly overheadBytes?: number;
   /** 0 means never give up. */
   readonly messageTimeoutMs: number;
   /** Messages in flight at a time. @default 256, and at most half of what the outbox may hold */
@@ -42,8 +46,9 @@ export interface Queue {
 }
 
 interface Entry {
-  readonly message: Outgoing;
-  readonly content: Buffer;
+  readonly message: Packed;
+  /** Of its bytes and what it costs beside. */
+  readonly cost: number;
   /** In this attempt, while one before it is not. */
   confirmed: boolean;
 }
@@ -107,16 +112,21 @@ export class Outbox implements Queue {
     this.#onLeft = listener;
   }
 
-  push(message: Outgoing): void {
-    const content = Buffer.from(message.body);
-    if (content.length > this.bounds.maxBytes) {
-      this.#giveUp(message, `it has ${content.length} bytes`);
+  push(given: Outgoing): void {
+    const message = pack(given);
+    const cost = this.costOf(message);
+    if (cost > this.bounds.maxBytes) {
+      this.#giveUp(message, `it has ${message.content.length} bytes`);
       return;
     }
-    while (this.length > 0 && !this.#fits(content.length)) this.#dropOldest();
-    this.#entries.push({ message, content, confirmed: false });
-    this.#bytes += content.length;
+    while (this.length > 0 && !this.#fits(cost)) this.#dropOldest();
+    this.#entries.push({ message, cost, confirmed: false });
+    this.#bytes += cost;
     this.#pump();
+  }
+
+  costOf({ content }: Packed): number {
+    return content.length + (this.bounds.overheadBytes ?? 0);
   }
 
   /**
@@ -170,7 +180,7 @@ export class Outbox implements Queue {
     const entry = this.#entries[this.#next];
     if (this.#send === null || this.#blocked || this.#retry !== null || inFlight >= this.#window) return undefined;
     if (entry === undefined || inFlight === 0) return entry;
-    return this.#bytesInFlight + entry.content.length <= this.#windowBytes ? entry : undefined;
+    return this.#bytesInFlight + entry.cost <= this.#windowBytes ? entry : undefined;
   }
 
   #attempt(entry: Entry): void {
@@ -179,8 +189,8 @@ export class Outbox implements Queue {
       this.#patience.attempted();
       this.#startClock();
     }
-    this.#bytesInFlight += entry.content.length;
-    this.#send!(entry.message, entry.content, (sent) => {
+    this.#bytesInFlight += entry.cost;
+    this.#send!(entry.message, entry.message.content, (sent) => {
       if (this.#generation === generation) this.#ended(entry, sent);
     });
   }
@@ -232,7 +242,7 @@ export class Outbox implements Queue {
   }
 
   #unconfirmed(): void {
-    if (this.#patience.expired) this.#giveUpHead(`no confirm within ${this.bounds.messageTimeoutMs} ms`);
+    if (this.#patience.expired) this.#giveUpHead(`no confirm within ${duration(this.bounds.messageTimeoutMs)}`);
     this.#stuck?.();
   }
 
@@ -241,7 +251,7 @@ export class Outbox implements Queue {
     const inFlight = this.#retry !== null ? 1 : this.#next - this.#head;
     if (inFlight === 0 || inFlight === this.length) return this.#giveUpHead('the outbox is full');
     const [entry] = this.#entries.splice(this.#head + inFlight, 1);
-    this.#bytes -= entry!.content.length;
+    this.#bytes -= entry!.cost;
     this.#giveUp(entry!.message, 'the outbox is full');
   }
 
@@ -259,10 +269,10 @@ export class Outbox implements Queue {
   }
 
   #shift(): void {
-    const { length } = this.#entries[this.#head]!.content;
-    this.#bytes -= length;
+    const { cost } = this.#entries[this.#head]!;
+    this.#bytes -= cost;
     this.#entries[this.#head++] = undefined;
-    if (this.#next >= this.#head) this.#bytesInFlight -= length;
+    if (this.#next >= this.#head) this.#bytesInFlight -= cost;
     else this.#next = this.#head;
     if (this.#head === this.#entries.length || this.#head > 1024) {
       this.#entries = this.#entries.slice(this.#head);

@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fsPath } from '../bytes.js';
 import { commandPatterns, patternList } from '../spec/control.js';
 
 /**
@@ -44,7 +45,7 @@ export async function readPublicKey(folder: string, id: string): Promise<PublicK
 export async function publicKeyProblems(folder: string): Promise<readonly string[]> {
   let names: string[];
   try {
-    names = (await readdir(folder)).filter((name) => name.endsWith('.json'));
+    names = (await readdir(fsPath(folder))).filter((name) => name.endsWith('.json'));
   } catch (error) {
     return [`${(error as Error).message}; every command is refused until it can be read`];
   }
@@ -93,7 +94,7 @@ export function parsePublicKey(id: string, text: string): PublicKey {
 async function readTrusted(path: string): Promise<string> {
   let file: FileHandle | undefined;
   try {
-    file = await open(path, 'r');
+    file = await open(fsPath(path), 'r');
     const facts = await file.stat();
     trusted(facts, path);
     if (!facts.isFile() || facts.size > FILE_MAX_BYTES) throw new Error(`${path}: it is not a file of at most 16 KiB`);

@@ -1,7 +1,15 @@
 import amqp, { type Channel, type ConfirmChannel, type Connection, type Options } from 'amqplib/callback_api';
-import { type ConnectionRequest, connectionOptions, isPredeclared } from './config.js';
+import {
+  type ConnectionRequest,
+  connectionOptions,
+  type Endpoint,
+  isPredeclared,
+  predeclaredOfOtherType,
+} from './config.js';
+import { IS_OF_OTHER_TYPE } from './failure-rule.js';
 import type { Opened, Session } from './link.js';
 import type { Sent } from './outbox.js';
+import './handshake.js';
 
 /**
  * A connection that only publishes: on amqplib itself, because rascal lends a channel to one publication until its
@@ -10,7 +18,7 @@ import type { Sent } from './outbox.js';
  */
 export interface Publisher extends Session {
   /** `blocked` and `unblocked`: a memory or disk alarm of the broker. */
-  on(event: 'blocked' | 'unblocked', listener: () => void): void;
+  on(event: 'blocked' | 'unblocked', listener: (reason?: unknown) => void): void;
   /** With a confirm; `done` is called at most once: not where the connection ends first. */
   publish(message: Publication, done: (sent: Sent) => void): void;
   /** A confirm channel beside, whose end is not the end of the connection. */
@@ -22,7 +30,7 @@ export interface Publisher extends Session {
 }
 
 export interface Beside {
-  up(publish: Publisher['publish']): void;
+  up(publish: Publisher['publish'], close: () => void): void;
   /** With why; more than once. */
   ended(error: unknown): void;
   /** A message that was `mandatory`, and that no queue gets. */
@@ -51,8 +59,8 @@ export function openPublisher(request: ConnectionRequest, { made, up, fail }: Op
     channel.on('error', fail);
     // The broker says why first.
     channel.on('close', () => setImmediate(fail, new Error('the channel was closed')));
-    withExchange(request, channel, (error) =>
-      error ? fail(error) : up(publisherOn(connection, channel, beside, fail)),
+    withExchange(request, connection, channel, (error) =>
+      error ? fail(error) : up(publisherOn(request.endpoint, connection, channel, beside, fail)),
     );
   };
   amqp.connect(uriWithOptions(request), socketOptions, (error, connection: Connection) => {
@@ -71,15 +79,34 @@ export function openPublisher(request: ConnectionRequest, { made, up, fail }: Op
 
 function withExchange(
   { exchange, declare, site }: ConnectionRequest,
+  connection: Connection,
   channel: Channel,
   done: (error?: unknown) => void,
 ): void {
-  if (isPredeclared(exchange)) done();
-  else if (declare) channel.assertExchange(exchange, 'topic', { durable: true, ...site.exchange?.options }, done);
-  else channel.checkExchange(exchange, done);
+  const options = { durable: true, ...site.exchange?.options };
+  if (isPredeclared(exchange)) done(predeclaredOfOtherType(exchange));
+  else if (declare) channel.assertExchange(exchange, 'topic', options, done);
+  else channel.checkExchange(exchange, (error) => (error ? done(error) : checkType(connection, exchange, done)));
+}
+
+/**
+ * An exchange of another type takes our messages and gives them to nobody, or to everybody. Only a declaration makes the
+ * broker tell the type; it refuses one on a channel, which is lost then. Without the permission to declare nobody tells.
+ */
+function checkType(connection: Connection, exchange: string, done: (error?: unknown) => void): void {
+  connection.createChannel((failed, channel) => {
+    if (failed) return done(failed);
+    channel.on('error', () => {}); // the callback gets it
+    channel.assertExchange(exchange, 'topic', { durable: true }, (error) => {
+      if (error) return done(IS_OF_OTHER_TYPE.test(String(error)) ? error : undefined);
+      channel.close(() => {});
+      return done();
+    });
+  });
 }
 
 function publisherOn(
+  endpoint: Endpoint,
   connection: Connection,
   confirms: ConfirmChannel,
   beside: Unconfirmed,
@@ -90,12 +117,12 @@ function publisherOn(
     release() {},
     on: (event, listener) => connection.on(event, listener),
     onRefused: beside.onRefused,
-    publish: publishOn(confirms, fail),
-    openBeside: (beside) => openBeside(connection, beside),
+    publish: publishOn(endpoint, confirms, fail),
+    openBeside: (beside) => openBeside(endpoint, connection, beside),
     send({ exchange, routingKey, content, options }, done) {
       beside.use((channel) => {
         try {
-          channel?.publish(exchange, routingKey, content, options);
+          channel?.publish(exchange, routingKey, content, named(options, endpoint));
         } catch {
           // IllegalOperationError: the channel or the connection has just ended, which tells by itself.
         }
@@ -105,24 +132,37 @@ function publisherOn(
   };
 }
 
-function openBeside(connection: Connection, { up, ended, returned = () => {} }: Beside): void {
+function openBeside(endpoint: Endpoint, connection: Connection, { up, ended, returned = () => {} }: Beside): void {
   try {
     connection.createConfirmChannel((error, channel) => {
       if (error) return ended(error);
       channel.on('error', ended);
       channel.on('close', () => setImmediate(ended, new Error('the channel was closed')));
       channel.on('return', returned);
-      up(publishOn(channel, ended));
+      up(publishOn(endpoint, channel, ended), () => closeChannel(channel));
     });
   } catch (error) {
     ended(error); // IllegalOperationError: the connection has ended
   }
 }
 
-function publishOn(channel: ConfirmChannel, fail: (error: unknown) => void): Publisher['publish'] {
+function closeChannel(channel: Channel): void {
+  try {
+    channel.close(() => {});
+  } catch {
+    // IllegalOperationError: it has ended already
+  }
+}
+
+/** With our name, which the broker checks: whoever reads the message can tell by it who has published it, whatever its way. */
+function named(options: Options.Publish, { sender }: Endpoint): Options.Publish {
+  return sender === '' ? options : { ...options, userId: sender };
+}
+
+function publishOn(endpoint: Endpoint, channel: ConfirmChannel, fail: (error: unknown) => void): Publisher['publish'] {
   return ({ exchange, routingKey, content, options }, done) => {
     try {
-      channel.publish(exchange, routingKey, content, options, (error: Error | null) => {
+      channel.publish(exchange, routingKey, content, named(options, endpoint), (error: Error | null) => {
         if (error === null) done('confirmed');
         else if (error.message === 'message nacked') done('refused');
         // Otherwise the channel has ended, and says so itself.

@@ -2,6 +2,7 @@ import type { EventEmitter } from 'node:events';
 import rascal from 'rascal';
 import type { RascalConfig } from './config.js';
 import type { Opened, Session } from './link.js';
+import './handshake.js';
 
 /**
  * The part of rascal that is used here, with callbacks: its promises cost a turn of the event loop each, and its own

@@ -1,10 +1,15 @@
 import { readdir } from 'node:fs/promises';
 import { lockFile } from 'cgroup-utils-native';
+import { fsPath } from '../bytes.js';
 import type { Logger } from '../log.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
 import type * as Spool from '../spool/index.js';
-import { outgoingKey } from './keys.js';
+import { forUser, outgoingKey } from './keys.js';
+import { lanesOf } from './lanes.js';
 import type { Publisher } from './publisher.js';
+
+/** For one confirm. */
+const CONFIRM_MS = 10_000;
 
 /**
  * What earlier boxes of this user have left in the spool of this node, delivered beside the box's own messages, on a
@@ -42,45 +47,33 @@ export class Redelivery {
   async #run(publisher: Publisher, spoolDir: string, stop: AbortController): Promise<void> {
     const { spec, identity, log } = this;
     if (!(await hasSpooled(`${spoolDir}/${process.geteuid?.()}`, identity.box))) return;
-    const { deliverFolder, openFolder } = this.loadSpool();
+    const { deliverInTurn, openFolder, toLog } = this.loadSpool();
     await using folder = await openFolder(spoolDir, process.geteuid?.() ?? -1, false);
     if (folder === undefined || !lockFile(folder.fd)) return;
-    const publish = await besideOn(publisher, stop);
-    if (publish === undefined) return;
-    const { messages, dropped } = await deliverFolder(folder, {
-      publish: ({ exchange, routingKey, options, body }, done) =>
-        publish({ exchange, routingKey, options, content: Buffer.from(body) }, done),
+    const delivery = {
+      lane: lanesOf(publisher, stop.signal, CONFIRM_MS),
       eventsTo: eventsTo(spec),
       stop: stop.signal,
+      confirmMs: CONFIRM_MS,
       maxAgeMs: spec.spoolMaxAgeMs,
       except: identity.box,
-      log,
-    });
+      warn: toLog(log),
+    };
+    const { messages, dropped } = await deliverInTurn([{ folder, delivery }], () => stop.abort());
     if (messages > 0) log.info(`spool: delivered ${messages} messages of earlier boxes; ${dropped} were lost`);
   }
 }
 
 /** Where the events of a box go. */
 export function eventsTo({ exchange, eventsKey }: Pick<BoxSpec, 'exchange' | 'eventsKey'>) {
-  return ({ host }: JobIdentity) => ({ exchange, routingKey: outgoingKey(eventsKey, host) });
+  return ({ host, user }: JobIdentity) => ({ exchange, routingKey: outgoingKey(forUser(eventsKey, user), host) });
 }
 
 /** Without loading anything: most often there is nothing. */
 async function hasSpooled(path: string, box: string): Promise<boolean> {
   try {
-    return (await readdir(path)).some((name) => name.endsWith('.spool') && !name.startsWith(box));
+    return (await readdir(fsPath(path))).some((name) => name.endsWith('.spool') && !name.startsWith(box));
   } catch {
     return false; // ENOENT; what else is wrong is said when something has to be kept there
   }
-}
-
-function besideOn(publisher: Publisher, stop: AbortController): Promise<Publisher['publish'] | undefined> {
-  return new Promise((resolve) => {
-    const ended = () => {
-      stop.abort();
-      resolve(undefined);
-    };
-    stop.signal.addEventListener('abort', ended, { once: true });
-    publisher.openBeside({ up: resolve, ended });
-  });
 }

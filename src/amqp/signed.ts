@@ -3,7 +3,9 @@ import type { Requester } from '../box/types.js';
 import type { Logger } from '../log.js';
 import { matchesPattern } from '../spec/control.js';
 import type { JobIdentity } from '../spec/spec.js';
+import { quote } from '../spec/words.js';
 import type { Admitted, Gate } from './gate.js';
+import { repeatedKey } from './lenient-json.js';
 import {
   BODY_KEYS,
   type Delivery,
@@ -168,6 +170,8 @@ function readClaims(payload: string): Claims | string {
     // SyntaxError
     return 'what is signed is not JSON';
   }
+  const twice = repeatedKey(payload);
+  if (twice !== undefined) return `what is signed has the key ${quote(twice)} twice`;
   const fields = ownFields(body, CLAIMS);
   if (typeof fields === 'string') return `what is signed ${fields}`;
   const { iat, exp, jti, target } = fields;

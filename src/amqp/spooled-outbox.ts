@@ -5,6 +5,7 @@ import type { BoxSpec, JobIdentity } from '../spec/spec.js';
 import type * as Spool from '../spool/index.js';
 import { SAMPLE_TYPE } from '../stats/sample.js';
 import type { Outbox, Queue } from './outbox.js';
+import { type Packed, pack } from './packed.js';
 import type { Publication } from './publisher.js';
 import { Steps } from './steps.js';
 import { within } from './within.js';
@@ -44,9 +45,9 @@ export class SpooledOutbox implements Queue {
   );
   #journal: Spool.Journal | null = null;
   /** In the outbox and not on disk yet. */
-  #unwritten: Outgoing[] = [];
+  #unwritten: Packed[] = [];
   /** After those: neither in the outbox nor on disk. */
-  #waiting: Outgoing[] = [];
+  #waiting: Packed[] = [];
   #waitingBytes = 0;
   /** Of what is being written, so many are not in the outbox. */
   #writing = 0;
@@ -76,7 +77,8 @@ export class SpooledOutbox implements Queue {
     return this.#options.outbox.dropped + this.#dropped;
   }
 
-  push(message: Outgoing): void {
+  push(given: Outgoing): void {
+    const message = pack(given);
     const isNext = this.#onlyOnDisk === 0 && this.#waiting.length === 0 && !this.#reading;
     if (isNext && this.#hasRoom(message)) {
       this.#unwritten.push(message);
@@ -126,27 +128,27 @@ export class SpooledOutbox implements Queue {
     return (this.#journal?.unread ?? 0) + this.#writing;
   }
 
-  #hasRoom(message: Outgoing): boolean {
+  #hasRoom(message: Packed): boolean {
     const { outbox } = this.#options;
     const { maxMessages, maxBytes } = outbox.bounds;
     if (outbox.length === 0) return true;
-    return outbox.length < maxMessages / 2 && outbox.bytes + bytesOf(message) <= maxBytes / 2;
+    return outbox.length < maxMessages / 2 && outbox.bytes + outbox.costOf(message) <= maxBytes / 2;
   }
 
-  #hand(message: Outgoing): void {
+  #hand(message: Packed): void {
     this.#handed = numberOf(message);
     this.#options.outbox.push(message);
   }
 
   /** For the disk. */
-  #wait(message: Outgoing): void {
+  #wait(message: Packed): void {
     const { bounds } = this.#options.outbox;
     const maxMessages = Math.max(BATCH_MESSAGES, bounds.maxMessages / 2);
     const maxBytes = Math.max(BATCH_BYTES, bounds.maxBytes / 2);
     this.#waiting.push(message);
-    this.#waitingBytes += bytesOf(message);
+    this.#waitingBytes += this.#options.outbox.costOf(message);
     while (this.#waiting.length > maxMessages || this.#waitingBytes > maxBytes) {
-      this.#waitingBytes -= bytesOf(this.#waiting.shift()!);
+      this.#waitingBytes -= this.#options.outbox.costOf(this.#waiting.shift()!);
       this.#lost(1, 'the outbox is full, and the spool does not take it');
     }
   }
@@ -168,7 +170,7 @@ export class SpooledOutbox implements Queue {
     if (this.#reading || this.#onlyOnDisk > 0) return;
     for (let next = this.#waiting[0]; next !== undefined && this.#hasRoom(next); next = this.#waiting[0]) {
       this.#waiting.shift();
-      this.#waitingBytes -= bytesOf(next);
+      this.#waitingBytes -= this.#options.outbox.costOf(next);
       this.#unwritten.push(next);
       this.#hand(next);
     }
@@ -195,7 +197,7 @@ export class SpooledOutbox implements Queue {
       while (batch.length > 0) {
         const others = batch.filter((message) => numberOf(message) > this.#handed);
         this.#writing = others.length;
-        this.#waitingBytes = sumOf(this.#waiting);
+        this.#waitingBytes = this.#sumOf(this.#waiting);
         batch = batch.slice(await this.#journal.append(batch.map((message) => this.#record(message))));
       }
     } finally {
@@ -203,7 +205,7 @@ export class SpooledOutbox implements Queue {
       const copies = batch.filter((message) => numberOf(message) <= this.#handed);
       this.#unwritten.unshift(...copies.filter((message) => numberOf(message) > this.#confirmed));
       this.#waiting.unshift(...batch.filter((message) => numberOf(message) > this.#handed));
-      this.#waitingBytes = sumOf(this.#waiting);
+      this.#waitingBytes = this.#sumOf(this.#waiting);
     }
   }
 
@@ -230,7 +232,7 @@ export class SpooledOutbox implements Queue {
     this.#reading = true;
     try {
       await journal.read((record) => {
-        const message = toOutgoing(record);
+        const message = pack(toOutgoing(record));
         if (message.timestamp >= oldestSec) this.#hand(message);
         else {
           this.#handed = record.n;
@@ -271,7 +273,11 @@ export class SpooledOutbox implements Queue {
     this.#warned.add(kind);
   }
 
-  #record(message: Outgoing): Spool.MessageRecord {
+  #sumOf(messages: readonly Packed[]): number {
+    return messages.reduce((sum, message) => sum + this.#options.outbox.costOf(message), 0);
+  }
+
+  #record(message: Packed): Spool.MessageRecord {
     const { content: _, ...publication } = this.#options.toPublication(message, NOTHING);
     return { n: numberOf(message), ...publication, options: { ...publication.options }, body: message.body };
   }
@@ -283,14 +289,6 @@ function toOutgoing({ options, body }: Spool.MessageRecord): Outgoing {
   const type = String(options['type']);
   const kind = type === SAMPLE_TYPE ? 'sample' : 'event';
   return { kind, messageId: String(options['messageId']), type, body, timestamp: Number(options['timestamp']) };
-}
-
-function bytesOf({ body }: Outgoing): number {
-  return Buffer.byteLength(body);
-}
-
-function sumOf(messages: readonly Outgoing[]): number {
-  return messages.reduce((sum, message) => sum + bytesOf(message), 0);
 }
 
 /** Its place in the box's one sequence. */

@@ -1,10 +1,12 @@
+import { after, type Delay } from '../delay.js';
+
 /** @returns whether it was done in that time; goes on waiting for nothing */
 export async function within(ms: number, work: Promise<unknown>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
+  let wait: Delay | undefined;
   const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, ms, false);
+    wait = after(ms, () => resolve(false));
   });
   const done = await Promise.race([work.then(() => true), late]);
-  clearTimeout(timer);
+  wait?.cancel();
   return done;
 }

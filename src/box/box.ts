@@ -1,24 +1,37 @@
-import type { Keeper, KeeperEvent, KeeperUsage, ProcessRow } from 'cgroup-utils-native';
+import type { Keeper, KeeperEvent, KeeperUsage, ProcessRow, Unkillable } from 'cgroup-utils-native';
+import { shown } from '../bytes.js';
 import type { Logger } from '../log.js';
+import { duration } from '../spec/amounts.js';
 import { signalName } from '../spec/signals.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
 import { processInfo } from '../stats/assemble.js';
 import { toBy } from '../stats/audit.js';
 import { exitedEvent } from '../stats/end.js';
-import { type CommandEvent, createEventSource, type EventBody, type EventHead, type Exited } from '../stats/event.js';
+import {
+  type By,
+  type CommandEvent,
+  createEventSource,
+  type EventBody,
+  type EventHead,
+  type Exited,
+} from '../stats/event.js';
 import type { ProcessInfo, SampleCause } from '../stats/sample.js';
 import type { Sampler } from '../stats/sampler.js';
+import { redactUri } from '../text.js';
 import { Commands } from './commands.js';
+import { createFirstCause } from './first-cause.js';
 import { createIncidents, type Incidents } from './incidents.js';
 import { BEGIN, boxState, type Effect, type Input, SIGKILL, step } from './lifecycle.js';
-import { initialLimits, type Limits, timeoutStatus } from './limits.js';
+import { cpuLimit, initialLimits, type Limits, timeoutStatus, withSources } from './limits.js';
+import { createNear, type Near, share } from './near.js';
 import { decideOutcome, type MainExit, type Outcome } from './outcome.js';
 import type { ResourceControl } from './resource-control.js';
 import { createTicker, type Ticker } from './ticker.js';
 import type { Time } from './time.js';
-import { createWallClock, type WallClock } from './timer.js';
+import { createWallClock, type Mark, type WallClock } from './timer.js';
 import type { Answer, BoxState, Command, Controllable, Outgoing, Requester } from './types.js';
 import type { WatchedName } from './watchdog.js';
+import { whyEnded } from './why.js';
 
 export interface BoxOptions {
   readonly spec: BoxSpec;
@@ -50,8 +63,16 @@ export interface BoxOptions {
   /** By then, monotonic ms, nothing of the box may run any more; 0: for now no such time. @default nobody wants to know */
   readonly onDeadline?: (endMs: number) => void;
   readonly onStarted: () => void;
-  /** @param report null where nobody gets it; see `observed` */
-  readonly onEnded: (outcome: Outcome, elapsedMs: number, report: (EventHead & Exited) | null) => void;
+  readonly onEnded: (end: BoxEnd) => void;
+}
+
+export interface BoxEnd {
+  readonly outcome: Outcome;
+  readonly elapsedMs: number;
+  /** Why the job ended and who asked, for people; null where its exit status says everything. */
+  readonly why: string | null;
+  /** Null where nobody gets it; see `observed`. */
+  readonly report: (EventHead & Exited) | null;
 }
 
 /** One job under control: runs the effects of its life, carries out commands, tells what happens. */
@@ -59,11 +80,15 @@ export class Box implements Controllable {
   readonly identity: JobIdentity;
   readonly limits: Limits;
   readonly clock: WallClock;
+  readonly near: Near;
   readonly #options: BoxOptions;
   readonly #emitEvent: <Body extends EventBody>(body: Body) => EventHead & Body;
   readonly #ticker: Ticker;
   readonly #incidents: Incidents;
   readonly #commands: Commands;
+  readonly #cause = createFirstCause();
+  /** Its last event is out; what comes now is for the audit log alone. */
+  #over = false;
   #life = BEGIN;
   #pid = 0;
   #startedMs = 0;
@@ -72,7 +97,15 @@ export class Box implements Controllable {
   #firstSample: Promise<unknown> = Promise.resolve();
   #main: MainExit | null = null;
   #elapsedMs = 0;
+  readonly #named = new Set<number>();
+  #left: readonly Unkillable[] = [];
   #cpuUsec = 0;
+  #graceEndsMs = Number.POSITIVE_INFINITY;
+  /** What was used of the limit that ends the job. */
+  #used: number | null = null;
+  readonly #limitSetBy = new Map<string, By>();
+  #suspendedBy: By | null = null;
+  #warned: number | null = null;
   readonly #grace: ReturnType<Time['createTimer']>;
   /** Fires in the next turn of the event loop. */
   readonly #breath: ReturnType<Time['createTimer']>;
@@ -81,12 +114,13 @@ export class Box implements Controllable {
     const { spec, identity, time } = options;
     this.#options = options;
     this.identity = identity;
-    this.limits = new Map([...initialLimits(spec, options.stdoutMode), ...options.resources.limits]);
+    this.limits = withSources([...initialLimits(spec, options.stdoutMode), ...options.resources.limits], spec);
     this.clock = createWallClock({
       limitMs: spec.timeoutMs,
       time,
       onExpired: () => this.#timeout(),
       onArmed: (atMs) => this.#deadline(atMs, 0),
+      marks: this.#marks(spec),
       onGap: (ms) => this.#wasSuspended(ms),
     });
     this.#ticker = createTicker(time, () => {
@@ -98,13 +132,15 @@ export class Box implements Controllable {
       identity,
       state: () => this.state,
       sequence: () => this.nextSequence(),
-      emit: (_event, outgoing) => options.emit(outgoing),
+      emit: (_event, outgoing) => {
+        if (!this.#over) options.emit(outgoing);
+      },
     });
     const tell = (body: EventBody) => this.#tell(body);
+    this.near = createNear({ thresholds: spec.near, limits: this.limits, tell });
     const lastSample = () => this.#sampler?.last;
     this.#incidents = createIncidents({
       ...options,
-      now: time.now,
       limits: this.limits,
       tell,
       lastSample: () => lastSample()?.sample,
@@ -149,6 +185,15 @@ export class Box implements Controllable {
         return this.#stdoutLimit(event.bytes);
       case 'expired':
         return this.#expired();
+      case 'continued':
+        // Somebody else has let the main process go on: its time counts again.
+        if (this.isPaused) void this.unpause({ via: 'box' });
+        return;
+      case 'unkillable':
+        return this.#unkillable(event.processes, event.final);
+      case 'stdoutmark':
+        this.near.used('stdoutlimit', event.bytes);
+        return this.#markStdout();
       case 'empty':
         void this.#ended(event.usage);
         return;
@@ -160,9 +205,14 @@ export class Box implements Controllable {
     }
   }
 
-  /** An end is being asked for; `stop` follows. */
-  asked(reason: 'stopped' | 'scheduler', by: Requester): void {
-    void this.#apply({ type: 'asked', reason, by });
+  /** An end is being asked for; `stop` follows. @param atMs CLOCK_MONOTONIC, when the signal came */
+  asked(reason: 'stopped' | 'scheduler', by: Requester, atMs: number): void {
+    void this.#apply({ type: 'asked', reason, by }, atMs);
+  }
+
+  /** The keeper got a signal as well. @param signal its name, with `SIG` */
+  witnessed(signal: string, atMs: number): void {
+    this.#cause.witnessed(signal, atMs);
   }
 
   /** The stop ladder; `signal` is what the job's group gets first, null where it has it already. */
@@ -172,9 +222,8 @@ export class Box implements Controllable {
     signal: number | null,
     graceMs: number,
   ): Promise<number> {
-    // The scheduler kills by itself: what the box still has to tell must be told before.
-    const mostMs = reason === 'scheduler' ? this.#options.schedulerGraceMs() : graceMs;
-    return this.#apply({ type: 'stop', reason, by, signal, graceMs: Math.min(graceMs, mostMs) });
+    const withinMs = reason === 'scheduler' ? this.#schedulersGrace(graceMs) : graceMs;
+    return this.#apply({ type: 'stop', reason, by, signal, graceMs: withinMs });
   }
 
   /** The wall clock limit follows the end of the scheduler's job. @param limitMs from the job's start; 0 means none */
@@ -184,6 +233,26 @@ export class Box implements Controllable {
     this.clock.limit(limitMs);
     this.limits.set('timeout', to);
     this.#tell({ event: 'limit_changed', limit: 'timeout', from, to, by: { via: 'box' } });
+  }
+
+  /** A SIGTSTP has stopped every process: the next SIGCONT to the wrapper lets them go on. */
+  paused(by: Requester): void {
+    if (this.#life.phase !== 'running' || this.#life.suspended !== null) return;
+    void this.#apply({ type: 'paused' });
+    this.clock.hold(true);
+    this.#options.log.info(`${by.signal} has suspended the job; SIGCONT lets it go on`);
+    this.#tell({ event: 'suspended', by: toBy(by) });
+  }
+
+  get isPaused(): boolean {
+    return this.#life.suspended === 'signal';
+  }
+
+  /** Undoes `paused`. */
+  async unpause(by: Requester): Promise<void> {
+    await this.#apply({ type: 'resume' });
+    this.clock.hold(false);
+    this.#tell({ event: 'resumed', by: toBy(by) });
   }
 
   /** SIGKILL to everything. */
@@ -201,6 +270,7 @@ export class Box implements Controllable {
     this.clock.close(this.#options.time.now());
     this.#options.log.info('the supervision has ended; the process goes on within its limits');
     this.#tell({ event: 'released', by: toBy(by) });
+    this.#over = true;
     void this.#apply({ type: 'ended' });
   }
 
@@ -208,16 +278,16 @@ export class Box implements Controllable {
   exceeded(name: WatchedName, used: number, limit: number, processes: readonly ProcessRow[]): void {
     const { spec, log } = this.#options;
     const status = this.limits.get(name);
-    log.warn(
-      `${name} is over its limit: ${Math.round(used)} of ${limit}; ${name === 'cpu-time' ? 'stopping' : 'killing'} the job`,
-    );
+    this.#used ??= Math.round(used);
+    log.debug(`${name} is over its limit: ${Math.round(used)} of ${limit}`);
+    this.near.used(name, Math.round(used));
     if (status !== undefined) {
       const largest = processes.length > 0 ? processes.map(processInfo) : this.#largest();
       this.#tell({ event: 'limit_exceeded', limit: name, status, used: Math.round(used), processes: largest });
     }
     const by = { via: 'limit' } as const;
     if (name === 'cpu-time')
-      void this.#apply({ type: 'stop', reason: 'cpu', by, signal: spec.stopSignal, graceMs: spec.graceMs });
+      void this.#apply({ type: 'stop', reason: 'cpu', by, signal: spec.endSignal, graceMs: spec.graceMs });
     else void this.#apply({ type: 'kill', reason: name, by, signal: SIGKILL });
     this.#sampleQuietly('limit');
   }
@@ -265,12 +335,14 @@ export class Box implements Controllable {
       event: 'started',
       pid,
       adopted: this.#options.adopted,
-      executable: spec.command[0] ?? '',
+      executable: redactUri(shown(spec.command[0] ?? '')),
       argument_count: Math.max(0, spec.command.length - 1),
       stdout_mode: stdoutMode,
       sample_interval_ms: spec.sampleIntervalMs,
       limits: Object.fromEntries(this.limits),
     });
+    this.#markStdout();
+    if (spec.ignored !== undefined) this.#tell({ event: 'options_ignored', why: spec.ignored });
     if (this.#options.observed) this.#firstSample = this.sample('start');
     if (this.#options.observed) this.#ticker.every(spec.sampleIntervalMs);
     onStarted();
@@ -280,6 +352,8 @@ export class Box implements Controllable {
     const { spec } = this.#options;
     this.#main = { code: main.code, signal: main.signal, coreDumped: main.coreDumped };
     if (!spec.linger) this.clock.close(atMs);
+    // What is left of a box that lingers may still be ended by a limit or a command.
+    if (!spec.linger) this.#cause.mainEnded(atMs);
     this.#elapsedMs = atMs - this.#startedMs;
     this.#cpuUsec = usage.userUsec + usage.systemUsec;
     void this.#apply({ type: 'mainEnded' });
@@ -290,15 +364,25 @@ export class Box implements Controllable {
   #othersLeft(): void {
     if (this.#life.phase === 'ended') return;
     const { log, spec, time } = this.#options;
-    const { stopSignal: signal, graceMs, linger } = spec;
+    const { endSignal: signal, linger } = spec;
+    // Its signal has reached the rest as well, and its SIGKILL follows.
+    const spare = this.#life.ending?.reason === 'scheduler';
+    const graceMs = spare ? this.#schedulersGrace(spec.graceMs) : spec.graceMs;
     log.debug(`the main process has ended after ${Math.round(time.now() - this.#startedMs)} ms, others have not`);
-    void this.#apply({ type: 'leftovers', signal, graceMs, linger });
+    void this.#apply({ type: 'leftovers', signal, graceMs, linger, spare });
+  }
+
+  /** The scheduler kills by itself: the job has the time until then, less what the box still has to tell. */
+  #schedulersGrace(graceMs: number): number {
+    const mostMs = this.#options.schedulerGraceMs();
+    const uncapped = !this.#options.spec.graceAsked && mostMs !== Number.POSITIVE_INFINITY;
+    return uncapped ? mostMs : Math.min(graceMs, mostMs);
   }
 
   #timeout(): void {
     const { spec, log } = this.#options;
     const status = this.limits.get('timeout');
-    log.warn(`the wall clock limit of ${this.clock.limitMs / 1000} s is over: stopping the job`);
+    log.debug(`the time limit of ${this.clock.limitMs} ms is over: stopping the job`);
     if (status !== undefined) {
       this.#tell({
         event: 'limit_exceeded',
@@ -308,7 +392,7 @@ export class Box implements Controllable {
         processes: [],
       });
     }
-    void this.#sampleThenStop('timeout', { via: 'limit' }, spec.stopSignal);
+    void this.#sampleThenStop('timeout', { via: 'limit' }, spec.endSignal);
   }
 
   /** The keeper has stopped the job in our stead: this process was stopped, or too busy. */
@@ -322,7 +406,7 @@ export class Box implements Controllable {
   /** What the keeper, and after it the front end, do where this process does not. */
   #deadline(stopAtMs: number, killAtMs: number): void {
     const { spec, keeper, onDeadline } = this.#options;
-    const { graceMs, stopSignal: signal } = spec;
+    const { graceMs, endSignal: signal } = spec;
     keeper.deadline({ stopAtMs, killAtMs, graceMs, signal });
     onDeadline?.(killAtMs || (stopAtMs && stopAtMs + graceMs));
   }
@@ -335,8 +419,9 @@ export class Box implements Controllable {
       return;
     }
     const status = this.limits.get('stdoutlimit');
-    log.warn(`stdout has reached its limit of ${status?.value} bytes: stopping the job`);
-    void this.stop('stdoutlimit', { via: 'limit' }, spec.stopSignal, spec.graceMs);
+    log.debug(`stdout has reached its limit of ${status?.value} bytes: stopping the job`);
+    this.near.used('stdoutlimit', bytes);
+    void this.stop('stdoutlimit', { via: 'limit' }, spec.endSignal, spec.graceMs);
     if (status !== undefined)
       this.#tell({ event: 'limit_exceeded', limit: 'stdoutlimit', status, used: bytes, processes: [] });
     this.#sampleQuietly('limit');
@@ -347,11 +432,57 @@ export class Box implements Controllable {
     await this.stop(reason, by, signal, this.#options.spec.graceMs);
   }
 
+  /** SIGKILL does not end everybody: each is named once, and again where the end no longer waits. */
+  #unkillable(processes: readonly Unkillable[], final: boolean): void {
+    this.#left = final ? processes : [];
+    if (final) this.#main ??= { code: null, signal: null, coreDumped: false };
+    for (const { pid, name, reason } of processes) {
+      if (!final && this.#named.has(pid)) continue;
+      this.#named.add(pid);
+      const what = `pid ${pid} (${name})`;
+      this.#options.log.warn(`${final ? 'left behind' : 'SIGKILL has not ended'}: ${what}: ${reason}`);
+    }
+  }
+
+  /** Before the wall clock limit: the thresholds of --near, and the warning signal. */
+  #marks({ near, warnSignal }: BoxSpec): Mark[] {
+    const thresholds = near.map((percent): Mark => {
+      const used = (atMs: number) => Math.max(this.clock.status().elapsed_ms, Math.ceil(atMs));
+      const onReached = (atMs: number) => this.near.used('timeout', used(atMs));
+      return { atMs: (limitMs) => share(limitMs, percent), onReached, again: true };
+    });
+    if (warnSignal === undefined) return thresholds;
+    const { signal, beforeMs } = warnSignal;
+    const warning: Mark = {
+      atMs: (limitMs) => Math.max(0, limitMs - beforeMs),
+      onReached: () => this.#warn(signal),
+      again: false,
+    };
+    return [...thresholds, warning];
+  }
+
+  #warn(signal: number): void {
+    if (this.#life.phase !== 'running') return;
+    this.#warned = signal;
+    this.#options.keeper.signal('group', signal).catch((error: Error) => {
+      this.#options.log.debug(`--warn-signal: ${error.message}`);
+    });
+    const remaining = this.clock.status().remaining_ms ?? 0;
+    this.#tell({ event: 'warned', signal: `SIG${signalName(signal)}`, remaining_ms: remaining });
+  }
+
+  /** The keeper counts stdout, and says when the next threshold is reached. */
+  #markStdout(): void {
+    if (this.#options.spec.near.length === 0) return;
+    const bytes = this.near.next('stdoutlimit');
+    this.#options.keeper.stdoutMark(Math.ceil(bytes ?? 0)).catch((error: Error) => {
+      this.#options.log.debug(`--near: ${error.message}`);
+    });
+  }
+
   /** The scheduler had stopped or frozen the wrapper, and the job with it. */
   #wasSuspended(ms: number): void {
-    this.#options.log.info(
-      `the wrapper was suspended for ${(ms / 1000).toFixed(1)} s; the wall clock limit does not count it`,
-    );
+    this.#options.log.info(`the wrapper was suspended for ${duration(ms)}; the wall clock limit does not count it`);
     const by = { via: 'box' } as const;
     this.#tell({ event: 'suspended', by });
     this.#tell({ event: 'resumed', by });
@@ -363,7 +494,7 @@ export class Box implements Controllable {
 
   async #ended(usage: KeeperUsage | undefined): Promise<void> {
     if (this.#life.phase === 'ended') return;
-    const { spec, log } = this.#options;
+    const { log } = this.#options;
     if (usage === undefined && this.#main === null) {
       const { adopted } = this.#options;
       log.error(
@@ -375,18 +506,20 @@ export class Box implements Controllable {
     this.#options.resources.stop();
     this.clock.close(this.#options.time.now());
     await this.#firstSample;
-    await this.#commands.settled();
+    await this.#commands.close();
     if ((this.#life.phase as string) === 'ended') return;
     this.#incidents.notice(this.#largest());
     // A sample may have seen the kill before the process had ended.
     const { oomKilled } = this.#incidents;
-    const decided = decideOutcome(this.#life, this.#main, { rlimits: spec.rlimits, cpuUsec: this.#cpuUsec, oomKilled });
+    const evidence = { rlimits: cpuLimit(this.limits), cpuUsec: this.#cpuUsec, oomKilled };
+    const decided = decideOutcome(this.#cause.of(this.#life), this.#main, evidence);
     const { exitStatus, reason, by, ...main } = decided;
     void this.#apply({ type: 'ended' });
     const outcome: Outcome = { exitStatus, reason, by, ...main };
     const elapsedMs = Math.round(this.#elapsedMs || this.#options.time.now() - this.#startedMs);
+    const why = this.#whyEnded(outcome);
     if (!this.#options.observed) {
-      this.#options.onEnded(outcome, elapsedMs, null);
+      this.#options.onEnded({ outcome, elapsedMs, why, report: null });
       return;
     }
     const taken = this.#sampler?.final(usage);
@@ -397,26 +530,50 @@ export class Box implements Controllable {
         exitStatus,
         reason,
         by,
+        why,
         signal: main.signal === null ? null : `SIG${signalName(main.signal)}`,
         elapsedMs,
         suspendedMs: this.clock.suspendedMs,
         refusedCommands: this.#commands.refusedCount,
+        left: this.#left,
       }),
     );
-    this.#options.onEnded(outcome, elapsedMs, report);
+    this.#over = true;
+    this.#options.onEnded({ outcome, elapsedMs, why, report });
+  }
+
+  #whyEnded(outcome: Outcome): string | null {
+    const { oom } = this.#incidents;
+    const by = this.#suspendedBy;
+    const why = whyEnded(outcome, {
+      limits: this.limits,
+      origins: this.#options.spec.limitOrigins,
+      lastKill: this.#life.lastKill,
+      limitSetBy: this.#limitSetBy,
+      suspended: by === null ? null : { by, ms: this.clock.suspendedMs },
+      used: this.#used,
+      oom,
+      warnSignal: this.#warned,
+    });
+    this.#incidents.close(outcome.reason === 'oom');
+    return why;
   }
 
   #tell(body: EventBody): void {
     const event = this.#emitEvent(body);
     if (event.event === 'command') this.#options.audit?.(event);
+    if (event.event === 'limit_changed') this.#limitSetBy.set(event.limit, event.by);
+    if (event.event === 'limit_changed' && event.limit === 'stdoutlimit') this.#markStdout();
+    if (event.event === 'suspended' && event.by.via !== 'box') this.#suspendedBy = event.by;
   }
 
   /** Takes one step of the life; resolves to the number of processes that were signalled. */
-  #apply(input: Input): Promise<number> {
-    const wasSuspended = this.#life.suspended;
+  #apply(input: Input, atMs = this.#options.time.now()): Promise<number> {
+    const wasSuspended = this.#life.suspended !== null;
     const [life, effects] = step(this.#life, input);
+    this.#cause.stepped(this.#life, life, atMs);
     this.#life = life;
-    if (wasSuspended && !life.suspended && input.type !== 'resume') this.clock.hold(false);
+    if (wasSuspended && life.suspended === null && input.type !== 'resume') this.clock.hold(false);
     let done: Promise<number> = Promise.resolve(0);
     // Requests are sent at once and in order; the keeper answers in order.
     for (const effect of effects) {
@@ -438,11 +595,20 @@ export class Box implements Controllable {
     return Math.max(inGroup, await this.#options.keeper.kill(this.#life.ending !== null));
   }
 
+  /** A deadline moves earlier only: whoever asks again does not prolong it. */
+  #graceUntil(atMs: number): void {
+    if (atMs >= this.#graceEndsMs) return;
+    this.#graceEndsMs = atMs;
+    this.#grace.start(Math.max(0, Math.ceil(atMs - this.#options.time.now())));
+  }
+
   #run(effect: Effect): Promise<number> | undefined {
     const { keeper } = this.#options;
     switch (effect.do) {
       case 'signal':
         return keeper.signal(effect.scope, effect.signal);
+      case 'stop':
+        return keeper.stop(effect.how, effect.signal);
       case 'kill':
         return this.#kill();
       case 'suspend':
@@ -450,8 +616,7 @@ export class Box implements Controllable {
       case 'resume':
         return keeper.resume();
       case 'grace':
-        this.#grace.start(effect.ms);
-        this.#deadline(0, this.#options.time.now() + effect.ms);
+        this.#graceUntil(this.#options.time.now() + effect.ms);
         return undefined;
     }
   }

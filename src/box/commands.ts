@@ -1,7 +1,9 @@
-import type { Keeper } from 'cgroup-utils-native';
+import { type Keeper, prlimit, type RlimitName } from 'cgroup-utils-native';
+import { shown } from '../bytes.js';
 import { isEnvironmentError, isSpecError } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { ResourceName } from '../spec/resources.js';
+import { isRlimitName, parseRlimitValue } from '../spec/rlimits.js';
 import { signalName } from '../spec/signals.js';
 import type { BoxSpec, JobIdentity } from '../spec/spec.js';
 import { commandEvent, refusalEvent, toBy } from '../stats/audit.js';
@@ -10,6 +12,7 @@ import type { LimitStatus, SampleCause } from '../stats/sample.js';
 import type { TakenSample } from '../stats/sampler.js';
 import type { Input, Lifecycle } from './lifecycle.js';
 import { type Limits, parseLimitChange, rlimitStatus, stdoutStatus, timeoutStatus } from './limits.js';
+import { changedValue, isRelative } from './relative.js';
 import { isResourceName, type ResourceControl } from './resource-control.js';
 import type { Ticker } from './ticker.js';
 import type { WallClock } from './timer.js';
@@ -56,7 +59,9 @@ export class Commands {
   readonly #box: Commanded;
   readonly #logged = new Set<RefusalCode>();
   readonly #underWay = new Set<Promise<Answer>>();
+  #closed = false;
   #refused = 0;
+  #lastRlimit: Promise<unknown> = Promise.resolve();
 
   constructor(box: Commanded) {
     this.#box = box;
@@ -73,15 +78,16 @@ export class Commands {
     return answer.finally(() => this.#underWay.delete(answer));
   }
 
-  /** Every command so far has its answer and its event: a kill ends the job before it has either. */
-  async settled(): Promise<void> {
+  /** No further command is carried out, and every one so far has its answer and its event: a kill ends the job before it has either. */
+  async close(): Promise<void> {
+    this.#closed = true;
     await Promise.allSettled(this.#underWay);
   }
 
   async #answer(command: Command, by: Requester): Promise<Answer> {
     let answer: Answer;
     try {
-      if (this.#box.life().phase === 'ended') throw new Refused('ended', 'the job has ended');
+      if (this.#closed || this.#box.life().phase === 'ended') throw new Refused('ended', 'the job has ended');
       answer = { ok: true, result: await this.#carryOut(command, by) };
     } catch (error) {
       const code = error instanceof Refused ? error.code : isSpecError(error) ? 'bad_arguments' : 'failed';
@@ -155,7 +161,11 @@ export class Commands {
       case 'status':
         return this.#status();
       case 'ping':
-        return { identity: this.#box.identity, state: this.#box.state() };
+        return {
+          identity: this.#box.identity,
+          state: this.#box.state(),
+          memory_bytes: this.#box.lastSample()?.sample.Memory.rss ?? null,
+        };
     }
   }
 
@@ -166,7 +176,7 @@ export class Commands {
       identity,
       state: this.#box.state(),
       pid,
-      executable: spec.command[0],
+      executable: shown(spec.command[0] ?? ''),
       elapsed_ms: Math.round(now() - startedMs),
       suspended_ms: Math.round(clock.suspendedMs),
       timer: clock.status(),
@@ -182,7 +192,7 @@ export class Commands {
 
   async #suspend(by: Requester): Promise<number> {
     if (this.#box.life().phase === 'stopping') throw new Refused('not_possible', 'the box is being stopped');
-    const already = this.#box.life().suspended;
+    const already = this.#box.life().suspended !== null;
     const processes = await this.#box.apply({ type: 'suspend' });
     this.#box.clock.hold(true);
     if (!already) this.#box.tell({ event: 'suspended', by: toBy(by) });
@@ -190,7 +200,7 @@ export class Commands {
   }
 
   async #resume(by: Requester): Promise<number> {
-    const was = this.#box.life().suspended;
+    const was = this.#box.life().suspended !== null;
     const processes = await this.#box.apply({ type: 'resume' });
     this.#box.clock.hold(false);
     if (was) this.#box.tell({ event: 'resumed', by: toBy(by) });
@@ -199,45 +209,86 @@ export class Commands {
 
   async #setLimit(name: string, value: string, by: Requester): Promise<unknown> {
     const { keeper, stdoutMode } = this.#box;
-    if (isResourceName(name)) return this.#setResource(name, value, by);
-    const change = parseLimitChange(name, value);
+    if (isResourceName(name)) return this.#setResource(name, this.#absolute(name, value), by);
+    if (isRlimitName(name)) return this.#rlimitTurn(() => this.#setRlimit(name, value, by));
+    const change = parseLimitChange(name, this.#absolute(name, value));
     const before = this.#box.limits.get(name) ?? null;
-    let to = before;
-    let detail = {};
+    let to: LimitStatus;
     if (change.kind === 'timeout') {
       this.#box.clock.limit(change.limitMs);
       to = timeoutStatus(change.limitMs, 'command');
-    } else if (change.kind === 'stdoutlimit') {
+    } else {
+      if (change.maxBytes > 0 && (stdoutMode === 'terminal' || stdoutMode === 'other'))
+        throw new Refused('not_possible', `stdoutlimit: stdout is neither a file nor a pipe, so it is not counted`);
       await keeper.stdoutLimit(change.maxBytes);
       to = stdoutStatus(change.maxBytes, stdoutMode, 'command');
-    } else {
-      const { changed, failed, code, limit } = await keeper.rlimit(change.name, change.limit);
-      if (changed === 0 && failed > 0) {
-        throw new Refused(
-          'not_possible',
-          `prlimit ${name}=${value}: ${code} for all ${failed} processes; a hard limit can be raised by root only`,
-        );
-      }
-      if (changed === 0) throw new Refused('ended', 'no process is left to limit');
-      to = rlimitStatus(change.name, limit, 'command');
-      detail = { processes: changed, ...(failed > 0 && { failed, error: code }) };
     }
-    if (to !== null) this.#box.limits.set(name, to);
+    this.#box.limits.set(name, to);
     this.#box.tell({ event: 'limit_changed', limit: name, from: before, to, by: toBy(by) });
-    return { limit: name, ...to, ...detail };
+    return { limit: name, ...to };
+  }
+
+  /** A change of the limit in force becomes the value that it leads to. */
+  #absolute(name: string, value: string): string {
+    return isRelative(value) ? changedValue(name, value, this.#box.limits.get(name)) : value;
+  }
+
+  /** One after the other: a change counts from what the one before it has left. */
+  #rlimitTurn<Result>(change: () => Promise<Result>): Promise<Result> {
+    const turn = this.#lastRlimit.then(change);
+    this.#lastRlimit = turn.catch(() => {});
+    return turn;
+  }
+
+  async #setRlimit(name: RlimitName, value: string, by: Requester): Promise<unknown> {
+    const { keeper } = this.#box;
+    const before = this.#box.limits.get(name) ?? null;
+    const text = isRelative(value) ? changedValue(name, value, await this.#rlimitInForce(name)) : value;
+    const { changed, failed, code, limit } = await keeper.rlimit(name, parseRlimitValue(name, text));
+    if (changed === 0 && failed > 0) {
+      throw new Refused(
+        'not_possible',
+        `prlimit ${name}=${value}: ${code} for all ${failed} processes; a hard limit can be raised by root only`,
+      );
+    }
+    if (changed === 0) throw new Refused('ended', 'no process is left to limit');
+    const to = rlimitStatus(name, limit, 'command');
+    this.#box.limits.set(name, to);
+    this.#box.tell({ event: 'limit_changed', limit: name, from: before, to, by: toBy(by) });
+    return { limit: name, ...to, processes: changed, ...(failed > 0 && { failed, error: code }) };
+  }
+
+  /** Of the main process; the job may have changed it itself. */
+  async #rlimitInForce(name: RlimitName): Promise<LimitStatus> {
+    try {
+      return rlimitStatus(name, prlimit(this.#box.main().pid, name));
+    } catch {
+      // It has ended, or is another user's: the keeper asks for what is left.
+      return rlimitStatus(name, (await this.#box.keeper.rlimit(name, {})).limit);
+    }
   }
 
   #setResource(name: ResourceName, value: string, by: Requester): unknown {
-    const from = this.#box.limits.get(name) ?? null;
+    const { resources } = this.#box;
     let to: LimitStatus;
     try {
-      to = { ...this.#box.resources.change(name, value), source: 'command' };
+      to = { ...resources.change(name, value), source: 'command' };
     } catch (error) {
+      this.#changed(resources.reread(), by);
       if (isEnvironmentError(error)) throw new Refused('not_possible', error.message);
       throw error;
     }
-    this.#box.limits.set(name, to);
-    this.#box.tell({ event: 'limit_changed', limit: name, from, to, by: toBy(by) });
-    return { limit: name, ...to };
+    this.#changed([[name, to]], by);
+    const others = resources.reread();
+    this.#changed(others, by);
+    return { limit: name, ...to, ...(others.size > 0 && { also: Object.fromEntries(others) }) };
+  }
+
+  #changed(limits: Iterable<readonly [string, LimitStatus]>, by: Requester): void {
+    for (const [name, to] of limits) {
+      const from = this.#box.limits.get(name) ?? null;
+      this.#box.limits.set(name, to);
+      this.#box.tell({ event: 'limit_changed', limit: name, from, to, by: toBy(by) });
+    }
   }
 }

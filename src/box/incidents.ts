@@ -4,9 +4,14 @@ import type { EventBody } from '../stats/event.js';
 import type { ProcessInfo, Sample } from '../stats/sample.js';
 import type { Limits } from './limits.js';
 import type { ResourceControl } from './resource-control.js';
+import type { Time } from './time.js';
+import { kernelsMemoryLimit, outOfMemoryText } from './why.js';
 
 /** Longest time that the end of a process which the kernel kills for memory may take: it gives its memory back first. */
 const OOM_DEATH_MS = 30_000;
+
+/** The job may end of a kill at once: then the line about its end tells, and no warning before it. */
+const WARN_AFTER_MS = 1_000;
 
 /** What the kernel has done about the limits of a box. */
 export interface Incidents {
@@ -18,21 +23,31 @@ export interface Incidents {
   notice(processes: readonly ProcessInfo[], usage?: CgroupUsage | null): void;
   /** A process of the box was killed for memory so lately that the end of the job may come of it. */
   readonly oomKilled: boolean;
+  /** All that was killed for memory so far. */
+  readonly oom: { readonly kills: number; readonly peakBytes: number };
+  /** The box is over. @param told the line about its end tells of the kills */
+  close(told: boolean): void;
 }
 
 export interface IncidentsOptions {
   readonly resources: ResourceControl;
   readonly limits: Limits;
-  /** CLOCK_MONOTONIC, ms. */
-  readonly now: () => number;
+  readonly time: Time;
   readonly log: Logger;
   readonly tell: (body: EventBody) => void;
   readonly lastSample: () => Sample | undefined;
 }
 
 export function createIncidents(options: IncidentsOptions): Incidents {
-  const { resources, limits, now, log, tell, lastSample } = options;
+  const { resources, limits, time, log, tell, lastSample } = options;
   let oomAtMs = Number.NEGATIVE_INFINITY;
+  let all = { kills: 0, peakBytes: 0 };
+  let untold = 0;
+  const warn = () => {
+    if (untold > 0) log.warn(outOfMemoryText(untold, kernelsMemoryLimit(limits), all.peakBytes));
+    untold = 0;
+  };
+  const late = time.createTimer(warn, true);
   return {
     notice(processes, usage) {
       const { oomKills, forksRefused, memoryPeakBytes } = resources.incidents(usage);
@@ -41,21 +56,30 @@ export function createIncidents(options: IncidentsOptions): Incidents {
         tell({ event: 'limit_exceeded', limit: 'pids', status: pids, used: null, processes });
       }
       if (oomKills === 0) return;
-      oomAtMs = now();
-      log.warn(`out of memory: the kernel has killed ${oomKills} processes of the box`);
+      oomAtMs = time.now();
       const peak = lastSample()?.MemoryPeak;
-      const memory = limits.get('memory');
+      const peakBytes = memoryPeakBytes ?? peak?.cgroup ?? peak?.rss ?? 0;
+      all = { kills: all.kills + oomKills, peakBytes };
+      if (untold === 0) late.start(WARN_AFTER_MS);
+      untold += oomKills;
       tell({
         event: 'oom',
         kills: oomKills,
         // What the watchdog holds is no limit of the kernel's.
-        limit: memory?.enforcement === 'cgroup2' || memory?.enforcement === 'cgroup1' ? memory : null,
-        memory_peak_bytes: memoryPeakBytes ?? peak?.cgroup ?? peak?.rss ?? 0,
+        limit: kernelsMemoryLimit(limits),
+        memory_peak_bytes: peakBytes,
         processes,
       });
     },
     get oomKilled() {
-      return now() - oomAtMs < OOM_DEATH_MS;
+      return time.now() - oomAtMs < OOM_DEATH_MS;
+    },
+    get oom() {
+      return all;
+    },
+    close(told) {
+      late.stop();
+      if (!told) warn();
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { StopHow } from 'cgroup-utils-native';
 import type { BoxState, Reason, Requester } from './types.js';
 
 /**
@@ -6,7 +7,8 @@ import type { BoxState, Reason, Requester } from './types.js';
  */
 export interface Lifecycle {
   readonly phase: 'starting' | 'running' | 'stopping' | 'ended';
-  readonly suspended: boolean;
+  /** Who has suspended it: a command, or a SIGTSTP, which the next SIGCONT undoes. */
+  readonly suspended: 'command' | 'signal' | null;
   /** The main process has ended; others of the box may live. */
   readonly mainEnded: boolean;
   /** Why the box ends and who asked: the first one wins. */
@@ -29,25 +31,35 @@ export type Input =
     }
   | { readonly type: 'kill'; readonly reason: Reason; readonly signal: number; readonly by: Requester }
   | { readonly type: 'suspend' }
+  /** A SIGTSTP has stopped every process. */
+  | { readonly type: 'paused' }
   | { readonly type: 'resume' }
   | { readonly type: 'graceOver' }
   | { readonly type: 'mainEnded' }
-  /** The main process has ended and others have not. */
-  | { readonly type: 'leftovers'; readonly signal: number; readonly graceMs: number; readonly linger: boolean }
+  /** The main process has ended and others have not. `spare`: those who have had the scheduler's signal are left alone. */
+  | {
+      readonly type: 'leftovers';
+      readonly signal: number;
+      readonly graceMs: number;
+      readonly linger: boolean;
+      readonly spare: boolean;
+    }
   | { readonly type: 'ended' };
 
 export type Effect =
   | { readonly do: 'signal'; readonly scope: 'group' | 'all'; readonly signal: number }
+  /** The first rung of the stop ladder; native/src/ladder.h. */
+  | { readonly do: 'stop'; readonly how: StopHow; readonly signal: number }
   /** SIGKILL to every process until none is left. */
   | { readonly do: 'kill' }
   | { readonly do: 'suspend' }
   | { readonly do: 'resume' }
-  /** (Re)starts the grace period. */
+  /** The grace period ends after `ms`, or when it would have ended anyway. */
   | { readonly do: 'grace'; readonly ms: number };
 
 export const SIGKILL = 9;
 
-export const BEGIN: Lifecycle = { phase: 'starting', suspended: false, mainEnded: false, ending: null, lastKill: null };
+export const BEGIN: Lifecycle = { phase: 'starting', suspended: null, mainEnded: false, ending: null, lastKill: null };
 
 export function step(state: Lifecycle, input: Input): readonly [Lifecycle, readonly Effect[]] {
   if (state.phase === 'ended') return [state, []];
@@ -57,11 +69,11 @@ export function step(state: Lifecycle, input: Input): readonly [Lifecycle, reado
     case 'asked':
       return [{ ...state, ending: state.ending ?? input }, []];
     case 'stop': {
-      const scope = state.mainEnded ? 'all' : 'group';
-      const next: Lifecycle = { ...state, phase: 'stopping', suspended: false, ending: state.ending ?? input };
+      const how = state.mainEnded ? 'rest' : input.reason === 'scheduler' ? 'forward' : 'group';
+      const next: Lifecycle = { ...state, phase: 'stopping', suspended: null, ending: state.ending ?? input };
       // The signal first, then the thaw: the job wakes up to it.
-      const effects: Effect[] = input.signal === null ? [] : [{ do: 'signal', scope, signal: input.signal }];
-      if (state.suspended) effects.push({ do: 'resume' });
+      const effects: Effect[] = input.signal === null ? [] : [{ do: 'stop', how, signal: input.signal }];
+      if (state.suspended !== null) effects.push({ do: 'resume' });
       return [next, [...effects, { do: 'grace', ms: input.graceMs }]];
     }
     case 'kill': {
@@ -71,27 +83,28 @@ export function step(state: Lifecycle, input: Input): readonly [Lifecycle, reado
       return [{ ...state, phase: 'stopping', ending: state.ending ?? input }, [{ do: 'kill' }]];
     }
     case 'suspend':
-      return state.suspended ? [state, []] : [{ ...state, suspended: true }, [{ do: 'suspend' }]];
+      return state.suspended === 'command' ? [state, []] : [{ ...state, suspended: 'command' }, [{ do: 'suspend' }]];
+    case 'paused':
+      return [{ ...state, suspended: state.suspended ?? 'signal' }, []];
     case 'resume':
-      return [{ ...state, suspended: false }, [{ do: 'resume' }]];
+      return [{ ...state, suspended: null }, [{ do: 'resume' }]];
     case 'graceOver':
       return [state, [{ do: 'kill' }]];
     case 'mainEnded':
       return [{ ...state, mainEnded: true }, []];
     case 'leftovers': {
       if (input.linger && state.phase !== 'stopping') return [state, []];
-      const effects: Effect[] = [{ do: 'signal', scope: 'all', signal: input.signal }];
-      if (state.suspended) effects.push({ do: 'resume' });
-      // A ladder that runs already keeps its deadline.
-      if (state.phase !== 'stopping') effects.push({ do: 'grace', ms: input.graceMs });
-      return [{ ...state, phase: 'stopping', suspended: false }, effects];
+      const effects: Effect[] = [{ do: 'stop', how: input.spare ? 'spare' : 'rest', signal: input.signal }];
+      if (state.suspended !== null) effects.push({ do: 'resume' });
+      effects.push({ do: 'grace', ms: input.graceMs });
+      return [{ ...state, phase: 'stopping', suspended: null }, effects];
     }
     case 'ended':
-      return [{ ...state, phase: 'ended', suspended: false }, []];
+      return [{ ...state, phase: 'ended', suspended: null }, []];
   }
 }
 
 /** The state as messages name it. */
 export function boxState({ phase, suspended }: Lifecycle): BoxState {
-  return phase === 'running' && suspended ? 'suspended' : phase;
+  return phase === 'running' && suspended !== null ? 'suspended' : phase;
 }

@@ -1,10 +1,11 @@
 import type { KeeperEvent, Rlimit, RlimitName } from 'cgroup-utils-native';
 import { SpecError } from '../errors.js';
-import { isRlimitName, parseRlimitValue, RLIMITS } from '../spec/rlimits.js';
-import type { BoxSpec } from '../spec/spec.js';
+import type { LimitUnit } from '../spec/amounts.js';
+import { RLIMITS } from '../spec/rlimits.js';
+import type { BoxSpec, RlimitRequest } from '../spec/spec.js';
 import { parseByteLimit, parseTimeLimit } from '../spec/values.js';
 import { didYouMean, quote } from '../spec/words.js';
-import type { Enforcement, LimitStatus, LimitUnit } from '../stats/sample.js';
+import type { Enforcement, LimitStatus } from '../stats/sample.js';
 import { RESOURCE_NAMES } from './resources.js';
 
 /** Every limit of a box by its name, as `status`, samples and the end report show it. */
@@ -35,6 +36,13 @@ export function initialLimits(spec: BoxSpec, stdoutMode: StdoutMode): Limits {
   return limits;
 }
 
+/** With where each value came from. */
+export function withSources(limits: Iterable<[string, LimitStatus]>, { limitSources }: BoxSpec): Limits {
+  return new Map(
+    [...limits].map(([name, status]) => [name, { source: limitSources[name] ?? 'default', ...status } as LimitStatus]),
+  );
+}
+
 export function timeoutStatus(limitMs: number, source: NonNullable<LimitStatus['source']>): LimitStatus {
   return { value: limitMs === 0 ? 'unlimited' : limitMs, unit: 'ms', enforcement: 'timer', source };
 }
@@ -54,6 +62,13 @@ export function rlimitStatus(name: RlimitName, limit: Rlimit, source?: LimitStat
   };
 }
 
+/** RLIMIT_CPU as it is now: what it can end a process for. */
+export function cpuLimit(limits: Limits): RlimitRequest[] {
+  const { value: soft, hard } = limits.get('cpu') ?? {};
+  if (typeof soft !== 'number' && typeof hard !== 'number') return [];
+  return [{ name: 'cpu', soft: soft ?? 'unlimited', ...(hard !== undefined && { hard }) } as RlimitRequest];
+}
+
 function rlimitUnit(name: RlimitName): { unit: LimitUnit } {
   if (name === 'nice') return { unit: 'nice' };
   if (name === 'rtprio') return { unit: 'priority' };
@@ -61,17 +76,15 @@ function rlimitUnit(name: RlimitName): { unit: LimitUnit } {
   return { unit: unit === 'microseconds' ? 'usec' : unit };
 }
 
-/** What `set_limit` asks for, but for limits of the box as a whole (resource-control.ts). */
+/** What `set_limit` asks for, but for limits of the box as a whole (resource-control.ts) and rlimits. */
 export type LimitChange =
   | { readonly kind: 'timeout'; readonly limitMs: number }
-  | { readonly kind: 'stdoutlimit'; readonly maxBytes: number }
-  | { readonly kind: 'rlimit'; readonly name: RlimitName; readonly limit: Partial<Rlimit> };
+  | { readonly kind: 'stdoutlimit'; readonly maxBytes: number };
 
 /** @throws SpecError for an unknown limit or a value that does not parse */
 export function parseLimitChange(name: string, value: string): LimitChange {
   if (name === 'timeout') return { kind: 'timeout', limitMs: parseTimeLimit(value) };
   if (name === 'stdoutlimit') return { kind: 'stdoutlimit', maxBytes: parseByteLimit(value) };
-  if (isRlimitName(name)) return { kind: 'rlimit', name, limit: parseRlimitValue(name, value) };
   const known = ['timeout', 'stdoutlimit', ...RESOURCE_NAMES, ...Object.keys(RLIMITS)];
   throw new SpecError(`${quote(name)} is not a limit: expected one of ${known.join(', ')}${didYouMean(name, known)}`);
 }

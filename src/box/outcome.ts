@@ -27,9 +27,15 @@ export interface Outcome extends MainExit {
 
 const SIGKILL = 9;
 const SIGXCPU = 24;
+/**
+ * The kernel holds RLIMIT_CPU by counting ticks, which can run far ahead of the time that a process has really had: it was
+ * seen to kill after 1.63 s of a limit of 2 s.
+ */
+const COUNTED = 0.75;
 
 /** What tells one SIGKILL from another. */
 export interface Evidence {
+  /** As they were in force at the end, from the start or from `set_limit`. */
   readonly rlimits: readonly RlimitRequest[];
   /** CPU time of the box. */
   readonly cpuUsec: number;
@@ -63,7 +69,7 @@ function ownReason(
   if (life.lastKill !== null && life.lastKill.signal === signal) return { reason: 'killed', by: life.lastKill.by };
   const cpu = rlimits.find(({ name }) => name === 'cpu');
   const hardSec = cpu?.hard;
-  const overHard = signal === SIGKILL && typeof hardSec === 'number' && cpuUsec >= hardSec * 1e6;
+  const overHard = signal === SIGKILL && typeof hardSec === 'number' && cpuUsec >= hardSec * 1e6 * COUNTED;
   if (cpu !== undefined && (signal === SIGXCPU || overHard)) return { reason: 'cpu', by: { via: 'limit' } };
   return { reason: 'signaled', by: null };
 }

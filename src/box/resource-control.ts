@@ -1,4 +1,4 @@
-import type { BoxCgroup } from '../cgroup/types.js';
+import type { BoxCgroup, CgroupLimitName } from '../cgroup/types.js';
 import type { CgroupUsage } from '../cgroup/usage.js';
 import { EnvironmentError } from '../errors.js';
 import {
@@ -14,7 +14,8 @@ import {
 import { parseCount } from '../spec/units.js';
 import { parsePids, parseTimeLimit } from '../spec/values.js';
 import type { LimitStatus } from '../stats/sample.js';
-import { type Host, hold, RESOURCE_NAMES, type ResourceValue, withoutSwap } from './resources.js';
+import { createNearWatch } from './near-watch.js';
+import { type Host, hold, holdSwapAgain, RESOURCE_NAMES, type ResourceValue, shown, withoutSwap } from './resources.js';
 import { createWatchdog, type Watched, type WatchedName } from './watchdog.js';
 
 /** Holds the limits of a box as a whole, and knows when the kernel has acted on one. */
@@ -27,6 +28,11 @@ export interface ResourceControl {
   start(): void;
   /** `set_limit`. @throws SpecError for a bad value, EnvironmentError where nothing can hold it */
   change(name: ResourceName, text: string): LimitStatus;
+  /**
+   * Reads what the kernel holds, after a change or an attempt at one: in v1 a limit of memory takes that of swap with it.
+   * @returns the limits that are others now than `limits` said, which says so from now on
+   */
+  reread(): ReadonlyMap<string, LimitStatus>;
   /**
    * What the kernel did since the last call. Never throws.
    * @param usage as a sample has just read it @default read now
@@ -54,6 +60,10 @@ export interface ResourceControlOptions {
   /** For limits that only sampling holds. */
   readonly look: () => Watched;
   readonly onExceeded: (name: WatchedName, used: number, limit: number) => void;
+  /** So much of a limit is used, as a look between the samples has found it. */
+  readonly onUsed: (name: string, used: number) => void;
+  /** What of a limit is worth the next `onUsed`; null where nothing is. */
+  readonly nextUsed: (name: string) => number | null;
   readonly now: () => number;
 }
 
@@ -70,12 +80,21 @@ export function createResourceControl(options: ResourceControlOptions): Resource
   const { resources, cgroup, host } = options;
   const limits = new Map<string, LimitStatus>();
   const warnings: string[] = [];
-  const watchdog = createWatchdog({ look: options.look, onExceeded: options.onExceeded, now: options.now });
+  const { look, onExceeded, onUsed, nextUsed, now } = options;
+  const watchdog = createWatchdog({ look, onExceeded, onLooked: onUsed, now });
+  const nearWatch = createNearWatch({
+    charged: (name) => cgroup.charged(name),
+    busyMemory: () => busyMemory(cgroup.usage()),
+    next: nextUsed,
+    onUsed,
+  });
   let seen = { oomKills: 0, forksRefused: 0 };
   let last: CgroupUsage | null = null;
   const told = new Set<string>();
+  let swap: Bound | undefined = resources.swap;
   const watch = (name: string, { enforcement, value }: LimitStatus) => {
     if (!isWatched(name)) return;
+    if (name !== 'cpu-time' && isKernels(enforcement)) nearWatch.watch(name);
     watchdog.watch(name, enforcement === 'watchdog' && typeof value === 'number' ? value : 'unlimited');
   };
 
@@ -98,12 +117,25 @@ export function createResourceControl(options: ResourceControlOptions): Resource
     },
     change(name, text) {
       const { status, weaker } = hold(name, PARSE[name](text), cgroup, host);
-      if (weaker !== null && (status.enforcement === 'none' || options.enforce === 'strict'))
+      const value = status.value;
+      if (weaker !== null && (value === 'unlimited' || status.enforcement === 'none' || options.enforce === 'strict'))
         throw new EnvironmentError(weaker);
       limits.set(name, status);
-      if (name === 'memory' && !limits.has('swap')) withoutSwap(cgroup, status.value);
+      if (name === 'swap') swap = value as Bound;
+      else if (name === 'memory' && swap === undefined) withoutSwap(cgroup, value);
+      else if (name === 'memory') holdSwapAgain(cgroup, swap as Bound);
       watch(name, status);
       return status;
+    },
+    reread() {
+      const changed = new Map<string, LimitStatus>();
+      for (const [name, status] of limits) {
+        if (!isKernels(status.enforcement)) continue;
+        const now = cgroup.inForce(name as CgroupLimitName);
+        if (now !== null && shown(now) !== status.value) changed.set(name, { ...status, value: shown(now) });
+      }
+      for (const [name, status] of changed) limits.set(name, status);
+      return changed;
     },
     incidents(usage = cgroup.usage()) {
       // A counter that cannot be read any more stays where it was.
@@ -129,7 +161,10 @@ export function createResourceControl(options: ResourceControlOptions): Resource
         ([name, { enforcement }]) => `${name} may not be held any more: its ${enforcement} group cannot be read`,
       );
     },
-    stop: () => watchdog.stop(),
+    stop() {
+      watchdog.stop();
+      nearWatch.stop();
+    },
   };
 }
 
@@ -147,6 +182,12 @@ const PARSE: Readonly<Record<ResourceName, (text: string) => ResourceValue>> = {
 
 function isWatched(name: string): name is WatchedName {
   return name === 'memory' || name === 'pids' || name === 'cpu-time';
+}
+
+/** Page cache is given back before the limit stops anybody. */
+function busyMemory(usage: CgroupUsage | null): number | null {
+  const memory = usage?.memory ?? null;
+  return memory === null ? null : Math.max(0, memory.currentBytes - (memory.fileBytes ?? 0));
 }
 
 function isKernels(enforcement: LimitStatus['enforcement']): boolean {

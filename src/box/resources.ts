@@ -1,8 +1,10 @@
 import { findDevice } from '../cgroup/devices.js';
 import type { BoxCgroup, CgroupLimitName, CgroupValue, IoLimit } from '../cgroup/types.js';
 import { EnvironmentError, SpecError } from '../errors.js';
-import { type Bound, cpusOf, type IoRequest, type ResourceName, type Resources } from '../spec/resources.js';
-import type { Enforcement, LimitStatus, LimitUnit } from '../stats/sample.js';
+import { amount, type LimitUnit } from '../spec/amounts.js';
+import { type Bound, cpusOutside, type IoRequest, type ResourceName, type Resources } from '../spec/resources.js';
+import { quote } from '../spec/words.js';
+import type { Enforcement, LimitStatus } from '../stats/sample.js';
 
 /**
  * The enforcement ladder of the limits of a box as a whole: the kernel's control groups where this host and user allow
@@ -73,8 +75,9 @@ export function hold(name: ResourceName, value: ResourceValue, cgroup: BoxCgroup
     return { status: { value: shown(now), unit, enforcement }, weaker: null };
   } catch (error) {
     if (!(error instanceof EnvironmentError)) throw error;
-    // Nothing is asked for, so nothing is weaker.
-    if (value === 'unlimited') return { status: { value, unit, enforcement: 'none' }, weaker: null };
+    // Nothing is asked for, so nothing is weaker, unless a group goes on holding what it had.
+    if (value === 'unlimited' && !('mechanism' in cgroup.holds(name)))
+      return { status: { value, unit, enforcement: 'none' }, weaker: null };
     const notEven = blind === null || ROWS[name].otherwise === 'none' ? '' : `; ${blind}`;
     const weaker = `${name} is ${otherwise === 'none' ? 'not held at all' : 'held by sampling only'}: ${error.message}${notEven}`;
     return { status: { value: shown(wanted), unit, enforcement: otherwise }, weaker };
@@ -101,11 +104,10 @@ function resolve(name: CgroupLimitName, value: ResourceValue, allowedCpus: () =>
 }
 
 function checkCpus(list: string, allowed: string): void {
-  const have = new Set(cpusOf(allowed));
-  const outside = cpusOf(list).filter((cpu) => !have.has(cpu));
+  const outside = cpusOutside(list, allowed);
   if (outside.length > 0) {
     throw new SpecError(
-      `cpuset ${list}: CPU ${outside.slice(0, 5).join(', ')} may not be used here; allowed are ${allowed}`,
+      `cpuset ${quote(list)}: CPU ${outside.join(', ')} may not be used here; allowed are ${allowed}`,
     );
   }
 }
@@ -114,13 +116,24 @@ function checkCeiling(name: CgroupLimitName, value: CgroupValue, cgroup: BoxCgro
   const ceiling = cgroup.ceiling(name);
   if (typeof value !== 'number' || ceiling.value === 'unlimited' || value <= ceiling.value) return;
   throw new SpecError(
-    `${name} ${value} is above the limit around this box: at most ${ceiling.value}${unit === 'count' ? '' : ` ${unit}`} (${ceiling.path})`,
+    `${name} ${amount(value, unit)} is above the limit around this box: at most ${amount(ceiling.value, unit)} (${ceiling.path})`,
   );
 }
 
+/** Memory once more with the swap beside it: where v1 has lost a limit of swap with that of memory, it has it again. */
+export function holdSwapAgain(cgroup: BoxCgroup, swap: Bound): void {
+  try {
+    cgroup.set('swap', swap);
+  } catch (error) {
+    // What is in force then is read back, and told.
+    if (!(error instanceof EnvironmentError)) throw error;
+  }
+}
+
 /** As messages show it: lists of devices as text. */
-function shown(value: CgroupValue): LimitStatus['value'] {
+export function shown(value: CgroupValue): LimitStatus['value'] {
   if (typeof value !== 'object') return value;
+  if (value.length === 0) return 'unlimited';
   return value
     .map(
       ({ device, ...limits }) =>

@@ -1,4 +1,4 @@
-import { monotonicMs, Timer } from 'cgroup-utils-native';
+import { monotonicMs, SuspensionWatch, Timer } from 'cgroup-utils-native';
 
 /** The clock of a box, with timers on it; tests give one that they move themselves. */
 export interface Time {
@@ -6,9 +6,12 @@ export interface Time {
   readonly now: () => number;
   /** @param background does not keep the process alive. @default false */
   readonly createTimer: (onFire: () => void, background?: boolean) => Pick<Timer, 'start' | 'stop'>;
+  /** Tells how long this process itself has been stopped or frozen. */
+  readonly watchSuspension: (onSuspended: () => void) => Pick<SuspensionWatch, 'suspendedMs' | 'close'>;
 }
 
 export const systemTime: Time = {
   now: monotonicMs,
   createTimer: (onFire, background) => new Timer(onFire, background),
+  watchSuspension: (onSuspended) => new SuspensionWatch(onSuspended),
 };

@@ -1,10 +1,6 @@
 import type { TimerStatus } from '../stats/sample.js';
 import type { Time } from './time.js';
 
-const WATCH_MS = 1000;
-/** A tick that comes this much too late was not late: the wrapper itself was stopped or frozen. */
-const GAP_MS = 2000;
-
 /**
  * The wall clock limit: armed for the moment it runs out, not polled. Time in which the box, or by the scheduler the
  * wrapper itself, was suspended does not count.
@@ -22,7 +18,7 @@ export interface WallClock {
   hold(held: boolean): void;
   /** New limit in ms; 0 means none. */
   limit(limitMs: number): void;
-  /** Looks for a suspension of the wrapper itself; called on SIGCONT too. */
+  /** Takes out a suspension of the wrapper itself, where the kernel tells of one; called on SIGCONT too. */
   noticeGap(): void;
   /** The job's end: nothing fires any more. @param atMs monotonic ms */
   close(atMs: number): void;
@@ -32,18 +28,31 @@ export interface WallClock {
   status(): TimerStatus;
 }
 
+/** Something to do before the limit is reached; once, until the limit changes or the clock begins from zero. */
+export interface Mark {
+  /** In elapsed time. */
+  readonly atMs: (limitMs: number) => number;
+  readonly onReached: (atMs: number) => void;
+  /** Where the limit changes and this moment of the new one is over: again all the same. */
+  readonly again: boolean;
+}
+
 export interface WallClockOptions {
   readonly limitMs: number;
   readonly time: Time;
   readonly onExpired: () => void;
   /** When it runs out, monotonic ms, at each change; 0: not as things are. */
   readonly onArmed?: (atMs: number) => void;
+  /** Moments before the limit. */
+  readonly marks?: readonly Mark[];
   /** The wrapper was suspended for so many ms. */
   readonly onGap?: (gapMs: number) => void;
 }
 
 export function createWallClock(options: WallClockOptions): WallClock {
   const { createTimer, now } = options.time;
+  const marks = options.marks ?? [];
+  const reached = new Set<Mark>();
   let limitMs = options.limitMs;
   let on = false;
   let held = false;
@@ -53,8 +62,9 @@ export function createWallClock(options: WallClockOptions): WallClock {
   let since = now();
   let suspendedMs = 0;
   let heldSince = 0;
-  let lastTick = now();
-  let watched = false;
+  let watch: ReturnType<Time['watchSuspension']> | undefined;
+  /** Of this process, as far as it is reckoned with. */
+  let seenMs = 0;
 
   const running = () => on && !held && !closed;
   const elapsed = () => elapsedMs + (running() ? now() - since : 0);
@@ -66,22 +76,35 @@ export function createWallClock(options: WallClockOptions): WallClock {
   const arm = () => {
     timer.stop();
     const armed = running() && limitMs !== 0;
-    const leftMs = Math.max(0, limitMs - elapsed());
-    if (armed) timer.start(Math.ceil(leftMs));
-    options.onArmed?.(armed ? now() + leftMs : 0);
+    options.onArmed?.(armed ? now() + Math.max(0, limitMs - elapsed()) : 0);
+    if (!armed) return;
+    const moments = marks.filter((mark) => !reached.has(mark)).map((mark) => mark.atMs(limitMs));
+    timer.start(Math.max(0, Math.ceil(Math.min(limitMs, ...moments) - elapsed())));
+  };
+  const passMarks = () => {
+    for (const mark of marks) {
+      const atMs = mark.atMs(limitMs);
+      if (reached.has(mark) || elapsed() < atMs) continue;
+      reached.add(mark);
+      mark.onReached(atMs);
+    }
+  };
+  const forgetMarks = (newLimitMs: number) => {
+    for (const mark of reached) if (mark.again || mark.atMs(newLimitMs) > elapsed()) reached.delete(mark);
   };
   const fire = () => {
     noticeGap();
     if (!running() || limitMs === 0) return;
+    passMarks();
     // The loop's clock has whole milliseconds.
     if (elapsed() < limitMs) return arm();
     options.onExpired();
   };
   const noticeGap = () => {
-    const gapMs = now() - lastTick - WATCH_MS;
-    lastTick = now();
+    const gapMs = (watch?.suspendedMs() ?? 0) - seenMs;
+    seenMs += gapMs;
     // A suspended box counts its time already.
-    if (!watched || held || gapMs < GAP_MS) return;
+    if (gapMs <= 0 || held || closed) return;
     suspendedMs += gapMs;
     if (running()) {
       elapsedMs = Math.max(0, elapsed() - gapMs);
@@ -98,19 +121,15 @@ export function createWallClock(options: WallClockOptions): WallClock {
   };
 
   const timer = createTimer(fire);
-  const watch = createTimer(() => {
-    noticeGap();
-    watch.start(WATCH_MS);
-  }, true);
 
   return {
     start(atMs) {
-      watched = true;
-      watch.start(WATCH_MS);
-      lastTick = now();
+      watch ??= options.time.watchSuspension(noticeGap);
+      noticeGap();
       on = true;
       elapsedMs = 0;
       since = atMs;
+      reached.clear();
       arm();
     },
     stop: () => change(() => (on = false)),
@@ -119,6 +138,7 @@ export function createWallClock(options: WallClockOptions): WallClock {
       change(() => {
         on = false;
         elapsedMs = 0;
+        reached.clear();
       }),
     hold: (hold) =>
       change(() => {
@@ -126,7 +146,11 @@ export function createWallClock(options: WallClockOptions): WallClock {
         if (!hold && held) suspendedMs += now() - heldSince;
         held = hold;
       }),
-    limit: (ms) => change(() => (limitMs = ms)),
+    limit: (ms) =>
+      change(() => {
+        limitMs = ms;
+        forgetMarks(ms);
+      }),
     noticeGap,
     close(atMs) {
       if (closed) return;
@@ -136,7 +160,7 @@ export function createWallClock(options: WallClockOptions): WallClock {
       held = false;
       closed = true;
       timer.stop();
-      watch.stop();
+      watch?.close();
     },
     get limitMs() {
       return limitMs;

@@ -30,6 +30,15 @@ export interface Requester {
   readonly signer?: string;
   /** Name of the signal that the wrapper got, for `signal`. */
   readonly signal?: string;
+  /** Who sent that signal, where it was a process that this one can see. */
+  readonly sender?: SignalSender;
+}
+
+export interface SignalSender {
+  readonly pid: number;
+  readonly uid: number;
+  /** The kernel's name of it, at most 15 bytes; absent where it had ended already. */
+  readonly name?: string;
 }
 
 /** Closed set of codes; docs/messages.md. */

@@ -23,11 +23,13 @@ export interface WatchdogOptions {
   /** Looks at the box now; a figure may be taken only when it is read. */
   readonly look: () => Watched;
   readonly onExceeded: (name: WatchedName, used: number, limit: number) => void;
+  /** Each look, also below the limit. */
+  readonly onLooked: (name: WatchedName, used: number) => void;
   /** CPU time of this process, ms: what a look costs. */
   readonly now: () => number;
 }
 
-export function createWatchdog({ look, onExceeded, now }: WatchdogOptions): Watchdog {
+export function createWatchdog({ look, onExceeded, onLooked, now }: WatchdogOptions): Watchdog {
   const limits = new Map<WatchedName, number>();
   const told = new Set<WatchedName>();
   const timer = new Timer(() => {
@@ -35,6 +37,7 @@ export function createWatchdog({ look, onExceeded, now }: WatchdogOptions): Watc
     const watched = look();
     for (const [name, limit] of limits) {
       const used = watched[name];
+      onLooked(name, used);
       if (used <= limit || told.has(name)) continue;
       told.add(name);
       onExceeded(name, used, limit);

@@ -1,4 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
+import { fsPath } from '../bytes.js';
 import { parentOf } from './below.js';
 import { directoriesIn, removeDir } from './files.js';
 
@@ -18,7 +19,7 @@ export function removeAbandoned(dirs: readonly string[], levels: number): number
   let count = 0;
   for (const around of new Set(dirs.map(parentOf))) {
     let top = around;
-    for (let up = 0; up < levels && existsSync(`${parentOf(top)}/cgroup.procs`); up++) top = parentOf(top);
+    for (let up = 0; up < levels && existsSync(fsPath(`${parentOf(top)}/cgroup.procs`)); up++) top = parentOf(top);
     for (const dir of abandonedBelow(top, levels)) {
       // The kernel refuses where a process is inside.
       if (!removeDir(dir)) continue;
@@ -38,6 +39,6 @@ function abandonedBelow(top: string, levels: number): string[] {
 }
 
 function isOld(dir: string): boolean {
-  const changed = statSync(dir, { throwIfNoEntry: false })?.mtimeMs;
+  const changed = statSync(fsPath(dir), { throwIfNoEntry: false })?.mtimeMs;
   return changed !== undefined && Date.now() - changed > ABANDONED_MS;
 }

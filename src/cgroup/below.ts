@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { fsPath } from '../bytes.js';
 import { SpecError } from '../errors.js';
 import type { Controller, Hierarchies, Place } from './hierarchy.js';
 
@@ -36,7 +37,7 @@ export function placeBelow(own: Hierarchies, { below, scheduled }: Given): Below
 function whyNot(own: Hierarchies, dir: string, scheduled: boolean): string | null {
   const places = [...(own.v2 === null ? [] : [own.v2]), ...own.v1.values()];
   const around = places.find(({ mount }) => isBelow(dir, mount));
-  if (around === undefined || dir.split('/').includes('..') || !existsSync(`${dir}/cgroup.procs`)) {
+  if (around === undefined || dir.split('/').includes('..') || !existsSync(fsPath(`${dir}/cgroup.procs`))) {
     const [example] = places;
     if (example === undefined) return 'no control groups are mounted here; expected auto or off';
     return `not a directory of control groups; expected one below ${example.mount}, for example "${example.dir}"`;

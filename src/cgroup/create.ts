@@ -1,14 +1,14 @@
-import { access, allowedCpuCount, killGroup } from 'cgroup-utils-native';
+import { access, allowedCpuCount, killGroup, processDirectory } from 'cgroup-utils-native';
 import { EnvironmentError } from '../errors.js';
 import { isBelow, parentOf, placeBelow } from './below.js';
 import { createReader, type Reader, readFile, removeTree, tryWrite } from './files.js';
 import { type Controller, findHierarchies, type Hierarchies } from './hierarchy.js';
 import { listProcesses } from './procs.js';
 import type { BoxCgroup, CgroupLimitName, CgroupValue, CleanupStep, Mechanism } from './types.js';
-import { type CgroupUsage, pidsUsage } from './usage.js';
-import { makeV1, setV1, V1_CEILING, V1_CONTROLLER, type V1Groups } from './v1.js';
+import { type CgroupUsage, pidsUsage, readNumber } from './usage.js';
+import { makeV1, readV1, setV1, V1_CEILING, V1_CONTROLLER, type V1Groups } from './v1.js';
 import { v1Cpu, v1Io, v1Memory, v1Throttling } from './v1-usage.js';
-import { makeV2, setV2, V2_CEILING, V2_CONTROLLER, type V2Controller, type V2Group } from './v2.js';
+import { makeV2, readV2, setV2, V2_CEILING, V2_CONTROLLER, type V2Controller, type V2Group } from './v2.js';
 import { v2Usage } from './v2-usage.js';
 
 export interface CgroupRequest {
@@ -57,8 +57,9 @@ export interface Adoption {
  */
 export function createCgroup(request: CgroupRequest): BoxCgroup {
   const proc = request.proc ?? '/proc';
-  const whose = request.adopt?.pid ?? 'self';
-  const own = findHierarchies(readFile(`${proc}/self/mountinfo`) ?? '', readFile(`${proc}/${whose}/cgroup`) ?? '');
+  // v1 shows a main thread that has ended in the root of each hierarchy.
+  const whose = request.adopt === undefined ? `${proc}/self` : processDirectory(request.adopt.pid);
+  const own = findHierarchies(readFile(`${proc}/self/mountinfo`) ?? '', readFile(`${whose}/cgroup`) ?? '');
   const { found, v2Below } = placeBelow(own, request);
   const v2 = makeOurV2(found, v2Below, request);
   const v2Group = 'dir' in v2 ? v2 : null;
@@ -208,7 +209,18 @@ function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V1Groups
       if ('why' in by) throw new EnvironmentError(by.why);
       return by.mechanism === 'cgroup2' ? setV2(by.dir, name, value) : setV1(by.dir, name, value);
     },
+    inForce(name) {
+      const by = serving(name);
+      if ('why' in by) return null;
+      return by.mechanism === 'cgroup2' ? readV2(by.dir, name) : readV1(by.dir, name);
+    },
     usage: () => usageOf(v2Group, v1, read),
+    charged(name) {
+      const by = serving(name);
+      if ('why' in by) return null;
+      const memory = by.mechanism === 'cgroup2' ? 'memory.current' : 'memory.usage_in_bytes';
+      return readNumber(`${by.dir}/${name === 'pids' ? 'pids.current' : memory}`);
+    },
     close: () => read.close(),
   };
 }

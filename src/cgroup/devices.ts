@@ -1,5 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import { fsPath } from '../bytes.js';
 import { SpecError } from '../errors.js';
+import { quote } from '../spec/words.js';
 
 const BLOCK_DEVICE = 0o060000;
 const FORMAT_MASK = 0o170000;
@@ -15,7 +17,7 @@ export function findDevice(target: string, sys = '/sys'): string {
   const folder = `${sys}/dev/block/${number}`;
   if (!existsSync(folder)) {
     throw new SpecError(
-      `"${target}" is not on a block device of its own (${number}): name the disk, for example "/dev/sda"; \`lsblk\` lists them`,
+      `${quote(target)} is not on a block device of its own (${number}): name the disk, for example "/dev/sda"; \`lsblk\` lists them`,
     );
   }
   // A partition's folder lies in that of its disk.
@@ -24,11 +26,11 @@ export function findDevice(target: string, sys = '/sys'): string {
 
 function numberOf(path: string): string {
   try {
-    const { mode, rdev, dev } = statSync(path);
+    const { mode, rdev, dev } = statSync(fsPath(path));
     return split((mode & FORMAT_MASK) === BLOCK_DEVICE ? rdev : dev);
   } catch (error) {
     throw new SpecError(
-      `"${path}": ${(error as NodeJS.ErrnoException).code}; expected a block device, a file on one, or major:minor, for example "/dev/sda"`,
+      `${quote(path)}: ${(error as NodeJS.ErrnoException).code}; expected a block device, a file on one, or major:minor, for example "/dev/sda"`,
     );
   }
 }

@@ -1,8 +1,7 @@
 import { readdirSync } from 'node:fs';
-import { readText, removeDirectory, TextFiles, writeText } from 'cgroup-utils-native';
+import { readText, removeDirectory, removeGroups, TextFiles, writeText } from 'cgroup-utils-native';
+import { fsPath, textOf } from '../bytes.js';
 import { EnvironmentError } from '../errors.js';
-
-const REMOVE_TRIES = 100;
 
 /** The kernel's files, as small synchronous steps; errors carry path and value. */
 
@@ -52,19 +51,15 @@ export function removeDir(path: string): boolean {
 
 /** A group with those that the job has made below it; the processes have ended. Best effort. */
 export function removeTree(path: string): void {
-  for (let tries = 0; tries < REMOVE_TRIES && !removeDir(path); tries++) {
-    for (const name of directoriesIn(path)) removeTree(`${path}/${name}`);
-    // EBUSY for a moment after the last process has gone.
-    if (tries > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
-  }
+  removeGroups(path);
 }
 
 /** Groups below a group; none where it cannot be read. */
 export function directoriesIn(path: string): string[] {
   try {
-    return readdirSync(path, { withFileTypes: true })
+    return readdirSync(fsPath(path), { withFileTypes: true, encoding: 'buffer' })
       .filter((entry) => entry.isDirectory())
-      .map(({ name }) => name);
+      .map(({ name }) => textOf(name as unknown as Buffer));
   } catch {
     // It has gone, or is not for this user.
     return [];

@@ -54,6 +54,24 @@ export const V1_THROTTLE = {
   wiops: 'blkio.throttle.write_iops_device',
 } as const;
 
+/**
+ * What the v1 files say, each `8:0 1048576` a line, as v2's io.max would: only devices with a limit.
+ * @param read a file of V1_THROTTLE
+ */
+export function parseV1IoMax(read: (file: string) => string): readonly IoLimit[] {
+  const devices = new Map<string, Record<string, number | 'unlimited'>>();
+  for (const [key, file] of Object.entries(V1_THROTTLE)) {
+    for (const line of read(file).split('\n')) {
+      const [device = '', value] = line.split(' ');
+      if (value === undefined) continue;
+      const row = devices.get(device) ?? Object.fromEntries(KEYS.map((other) => [other, 'unlimited' as const]));
+      row[key] = Number(value);
+      devices.set(device, row);
+    }
+  }
+  return [...devices].map(([device, limits]) => ({ device, ...limits }));
+}
+
 /** v1 blkio.throttle.io_service_bytes and io_serviced: `8:0 Read 4096`. */
 export function parseV1Io(bytes: string, serviced: string): readonly DeviceUsage[] {
   const devices = new Map<string, { -readonly [Key in keyof DeviceUsage]: DeviceUsage[Key] }>();

@@ -17,7 +17,9 @@ export function noCgroup(why: string): BoxCgroup {
     set() {
       throw new EnvironmentError(why);
     },
+    inForce: () => null,
     usage: () => null,
+    charged: () => null,
     close() {},
   };
 }

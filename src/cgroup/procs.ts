@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { fsPath } from '../bytes.js';
 import { directoriesIn, readFile } from './files.js';
 
 /**
@@ -23,7 +24,7 @@ function parse(text: string): readonly number[] {
 
 /** kernfs counts directories in the link count: a group without others below it costs one stat(2). */
 function addBelow(dir: string, pids: Set<number>): void {
-  if ((statSync(dir, { throwIfNoEntry: false })?.nlink ?? 2) <= 2) return;
+  if ((statSync(fsPath(dir), { throwIfNoEntry: false })?.nlink ?? 2) <= 2) return;
   for (const name of directoriesIn(dir)) {
     // A threaded group lists its processes in the one above, and its own file says EOPNOTSUPP.
     for (const pid of parse(readFile(`${dir}/${name}/cgroup.procs`) ?? '')) pids.add(pid);

@@ -49,8 +49,12 @@ export interface BoxCgroup {
    * @throws EnvironmentError with path, value and errno
    */
   set(name: CgroupLimitName, value: CgroupValue): CgroupValue;
+  /** What the group that holds a limit says now; null where none holds it, or it cannot be read. */
+  inForce(name: CgroupLimitName): CgroupValue | null;
   /** Figures of now; null where no group counts any. Never throws: what cannot be read is null. */
   usage(): CgroupUsage | null;
+  /** What counts against a limit now, from one small file: bytes with page cache, or tasks. Null where no group counts it. */
+  charged(name: 'memory' | 'pids'): number | null;
   /** Closes what `usage` keeps open. */
   close(): void;
   /** Directory with the pressure files of the box; null where there is none. */

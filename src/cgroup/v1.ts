@@ -1,8 +1,8 @@
 import { makeDirectory } from 'cgroup-utils-native';
 import { EnvironmentError } from '../errors.js';
-import { readFile, removeDir, writeFile } from './files.js';
+import { readFile, removeDir, tryWrite, writeFile } from './files.js';
 import type { Controller, Hierarchies } from './hierarchy.js';
-import { V1_THROTTLE } from './io.js';
+import { parseV1IoMax, V1_THROTTLE } from './io.js';
 import { moveAll } from './join.js';
 import type { CgroupLimitName, CgroupValue, CleanupStep, IoLimit } from './types.js';
 import { readNumber } from './usage.js';
@@ -115,69 +115,107 @@ function inheritCpuset(parent: string, dir: string): string | null {
 export function setV1(dir: string, name: CgroupLimitName, value: CgroupValue): CgroupValue {
   switch (name) {
     case 'memory':
-      setMemory(dir, limitText(value));
-      return readLimit(`${dir}/memory.limit_in_bytes`);
+      setMemory(dir, value as number | 'unlimited');
+      break;
     case 'memory-high':
       throw new EnvironmentError('cgroup v1 has no memory.high');
     case 'swap':
-      return setSwap(dir, value);
+      setSwap(dir, value as number | 'unlimited');
+      break;
     case 'cpus':
       writeFile(`${dir}/cpu.cfs_period_us`, String(PERIOD_USEC));
       writeFile(
         `${dir}/cpu.cfs_quota_us`,
         value === 'unlimited' ? '-1' : String(Math.round(Number(value) * PERIOD_USEC)),
       );
-      return readCpus(dir);
+      break;
     case 'cpu-weight':
       writeFile(`${dir}/cpu.shares`, String(Math.max(2, Math.round((Number(value) * SHARES_AT_100) / 100))));
-      return Number(value);
+      break;
     case 'cpuset':
       writeFile(`${dir}/cpuset.cpus`, String(value));
-      return readFile(`${dir}/cpuset.cpus`) ?? String(value);
+      break;
     case 'pids':
       writeFile(`${dir}/pids.max`, value === 'unlimited' ? 'max' : String(value));
-      return readLimit(`${dir}/pids.max`);
+      break;
     case 'io-max':
       for (const limit of value as readonly IoLimit[]) setIo(dir, limit);
-      return value;
   }
+  return readV1(dir, name) ?? value;
+}
+
+/** What is in force in a controller's directory; null where that cannot be read. */
+export function readV1(dir: string, name: CgroupLimitName): CgroupValue | null {
+  switch (name) {
+    case 'memory':
+      return readLimit(`${dir}/memory.limit_in_bytes`);
+    case 'memory-high':
+      return null;
+    case 'swap': {
+      const [memory, sum] = [
+        readLimit(`${dir}/memory.limit_in_bytes`),
+        readLimit(`${dir}/memory.memsw.limit_in_bytes`),
+      ];
+      return typeof sum === 'number' && typeof memory === 'number' ? sum - memory : 'unlimited';
+    }
+    case 'cpus':
+      return readCpus(dir);
+    case 'cpu-weight': {
+      const shares = readNumber(`${dir}/cpu.shares`);
+      return shares === null ? null : Math.max(1, Math.round((shares * 100) / SHARES_AT_100));
+    }
+    case 'cpuset':
+      return readFile(`${dir}/cpuset.cpus`);
+    case 'pids':
+      return readLimit(`${dir}/pids.max`);
+    case 'io-max':
+      return parseV1IoMax((file) => readFile(`${dir}/${file}`) ?? '');
+  }
+}
+
+/** v1 counts memory and swap together: the swap beside the memory stays what it was. */
+function setMemory(dir: string, memory: number | 'unlimited'): void {
+  const was = readLimit(`${dir}/memory.limit_in_bytes`);
+  const sum = readLimit(`${dir}/memory.memsw.limit_in_bytes`);
+  if (typeof was !== 'number' || typeof sum !== 'number') return setMemoryAndSum(dir, memory, null);
+  // Without a limit of memory the sum can have none either: then swap has none.
+  setMemoryAndSum(dir, memory, memory === 'unlimited' ? memory : memory + sum - was);
+}
+
+function setSwap(dir: string, swap: number | 'unlimited'): void {
+  const memory = readLimit(`${dir}/memory.limit_in_bytes`);
+  if (swap !== 'unlimited' && typeof memory !== 'number') {
+    throw new EnvironmentError(
+      `write a swap limit to ${dir}/memory.memsw.limit_in_bytes: cgroup v1 limits memory and swap together; give --memory too`,
+    );
+  }
+  writeFile(`${dir}/memory.memsw.limit_in_bytes`, limitText(swap === 'unlimited' ? swap : Number(memory) + swap));
 }
 
 /**
- * v1 counts memory and swap together: the swap beside the memory stays what it was. The sum may never be below the
- * memory, so whichever grows goes first.
+ * The sum of memory and swap may never be below the memory: where the new sum has room for the memory of now it goes
+ * first, else the memory does. Where the second is refused the first is taken back.
+ * @param sum null: stays as it is
  */
-function setMemory(dir: string, text: string): void {
-  const file = `${dir}/memory.limit_in_bytes`;
-  const sumFile = `${dir}/memory.memsw.limit_in_bytes`;
-  const [memory, sum] = [readLimit(file), readLimit(sumFile)];
-  if (typeof memory !== 'number' || typeof sum !== 'number') return writeFile(file, text);
-  const newSum = text === '-1' ? '-1' : String(Number(text) + sum - memory);
-  const grows = text === '-1' || Number(text) > memory;
-  for (const [path, value] of grows
-    ? ([
-        [sumFile, newSum],
-        [file, text],
-      ] as const)
-    : ([
-        [file, text],
-        [sumFile, newSum],
-      ] as const))
-    writeFile(path, value);
+function setMemoryAndSum(dir: string, memory: number | 'unlimited', sum: number | 'unlimited' | null): void {
+  const files = [`${dir}/memory.limit_in_bytes`, `${dir}/memory.memsw.limit_in_bytes`] as const;
+  const before = files.map(readLimit) as [number | 'unlimited', number | 'unlimited'];
+  const steps: [path: string, to: number | 'unlimited', from: number | 'unlimited'][] = [[files[0], memory, before[0]]];
+  if (sum !== null) steps.push([files[1], sum, before[1]]);
+  if (sum !== null && order(sum) >= order(before[0])) steps.reverse();
+  const [first, second] = steps as [(typeof steps)[0], (typeof steps)[0] | undefined];
+  writeFile(first[0], limitText(first[1]));
+  if (second === undefined) return;
+  try {
+    writeFile(second[0], limitText(second[1]));
+  } catch (error) {
+    tryWrite(first[0], limitText(first[2]));
+    throw error;
+  }
 }
 
-/** v1 counts memory and swap together: the limit of swap is what is above the limit of memory. */
-function setSwap(dir: string, value: CgroupValue): CgroupValue {
-  const file = `${dir}/memory.memsw.limit_in_bytes`;
-  const memory = readLimit(`${dir}/memory.limit_in_bytes`);
-  if (value !== 'unlimited' && typeof memory !== 'number') {
-    throw new EnvironmentError(
-      `write a swap limit to ${file}: cgroup v1 limits memory and swap together; give --memory too`,
-    );
-  }
-  writeFile(file, value === 'unlimited' ? '-1' : String(Number(memory) + Number(value)));
-  const both = readLimit(file);
-  return typeof both === 'number' && typeof memory === 'number' ? both - memory : 'unlimited';
+function order(limit: number | 'unlimited'): number {
+  return limit === 'unlimited' ? Number.POSITIVE_INFINITY : limit;
 }
 
 function setIo(dir: string, limit: IoLimit): void {

@@ -3,7 +3,7 @@ import { readFile, removeDir, tryWrite, writeFile } from './files.js';
 import type { Place } from './hierarchy.js';
 import { formatIoMax, parseIoMax } from './io.js';
 import type { CgroupLimitName, CgroupValue, CleanupStep, IoLimit } from './types.js';
-import { readNumber } from './usage.js';
+import { parseNumber, readNumber } from './usage.js';
 
 export type V2Controller = 'memory' | 'cpu' | 'cpuset' | 'pids' | 'io';
 
@@ -197,34 +197,47 @@ function readCpuMax(dir: string): number | 'unlimited' {
   return quota === 'max' ? 'unlimited' : Number(quota) / Number(period);
 }
 
+/** Files of one number. */
+const NUMBERS: Partial<Record<CgroupLimitName, string>> = {
+  memory: 'memory.max',
+  'memory-high': 'memory.high',
+  swap: 'memory.swap.max',
+  pids: 'pids.max',
+  'cpu-weight': 'cpu.weight',
+};
+
 /** Sets a limit and reads back what is in force. @throws EnvironmentError */
 export function setV2(dir: string, name: CgroupLimitName, value: CgroupValue): CgroupValue {
   switch (name) {
-    case 'memory':
-      return setNumber(`${dir}/memory.max`, value);
-    case 'memory-high':
-      return setNumber(`${dir}/memory.high`, value);
-    case 'swap':
-      return setNumber(`${dir}/memory.swap.max`, value);
-    case 'pids':
-      return setNumber(`${dir}/pids.max`, value);
     case 'cpus': {
       const quota = value === 'unlimited' ? 'max' : String(Math.round(Number(value) * PERIOD_USEC));
       writeFile(`${dir}/cpu.max`, `${quota} ${PERIOD_USEC}`);
-      return readCpuMax(dir);
+      break;
     }
-    case 'cpu-weight':
-      return setNumber(`${dir}/cpu.weight`, value);
     case 'cpuset':
       writeFile(`${dir}/cpuset.cpus`, String(value));
-      return readFile(`${dir}/cpuset.cpus.effective`) ?? String(value);
+      break;
     case 'io-max':
       for (const limit of value as readonly IoLimit[]) writeFile(`${dir}/io.max`, formatIoMax(limit));
-      return parseIoMax(readFile(`${dir}/io.max`) ?? '');
+      break;
+    default:
+      writeFile(`${dir}/${NUMBERS[name]}`, value === 'unlimited' ? 'max' : String(value));
   }
+  return readV2(dir, name) ?? value;
 }
 
-function setNumber(path: string, value: CgroupValue): number | 'unlimited' {
-  writeFile(path, value === 'unlimited' ? 'max' : String(value));
-  return readNumber(path) ?? 'unlimited';
+/** What is in force; null where that cannot be read. */
+export function readV2(dir: string, name: CgroupLimitName): CgroupValue | null {
+  switch (name) {
+    case 'cpus':
+      return readCpuMax(dir);
+    case 'cpuset':
+      return readFile(`${dir}/cpuset.cpus.effective`);
+    case 'io-max':
+      return parseIoMax(readFile(`${dir}/io.max`) ?? '');
+    default: {
+      const text = readFile(`${dir}/${NUMBERS[name]}`);
+      return text === 'max' ? 'unlimited' : parseNumber(text);
+    }
+  }
 }

@@ -1,13 +1,16 @@
-import { SpecError } from '../errors.js';
+import { isSpecError, SpecError } from '../errors.js';
 import { jobDeadline } from '../scheduler/deadline.js';
 import type { Environment } from '../scheduler/identity.js';
-import { assembleSpec } from '../spec/assemble.js';
+import { assembleSpec, type SpecInput } from '../spec/assemble.js';
 import { parseCommandLine } from '../spec/command-line.js';
 import type { Files } from '../spec/files.js';
 import { naming } from '../spec/resolve.js';
 import type { BoxSpec } from '../spec/spec.js';
 import { parseCount } from '../spec/units.js';
+import { quote } from '../spec/words.js';
 import type { YamlLoader } from '../spec/yaml-document.js';
+import { failsOpen } from './failure-policy.js';
+import { fallbacks } from './fallbacks.js';
 
 /** The words after `proc_box adopt`. */
 export interface AdoptOptions {
@@ -83,7 +86,7 @@ export function parseAdopt(argv: readonly string[]): AdoptOptions | null {
 function takeOption(words: readonly string[]): readonly string[] {
   const [word = ''] = words;
   if (!word.startsWith('-') || word === '-' || word === '--')
-    throw new SpecError(`"${word}" is no option; usage: proc_box adopt --pid <pid> [options]`);
+    throw new SpecError(`${quote(word)} is no option; usage: proc_box adopt --pid <pid> [options]`);
   // A word that is no option ends them: where it is taken all the same, it is the value.
   const { commandIndex } = parseCommandLine(['proc_box', word, ...(words.length > 1 ? ['value'] : [])]);
   return words.slice(0, commandIndex - 1);
@@ -95,18 +98,49 @@ export interface AdoptInput {
   readonly loadYaml: YamlLoader;
 }
 
+export interface AdoptSpec {
+  readonly spec: BoxSpec;
+  readonly warnings: readonly string[];
+}
+
 /** @param environment of the process that is adopted. @throws SpecError */
-export function adoptSpec(
-  words: readonly string[],
-  environment: Environment,
-  input: AdoptInput,
-): { readonly spec: BoxSpec; readonly warnings: readonly string[] } {
+export function adoptSpec(words: readonly string[], environment: Environment, input: AdoptInput): AdoptSpec {
   const known = jobDeadline(environment, Date.now());
   // PBS tells how long a job may take, and this one has begun before.
   const deadline = known.scheduler === 'pbs' ? { ...known, remainingMs: null } : known;
-  const assembled = assembleSpec({ ...input, argv: ['proc_box', ...words, '--', 'adopted'], deadline });
-  if (assembled.kind !== 'run') throw new SpecError('"proc_box adopt --help" lists the options');
-  const { spec, warnings } = assembled;
+  const { spec, warnings } = assembleOrLess(words, { ...input, deadline });
   // Ten minutes are for a job that somebody has just started.
   return { spec: spec.timeoutSource === 'default' ? { ...spec, timeoutMs: 0 } : spec, warnings };
+}
+
+/** What of it can be understood, where the user or the site has said so. */
+function assembleOrLess(words: readonly string[], input: AdoptInput & Pick<SpecInput, 'deadline'>): AdoptSpec {
+  try {
+    const assembled = assembleSpec({ ...input, argv: ['proc_box', ...words, '--', 'adopted'] });
+    if (assembled.kind === 'run') return assembled;
+    throw new SpecError('"proc_box adopt --help" lists the options');
+  } catch (error) {
+    if (!isSpecError(error) || !failsOpen(words, input.settings)) throw error;
+    const { value: less } = fallbacks({ ...input, words, command: ['adopted'] }, error, null).next();
+    if (less === undefined || less.kind === 'none') throw error;
+    return { spec: less.spec, warnings: [...less.warnings, `${error.message}; ${less.says} (--failure open)`] };
+  }
+}
+
+/** The limits of the command line alone, where the box that was asked for cannot be had. @throws `error` where there are none */
+export function adoptLimits(
+  words: readonly string[],
+  environment: Environment,
+  input: AdoptInput,
+  error: Error,
+): AdoptSpec {
+  const deadline = jobDeadline(environment, Date.now());
+  for (const { spec, warnings, says, kind } of fallbacks(
+    { ...input, deadline, words, command: ['adopted'] },
+    error,
+    null,
+  )) {
+    if (kind === 'limits') return { spec, warnings: [...warnings, `${error.message}; ${says} (--failure open)`] };
+  }
+  throw error;
 }

@@ -1,9 +1,11 @@
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
-import { exitNow, lockFile, redirectStderr } from 'cgroup-utils-native';
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { redirectStderr } from 'cgroup-utils-native';
 import { createLogger } from '../log.js';
 import { ADOPT_HELP, type AdoptInput, type AdoptOptions, parseAdopt } from './adopt-options.js';
 import { type Adoption, type Boxed, boxProcess, type Loaders } from './adopted-box.js';
 import { type Host, ownProcess } from './host.js';
+import { lockedPidFile, openLog } from './own-files.js';
+import { printAndExit } from './print.js';
 import type * as RunBundle from './run.js';
 import { ourProcesses } from './subject.js';
 
@@ -24,46 +26,49 @@ export interface Adoptable
 export function adopt(input: Adoptable): RunBundle.Run {
   const { keeper, hello } = input;
   const options = parseAdopt(hello.argv);
-  if (options === null) {
-    writeSync(1, ADOPT_HELP);
-    return exitNow(0);
-  }
+  if (options === null) return printAndExit(ADOPT_HELP);
+  const files = openFiles(options);
   const own = ownProcess();
   const host: Host = {
     ...own,
     ended(exitStatus) {
-      if (options.pidFile !== null) rmSync(options.pidFile, { force: true });
+      files.pid?.remove();
       own.ended(exitStatus, null);
     },
   };
-  const boxed = boxProcess({
-    ...input,
-    options,
-    host,
-    settings: hello.settings,
-    environment: process.env,
-    caller: process.pid,
-    ourPids: ourProcesses(keeper),
-  });
-  tellWhoWaits(options, boxed);
-  return boxed.run;
+  try {
+    const boxed = boxProcess({
+      ...input,
+      options,
+      host,
+      settings: hello.settings,
+      environment: process.env,
+      caller: process.pid,
+      ourPids: ourProcesses(keeper),
+    });
+    tellWhoWaits(options, boxed, files.log);
+    return boxed.run;
+  } catch (error) {
+    files.pid?.remove();
+    throw error;
+  }
+}
+
+/** Before the box is made: where one of them cannot be opened, the process is to run as before. @throws SpecError */
+function openFiles({ logFile, pidFile }: AdoptOptions) {
+  const log = logFile === null ? null : openLog('--log-file', logFile);
+  return { log, pid: pidFile === null ? null : lockedPidFile(pidFile) };
 }
 
 /** The box is made: whoever waits goes on, and we are nobody's output any more. The warnings are for who reads no log. */
-function tellWhoWaits({ detach, logFile, pidFile }: AdoptOptions, { warnings }: Boxed): void {
-  if (pidFile !== null) writePid(pidFile);
-  if (logFile !== null) redirectStderr(logFile);
+function tellWhoWaits({ detach }: AdoptOptions, { warnings }: Boxed, logFd: number | null): void {
+  if (logFd !== null) redirectStderr(logFd);
   if (!detach) return;
   const log = createLogger('warn');
-  if (logFile === null) for (const warning of warnings) log.warn(warning);
+  if (logFd === null) {
+    for (const warning of warnings) log.warn(warning);
+    redirectStderr(openSync('/dev/null', 'w'));
+  }
   writeSync(WORD_FD, '\0');
   closeSync(WORD_FD);
-  if (logFile === null) redirectStderr('/dev/null');
-}
-
-/** Locked as long as this process lives: flock(1) waits for its end, however that comes. */
-function writePid(path: string): void {
-  const fd = openSync(path, 'w');
-  lockFile(fd);
-  writeSync(fd, `${process.ppid}\n`);
 }

@@ -3,22 +3,27 @@ import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';
 import { releaseCgroup } from '../cgroup/create.js';
 import { moveAll } from '../cgroup/join.js';
-import { EnvironmentError } from '../errors.js';
+import { EnvironmentError, isEnvironmentError, isSpecError } from '../errors.js';
 import { createLogger } from '../log.js';
 import type { Environment } from '../scheduler/identity.js';
 import type { BoxSpec, RlimitRequest } from '../spec/spec.js';
-import { type AdoptInput, type AdoptOptions, adoptSpec } from './adopt-options.js';
+import { type AdoptInput, type AdoptOptions, type AdoptSpec, adoptLimits, adoptSpec } from './adopt-options.js';
+import { failsOpen } from './failure-policy.js';
 import type { Host } from './host.js';
 import { prepareResources } from './resources.js';
 import type * as RunBundle from './run.js';
 import type { Adopted, Subject } from './subject.js';
-import { ancestorsBelow, commandOf, readTarget, stdoutModeOf } from './target.js';
+import { ancestorsBelow, commandOf, readTarget, stdoutModeOf, type Target } from './target.js';
+import { withinAllowed } from './within-allowed.js';
 
 /** Without a group a process that leaves the tree of its parents is known only where it was seen before. */
 const LOOK_MS = 1000;
 
 /** Bundles that a box needs; each is loaded when it is needed. */
-export type Loaders = Pick<RunBundle.RunOptions, 'loadAmqp' | 'loadSigned' | 'loadSpool' | 'loadSlurm'> & {
+export type Loaders = Pick<
+  RunBundle.RunOptions,
+  'loadAmqp' | 'loadSigned' | 'loadSpool' | 'loadSlurm' | 'loadLaunchFailure' | 'loadReportFile'
+> & {
   readonly loadRun: () => typeof RunBundle;
 };
 
@@ -49,12 +54,33 @@ export interface Boxed {
  * @throws SpecError, EnvironmentError; the process then runs as before
  */
 export function boxProcess(input: Adoption): Boxed {
-  const { keeper, boxId, options, host } = input;
+  const { options } = input;
   const target = readTarget(options.pid, input.ourPids, input.environment);
-  const { spec, warnings } = adoptSpec(options.boxWords, target.environment, input);
+  const adoptable = adoptSpec(options.boxWords, target.environment, input);
+  try {
+    return boxTarget(input, target, adoptable);
+  } catch (error) {
+    const { boxWords } = options;
+    if (!(isEnvironmentError(error) || isSpecError(error)) || !failsOpen(boxWords, input.settings)) throw error;
+    try {
+      const spec = { ...adoptable.spec, enforce: 'best-effort', ignored: error.message } as const;
+      const warning = `${error.message}; it is boxed with those of its limits that can be held (--failure open)`;
+      if (adoptable.spec.enforce === 'strict')
+        return boxTarget(input, target, { spec, warnings: [...adoptable.warnings, warning] });
+    } catch (again) {
+      if (!(isEnvironmentError(again) || isSpecError(again))) throw again;
+    }
+    return boxTarget(input, target, adoptLimits(boxWords, target.environment, input, error));
+  }
+}
+
+function boxTarget(input: Adoption, target: Target, assembled: AdoptSpec): Boxed {
+  const asked = assembled.spec;
+  const { keeper, boxId, options, host } = input;
   const { pid, startTicks } = target;
-  const uncounted = whyUncounted(spec, pid);
-  if (uncounted !== null && spec.enforce === 'strict') throw new EnvironmentError(`${uncounted} (--enforce strict)`);
+  const uncounted = whyUncounted(asked, pid);
+  if (uncounted !== null && asked.enforce === 'strict') throw new EnvironmentError(`${uncounted} (--enforce strict)`);
+  const { spec, warnings } = withinAllowed(assembled, pid, 'file');
   // Where it is an ancestor of who asks, who stands between waits for us and is not of the box.
   const excluded = [...new Set([...input.ourPids, input.caller, ...ancestorsBelow(pid, input.caller)])];
   const before = new Members({ pid, startTicks, excluded, procsFile: null });
@@ -69,6 +95,11 @@ export function boxProcess(input: Adoption): Boxed {
     user: target.user,
     walk: (rows) => walk(rows),
     blind: null,
+    files: () => ({
+      home: target.environment['HOME'],
+      folder: input.environment['PWD'] ?? '/',
+      owner: target.uid === process.geteuid?.() ? null : { uid: target.uid, gid: target.gid },
+    }),
     ourPids: excluded,
     adopted,
   };

@@ -31,13 +31,18 @@ function load(name) {
   return name === '../native/index.js' ? native : require(name);
 }
 
+/** @param error what is broken; `remedy`: what to do about it */
+loadBundle.unboxed = (error) => {
+  const unboxed = require('./unboxed.cjs');
+  native ??= unboxed.files;
+  unboxed.run(error, loadBundle);
+};
+
 try {
   const module = { exports: {} };
   process.dlopen(module, `${__dirname}/../native/build/Release/cgroup_utils_native.node`);
   native = module.exports;
   loadBundle('main');
 } catch (error) {
-  const unboxed = require('./unboxed.cjs');
-  native ??= unboxed.files;
-  unboxed.run(error, loadBundle);
+  loadBundle.unboxed(error);
 }

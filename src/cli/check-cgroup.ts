@@ -1,4 +1,5 @@
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { fsPath } from '../bytes.js';
 import { createCgroup } from '../cgroup/create.js';
 import { findDevice } from '../cgroup/devices.js';
 import { readFile } from '../cgroup/files.js';
@@ -6,7 +7,8 @@ import { findHierarchies, type Hierarchies } from '../cgroup/hierarchy.js';
 import type { BoxCgroup, CgroupLimitName, CgroupValue } from '../cgroup/types.js';
 import { V1_CONTROLLER } from '../cgroup/v1.js';
 import { V2_CONTROLLER } from '../cgroup/v2.js';
-import { delegation, kernelArgument, type Place, UNIFIED } from './check-remedies.js';
+import type { Environment } from '../scheduler/identity.js';
+import { delegation, kernelArgument, type Place, parentOf, UNIFIED } from './check-remedies.js';
 import { fail, pass, type Row, warn } from './check-row.js';
 
 /** Control groups: what is mounted, where we are, and what a throw-away group of ours holds. */
@@ -31,6 +33,7 @@ export interface CgroupInput {
   readonly name: string;
   readonly ourPids: readonly number[];
   readonly place: Omit<Place, 'unified'>;
+  readonly environment: Environment;
   /** `--enforce strict`: what can only be held weaker is a failure. */
   readonly strict: boolean;
   readonly allowedCpus: string;
@@ -51,7 +54,36 @@ export function checkCgroup(input: CgroupInput): CgroupCheck {
   const request = { name, ourPids, limits: LIMITS, stayBelow: scheduled, scheduled, listed, below: [], oomGroup: true };
   const cgroup = createCgroup(request);
   const limits = LIMITS.map((limit) => limitRow(limit, cgroup, found, input));
-  return { found, cgroup, rows: [versions(found), ownGroup(found), ...limits, leftovers(found)] };
+  const rows = [
+    versions(found),
+    ownGroup(found),
+    ...prologGroups(found, input.environment),
+    ...limits,
+    leftovers(found),
+  ];
+  return { found, cgroup, rows };
+}
+
+/** What Slurm's prolog has given the job, and what holds the limits of its boxes elsewhere. */
+function prologGroups({ v1 }: Hierarchies, environment: Environment): Row[] {
+  const name = `proc_box.${environment['SLURMD_NODENAME']}.${environment['SLURM_JOB_ID']}`;
+  const given = [...v1].filter(([, place]) => isGiven(place.dir, place.mount, name)).map(([controller]) => controller);
+  if (given.length === 0) return [];
+  const lacking = [...v1.keys()].filter((controller) => !given.includes(controller));
+  const evidence = `${name}: ${given.join(', ')}`;
+  if (lacking.length === 0) return [pass('prolog groups', evidence)];
+  const elsewhere = `${lacking.join(', ')} may be Slurm's own, and is not delegated: there a box's --memory is held below Slurm's group or by sampling, and suspend is SIGSTOP`;
+  return [warn('prolog groups', `${evidence}; ${elsewhere}`, delegation(SLURM_V1, lacking[0]!, ''))];
+}
+
+const SLURM_V1 = { scheduler: 'slurm', root: false, unified: false, systemd: false } as const;
+
+/** Around our own group, whose parents the box may have made. */
+function isGiven(dir: string, mount: string, name: string): boolean {
+  for (let at = dir; at.length >= mount.length; at = parentOf(at)) {
+    if (at.endsWith(`/${name}`) || existsSync(fsPath(`${at}/${name}`))) return true;
+  }
+  return false;
 }
 
 function versions({ v1, v2 }: Hierarchies): Row {
@@ -160,11 +192,12 @@ function leftovers({ v1, v2 }: Hierarchies): Row {
 
 function emptyBoxes(dir: string): string[] {
   try {
-    return readdirSync(dir)
+    return readdirSync(fsPath(dir))
       .filter((name) => name.startsWith(NAME_PREFIX))
       .map((name) => `${dir}/${name}`)
       .filter(
-        (path) => readFile(`${path}/cgroup.procs`) === '' && Date.now() - statSync(path).mtimeMs > LEFTOVER_AGE_MS,
+        (path) =>
+          readFile(`${path}/cgroup.procs`) === '' && Date.now() - statSync(fsPath(path)).mtimeMs > LEFTOVER_AGE_MS,
       );
   } catch {
     return []; // not for us to see, or it has gone meanwhile

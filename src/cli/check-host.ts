@@ -4,6 +4,7 @@ import { hostname, userName } from 'cgroup-utils-native';
 import { BrokerError } from '../errors.js';
 import { jobDeadline } from '../scheduler/deadline.js';
 import { type Environment, identifyJob } from '../scheduler/identity.js';
+import { duration } from '../spec/amounts.js';
 import type { BoxSpec } from '../spec/spec.js';
 import { atLeast, fail, pass, type Row, warn } from './check-row.js';
 import { tryBroker } from './ctl-send.js';
@@ -50,7 +51,7 @@ export function schedulerRow(environment: Environment): Row {
   const end =
     remainingMs === null
       ? 'its end is unknown: no wall clock limit by default'
-      : `ends in ${Math.round(remainingMs / 1000)} s`;
+      : `ends in ${duration(Math.round(remainingMs / 1000) * 1000)}`;
   return pass('scheduler', `${scheduler}, ${parts.join(', ')}; ${end}`);
 }
 

@@ -12,12 +12,15 @@ export interface Place {
   readonly systemd: boolean;
 }
 
+/** No Slurm uses these controllers of v1, so its prolog may always give users a group of them: scripts/slurm/prolog/prolog. */
+export const PROLOG_FREE: ReadonlySet<string> = new Set(['pids', 'blkio', 'cpu']);
+
 /** For a controller that is there and not ours. */
 export function delegation({ scheduler, root, unified, systemd }: Place, controller: string, ownDir: string): string {
   if (scheduler === 'slurm') {
     return unified
       ? 'none: Slurm finds processes by the list of its own groups alone; cgroup.conf: ConstrainRAMSpace=yes, ConstrainCores=yes hold the whole job (docs/slurm.md)'
-      : `Slurm's Prolog or SPANK plugin as proc_box installs them, which make groups for users (docs/slurm.md); cgroup.conf: ConstrainRAMSpace=yes, ConstrainCores=yes hold the whole job`;
+      : `Slurm's SPANK plugin as proc_box installs it, which makes groups for users (docs/slurm.md); ${PROLOG_FREE.has(controller) ? "so does Slurm's Prolog" : "Slurm's Prolog does so only where slurm.conf says that Slurm itself uses none (docs/slurm-prolog.md)"}; cgroup.conf: ConstrainRAMSpace=yes, ConstrainCores=yes hold the whole job`;
   }
   if (!unified)
     return `mkdir ${ownDir}/<user> && chown <user> ${ownDir}/<user> ${ownDir}/<user>/{cgroup.procs,tasks}; start the session in it`;

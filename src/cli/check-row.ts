@@ -1,3 +1,5 @@
+import { printable } from '../text.js';
+
 /** One capability of this host, for this user: what was found, and what to do about it. */
 export interface Row {
   readonly name: string;
@@ -31,6 +33,6 @@ const NAME_WIDTH = 20;
 
 /** As people read it: a line a row, and its fix below it. */
 export function formatRow({ name, status, evidence, fix }: Row): string {
-  const line = `${status}  ${name.padEnd(NAME_WIDTH)} ${evidence}\n`;
-  return fix === null ? line : `${line}      ${'fix:'.padStart(NAME_WIDTH)} ${fix}\n`;
+  const line = `${status}  ${name.padEnd(NAME_WIDTH)} ${printable(evidence)}\n`;
+  return fix === null ? line : `${line}      ${'fix:'.padStart(NAME_WIDTH)} ${printable(fix)}\n`;
 }

@@ -3,16 +3,20 @@ import { dirname } from 'node:path';
 import { hostname, randomHex, userName } from 'cgroup-utils-native';
 import { EXIT } from '../box/outcome.js';
 import { removeCgroup } from '../cgroup/create.js';
-import { isSpecError, SpecError } from '../errors.js';
+import { describeError, SpecError } from '../errors.js';
 import { createLogger } from '../log.js';
 import { findScheduler } from '../scheduler/identity.js';
 import { assembleSpec } from '../spec/assemble.js';
 import type { BoxSpec } from '../spec/spec.js';
+import { quote } from '../spec/words.js';
+import { printableJson } from '../text.js';
 import { type CgroupCheck, checkCgroup } from './check-cgroup.js';
 import { brokerRow, programRows, schedulerRow } from './check-host.js';
 import { checkJob, groupFiles, processRows } from './check-job.js';
 import { fail, formatRow, type Row } from './check-row.js';
 import { type CtlInput, socketOptionsOf } from './ctl-options.js';
+import { wantsDebug } from './failure-policy.js';
+import { print } from './print.js';
 
 declare const PROC_BOX_VERSION: string;
 
@@ -35,16 +39,14 @@ Exit status:
 
 /** `proc_box check`. Never rejects. @returns the exit status */
 export async function runCheck(input: CtlInput): Promise<number> {
-  // A reader that has gone away is no reason for a stack trace.
-  process.stdout.on('error', () => {});
   try {
     const { spec, json, help } = parseCheck(input);
-    if (help) return await print(HELP, 0);
+    if (help) return print(HELP);
     const rows = await collect(spec);
     const status = rows.some((row) => row.status === 'FAIL') ? 1 : 0;
-    return await print(json ? `${JSON.stringify(report(rows), null, 2)}\n` : rows.map(formatRow).join(''), status);
+    return print(json ? `${printableJson(report(rows), 2)}\n` : rows.map(formatRow).join(''), status);
   } catch (error) {
-    createLogger('info').error(isSpecError(error) ? error.message : `internal error: ${(error as Error).stack}`);
+    createLogger('info').error(describeError(error, wantsDebug(input)));
     return EXIT.failed;
   }
 }
@@ -60,7 +62,7 @@ function parseCheck(input: CtlInput): { spec: BoxSpec; json: boolean; help: bool
   if (assembled.kind !== 'run') throw new SpecError('"proc_box check --help" lists the options');
   const [extra] = assembled.spec.command;
   if (assembled.spec.command.length > 1)
-    throw new SpecError(`"${extra}" is no option; usage: proc_box check [--json] [options of a box]`);
+    throw new SpecError(`${quote(extra ?? '')} is no option; usage: proc_box check [--json] [options of a box]`);
   return { spec: assembled.spec, json: own('json'), help: own('help') || own('h') };
 }
 
@@ -77,6 +79,7 @@ async function collect(spec: BoxSpec): Promise<Row[]> {
         name,
         ourPids: [process.ppid, process.pid, keeperPid],
         place: { scheduler: findScheduler(process.env), root: process.geteuid?.() === 0, systemd: systemdRuns() },
+        environment: process.env,
         strict: spec.enforce === 'strict',
         allowedCpus: /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '',
       });
@@ -118,8 +121,4 @@ function report(rows: readonly Row[]) {
     summary: { pass: count('PASS'), warn: count('WARN'), fail: count('FAIL') },
     checks: rows,
   };
-}
-
-function print(text: string, status: number): Promise<number> {
-  return new Promise((resolve) => process.stdout.write(text, () => resolve(status)));
 }

@@ -18,18 +18,22 @@ export interface Address {
 }
 
 /**
+ * Where a command may go, from the widest on: the first that the broker lets us publish to is meant. A site can have a key
+ * for each user (with `{user}`) and one for operators beside it: an operator's `--job 1234` is anybody's job, and a user's
+ * is his own, because he may not write the operators' key.
  * @param given options by their names
  * @param everybody `--all`
- * @param key routing key of commands; where it has `{user}`, the user is part of it
- * @param self who runs this: the user for such a key where none is given
+ * @param keys routing keys of commands
+ * @param self who runs this: the user for a key with `{user}` where none is given
+ * @returns at least one
  * @throws SpecError where nobody is named, and it was not said that everybody is meant
  */
-export function addressOf(
+export function addressesOf(
   given: ReadonlyMap<string, string>,
   everybody: boolean,
-  key: string,
+  keys: readonly string[],
   self: () => string,
-): Address {
+): readonly Address[] {
   const wanted = new Map<string, string>();
   for (const name of [...ADDRESSES, ...NARROWING]) {
     const text = given.get(name);
@@ -45,13 +49,20 @@ export function addressOf(
   if (named !== undefined && everybody) {
     throw new SpecError(`--all and --${named} are both given: give one of them`);
   }
-  const ofUser = key.includes('{user}');
-  if (ofUser && !wanted.has('user')) wanted.set('user', self());
+  const ofUser = keys.find((key) => key.includes('{user}'));
+  const wide = keys.find((key) => !key.includes('{user}'));
+  if (ofUser === undefined) return [addressUnder(wide!, wanted)];
+  const own = addressUnder(ofUser, new Map([['user', self()], ...wanted]));
+  return wide === undefined || wanted.has('user') ? [own] : [addressUnder(wide, wanted), own];
+}
+
+/** @param key where it has `{user}`, the user is part of it */
+function addressUnder(key: string, wanted: ReadonlyMap<string, string>): Address {
   const all = Object.fromEntries(wanted);
-  const base = ofUser ? forUser(key, wanted.get('user')!) : key;
-  if (ofUser) wanted.delete('user');
-  const routingKey = base + takeSuffix(wanted);
-  return { routingKey, target: wanted.size > 0 ? Object.fromEntries(wanted) : undefined, all };
+  const left = new Map(wanted);
+  if (key.includes('{user}')) left.delete('user');
+  const routingKey = forUser(key, wanted.get('user') ?? '') + takeSuffix(left);
+  return { routingKey, target: left.size > 0 ? Object.fromEntries(left) : undefined, all };
 }
 
 /** Takes what goes into the routing key out of `wanted`. */

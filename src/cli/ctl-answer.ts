@@ -1,3 +1,6 @@
+import { amount, isUnit, type LimitUnit } from '../spec/amounts.js';
+import { printable } from '../text.js';
+
 /** Answers of boxes as lines for people. They come from the network: nothing of them is trusted. */
 
 /** An answer that could be read. */
@@ -34,12 +37,12 @@ export function parseAnswer(text: string): CtlAnswer | undefined {
   };
 }
 
-/** `node1 job 1234_7 box 5c1f0a: kill ok signal=TERM processes=3` */
+/** `node1 job 1234_7 box 5c1f0a: kill ok signal=TERM, processes=3` */
 export function formatAnswer({ ok, box, host, job, command, result, error }: CtlAnswer): string {
   // A box that could not read the command names none.
   const head = [host, 'job', job, 'box', `${box}:`, ...(command === '' ? [] : [command])].join(' ');
-  if (ok) return plain(`${head} ok ${fields(command, result).join(' ')}`.trimEnd());
-  return plain(`${head} refused: ${error?.code ?? 'unknown'}: ${error?.message ?? 'no reason was given'}`);
+  if (ok) return printable(`${head} ok ${fields(command, result).join(', ')}`.trimEnd());
+  return printable(`${head} refused: ${error?.code ?? 'unknown'}: ${error?.message ?? 'no reason was given'}`);
 }
 
 function fields(command: string, result: unknown): string[] {
@@ -55,31 +58,38 @@ function fields(command: string, result: unknown): string[] {
 /** `timer.running=true` for what lies one level deeper. */
 function flat(prefix: string, value: Readonly<Record<string, unknown>>): string[] {
   return Object.entries(value).flatMap(([key, field]) =>
-    isObject(field) ? (prefix === '' ? flat(`${key}.`, field) : []) : [`${prefix}${key}=${field}`],
+    isObject(field) ? (prefix === '' ? flat(`${key}.`, field) : []) : [`${prefix}${named(key, field)}`],
   );
+}
+
+/** JSON's unit at the end of a name becomes one of the value: `elapsed=2 h 05 min` for `elapsed_ms`. */
+function named(key: string, field: unknown): string {
+  const [, name = key, unit] = /^(.+)_(ms|bytes)$/.exec(key) ?? [];
+  if (typeof field !== 'number' || unit === undefined) return `${key}=${field}`;
+  return `${name}=${amount(field, unit as 'ms' | 'bytes')}`;
 }
 
 function limitText(limit: unknown): string {
   if (!isObject(limit)) return String(limit);
   const { value, hard, unit, enforcement } = limit;
-  return `${value}${hard === undefined ? '' : `:${hard}`}${value === 'unlimited' ? '' : `${unit}`}(${enforcement})`;
+  const half = (one: unknown) => (isUnit(unit) && typeof one === 'number' ? amount(one, unit) : String(one));
+  return `${half(value)}${hard === undefined || hard === value ? '' : `:${half(hard)}`} (${enforcement})`;
 }
 
 function sampleFields(sample: Readonly<Record<string, unknown>>): string[] {
   const number = (part: unknown, key: string) => (isObject(part) ? part[key] : undefined);
   return [
     `cpu_percent=${sample['CPUPercent']}`,
-    `user_sec=${number(sample['CPUTimes'], 'user')}`,
-    `system_sec=${number(sample['CPUTimes'], 'system')}`,
-    `rss=${number(sample['Memory'], 'rss')}`,
+    `user=${told(number(sample['CPUTimes'], 'user'), 'seconds')}`,
+    `system=${told(number(sample['CPUTimes'], 'system'), 'seconds')}`,
+    `rss=${told(number(sample['Memory'], 'rss'), 'bytes')}`,
     `processes=${number(sample['Counts'], 'processes')}`,
-    `stdout_bytes=${sample['StdoutBytes']}`,
+    `stdout=${told(sample['StdoutBytes'], 'bytes')}`,
   ];
 }
 
-/** One line, and nothing that a terminal would obey. */
-function plain(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ');
+function told(value: unknown, unit: LimitUnit): string {
+  return typeof value === 'number' ? amount(value, unit) : String(value);
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -14,9 +14,10 @@ Commands:
   change_sample_rate <d>      interval of statistics, at least 10ms
   timer_stop, timer_resume    wall clock timer off, and on again
   timer_reset, timer_start    to zero and off; on from zero
-  set_limit <name> <value>    timeout, memory, pids, ..., or an rlimit: nofile 1024:4096
+  set_limit <name> <value>    timeout, memory, pids, ..., or an rlimit: nofile 1024:4096;
+                              +1h or -512M changes the limit in force by that much
   status                      identity, state, limits, timer, last sample
-  ping                        identity and state
+  ping                        which boxes there are: user, job, host, state, memory; a table
   keygen <key id>             makes a key to sign commands with: proc_box ctl keygen --help
 
 Options:

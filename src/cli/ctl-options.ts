@@ -7,10 +7,11 @@ import { OPTION_NAMES, OPTIONS, type Option, type OptionName } from '../spec/opt
 import { naming } from '../spec/resolve.js';
 import type { BoxSpec } from '../spec/spec.js';
 import { parseBoolean, parseCount, parseDuration } from '../spec/units.js';
+import { redactUri } from '../spec/uri.js';
 import { parseInterval } from '../spec/values.js';
 import { didYouMean, quote } from '../spec/words.js';
 import type { YamlLoader } from '../spec/yaml-document.js';
-import { addressOf } from './ctl-address.js';
+import { addressesOf } from './ctl-address.js';
 import { type CtlCommand, parseSignKey, type SignKey } from './sign.js';
 
 /** The words after `proc_box ctl`: whom a command is for, which one, and how long its answers are waited for. */
@@ -48,7 +49,12 @@ export interface CtlRequest {
 
 export type CtlParsed =
   | { readonly kind: 'help' }
-  | { readonly kind: 'send'; readonly request: CtlRequest; readonly warnings: readonly string[] };
+  | {
+      readonly kind: 'send';
+      /** The same command to one address or another: the first that the broker lets us publish to is meant. */
+      readonly requests: readonly CtlRequest[];
+      readonly warnings: readonly string[];
+    };
 
 interface OwnOption {
   readonly placeholder?: string;
@@ -103,7 +109,9 @@ export function parseCtl(input: CtlInput): CtlParsed {
   const { own, forBox, words } = readWords(input.argv.slice(2));
   if (flag(own, 'help')) return { kind: 'help' };
   const [name, ...args] = words;
-  if (name === undefined) throw new SpecError('no command given; "proc_box ctl --help" lists them');
+  if (name === undefined) throw new SpecError(noCommand(own));
+  const late = args.findIndex((word) => NAMES.includes(nameOf(word)));
+  if (late >= 0) throw new SpecError(optionsFirst(input.argv, words, late + 1));
   const checked = toCommand({ kind: 'request', name, args });
   if ('kind' in checked) throw new SpecError(checked.answer.error.message);
 
@@ -115,21 +123,17 @@ export function parseCtl(input: CtlInput): CtlParsed {
   });
   if (assembled.kind !== 'run') throw new SpecError('"proc_box ctl --help" lists the options');
   const { spec, warnings } = assembled;
-  const { routingKey, target, all } = addressOf(own, flag(own, 'all'), spec.routingKeys[0]!, userName);
+  const addresses = addressesOf(own, flag(own, 'all'), spec.routingKeys, userName);
   const keyFile = own.get('sign-key');
   const signKey =
     keyFile === undefined
       ? undefined
       : parseSignKey(readSecret(input.files, keyFile, '--sign-key'), `--sign-key: ${keyFile}`);
-  // What is signed says by itself whom it is for: a routing key can be another one when it is sent again.
-  const named = signKey === undefined ? target : all;
-  const request: CtlRequest = {
+  const common = {
     uris: spec.uris,
     socketOptions: socketOptionsOf(spec),
     exchange: spec.exchange,
     replyExchange: spec.replyExchange,
-    routingKey,
-    command: { command: name, ...(args.length > 0 && { arguments: args }), ...(named && { target: named }) },
     signKey,
     messageId: own.get('id'),
     waitMs: value(own, 'wait', parseDuration) ?? 0,
@@ -137,7 +141,13 @@ export function parseCtl(input: CtlInput): CtlParsed {
     resendMs: value(own, 'resend', parseInterval),
     json: flag(own, 'json'),
   };
-  return { kind: 'send', request, warnings };
+  const requests = addresses.map(({ routingKey, target, all }) => {
+    // What is signed says by itself whom it is for: a routing key can be another one when it is sent again.
+    const named = signKey === undefined ? target : all;
+    const command = { command: name, ...(args.length > 0 && { arguments: args }), ...(named && { target: named }) };
+    return { ...common, routingKey, command };
+  });
+  return { kind: 'send', requests, warnings };
 }
 
 type Own = ReadonlyMap<OwnName, string>;
@@ -148,36 +158,63 @@ export function readWords(words: readonly string[]): { own: Own; forBox: string[
   const forBox: string[] = [];
   let index = 0;
   for (; index < words.length; index++) {
-    const match = /^--?([^-=][^=]*)(?:=([\s\S]*))?$/.exec(words[index]!);
-    if (match === null) {
+    const match = /^(?<dashes>--?)(?<name>[^-=][^=]*)(?:=(?<text>[\s\S]*))?$/.exec(words[index]!)?.groups;
+    if (match === undefined) {
       if (words[index] === '--') index++;
       break;
     }
-    const name = match[1] === 'h' ? 'help' : match[1]!;
-    if (!NAMES.includes(name)) throw unknown(name);
+    const name = match['name'] === 'h' ? 'help' : match['name']!;
+    const typed = `${match['dashes']}${match['name']}`;
+    if (!NAMES.includes(name)) throw unknown(name, match['dashes']!);
     const takesValue = Object.hasOwn(OWN_OPTIONS, name)
       ? 'placeholder' in OWN_OPTIONS[name as OwnName]
       : (OPTIONS[name as OptionName] as Option).type !== 'boolean';
-    let text = match[2];
+    let text = match['text'];
     if (text === undefined && takesValue) {
       text = words[++index];
-      if (text === undefined) throw new SpecError(`--${name} needs a value`);
+      if (text === undefined) throw new SpecError(`${typed} needs a value`);
     }
     text ??= 'true';
     if (Object.hasOwn(OWN_OPTIONS, name)) own.set(name as OwnName, text);
-    else forBox.push(`--${name}=${text}`);
+    else forBox.push(`${typed}=${text}`);
   }
   return { own, forBox, words: words.slice(index) };
 }
 
-function unknown(name: string): SpecError {
+/** Of a word that is an option; else empty. */
+function nameOf(word: string): string {
+  return /^--?([^-=][^=]*)/.exec(word)?.[1] ?? '';
+}
+
+function isCommand(word: string): boolean {
+  const checked = toCommand({ kind: 'request', name: word, args: [] });
+  return !('kind' in checked) || checked.answer.error.code !== 'unknown_command';
+}
+
+/** `ctl --job status`: the command was taken for the job. */
+function noCommand(own: Own): string {
+  const swallowed = [...own].find(([, text]) => isCommand(text));
+  if (swallowed === undefined) return 'no command given; "proc_box ctl --help" lists them';
+  const [name, text] = swallowed;
+  const placeholder = (OWN_OPTIONS[name] as OwnOption).placeholder ?? 'value';
+  return `no command given: --${name} took ${quote(text)} for its value; did you mean "proc_box ctl --${name} <${placeholder}> ${text}"?`;
+}
+
+/** `ctl status --job 42`. @param late index of the first option in `words`, which begin with the command */
+function optionsFirst(argv: readonly string[], words: readonly string[], late: number): string {
+  const before = argv.slice(2, argv.length - words.length);
+  const meant = ['proc_box ctl', ...before, ...words.slice(late), ...words.slice(0, late)].join(' ');
+  return `options come before the command; did you mean "${redactUri(meant)}"?`;
+}
+
+function unknown(name: string, dashes: string): SpecError {
   if ((OPTION_NAMES as readonly string[]).includes(name)) {
     return new SpecError(
-      `--${name} is an option of a box, not of "proc_box ctl"; "proc_box ctl --help" lists its options`,
+      `${dashes}${name} is an option of a box, not of "proc_box ctl"; "proc_box ctl --help" lists its options`,
     );
   }
-  const near = didYouMean(name, NAMES, (option) => `--${option}`);
-  return new SpecError(`unknown option ${quote(`--${name}`)}${near || '; "proc_box ctl --help" lists them'}`);
+  const near = didYouMean(name, NAMES, (option) => `${dashes}${option}`);
+  return new SpecError(`unknown option ${quote(`${dashes}${name}`)}${near || '; "proc_box ctl --help" lists them'}`);
 }
 
 /** TLS and the like, of `--rascal-config`. */

@@ -6,7 +6,7 @@ import type { KeeperEvent } from 'cgroup-utils-native';
  */
 export function holdEnd(
   handle: (event: KeeperEvent) => void,
-  settled: () => Promise<void> | null,
+  settled: (exited: Extract<KeeperEvent, { type: 'exited' }>) => Promise<void> | null,
 ): (event: KeeperEvent) => void {
   let held: KeeperEvent[] | null = null;
   return (event) => {
@@ -14,7 +14,7 @@ export function holdEnd(
       held.push(event);
       return;
     }
-    const known = event.type === 'exited' ? settled() : null;
+    const known = event.type === 'exited' ? settled(event) : null;
     if (known === null) return handle(event);
     held = [event];
     void known.then(() => {

@@ -21,7 +21,7 @@ export interface Host {
 export function ownProcess(): Host {
   return {
     write: writeStderr,
-    guard: (log) => process.on('uncaughtException', (error) => tellUncaught(log, error)),
+    guard: guardProcess,
     started(flushMs) {
       releaseStdio();
       flushPatience(flushMs);
@@ -32,8 +32,16 @@ export function ownProcess(): Host {
   };
 }
 
-export function tellUncaught(log: Logger, error: Error): void {
+/** What nobody foresaw no longer ends this process: it is told, and the boxes go on. */
+export function guardProcess(log: Logger): void {
+  process.removeAllListeners('uncaughtException').on('uncaughtException', (error) => tellUncaught(log, error));
+}
+
+function tellUncaught(log: Logger, error: Error): void {
   // amqplib's, where rascal goes on with a connection that has ended meanwhile: the link's next attempt is under way.
   if (error.name === 'IllegalOperationError') log.debug(`control: ${error.message}`);
-  else log.error(`internal error, the job goes on: ${error.stack ?? error.message}`);
+  else {
+    log.error(`internal error, the job goes on: ${error.message}`);
+    log.debug(`${error.stack}`);
+  }
 }

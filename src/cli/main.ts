@@ -1,27 +1,38 @@
-import { writeSync } from 'node:fs';
 import { exitNow, Keeper, type KeeperEvent, protectSelf, randomHex, watchSignals } from 'cgroup-utils-native';
 import type * as Amqp from '../amqp/index.js';
 import type * as Signed from '../amqp/signed.js';
 import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';
-import { isEnvironmentError, isSpecError } from '../errors.js';
+import { describeError, isEnvironmentError, isSpecError } from '../errors.js';
 import { createLogger } from '../log.js';
 import { jobDeadline } from '../scheduler/deadline.js';
 import { type Assembled, assembleSpec } from '../spec/assemble.js';
+import { parseCommandLine } from '../spec/command-line.js';
 import { systemFiles } from '../spec/files.js';
 import type { YamlLoader } from '../spec/yaml-document.js';
 import type * as Spool from '../spool/index.js';
 import type * as AdoptBundle from './adopt.js';
+import { wantsDebug } from './failure-policy.js';
+import type * as FallbacksBundle from './fallbacks.js';
+import type { Fallback } from './fallbacks.js';
+import type * as LaunchFailure from './launch-failure.js';
 import type * as NoticeBundle from './notice.js';
+import type * as PrintBundle from './print.js';
+import type * as ReportFile from './report-file.js';
 import { prepareResources } from './resources.js';
 import type * as RunBundle from './run.js';
 import type * as ServeBundle from './serve.js';
 import type * as Slurm from './slurm.js';
 import { launchedJob } from './subject.js';
 import type * as Tools from './tools.js';
+import type * as Allowed from './within-allowed.js';
 
 /** boot.cjs passes it: loads a bundle of dist/ that is not on the launch path. */
-declare const loadBundle: <Exports>(name: string) => Exports;
+declare const loadBundle: {
+  <Exports>(name: string): Exports;
+  /** Does what unboxed.cjs does: the job runs without a box, or does not run. */
+  readonly unboxed: (why: { readonly message: string; readonly remedy: string }) => void;
+};
 /** The version of the package; the build sets it. */
 declare const PROC_BOX_VERSION: string;
 
@@ -34,11 +45,23 @@ protectSelf();
 type Hello = Extract<KeeperEvent, { type: 'hello' }>;
 
 let running: RunBundle.Run | undefined;
+/** The keeper has been told to launch the job. */
+let started = false;
+let debugging = false;
+// What nobody foresaw is one line, without source text. A box has a guard of its own: run.ts.
+process.on('uncaughtException', (error) => fail(describeError(error, debugging)));
 const keeper = new Keeper(CONTROL_FD, (event) => {
   if (event.type === 'hello') begin(event);
   else if (running !== undefined) running.onKeeper(event);
+  else if (event.type === 'mismatch') loadBundle.unboxed(anotherVersion(event));
   else if (event.type === 'gone') fail('the keeper has died before the job was started');
 });
+
+/** An upgrade between the start of the front end and that of Node. */
+function anotherVersion({ version, expected }: { version: number; expected: number }) {
+  const message = `the keeper speaks version ${version} of its protocol, and this proc_box ${expected}: it was installed anew while it started`;
+  return { message, remedy: 'start it again' };
+}
 
 /** Each is loaded when it is needed. */
 const loaders = {
@@ -48,33 +71,72 @@ const loaders = {
   loadSpool: () => loadBundle<typeof Spool>('spool'),
   loadSigned: () => loadBundle<typeof Signed>('signed'),
   loadSlurm: () => loadBundle<typeof Slurm>('slurm'),
+  loadLaunchFailure: () => loadBundle<typeof LaunchFailure>('launch-failure'),
+  loadReportFile: () => loadBundle<typeof ReportFile>('report-file'),
 };
 
 function begin(hello: Hello): void {
   const [, word] = hello.argv;
+  debugging = wantsDebug(hello);
   if (word === 'adopt' && hello.argv.includes('--serve')) return serveBoxes(hello);
   if (word === 'ctl' || word === 'check' || word === 'spool' || word === 'where') return useTool(word, hello);
   const deliverSignals = watchSignals((delivery) => running?.onSignal(delivery));
+  const input = {
+    argv: hello.argv,
+    settings: hello.settings,
+    files: systemFiles(),
+    deadline: jobDeadline(process.env, Date.now()),
+    loadYaml: loaders.loadYaml,
+  };
+  let assembled: Assembled | undefined;
   try {
     if (hello.argv[1] === 'adopt') return adoptProcess(hello, deliverSignals);
-    const assembled = assembleSpec({
-      argv: hello.argv,
-      settings: hello.settings,
-      files: systemFiles(),
-      deadline: jobDeadline(process.env, Date.now()),
-      loadYaml: () => loadBundle('yaml'),
-    });
+    assembled = assembleSpec(input);
     if (assembled.kind === 'help') return say(loadBundle<typeof Tools>('tools').helpText());
     if (assembled.kind === 'version') return say(`proc_box ${PROC_BOX_VERSION}\n`);
     launch(hello, assembled, deliverSignals);
   } catch (error) {
-    if (!(isSpecError(error) || isEnvironmentError(error))) throw error;
-    if (running !== undefined) fail(error.message);
-    if (hello.argv[1] === 'adopt') return notAdopted(hello, error.message);
-    const bare = withoutBox(hello);
-    if (bare === undefined) fail(error.message);
-    createLogger('error').error(`${error.message}; the job runs without a box (--failure open)`);
-    launch(hello, bare, deliverSignals, () => tellUnboxed(hello, error.message));
+    const why = describeError(error, debugging);
+    if (running !== undefined || started) fail(why);
+    if (hello.argv[1] === 'adopt') return notAdopted(hello, why);
+    const start = commandStart(hello.argv);
+    const words = hello.argv.slice(1, start).filter((word, index) => word !== '--' || index < start - 2);
+    if (start >= hello.argv.length || !hello.failsOpen) fail(why);
+    const { fallbacks } = loadBundle<typeof FallbacksBundle>('fallbacks');
+    const asked = assembled?.kind === 'run' ? assembled.spec : null;
+    for (const fallback of fallbacks({ ...input, words, command: hello.argv.slice(start) }, error as Error, asked)) {
+      if (launchInstead(hello, fallback, start, deliverSignals, why)) return;
+    }
+    fail(why);
+  }
+}
+
+/** Index of the command. After an option that is unknown only `--` tells. */
+function commandStart(argv: readonly string[]): number {
+  try {
+    return parseCommandLine(argv).commandIndex;
+  } catch {
+    const end = argv.indexOf('--');
+    return end < 0 ? argv.length : end + 1;
+  }
+}
+
+/** @returns false where that cannot be had, either */
+function launchInstead(
+  hello: Hello,
+  { spec, warnings, says, kind }: Fallback,
+  commandIndex: number,
+  deliverSignals: () => void,
+  why: string,
+): boolean {
+  try {
+    const line = `${why}; ${says} (--failure open)`;
+    const tell = kind === 'box' ? undefined : () => tellUnboxed(hello, why);
+    launch(hello, { spec: { ...spec, commandIndex }, warnings }, deliverSignals, { line, tell });
+    return true;
+  } catch (error) {
+    if (started || !(isSpecError(error) || isEnvironmentError(error))) throw error;
+    return false;
   }
 }
 
@@ -95,44 +157,29 @@ async function tellUnboxed({ argv, settings }: Hello, why: string): Promise<void
   }
 }
 
-/** `--failure open`: the job, and of a box only what launches it. Undefined where it is not to run. */
-function withoutBox({ argv, commandIndex, failsOpen }: Hello): Extract<Assembled, { kind: 'run' }> | undefined {
-  if (!failsOpen || commandIndex >= argv.length) return undefined;
-  const bare = assembleSpec({
-    argv: [argv[0]!, ...NO_BOX, '--', ...argv.slice(commandIndex)],
-    settings: [],
-    files: systemFiles(),
-    deadline: { scheduler: 'none', remainingMs: null },
-    loadYaml: () => loadBundle('yaml'),
-  });
-  // A login shell is one by its name.
-  const named = argv.slice(1, commandIndex).findLastIndex((word) => /^--?argv0$/.test(word));
-  const argv0 = named < 0 ? undefined : argv[named + 2];
-  return bare.kind === 'run' ? { ...bare, spec: { ...bare.spec, argv0, commandIndex } } : undefined;
-}
-
-const NO_BOX = '--uri none --config none --timeout 0 --stdoutlimit 0 --cgroup off --nowarn'.split(' ');
-
 /** The job first: what it does not need for its start is loaded while the keeper forks it. */
 function launch(
   hello: Hello,
-  assembled: Extract<Assembled, { kind: 'run' }>,
+  assembled: Pick<Extract<Assembled, { kind: 'run' }>, 'spec' | 'warnings'>,
   deliverSignals: () => void,
-  tellBeside?: () => Promise<void>,
+  instead?: { readonly line: string; readonly tell: (() => Promise<void>) | undefined },
 ): void {
-  const { spec } = assembled;
+  const { spec, warnings } = allowedOf(assembled, hello);
   const boxId = newBoxId();
   let box: Box | undefined;
   const subject = launchedJob(keeper);
   const { cgroup, control } = prepareResources(spec, boxId, keeper, subject, () => box);
+  if (instead !== undefined) createLogger('error').error(instead.line);
   const { commandIndex, argv0, rlimits, stdoutMaxBytes } = spec;
+  started = true;
   keeper.start({ commandIndex, argv0, rlimits, stdoutMaxBytes, cgroup });
   const { run } = loaders.loadRun();
   const onBox = (made: Box) => {
     box = made;
   };
   running = run({
-    ...assembled,
+    spec,
+    warnings,
     keeper,
     hello,
     subject,
@@ -142,8 +189,15 @@ function launch(
     onBox,
     ...loaders,
     deliverSignals,
-    ...(tellBeside !== undefined && { beside: tellBeside() }),
+    ...(instead?.tell !== undefined && { beside: instead.tell() }),
   });
+}
+
+/** Loaded only where something was asked for that this host may not allow. */
+function allowedOf(assembled: Pick<Extract<Assembled, { kind: 'run' }>, 'spec' | 'warnings'>, { stdoutMode }: Hello) {
+  const { stdoutAsked, enforceAsked, rlimits } = assembled.spec;
+  if (!stdoutAsked && !(enforceAsked && rlimits.length > 0)) return assembled;
+  return loadBundle<typeof Allowed>('within-allowed').withinAllowed(assembled, keeper.pid, stdoutMode);
 }
 
 /** Many boxes in this process, each with a keeper of its own: this one has nothing to do. */
@@ -160,7 +214,7 @@ function serveBoxes({ argv }: Hello): void {
       loadNotice: () => loadBundle('notice'),
     });
   } catch (error) {
-    fail((error as Error).message);
+    fail(describeError(error, debugging));
   }
 }
 
@@ -190,10 +244,8 @@ function useTool(name: 'ctl' | 'check' | 'spool' | 'where', { argv, settings }: 
   void tool({ argv, settings, files: systemFiles(), loadYaml: () => loadBundle('yaml') }).then(exitNow);
 }
 
-/** The only output on stdout: there is no job. */
 function say(text: string): never {
-  writeSync(1, text);
-  return exitNow(0);
+  return loadBundle<typeof PrintBundle>('print').printAndExit(text);
 }
 
 function fail(message: string): never {

@@ -62,6 +62,8 @@ function whereTo({ argv, settings, loadYaml }: Notice): BoxSpec | undefined {
         files: systemFiles(),
         deadline: { scheduler: 'none', remainingMs: null },
         loadYaml,
+        // Nobody knows what a file fixes that cannot be read, and there is no box that could be loosened.
+        ...(config.length > 0 && { locks: 'ignored' as const }),
       });
       return assembled.kind === 'run' ? assembled.spec : undefined;
     } catch {

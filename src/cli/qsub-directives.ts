@@ -19,8 +19,8 @@ export function shellOfDirectives(script: string, words: readonly string[]): str
 
 /** `-C` of the command line, else PBS_DPREFIX, else `#PBS`. */
 function directivePrefix(words: readonly string[]): string {
-  const at = words.lastIndexOf('-C');
-  return (at < 0 ? process.env['PBS_DPREFIX'] : words[at + 1]) ?? '#PBS';
+  const given = scanWords(words).values.findLast(({ letter }) => letter === 'C');
+  return given?.text ?? process.env['PBS_DPREFIX'] ?? '#PBS';
 }
 
 function shellOf(words: readonly string[]): string | null {

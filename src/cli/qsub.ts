@@ -14,7 +14,8 @@ import {
 import { homedir, tmpdir } from 'node:os';
 import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { SpecError } from '../errors.js';
+import { describeError, SpecError } from '../errors.js';
+import { printable, redactUri } from '../text.js';
 import { shellOfDirectives } from './qsub-directives.js';
 import { packWords, parseSubmission, type Submission } from './qsub-words.js';
 
@@ -40,14 +41,14 @@ try {
   const asked = basename(self) === 'qsub-box' && (words[0] === '--help' || words[0] === '-help');
   process.stdout.write(asked ? `printf %s ${quote(USAGE)}\n` : submit(parseSubmission(words), findQsub(self)));
 } catch (error) {
-  if (!(error instanceof SpecError)) throw error;
-  process.stderr.write(`qsub-box: error: ${error.message}\n`);
+  // What nobody foresaw is one line, too: the shell behind it submits nothing.
+  process.stderr.write(`qsub-box: error: ${printable(redactUri(describeError(error, false)))}\n`);
   process.exitCode = 125;
 }
 
 function submit({ options, words, shell, script, command }: Submission, qsub: string): string {
   const given = options.flatMap(({ name, text, isPath }) => [
-    `--${name}=${isPath && text !== 'none' ? resolve(text) : text}`,
+    `--${name}=${isPath && text !== 'none' ? pathOf(name, text) : text}`,
   ]);
   if (command !== null) {
     const boxed = [...given, '--', ...words.slice(command)];
@@ -64,6 +65,16 @@ function submit({ options, words, shell, script, command }: Submission, qsub: st
   const feed =
     directives.file === null ? '' : `exec <${quote(directives.file)}\nrm -rf ${quote(dirname(directives.file))}\n`;
   return feed + become(qsub, replaced);
+}
+
+/** As a shell would have it: the job starts in another folder. None expands `~` within a word, as after `--uri-file=`. */
+function pathOf(name: string, text: string): string {
+  const [, user, rest = ''] = /^~([^/]*)(\/.*)?$/s.exec(text) ?? [];
+  if (user === undefined) return resolve(text);
+  if (user === '') return join(homedir(), rest);
+  throw new SpecError(
+    `--${name}=${text}: only a shell knows the home of ${user}: write the whole path (a file of that name: ./${text})`,
+  );
 }
 
 /** The script's text. What comes on stdin is kept in a file, for qsub to read. */

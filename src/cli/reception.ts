@@ -1,4 +1,6 @@
 import { createServer, type Socket } from 'node:net';
+import { peerOf, userName } from 'cgroup-utils-native';
+import { EnvironmentError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { createRequestReader, type Request } from './request.js';
 
@@ -13,8 +15,8 @@ const REQUEST_MS = 5_000;
 const CONNECTIONS_MAX = 256;
 
 /**
- * Takes requests from a socket that listens already. One connection is one request and its answer; what is none is refused,
- * and disturbs no other.
+ * Takes requests from a socket that listens already, of its own user and of root. One connection is one request and its
+ * answer; what is none is refused, and disturbs no other.
  * @returns ends it: those who have not said what they want get no answer
  */
 export function receive(fd: number, log: Logger, ask: Ask): () => void {
@@ -52,6 +54,12 @@ function attend(client: Socket, log: Logger, ask: Ask): void {
   const late = setTimeout(() => refuse(`no whole request within ${REQUEST_MS / 1000} s`), REQUEST_MS);
   client.on('error', (error) => log.debug(`a request: ${error.message}`));
   client.on('close', () => clearTimeout(late));
+  let caller = 0;
+  try {
+    caller = callerOf(client);
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
   let whole = false;
   client.on('end', () => {
     if (!whole) client.destroy();
@@ -62,9 +70,23 @@ function attend(client: Socket, log: Logger, ask: Ask): void {
       if (request === undefined) return;
       whole = true;
       clearTimeout(late);
-      if (!ask(request, answer)) client.destroy();
+      if (!ask({ ...request, pid: caller }, answer)) client.destroy();
     } catch (error) {
       refuse((error as Error).message);
     }
   });
+}
+
+/** @returns its pid. @throws EnvironmentError where it is none of those who may ask */
+function callerOf(client: Socket): number {
+  // The descriptor that Node has no other name for.
+  const { fd } = (client as unknown as { readonly _handle: { readonly fd: number } })._handle;
+  const { pid, uid } = peerOf(fd);
+  const own = process.geteuid?.();
+  if (uid !== own && uid !== 0)
+    throw new EnvironmentError(
+      `this supervisor makes boxes for ${userName(own)}, not for ${userName(uid)}: start one of your own (proc_box adopt --serve)`,
+    );
+  if (pid > 0) return pid;
+  throw new EnvironmentError('whoever asks is in another PID namespace: its --pid names another process here');
 }

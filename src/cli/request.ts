@@ -1,3 +1,4 @@
+import { textOf } from '../bytes.js';
 import { SpecError } from '../errors.js';
 import type { Environment } from '../scheduler/identity.js';
 
@@ -11,7 +12,7 @@ export interface Request {
   readonly environment: Environment;
   /** `--failure open`, as the front end reads the words. */
   readonly failsOpen: boolean;
-  /** Of the process that asks; its own word. */
+  /** Of the process that asks: its own word, which the kernel's takes the place of (reception.ts). */
   readonly pid: number;
   /** CLOCK_MONOTONIC, ms: after that it does not wait any more. */
   readonly untilMs: number;
@@ -42,10 +43,9 @@ export function createRequestReader(): (chunk: Buffer) => Request | undefined {
   };
 }
 
-/** Latin-1 would not do: words are bytes, and users write UTF-8. */
 function parse(frame: Buffer): Request {
   const words = frame.readUInt32LE(4);
-  const text = frame.toString('utf8', HEAD_BYTES);
+  const text = textOf(frame.subarray(HEAD_BYTES));
   const strings = text.split('\0');
   if (strings.pop() !== '' || words < 2 || words > strings.length || strings[1] !== 'adopt')
     throw new SpecError('not a request of proc_box adopt --via');

@@ -59,6 +59,8 @@ export function prepareResources(
       host: { allowedCpus: () => allowedCpus(adopted?.pid ?? 'self'), blind: subject.blind },
       look: () => look(cgroup, keeperPid, walk),
       onExceeded: (name, used, limit) => box()?.exceeded(name, used, limit, largest),
+      onUsed: (name, used) => box()?.near.used(name, used),
+      nextUsed: (name) => box()?.near.next(name) ?? null,
       now: cpuMs,
     });
     return { cgroup, control };

@@ -9,7 +9,7 @@ import {
 } from 'cgroup-utils-native';
 import type * as Amqp from '../amqp/index.js';
 import type * as Signed from '../amqp/signed.js';
-import { Box } from '../box/box.js';
+import { Box, type BoxEnd } from '../box/box.js';
 import type { Outcome } from '../box/outcome.js';
 import type { ResourceControl } from '../box/resource-control.js';
 import { systemTime } from '../box/time.js';
@@ -17,9 +17,12 @@ import type { Outgoing, Requester } from '../box/types.js';
 import { killCgroup, removeCgroup } from '../cgroup/create.js';
 import { readFile } from '../cgroup/files.js';
 import type { BoxCgroup } from '../cgroup/types.js';
+import { describeError } from '../errors.js';
 import { createLogger, type Logger } from '../log.js';
 import { identifyJob } from '../scheduler/identity.js';
 import { signalPatienceMs } from '../scheduler/signalling.js';
+import { duration, limitAmount } from '../spec/amounts.js';
+import { signalName } from '../spec/signals.js';
 import { type BoxSpec, isObserved, type JobIdentity } from '../spec/spec.js';
 import type * as Spool from '../spool/index.js';
 import { hostFacts } from '../stats/host.js';
@@ -29,14 +32,17 @@ import { createSampler } from '../stats/sampler.js';
 import { createDeliveries } from './deliveries.js';
 import { holdEnd } from './hold-end.js';
 import { type Host, ownProcess } from './host.js';
-import { launchFailure } from './launch-failure.js';
+import type * as LaunchFailure from './launch-failure.js';
+import type * as ReportFile from './report-file.js';
 import { createScheduled } from './scheduled.js';
-import { handleAdopted, handleSignals } from './signals.js';
+import { handleAdopted, handleSignals, senderOf } from './signals.js';
 import type * as Slurm from './slurm.js';
 import type { Subject } from './subject.js';
 
 const SIGTERM = 15;
 const SIGTSTP = 20;
+/** What a shell gives where SIGTERM has ended its last command. */
+const SHELL_TERM = 128 + SIGTERM;
 
 export interface Run {
   onKeeper(event: KeeperEvent): void;
@@ -60,6 +66,10 @@ export interface RunOptions {
   /** Loads what checks signatures. */
   readonly loadSigned: () => typeof Signed;
   readonly loadSpool: () => typeof Spool;
+  /** Loads the words for a job that could not be started. */
+  readonly loadLaunchFailure: () => typeof LaunchFailure;
+  /** Loads what writes `--report-file`. */
+  readonly loadReportFile: () => typeof ReportFile;
   /** Delivers at once what signals have come so far. */
   readonly deliverSignals: () => void;
   /** @default a process of the box's own */
@@ -73,10 +83,19 @@ export function run(options: RunOptions): Run {
   const { keeper, hello, spec, warnings, subject, boxId, cgroup, resources, onBox } = options;
   const { deliverSignals, host = ownProcess() } = options;
   const { adopted } = subject;
-  const log = createLogger(spec.debug ? 'debug' : 'info', { warn: !spec.nowarn, write: host.write });
+  const log = createLogger(spec.debug ? 'debug' : spec.nowarn ? 'error' : 'info', { write: host.write });
   const identity = identifyJob(subject.environment, { user: subject.user, host: hostname(), box: boxId });
   const pressure = boxPressure(cgroup.pressureDir);
   let keeperGone = false;
+  const writeReport = async (report: BoxEnd['report']) => {
+    if (spec.reportFile === undefined || report === null) return;
+    try {
+      await options.loadReportFile().writeReportFile({ report, path: spec.reportFile, subject, log });
+    } catch (error) {
+      // The bundle is missing.
+      log.warn(`--report-file: ${(error as Error).message}`);
+    }
+  };
   const broker = createBroker(spec, log, options);
   const scheduled = createScheduled({
     spec,
@@ -114,6 +133,7 @@ export function run(options: RunOptions): Run {
           state: of.state,
           timer: of.clock.status(),
           limits: Object.fromEntries(of.limits),
+          near: of.near.reached,
           dropped: broker.dropped(),
         }),
         hostFacts: () => hostFacts(identity.host),
@@ -138,13 +158,14 @@ export function run(options: RunOptions): Run {
       broker.connect(box);
       scheduled.started(box);
     },
-    onEnded: (outcome, elapsedMs, report) => {
+    onEnded: (end) => {
       scheduled.close();
-      if (spec.report && report !== null) host.write(formatReport(report));
-      host.write(`Task elapsed time: ${(elapsedMs / 1000).toFixed(2)} seconds.\n`);
+      host.write(endLines(end, spec));
+      const { outcome, report } = end;
+      const reported = writeReport(report);
       // Groups among the scheduler's own must have gone before it takes those away.
       if (adopted !== null) host.finish(keeper);
-      void Promise.all([broker.close(spec.flushMs), options.beside]).then(() => {
+      void Promise.all([broker.close(spec.flushMs), options.beside, reported]).then(() => {
         if (adopted === null) host.finish(keeper);
         if (keeperGone) removeCgroup(cgroup);
         cgroup.close();
@@ -171,12 +192,14 @@ export function run(options: RunOptions): Run {
     if (event.type === 'witnessed') {
       // Its job may have ended of it before the wrapper gets its own.
       if (event.signal === SIGTERM && identity.scheduler !== 'none')
-        box.asked('scheduler', { via: 'signal', signal: 'SIGTERM' });
+        box.asked('scheduler', { via: 'signal', signal: 'SIGTERM', ...senderOf(event) }, event.atMs);
+      box.witnessed(`SIG${signalName(event.signal)}`, event.atMs);
       return deliveries.witnessed(event);
     }
     if (event.type === 'exited') deliverSignals();
     if (event.type === 'failed') {
-      const { message, exitStatus } = launchFailure(event, spec);
+      for (const warning of warnings) log.warn(warning);
+      const { message, exitStatus } = options.loadLaunchFailure().launchFailure(event, spec);
       log.error(message);
       host.finish(keeper);
       return host.ended(exitStatus, null);
@@ -193,7 +216,10 @@ export function run(options: RunOptions): Run {
     box.onKeeper(event);
   };
   // The scheduler's signal that the job has died of may wait beside its end, or be on its way.
-  return { onSignal, onKeeper: holdEnd(onKeeper, () => scheduled.settled()) };
+  return {
+    onSignal,
+    onKeeper: holdEnd(onKeeper, ({ code, signal }) => scheduled.settled(code === SHELL_TERM || signal === SIGTERM)),
+  };
 }
 
 /** The broker is optional and comes second: messages wait here until it is loaded. */
@@ -218,7 +244,7 @@ function createBroker(spec: BoxSpec, log: Logger, load: Pick<RunOptions, 'loadAm
             link = load.loadAmqp().connectBroker(spec, box, log, load.loadSigned, load.loadSpool);
             for (const message of waiting.splice(0)) link.publish(message);
           } catch (error) {
-            log.error(`no remote control and no statistics: ${(error as Error).stack}`);
+            log.error(`no remote control and no statistics: ${describeError(error, spec.debug)}`);
           }
           resolve();
         });
@@ -226,24 +252,38 @@ function createBroker(spec: BoxSpec, log: Logger, load: Pick<RunOptions, 'loadAm
     },
     async close(flushMs: number): Promise<void> {
       await loaded;
-      const { undelivered = 0, spooled = null } = (await link?.close(flushMs)) ?? {};
-      if (undelivered === 0) return;
-      const late = `${undelivered} messages were not delivered within ${flushMs / 1000} s; `;
-      if (spooled === null) log.warn(`${late}--flush sets how long the end waits for the broker`);
+      const { undelivered = 0, spooled = null, given = 'time' } = (await link?.close(flushMs)) ?? {};
+      // That there is no broker was said when the job began.
+      if (undelivered === 0 || given === 'nothing: not asked') return;
+      const within = given === 'time' ? ` within ${duration(flushMs)}` : ': the broker has refused the login';
+      const late = `${undelivered} messages were not delivered${within}; `;
+      if (spooled === null && given !== 'time') log.warn(`${late}the end has not waited for it`);
+      else if (spooled === null) log.warn(`${late}--flush sets how long the end waits for the broker`);
       else log.warn(`${late}they are in ${spooled}: the next box of this user or "proc_box spool flush" delivers them`);
     },
   };
 }
 
+/** What stderr gets about the end: the report where it was asked for, why the job ended, and how long it ran. */
+function endLines({ outcome, elapsedMs, why, report }: BoxEnd, spec: BoxSpec): string {
+  const lines = spec.report && report !== null ? formatReport(report) : '';
+  // The keeper's death has been logged as an error.
+  const told = why !== null && outcome.reason !== 'failed' && (!spec.quiet || isBoxesDoing(outcome));
+  const line = told ? `proc_box: ${why.replaceAll(/\p{Cc}+/gu, ' ')}\n` : '';
+  return `${lines}${line}${spec.quiet ? '' : `Task elapsed time: ${(elapsedMs / 1000).toFixed(2)} seconds.\n`}`;
+}
+
+/** A limit of the box, or a command to it, has ended the job: not the job itself, and nobody who signals processes. */
+function isBoxesDoing({ by }: Outcome): boolean {
+  return by?.via === 'limit' || by?.via === 'amqp';
+}
+
 function startLine(box: Box, spec: BoxSpec): string {
   const { timeoutMs, timeoutSource } = spec;
-  const timeout = timeoutMs === 0 ? 'no wall clock limit' : `wall clock limit ${timeoutMs / 1000} s`;
+  const timeout = timeoutMs === 0 ? 'no wall clock limit' : `wall clock limit ${duration(timeoutMs)}`;
   const limits = [...box.limits]
     .filter(([name, { value }]) => name !== 'timeout' && value !== 'unlimited')
-    .map(
-      ([name, { value, hard, enforcement }]) =>
-        `${name}=${value}${hard === undefined ? '' : `:${hard}`} (${enforcement})`,
-    );
+    .map(([name, limit]) => `${name}=${limitAmount(limit)} (${limit.enforcement})`);
   const { job, step, task, box: id } = box.identity;
   const where = `${step === null ? '' : ` step ${step}`}${task === null ? '' : ` task ${task}`}`;
   return `job ${job}${where} started in box ${id}, pid ${box.pid}: ${[`${timeout} (${timeoutSource})`, ...limits].join(', ')}`;

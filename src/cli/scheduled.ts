@@ -11,8 +11,11 @@ import type { Subject } from './subject.js';
 export interface Scheduled {
   /** After the job has started. */
   started(box: Box): void;
-  /** Its main process has ended: resolves when a signal of the scheduler's that it died of must have come; null: now. */
-  settled(): Promise<void> | null;
+  /**
+   * Its main process has ended: resolves when a signal of the scheduler's that it died of must have come; null: now.
+   * @param ofTerm it may have died of SIGTERM
+   */
+  settled(ofTerm: boolean): Promise<void> | null;
   /** Time left for the job since the scheduler has asked it to end, ms. */
   graceMs(): number;
   close(): void;
@@ -36,9 +39,16 @@ const NOTHING: Scheduled = {
 };
 
 export function createScheduled({ spec, log, scheduler, subject, groups, loadSlurm }: ScheduledOptions): Scheduled {
-  if (scheduler !== 'slurm') return NOTHING;
   const { environment, adopted } = subject;
-  let killAtMs: number | undefined;
+  if (scheduler === 'pbs') {
+    return {
+      ...NOTHING,
+      // MoM signals one process after the other: the job may be the first, and end before keeper and wrapper have theirs.
+      settled: (ofTerm) => (ofTerm ? after(signalPatienceMs(environment, readFile)) : null),
+      graceMs: countdown(spec, (nowMs) => nowMs + PBS_KILL_AFTER_MS),
+    };
+  }
+  if (scheduler !== 'slurm') return NOTHING;
   let close = () => {};
   return {
     started(box) {
@@ -51,21 +61,34 @@ export function createScheduled({ spec, log, scheduler, subject, groups, loadSlu
       if (isTop && !follows) return;
       const { warnOfNoNotice, followJobEnd } = loadSlurm();
       if (!isTop) warnOfNoNotice({ box, log, environment });
-      if (follows) close = followJobEnd({ box, log, environment });
+      if (follows) close = followJobEnd({ box, log, environment }, spec.timeoutAsked);
     },
     settled() {
       if (adopted !== null || signalPatienceMs(environment, readFile) === 0) return null;
       return loadSlurm().untilStepdRests(environment);
     },
-    graceMs() {
-      // Slurm repeats its TERM; the first one counts.
-      killAtMs ??= loadSlurm().killAtMs(environment, monotonicMs());
-      const waitMs = killAtMs - monotonicMs();
-      return Math.max(0, waitMs - Math.min(spec.flushMs + RESERVE_MS, waitMs * RESERVE_SHARE));
-    },
+    graceMs: countdown(spec, (nowMs) => loadSlurm().killAtMs(environment, nowMs)),
     close: () => close(),
   };
 }
+
+function after(ms: number): Promise<void> {
+  return new Promise((resolve) => new Timer(resolve).start(ms));
+}
+
+/** Schedulers repeat their TERM; the first one counts. @param killAt when the scheduler kills what got its TERM now */
+function countdown({ uris, flushMs }: BoxSpec, killAt: (nowMs: number) => number): () => number {
+  let killAtMs: number | undefined;
+  return () => {
+    killAtMs ??= killAt(monotonicMs());
+    const waitMs = killAtMs - monotonicMs();
+    const reserveMs = (uris.length > 0 ? flushMs : 0) + RESERVE_MS;
+    return Math.max(0, waitMs - Math.min(reserveMs, waitMs * RESERVE_SHARE));
+  };
+}
+
+/** After qdel some 10 s, at the end of the walltime some 9 s. Queues may have another `kill_delay`, which no job is told. */
+const PBS_KILL_AFTER_MS = 9_000;
 
 /** Short steps, which come by the hundred, leave it to others. */
 const TIDY_AFTER_MS = 1_000;

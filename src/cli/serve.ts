@@ -10,7 +10,8 @@ import {
   watchSignals,
 } from 'cgroup-utils-native';
 import { createLogger } from '../log.js';
-import { tellUncaught } from './host.js';
+import { guardProcess } from './host.js';
+import { openLog } from './own-files.js';
 import { type Answer, receive } from './reception.js';
 import type { Request } from './request.js';
 import { type Services, serveBox } from './served-box.js';
@@ -36,9 +37,9 @@ const LOOK_MS = 5_000;
 
 export function serve(serving: Serving): void {
   const { socket, logFile } = parseServe(serving.argv);
-  if (logFile !== null) redirectStderr(logFile);
+  if (logFile !== null) redirectStderr(openLog('--log-file', logFile));
   const log = createLogger('info');
-  process.on('uncaughtException', (error) => tellUncaught(log, error));
+  guardProcess(log);
   const house = createHouse(serving);
   const close = receive(LISTENING_FD, log, (request, answer) => house.take(request, answer));
   const end = () => {

@@ -1,12 +1,13 @@
-import { closeSync, constants, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type Keeper, type KeeperEvent, lockFile } from 'cgroup-utils-native';
+import { type Keeper, type KeeperEvent, Outlet } from 'cgroup-utils-native';
 import { isEnvironmentError, isSpecError, SpecError } from '../errors.js';
 import { createLogger } from '../log.js';
 import type { Files } from '../spec/files.js';
 import { ADOPT_HELP, type AdoptInput, type AdoptOptions, parseAdopt } from './adopt-options.js';
 import { boxProcess, type Loaders } from './adopted-box.js';
 import type * as NoticeBundle from './notice.js';
+import { lockedPidFile, openLog } from './own-files.js';
 import type { Answer } from './reception.js';
 import type { Request } from './request.js';
 import type * as RunBundle from './run.js';
@@ -50,6 +51,10 @@ export function serveBox(served: ServedBox): void {
     }
     keeper = served.makeKeeper((event) => {
       if (run !== undefined) return run.onKeeper(event);
+      if (event.type === 'mismatch')
+        return fail(
+          new Error('proc_box was installed anew, and its supervisor is the old one: end it, and start it again'),
+        );
       if (event.type !== 'hello') return fail(new Error('the keeper has died before the box was made'));
       try {
         run = box(served, options, keeper as Keeper);
@@ -69,7 +74,7 @@ function box(served: ServedBox, options: AdoptOptions, keeper: Keeper): RunBundl
   // Names count from where it was asked.
   const at = (path: string) => resolve(request.environment['PWD'] ?? '/', path);
   const { logFile, pidFile: pidPath } = options;
-  const log = logFile === null ? null : openToWrite('--log-file', at(logFile), constants.O_APPEND);
+  const log = logFile === null ? null : new Outlet(openLog('--log-file', at(logFile)));
   const pidFile = pidPath === null ? null : lockedPidFile(at(pidPath));
   let there = true;
   const letGo = () => {
@@ -115,52 +120,6 @@ function lines(level: 'error' | 'warn', messages: readonly string[]): string {
   const log = createLogger('warn', { write: (line) => (text += line) });
   for (const message of messages) log[level](message);
   return text;
-}
-
-interface OpenFile {
-  readonly fd: number;
-  write(text: string): void;
-  close(): void;
-  remove(): void;
-}
-
-/** Never waits: a FIFO without a reader is refused. @throws SpecError */
-function openToWrite(option: string, path: string, flag: number): OpenFile {
-  let fd: number;
-  try {
-    const { O_WRONLY, O_CREAT, O_NOCTTY, O_NONBLOCK } = constants;
-    fd = openSync(path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK | flag, 0o644);
-  } catch (cause) {
-    throw new SpecError(`${option} ${path}: ${(cause as Error).message}`, { cause });
-  }
-  let open = true;
-  const close = () => {
-    if (open) closeSync(fd);
-    open = false;
-  };
-  return {
-    fd,
-    write(text) {
-      try {
-        writeSync(fd, text);
-      } catch {
-        // A full disk must not disturb the box, nor the others.
-      }
-    },
-    close,
-    remove() {
-      if (open) rmSync(path, { force: true });
-      close();
-    },
-  };
-}
-
-/** There, and locked, until the box's groups have gone: who takes those around them away has to wait for that. */
-function lockedPidFile(path: string): OpenFile {
-  const file = openToWrite('--pid-file', path, constants.O_TRUNC);
-  lockFile(file.fd);
-  file.write(`${process.ppid}\n`);
-  return file;
 }
 
 /** A FIFO or a terminal would hold up every box in here. */

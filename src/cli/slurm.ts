@@ -1,12 +1,14 @@
 import type { Box } from '../box/box.js';
 import { removeAbandoned } from '../cgroup/abandoned.js';
 import { directoriesIn, readFile } from '../cgroup/files.js';
+import { after, type Delay } from '../delay.js';
 import type { Logger } from '../log.js';
 import type { Environment } from '../scheduler/identity.js';
 import { isStepdBusy } from '../scheduler/slurm-busy.js';
 import { killWaitMs } from '../scheduler/slurm-conf.js';
 import { askJobEnd } from '../scheduler/slurm-end.js';
 import { whyUnnoticed } from '../scheduler/slurm-top.js';
+import { duration } from '../spec/amounts.js';
 import { stopBeforeMs } from '../spec/time-limit.js';
 
 /** What a box does for being in a Slurm job; a bundle of its own, loaded after the job has started. */
@@ -64,17 +66,19 @@ const SPREAD_PER_TASK_MS = 10;
 const SPREAD_MAX_MS = 10_000;
 
 /**
- * Keeps the box's wall clock limit a little before the end of its job, as the controller tells it: asked at once where the
- * end is unknown, and shortly before the box would stop, since an operator may have given the job more time. A limit that
- * a command sets meanwhile stays.
+ * Keeps the box's wall clock limit a little before the end of its job, as the controller tells it. It asks at once where
+ * the end is unknown, or where the user said `--timeout scheduler`: the environment has the end as it was when the step
+ * started. It asks again shortly before the box would stop, since an operator may have given the job more time. A limit
+ * that a command sets meanwhile stays.
+ * @param asked the user said `--timeout scheduler`
  * @returns ends it
  */
-export function followJobEnd({ box, log, environment }: SlurmBox): () => void {
+export function followJobEnd({ box, log, environment }: SlurmBox, asked: boolean): () => void {
   const aborted = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
+  let timer: Delay | undefined;
   let tries = 0;
-  const after = (ms: number) => {
-    timer = setTimeout(() => void look(), Math.min(Math.max(0, ms), 2 ** 31 - 1)).unref();
+  const lookAfter = (ms: number) => {
+    timer = after(ms, () => void look(), true);
   };
   const look = async () => {
     try {
@@ -89,22 +93,22 @@ export function followJobEnd({ box, log, environment }: SlurmBox): () => void {
         log.info(
           endMs === null
             ? 'the job has no end: no wall clock limit (scheduler)'
-            : `the job ends in ${seconds(leftMs)} s: the box stops itself in ${seconds(limitMs - elapsedMs)} s (scheduler)`,
+            : `the job ends in ${told(leftMs)}: the box stops itself in ${told(limitMs - elapsedMs)} (scheduler)`,
         );
       }
-      if (endMs !== null && limitMs - elapsedMs > LOOK_AGAIN_MS) after(limitMs - elapsedMs - LOOK_AGAIN_MS);
+      if (endMs !== null && limitMs - elapsedMs > LOOK_AGAIN_MS) lookAfter(limitMs - elapsedMs - LOOK_AGAIN_MS);
     } catch (error) {
       if (aborted.signal.aborted) return;
       if (++tries === 1) log.warn(`the end of the job is unknown, it goes on: ${(error as Error).message}`);
-      if (tries < TRIES_MAX) after(RETRY_MS);
+      if (tries < TRIES_MAX) lookAfter(RETRY_MS);
     }
   };
   const tasks = Number(environment['SLURM_NTASKS'] ?? 1) || 1;
   const { remaining_ms: known } = box.clock.status();
-  if (known !== null) after(known - LOOK_AGAIN_MS);
-  else after(tasks === 1 ? 0 : Math.random() * Math.min(SPREAD_MAX_MS, tasks * SPREAD_PER_TASK_MS));
+  if (known !== null && !asked) lookAfter(known - LOOK_AGAIN_MS);
+  else lookAfter(tasks === 1 ? 0 : Math.random() * Math.min(SPREAD_MAX_MS, tasks * SPREAD_PER_TASK_MS));
   return () => {
-    clearTimeout(timer);
+    timer?.cancel();
     aborted.abort();
   };
 }
@@ -114,6 +118,7 @@ function differ(knownMs: number, toldMs: number): boolean {
   return knownMs !== toldMs && !(Math.abs(knownMs - toldMs) < 2_000);
 }
 
-function seconds(ms: number): number {
-  return Math.round(ms / 1000);
+/** To the second. */
+function told(ms: number): string {
+  return duration(Math.round(ms / 1000) * 1000);
 }

@@ -1,41 +1,99 @@
 import { userName } from 'cgroup-utils-native';
+import { alarmText } from '../amqp/failure.js';
+import { forUser } from '../amqp/keys.js';
+import { lanesOf } from '../amqp/lanes.js';
 import { Link } from '../amqp/link.js';
 import { openPublisher, type Publisher } from '../amqp/publisher.js';
 import { eventsTo } from '../amqp/redelivery.js';
+import { after, type Delay } from '../delay.js';
 import { BrokerError } from '../errors.js';
 import type { Logger } from '../log.js';
+import { duration } from '../spec/amounts.js';
 import type { BoxSpec } from '../spec/spec.js';
+import { quote } from '../spec/words.js';
 import {
-  add,
   type Delivered,
-  deliverFolder,
+  type Delivery,
+  deliverInTurn,
   type Folder,
   type MessageRecord,
   NOTHING,
   SPOOLED,
+  toLog,
 } from '../spool/index.js';
 
-export type FlushResult = Delivered;
+export interface FlushOptions {
+  /** For the broker: to let us in, to confirm a message, to end an alarm. */
+  readonly waitMs: number;
+  /** For everything; what is left then is for the next time. */
+  readonly mostMs: number;
+  readonly log: Logger;
+}
 
-/** Over one connection, folder by folder. @throws BrokerError where no broker can be used in time */
+/** Over one connection, the users in turn. @throws BrokerError where no broker can be used in time */
 export async function flushFolders(
   folders: readonly Folder[],
   spec: BoxSpec,
-  waitMs: number,
-  log: Logger,
-): Promise<FlushResult> {
-  const names = await Promise.all(folders.map((folder) => folder.names(SPOOLED)));
-  if (names.flat().length === 0) return NOTHING;
+  { waitMs, mostMs, log }: FlushOptions,
+): Promise<Delivered> {
+  if (!(await holdAny(folders))) return NOTHING;
   const stop = new AbortController();
+  const late = setTimeout(() => {
+    log.warn(`spool: not all was delivered within ${mostMs / 1000} s (--max-time): the rest is for the next time`);
+    stop.abort();
+  }, mostMs);
   const link = publisherLink(spec, stop, log);
   try {
-    const publisher = await connected(link, waitMs);
-    let sum = NOTHING;
-    for (const folder of folders) sum = add(sum, await deliver(folder, publisher, spec, stop, log));
-    return sum;
+    const publisher = await connected(link, Math.min(waitMs, mostMs));
+    const tellAlarm = endOnAlarm(publisher, link.link, stop, waitMs, log);
+    const lane = lanesOf(publisher, stop.signal, waitMs);
+    const common = { lane, stop: stop.signal, confirmMs: waitMs, maxAgeMs: spec.spoolMaxAgeMs, warn: toLog(log) };
+    const turns = rotated(folders).map((folder) => ({ folder, delivery: { ...common, ...rulesFor(folder, spec) } }));
+    const result = await deliverInTurn(turns, () => stop.abort());
+    tellAlarm();
+    return result;
   } finally {
-    await link.link.close(1_000);
+    clearTimeout(late);
+    await link.link.close(Math.min(waitMs, 1_000));
   }
+}
+
+/** What cannot be read is told when it is to be delivered. */
+async function holdAny(folders: readonly Folder[]): Promise<boolean> {
+  for (const folder of folders) {
+    const names = await folder.names(SPOOLED).catch(() => null);
+    if (names === null || names.length > 0) return true;
+  }
+  return false;
+}
+
+/** No user is always the first. */
+function rotated(folders: readonly Folder[]): readonly Folder[] {
+  const first = Math.floor(Math.random() * folders.length);
+  return [...folders.slice(first), ...folders.slice(0, first)];
+}
+
+/**
+ * A broker in an alarm says so once, and then reads nothing from us until the alarm is over.
+ * @returns call at the end: it says so where that is why something is left
+ */
+function endOnAlarm(publisher: Publisher, link: Link<Publisher>, stop: AbortController, waitMs: number, log: Logger) {
+  let timer: NodeJS.Timeout | undefined;
+  let reason: unknown;
+  publisher.on('blocked', (why) => {
+    reason = why;
+    timer ??= setTimeout(() => stop.abort(), waitMs);
+  });
+  publisher.on('unblocked', () => {
+    clearTimeout(timer);
+    timer = undefined;
+    reason = undefined;
+  });
+  return () => {
+    clearTimeout(timer);
+    if (reason === undefined) return;
+    log.warn(`spool: broker ${link.state.broker}: ${alarmText(reason)}; given up after ${waitMs / 1000} s (--wait)`);
+  };
 }
 
 interface PublisherLink {
@@ -66,35 +124,27 @@ function publisherLink({ uris, exchange, rascalConfig }: BoxSpec, stop: AbortCon
 }
 
 async function connected({ link, up }: PublisherLink, waitMs: number): Promise<Publisher> {
-  let timer: NodeJS.Timeout | undefined;
+  let wait: Delay | undefined;
   const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, waitMs, undefined);
+    wait = after(waitMs, () => resolve(undefined));
   });
   const publisher = await Promise.race([up, late]);
-  clearTimeout(timer);
+  wait?.cancel();
   if (publisher !== undefined) return publisher;
-  throw new BrokerError(link.state.lastError ?? `broker ${link.state.broker}: no answer within ${waitMs / 1000} s`);
+  throw new BrokerError(link.state.lastError ?? `broker ${link.state.broker}: no answer within ${duration(waitMs)}`);
 }
 
-function deliver(
-  folder: Folder,
-  publisher: Publisher,
-  spec: BoxSpec,
-  stop: AbortController,
-  log: Logger,
-): Promise<Delivered> {
-  const others = folder.uid !== process.geteuid?.();
-  const owner = userName(folder.uid);
+/** What may be published of a folder, and where the events of its boxes go. */
+function rulesFor(folder: Folder, spec: BoxSpec): Pick<Delivery, 'eventsTo' | 'check' | 'doubt'> {
   const toWhere = eventsTo(spec);
-  return deliverFolder(folder, {
-    publish: ({ exchange, routingKey, options, body }, done) =>
-      publisher.publish({ exchange, routingKey, options, content: Buffer.from(body) }, done),
-    eventsTo: (identity) => (others && identity.user !== owner ? undefined : toWhere(identity)),
-    stop: stop.signal,
-    maxAgeMs: spec.spoolMaxAgeMs,
-    ...(others && { check: ownersOnly(spec, owner) }),
-    log,
-  });
+  if (folder.uid === process.geteuid?.()) return { eventsTo: toWhere };
+  const owner = userName(folder.uid);
+  return {
+    eventsTo: (identity) => (identity.user === owner ? toWhere(identity) : undefined),
+    check: ownersOnly(spec, owner),
+    // A directory service that is away for a moment must not cost the user anything.
+    doubt: ({ user }) => (owner === String(folder.uid) && user !== owner ? `uid ${owner} has no name now` : undefined),
+  };
 }
 
 /**
@@ -105,13 +155,14 @@ export function ownersOnly(
   { exchange, statsKey, eventsKey }: Pick<BoxSpec, 'exchange' | 'statsKey' | 'eventsKey'>,
   owner: string,
 ): (message: MessageRecord) => string | undefined {
+  const prefixes = [statsKey, eventsKey].map((key) => `${forUser(key, owner)}.`);
   return (message) => {
-    if (message.exchange !== exchange) return `it is for exchange ${JSON.stringify(message.exchange)}`;
-    if (![statsKey, eventsKey].some((key) => message.routingKey.startsWith(`${key}.`))) {
-      return `its routing key ${JSON.stringify(message.routingKey)} is not below --skey or --ekey`;
+    if (message.exchange !== exchange) return `it is for exchange ${quote(message.exchange)}`;
+    if (!prefixes.some((prefix) => message.routingKey.startsWith(prefix))) {
+      return `its routing key ${quote(message.routingKey)} is not below --skey or --ekey`;
     }
     const user = userIn(message.body);
-    return user === owner ? undefined : `it is in the name of ${JSON.stringify(user ?? null)}`;
+    return user === owner ? undefined : `it is in the name of ${user === undefined ? 'nobody' : quote(String(user))}`;
   };
 }
 

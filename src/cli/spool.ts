@@ -1,7 +1,8 @@
 import { userName } from 'cgroup-utils-native';
 import { EXIT } from '../box/outcome.js';
-import { isEnvironmentError, isSpecError, SpecError } from '../errors.js';
+import { describeError, isEnvironmentError, SpecError } from '../errors.js';
 import { createLogger, type Logger } from '../log.js';
+import { amount, duration } from '../spec/amounts.js';
 import { assembleSpec } from '../spec/assemble.js';
 import { naming } from '../spec/resolve.js';
 import type { BoxSpec } from '../spec/spec.js';
@@ -10,7 +11,9 @@ import { quote } from '../spec/words.js';
 import {
   BAD,
   boxOf,
+  type Delivered,
   examine,
+  FILE_MAX_BYTES,
   type Folder,
   openFolder,
   openSpooled,
@@ -18,20 +21,25 @@ import {
   spoolOwners,
   statOf,
 } from '../spool/index.js';
+import { printable, printableJson } from '../text.js';
 import type { CtlInput } from './ctl-options.js';
-import { type FlushResult, flushFolders } from './spool-flush.js';
+import { wantsDebug } from './failure-policy.js';
+import { print } from './print.js';
+import { flushFolders } from './spool-flush.js';
 
 const HELP = `usage: proc_box spool list [--json] [options of a box]
-       proc_box spool flush [--wait <duration>] [options of a box]
+       proc_box spool flush [--wait <duration>] [--max-time <duration>] [options of a box]
 
 What boxes have kept on disk (--spool-dir) because the broker had not confirmed it.
 
   list     a line for each file: user, box, job, messages, bytes, age, state
-  flush    delivers the files of boxes that have ended, and removes them; a file with broken records is set aside (.bad)
-Root sees to the files of all users, anybody else to their own.
+  flush    delivers the files of boxes that have ended, and removes them. A file with broken records, or that the broker
+           refuses, is set aside (.bad), with a warning that says why
+Root sees to the files of all users, in turn; anybody else to their own.
 
 Options:
-  --wait <duration>           for the broker (default 10s)
+  --wait <duration>           for the broker: to let us in, and to confirm a message (default 10s)
+  --max-time <duration>       for everything; what is left then is for the next flush (default 10m)
   --json                      print one JSON object
   --help                      print this text
 Where the spool and the broker are, is told as to a box: --spool-dir, --spool-max-age, --uri, --uri-file, --exchange,
@@ -45,11 +53,17 @@ Exit status:
 `;
 
 const WAIT = '10s';
+/** setTimeout takes more for 1 ms. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+/** Directories that cannot be used. */
+const FAILURES_SHOWN = 20;
+const MAX_TIME = '10m';
 
 interface Request {
   readonly verb: 'list' | 'flush';
   readonly json: boolean;
   readonly waitMs: number;
+  readonly mostMs: number;
   readonly spec: BoxSpec & { readonly spoolDir: string };
   readonly warnings: readonly string[];
 }
@@ -57,41 +71,37 @@ interface Request {
 /** `proc_box spool`. Never rejects. @returns the exit status */
 export async function runSpool(input: CtlInput): Promise<number> {
   const log = createLogger('info');
-  // A reader that has gone away is no reason for a stack trace.
-  process.stdout.on('error', () => {});
   try {
     const request = parseSpool(input);
-    if (request === 'help') return await print(HELP, 0);
+    if (request === 'help') return print(HELP);
     for (const warning of request.warnings) log.warn(warning);
     await using folders = await openFolders(request.spec.spoolDir, log);
     if (request.verb === 'list') return await list(folders, request.json);
-    const result = await flushFolders(folders.open, request.spec, request.waitMs, log);
+    const result = await flushFolders(folders.open, request.spec, { ...request, log });
     const failed = result.left + result.bad + folders.failed > 0;
-    return await print(request.json ? `${JSON.stringify(result)}\n` : sentence(result), failed ? 1 : 0);
+    return print(request.json ? `${printableJson(result)}\n` : sentence(result), failed ? 1 : 0);
   } catch (error) {
-    const { name, message, stack } = error as Error;
-    const expected = isSpecError(error) || isEnvironmentError(error) || name === 'BrokerError';
-    log.error(expected ? message : `internal error: ${stack}`);
+    log.error(describeError(error, wantsDebug(input)));
     return EXIT.failed;
   }
 }
 
 /** @throws SpecError */
 function parseSpool(input: CtlInput): Request | 'help' {
-  const own = { json: false, help: false, wait: WAIT };
+  const own = { json: false, help: false, wait: WAIT, 'max-time': MAX_TIME };
   const forBox: string[] = [];
   const verbs: string[] = [];
   const words = input.argv.slice(2);
   for (let index = 0; index < words.length; index++) {
     const word = words[index]!;
-    const [, name, text] = /^--?([^-=][^=]*)(?:=([\s\S]*))?$/.exec(word) ?? [];
+    const [, dashes, name, text] = /^(--?)([^-=][^=]*)(?:=([\s\S]*))?$/.exec(word) ?? [];
     if (name === undefined) verbs.push(word);
     else if (name === 'json' || name === 'help' || name === 'h') own[name === 'json' ? 'json' : 'help'] = true;
     else {
       const value = text ?? words[++index];
-      if (value === undefined) throw new SpecError(`--${name} needs a value`);
-      if (name === 'wait') own.wait = value;
-      else forBox.push(`--${name}=${value}`);
+      if (value === undefined) throw new SpecError(`${dashes}${name} needs a value`);
+      if (name === 'wait' || name === 'max-time') own[name] = value;
+      else forBox.push(`${dashes}${name}=${value}`);
     }
   }
   const [verb, ...more] = verbs;
@@ -110,9 +120,18 @@ function parseSpool(input: CtlInput): Request | 'help' {
   const { spec, warnings } = assembled;
   const { spoolDir } = spec;
   if (spoolDir === undefined) throw new SpecError('--spool-dir is not given: which directory do the boxes use?');
-  if (verb === 'flush' && spec.uris.length === 0) throw new SpecError('--uri is "none": give the URI of the broker');
-  const waitMs = naming('--wait', () => parseDuration(own.wait));
-  return { verb, json: own.json, waitMs, spec: { ...spec, spoolDir }, warnings };
+  if (verb === 'flush' && spec.uris.length === 0)
+    throw new SpecError('--uri is "none", or its file is missing: give the URI of the broker');
+  const [waitMs, mostMs] = (['wait', 'max-time'] as const).map((name) => durationOf(name, own[name]));
+  return { verb, json: own.json, waitMs: waitMs!, mostMs: mostMs!, spec: { ...spec, spoolDir }, warnings };
+}
+
+/** No more than a timer of Node can hold. */
+function durationOf(name: 'wait' | 'max-time', text: string): number {
+  return Math.min(
+    TIMER_MAX_MS,
+    naming(`--${name}`, () => parseDuration(text)),
+  );
 }
 
 interface Folders extends AsyncDisposable {
@@ -132,10 +151,11 @@ async function openFolders(spoolDir: string, log: Logger): Promise<Folders> {
       if (folder !== undefined) open.push(folder);
     } catch (error) {
       if (own !== 0 || !isEnvironmentError(error)) throw error;
-      failed++;
-      log.warn(error.message);
+      // In a directory that all may write to anybody can make thousands of what is none.
+      if (++failed <= FAILURES_SHOWN) log.warn(error.message);
     }
   }
+  if (failed > FAILURES_SHOWN) log.warn(`spool ${spoolDir}: ${failed - FAILURES_SHOWN} more are not shown`);
   const dispose = async () => {
     for (const folder of open) await folder[Symbol.asyncDispose]();
   };
@@ -163,13 +183,13 @@ async function list(folders: Folders, json: boolean): Promise<number> {
       if (row !== undefined) rows.push(row);
     }
   }
-  if (json) return print(`${JSON.stringify({ files: rows }, undefined, 2)}\n`, 0);
-  if (rows.length === 0) return print('The spool is empty.\n', 0);
+  if (json) return print(`${printableJson({ files: rows }, 2)}\n`);
+  if (rows.length === 0) return print('The spool is empty.\n');
   const lines = rows.map(
     ({ state, messages, damaged, bytes, age_sec, user, job, file }) =>
-      `${state.padEnd(11)}  ${String(messages ?? '?').padStart(7)} messages${damaged > 0 ? `, ${damaged} damaged` : ''}  ${bytes} bytes  ${age_sec} s old  user ${user}  job ${job ?? '?'}  ${file}\n`,
+      `${state.padEnd(11)}  ${String(messages ?? '?').padStart(7)} messages${damaged > 0 ? `, ${damaged} damaged` : ''}  ${amount(bytes, 'bytes').padStart(10)}  ${duration(age_sec * 1000)} old  user ${printable(user)}  job ${printable(job ?? '?')}  ${printable(file)}\n`,
   );
-  return print(lines.join(''), 0);
+  return print(lines.join(''));
 }
 
 async function listed(folder: Folder, name: string): Promise<Listed | undefined> {
@@ -189,6 +209,7 @@ async function listed(folder: Folder, name: string): Promise<Listed | undefined>
   if (found.kind === 'in use') return { ...head, state: 'in use' };
   if (found.kind === 'foreign') return { ...head, state: 'not trusted' };
   await using file = found.file;
+  if (file.bytes > FILE_MAX_BYTES) return { ...head, state: 'not trusted' };
   const contents = await examine(file);
   return {
     ...head,
@@ -199,16 +220,11 @@ async function listed(folder: Folder, name: string): Promise<Listed | undefined>
   };
 }
 
-function sentence({ messages, files, dropped, inUse, left, bad }: FlushResult): string {
+function sentence({ messages, files, dropped, inUse, left, bad }: Delivered): string {
   const parts = [`delivered ${messages} messages of ${files} files`];
   if (dropped > 0) parts.push(`${dropped} were lost, and told in spool_dropped events`);
   if (inUse > 0) parts.push(`${inUse} files are in use by boxes that live`);
   if (left > 0) parts.push(`${left} files are left`);
   if (bad > 0) parts.push(`${bad} files were set aside`);
   return `${parts.join('; ')}\n`;
-}
-
-/** Resolves with the exit status once the text has been taken. */
-function print(text: string, status: number): Promise<number> {
-  return new Promise((resolve) => process.stdout.write(text, () => resolve(status)));
 }

@@ -21,8 +21,19 @@ export interface Subject {
   readonly blind: string | null;
   /** The wrapper, its keeper, and who waits for them or came with them: not of the box. */
   readonly ourPids: readonly number[];
+  /** How the names of the job's files are meant. */
+  readonly files: () => OwnFiles;
   /** Null for a job of the keeper's own. */
   readonly adopted: Adopted | null;
+}
+
+export interface OwnFiles {
+  /** What `~/` stands for; undefined where it is not known. */
+  readonly home: string | undefined;
+  /** Where relative names begin. */
+  readonly folder: string;
+  /** As whom files are opened; null: as this process. */
+  readonly owner: { readonly uid: number; readonly gid: number } | null;
 }
 
 export interface Adopted extends Adoption {
@@ -44,6 +55,7 @@ export function launchedJob(keeper: Keeper): Subject {
       access(`/proc/${keeperPid}/stat`) === null
         ? null
         : `/proc hides the keeper (mounted with hidepid): "proc_box check"`,
+    files: () => ({ home: process.env['HOME'], folder: process.cwd(), owner: null }),
     ourPids: [...ourProcesses(keeper), ...(process.env['PBS_JOBID'] === undefined ? [] : children())],
     adopted: null,
   };

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { userName } from 'cgroup-utils-native';
+import { processDirectory, userName } from 'cgroup-utils-native';
 import { EnvironmentError, SpecError } from '../errors.js';
 import type { Environment } from '../scheduler/identity.js';
 
@@ -8,6 +8,8 @@ export interface Target {
   readonly pid: number;
   /** Field 22 of proc_pid_stat(5), clock ticks after boot: tells it from a later process with the same number. */
   readonly startTicks: number;
+  readonly uid: number;
+  readonly gid: number;
   /** Name of the user that it runs as. */
   readonly user: string;
   /** Its own where that may be read, else ours. */
@@ -22,10 +24,14 @@ export interface Target {
  */
 export function readTarget(pid: number, ours: readonly number[], environment: Environment): Target {
   const stat = statOf(pid);
-  if (stat === null || /^[ZX]/.test(stat.state)) throw new SpecError(`--pid ${pid}: there is no such process`);
+  if (stat === null || hasEnded(stat)) throw new SpecError(`--pid ${pid}: there is no such process`);
   if (pid === 1 || ours.includes(pid) || stat.kernelThread)
     throw new SpecError(`--pid ${pid}: ${stat.comm} is not a job: expected the main process of one`);
-  const uid = Number(/^Uid:\s+(\d+)/m.exec(read(`/proc/${pid}/status`) ?? '')?.[1] ?? Number.NaN);
+  const status = read(`/proc/${pid}/status`) ?? '';
+  const [uid, gid] = [/^Uid:\s+(\d+)/m, /^Gid:\s+(\d+)/m].map((row) => Number(row.exec(status)?.[1] ?? Number.NaN)) as [
+    number,
+    number,
+  ];
   const user = userName(uid);
   if (process.geteuid?.() !== 0 && uid !== process.geteuid?.())
     throw new EnvironmentError(`--pid ${pid}: it belongs to ${user}; only root may box processes of others`);
@@ -34,6 +40,8 @@ export function readTarget(pid: number, ours: readonly number[], environment: En
   return {
     pid,
     startTicks: stat.startTicks,
+    uid,
+    gid,
     user,
     environment: awaitExec || own === null ? environment : own,
     awaitExec,
@@ -52,14 +60,14 @@ export function ancestorsBelow(top: number, from: number): number[] {
 
 /** Words of its command line; its name where it hides them. */
 export function commandOf(pid: number): string[] {
-  const words = (read(`/proc/${pid}/cmdline`) ?? '').split('\0').slice(0, -1);
+  const words = (read(`${processDirectory(pid)}/cmdline`) ?? '').split('\0').slice(0, -1);
   return words.length > 0 ? words : [statOf(pid)?.comm ?? ''];
 }
 
 /** Whether its output can be watched without being in between. */
 export function stdoutModeOf(pid: number): 'file' | 'other' {
   try {
-    return statSync(`/proc/${pid}/fd/1`).isFile() ? 'file' : 'other';
+    return statSync(`${processDirectory(pid)}/fd/1`).isFile() ? 'file' : 'other';
   } catch {
     return 'other'; // closed, or not for us to see
   }
@@ -68,6 +76,7 @@ export function stdoutModeOf(pid: number): 'file' | 'other' {
 interface Stat {
   readonly comm: string;
   readonly state: string;
+  readonly threads: number;
   readonly ppid: number;
   readonly kernelThread: boolean;
   readonly startTicks: number;
@@ -84,14 +93,20 @@ function statOf(pid: number): Stat | null {
   return {
     comm: text.slice(text.indexOf('(') + 1, end),
     state: fields[0] ?? '',
+    threads: Number(fields[17]),
     ppid: Number(fields[1]),
     kernelThread: (Number(fields[6]) & PF_KTHREAD) !== 0,
     startTicks: Number(fields[19]),
   };
 }
 
+/** A main thread that has ended before the others is a zombie, and counts: the process lives. */
+function hasEnded({ state, threads }: Stat): boolean {
+  return state === 'X' || (state === 'Z' && threads <= 1);
+}
+
 function readEnvironment(pid: number): Environment | null {
-  const text = read(`/proc/${pid}/environ`);
+  const text = read(`${processDirectory(pid)}/environ`);
   if (text === null) return null;
   const entries = text.split('\0').filter((entry) => entry.includes('='));
   return Object.fromEntries(

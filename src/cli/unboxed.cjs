@@ -40,10 +40,13 @@ exports.files = {
 
 /** @param loadBundle that of boot.cjs; what it loads may be what is broken */
 exports.run = (error, loadBundle) => {
-  const why = `${String(error.message).split('\n', 1)[0].slice(0, WHY_MAX)}; run "npm rebuild proc_box", or install it again`;
+  const remedy = error.remedy ?? 'run "npm rebuild proc_box", or install it again';
+  const why = `${String(error.message).split('\n', 1)[0].slice(0, WHY_MAX)}; ${remedy}`;
   const head = Buffer.alloc(SAYING_BYTES);
   head.writeUInt32LE(SAY_UNABLE, 0);
   writeSync(FRONT_FD, Buffer.concat([head, Buffer.from(why)]));
+  // The keeper has said its `hello` to whoever found out about another version: nothing more can be told to the broker.
+  if (error.remedy !== undefined) process.exit(1);
   // The front end passes them to the job, or ends.
   for (const name of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR2', 'SIGTSTP']) process.on(name, () => {});
   const socket = new Socket({ fd: KEEPER_FD, readable: true, writable: true });

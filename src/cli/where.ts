@@ -1,13 +1,16 @@
 import { randomHex } from 'cgroup-utils-native';
 import { EXIT } from '../box/outcome.js';
-import { BrokerError, EnvironmentError, SpecError } from '../errors.js';
+import { BrokerError, describeError, EnvironmentError, SpecError } from '../errors.js';
 import { createLogger, type Logger } from '../log.js';
 import { findSlurmJobs, findSlurmSteps, isSlurmJob, type SlurmJob, type SlurmStep } from '../scheduler/slurm-where.js';
+import { duration } from '../spec/amounts.js';
 import { quote } from '../spec/words.js';
+import { printable, printableJson } from '../text.js';
 import { parseAnswer } from './ctl-answer.js';
 import { type CtlInput, type CtlRequest, parseCtl, readWords } from './ctl-options.js';
 import { sendCommand } from './ctl-send.js';
-import { signCommand } from './sign.js';
+import { wantsDebug } from './failure-policy.js';
+import { print } from './print.js';
 
 const HELP = `usage: proc_box where [options] <job>
 
@@ -45,21 +48,21 @@ interface Where {
 /** `proc_box where`: never rejects. @returns the exit status */
 export async function runWhere(input: CtlInput): Promise<number> {
   const log = createLogger('info');
-  process.stdout.on('error', () => {});
   try {
     const words = input.argv.slice(2);
-    if (words.length === 0 || words.some((word) => /^--?h(elp)?$/.test(word))) return await print(HELP, 0);
+    if (words.length === 0 || words.some((word) => /^--?h(elp)?$/.test(word))) return print(HELP);
     const { options, job } = readJob(words);
-    const requestFor = (id: string) => ctlRequest(input, options, id);
-    const { json, uris, waitMs } = requestFor(job);
-    const { unlisted, ...where } = await look(job, requestFor, log);
-    await print(json ? `${JSON.stringify(where)}\n` : lines(where), 0);
+    const requestsFor = (id: string) => ctlRequests(input, options, id);
+    const { json, uris, waitMs } = requestsFor(job)[0]!;
+    const { unlisted, ...where } = await look(job, requestsFor, log);
+    const printed = print(json ? `${printableJson(where)}\n` : lines(where));
+    if (printed !== 0) return printed;
     if (where.jobs.length + where.boxes.length > 0) return 0;
-    const silent = uris.length === 0 ? 'no box was asked (--uri none)' : `no box answers within ${waitMs / 1000} s`;
+    const silent = uris.length === 0 ? 'no box was asked (--uri none)' : `no box answers within ${duration(waitMs)}`;
     log.error(`job ${quote(job)} was not found: ${unlisted}, and ${silent}`);
     return NOTHING_FOUND;
   } catch (error) {
-    log.error(error instanceof SpecError ? error.message : `internal error: ${(error as Error).stack}`);
+    log.error(describeError(error, wantsDebug(input)));
     return EXIT.failed;
   }
 }
@@ -74,11 +77,11 @@ function readJob(words: readonly string[]): { options: readonly string[]; job: s
   return { options: words.slice(0, words.length - 1), job };
 }
 
-function ctlRequest(input: CtlInput, options: readonly string[], job: string): CtlRequest {
+function ctlRequests(input: CtlInput, options: readonly string[], job: string): readonly CtlRequest[] {
   const argv = ['proc_box', 'ctl', '--wait=2s', `--job=${job}`, ...options, 'status'];
   const parsed = parseCtl({ ...input, argv });
   if (parsed.kind !== 'send') throw new SpecError('usage: proc_box where [options] <job>');
-  return parsed.request;
+  return parsed.requests;
 }
 
 /**
@@ -87,7 +90,7 @@ function ctlRequest(input: CtlInput, options: readonly string[], job: string): C
  */
 async function look(
   job: string,
-  requestFor: (id: string) => CtlRequest,
+  requestsFor: (id: string) => readonly CtlRequest[],
   log: Logger,
 ): Promise<Where & { readonly unlisted: string }> {
   let unlisted = isSlurmJob(job) ? 'squeue does not list it' : 'Slurm has no such names (1234, 1234_7, 1234+1)';
@@ -110,17 +113,15 @@ async function look(
   const addresses = jobs.length === 0 ? [job] : started.map(({ address }) => address);
   const [steps, boxes] = await Promise.all([
     orNothing(findSlurmSteps(started)),
-    Promise.all([...new Set(addresses)].map((address) => orNothing(askBoxes(requestFor(address))))),
+    Promise.all([...new Set(addresses)].map((address) => orNothing(askBoxes(requestsFor(address))))),
   ]);
   return { jobs, steps, boxes: boxes.flat().sort(byPlace), unlisted };
 }
 
 /** With `--uri none` nobody is asked. */
-async function askBoxes(request: CtlRequest): Promise<Found[]> {
-  if (request.uris.length === 0) return [];
+async function askBoxes(requests: readonly CtlRequest[]): Promise<Found[]> {
+  if (requests[0]!.uris.length === 0) return [];
   const messageId = `where-${randomHex(8)}`;
-  const { command, signKey, waitMs } = request;
-  const body = signKey === undefined ? JSON.stringify(command) : await signCommand(command, signKey, messageId, waitMs);
   const found = new Map<string, Found>();
   const onAnswer = (text: string) => {
     const answer = parseAnswer(text);
@@ -131,7 +132,7 @@ async function askBoxes(request: CtlRequest): Promise<Found[]> {
     found.set(box, { job, host, node, step, task, user, box, state: state ?? 'unknown', pid: Number(pid ?? 0) });
     return true;
   };
-  await sendCommand({ request, messageId, body, onAnswer });
+  await sendCommand(requests, messageId, onAnswer);
   return [...found.values()];
 }
 
@@ -153,10 +154,5 @@ function lines({ jobs, steps, boxes }: Where): string {
       return `job ${job}${rank} on ${place}: box ${box}, ${state}, pid ${pid}, user ${user}`;
     }),
   ];
-  // They come from the network: nothing that a terminal would obey.
-  return text.map((line) => `${line.replaceAll(/\p{Cc}+/gu, ' ')}\n`).join('');
-}
-
-function print(text: string, status: number): Promise<number> {
-  return new Promise((resolve) => process.stdout.write(text, () => resolve(status)));
+  return text.map((line) => `${printable(line)}\n`).join('');
 }

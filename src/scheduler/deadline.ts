@@ -1,8 +1,12 @@
 import type { Deadline } from '../spec/time-limit.js';
 import { type Environment, findScheduler } from './identity.js';
 
-/** Beyond this a scheduler's end of a job is its way of saying none. */
-export const HORIZON_MS = 10 * 365 * 24 * 3600 * 1000;
+/**
+ * Slurm writes the end of a job without a time limit as 365 days after its start. A step that starts days later sees less
+ * than that ahead of it, so an end this far away counts as none, too.
+ */
+const YEAR_MS = 365 * 24 * 3600 * 1000;
+const SLURM_HORIZON_MS = YEAR_MS - 24 * 3600 * 1000;
 
 /**
  * When the scheduler will end this job, where its environment says so: `SLURM_JOB_END_TIME` (newer Slurm, epoch
@@ -14,8 +18,9 @@ export function jobDeadline(environment: Environment, nowMs: number): Deadline {
   const scheduler = findScheduler(environment);
   switch (scheduler) {
     case 'slurm': {
-      const end = environment['SLURM_JOB_END_TIME'] ?? '';
-      return { scheduler, remainingMs: /^\d{1,12}$/.test(end) ? within(Number(end) * 1000 - nowMs) : null };
+      const endMs = epochMs(environment['SLURM_JOB_END_TIME']);
+      const startMs = epochMs(environment['SLURM_JOB_START_TIME']);
+      return { scheduler, remainingMs: endMs - startMs >= YEAR_MS ? null : within(endMs - nowMs, SLURM_HORIZON_MS) };
     }
     case 'pbs':
       return { scheduler, remainingMs: within(clockMs(environment['PBS_WALLTIME'] ?? '')) };
@@ -24,8 +29,13 @@ export function jobDeadline(environment: Environment, nowMs: number): Deadline {
   }
 }
 
-function within(remainingMs: number): number | null {
-  return remainingMs > 0 && remainingMs <= HORIZON_MS ? remainingMs : null;
+function within(remainingMs: number, horizonMs = Number.MAX_SAFE_INTEGER): number | null {
+  return remainingMs > 0 && remainingMs <= horizonMs ? remainingMs : null;
+}
+
+/** ms since the epoch of Slurm's whole seconds; NaN for anything else. */
+function epochMs(seconds = ''): number {
+  return /^\d{1,12}$/.test(seconds) ? Number(seconds) * 1000 : Number.NaN;
 }
 
 /** ms of `[[HH:]MM:]SS`, NaN for anything else. */

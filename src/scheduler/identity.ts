@@ -38,11 +38,17 @@ const SCHEDULERS: Readonly<Record<Exclude<SchedulerName, 'none'>, Scheduler>> = 
   htcondor: { mark: '_CONDOR_SLOT', id: 'CONDOR_JOB_ID', identify: identifyCondor },
 };
 
-/** Step ids that Slurm keeps for itself; slurm.h SLURM_BATCH_SCRIPT and the like. */
+/**
+ * Step ids that Slurm keeps for itself: 0xfffffffb and the like in slurm.h, SLURM_BATCH_SCRIPT. Slurm 26.05 writes them
+ * into the environment as negative numbers.
+ */
 const SLURM_STEPS: Readonly<Record<string, string>> = {
   '4294967291': 'batch',
+  '-5': 'batch',
   '4294967292': 'extern',
+  '-4': 'extern',
   '4294967290': 'interactive',
+  '-6': 'interactive',
 };
 
 /** Never throws; without a scheduler the job is named by its box. */

@@ -1,5 +1,4 @@
 import { EnvironmentError } from '../errors.js';
-import { HORIZON_MS } from './deadline.js';
 import type { Environment } from './identity.js';
 
 /** squeue itself tries for longer while the controller is away. */
@@ -13,11 +12,12 @@ const ANSWER_TIMEOUT_MS = 15_000;
  */
 export async function askJobEnd(environment: Environment, signal: AbortSignal): Promise<number | null> {
   const job = environment['SLURM_JOB_ID'] ?? '';
-  const text = await squeue(['-h', '-j', job, '-o', '%A %e'], signal);
+  const text = await squeue(['-h', '-j', job, '-o', '%A %e %l'], signal);
   // The id of an array names all of its tasks.
-  const end = new RegExp(`^${job} (\\S+)$`, 'm').exec(text)?.[1] ?? '';
-  if (/^\d{9,12}$/.test(end)) return Number(end) * 1000 < Date.now() + HORIZON_MS ? Number(end) * 1000 : null;
-  if (end === 'NONE') return null;
+  const [, end = '', limit] = new RegExp(`^${job} (\\S+) (\\S+)$`, 'm').exec(text) ?? [];
+  // Without a limit some versions print NONE as the end, others a date 365 days after the start.
+  if (limit === 'UNLIMITED' || end === 'NONE') return null;
+  if (/^\d{9,12}$/.test(end)) return Number(end) * 1000;
   throw new EnvironmentError(`squeue -j ${job}: no end in its answer ${JSON.stringify(text.slice(0, 200))}`);
 }
 

@@ -1,8 +1,9 @@
 import { SpecError } from '../errors.js';
 import { parseCommandLine } from './command-line.js';
 import { readSettings } from './environment.js';
-import { type Files, readNamed, readSecret } from './files.js';
+import { atHome, type Files, readNamed, readSecret } from './files.js';
 import { allOptions } from './locks.js';
+import { LIMITS } from './options/limits.js';
 import { OPTIONS } from './options.js';
 import { readRascalConfig, type SiteConfig } from './rascal-config.js';
 import { type Given, naming, type Resolved, type ResolvedOptions, resolveOptions } from './resolve.js';
@@ -11,7 +12,7 @@ import { mergeRlimits } from './rlimits.js';
 import type { BoxSpec, Source } from './spec.js';
 import { type Deadline, timeLimit } from './time-limit.js';
 import { parseUris } from './uri.js';
-import { parseKey } from './values.js';
+import { parseCommandKey } from './values.js';
 import type { YamlLoader } from './yaml-document.js';
 
 export interface SpecInput {
@@ -45,17 +46,20 @@ export const USAGE = 'usage: proc_box [options] [--] <command> [arguments]';
  */
 export function assembleSpec(input: SpecInput): Assembled {
   const { argv, files, loadYaml } = input;
-  const { given, commandIndex } = parseCommandLine(argv);
+  const { given, commandIndex, warnings } = parseCommandLine(argv);
   if (asks(given, 'help')) return { kind: 'help' };
   if (asks(given, 'version')) return { kind: 'version' };
   const environment = readSettings(input.settings);
   const options = resolveOptions(allOptions([...environment.given, ...given], files, loadYaml, input.locks ?? 'kept'));
+  if (options.refuse.value !== undefined) throw new SpecError(options.refuse.value);
   if (commandIndex >= argv.length) throw new SpecError(`no command given; ${USAGE}`);
 
   const timeout = timeLimit(options.timeout, input.deadline);
   const site = siteConfig(options, files, loadYaml);
+  const broker = brokerUris(options, files);
   const spec: BoxSpec = {
-    uris: brokerUris(options, files),
+    uris: broker.uris,
+    uriAsked: options.uri.source !== 'default' || options['uri-file'].value !== undefined,
     exchange: options.exchange.value,
     replyExchange: options['reply-exchange'].value ?? '',
     routingKeys: routingKeys(options),
@@ -64,13 +68,15 @@ export function assembleSpec(input: SpecInput): Assembled {
     controlAuth: options['control-auth'].value,
     controlRules: options['control-rules'].value,
     controlKeys: keysFolder(options),
-    auditLog: options['audit-log'].value,
+    auditLog: pathOf(options['audit-log']),
     sampleIntervalMs: options.sint.value,
     timeoutMs: timeout.limitMs,
     timeoutSource: timeout.source,
     timeoutAsked: timeout.asked,
+    ...limitOrigins(options),
     stdoutMaxBytes: options.stdoutlimit.value,
     stdoutAsked: options.stdoutlimit.source !== 'default',
+    enforceAsked: options.enforce.source !== 'default',
     messageTimeoutMs: options.msgtimeout.value,
     flushMs: options.flush.value,
     userData: options.json.value ?? null,
@@ -79,8 +85,12 @@ export function assembleSpec(input: SpecInput): Assembled {
     cgroup: options.cgroup.value,
     enforce: options.enforce.value,
     oomGroup: options['oom-group'].value,
+    near: options.near.value,
+    warnSignal: options['warn-signal'].value,
     stopSignal: options['stop-signal'].value,
+    endSignal: options['stop-signal'].source === 'default' ? SIGTERM : options['stop-signal'].value,
     graceMs: options.grace.value,
+    graceAsked: options.grace.source !== 'default',
     linger: options.linger.value,
     argv0: options.argv0.value,
     reraise: options.reraise.value,
@@ -91,15 +101,21 @@ export function assembleSpec(input: SpecInput): Assembled {
     rascalConfig: site,
     outboxMaxMessages: options['outbox-messages'].value,
     outboxMaxBytes: options['outbox-bytes'].value,
-    spoolDir: options['spool-dir'].value,
+    spoolDir: pathOf(options['spool-dir']),
     spoolMaxBytes: options['spool-max-bytes'].value,
     spoolMaxAgeMs: options['spool-max-age'].value,
     debug: options.debug.value,
-    nowarn: options.nowarn.value,
+    nowarn: options.nowarn.value || options.quiet.value,
+    quiet: options.quiet.value && !options.debug.value,
+    reportFile: options['report-file'].value,
     command: argv.slice(commandIndex),
     commandIndex,
   };
-  return { kind: 'run', spec: deepFreeze(spec), warnings: [...environment.warnings, ...siteWarnings(site)] };
+  return {
+    kind: 'run',
+    spec: deepFreeze(spec),
+    warnings: [...warnings, ...environment.warnings, ...broker.warnings, ...siteWarnings(site)],
+  };
 }
 
 /** Answered before anything else is read. */
@@ -107,6 +123,9 @@ function asks(given: readonly Given[], name: 'help' | 'version'): boolean {
   const last = given.findLast((item) => item.name === name);
   return last !== undefined && naming(last.origin, () => OPTIONS[name].parse(last.text));
 }
+
+/** As every scheduler does it. QUIT, which is the command's, writes a core file where `ulimit -c` allows one. */
+const SIGTERM = 15;
 
 const RANKS: Readonly<Record<Source, number>> = {
   default: 0,
@@ -116,16 +135,25 @@ const RANKS: Readonly<Record<Source, number>> = {
   'command line': 3,
 };
 
+interface BrokerUris {
+  readonly uris: readonly string[];
+  readonly warnings: readonly string[];
+}
+
 /** The URIs of `uri` or `uri-file`, whichever came from the stronger source. */
-function brokerUris(options: ResolvedOptions, files: Files): readonly string[] {
+function brokerUris(options: ResolvedOptions, files: Files): BrokerUris {
   const { uri, 'uri-file': file } = options;
-  if (file.value === undefined || RANKS[uri.source] > RANKS[file.source]) return uri.value;
+  if (file.value === undefined || RANKS[uri.source] > RANKS[file.source]) return { uris: uri.value, warnings: [] };
   if (uri.source === file.source) {
     throw new SpecError(`${file.origin} and ${uri.origin} are both given: give one of them`);
   }
   const path = file.value;
+  if (file.source === 'config file' && path.startsWith('~/') && files.read(path) === 'ENOENT') {
+    // A site names a file that each user may have; who has no account at the broker still has jobs.
+    return { uris: [], warnings: [`${file.origin}: ${path} does not exist, so this box runs without a broker`] };
+  }
   const text = readSecret(files, path, file.origin);
-  return naming(`${file.origin}: ${path}`, () => parseUris(text));
+  return { uris: naming(`${file.origin}: ${path}`, () => parseUris(text)), warnings: [] };
 }
 
 /** `--rascal-config`, and the PEM files of `--tls-ca`, `--tls-cert` and `--tls-key` over it. */
@@ -166,8 +194,27 @@ function siteWarnings(site: SiteConfig | undefined): readonly string[] {
 /** @throws SpecError where signatures are asked for and there is no key to check them with */
 function keysFolder(options: ResolvedOptions): string | undefined {
   const { 'control-auth': auth, 'control-keys': keys } = options;
-  if (auth.value !== 'signed' || keys.value !== undefined) return keys.value;
+  if (auth.value !== 'signed' || keys.value !== undefined) return pathOf(keys);
   throw new SpecError(`${auth.origin}: signed needs the folder of the public keys: give it with --control-keys`);
+}
+
+/** `~/` counts where no shell has seen it, too: after `--name=`, in a variable, in a file. */
+function pathOf({ value }: Resolved<string | undefined>): string | undefined {
+  return value === undefined ? undefined : atHome(value);
+}
+
+/** Of every limit that somebody has given. */
+function limitOrigins(options: ResolvedOptions): Pick<BoxSpec, 'limitOrigins' | 'limitSources'> {
+  const given = Object.keys(LIMITS).flatMap((name): [string, Resolved<unknown>][] => {
+    const option = options[name as keyof typeof LIMITS];
+    if (option.source === 'default') return [];
+    if (name === 'rlimit') return options.rlimit.value.map((request) => [request.name, option]);
+    return [[name, option]];
+  });
+  return {
+    limitOrigins: Object.fromEntries(given.map(([name, { origin }]) => [name, origin])),
+    limitSources: Object.fromEntries(given.map(([name, { source }]) => [name, source])),
+  };
 }
 
 /** What was given of them. */
@@ -190,7 +237,7 @@ function resources(options: ResolvedOptions): Resources {
 function routingKeys(options: ResolvedOptions): readonly string[] {
   const { rkey, multiRmtKey } = options;
   const keys = multiRmtKey.value ? rkey.value.split(',').map((key) => key.trim()) : [rkey.value];
-  return naming(rkey.origin, () => [...new Set(keys.map(parseKey))]);
+  return naming(rkey.origin, () => [...new Set(keys.map(parseCommandKey))]);
 }
 
 function deepFreeze<V>(value: V): V {

@@ -32,7 +32,7 @@ function readSystemFile(path: string): FileContent | string {
 }
 
 /** `~/` is the user's home: no shell has said so for what a site's config file or plugin names. */
-function atHome(path: string): string {
+export function atHome(path: string): string {
   const home = process.env['HOME'] ?? '';
   return path.startsWith('~/') && home !== '' ? home + path.slice(1) : path;
 }

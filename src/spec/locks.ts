@@ -33,7 +33,7 @@ export function allOptions(
 ): readonly Given[] {
   const named = given.findLast(({ name }) => name === 'config');
   const nobodyAsks = locks === 'ignored' && named !== undefined;
-  const site = nobodyAsks ? NOTHING : readSite(files, loadYaml, named !== undefined);
+  const site = nobodyAsks ? NOTHING : readSite(files, loadYaml);
   const config = named === undefined ? site.given : namedConfig(named, files, loadYaml);
   const all = [...config, ...given];
   if (locks === 'ignored' || site.locked.length === 0) return all;
@@ -43,13 +43,19 @@ export function allOptions(
   return [...site.given.filter(({ name }) => locked.has(name) && named !== undefined), ...free];
 }
 
-/** @param optional another file is to be read, so nobody asks for this one where it cannot be */
-function readSite(files: Files, loadYaml: YamlLoader, optional: boolean): SiteFile {
+/**
+ * Only a file that is not there locks nothing: of one that cannot be read or understood nobody knows what it locks.
+ * @throws SpecError
+ */
+function readSite(files: Files, loadYaml: YamlLoader): SiteFile {
   const path = OPTIONS.config.default;
   const file = files.read(path);
   if (typeof file !== 'string') return readSiteFile(path, file.text, loadYaml);
-  if (optional || file === 'ENOENT' || file === 'ENOTDIR') return NOTHING;
-  throw new SpecError(`read ${path}: ${file}; make it readable, or use --config none`);
+  if (file === 'ENOENT' || file === 'ENOTDIR') return NOTHING;
+  const why = file === 'EFBIG' ? 'it is over 1 MiB' : file;
+  throw new SpecError(
+    `read ${path}: ${why}; it may fix options for every user, so nothing is done without it: ask the administrator to make it a readable file`,
+  );
 }
 
 function namedConfig(named: Given, files: Files, loadYaml: YamlLoader): readonly Given[] {

@@ -93,7 +93,7 @@ export function parseRlimitValue(name: RlimitName, text: string): Partial<Rlimit
   if (hard !== '') limit.hard = parseHalf(name, hard);
   if (limit.soft !== undefined && limit.hard !== undefined && order(limit.soft) > order(limit.hard)) {
     throw new SpecError(
-      `${name}: the soft limit ${quote(soft)} is above the hard limit ${quote(hard)}: for example "${hard}:${hard}"`,
+      `${name}: the soft limit ${quote(soft)} is above the hard limit ${quote(hard)}: for example ${quote(`${hard}:${hard}`)}`,
     );
   }
   return limit;
@@ -108,7 +108,7 @@ function parseHalf(name: RlimitName, text: string): RlimitValue {
   if (isUnlimited(text)) return 'unlimited';
   const { unit } = RLIMITS[name];
   try {
-    return parseAmount(unit, text);
+    return parseRlimitAmount(unit, text);
   } catch (cause) {
     if (!(cause instanceof SpecError)) throw cause;
     const expected = unit === 'count' ? 'a number' : unit === 'bytes' ? 'a size' : `${unit} or a duration`;
@@ -119,7 +119,8 @@ function parseHalf(name: RlimitName, text: string): RlimitValue {
   }
 }
 
-function parseAmount(unit: RlimitUnit, text: string): number {
+/** @returns in the unit of setrlimit(2). @throws SpecError */
+export function parseRlimitAmount(unit: RlimitUnit, text: string): number {
   if (unit === 'bytes') return parseSize(text);
   const plain = /^\d+$/.test(text);
   const amount = plain ? Number(text) : unit === 'count' ? Number.NaN : Math.ceil(parseDuration(text) / UNIT_MS[unit]);

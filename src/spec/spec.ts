@@ -11,10 +11,18 @@ export type CgroupMode = 'auto' | 'off' | readonly string[];
 
 export type RlimitRequest = LaunchSpec['rlimits'][number];
 
+export interface WarnSignal {
+  readonly signal: number;
+  /** Before the time limit. */
+  readonly beforeMs: number;
+}
+
 /** What was asked for, parsed once, frozen. Sizes in bytes, times in ms; 0 means none where the option says so. */
 export interface BoxSpec {
   /** Broker URIs in order of preference; empty means no broker. Holds passwords: never log it. */
   readonly uris: readonly string[];
+  /** A broker was named by somebody; else the default is tried. */
+  readonly uriAsked: boolean;
   readonly exchange: string;
   /** Exchange for answers; empty for the default exchange. */
   readonly replyExchange: string;
@@ -34,6 +42,9 @@ export interface BoxSpec {
   /** Wall clock limit; 0 means none. */
   readonly timeoutMs: number;
   readonly timeoutSource: Source;
+  /** Where the value of a limit came from, by the limit's name: the flag, the variable, or file and line. Without defaults. */
+  readonly limitOrigins: Readonly<Record<string, string>>;
+  readonly limitSources: Readonly<Record<string, Source>>;
   /** `--timeout scheduler`: the scheduler is asked for the job's end where its environment does not tell. */
   readonly timeoutAsked: boolean;
   /** 0 means none. */
@@ -51,10 +62,20 @@ export interface BoxSpec {
   /** `auto`, `off`, or directories of control groups, at most one a hierarchy. */
   readonly cgroup: CgroupMode;
   readonly enforce: 'strict' | 'best-effort';
+  /** `--enforce` was given by somebody. */
+  readonly enforceAsked: boolean;
   readonly oomGroup: boolean;
-  /** Signal number that `stop` sends. */
+  /** Percents of a limit, ascending, at which its use is told before it is reached. */
+  readonly near: readonly number[];
+  /** Sent before the wall clock limit; undefined for none. */
+  readonly warnSignal: WarnSignal | undefined;
+  /** Signal number that the command `stop` sends. */
   readonly stopSignal: number;
+  /** Of the time limit, of other limits, and for what the main process leaves behind. */
+  readonly endSignal: number;
   readonly graceMs: number;
+  /** The grace period was given by somebody: a scheduler's own time counts only where it is shorter. */
+  readonly graceAsked: boolean;
   /** Wait for what the main process leaves behind instead of stopping it. */
   readonly linger: boolean;
   /** argv[0] of the job where it is not the command. */
@@ -79,17 +100,24 @@ export interface BoxSpec {
   /** Bounds of a user's spool. */
   readonly spoolMaxBytes: number;
   readonly spoolMaxAgeMs: number;
+  /** File for the end report as JSON; `{job}` and the like stand in it. Undefined for none. */
+  readonly reportFile: string | undefined;
   readonly debug: boolean;
+  /** Only errors are logged. */
   readonly nowarn: boolean;
+  /** Nothing is written but errors, and why the box ended the job. */
+  readonly quiet: boolean;
   /** The command and its arguments. */
   readonly command: readonly string[];
   /** Index of the command's first word in argv. */
   readonly commandIndex: number;
+  /** Why not all that was asked for counts (`--failure open`). */
+  readonly ignored?: string;
 }
 
-/** Somebody gets samples: with neither broker nor report nobody does, and nobody sends commands. */
-export function isObserved({ uris, report }: BoxSpec): boolean {
-  return uris.length > 0 || report;
+/** Somebody gets samples: with neither broker nor end report nobody does, and nobody sends commands. */
+export function isObserved({ uris, report, reportFile }: BoxSpec): boolean {
+  return uris.length > 0 || report || reportFile !== undefined;
 }
 
 /** Who this job is, as users and operators name it. Every field is text as the scheduler gives it. */

@@ -13,6 +13,7 @@ const DURATION_UNITS_NS: Readonly<Record<string, bigint>> = {
   s: 1_000_000_000n,
   m: 60_000_000_000n,
   h: 3_600_000_000_000n,
+  d: 86_400_000_000_000n,
 };
 /** Go's time.Duration holds no more: about 292 years. */
 const DURATION_MAX_NS = 2n ** 63n - 1n;
@@ -21,19 +22,19 @@ const SIZE_UNITS = ['', 'k', 'm', 'g', 't', 'p'];
 const NONE_WORDS = /^(?:unlimited|infinity)$/i;
 
 /**
- * A duration in Go's syntax (time.ParseDuration): `1h30m`, `100ms`, `1.5h`, `0`.
+ * A duration in Go's syntax (time.ParseDuration) with days beside it: `1h30m`, `100ms`, `1.5h`, `1d`, `0`.
  * @returns ms; what is below a millisecond is kept as a fraction
  * @throws SpecError where it is no duration, negative, without a unit, or over 292 years
  */
 export function parseDuration(text: string): number {
-  const unsigned = text.replace(/^[+-]/, '');
+  const unsigned = bounded(text).replace(/^[+-]/, '');
   const ns = unsigned === '0' ? 0n : sumOfParts(unsigned);
   if (ns === undefined && /^\d*\.?\d+$/.test(unsigned)) {
     throw new SpecError(`${quote(text)} has no unit: expected a duration, for example "${shorten(unsigned)}s"`);
   }
   if (ns === undefined) {
     throw new SpecError(
-      `${quote(text)} is not a duration: expected numbers with units (ns, us, ms, s, m, h), for example "1h30m"`,
+      `${quote(text)} is not a duration: expected numbers with units (ns, us, ms, s, m, h, d), for example "1h30m"`,
     );
   }
   if (text.startsWith('-') && ns > 0n) {
@@ -47,8 +48,8 @@ export function parseDuration(text: string): number {
 
 /** @returns ns, or undefined where the text is not a row of numbers with units */
 function sumOfParts(text: string): bigint | undefined {
-  if (text === '' || text.length > NUMBER_MAX_CHARACTERS) return undefined;
-  const part = /(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h)/y;
+  if (text === '') return undefined;
+  const part = /(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h|d)/y;
   let ns = 0n;
   while (part.lastIndex < text.length) {
     const match = part.exec(text);
@@ -59,6 +60,14 @@ function sumOfParts(text: string): bigint | undefined {
     ns += BigInt(whole) * unitNs + (BigInt(fraction) * unitNs) / 10n ** BigInt(fraction.length);
   }
   return ns;
+}
+
+/**
+ * Of a text that is too long for a number so much that it is still none: what a remote command sends is looked at in a
+ * bounded time.
+ */
+function bounded(text: string): string {
+  return text.length > NUMBER_MAX_CHARACTERS ? `${text.slice(0, NUMBER_MAX_CHARACTERS)}…` : text;
 }
 
 function shorten(digits: string): string {
@@ -72,8 +81,8 @@ function shorten(digits: string): string {
  * @throws SpecError where it is no size, or over 8 PiB less a byte
  */
 export function parseSize(text: string): number {
-  const match = /^(\d+)(\.\d+)? ?(?:([kmgtp])(?:i?b)?|b)?$/i.exec(text);
-  if (match === null || text.length > NUMBER_MAX_CHARACTERS) {
+  const match = /^(\d+)(\.\d+)? ?(?:([kmgtp])(?:i?b)?|b)?$/i.exec(bounded(text));
+  if (match === null) {
     throw new SpecError(
       `${quote(text)} is not a size: expected bytes or a number with K, M, G, T or P (powers of 1024), for example "512M"`,
     );
@@ -96,6 +105,11 @@ export function parseSize(text: string): number {
 /** The text is `unlimited` or `infinity`, in whatever case. */
 export function isUnlimited(text: string): boolean {
   return NONE_WORDS.test(text);
+}
+
+/** The same of a limit that cannot be 0: there 0 means none, too, as for `--timeout`. */
+export function isNone(text: string): boolean {
+  return isUnlimited(text) || /^0+(?:\.0*)?$/.test(text);
 }
 
 /**

@@ -1,5 +1,7 @@
 import { SpecError } from '../errors.js';
 
+export { redactUri } from '../text.js';
+
 /** Broker URIs. They hold passwords: no message from here repeats any part of what was given. */
 
 /** What is tried where the URI has no port. */
@@ -58,16 +60,23 @@ function parseCredentials(text: string, fail: Fail): string {
   const colon = text.indexOf(':');
   const user = encode(colon < 0 ? text : text.slice(0, colon), fail);
   if (user === '') fail('has @ but no user before it');
-  return colon < 0 ? `${user}@` : `${user}:${encode(text.slice(colon + 1), fail)}@`;
+  return colon < 0 ? `${user}@` : `${user}:${encode(text.slice(colon + 1), fail, NUL)}@`;
 }
 
-function encode(text: string, fail: Fail): string {
+/** What a log or a terminal must not get; of a password, which neither gets, only what would end it in the login. */
+const CONTROL = /\p{Cc}/u;
+const NUL = /\0/;
+
+function encode(text: string, fail: Fail, forbidden = CONTROL): string {
+  let plain: string;
   try {
-    return encodeURIComponent(decodeURIComponent(text));
+    plain = decodeURIComponent(text);
   } catch (error) {
     if (!(error instanceof URIError)) throw error;
     return fail('has a % that does not begin an escape of UTF-8 (write % as %25)');
   }
+  if (forbidden.test(plain)) fail('has an escape of a control character, such as %00 or %0A');
+  return encodeURIComponent(plain);
 }
 
 function parseHost(text: string, scheme: string, fail: Fail): string {
@@ -83,7 +92,9 @@ function parseVhost(path: string, fail: Fail): string {
   if (vhost === '') return '';
   if (vhost.includes(',')) fail('has a comma after the vhost (several hosts stand before it, or each URI is whole)');
   if (vhost.includes('/')) fail('has more than one / after the host (write / in a vhost as %2F)');
-  return `/${encode(vhost, fail)}`;
+  const encoded = encode(vhost, fail);
+  if (encoded === '.' || encoded === '..') fail('has a vhost that a URI cannot name: "." and ".." are steps of a path');
+  return `/${encoded}`;
 }
 
 function parseParameters(query: string, fail: Fail): string {
@@ -94,17 +105,4 @@ function parseParameters(query: string, fail: Fail): string {
     }
   }
   return query;
-}
-
-/**
- * Any text with the passwords of the URIs in it replaced by `***`. Where it is not certain how far a password reaches,
- * everything up to the last `@` is taken out.
- */
-export function redactUri(text: string): string {
-  return text
-    .replaceAll(/([a-z][a-z0-9+.-]*:\/\/)([\s\S]*)@/gi, (_, scheme: string, credentials: string) => {
-      const plain = /^([^\s:@/,'"]*)(:[^\s:@/,'"]*)?$/.exec(credentials);
-      return `${scheme}${plain === null ? '***' : `${plain[1]}${plain[2] === undefined ? '' : ':***'}`}@`;
-    })
-    .replaceAll(/(:\/\/(?!\[[\da-f:.]+\])[^\s:/?#@,'"]*:)(?!\d{1,5}(?:[/?#,'"\s:);.]|$)|\*\*\*@)\S+/gi, '$1***');
 }

@@ -1,7 +1,11 @@
 import { SpecError } from '../errors.js';
-import type { CgroupMode } from './spec.js';
-import { isUnlimited, parseCount, parseDuration, parseSize } from './units.js';
-import { quote } from './words.js';
+import { parseSignal, signalName } from './signals.js';
+import type { CgroupMode, WarnSignal } from './spec.js';
+import { isNone, isUnlimited, parseCount, parseDuration, parseSize } from './units.js';
+import { redactUri } from './uri.js';
+import { withText } from './verbatim.js';
+import { parseWallTime } from './wall-time.js';
+import { didYouMean, quote } from './words.js';
 
 /** Values with the bounds that an option or a remote command puts on them. */
 
@@ -9,9 +13,9 @@ const SAMPLE_INTERVAL_MIN_MS = 10;
 /** An AMQP short string holds 255 bytes; the rest is left for the addressing suffixes. */
 const KEY_MAX_BYTES = 127;
 
-/** A wall clock limit. @returns ms; 0 (also `unlimited`, `infinity`) means none. @throws SpecError */
+/** A limit of time; forms in wall-time.ts. @returns ms; 0 (also `unlimited`, `infinity`) means none. @throws SpecError */
 export function parseTimeLimit(text: string): number {
-  return isUnlimited(text) ? 0 : parseDuration(text);
+  return isUnlimited(text) ? 0 : parseWallTime(text);
 }
 
 /** The value of `--timeout`. @returns ms, 0 for none, or `scheduler`. @throws SpecError */
@@ -29,15 +33,16 @@ export function parseByteLimit(text: string): number {
   return isUnlimited(text) ? 0 : parseSize(text);
 }
 
-/** Processes and threads. @throws SpecError */
+/** Processes and threads; 0 means none. @throws SpecError */
 export function parsePids(text: string): number | 'unlimited' {
-  return isUnlimited(text) ? 'unlimited' : parseCount(text, 1, 4_194_304);
+  return isNone(text) ? 'unlimited' : parseCount(text, 1, 4_194_304);
 }
 
 /** `auto`, `off`, or directories of control groups. @throws SpecError */
 export function parseCgroupMode(text: string): CgroupMode {
   if (text === 'auto' || text === 'off') return text;
-  const dirs = text.split(',').map((dir) => dir.trim().replace(/\/+$/, ''));
+  // A hierarchy may be mounted as `cpu,cpuacct`.
+  const dirs = text.split(/,(?=\s*(?:\/|,|$))/).map((dir) => dir.trim().replace(/(?<!\/)\/+$/, ''));
   if (dirs.every((dir) => /^\/./.test(dir))) return dirs;
   throw new SpecError(
     `${quote(text)} is not a place for control groups: expected auto, off or absolute paths, for example "auto"`,
@@ -81,6 +86,18 @@ export function parseKey(text: string): string {
   return text;
 }
 
+/**
+ * A routing key of commands. @throws SpecError also where it has a wildcard: a box would be bound to what is not for it, its
+ * own events among that, and nobody could send to its other keys (`K.job.<job>`).
+ */
+export function parseCommandKey(text: string): string {
+  const key = parseKey(text);
+  if (!key.split('.').some((word) => word === '*' || word === '#')) return key;
+  throw new SpecError(
+    `${quote(text)} has a wildcard, and commands come by exact keys: for example "proc_box.remote_control"; for several keys set multiRmtKey and separate them by commas`,
+  );
+}
+
 /** Path of a file. @throws SpecError where it is empty or holds a NUL */
 export function parsePath(text: string): string {
   if (text === '' || text.includes('\0'))
@@ -88,14 +105,64 @@ export function parsePath(text: string): string {
   return text;
 }
 
-/** A JSON object. @throws SpecError where it does not parse, or is another kind of value */
+const NEAR_MAX = 10;
+
+/** The value of `--near`. @returns percents, ascending; none for `none`. @throws SpecError */
+export function parseNear(text: string): readonly number[] {
+  if (text === 'none') return [];
+  const percents = text.split(',').map((part) => (/^ *\d{1,2} *$/.test(part) ? Number(part) : 0));
+  if (percents.some((percent) => percent === 0) || percents.length > NEAR_MAX) {
+    throw new SpecError(
+      `${quote(text)} is no list of percents: expected up to ${NEAR_MAX} numbers from 1 to 99, or none, for example "80,95"`,
+    );
+  }
+  return [...new Set(percents)].sort((a, b) => a - b);
+}
+
+/** As in sbatch(1). */
+const WARN_BEFORE_MS = 60_000;
+const CANNOT_WARN = ['KILL', 'STOP'];
+
+/** The value of `--warn-signal`: `USR1`, `USR1@5m`, `10@300`. @throws SpecError */
+export function parseWarnSignal(text: string): WarnSignal {
+  const at = text.indexOf('@');
+  try {
+    const signal = parseSignal(at < 0 ? text : text.slice(0, at));
+    if (CANNOT_WARN.includes(signalName(signal))) throw new SpecError('no job can handle that signal');
+    return { signal, beforeMs: at < 0 ? WARN_BEFORE_MS : parseWallTime(text.slice(at + 1)) };
+  } catch (cause) {
+    if (!(cause instanceof SpecError)) throw cause;
+    throw new SpecError(
+      `${quote(text)} is no signal with a time: ${cause.message}; expected <signal>[@<time before the limit>], for example "USR1@5m"`,
+      { cause },
+    );
+  }
+}
+
+/** What may stand in braces in the value of `--report-file`. */
+export const REPORT_NAMES = ['job', 'step', 'task', 'host', 'box'] as const;
+
+/** The value of `--report-file`. @throws SpecError where it is no path, or braces hold something else */
+export function parseReportPath(text: string): string {
+  for (const [whole, name = ''] of parsePath(text).matchAll(/\{([^{}]*)\}/g)) {
+    if ((REPORT_NAMES as readonly string[]).includes(name)) continue;
+    throw new SpecError(
+      `${quote(whole)} is unknown in ${quote(text)}: expected one of ${REPORT_NAMES.map((known) => `{${known}}`).join(', ')}${didYouMean(name, REPORT_NAMES)}`,
+    );
+  }
+  if (text.endsWith('/'))
+    throw new SpecError(`${quote(text)} is a folder: expected a file, for example "report-{job}.json"`);
+  return text;
+}
+
+/** A JSON object, which keeps its numbers as they were given: see verbatim.ts. @throws SpecError where it does not parse, or is another kind of value */
 export function parseJsonObject(text: string): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(text.toWellFormed());
   } catch (cause) {
     throw new SpecError(
-      `${quote(text)} is not JSON (${(cause as Error).message.replaceAll(/[\s\p{Cc}]+/gu, ' ')}): for example '{"project": "x"}'`,
+      `${quote(text)} is not JSON (${redactUri((cause as Error).message.replaceAll(/[\s\p{Cc}]+/gu, ' '))}): for example '{"project": "x"}'`,
       {
         cause,
       },
@@ -104,5 +171,5 @@ export function parseJsonObject(text: string): Readonly<Record<string, unknown>>
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new SpecError(`${quote(text)} is not a JSON object: for example '{"project": "x"}'`);
   }
-  return value as Record<string, unknown>;
+  return withText(value as Record<string, unknown>, text);
 }

@@ -1,10 +1,13 @@
+import { printableJson, redactUri } from '../text.js';
+
 /** Words in messages to the user: how a value is shown, and which known word was probably meant. */
 
 const SHOWN_CHARACTERS = 60;
 
-/** A user's value for a message: quoted, escaped, one line, at most 60 characters of it. Never for secrets. */
+/** A user's value for a message: quoted, escaped, one line, at most 60 characters of it, passwords of URIs masked. */
 export function quote(text: string): string {
-  return JSON.stringify(text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text);
+  const shown = redactUri(text);
+  return printableJson(shown.length > SHOWN_CHARACTERS ? `${shown.slice(0, SHOWN_CHARACTERS)}…` : shown);
 }
 
 /**

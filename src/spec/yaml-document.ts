@@ -22,18 +22,25 @@ export interface YamlPair {
   readonly line: number;
 }
 
+const EXPECTED = 'expected lines of "key: value"';
+const PROBLEMS: Readonly<Record<string, string>> = {
+  DUPLICATE_KEY: 'a key stands here for the second time: remove one of the two',
+  MULTIPLE_DOCS: 'a second document begins here: keep one, without "---"',
+};
+
 /**
  * @param file path for messages, which never repeat the file's text: it may hold a password
  * @throws SpecError that names file and line, where the text is not YAML 1.2 or not a mapping
  */
 export function parseYaml(file: string, text: string, yaml: typeof Yaml): YamlDocument {
   const lineCounter = new yaml.LineCounter();
-  const document = yaml.parseDocument(text, { lineCounter, prettyErrors: false, logLevel: 'silent' });
+  const document = yaml.parseDocument(text, { lineCounter, prettyErrors: false, logLevel: 'error' });
   const lineAt = (offset: number | undefined) => lineCounter.linePos(offset ?? 0).line;
   const [error] = document.errors;
   if (error !== undefined) {
-    const problem = error.code.toLowerCase().replaceAll('_', ' ');
-    throw new SpecError(`${file}:${lineAt(error.pos[0])}: not valid YAML (${problem}): expected lines of "key: value"`);
+    const problem =
+      PROBLEMS[error.code] ?? `not valid YAML (${error.code.toLowerCase().replaceAll('_', ' ')}): ${EXPECTED}`;
+    throw new SpecError(`${file}:${lineAt(error.pos[0])}: ${problem}`);
   }
   const resolve = (node: unknown) => (yaml.isAlias(node) ? node.resolve(document) : node);
   const pairsOf = (map: Yaml.YAMLMap) =>
@@ -44,14 +51,22 @@ export function parseYaml(file: string, text: string, yaml: typeof Yaml): YamlDo
     }));
   const { contents } = document;
   if (contents !== null && !yaml.isMap(contents) && !(yaml.isScalar(contents) && contents.value === null)) {
-    throw new SpecError(`${file}:1: not a mapping: expected lines of "key: value"`);
+    throw new SpecError(`${file}:1: not a mapping: ${EXPECTED}`);
   }
   return {
     yaml,
     pairs: yaml.isMap(contents) ? pairsOf(contents) : [],
     pairsOf,
     resolve,
-    toJson: (node) => JSON.stringify(node.toJS(document)),
+    toJson(node) {
+      try {
+        return toJson(yaml, document, node);
+      } catch (cause) {
+        // An alias within what it stands for, or so many that they would fill the memory.
+        const line = lineAt(node.range?.[0]);
+        throw new SpecError(`${file}:${line}: aliases that cannot be resolved: write the values out`, { cause });
+      }
+    },
   };
 }
 
@@ -64,4 +79,26 @@ export function scalarText(yaml: typeof Yaml, node: unknown): string | null | un
   if (!yaml.isScalar(node)) return undefined;
   if (node.value === null) return null;
   return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value));
+}
+
+const MARK = '\0number:';
+const MARKED = /"\\u0000number:([^"]*)"/g;
+const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+
+/** Numbers as they were written: as doubles, 64 bit ids would be rounded. */
+function toJson(yaml: typeof Yaml, document: Yaml.Document, node: Yaml.Node): string {
+  yaml.visit(node, {
+    Scalar(key, scalar) {
+      if (key !== 'key' && typeof scalar.value === 'number')
+        scalar.value = MARK + numberText(scalar.value, scalar.source);
+    },
+  });
+  return JSON.stringify(node.toJS(document)).replaceAll(MARKED, '$1');
+}
+
+/** `+5`, `0x10` and the like are YAML's alone. */
+function numberText(value: number, source = ''): string {
+  if (JSON_NUMBER.test(source)) return source;
+  if (!Number.isFinite(value)) return 'null';
+  return Number.isInteger(value) && /^(?:0[xo][\da-fA-F]+|\d+)$/.test(source) ? String(BigInt(source)) : String(value);
 }

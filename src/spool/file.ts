@@ -17,6 +17,8 @@ export type Found =
 export interface SpoolFile extends AsyncDisposable {
   readonly handle: FileHandle;
   readonly name: string;
+  /** When it was opened; what comes later is not read. */
+  readonly bytes: number;
 }
 
 /** What a first pass over a file tells. */
@@ -28,7 +30,7 @@ export interface Contents {
   readonly through: number;
   /** Highest number in it; 0 where it holds none. */
   readonly last: number;
-  /** Lines that are damaged or torn. */
+  /** Lines that are damaged or torn; over BROKEN_MAX the rest was not looked at. */
   readonly broken: number;
   /** Messages that there was no room for. */
   readonly noRoom: number;
@@ -42,8 +44,12 @@ export interface Line {
 }
 
 const CHUNK_BYTES = 64 * 1024;
+/** No box writes a longer file: a segment of 8 MiB, and a message that is longer than that. */
+export const FILE_MAX_BYTES = 32 * 1024 * 1024;
+/** With more damaged lines than that it is no spool file, and the rest of it is not read. */
+export const BROKEN_MAX = 10_000;
 /** A line over it is damaged. */
-const LINE_MAX_BYTES = 64 * 1024 * 1024;
+const LINE_MAX_BYTES = 16 * 1024 * 1024;
 
 /** @throws Error with `code`, as node:fs does */
 export async function openSpooled(folder: Folder, name: string): Promise<Found> {
@@ -68,9 +74,9 @@ async function lockedFile(folder: Folder, name: string, handle: FileHandle): Pro
   if (why !== undefined) return { kind: 'foreign', why };
   if (!lockFile(handle.fd)) return { kind: 'in use' };
   // While we waited for the lock its holder may have removed or replaced it.
-  const { ino, nlink } = await handle.stat();
+  const { ino, nlink, size: bytes } = await handle.stat();
   if (nlink === 0 || (await statOf(folder, name))?.ino !== ino) return { kind: 'gone' };
-  return { kind: 'locked', file: { handle, name, [Symbol.asyncDispose]: () => handle.close() } };
+  return { kind: 'locked', file: { handle, name, bytes, [Symbol.asyncDispose]: () => handle.close() } };
 }
 
 /** @returns undefined where there is no such file. @throws Error with `code` */
@@ -94,37 +100,42 @@ function distrust({ uid }: Folder, stats: Stats): string | undefined {
 export async function examine(file: SpoolFile): Promise<Contents> {
   let head: HeadRecord | undefined;
   let through = 0;
-  let last = 0;
   let broken = 0;
-  for await (const { text } of linesOf(file.handle)) {
+  const numbers: number[] = [];
+  for await (const { text } of linesOf(file.handle, 0, file.bytes)) {
     const record = text === undefined ? undefined : decode(text);
     if (record === undefined) broken++;
     else if ('spool' in record) head = record;
     else if ('through' in record) through = Math.max(through, record.through);
-    else last = Math.max(last, record.n);
+    else numbers.push(record.n);
+    if (broken > BROKEN_MAX) break;
   }
-  let messages = 0;
-  for await (const _ of messagesOf(file, through)) messages++;
+  const messages = numbers.reduce((sum, n) => (n > through ? sum + 1 : sum), 0);
+  const last = numbers.reduce((most, n) => Math.max(most, n), 0);
   const noRoom = head === undefined ? 0 : Math.max(0, head.first - Math.max(head.from, through + 1));
   return { head, messages, through, last, broken, noRoom };
 }
 
 /** Messages whose number is above `through`, in the order of the file. */
-export async function* messagesOf({ handle }: SpoolFile, through: number): AsyncGenerator<MessageRecord> {
-  for await (const { text } of linesOf(handle)) {
+export async function* messagesOf({ handle, bytes }: SpoolFile, through: number): AsyncGenerator<MessageRecord> {
+  for await (const { text } of linesOf(handle, 0, bytes)) {
     const record = text === undefined ? undefined : decode(text);
     if (record !== undefined && 'n' in record && record.n > through) yield record;
   }
 }
 
-/** @param from where a line begins */
-export async function* linesOf(handle: FileHandle, from = 0): AsyncGenerator<Line> {
+/**
+ * @param from where a line begins
+ * @param to where to stop: a file may grow while it is read
+ */
+export async function* linesOf(handle: FileHandle, from = 0, to = Number.POSITIVE_INFINITY): AsyncGenerator<Line> {
   const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
   let parts: Buffer[] = [];
   let length = 0;
   let position = from;
   for (;;) {
-    const { bytesRead } = await handle.read(chunk, 0, CHUNK_BYTES, position);
+    const wanted = Math.min(CHUNK_BYTES, to - position);
+    const { bytesRead } = wanted > 0 ? await handle.read(chunk, 0, wanted, position) : { bytesRead: 0 };
     if (bytesRead === 0) break;
     let at = 0;
     for (let end = chunk.indexOf(10); end !== -1 && end < bytesRead; end = chunk.indexOf(10, at)) {

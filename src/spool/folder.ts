@@ -1,5 +1,6 @@
 import { constants, type Stats } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, opendir, readdir } from 'node:fs/promises';
+import { fsPath } from '../bytes.js';
 import { EnvironmentError } from '../errors.js';
 
 /**
@@ -18,7 +19,7 @@ export interface Folder extends AsyncDisposable {
   at(name: string): string;
   /** The same, for messages. */
   shown(name: string): string;
-  /** Names that end with the suffix, in order. */
+  /** Names that end with the suffix, in order; such as no box gives are left out. @throws EnvironmentError for too many */
   names(suffix: string): Promise<string[]>;
 }
 
@@ -26,6 +27,11 @@ export const SPOOLED = '.spool';
 /** Set aside: has records that were broken or refused. */
 export const BAD = '.bad';
 export const UNFINISHED = '.tmp';
+
+/** Of the files of a user: more cannot be put in order in a moment. */
+const ENTRIES_MAX = 100_000;
+/** Short enough for a suffix more. */
+const NAME = /^[\w.-]{1,200}$/;
 
 /** The box that a file is of; its files are numbered in the order of what is in them. */
 export function boxOf(name: string): string {
@@ -41,7 +47,7 @@ export function boxOf(name: string): string {
 export async function openFolder(spoolDir: string, uid: number, create: boolean): Promise<Folder | undefined> {
   const path = `${spoolDir}/${uid}`;
   try {
-    if (create) await mkdir(spoolDir, { recursive: true, mode: 0o700 });
+    if (create) await mkdir(fsPath(spoolDir), { recursive: true, mode: 0o700 });
     await using parent = await openDirectory(spoolDir, 0);
     checkParent(spoolDir, await parent.stat());
     const inParent = `/proc/self/fd/${parent.fd}/${uid}`;
@@ -65,7 +71,7 @@ export async function openFolder(spoolDir: string, uid: number, create: boolean)
 /** User ids that have a directory there; empty where there is none. @throws EnvironmentError */
 export async function spoolOwners(spoolDir: string): Promise<number[]> {
   try {
-    return (await readdir(spoolDir))
+    return (await readdir(fsPath(spoolDir)))
       .filter((name) => /^\d{1,10}$/.test(name))
       .map(Number)
       .sort((a, b) => a - b);
@@ -84,13 +90,25 @@ function folderOf(path: string, uid: number, handle: FileHandle): Folder {
     fd: handle.fd,
     at,
     shown: (name) => `${path}/${name}`,
-    names: async (suffix) => (await readdir(at('.'))).filter((name) => name.endsWith(suffix)).sort(),
+    names: (suffix) => namesIn(at('.'), path, suffix),
     [Symbol.asyncDispose]: () => handle.close(),
   };
 }
 
+async function namesIn(directory: string, path: string, suffix: string): Promise<string[]> {
+  const names: string[] = [];
+  let entries = 0;
+  for await (const { name } of await opendir(directory, { bufferSize: 256 })) {
+    if (++entries > ENTRIES_MAX) {
+      throw new EnvironmentError(`spool ${path}: more than ${ENTRIES_MAX} files: remove what no box has made`);
+    }
+    if (name.endsWith(suffix) && NAME.test(name)) names.push(name);
+  }
+  return names.sort();
+}
+
 function openDirectory(path: string, more: number): Promise<FileHandle> {
-  return open(path, constants.O_RDONLY | constants.O_DIRECTORY | more);
+  return open(fsPath(path), constants.O_RDONLY | constants.O_DIRECTORY | more);
 }
 
 async function makeOwn(path: string): Promise<void> {

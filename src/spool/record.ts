@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { JobIdentity } from '../spec/spec.js';
+import { toIdentity } from './identity.js';
 
 /**
  * A spool file is text, a record a line: 16 hexadecimal digits of the SHA-256 of the rest, a space, JSON. Records are
@@ -49,7 +50,10 @@ export function decode(line: string): SpoolRecord | undefined {
   } catch {
     return undefined; // with a sum that fits: written by something else
   }
-  return isRecord(value) ? value : undefined;
+  if (!isRecord(value)) return undefined;
+  if (!('spool' in value)) return value;
+  const identity = toIdentity(value.identity);
+  return identity && { ...value, identity };
 }
 
 function sum(json: string): string {

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
 import type { Logger } from '../log.js';
-import { examine, openSpooled, statOf } from './file.js';
+import { examine, FILE_MAX_BYTES, openSpooled, statOf } from './file.js';
 import { BAD, boxOf, type Folder, SPOOLED, UNFINISHED } from './folder.js';
 import { encode } from './record.js';
 
@@ -54,6 +54,11 @@ async function empty(folder: Folder, name: string, bytes: number, why: string, l
   if (found.kind === 'gone') return 0;
   if (found.kind !== 'locked') return bytes;
   await using file = found.file;
+  if (file.bytes > FILE_MAX_BYTES) {
+    await unlink(folder.at(name));
+    log.warn(`spool: removed ${folder.shown(name)} with ${file.bytes} bytes, which no box has written: ${why}`);
+    return 0;
+  }
   const { head, messages, last, noRoom, through } = await examine(file);
   if (!name.endsWith(SPOOLED) || head === undefined || last === 0) {
     // Set aside before, unfinished, or nothing but a head that nobody has fetched since.

@@ -24,6 +24,8 @@ export interface BoxStatus {
   readonly state: BoxState;
   readonly timer: TimerStatus;
   readonly limits: LimitTable;
+  /** As `LimitsNear`. */
+  readonly near: Sample['LimitsNear'];
   /** Messages given up so far. */
   readonly dropped: number;
 }
@@ -89,6 +91,7 @@ export function assemble(reading: Reading): Sample {
     State: status.state,
     Timer: status.timer,
     Limits: status.limits,
+    LimitsNear: status.near,
     MemoryDetail: memoryDetail(measured),
     MemoryCgroup:
       cgroup?.memory == null ? null : { current: cgroup.memory.currentBytes, swap: cgroup.memory.swapBytes },

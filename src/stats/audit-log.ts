@@ -1,6 +1,9 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { fsPath } from '../bytes.js';
+import { after, type Delay } from '../delay.js';
 import type { Logger } from '../log.js';
+import { printableJson } from '../text.js';
 import type { CommandEvent, EventHead } from './event.js';
 
 /**
@@ -22,12 +25,16 @@ export function createAuditLog(path: string, log: Logger): AuditLog {
   let waiting = 0;
   let lost = 0;
   let broken = false;
-  let tail: Promise<void> = Promise.resolve();
+  let warned = false;
 
+  const warn = (problem: string) => {
+    if (!warned)
+      log.warn(`audit log ${path}: ${problem}; the job goes on, lines are lost (further ones are only counted)`);
+    warned = true;
+  };
   const lose = (problem: string) => {
     lost++;
-    if (lost === 1)
-      log.warn(`audit log ${path}: ${problem}; the job goes on, lines are lost (further ones are only counted)`);
+    warn(problem);
   };
   const write = async (line: string) => {
     try {
@@ -39,17 +46,22 @@ export function createAuditLog(path: string, log: Logger): AuditLog {
     }
     waiting--;
   };
+  // What is wrong with the file is told at the start, not at the first command.
+  let tail: Promise<void> = openFile(path).then(
+    (file) => file.close(),
+    (error: Error) => warn(error.message),
+  );
   return {
     append(event) {
       if (waiting >= WAITING_MAX) return lose('it is written too slowly');
       waiting++;
-      const line = `${JSON.stringify(auditLine(event))}\n`;
+      const line = `${printableJson(auditLine(event))}\n`;
       tail = tail.then(() => write(line));
     },
     async close(deadlineMs) {
-      let timer: NodeJS.Timeout | undefined;
-      await Promise.race([tail, new Promise((resolve) => (timer = setTimeout(resolve, deadlineMs)))]);
-      clearTimeout(timer);
+      let late: Delay | undefined;
+      await Promise.race([tail, new Promise<void>((resolve) => (late = after(deadlineMs, resolve)))]);
+      late?.cancel();
       if (waiting > 0) log.warn(`audit log ${path}: ${waiting} lines were not written in time`);
       if (lost > 1) log.warn(`audit log ${path}: ${lost} lines were lost`);
     },
@@ -80,23 +92,43 @@ class ShortWrite extends Error {}
 
 /** @throws Error that says why the line is not in the file, or not all of it */
 async function appendLine(path: string, line: string): Promise<void> {
+  const file = await openFile(path);
+  try {
+    const content = Buffer.from(line);
+    const { bytesWritten } = await file.write(content, 0, content.length, null);
+    if (bytesWritten < content.length) throw new ShortWrite('the disk is full');
+  } catch (error) {
+    throw inWords(error);
+  } finally {
+    await file.close();
+  }
+}
+
+/** @throws Error that says why nothing may be written there */
+async function openFile(path: string): Promise<FileHandle> {
   let file: FileHandle | undefined;
   try {
-    file = await open(path, FLAGS, 0o600);
+    file = await open(fsPath(path), FLAGS, 0o600);
     const stat = await file.stat();
     if (!stat.isFile()) throw new Error('it is not a regular file');
     if (stat.nlink > 1) throw new Error('it has several names (hard links)');
     const own = process.geteuid?.();
     if (stat.uid !== own && stat.uid !== 0) throw new Error(`it belongs to another user (uid ${stat.uid})`);
-    const content = Buffer.from(line);
-    const { bytesWritten } = await file.write(content, 0, content.length, null);
-    if (bytesWritten < content.length) throw new ShortWrite('the disk is full');
+    return file;
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ELOOP') throw new Error('it is a symbolic link: give the path of the file itself', { cause: error });
-    if (code === 'ENXIO') throw new Error('it is not a regular file', { cause: error });
-    throw code === undefined ? error : new Error(`${code}`, { cause: error });
-  } finally {
     await file?.close();
+    throw inWords(error);
   }
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  ELOOP: 'it is a symbolic link: give the path of the file itself',
+  ENXIO: 'it is not a regular file',
+  ENOENT: 'ENOENT: its folder does not exist',
+  EACCES: 'EACCES: this user may not write there',
+};
+
+function inWords(error: unknown): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === undefined ? error : new Error(WORDS[code] ?? code, { cause: error });
 }

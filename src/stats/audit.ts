@@ -10,7 +10,22 @@ export function toBy(requester: Requester): By {
     ...(requester.key !== undefined && { key: clip(requester.key, 256) }),
     ...(requester.signer !== undefined && { signer: clip(requester.signer, 256) }),
     ...(requester.signal !== undefined && { signal: requester.signal }),
+    ...(requester.sender !== undefined && { sender: requester.sender }),
   };
+}
+
+/** Who asked, for people: `user ops, message m-17`, `SIGTERM from slurmstepd (pid 4242, uid 0)`. */
+export function askedBy({ via, user, signer, key, message_id: id, signal, sender }: By): string {
+  if (via === 'limit') return 'a limit';
+  if (via === 'box') return 'proc_box';
+  if (via === 'signal') {
+    const from =
+      sender === undefined ? '' : ` from ${sender.name ?? 'a process'} (pid ${sender.pid}, uid ${sender.uid})`;
+    return `${signal ?? 'a signal'}${from}`;
+  }
+  const who = signer === undefined ? user : `${signer} (key ${key})`;
+  const message = id === undefined ? 'a message without an id' : `message ${id}`;
+  return who === undefined ? message : `user ${who}, ${message}`;
 }
 
 /** The audit record of a command that the box was given, whatever came of it. */

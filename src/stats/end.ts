@@ -1,3 +1,4 @@
+import type { Unkillable } from 'cgroup-utils-native';
 import type { Reason, Requester } from '../box/types.js';
 import { toBy } from './audit.js';
 import type { Exited, StalledUsec, TotalUsage, UsedLimit } from './event.js';
@@ -13,9 +14,12 @@ export interface Ending {
   readonly coreDumped: boolean;
   readonly reason: Reason;
   readonly by: Requester | null;
+  readonly why: string | null;
   readonly elapsedMs: number;
   readonly suspendedMs: number;
   readonly refusedCommands: number;
+  /** What SIGKILL has not ended. */
+  readonly left: readonly Unkillable[];
 }
 
 /** The end report from the final sample and the outcome. */
@@ -29,11 +33,13 @@ export function exitedEvent(final: Sample, ending: Ending): Exited {
     core_dumped: ending.coreDumped,
     reason: ending.reason,
     by: ending.by === null ? null : toBy(ending.by),
+    why: ending.why,
     elapsed_ms: Math.round(ending.elapsedMs),
     suspended_ms: Math.round(ending.suspendedMs),
     usage,
     limits: usedLimits(final.Limits, usage, final.Timer.elapsed_ms),
     refused_commands: ending.refusedCommands,
+    left: ending.left.map(({ pid, name, reason }) => ({ pid, name, reason })),
     dropped: final.Dropped,
   };
 }

@@ -29,6 +29,7 @@ export interface By {
   readonly key?: string;
   readonly signer?: string;
   readonly signal?: string;
+  readonly sender?: Requester['sender'];
 }
 
 export interface Started {
@@ -75,6 +76,25 @@ export interface LimitExceeded {
   readonly processes: readonly ProcessInfo[];
 }
 
+/** A limit is not reached yet; once for each threshold, until the limit changes. */
+export interface LimitNear {
+  readonly event: 'limit_near';
+  readonly limit: string;
+  readonly status: LimitStatus;
+  /** The threshold of `--near` that was reached. */
+  readonly threshold_percent: number;
+  /** In the unit of the limit; of memory what cannot be given back. */
+  readonly used: number;
+}
+
+/** The signal of `--warn-signal` was sent. */
+export interface Warned {
+  readonly event: 'warned';
+  readonly signal: string;
+  /** Until the wall clock limit. */
+  readonly remaining_ms: number;
+}
+
 export interface OutOfMemory {
   readonly event: 'oom';
   /** Processes killed since the last event of this kind. */
@@ -118,6 +138,8 @@ export interface Exited {
   readonly reason: Reason;
   /** Who asked for the end; null where the job ended by itself. */
   readonly by: By | null;
+  /** The line that stderr has about the end, for people; null where the exit status says everything. */
+  readonly why: string | null;
   /** Wall clock from the start to the end of the main process, suspension included. */
   readonly elapsed_ms: number;
   /** Part of `elapsed_ms` in which the box was suspended. */
@@ -126,6 +148,8 @@ export interface Exited {
   readonly limits: Readonly<Record<string, UsedLimit>>;
   /** Messages refused, not carried out. */
   readonly refused_commands: number;
+  /** Processes that SIGKILL had not ended when proc_box ended. */
+  readonly left: readonly { readonly pid: number; readonly name: string; readonly reason: string }[];
   /** Samples and events given up. */
   readonly dropped: number;
 }
@@ -199,14 +223,24 @@ export interface Unboxed {
   readonly why: string;
 }
 
+/** Not all that was asked for counts, and the job runs in a box without it (`--failure open`). */
+export interface OptionsIgnored {
+  readonly event: 'options_ignored';
+  /** For people. */
+  readonly why: string;
+}
+
 export type EventBody =
   | Started
+  | OptionsIgnored
   | Unboxed
   | Released
   | Suspended
   | Resumed
   | LimitChanged
   | LimitExceeded
+  | LimitNear
+  | Warned
   | OutOfMemory
   | CommandEvent
   | Exited

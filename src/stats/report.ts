@@ -1,4 +1,7 @@
-import type { By, EventHead, Exited, TotalUsage, UsedLimit } from './event.js';
+import { amount, bytes, duration, limitAmount } from '../spec/amounts.js';
+import { printable } from '../text.js';
+import { askedBy } from './audit.js';
+import type { EventHead, Exited, TotalUsage, UsedLimit } from './event.js';
 
 const WIDTH = 80;
 
@@ -25,7 +28,7 @@ function summary(event: EventHead & Exited): string[] {
       `${identity.scheduler}${identity.cluster === null ? '' : `, cluster ${identity.cluster}`}${where}${again}`,
     ],
     ['ended', `${event.reason}: ${howItEnded(event)}`],
-    ...(event.by === null ? [] : ([['asked by', requester(event.by)]] as const)),
+    ...(event.by === null ? [] : ([['asked by', askedBy(event.by)]] as const)),
     ['exit status', `${event.exit_status}`],
     ['elapsed', elapsed(event)],
     [
@@ -41,6 +44,7 @@ function summary(event: EventHead & Exited): string[] {
     ['processes', processes(usage)],
     ...stalled(usage),
     ...(event.refused_commands > 0 ? ([['refused', `${event.refused_commands} commands`]] as const) : []),
+    ...event.left.map(({ pid, name, reason }) => ['left behind', `pid ${pid} (${name}): ${reason}`] as const),
     ...(event.dropped > 0 ? ([['dropped', `${event.dropped} messages to the broker`]] as const) : []),
   ];
   return rows.map(([name, text]) => `  ${name.padEnd(12)} ${text}`);
@@ -88,19 +92,6 @@ function stalled({ stalled_usec: all }: TotalUsage): Rows {
   return parts.length === 0 ? [] : [['stalled for', parts.join(', ')]];
 }
 
-function requester(by: By): string {
-  switch (by.via) {
-    case 'amqp':
-      return `${by.message_id === undefined ? 'a message without an id' : `message ${by.message_id}`}${by.user === undefined ? '' : `, user ${by.user}`}`;
-    case 'signal':
-      return `signal ${by.signal ?? ''} to proc_box`;
-    case 'limit':
-      return 'a limit';
-    case 'box':
-      return 'proc_box';
-  }
-}
-
 function elapsed(event: Exited): string {
   const suspended = event.suspended_ms > 0 ? `, ${duration(event.suspended_ms)} of it suspended` : '';
   return `${duration(event.elapsed_ms)}${suspended}`;
@@ -110,23 +101,18 @@ function limitLines(limits: Exited['limits']): string[] {
   const names = Object.keys(limits);
   if (names.length === 0) return [];
   const row = (name: string, limit: string, used: string, share: string, by: string) =>
-    `  ${fit(name, 12).padEnd(12)} ${fit(limit, 21).padStart(21)} ${fit(used, 12).padStart(12)} ${share.padStart(5)}  ${by}`;
+    `  ${fit(name, 12).padEnd(12)} ${fit(limit, 21).padStart(21)} ${fit(used, 16).padStart(16)} ${share.padStart(5)}  ${by}`;
   return [
     row('limit', 'value', 'used', '%', 'held by'),
     ...names.map((name) => {
       const limit = limits[name] as UsedLimit;
-      return row(name, limitValue(limit), usedValue(limit), percent(limit), limit.enforcement);
+      return row(name, limitAmount(limit), usedValue(limit), percent(limit), limit.enforcement);
     }),
   ];
 }
 
-function limitValue(limit: UsedLimit): string {
-  const soft = value(limit.value, limit.unit);
-  return limit.hard === undefined || limit.hard === limit.value ? soft : `${soft}:${value(limit.hard, limit.unit)}`;
-}
-
 function usedValue(limit: UsedLimit): string {
-  return limit.used === null ? '-' : value(limit.used, limit.unit);
+  return limit.used === null ? '-' : amount(limit.used, limit.unit);
 }
 
 function percent(limit: UsedLimit): string {
@@ -134,67 +120,11 @@ function percent(limit: UsedLimit): string {
   return `${Math.round((limit.used / limit.value) * 100)}`;
 }
 
-function value(amount: number | string, unit: UsedLimit['unit']): string {
-  if (typeof amount === 'string') return amount;
-  switch (unit) {
-    case 'ms':
-      return duration(amount);
-    case 'usec':
-      return duration(amount / 1000);
-    case 'seconds':
-      return duration(amount * 1000);
-    case 'bytes':
-      return bytes(amount);
-    case 'bytes/s':
-      return `${bytes(amount)}/s`;
-    case 'count/s':
-      return `${amount}/s`;
-    case 'cpus':
-      return `${Math.round(amount * 100) / 100}`;
-    case 'count':
-    case 'list':
-    case 'nice':
-    case 'priority':
-      return `${amount}`;
-  }
-}
-
-const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'] as const;
-
-/** `512 B`, `1.5 GiB`. */
-export function bytes(amount: number): string {
-  let scaled = amount;
-  let unit = 0;
-  // 1023.95 would round to 1024.0.
-  while (scaled >= 1023.95 && unit < BYTE_UNITS.length - 1) {
-    scaled /= 1024;
-    unit++;
-  }
-  const text = unit === 0 ? `${scaled}` : scaled.toFixed(1).replace(/\.0$/, '');
-  return `${text} ${BYTE_UNITS[unit]}`;
-}
-
-/** `5 ms`, `2.50 s`, `1m05s`, `2h00m05s`, `3d00h00m`. */
-export function duration(ms: number): string {
-  if (ms < 999.5) return `${Math.round(ms)} ms`;
-  if (ms < 59_995) return `${(ms / 1000).toFixed(2)} s`;
-  const total = Math.round(ms / 1000);
-  const [days, hours, minutes] = [
-    Math.floor(total / 86_400),
-    Math.floor(total / 3600) % 24,
-    Math.floor(total / 60) % 60,
-  ];
-  const two = (part: number) => `${part}`.padStart(2, '0');
-  if (days > 0) return `${days}d${two(hours)}h${two(minutes)}m`;
-  const rest = `${two(minutes)}m${two(total % 60)}s`;
-  return hours > 0 ? `${hours}h${rest}` : rest.replace(/^0/, '');
-}
-
 function seconds(sec: number): string {
   return duration(sec * 1000);
 }
 
 function fit(text: string, width: number): string {
-  const plain = text.replace(/\p{Cc}/gu, '?');
+  const plain = printable(text);
   return plain.length <= width ? plain : `${plain.slice(0, width - 3)}...`;
 }

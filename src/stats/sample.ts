@@ -1,5 +1,6 @@
 import type { StdoutMode } from 'cgroup-utils-native';
 import type { BoxState } from '../box/types.js';
+import type { LimitUnit } from '../spec/amounts.js';
 import type { JobIdentity, Source } from '../spec/spec.js';
 import type { HostFacts } from './host.js';
 import type { ScopedPressure } from './pressure.js';
@@ -54,6 +55,8 @@ export interface Sample {
   readonly Timer: TimerStatus;
   /** Every limit in force by its name. */
   readonly Limits: LimitTable;
+  /** By name of the limit the highest threshold of `--near`, in percent, that was reached under its present value. */
+  readonly LimitsNear: Readonly<Record<string, number>>;
   readonly MemoryDetail: MemoryDetail;
   /** What counts against `--memory`; null where no cgroup counts it. */
   readonly MemoryCgroup: MemoryCgroup | null;
@@ -151,20 +154,6 @@ export interface TimerStatus {
 
 /** What holds a limit. `splice` and `offset` are the two ways of stdout; `none` is asked for but held by nothing. */
 export type Enforcement = 'timer' | 'splice' | 'offset' | 'rlimit' | 'cgroup2' | 'cgroup1' | 'watchdog' | 'none';
-
-/** The unit of `value`, as getrlimit(2) or the option has it; `cpus` is cores, `nice` and `priority` are the kernel's numbers. */
-export type LimitUnit =
-  | 'ms'
-  | 'bytes'
-  | 'bytes/s'
-  | 'seconds'
-  | 'usec'
-  | 'count'
-  | 'count/s'
-  | 'cpus'
-  | 'list'
-  | 'nice'
-  | 'priority';
 
 /** One limit in force. */
 export interface LimitStatus {

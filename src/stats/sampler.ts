@@ -3,6 +3,7 @@ import type { Outgoing } from '../box/types.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import type { CgroupUsage } from '../cgroup/usage.js';
 import type { Logger } from '../log.js';
+import { withUserData } from '../spec/verbatim.js';
 import { assemble, type BoxStatus, type SampledBox } from './assemble.js';
 import type { HostFacts } from './host.js';
 import { createMeter } from './measure.js';
@@ -173,7 +174,7 @@ function toOutgoing(sample: Sample): Outgoing {
     messageId: `${sample.Identity.box}-${sample.Sequence}`,
     type: SAMPLE_TYPE,
     get body() {
-      text ??= JSON.stringify(sample);
+      text ??= withUserData(JSON.stringify(sample), sample.UserData);
       return text;
     },
     timestamp: sample.TimeUnix,

@@ -11,6 +11,7 @@ t.test('takes the credentials out of the URI', async (t) => {
     host: 'h',
     mechanism: 'PLAIN',
     shown: 'h:5672/my/vhost',
+    sender: 'al@ice',
   });
   t.match(endpointOf('amqps://alice@h?auth_mechanism=external&heartbeat=5'), {
     uri: 'amqps://h?heartbeat=5',

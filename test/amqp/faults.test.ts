@@ -187,7 +187,7 @@ t.test('says what to fix when there is no such vhost', async (t) => {
   await until(() => link.state().control.lastError !== null, 'refused');
   t.match(
     link.state().control.lastError,
-    /the vhost is missing, or user "guest" has no permissions in it: ask the broker's administrator/,
+    /vhost nowhere not found: check the vhost of --uri, or ask the broker's administrator/,
   );
   await link.close(0);
   t.equal(lines.filter((line) => line.includes('warn') && line.includes('control')).length, 1);

@@ -52,6 +52,7 @@ t.test('publishes samples and events in order, with the properties of the contra
     type: 'proc_box.stats',
     appId: 'proc_box',
     deliveryMode: 2,
+    userId: 'guest',
   });
   t.strictSame(JSON.parse(first!.content.toString()), { Sequence: 1 });
 });
@@ -225,6 +226,36 @@ t.test('recovers from an exchange that somebody has deleted and made anew', asyn
     'control is bound again, although no sample was sent',
   );
   t.equal((await ask(channel, { exchange, key: spec.routingKeys[0]! }, { command: 'ping' })).body.ok, true);
+  await link.close(1_000);
+  await channel.deleteExchange(exchange);
+});
+
+t.test('a routing key with {user} on an exchange of its own is looked after without a new connection', async (t) => {
+  const exchange = unique('exchange');
+  const key = unique('key');
+  await channel.assertExchange(exchange, 'topic', { durable: false });
+  const { box, link, bound } = open(specFor(uri, { exchange, routingKeys: [`${key}.user.{user}`] }));
+  await bound();
+  const asked = await collect(channel, exchange, `${key}.user.alice.box.${box.identity.box}`);
+  await asked.count(2);
+  t.equal(link.state().control.connections, 1);
+  t.equal(link.state().refused, 0);
+  t.equal((await ask(channel, { exchange, key: `${key}.user.alice` }, { command: 'ping' })).body.ok, true);
+  await link.close(1_000);
+  await channel.deleteExchange(exchange);
+});
+
+t.test('where binding anew does not help for long, it says so once and asks more rarely', async (t) => {
+  const exchange = unique('exchange');
+  const { link, lines, bound } = open(specFor(uri, { exchange }));
+  await bound();
+  await until(() => link.state().statistics.state === 'up', 'statistics are up');
+  for (const connections of [2, 3]) {
+    await channel.deleteExchange(exchange);
+    await channel.assertExchange(exchange, 'topic', { durable: true });
+    await until(() => link.state().control.connections === connections && link.state().control.state === 'up', 'back');
+  }
+  t.equal(lines.filter((line) => line.includes("does not route this box's keys")).length, 1);
   await link.close(1_000);
   await channel.deleteExchange(exchange);
 });

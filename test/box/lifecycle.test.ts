@@ -8,18 +8,26 @@ const stop: Input = { type: 'stop', reason: 'stopped', by: alice, signal: 3, gra
 const asked: Input = { type: 'asked', reason: 'stopped', by: alice };
 const kill: Input = { type: 'kill', reason: 'killed', by: alice, signal: 9 };
 const killTerm: Input = { type: 'kill', reason: 'killed', by: alice, signal: 15 };
-const leftovers: Input = { type: 'leftovers', signal: 3, graceMs: 700, linger: false };
+const leftovers: Input = {
+  type: 'leftovers',
+  signal: 3,
+  graceMs: 700,
+  linger: false,
+  spare: false,
+} as const satisfies Input;
 const lingering: Input = { ...leftovers, linger: true };
-const bare = (type: 'started' | 'suspend' | 'resume' | 'graceOver' | 'mainEnded' | 'ended'): Input => ({ type });
+const bare = (type: 'started' | 'suspend' | 'paused' | 'resume' | 'graceOver' | 'mainEnded' | 'ended'): Input => ({
+  type,
+});
 
 const starting = BEGIN;
 const running: Lifecycle = { ...BEGIN, phase: 'running' };
-const suspended: Lifecycle = { ...running, suspended: true };
+const suspended: Lifecycle = { ...running, suspended: 'command' };
 const stopping: Lifecycle = { ...running, phase: 'stopping', ending: { reason: 'timeout', by: timer } };
 const orphans: Lifecycle = { ...running, mainEnded: true };
 const ended: Lifecycle = { ...stopping, phase: 'ended', mainEnded: true };
 
-const group = (signal: number): Effect => ({ do: 'signal', scope: 'group', signal });
+const stopping3 = (how: 'group' | 'forward' | 'rest' | 'spare'): Effect => ({ do: 'stop', how, signal: 3 });
 const all = (signal: number): Effect => ({ do: 'signal', scope: 'all', signal });
 const grace: Effect = { do: 'grace', ms: 700 };
 const because = { reason: 'stopped', by: alice } as const;
@@ -37,9 +45,15 @@ const cases: readonly Case[] = [
     starting,
     stop,
     { phase: 'stopping', ending: because },
-    [group(3), grace],
+    [stopping3('group'), grace],
   ],
-  ['stop signals the group and escalates', running, stop, { phase: 'stopping', ending: because }, [group(3), grace]],
+  [
+    'stop signals the group and escalates',
+    running,
+    stop,
+    { phase: 'stopping', ending: because },
+    [stopping3('group'), grace],
+  ],
   [
     'stop of a job that has the signal already only escalates',
     running,
@@ -53,16 +67,16 @@ const cases: readonly Case[] = [
     'stop of a suspended box signals first and thaws then',
     suspended,
     stop,
-    { phase: 'stopping', suspended: false, ending: because },
-    [group(3), { do: 'resume' }, grace],
+    { phase: 'stopping', suspended: null, ending: because },
+    [stopping3('group'), { do: 'resume' }, grace],
   ],
-  ['a second stop signals again and keeps the first reason', stopping, stop, {}, [group(3), grace]],
+  ['a second stop signals again and keeps the first reason', stopping, stop, {}, [stopping3('group'), grace]],
   [
     'stop after the main process reaches what is left',
     orphans,
     stop,
     { phase: 'stopping', ending: because },
-    [all(3), grace],
+    [stopping3('rest'), grace],
   ],
 
   ['kill before the start kills', starting, kill, { phase: 'stopping', ending: killed }, [{ do: 'kill' }]],
@@ -83,19 +97,36 @@ const cases: readonly Case[] = [
   ['kill with another signal while stopping', stopping, killTerm, {}, [all(15)]],
   ['kill with another signal after the main process', orphans, killTerm, {}, [all(15)]],
 
-  ['suspend before the start', starting, bare('suspend'), { suspended: true }, [{ do: 'suspend' }]],
-  ['suspend suspends', running, bare('suspend'), { suspended: true }, [{ do: 'suspend' }]],
+  ['suspend before the start', starting, bare('suspend'), { suspended: 'command' }, [{ do: 'suspend' }]],
+  ['suspend suspends', running, bare('suspend'), { suspended: 'command' }, [{ do: 'suspend' }]],
   ['suspend of a suspended box does nothing', suspended, bare('suspend'), {}, []],
   [
     'suspend after the main process holds what is left',
     orphans,
     bare('suspend'),
-    { suspended: true },
+    { suspended: 'command' },
     [{ do: 'suspend' }],
   ],
 
+  ['a SIGTSTP that has stopped everybody suspends', running, bare('paused'), { suspended: 'signal' }, []],
+  ["a box that a command has suspended is the command's", suspended, bare('paused'), {}, []],
+  [
+    'a command takes over what a SIGTSTP has suspended',
+    { ...running, suspended: 'signal' },
+    bare('suspend'),
+    { suspended: 'command' },
+    [{ do: 'suspend' }],
+  ],
+  [
+    'resume undoes a SIGTSTP',
+    { ...running, suspended: 'signal' },
+    bare('resume'),
+    { suspended: null },
+    [{ do: 'resume' }],
+  ],
+
   ['resume of a running box is harmless', running, bare('resume'), {}, [{ do: 'resume' }]],
-  ['resume resumes', suspended, bare('resume'), { suspended: false }, [{ do: 'resume' }]],
+  ['resume resumes', suspended, bare('resume'), { suspended: null }, [{ do: 'resume' }]],
   ['resume before the start', starting, bare('resume'), {}, [{ do: 'resume' }]],
   ['resume while stopping', stopping, bare('resume'), {}, [{ do: 'resume' }]],
   ['resume after the main process', orphans, bare('resume'), {}, [{ do: 'resume' }]],
@@ -123,22 +154,47 @@ const cases: readonly Case[] = [
       `the end of the box is final (${name(state)})`,
       state,
       bare('ended'),
-      { phase: 'ended', suspended: false },
+      { phase: 'ended', suspended: null },
       [],
     ],
   ),
 
-  ['what the main process leaves gets the ladder', orphans, leftovers, { phase: 'stopping' }, [all(3), grace]],
+  [
+    'what the main process leaves gets the ladder',
+    orphans,
+    leftovers,
+    { phase: 'stopping' },
+    [stopping3('rest'), grace],
+  ],
   [
     'what it leaves suspended is thawed',
-    { ...orphans, suspended: true },
+    { ...orphans, suspended: 'command' },
     leftovers,
-    { phase: 'stopping', suspended: false },
-    [all(3), { do: 'resume' }, grace],
+    { phase: 'stopping', suspended: null },
+    [stopping3('rest'), { do: 'resume' }, grace],
   ],
-  ['a ladder that runs keeps its deadline', { ...stopping, mainEnded: true }, leftovers, {}, [all(3)]],
+  [
+    "who has had the scheduler's signal is left alone",
+    orphans,
+    { ...leftovers, spare: true },
+    { phase: 'stopping' },
+    [stopping3('spare'), grace],
+  ],
+  [
+    "a signal of the scheduler's is passed on, and kills nobody",
+    running,
+    { ...stop, reason: 'scheduler' },
+    { phase: 'stopping', ending: { reason: 'scheduler', by: alice } },
+    [stopping3('forward'), grace],
+  ],
   ['--linger waits', orphans, lingering, {}, []],
-  ['--linger does not protect from a stop', { ...stopping, mainEnded: true }, lingering, {}, [all(3)]],
+  [
+    '--linger does not protect from a stop',
+    { ...stopping, mainEnded: true },
+    lingering,
+    {},
+    [stopping3('rest'), grace],
+  ],
 ];
 
 for (const [title, state, input, change, effects] of cases) {
@@ -162,6 +218,7 @@ for (const input of [
   leftovers,
   bare('started'),
   bare('suspend'),
+  bare('paused'),
   bare('resume'),
   bare('graceOver'),
   bare('mainEnded'),
@@ -191,16 +248,12 @@ t.test('remembers the signal that kill sent and who asked', async (t) => {
 });
 
 t.test('names the state as messages do', async (t) => {
-  t.strictSame([starting, running, suspended, stopping, { ...stopping, suspended: true }, ended].map(boxState), [
-    'starting',
-    'running',
-    'suspended',
-    'stopping',
-    'stopping',
-    'ended',
-  ]);
+  t.strictSame(
+    [starting, running, suspended, stopping, { ...stopping, suspended: 'command' as const }, ended].map(boxState),
+    ['starting', 'running', 'suspended', 'stopping', 'stopping', 'ended'],
+  );
 });
 
 function name({ phase, suspended, mainEnded }: Lifecycle): string {
-  return `${phase}${suspended ? ', suspended' : ''}${mainEnded ? ', without its main process' : ''}`;
+  return `${phase}${suspended !== null ? ', suspended' : ''}${mainEnded ? ', without its main process' : ''}`;
 }

@@ -100,7 +100,8 @@ const cases: readonly Case[] = [
   ],
   ['SIGXCPU without a CPU limit of ours', ended, signal(24), [], 9_000_000, { exitStatus: 152, reason: 'signaled' }],
   ['SIGKILL at the hard CPU limit', ended, signal(9), cpu, 2_000_000, { exitStatus: 137, reason: 'cpu' }],
-  ['SIGKILL below the hard CPU limit', ended, signal(9), cpu, 1_900_000, { exitStatus: 137, reason: 'signaled' }],
+  ['SIGKILL where ticks have run ahead', ended, signal(9), cpu, 1_630_000, { exitStatus: 137, reason: 'cpu' }],
+  ['SIGKILL below the hard CPU limit', ended, signal(9), cpu, 1_400_000, { exitStatus: 137, reason: 'signaled' }],
   [
     'SIGKILL without a hard CPU limit',
     ended,

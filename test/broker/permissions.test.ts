@@ -1,89 +1,29 @@
 // test-timeout: 180s
-import { execFile, spawnSync } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import amqp, { type Options } from 'amqplib';
+import { execFile } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import amqp from 'amqplib';
 import t, { type Test } from 'tap';
 import { connectBroker } from '../../src/amqp/index.js';
+import { type FakeBox, fakeBox, notingLogger, sample, specFor, unique, until } from '../fixtures/broker.js';
 import {
-  type FakeBox,
-  fakeBox,
-  notingLogger,
-  privateBroker,
-  sample,
-  specFor,
-  unique,
-  until,
-} from '../fixtures/broker.js';
-import { PROC_BOX, plainEnvironment, temporaryFolder } from '../fixtures/run.js';
+  bind,
+  type Channel,
+  COMMANDS,
+  consume,
+  declare,
+  OPERATORS,
+  publish,
+  REPLY,
+  rabbitSite,
+  TOPIC,
+  VHOST,
+} from '../fixtures/rabbitmq-site.js';
+import { PROC_BOX, plainEnvironment } from '../fixtures/run.js';
 
 /** What scripts/site/rabbitmq permits, and what not: each case by a foreign client on the real broker. */
 
-const script = join(dirname(fileURLToPath(import.meta.url)), '../../scripts/site/rabbitmq/proc_box-rabbitmq');
-const broker = await privateBroker(t);
-const dir = temporaryFolder(t);
-const VHOST = 'proc_box';
-const TOPIC = 'amq.topic';
-const REPLY = 'proc_box.reply';
-const COMMANDS = 'proc_box.remote_control';
-
-function site(...words: string[]) {
-  const env = { ...broker.env, RABBITMQCTL: `${process.env['RABBITMQ_HOME'] ?? '/usr/lib/rabbitmq'}/bin/rabbitmqctl` };
-  const { status, stderr } = spawnSync(script, words, { encoding: 'utf8', env });
-  if (status !== 0) throw new Error(`${words.join(' ')}: ${stderr}`);
-  return stderr;
-}
-
-const said = [
-  site('setup'),
-  site('--uri-dir', dir, '--host', `127.0.0.1:${broker.port}`, 'add-user', 'alice', 'bob'),
-  site('--uri-dir', dir, '--host', `127.0.0.1:${broker.port}`, 'add-operator', 'op-anna'),
-  site('--uri-dir', dir, '--host', `127.0.0.1:${broker.port}`, 'add-collector', 'collect'),
-];
-const uriOf = (user: string) => readFileSync(join(dir, user), 'utf8').trim();
-
-type Channel = amqp.ConfirmChannel;
-const connections = new Map<string, amqp.ChannelModel>();
-for (const user of ['alice', 'bob', 'op-anna', 'collect']) {
-  const connection = await amqp.connect(uriOf(user));
-  connection.on('error', () => {});
-  connections.set(user, connection);
-  t.teardown(() => connection.close().catch(() => {}));
-}
-
-/** Runs on a channel of the user's own. @returns `allowed`, or the broker's word for no */
-async function attempt(user: string, act: (channel: Channel) => Promise<unknown>): Promise<string> {
-  const channel = await connections.get(user)!.createConfirmChannel();
-  const failed = new Promise<string>((resolve) => {
-    channel.on('error', (error: Error) =>
-      resolve(/ACCESS_REFUSED|PRECONDITION_FAILED|NOT_FOUND|RESOURCE_LOCKED/.exec(error.message)?.[0] ?? error.message),
-    );
-  });
-  const done = act(channel).then(
-    () => 'allowed',
-    () => failed,
-  );
-  const outcome = await Promise.race([done, failed]);
-  await channel.close().catch(() => {});
-  return outcome;
-}
-
-const publish =
-  (exchange: string, key: string, properties: Options.Publish = {}) =>
-  (channel: Channel) =>
-    new Promise<void>((resolve, reject) => {
-      channel.publish(exchange, key, Buffer.from('{"command": "ping"}'), properties, (error) =>
-        error ? reject(error) : resolve(),
-      );
-    });
-const declare = (queue: string) => (channel: Channel) =>
-  channel.assertQueue(queue, { exclusive: true, durable: false });
-const bind = (queue: string, exchange: string, key: string) => async (channel: Channel) => {
-  await channel.assertQueue(queue, { exclusive: true, durable: false });
-  await channel.bindQueue(queue, exchange, key);
-};
-const consume = (queue: string) => (channel: Channel) => channel.consume(queue, () => {}, { noAck: true });
+const { broker, dir, said, site, uriOf, connectionOf, attempt } = await rabbitSite(t);
 
 /** A box of the user, as the site's config file sets it up. */
 function boxOf(
@@ -114,20 +54,21 @@ function boxOf(
 type Link = ReturnType<typeof connectBroker>;
 
 t.test('the script says what it does, may be repeated, and keeps passwords to files', async (t) => {
-  t.match(said[0], /vhost proc_box: exchange proc_box\.reply, queue proc_box\.collect.*\ndone/);
-  t.match(said[1], /user alice: new, with the permissions of a user in vhost proc_box/);
+  t.match(said[0], /^vhost proc_box: has exchange proc_box\.reply, and queue proc_box\.collect .*\n$/);
+  t.match(said[1], /^user alice: made, with the permissions of a user in vhost proc_box\n.*\nuser bob: made/);
   const before = uriOf('alice');
   t.match(before, /^amqp:\/\/alice:[0-9a-f]{36}@127\.0\.0\.1:\d+\/proc_box$/);
   t.equal(statSync(join(dir, 'alice')).mode & 0o777, 0o600);
   for (const text of said) t.notOk(text.includes(before.split(':')[2]!.split('@')[0]!));
-  t.match(site('add-user', 'alice'), /user alice: exists, its password stays/);
+  t.match(site('add-user', 'alice'), /^user alice: existed, its password stays; has the permissions of a user/);
   t.equal(uriOf('alice'), before);
   const again = await amqp.connect(before);
   await again.close();
   for (const [words, message] of [
     [['add-user', 'a.b'], /"a\.b": expected letters, digits, _ and -/],
     [['add-user', '-x'], /"-x": expected/],
-    [['add-user', 'carol'], /carol does not exist: give --uri-dir, or --external/],
+    [['add-user', 'alice', 'carol'], /no such user: carol; give --uri-dir or --external .*; nothing was changed/],
+    [['--vhost', 'nowhere', 'add-user', 'alice'], /vhost nowhere does not exist: run "setup" first/],
     [['add-user'], /add-user needs a name/],
     [['frobnicate'], /unknown command frobnicate/],
   ] as const) {
@@ -157,7 +98,7 @@ const CASES: readonly (readonly [string, string, (channel: Channel) => Promise<u
     publish(TOPIC, `${COMMANDS}.user.alice.job.1`, { userId: 'alice' }),
     'allowed',
   ],
-  ['alice answers', 'alice', publish(REPLY, 'proc_box.reply.op-anna.x'), 'allowed'],
+  ['alice answers', 'alice', publish(REPLY, 'proc_box.reply.op-olga.x'), 'allowed'],
   ['alice gets answers', 'alice', bind('proc_box.reply.alice.1', REPLY, 'proc_box.reply.alice.1'), 'allowed'],
   ["alice commands bob's jobs", 'alice', publish(TOPIC, `${COMMANDS}.user.bob.job.1`), 'ACCESS_REFUSED'],
   ['alice commands everyone', 'alice', publish(TOPIC, COMMANDS), 'ACCESS_REFUSED'],
@@ -219,32 +160,59 @@ const CASES: readonly (readonly [string, string, (channel: Channel) => Promise<u
   ['alice publishes to another exchange', 'alice', publish('amq.direct', 'x'), 'ACCESS_REFUSED'],
   [
     'an operator commands every job',
-    'op-anna',
-    publish(TOPIC, `${COMMANDS}.user.bob.job.1`, { userId: 'op-anna' }),
+    'op-olga',
+    publish(TOPIC, `${COMMANDS}.user.bob.job.1`, { userId: 'op-olga' }),
     'allowed',
   ],
-  ['an operator commands everyone', 'op-anna', publish(TOPIC, COMMANDS), 'allowed'],
+  ['an operator commands everyone', 'op-olga', publish(TOPIC, OPERATORS), 'allowed'],
+  ['an operator commands a host', 'op-olga', publish(TOPIC, `${OPERATORS}.host.node1`), 'allowed'],
+  ['alice gets what operators send to all', 'alice', bind('proc_box.ctl.alice.b.9', TOPIC, OPERATORS), 'allowed'],
+  [
+    'alice gets what operators send to a host',
+    'alice',
+    bind('proc_box.ctl.alice.b.10', TOPIC, `${OPERATORS}.host.node1`),
+    'allowed',
+  ],
+  [
+    'alice watches all that operators send',
+    'alice',
+    bind('proc_box.ctl.alice.b.11', TOPIC, `${OPERATORS}.#`),
+    'ACCESS_REFUSED',
+  ],
+  [
+    'alice watches what operators send to any job',
+    'alice',
+    bind('proc_box.ctl.alice.b.12', TOPIC, `${OPERATORS}.job.*`),
+    'ACCESS_REFUSED',
+  ],
+  [
+    'alice gets what operators send to bob',
+    'alice',
+    bind('proc_box.ctl.alice.b.13', TOPIC, `${OPERATORS}.user.bob`),
+    'ACCESS_REFUSED',
+  ],
+  ['alice commands as operators do', 'alice', publish(TOPIC, OPERATORS), 'ACCESS_REFUSED'],
   [
     'an operator gets answers',
-    'op-anna',
-    bind('proc_box.reply.op-anna.1', REPLY, 'proc_box.reply.op-anna.1'),
+    'op-olga',
+    bind('proc_box.reply.op-olga.1', REPLY, 'proc_box.reply.op-olga.1'),
     'allowed',
   ],
   [
     'an operator gets the answers to others',
-    'op-anna',
-    bind('proc_box.reply.op-anna.2', REPLY, 'proc_box.reply.#'),
+    'op-olga',
+    bind('proc_box.reply.op-olga.2', REPLY, 'proc_box.reply.#'),
     'ACCESS_REFUSED',
   ],
   [
     'an operator says that he is alice',
-    'op-anna',
+    'op-olga',
     publish(TOPIC, `${COMMANDS}.user.alice`, { userId: 'alice' }),
     'PRECONDITION_FAILED',
   ],
-  ['an operator publishes statistics', 'op-anna', publish(TOPIC, 'proc_box.stats.bob.node1'), 'ACCESS_REFUSED'],
-  ['an operator reads commands', 'op-anna', bind('proc_box.reply.op-anna.3', TOPIC, COMMANDS), 'ACCESS_REFUSED'],
-  ['an operator answers for a box', 'op-anna', publish(REPLY, 'proc_box.reply.alice.1'), 'ACCESS_REFUSED'],
+  ['an operator publishes statistics', 'op-olga', publish(TOPIC, 'proc_box.stats.bob.node1'), 'ACCESS_REFUSED'],
+  ['an operator reads commands', 'op-olga', bind('proc_box.reply.op-olga.3', TOPIC, COMMANDS), 'ACCESS_REFUSED'],
+  ['an operator answers for a box', 'op-olga', publish(REPLY, 'proc_box.reply.alice.1'), 'ACCESS_REFUSED'],
   ['a collector consumes', 'collect', consume('proc_box.collect'), 'allowed'],
   ['a collector commands', 'collect', publish(TOPIC, COMMANDS), 'ACCESS_REFUSED'],
   ['a collector publishes statistics', 'collect', publish(TOPIC, 'proc_box.stats.bob.node1'), 'ACCESS_REFUSED'],
@@ -261,14 +229,14 @@ t.test("nobody reads from a box's queue", async (t) => {
   const queue = queues.split('\n').find((name) => name.startsWith(`proc_box.ctl.bob.${box.identity.box}.`))!;
   t.ok(queue);
   t.equal(await attempt('alice', consume(queue)), 'ACCESS_REFUSED');
-  t.equal(await attempt('op-anna', consume(queue)), 'ACCESS_REFUSED');
+  t.equal(await attempt('op-olga', consume(queue)), 'ACCESS_REFUSED');
   t.equal(await attempt('bob', consume(queue)), 'RESOURCE_LOCKED', 'exclusive: not even his own other connections');
 });
 
 t.test('boxes, operators and collectors can work under these permissions', async (t) => {
   const { box, link, lines } = await boxOf(t, 'alice', 'user');
   const collected: { key: string; id: string }[] = [];
-  const collector = await connections.get('collect')!.createChannel();
+  const collector = await connectionOf('collect').createChannel();
   await collector.consume(
     'proc_box.collect',
     (message) => {
@@ -290,7 +258,7 @@ t.test('boxes, operators and collectors can work under these permissions', async
       );
     });
   };
-  const operator = await ctl('op-anna', 'kill');
+  const operator = await ctl('op-olga', 'kill');
   t.match(operator.stdout, /job job-alice .*: kill ok/, operator.stderr);
   const owner = await ctl('alice', 'suspend');
   t.match(owner.stdout, /suspend ok/, owner.stderr);
@@ -301,50 +269,26 @@ t.test('boxes, operators and collectors can work under these permissions', async
   t.strictSame(
     box.executed.map(({ command, by }) => [command.name, by.user]),
     [
-      ['kill', 'op-anna'],
+      ['kill', 'op-olga'],
       ['suspend', 'alice'],
     ],
   );
   t.notOk(lines.some((line) => /refuses our answers/.test(line)));
 });
 
-t.test('ways around the routing key end at the box', async (t) => {
-  const { box } = await boxOf(t, 'bob', 'broker');
-  const strict = await boxOf(t, 'bob', 'user');
-  const key = `${COMMANDS}.user.bob`;
-  const kinds = {
-    CC: publish(TOPIC, `${COMMANDS}.user.alice.x`, { headers: { CC: [key] }, messageId: 'cc' }),
-    BCC: publish(TOPIC, `${COMMANDS}.user.alice.x`, { headers: { BCC: [key] }, messageId: 'bcc' }),
-    'a dead letter': async (channel: Channel) => {
-      const queue = `proc_box.ctl.alice.${unique('dlx')}`;
-      const own = `${COMMANDS}.user.alice.${unique('dlx')}`;
-      const deadLetter = { 'x-dead-letter-exchange': TOPIC, 'x-dead-letter-routing-key': key, 'x-message-ttl': 1 };
-      await channel.assertQueue(queue, { durable: false, autoDelete: true, expires: 60_000, arguments: deadLetter });
-      await channel.bindQueue(queue, TOPIC, own);
-      await publish(TOPIC, own, { messageId: 'dead' })(channel);
-    },
-  };
-  for (const [what, act] of Object.entries(kinds)) t.comment(`${what}: the broker says ${await attempt('alice', act)}`);
-  // A command that is certain to come after them.
-  const last = await connections.get('op-anna')!.createConfirmChannel();
-  const came = () => [box, strict.box].every(({ executed }) => executed.some(({ by }) => by.messageId === 'last'));
-  await until(() => [box, strict.box].every(({ refusals }) => refusals.length >= 3), 'all three have come');
-  await publish(TOPIC, key, { userId: 'op-anna', messageId: 'last' })(last);
-  await until(came, 'the last command has come');
-  for (const { refusals } of [box, strict.box])
-    t.strictSame(
-      refusals.map(({ by, answer }) => [by.messageId, answer.ok || answer.error.code]),
-      [
-        ['cc', 'forged'],
-        ['bcc', 'forged'],
-        ['dead', 'forged'],
-      ],
-    );
-  for (const { executed } of [box, strict.box])
-    t.strictSame(
-      executed.map(({ by }) => by.messageId),
-      ['last'],
-    );
+t.test('a box whose queue the broker does not permit says so once, and which permission is missing', async (t) => {
+  const { log, lines } = notingLogger();
+  const keys = { routingKeys: [`${COMMANDS}.user.alice`], statsKey: 'proc_box.stats.alice' };
+  const link = connectBroker(specFor(uriOf('alice'), keys), fakeBox({ user: 'zoe', box: unique('box') }), log);
+  t.teardown(() => link.close(0));
+  const refused = () => lines.filter((line) => line.includes('control: broker'));
+  await until(() => refused().length > 0, 'refused');
+  t.match(
+    refused()[0],
+    /access to queue 'proc_box\.ctl\.zoe\..* refused for user 'alice'.*ask the broker's administrator/,
+  );
+  await until(() => link.state().statistics.state === 'up', 'statistics go on');
+  t.equal(refused().filter((line) => line.includes('warn')).length, 1);
 });
 
 t.test("a command that is put into a box's queue by its name is refused", async (t) => {

@@ -26,6 +26,7 @@ const stranger = foreign.issue('alice');
 const tlsPort = await freePort();
 
 const broker = await privateBroker(t, {
+  vhosts: ['a%2Fb'],
   users: [{ name: 'alice', password: 'not used' }],
   plugins: ['rabbitmq_auth_mechanism_ssl'],
   conf: `listeners.ssl.1 = 127.0.0.1:${tlsPort}
@@ -76,7 +77,7 @@ t.test('what goes wrong is told with what to do about it', async (t) => {
     ['no key', uri, { ...own, key: '-----BEGIN x' }, /cannot be read.*check --tls-cert and --tls-key/],
     ['a wrong password', uri.replace('//', '//guest:secret@'), own, /login of user "guest" was refused/],
     ['a certificate of no user', external, { ...trusted, ...pem(nobody) }, /user of the certificate's name/],
-    ['an unknown vhost', `${uri}/none`, own, /vhost is missing/],
+    ['an unknown vhost', `${uri}/none`, own, /vhost none not found: check the vhost/],
     ['EXTERNAL without TLS', `amqp://localhost:${broker.port}?auth_mechanism=external`, {}, /no login by EXTERNAL/],
     ['TLS where there is none', `amqps://localhost:${broker.port}`, own, /does not speak TLS.*5671/],
     ['no TLS where there is', `amqp://localhost:${tlsPort}`, {}, /a port for TLS needs amqps:\/\/|connection was lost/],
@@ -112,6 +113,29 @@ t.test('a box and proc_box ctl log in by certificate, and nothing of the key sho
   const { stdout, stderr, code } = await running.done;
   t.equal(code, 143);
   for (const text of [...shown, stdout, stderr, ctl.stderr]) t.notOk(text.includes(secret));
+});
+
+t.test('a box that logs in by certificate publishes in the name that the broker knows it by', async (t) => {
+  const connection = await amqp.connect(`${broker.uri}/a%252Fb`);
+  t.teardown(() => connection.close());
+  for (const [user, expected] of [
+    ['someone@', 'alice'],
+    ['alice@', 'alice'],
+    ['', undefined],
+  ] as const) {
+    const key = unique('tls');
+    const { count } = await collect((await connection.createConfirmChannel()) as never, 'amq.topic', `${key}.stats.#`);
+    const named = `amqps://${user}localhost:${tlsPort}/a%252Fb?auth_mechanism=external`;
+    const tls = ['--tls-ca', ca.cert, '--tls-cert', alice.cert, '--tls-key', alice.key];
+    const running = start(t, ['true'], {
+      bare: true,
+      options: ['--config', 'none', '-uri', named, '-skey', `${key}.stats`, '--flush', '20s', ...tls],
+    });
+    const [sample] = await count(1);
+    t.equal(sample!.properties.userId, expected, user);
+    await running.done;
+    t.notMatch(running.stderr(), /warn/);
+  }
 });
 
 t.test('a box that is not let in says so once, and its job is what it was', async (t) => {

@@ -125,7 +125,7 @@ t.test('--detach returns once the box is made and leaves a supervisor that holds
   const { code: processCode, signal } = await process.ended;
   t.strictSame([processCode, signal], [null, 'SIGKILL'], 'the time limit ends it');
   await until(() => !existsSync(pidFile), 'the supervisor has ended');
-  t.match(readFileSync(log, 'utf8'), /wall clock limit of 0.3 s is over/);
+  t.match(readFileSync(log, 'utf8'), /time limit of 300 ms \(--timeout\) reached/);
 });
 
 t.test('--detach tells of what is wrong', async (t) => {

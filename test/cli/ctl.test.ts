@@ -91,7 +91,9 @@ t.test('carries out commands and prints a line for each answer', async (t) => {
   const { host, box } = job.identity;
   const one = (...args: string[]) => ctl(job.key, '--box', box, ...args);
 
-  t.match(await one('ping'), { code: 0, stderr: '', stdout: `${host} job 4711 box ${box}: ping ok state=running\n` });
+  const pinged = await one('ping');
+  t.match(pinged, { code: 0, stderr: '' });
+  t.match(pinged.stdout, new RegExp(`^USER .*\n\\w+ +4711 +2\\.3 +${host} +running +[\\d.]+ [KM]iB +${box}\n$`));
   t.match(await one('suspend'), { code: 0, stdout: /suspend ok processes=1\n$/ });
   t.strictSame(
     job.processes().map(({ state }) => state),
@@ -100,15 +102,17 @@ t.test('carries out commands and prints a line for each answer', async (t) => {
   t.match(await one('resume'), { code: 0, stdout: /resume ok processes=1\n$/ });
   t.match(await one('set_limit', 'nofile', '100:200'), {
     code: 0,
-    stdout: /set_limit ok limit=nofile value=100 hard=200 unit=count enforcement=rlimit source=command processes=1\n$/,
+    stdout:
+      /set_limit ok limit=nofile, value=100, hard=200, unit=count, enforcement=rlimit, source=command, processes=1\n$/,
   });
   t.strictSame(job.processes()[0]!.limit('Max open files'), { soft: '100', hard: '200' });
   t.match(await one('status'), {
     code: 0,
-    stdout: /status ok state=running .*nofile=100:200count\(rlimit\).* processes=1 /,
+    stdout:
+      /status ok state=running, .*elapsed=[\d.]+ m?s, .*nofile=100:200 \(rlimit\), .*rss=[\d.]+ [KM]iB, processes=1, stdout=0 B/,
   });
-  t.match(await one('sample'), { code: 0, stdout: new RegExp(`sample ok message_id=${box}-\\d+ cpu_percent=`) });
-  t.match(await one('kill', '-9'), { code: 0, stdout: /kill ok signal=KILL processes=1\n$/ });
+  t.match(await one('sample'), { code: 0, stdout: new RegExp(`sample ok message_id=${box}-\\d+, cpu_percent=`) });
+  t.match(await one('kill', '-9'), { code: 0, stdout: /kill ok signal=KILL, processes=1\n$/ });
   t.strictSame(await job.ended, { code: 137, signal: null });
   t.match(await job.event('exited'), { by: { via: 'amqp', message_id: /^ctl-[0-9a-f]{16}$/, user: 'guest' } });
 });
@@ -127,7 +131,7 @@ t.test('addresses boxes by job, host, user, step and task', async (t) => {
     ['--all'],
     ['--all', '--task', '3'],
   ]) {
-    t.match(await ctl(job.key, ...args, '--answers', '1', 'ping'), { code: 0, stdout: /ping ok/ }, args.join(' '));
+    t.match(await ctl(job.key, ...args, '--answers', '1', 'ping'), { code: 0, stdout: / running / }, args.join(' '));
   }
   for (const args of [
     ['--job', '4711', '--task', '4'],
@@ -185,12 +189,12 @@ t.test('several boxes answer, and --answers ends the wait for them', async (t) =
   );
   const all = await ctl(key, '--job', '4711', '--answers', '3', '--wait', '20s', '--resend', '50ms', 'ping');
   t.equal(all.code, 0, all.stderr);
-  t.equal(all.stdout.trim().split('\n').length, 3, 'a box that was asked again counts once');
+  t.equal(all.stdout.trim().split('\n').length, 1 + 3, 'a box that was asked again counts once');
   t.ok(all.tookMs < 15_000);
   const some = await ctl(key, '--job', '4711', '--answers', '4', '--wait', '200ms', 'ping');
   t.equal(some.code, 2);
-  t.equal(some.stdout.trim().split('\n').length, 3);
-  t.match(some.stderr, /error: 3 of 4 answers within 0\.2 s/);
+  t.equal(some.stdout.trim().split('\n').length, 1 + 3);
+  t.match(some.stderr, /error: 3 of 4 answers within 200 ms/);
   const json = await ctl(key, '--all', '--wait', '300ms', '--json', 'status');
   t.equal(json.code, 0);
   const answers = json.stdout
@@ -199,6 +203,32 @@ t.test('several boxes answer, and --answers ends the wait for them', async (t) =
     .map((line) => JSON.parse(line));
   t.strictSame(answers.map(({ result }) => result.identity.task).toSorted(), ['0', '1', '2']);
   t.equal(jobs.length, 3);
+});
+
+t.test('ping prints a table that is sorted as people count, its columns aligned', async (t) => {
+  const of = (user: string, job: string, task: string | null, memory: number | null, state = 'running') =>
+    answerOf(`box-${job}-${task}`, {
+      host: 'node1',
+      job,
+      result: { identity: { user, step: task === null ? null : '0', task }, state, memory_bytes: memory },
+    });
+  const { key } = await fakeBoxes(t, () => [
+    of('bob', '7', null, 1_234_567_890),
+    of('alice', '100', '10', 0, 'suspended'),
+    of('alice', '100', '9', 1024 * 1024 * 1.5),
+    of('alice', '20', null, null),
+  ]);
+  const run = await ctl(key, '--all', '--answers', '4', 'ping');
+  t.equal(
+    run.stdout,
+    `USER   JOB  TASK  HOST   STATE       MEMORY  BOX
+alice  20   -     node1  running          -  box-20-null
+alice  100  0.9   node1  running    1.5 MiB  box-100-9
+alice  100  0.10  node1  suspended      0 B  box-100-10
+bob    7    -     node1  running    1.1 GiB  box-7-null
+`,
+  );
+  t.equal((await ctl(key, '--all', '--answers', '4', '--json', 'ping')).stdout.split('\n').length, 5);
 });
 
 t.test('refuses to address every box of the exchange unless --all says so', async (t) => {
@@ -245,7 +275,7 @@ t.test('no answer is exit status 2, and names the id under which to ask again', 
   const { messageId } = messages[0]!.properties;
   t.match(
     run.stderr,
-    `no answer within 0.1 s; the command may have been carried out all the same: repeat it with --id ${messageId}`,
+    `no answer within 100 ms; the command may have been carried out all the same: repeat it with --id ${messageId}`,
   );
   await ctl(key, '--box', 'b', '--wait', '100ms', '--id', messageId, 'kill');
   t.equal(messages[1]!.properties.messageId, messageId);
@@ -266,7 +296,7 @@ t.test('--resend sends the same message again until it is answered', async (t) =
   const { key, messages } = await fakeBoxes(t, (_, count) => (count < 3 ? [] : [answerOf('b')]));
   t.match(await ctl(key, '--box', 'b', '--wait', '20s', '--resend', '30ms', 'ping'), {
     code: 0,
-    stdout: 'h job j box b: ping ok\n',
+    stdout: /^USER .*\n- +j +- +h +- +- +b\n$/,
   });
   t.equal(messages.length, 3);
   t.equal(new Set(messages.map(({ properties }) => properties.messageId)).size, 1);
@@ -276,7 +306,7 @@ t.test('--resend reaches a box that begins to listen later', async (t) => {
   const key = unique('later');
   const run = ctl(key, '--all', '--answers', '1', '--wait', '30s', '--resend', '20ms', 'ping');
   await operator.start(t, ['sleep', '1000'], { options: ['-rkey', key] });
-  t.match(await run, { code: 0, stdout: /ping ok state=running/ });
+  t.match(await run, { code: 0, stdout: / running / });
 });
 
 t.test('--resend gives up at the end of the wait', async (t) => {
@@ -296,14 +326,23 @@ t.test('answers are not trusted: foreign text cannot drive the terminal, and wha
     'boo',
     '[]',
     '{"ok": "yes"}',
-    answerOf('b\u001b[2J', { result: { text: 'a\nb\u0007' } }),
+    answerOf('b\u001b[2J', { result: { identity: { user: 'a\nb\u0007' }, state: ['x'], memory_bytes: '9' } }),
     { ok: false, box: 'c', host: 'h', job: 'j', command: 'ping', error: { code: 'x\r', message: '\u009b1m' } },
   ]);
   const run = await ctl(key, '--all', '--answers', '2', 'ping');
   t.strictSame(
     [run.code, run.stdout],
-    [1, 'h job j box b [2J: ping ok text=a b \nh job j box c: ping refused: x :  1m\n'],
+    [
+      1,
+      'h job j box c: ping refused: x\\r: \\u009b1m\n' +
+        'USER        JOB  TASK  HOST  STATE  MEMORY  BOX\n' +
+        'a\\nb\\u0007  j    -     h     x           -  b\\u001b[2J\n',
+    ],
   );
+  const { key: other } = await fakeBoxes(t, () => [
+    answerOf('b\u001b[2J', { command: 'x', result: { text: 'a\nb\u0007' } }),
+  ]);
+  t.equal((await ctl(other, '--box', 'b', 'sample')).stdout, 'h job j box b\\u001b[2J: x ok text=a\\nb\\u0007\n');
 });
 
 t.test('broker, exchange and key come from the same places as a box has them from', async (t) => {
@@ -316,7 +355,7 @@ t.test('broker, exchange and key come from the same places as a box has them fro
   const config = join(folder, 'config.yaml');
   writeFileSync(config, `exchange: ${exchange}\nrkey: "${job.key},other"\nmultiRmtKey: true\n`);
   const ping = ['--all', '--answers', '1', 'ping'];
-  const ok = { code: 0, stderr: '', stdout: /ping ok/ };
+  const ok = { code: 0, stderr: '', stdout: / running / };
   t.match(await proc_box(['ctl', '-config', config, ...ping]), ok, 'config file, and PBOX_URI');
   t.match(
     await proc_box(['ctl', '-uri-file', uriFile, ...ping], { PBOX_URI: '', PBOX_CONFIG: config }),

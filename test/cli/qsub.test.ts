@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
@@ -154,4 +154,69 @@ t.test('options of proc_box come first, in any of its ways of writing; the rest 
   t.match(parseSubmission(['-zS/bin/sh']), { shell: { text: '/bin/sh', at: 0, offset: 3 }, script: '-' });
   t.match(parseSubmission(['-I']), { script: null });
   t.equal(packWords(['a', '', 'b c']), 'a;;b%20c;');
+});
+
+t.test('~/ in a path is the home that a shell would have put there', async (t) => {
+  const of = (...words: string[]) => {
+    const { words: given, shell, home, stderr } = submit(t, [...words, '-I']);
+    return { line: shell(given[1]!)?.replaceAll(home, 'HOME'), stderr };
+  };
+  for (const [words, expected] of [
+    [['--uri-file=~/x'], '--uri-file=HOME/x'],
+    [['--uri-file', '~/x y'], '--uri-file=HOME/x y'],
+    [['-config=~'], '--config=HOME'],
+    [['--spool-dir=a/../b'], '--spool-dir=HOME/b'],
+    [['--config=none'], '--config=none'],
+    [['--uri-file=./~/x'], '--uri-file=HOME/~/x'],
+    [['--json={"a": "~/x"}'], '--json={"a": "~/x"}'],
+  ] as const) {
+    t.match(of(...words).line, `'${expected}'`, words.join(' '));
+  }
+  const other = submit(t, ['--uri-file=~bob/x', '-I']);
+  t.match(other, {
+    status: 125,
+    stderr: /--uri-file=~bob\/x: only a shell knows the home of bob: write the whole path/,
+  });
+  const command = submit(t, ['--uri-file=~/x', '--', '/bin/echo', '~/y']);
+  t.strictSame(command.words.slice(-4), [`--uri-file=${command.home}/x`, '--', '/bin/echo', '~/y']);
+});
+
+t.test('shells by host, and other forms of options, as qsub reads them', async (t) => {
+  const list = '/bin/bash@n1,/bin/sh';
+  for (const words of [['-S', list], [`-S${list}`], ['-zS', list], ['-S', '/bin/late', '-S', list]]) {
+    const { words: given, shell } = submit(t, ['--memory=1G', ...words, 'job.sh']);
+    const path = given.findLast((word) => word.includes('/shells/'))!.replace(/^-z?S/, '');
+    t.equal(shell(path), `exec '${BOX_SHELL}' '--shell' '${list}' '--memory=1G'`, words.join(' '));
+  }
+  const kept = [
+    '-lselect=1',
+    '-o',
+    'host:/tmp/x',
+    '-Wsandbox=PRIVATE',
+    '-W',
+    'block=true',
+    '-koed',
+    '-J1-3',
+    '-vA=~/x',
+  ];
+  t.strictSame(submit(t, ['--memory=1G', ...kept, 'job.sh']).words.slice(2), [...kept, 'job.sh']);
+  const prefixed = '#QQ -S /bin/dash\n';
+  for (const words of [['-C', '#QQ'], ['-C#QQ'], ['-zC', '#QQ']])
+    t.equal(shellOfDirectives(prefixed, words), '/bin/dash');
+  t.equal(shellOfDirectives('#PBS -S /bin/dash\n', ['-N', '-C', 'job']), '/bin/dash', 'a name is no prefix');
+});
+
+t.test('the box shell takes the shell of its host', async (t) => {
+  const here = hostname().split('.')[0]!;
+  for (const [list, shell] of [
+    ['/bin/bash@n1,/bin/sh', '-sh'],
+    [`/bin/bash@${here},/bin/sh`, '-bash'],
+    [`/bin/sh,/bin/bash@${here}.some.domain`, '-bash'],
+    [`/bin/sh@${here}x,/bin/bash`, '-bash'],
+    ['/bin/sh', '-sh'],
+  ] as const) {
+    const words = ['--shell', list, '-uri', 'none', '--config', 'none'];
+    const { stdout } = spawnSync(BOX_SHELL, words, { input: 'echo "$0"\n', encoding: 'utf8', env: plainEnvironment() });
+    t.equal(stdout, `${shell}\n`, list);
+  }
 });

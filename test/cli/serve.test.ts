@@ -1,11 +1,11 @@
 // test-timeout: 120s
-import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { bare, isAlive } from '../fixtures/adopted.js';
-import { environmentOf, processState, until } from '../fixtures/processes.js';
-import { run, temporaryFolder } from '../fixtures/run.js';
+import { childrenOf, environmentOf, processState, until } from '../fixtures/processes.js';
+import { PROC_BOX, plainEnvironment, run, temporaryFolder } from '../fixtures/run.js';
 import { keepersOf, supervisor, talk } from '../fixtures/supervisor.js';
 
 /** `proc_box adopt --serve` and `--via`: many boxes in one process. */
@@ -206,4 +206,69 @@ t.test('names of files count from where each was started', async (t) => {
   t.equal(boxed.code, 0, boxed.stderr);
   t.ok(existsSync(join(serving.folder, 'here.log')));
   t.equal(readlinkSync(`/proc/${serving.pid}/cwd`), '/', 'and it holds no folder');
+});
+
+const asRoot = { skip: process.getuid?.() === 0 ? false : 'needs root' };
+const NOBODY = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
+
+t.test('only its own user and root may ask, whoever can reach the socket', asRoot, async (t) => {
+  const serving = supervisor(t);
+  for (const path of [dirname(serving.folder), serving.folder, serving.socket]) chmodSync(path, 0o777);
+  const theirs = bare(t, 'echo up; exec sleep 600', { through: NOBODY });
+  await theirs.says('up');
+  const ours = await sleeper(t);
+  const log = join(serving.folder, 'made-by-root.log');
+  for (const target of [theirs, ours]) {
+    const asked = await serving.ask(target.pid, [...FILES, '--log-file', log, '--pid-file', log], { through: NOBODY });
+    t.equal(asked.code, 125);
+    t.match(
+      asked.stderr,
+      /^proc_box: error: this supervisor makes boxes for root, not for nobody: start one of your own/,
+    );
+    t.notMatch(limitsOf(target.pid), /Max open files +64 +64/);
+  }
+  t.notOk(existsSync(log), 'root has opened no file for another user');
+  t.strictSame(serving.keepers(), []);
+  t.equal((await serving.ask(theirs.pid)).code, 0, 'root may box any process');
+});
+
+t.test("a supervisor of another user's is not asked", asRoot, async (t) => {
+  const folder = join(temporaryFolder(t), 'theirs');
+  mkdirSync(folder, { mode: 0o700 });
+  for (const path of [dirname(folder), folder]) chownSync(path, 65534, 65534);
+  const socket = join(folder, 'socket');
+  const serves = [...NOBODY.slice(1), PROC_BOX, 'adopt', '--serve', socket];
+  const started = spawnSync(NOBODY[0]!, serves, { encoding: 'utf8', env: plainEnvironment() });
+  t.equal(started.status, 0, started.stderr);
+  t.teardown(() => process.kill(Number(started.stdout)));
+  const target = await sleeper(t);
+  const words = ['adopt', '--via', socket, '--detach', '--pid', String(target.pid), '-uri', 'none', '--config', 'none'];
+  const { code, stderr } = await run(t, [...words, ...FILES], { bare: true });
+  t.equal(code, 0, 'a box of its own');
+  t.match(stderr, /a process of another user \(uid 65534\) listens there, and is not asked/);
+  t.match(limitsOf(target.pid), /Max open files +64 +64/);
+  t.strictSame(childrenOf(Number(started.stdout)), []);
+  target.child.kill('SIGKILL');
+});
+
+t.test('a socket in a folder that others may enter is refused at the start', async (t) => {
+  const parent = temporaryFolder(t);
+  const folders: readonly (readonly [string, number, number, RegExp])[] = [
+    ['open', 0o755, 0, /its folder is open to other users; make it one with mode 0700/],
+    ['search', 0o711, 0, /its folder is open to other users/],
+    ['group', 0o750, 0, /its folder is open to other users/],
+    ['sticky', 0o1777, 0, /its folder is open to other users/],
+    ...(process.getuid?.() === 0 ? [['other', 0o700, 65534, /its folder belongs to another user/] as const] : []),
+  ];
+  for (const [name, mode, owner, message] of folders) {
+    const folder = join(parent, name);
+    mkdirSync(folder);
+    chmodSync(folder, mode);
+    if (owner !== 0) chownSync(folder, owner, owner);
+    const words = ['adopt', '--serve', join(folder, 'socket')];
+    const { status, stderr } = spawnSync(PROC_BOX, words, { encoding: 'utf8', env: plainEnvironment() });
+    t.equal(status, 125, name);
+    t.match(stderr, message);
+    t.notOk(existsSync(join(folder, 'socket')));
+  }
 });

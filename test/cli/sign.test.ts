@@ -61,7 +61,7 @@ t.test('a signed command goes through, and says whose it was', async (t) => {
 
   const ping = signed('--resend', '100ms', 'ping');
   t.equal(ping.status, 0, ping.stderr);
-  t.match(ping.stdout, new RegExp(`job 4711 box ${box}: ping ok`));
+  t.match(ping.stdout, new RegExp(`4711 .* running .* ${box}\\n$`));
   const { by } = await job.event('command', ({ command }) => command === 'ping');
   t.match(by, { key: 'olga-1', signer: 'Olga', user: 'guest' });
 

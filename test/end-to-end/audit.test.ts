@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { sharedBroker, until } from '../fixtures/broker.js';
@@ -83,12 +83,26 @@ t.test(
   },
 );
 
+t.test('~/ in the name of the audit log is the home of the user, and the file is there from the start', async (t) => {
+  const job = await operator.start(t, ['sh', '-c', 'exec sleep 1000'], {
+    options: ['--audit-log=~/own.jsonl'],
+    env: { HOME: dir },
+  });
+  await job.bound();
+  await until(() => existsSync(join(dir, 'own.jsonl')), 'the file');
+  t.match(await job.ask('kill', ['TERM']), { ok: true });
+  await job.ended;
+  const last = readFileSync(join(dir, 'own.jsonl'), 'utf8').trim().split('\n').at(-1)!;
+  t.match(JSON.parse(last), { command: 'kill' });
+});
+
 t.test('an audit log that cannot be written is a warning, and the job is what it was', async (t) => {
   const job = await operator.start(t, ['sh', '-c', 'echo out; exec sleep 1000'], {
     options: ['--audit-log', join(dir, 'none', 'audit')],
   });
   await job.bound();
-  await job.logged('ENOENT; the job goes on, lines are lost');
+  await job.logged('ENOENT: its folder does not exist; the job goes on, lines are lost');
+  t.match(job.stderr(), /audit log/, 'before the first command');
   t.match(await job.ask('ping'), { ok: true });
   t.match(await job.ask('kill', ['TERM']), { ok: true });
   t.equal((await job.ended).code, 143);

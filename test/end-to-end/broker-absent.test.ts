@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import t from 'tap';
 import { sharedBroker, unique, until } from '../fixtures/broker.js';
 import { connectOperator, type OperatedJob } from '../fixtures/operated-job.js';
@@ -174,7 +175,7 @@ t.test('a wrong password for one host does not keep the next from being used at 
 
 t.test('a vhost that does not exist is a clear warning', async (t) => {
   const job = await operator.start(t, ['sleep', '1000'], { uri: `${uri}/nowhere` });
-  await job.logged('the vhost is missing, or user "guest" has no permissions in it');
+  await job.logged('vhost nowhere not found');
   job.child.kill('SIGTERM');
   t.strictSame(await job.ended, { code: 143, signal: null });
 });
@@ -218,3 +219,50 @@ t.test('an exchange that does not exist is declared as a durable topic exchange,
   t.ok(messageCount >= 5, `commands, samples and events go through it: ${messageCount}`);
   await operator.channel.deleteExchange(exchange);
 });
+
+t.test('a login that is refused is no reason to say how long the end has waited', async (t) => {
+  const job = await operator.start(t, ['true'], {
+    uri: uri.replace('guest:guest', 'guest:wrong'),
+    options: ['-flush', '30s'],
+  });
+  await job.ended;
+  t.match(job.stderr(), /messages were not delivered: the broker has refused the login; the end has not waited for it/);
+  t.notMatch(job.stderr(), /within 30 s|--flush/);
+});
+
+t.test('a broker that is out of reach is warned of once, and once at the end', async (t) => {
+  const proxy = await tcpProxy(t, port);
+  await proxy.down();
+  const job = await operator.start(t, ['sleep', '0.5'], { uri: proxy.uriOf(uri), options: ['-flush', '300ms'] });
+  await job.ended;
+  t.equal(job.stderr().match(/connection refused/g)?.length, 1, job.stderr());
+  t.equal(job.stderr().match(/not delivered/g)?.length, 1);
+  t.equal(job.stderr().match(/warn:/g)?.length, 2);
+});
+
+/** The default is localhost:5672, where none of the tests' brokers listens. */
+const taken = await new Promise<boolean>((resolve) => {
+  const socket = connect(5672, 'localhost', () => socket.end(() => resolve(true)));
+  socket.on('error', () => resolve(false));
+});
+
+t.test(
+  'without a broker that anybody asked for, one line says so and the end does not wait',
+  {
+    skip: taken && 'something listens on the default port',
+  },
+  async (t) => {
+    for (const command of ['true', 'sleep 0.7']) {
+      const job = await operator.start(t, ['sh', '-c', command], { uri: null, options: ['-flush', '60s'] });
+      const tookMs = await wall(job);
+      t.strictSame(await job.ended, { code: 0, signal: null });
+      t.ok(tookMs < 20_000, `${tookMs} ms`);
+      t.equal(job.stderr().match(/warn:/g)?.length, 1, job.stderr());
+      t.match(
+        job.stderr(),
+        /connection refused.*; the job goes on without; --uri names another broker, --uri none none/,
+      );
+      t.notMatch(job.stderr(), /not delivered/);
+    }
+  },
+);

@@ -374,7 +374,7 @@ t.test('set_limit timeout ends the job by the new limit', async (t) => {
 });
 
 t.test('set_limit stdoutlimit ends the job that writes more', async (t) => {
-  const job = await operator.start(t, ['sh', '-c', `trap '' QUIT; while :; do echo 0123456789; done`], {
+  const job = await operator.start(t, ['sh', '-c', `trap '' TERM; while :; do echo 0123456789; done`], {
     options: ['-grace', '100ms'],
   });
   await job.bound();
@@ -403,14 +403,14 @@ t.test('set_limit refuses unknown limits and bad values, and changes nothing', a
   for (const [name, value] of [
     ['nofile', ''],
     ['nofile', 'many'],
-    ['nofile', '-1'],
+    ['nofile', '-201'],
     ['nofile', '9:5'],
     ['nofile', '1:2:3'],
     ['nofile', 1.5],
-    ['timeout', '5'],
-    ['timeout', '-5s'],
+    ['timeout', '5 minutes'],
+    ['timeout', '-1h'],
     ['stdoutlimit', '5 bananas'],
-    ['stdoutlimit', '-1'],
+    ['stdoutlimit', '-1T'],
   ] as const) {
     isRefused(t, await job.ask('set_limit', [name, value]), 'bad_arguments');
   }

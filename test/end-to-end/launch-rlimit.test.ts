@@ -146,3 +146,35 @@ function mayRaise(): boolean {
   const effective = /^CapEff:\s+([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0';
   return (BigInt(`0x${effective}`) & (1n << 24n)) !== 0n;
 }
+
+t.test('an explicit best-effort runs the job with what is allowed, and says so', async (t) => {
+  const lowered = ['prlimit', '--nofile=100:150', '--core=0:4096', 'setpriv', '--bounding-set', '-sys_resource', '--'];
+  const show = ['sh', '-c', 'ulimit -Sn; ulimit -Hn; ulimit -Sc'];
+  const cut = (options: string[], env = {}) => run(t, show, { options, through: lowered, env });
+  for (const [rlimit, output, warning] of [
+    [
+      'nofile=180:200',
+      '150\n150\n8\n',
+      /warn: --rlimit nofile=180:200 is cut to 150:150: raising a hard limit above 150 needs/,
+    ],
+    ['nofile=120:200', '120\n150\n8\n', /--rlimit nofile=120:200 is cut to 120:150/],
+    ['nofile=:200', '100\n150\n8\n', /--rlimit nofile=:200 is cut to :150/],
+    ['nofile=180:', '150\n150\n8\n', /--rlimit nofile=180: is cut to 150:/],
+    ['nofile=unlimited', '150\n150\n8\n', /--rlimit nofile=unlimited:unlimited is cut to 150:150/],
+    ['core=unlimited,nofile=110:120', '110\n120\n8\n', /--rlimit core=unlimited:unlimited is cut to 4096:4096/],
+  ] as const) {
+    const { code, stdout, stderr } = await cut(['--enforce', 'best-effort', '--rlimit', rlimit]);
+    t.equal(code, 0, rlimit);
+    t.match(stderr, warning);
+    t.match(stdout.split('\n').slice(0, 2), output.split('\n').slice(0, 2), rlimit);
+  }
+  t.match(await cut(['--rlimit', 'nofile=200'], { PBOX_ENFORCE: 'best-effort' }), { code: 0, stdout: /^150\n150\n/ });
+  const allowed = await cut(['--enforce', 'best-effort', '--rlimit', 'nofile=90:100']);
+  t.match(allowed, { code: 0, stdout: /^90\n100\n/ });
+  t.notMatch(allowed.stderr, /warn/);
+  for (const options of [[], ['--enforce', 'strict']]) {
+    const refused = await cut([...options, '--rlimit', 'nofile=200']);
+    t.equal(refused.code, 125);
+    t.match(refused.stderr, /set --rlimit nofile=200:200: EPERM/);
+  }
+});

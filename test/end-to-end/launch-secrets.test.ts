@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { readProc } from '../fixtures/processes.js';
-import { type RunOptions, start, temporaryFolder } from '../fixtures/run.js';
+import { childrenOf, readProc } from '../fixtures/processes.js';
+import { killQuietly, type RunOptions, start, temporaryFolder } from '../fixtures/run.js';
 
 const SECRET = 'S3cr3t%2Fp%40ss';
 const DECODED = 'S3cr3t/p@ss';
@@ -104,6 +104,62 @@ t.test('the password is gone from the readable files within the first moments to
   t.ok(looks > 0);
   t.strictSame(seen, []);
   await running.end();
+});
+
+t.test('whatever characters a password has, ps shows none of it', async (t) => {
+  for (const [before, after] of [
+    ['x', ',y'],
+    ['x%40', ''],
+    ['a,b', ',c'],
+    ['', '%20%25'],
+  ] as const) {
+    const uri = `amqp://alice:${before}${SECRET}${after}@127.0.0.1:1,127.0.0.1:2/v`;
+    for (const options of [['-uri', uri], [`--uri=${uri}`], ['--uri', `${uri},${uri}`]]) {
+      const running = start(t, ['sleep', '100'], {
+        bare: true,
+        options: ['--config', 'none', '--flush', '0', ...options],
+      });
+      await running.jobPid();
+      t.strictSame(secretsIn(running.pid, running.keeperPid(), ...childrenOf(running.pid)), [], uri);
+      await running.end();
+      t.notOk(hasSecret(running.stderr()), running.stderr());
+    }
+  }
+});
+
+t.test('a verb that waits shows no password of its own command line', async (t) => {
+  const target = start(t, ['sleep', '100'], { options: ['--flush', '0'] });
+  const pid = await target.jobPid();
+  // A host that does not answer: the verbs wait.
+  const uri = `amqp://alice:${SECRET}@192.0.2.1/`;
+  for (const words of [
+    ['adopt', '--detach', '--pid', String(pid), '--config', 'none', `--uri=${uri}`],
+    ['adopt', '--pid', String(pid), '--config', 'none', '--uri', uri, '--flush', '0'],
+    ['ctl', '--config', 'none', '--uri', uri, '--all', 'ping'],
+    ['where', '--config', 'none', `-uri=${uri}`, '1'],
+    ['check', '--config', 'none', '-uri', uri],
+  ]) {
+    const running = start(t, words, { bare: true });
+    const began = performance.now();
+    const seen = new Set<string>();
+    let over = false;
+    void running.done.then(() => {
+      over = true;
+    });
+    while (!over && performance.now() - began < 600) {
+      // What exec(2) gave is the kernel's to show until our first instructions have run.
+      const early = performance.now() - began < 30;
+      for (const member of running.members())
+        for (const name of ['cmdline', 'environ'])
+          if (!early && hasSecret(readProc(`/proc/${member}/${name}`) ?? '')) seen.add(`${words[0]} ${name}`);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    for (const member of running.members()) killQuietly(member);
+    await running.done;
+    t.strictSame([...seen], [], words.slice(0, 2).join(' '));
+    t.notOk(hasSecret(running.stderr() + running.stdout()));
+  }
+  await target.end();
 });
 
 function hasSecret(text: string): boolean {

@@ -132,7 +132,12 @@ t.test('rlimits are those of --rlimit, and of PBOX_RLIMIT where there is none', 
 
 t.test('values that do not parse are refused, with their source', { skip }, async (t) => {
   for (const [options, env, message] of [
-    [['--timeout', '5'], {}, /error: --timeout: "5": expected a duration, for example 1h30m/],
+    [
+      ['--timeout', '1:99'],
+      {},
+      /error: --timeout: "1:99": expected a duration \(1h30m, 1d\), seconds \(90\), or as in Slurm/,
+    ],
+    [[], { PBOX_TIMEOUT: '1-24' }, /error: PBOX_TIMEOUT: "1-24": expected a duration/],
     [['--grace=1h30'], {}, /error: --grace: "1h30": expected a duration/],
     [[], { PBOX_GRACE: 'soon' }, /error: PBOX_GRACE: "soon": expected a duration/],
     [['--stop-signal', 'NONE'], {}, /error: --stop-signal: "NONE": expected a name or a number/],

@@ -2,6 +2,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { duration } from '../../src/spec/amounts.js';
 import { sharedBroker } from '../fixtures/broker.js';
 import { connectOperator, type Json, type OperatedJob } from '../fixtures/operated-job.js';
 import { schemaErrors } from '../fixtures/schemas.js';
@@ -81,6 +82,19 @@ t.test('messages have the exchange, keys and properties that consumers of the ol
       timestamp: kind === 'sample' ? body.TimeUnix : Math.floor(Date.parse(body.time) / 1000),
     });
   }
+});
+
+t.test('numbers of -json are carried as they were given, in samples and in answers', async (t) => {
+  const text = '{"id":9007199254740993,"huge":1e400,"zero":-0,"one":1.0}';
+  const job = await operator.start(t, ['sleep', '1000'], { options: ['-json', text] });
+  await job.bound();
+  const { body } = await operator.send(job.key, { command: 'status' });
+  t.equal(body.ok, true);
+  await job.ask('kill');
+  await job.ended;
+  const samples = job.received.filter(({ kind }) => kind === 'sample');
+  t.ok(samples.length > 1);
+  for (const { message } of samples) t.ok(String(message.content).includes(`"UserData":${text}`));
 });
 
 t.test('without -json UserData is null', async (t) => {
@@ -352,7 +366,7 @@ t.test('the exited event and the printed report have the same figures', async (t
   // The kernel's count has seen what no sample did.
   const threads = Math.max(usage.threads_peak, usage.tasks_peak ?? 0);
   t.match(line('processes'), `${usage.processes_peak} at most, threads ${threads} at most`);
-  t.match(line('timeout'), /^1h00m00s +\S+ (?:s|ms) +\d+ +timer$/);
+  t.match(line('timeout'), /^1 h +\S+ (?:s|ms) +\d+ +timer$/);
   t.match(line('nofile'), /^1024:4096 +- +- +rlimit$/);
   t.match(job.stderr(), `Task elapsed time: ${(exited.elapsed_ms / 1000).toFixed(2)} seconds.\n`);
 });
@@ -391,9 +405,4 @@ function spun(job: OperatedJob): number {
       .slice(11, 13);
     return sum + (Number(utime) + Number(stime)) / 100;
   }, 0);
-}
-
-/** As the report writes it: `5 ms`, `2.50 s`. */
-function duration(ms: number): string {
-  return ms < 999.5 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;
 }

@@ -52,6 +52,8 @@ async function given(
     cgroup,
     host: { allowedCpus, blind: more.blind ?? null },
     look: more.look ?? (() => ({ memory: 0, pids: 0, 'cpu-time': 0 })),
+    onUsed: () => {},
+    nextUsed: () => null,
     onExceeded: (...what) => exceeded.push(what),
     now: () => performance.now(),
   });
@@ -98,6 +100,51 @@ t.test('memory on a box that had none: no swap either', need('memory'), async (t
   t.equal(file('memory', 'memory.memsw.limit_in_bytes'), `${64 * MIB}`);
 });
 
+t.test('a limit of swap that v1 loses with that of memory comes back with it', need('memory'), async (t) => {
+  const { control, file } = await given(t, { memory: 200 * MIB, swap: 50 * MIB });
+  const both = () =>
+    ['memory.limit_in_bytes', 'memory.memsw.limit_in_bytes'].map((of) => Number(file('memory', of)) / MIB);
+  const swap = () => control.limits.get('swap')?.value;
+  t.strictSame([both(), swap()], [[200, 250], 50 * MIB]);
+  t.equal(control.change('memory', 'unlimited').value, 'unlimited');
+  t.strictSame([...control.reread().keys()], ['swap'], 'it is told');
+  t.equal(swap(), 'unlimited', 'what is in force');
+  t.strictSame([...control.reread().keys()], [], 'once');
+  t.equal(control.change('memory', '300M').value, 300 * MIB);
+  t.strictSame([...control.reread().keys()], ['swap']);
+  t.strictSame([both(), swap()], [[300, 350], 50 * MIB]);
+  for (const [memory, sum] of [
+    [100, 150],
+    [180, 230],
+    [160, 210],
+    [400, 450],
+  ]) {
+    control.change('memory', `${memory}M`);
+    t.strictSame(both(), [memory, sum]);
+    t.strictSame([...control.reread().keys()], [], 'swap stays');
+  }
+  control.change('swap', 'unlimited');
+  control.change('memory', '64M');
+  t.equal(both()[0], 64);
+  t.ok(both()[1]! > 2 ** 30);
+  t.equal(swap(), 'unlimited');
+  control.change('swap', '0');
+  t.strictSame([both(), swap()], [[64, 64], 0]);
+  control.change('memory', 'unlimited');
+  control.change('memory', '80M');
+  control.reread();
+  t.strictSame([both(), swap()], [[80, 80], 0]);
+});
+
+t.test('what somebody else has changed is read back too', need('memory', 'pids'), async (t) => {
+  const { control, cgroup } = await given(t, { memory: 64 * MIB, pids: 20 });
+  const dir = cgroup.dirs.find((path) => path.includes('/pids/')) as string;
+  writeFileSync(`${dir}/pids.max`, '17');
+  control.change('memory', '80M');
+  t.strictSame([...control.reread()], [['pids', { value: 17, unit: 'count', enforcement: 'cgroup1' }]]);
+  t.equal(control.limits.get('pids')?.value, 17);
+});
+
 t.test('pids', need('pids'), async (t) => {
   const { control, file } = await given(t, { pids: 20 });
   t.strictSame(control.change('pids', '30'), { value: 30, unit: 'count', enforcement: 'cgroup1' });
@@ -137,12 +184,13 @@ t.test(
     const disk = diskOf(tmpdir());
     const set = () => file('blkio', 'blkio.throttle.write_bps_device');
     t.strictSame(control.change('io-max', `${tmpdir()}:wbps=1M`), {
-      value: `${disk} wbps=1048576`,
+      value: `${disk} rbps=unlimited wbps=1048576 riops=unlimited wiops=unlimited`,
       unit: 'list',
       enforcement: 'cgroup1',
     });
     t.equal(set(), `${disk} 1048576`);
-    control.change('io-max', `${disk}:wbps=max`);
+    t.strictSame([...control.reread().keys()], []);
+    t.equal(control.change('io-max', `${disk}:wbps=max`).value, 'unlimited');
     t.equal(set(), '');
   },
 );

@@ -45,7 +45,7 @@ t.test('every limit is in force before the first instruction', need('memory', 'p
     files.map(([, file]) => file).join(' '),
   );
   for (const shown of [
-    'memory=67108864 (cgroup1)',
+    'memory=64 MiB (cgroup1)',
     'cpus=0.5 (cgroup1)',
     'cpu-weight=200 (cgroup1)',
     'cpuset=0 (cgroup1)',
@@ -90,7 +90,11 @@ t.test(
     t.equal(stdout, '');
     t.match(stderr, /ended +oom: SIGKILL/);
     t.match(stderr, /^ {2}memory +64 MiB .* cgroup1$/m);
-    t.match(stderr, /warn: out of memory/);
+    t.match(
+      stderr,
+      /^proc_box: out of memory: the kernel killed \d+ process(es)? \(limit 64 MiB, peak 64 MiB\); the limit came from --memory$/m,
+    );
+    t.notMatch(stderr, /warn: out of memory/, 'told once');
     t.strictSame(groupsOf(boxIdOf(stderr)), []);
   },
 );
@@ -111,7 +115,7 @@ t.test('OOM of a child is told while the job goes on', need('memory'), async (t)
   });
   t.equal(code, 7, 'its own status');
   t.match(stderr, /ended +exited: code 7/);
-  t.match(stderr, /warn: out of memory: the kernel has killed \d+ process/);
+  t.match(stderr, /warn: out of memory: the kernel killed \d+ process(es)? \(limit 64 MiB, peak 64 MiB\)$/m);
 });
 
 t.test('swap: none with --memory alone, else what was asked for', need('memory'), async (t) => {

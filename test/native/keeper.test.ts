@@ -4,7 +4,7 @@ import { launchKeeper, monotonicMs } from 'cgroup-utils-native';
 import t from 'tap';
 import { COMMAND_INDEX, host, launch, NO_CGROUP } from '../fixtures/keeper.js';
 import { childrenOf, environmentOf, isAlive, processState, until } from '../fixtures/processes.js';
-import { temporaryFolder } from '../fixtures/run.js';
+import { PYTHON, temporaryFolder } from '../fixtures/run.js';
 
 const STAY = ['sh', '-c', 'sleep 1000 & setsid sleep 1000 & wait'];
 
@@ -79,6 +79,45 @@ t.test('each cgroup.procs gets a 0 from the job itself', async (t) => {
   const { event } = await launch(t, ['true'], { cgroup: { ...NO_CGROUP, tasks: [path] } });
   await event('empty');
   t.equal(readFileSync(path, 'utf8'), '0');
+});
+
+t.test('a limit is set on a box of 64 processes that fork, without end', async (t) => {
+  const forks = [
+    'import os',
+    'for _ in range(64):',
+    '  if os.fork() == 0:',
+    '    while True:',
+    '      pid = os.fork()',
+    '      if pid == 0: os._exit(0)',
+    '      os.waitpid(pid, 0)',
+    'os.write(1, b"ready")',
+    'os.waitpid(-1, 0)',
+  ].join('\n');
+  const { keeper, pid } = await launch(t, [PYTHON, '-S', '-E', '-c', forks]);
+  await until(() => childrenOf(pid).length === 64, 'all fork');
+  const began = monotonicMs();
+  const { changed, failed } = await keeper.rlimit('nofile', { soft: 77 });
+  t.ok(changed >= 64 && changed < 1000 && failed === 0, `${changed} changed`);
+  t.ok(monotonicMs() - began < 2000, `${monotonicMs() - began} ms, on however busy a host`);
+  for (const child of childrenOf(pid)) t.match(readFileSync(`/proc/${child}/limits`, 'utf8'), /Max open files +77 /);
+  await keeper.kill();
+});
+
+t.test('a keeper that is stopped blocks nobody, and gets every request in the end', async (t) => {
+  const { keeper } = await launch(t, ['sleep', '1000']);
+  process.kill(keeper.pid, 'SIGSTOP');
+  await until(() => processState(keeper.pid)?.state === 'T', 'it is stopped');
+  // More than the socket takes.
+  const requests = Array.from({ length: 50_000 }, () => keeper.stdoutLimit(0));
+  process.kill(keeper.pid, 'SIGCONT');
+  await Promise.all(requests);
+  await keeper.kill();
+});
+
+t.test('a command line that is longer than a socket takes arrives whole', async (t) => {
+  const words = Array.from({ length: 20 }, (_, n) => `${n}${'x'.repeat(60_000)}`);
+  const { event } = host(t, ['true', ...words]);
+  t.strictSame((await event('hello')).argv.slice(COMMAND_INDEX + 1), words);
 });
 
 t.test('suspend stops every process, resume lets every process go on', async (t) => {

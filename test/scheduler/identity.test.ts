@@ -80,6 +80,16 @@ t.test('a job is named as its scheduler names it', async (t) => {
         queue: null,
       },
     ],
+    ...[
+      ['-5', 'batch'],
+      ['-4', 'extern'],
+      ['-6', 'interactive'],
+      ['4294967291', 'batch'],
+    ].map(([id, step]): (typeof cases)[number] => [
+      `step ${id}, as versions of Slurm write it`,
+      { SLURM_JOB_ID: '5', SLURM_STEP_ID: id },
+      { scheduler: 'slurm', cluster: null, job: '5', step: step!, task: null, restart: 0, node: null, queue: null },
+    ]),
     [
       'a PBS job',
       { PBS_JOBID: '123.srv', PBS_TASKNUM: '1' },

@@ -46,6 +46,7 @@ t.test('without options everything is as the contract says', async (t) => {
   const reads: string[] = [];
   t.strictSame(specOf({ words: ['ls', '-l'], reads }), {
     uris: ['amqp://guest:guest@localhost:5672'],
+    uriAsked: false,
     exchange: 'amq.topic',
     replyExchange: '',
     routingKeys: ['proc_box.remote_control'],
@@ -59,6 +60,10 @@ t.test('without options everything is as the contract says', async (t) => {
     timeoutMs: 600_000,
     timeoutSource: 'default',
     timeoutAsked: false,
+    near: [80, 95],
+    warnSignal: undefined,
+    limitOrigins: {},
+    limitSources: {},
     stdoutMaxBytes: 100 * 2 ** 30,
     stdoutAsked: false,
     messageTimeoutMs: 30_000,
@@ -66,7 +71,9 @@ t.test('without options everything is as the contract says', async (t) => {
     userData: null,
     rlimits: [],
     stopSignal: 3,
+    endSignal: 15,
     graceMs: 10_000,
+    graceAsked: false,
     linger: false,
     argv0: undefined,
     reraise: false,
@@ -77,6 +84,7 @@ t.test('without options everything is as the contract says', async (t) => {
     resources: {},
     cgroup: 'auto',
     enforce: 'best-effort',
+    enforceAsked: false,
     oomGroup: true,
     rascalConfig: undefined,
     outboxMaxMessages: 100_000,
@@ -84,8 +92,10 @@ t.test('without options everything is as the contract says', async (t) => {
     spoolDir: undefined,
     spoolMaxBytes: 256 * 2 ** 20,
     spoolMaxAgeMs: 168 * 3_600_000,
+    reportFile: undefined,
     debug: false,
     nowarn: false,
+    quiet: false,
     command: ['ls', '-l'],
     commandIndex: 1,
   });
@@ -131,13 +141,13 @@ t.test('help and version come before everything but the words themselves', async
   refuses(
     t,
     { words: ['-version=maybe', 'x'] },
-    '--version: "maybe" is neither true nor false: expected 1, t, true, 0, f or false, for example "true"',
+    '-version: "maybe" is neither true nor false: expected 1, t, true, 0, f or false, for example "true"',
   );
 });
 
 t.test('a wrong value names its source, also where a stronger source overrides it', async (t) => {
   const missing = '"5" has no unit: expected a duration, for example "5s"';
-  refuses(t, { words: ['-sint', '5', 'x'] }, `--sint: ${missing}`);
+  refuses(t, { words: ['-sint', '5', 'x'] }, `-sint: ${missing}`);
   refuses(t, { settings: ['PBOX_SINT=5'], words: ['-sint', '5s', 'x'] }, `PBOX_SINT: ${missing}`);
   refuses(t, { contents: { [DEFAULT_FILE]: '\nsint: 5' } }, `${DEFAULT_FILE}:2: sint: ${missing}`);
   refuses(
@@ -145,7 +155,7 @@ t.test('a wrong value names its source, also where a stronger source overrides i
     { contents: { [DEFAULT_FILE]: 'debug: yes' } },
     `${DEFAULT_FILE}:1: debug: "yes" is neither true nor false: expected 1, t, true, 0, f or false, for example "true"`,
   );
-  refuses(t, { words: ['-rows=1001', 'x'] }, '--rows: "1001" is not a number from 0 to 1000: for example "10"');
+  refuses(t, { words: ['-rows=1001', 'x'] }, '-rows: "1001" is not a number from 0 to 1000: for example "10"');
   refuses(t, { words: [] }, 'no command given; usage: proc_box [options] [--] <command> [arguments]');
 });
 
@@ -154,14 +164,14 @@ t.test('the default config file may be absent, a named one may not', async (t) =
   refuses(
     t,
     { words: ['-config', '/no', 'x'] },
-    '--config: read /no: ENOENT; give the path of a file that this user may read',
+    '-config: read /no: ENOENT; give the path of a file that this user may read',
   );
   refuses(
     t,
     { settings: ['PBOX_CONFIG=/no'] },
     'PBOX_CONFIG: read /no: ENOENT; give the path of a file that this user may read',
   );
-  refuses(t, { words: ['-config=', 'x'] }, '--config: "" is not a path: for example "/etc/proc_box/uri"');
+  refuses(t, { words: ['-config=', 'x'] }, '-config: "" is not a path: for example "/etc/proc_box/uri"');
   refuses(
     t,
     { contents: { [DEFAULT_FILE]: denied } },
@@ -172,10 +182,17 @@ t.test('the default config file may be absent, a named one may not', async (t) =
 t.test('routing keys are one, or a list where asked for', async (t) => {
   t.strictSame(specOf({ words: ['-rkey', 'a,b', 'x'] }).routingKeys, ['a,b']);
   t.strictSame(specOf({ words: ['-rkey', 'a, b,a', '-multiRmtKey', 'x'] }).routingKeys, ['a', 'b']);
+  t.strictSame(specOf({ words: ['-rkey', 'a*b.c#', 'x'] }).routingKeys, ['a*b.c#'], 'no wildcards within a word');
+  for (const key of ['#', '*', 'jobs.*', 'jobs.#', '*.x', 'a.#.b'])
+    for (const words of [
+      ['-rkey', key, 'x'],
+      ['-multiRmtKey', '-rkey', `a,${key}`, 'x'],
+    ])
+      t.throws(() => specOf({ words }), { message: /rkey: ".*" has a wildcard, and commands come by exact keys/ }, key);
   refuses(
     t,
     { words: ['-rkey', 'a,,b', '-multiRmtKey', 'x'] },
-    '--rkey: "" is not a name of 1 to 127 printable bytes: for example "proc_box.stats"',
+    '-rkey: "" is not a name of 1 to 127 printable bytes: for example "proc_box.stats"',
   );
 });
 
@@ -204,6 +221,23 @@ t.test('a scheduler replaces the default wall clock limit, and nothing else does
   t.strictSame(limit({ contents: { [DEFAULT_FILE]: 'timeout: 8h' } }), [28_800_000, 'config file']);
 });
 
+t.test("a URI file of each user's own may be missing where a config file names it, and nowhere else", async (t) => {
+  const site = { [DEFAULT_FILE]: 'uri-file: ~/.proc_box_uri' };
+  t.match(assemble({ contents: site }), {
+    spec: { uris: [] },
+    warnings: [/config\.yaml:1.*: ~\/\.proc_box_uri does not exist, so this box runs without a broker/],
+  });
+  const own = assemble({ contents: { ...site, '~/.proc_box_uri': 'amqp://u:p@h' } });
+  t.match(own, { spec: { uris: ['amqp://u:p@h:5672'] } });
+  t.strictSame(own.kind === 'run' && own.warnings, []);
+  for (const [given, message] of [
+    [{ contents: { ...site, '~/.proc_box_uri': { mode: 0o644 } } }, /has mode 0644/],
+    [{ contents: { [DEFAULT_FILE]: 'uri-file: /etc/uri' } }, /ENOENT/],
+    [{ words: ['--uri-file', '~/.proc_box_uri', 'x'] }, /ENOENT/],
+  ] as const)
+    t.throws(() => assemble(given), { message });
+});
+
 t.test('a URI file must be private, and the stronger source counts', async (t) => {
   const contents = { '/u': '  amqp://u:p@h/v\n', [DEFAULT_FILE]: 'uri: amqp://site\n' };
   t.strictSame(specOf({ contents, words: ['--uri-file', '/u', 'x'] }).uris, ['amqp://u:p@h:5672/v']);
@@ -216,7 +250,7 @@ t.test('a URI file must be private, and the stronger source counts', async (t) =
   refuses(
     t,
     { words: ['--uri-file', '/u', '-uri', 'none', 'x'] },
-    '--uri-file and --uri are both given: give one of them',
+    '--uri-file and -uri are both given: give one of them',
   );
   refuses(
     t,

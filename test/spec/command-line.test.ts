@@ -36,17 +36,42 @@ t.test('options are read as Go reads them', async (t) => {
 
 t.test('what is no option is refused with the near name', async (t) => {
   const cases: [string[], string][] = [
-    [['-tiemout', '5s'], 'unknown option "--tiemout"; did you mean --timeout?'],
+    [['-tiemout', '5s'], 'unknown option "-tiemout"; did you mean -timeout?'],
     [['--multirmtkey'], 'unknown option "--multirmtkey"; did you mean --multiRmtKey?'],
-    [['-9'], 'unknown option "--9"; "proc_box --help" lists them'],
-    [['-constructor'], 'unknown option "--constructor"; "proc_box --help" lists them'],
+    [['-9'], 'unknown option "-9"; "proc_box --help" lists them'],
+    [['-constructor'], 'unknown option "-constructor"; "proc_box --help" lists them'],
     [['---sint'], '"---sint" is not an option: expected -x, --x, -x=value or --x=value'],
     [['-=x'], '"-=x" is not an option: expected -x, --x, -x=value or --x=value'],
     [['--=x'], '"--=x" is not an option: expected -x, --x, -x=value or --x=value'],
-    [['-sint'], '--sint needs a value: for example "--sint 1m"'],
-    [['-json'], '--json needs a value: for example "--json <object>"'],
+    [['-sint'], '-sint needs a value: for example "-sint 1m"'],
+    [['-json'], '-json needs a value: for example "-json <object>"'],
   ];
   for (const [words, message] of cases) t.throws(() => parse(...words), new SpecError(message), words.join(' '));
+});
+
+t.test('a message shows the option as it was typed', async (t) => {
+  const origins = (...words: string[]) => parseCommandLine(['proc_box', ...words]).given.map(({ origin }) => origin);
+  t.strictSame(origins('-timeout', '5s', '--sint=1m', '-h', '--debug', 'x'), ['-timeout', '--sint', '-h', '--debug']);
+});
+
+t.test('a word after a boolean that reads as its value is warned of, and is the command all the same', async (t) => {
+  for (const word of ['true', 'false', '0', '1', 'T', 'yes', 'off']) {
+    const { warnings, commandIndex } = parseCommandLine(['proc_box', '-report', word, './job']);
+    t.equal(commandIndex, 2);
+    t.strictSame(warnings, [
+      `"${word}" after -report is taken for the command: if it is meant as the value, write -report=${word}`,
+    ]);
+  }
+  for (const words of [
+    ['--report', './true'],
+    ['--report', '--', 'true'],
+    ['--report=true', 'true'],
+    ['-sint', '0', 'true'],
+    ['true'],
+    ['--report', '-debug', 'x'],
+  ]) {
+    t.strictSame(parseCommandLine(['proc_box', ...words]).warnings, [], words.join(' '));
+  }
 });
 
 t.test('the command reaches the job untouched, whatever it is', async (t) => {

@@ -131,10 +131,18 @@ t.test('a lock is for the site alone, and names options', async (t) => {
     [{ site: 'lock ed', words: ['--config', 'none'] }, /config\.yaml:1: not a mapping/],
   ];
   for (const [given, message] of wrong) t.throws(() => specOf(given), { name: 'SpecError', message });
-  t.equal(
-    specOf({ words: ['--config', 'none'], site: Object.assign(new Error('no'), { code: 'EACCES' }) }).controlAuth,
-    'broker',
-  );
+});
+
+t.test('only a file that is not there locks nothing', async (t) => {
+  const unreadable = (code: string) => Object.assign(new Error('no'), { code });
+  for (const words of [[], ['--config', 'none'], ['--config', '/mine']]) {
+    for (const code of ['EACCES', 'EIO', 'ELOOP', 'EISDIR', 'EFBIG', 'EMFILE', 'ESTALE', 'EPERM']) {
+      const given = { words, mine: 'sint: 1s\n', site: unreadable(code) };
+      t.throws(() => specOf(given), { name: 'SpecError', message: /config\.yaml: (?!undefined)/ }, `${code} ${words}`);
+    }
+    for (const code of ['ENOENT', 'ENOTDIR'])
+      t.equal(specOf({ words, mine: 'sint: 1s\n', site: unreadable(code) }).controlAuth, 'broker', code);
+  }
 });
 
 t.test("operators' tools are not boxes", async (t) => {

@@ -47,7 +47,7 @@ t.test('durations are read as Go reads them', async (t) => {
 
 t.test('what is no duration is refused with an example', async (t) => {
   const other = (text: string) =>
-    `${JSON.stringify(text)} is not a duration: expected numbers with units (ns, us, ms, s, m, h), for example "1h30m"`;
+    `${JSON.stringify(text)} is not a duration: expected numbers with units (ns, us, ms, s, m, h, d), for example "1h30m"`;
   for (const text of ['', 's', '.', '.s', '1x', '1 s', '1s ', '1e3s', '1mh', '--5s', '5S', '1,5s'])
     refuses(t, parseDuration, text, other(text));
   refuses(t, parseDuration, '5', '"5" has no unit: expected a duration, for example "5s"');
@@ -63,7 +63,7 @@ t.test('what is no duration is refused with an example', async (t) => {
     t,
     parseDuration,
     `${'9'.repeat(10_000)}s`,
-    `"${'9'.repeat(60)}…" is not a duration: expected numbers with units (ns, us, ms, s, m, h), for example "1h30m"`,
+    `"${'9'.repeat(60)}…" is not a duration: expected numbers with units (ns, us, ms, s, m, h, d), for example "1h30m"`,
   );
 });
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, linkSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, linkSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { ownersOnly } from '../../src/cli/spool-flush.js';
@@ -49,7 +49,7 @@ t.test('root publishes of others only what their boxes would have sent', async (
   t.match(check(message(1, { routingKey: 'k.statsx.h' })), /not below/);
   t.match(check(message(1, { body: '{"Identity":{"user":"alice"}}' })), /in the name of "alice"/);
   t.match(check(message(1, { body: `{"Identity":{"user":"${USER}"},"identity":{"user":"alice"}}` })), /in the name of/);
-  t.match(check(message(1, { body: 'boo' })), /in the name of null/);
+  t.match(check(message(1, { body: 'boo' })), /in the name of nobody/);
 });
 
 t.test('links, FIFOs, files of others and open modes are not touched', { skip: !isRoot && 'needs root' }, async (t) => {
@@ -115,6 +115,42 @@ t.test(
       ['b-1', 'b-4', 'b-2'],
     );
     t.match(JSON.parse(String(messages[2]!.content)), { event: 'spool_dropped', refused: 2, messages: 2, sequence: 2 });
+  },
+);
+
+t.test(
+  "root's flush with the site configuration of the docs delivers what users' boxes have kept, each under its owner's key",
+  { skip: !isRoot && 'needs root' },
+  async (t) => {
+    const spool = testSpool(t);
+    const { channel } = await foreignClient(t, uri);
+    const arrived = await collect(channel, 'amq.topic', 'proc_box.stats.*.spool-trust');
+    for (const [uid, user] of [
+      [65_534, 'nobody'],
+      [1, 'daemon'],
+    ] as const) {
+      const own = makeOwn(spool, uid);
+      const { identity } = fakeBox({ user, box: user });
+      const kept = (n: number, of: string) =>
+        line(
+          message(n, {
+            routingKey: `proc_box.stats.${of}.spool-trust`,
+            options: { messageId: `${user}-${n}` },
+            body: JSON.stringify({ Sequence: n, Identity: { user, box: user } }),
+          }),
+        );
+      const text = [line({ spool: 1, identity, from: 1, first: 1 }), kept(1, user), kept(2, 'root'), kept(3, '{user}')];
+      writeFileSync(join(own, 'b.spool'), text.join(''), { mode: 0o600 });
+      for (const path of [own, join(own, 'b.spool')]) chownSync(path, uid, uid);
+    }
+    // Only /etc/proc_box/config.yaml may lock.
+    const config = join(spool.dir, 'config.yaml');
+    const site = readFileSync(join(import.meta.dirname, '../../scripts/site/rabbitmq/config.yaml'), 'utf8');
+    writeFileSync(config, site.replace(/^locked:.*\n/m, ''));
+    const flushed = await spool.run('flush', '--config', config, '-uri', uri);
+    t.match(flushed.stderr, /2 refused records are lost/);
+    const messages = await arrived.count(2);
+    t.strictSame(messages.map(({ properties }) => properties.messageId).sort(), ['daemon-1', 'nobody-1']);
   },
 );
 

@@ -35,6 +35,7 @@ t.test('every event has a head and matches its schema', (t) => {
       'limit_changed',
       'limit_exceeded',
       'oom',
+      'options_ignored',
       'released',
       'resumed',
       'spool_dropped',
@@ -96,9 +97,11 @@ t.test('a box that ended by itself was asked by nobody', (t) => {
     coreDumped: false,
     reason: 'exited',
     by: null,
+    why: null,
     elapsedMs: 0,
     suspendedMs: 0,
     refusedCommands: 0,
+    left: [],
   } as const;
   const event = exitedEvent(final as never, ending);
   t.equal(event.by, null);

@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { EventHead, Exited } from '../../src/stats/event.js';
-import { bytes, duration, formatReport } from '../../src/stats/report.js';
+import { formatReport } from '../../src/stats/report.js';
 import { endedByTimeout, identity } from '../fixtures/samples.js';
 
 const head: EventHead = { version: 1, sequence: 9, time: '2026-11-23T16:42:42.333Z', identity, state: 'ended' };
@@ -16,19 +16,19 @@ t.test('the report of a job that ran into its timeout', (t) => {
   ended        timeout: SIGKILL
   asked by     a limit
   exit status  124
-  elapsed      11m40s, 1m40s of it suspended
-  CPU          10m20s user + 10.00 s system, 90 % of one core
+  elapsed      11 min 40 s, 1 min 40 s of it suspended
+  CPU          10 min 20 s user + 10 s system, 90 % of one core
   memory peak  2.8 GiB, largest process 2.8 GiB
   read         4 KiB from storage in 12 calls
   written      700 MiB to storage in 3400 calls
   stdout       4.8 MiB
   processes    1 at most, threads 1 at most
   refused      2 commands
-  limit                        value         used     %  held by
-  timeout                     10m00s       10m00s   100  timer
-  stdoutlimit                100 GiB      4.8 MiB     0  splice
-  nofile                   1024:4096            -     -  rlimit
-  core                 0 B:unlimited            -     -  rlimit
+  limit                        value             used     %  held by
+  timeout                     10 min           10 min   100  timer
+  stdoutlimit                100 GiB          4.8 MiB     0  splice
+  nofile                   1024:4096                -     -  rlimit
+  core                 0 B:unlimited                -     -  rlimit
 `,
   );
   t.end();
@@ -55,9 +55,9 @@ t.test('tells how it ended and who asked', (t) => {
     [{ signal: null, code: 3, reason: 'exited', by: null }, /ended +exited: code 3\n {2}exit status/],
     [{ signal: null, code: null, reason: 'failed' }, /ended +failed: how is not known\n/],
     [{ signal: 'SIGSEGV', core_dumped: true, reason: 'signaled' }, /ended +signaled: SIGSEGV, core dumped\n/],
-    [{ by: { via: 'amqp', message_id: 'm1', user: 'ops' } }, /asked by +message m1, user ops\n/],
+    [{ by: { via: 'amqp', message_id: 'm1', user: 'ops' } }, /asked by +user ops, message m1\n/],
     [{ by: { via: 'amqp' } }, /asked by +a message without an id\n/],
-    [{ by: { via: 'signal', signal: 'SIGTERM' } }, /asked by +signal SIGTERM to proc_box\n/],
+    [{ by: { via: 'signal', signal: 'SIGTERM' } }, /asked by +SIGTERM\n/],
     [{ by: { via: 'box' } }, /asked by +proc_box\n/],
     [{ dropped: 4 }, /dropped +4 messages to the broker\n/],
     [{ limits: {}, refused_commands: 0 }, /threads 1 at most\n$/],
@@ -86,11 +86,11 @@ t.test('tells what the control groups have counted', (t) => {
       cpus: { value: 2, unit: 'cpus', enforcement: 'cgroup2', used: 0.9 },
     },
   });
-  t.match(text, '  throttled    1h00m05s, in 6500 of 7000 periods\n');
+  t.match(text, '  throttled    1 h 00 min 05 s, in 6500 of 7000 periods\n');
   t.match(text, '  with cache   3.5 GiB with page cache and kernel memory\n');
   t.match(text, '  OOM          1 process killed by the kernel\n');
   t.match(text, '  processes    1 at most, threads 64 at most, 1200 forks refused\n');
-  t.match(text, '  stalled for  CPU 1m05s, memory 0 ms, I/O 2.50 s\n');
+  t.match(text, '  stalled for  CPU 1 min 05 s, memory 0 ms, I/O 2.50 s\n');
   t.match(text, /memory +4 GiB +3.5 GiB +88 {2}cgroup2\n/);
   t.same(
     text.split('\n').filter((line) => line.length > 80),
@@ -111,8 +111,8 @@ t.test('limits are shown in their units', (t) => {
       .trim()
       .split(/ {2,}/)
       .slice(1);
-  t.same(shown(2e6, 'usec'), ['2.00 s', '-', '-', 'cgroup1']);
-  t.same(shown(60, 'seconds', 6), ['1m00s', '6.00 s', '10', 'cgroup1']);
+  t.same(shown(2e6, 'usec'), ['2 s', '-', '-', 'cgroup1']);
+  t.same(shown(60, 'seconds', 6), ['1 min', '6 s', '10', 'cgroup1']);
   t.same(shown(1024, 'bytes/s'), ['1 KiB/s', '-', '-', 'cgroup1']);
   t.same(shown(7, 'count/s'), ['7/s', '-', '-', 'cgroup1']);
   t.same(shown(0.5, 'cpus', 0.4999), ['0.5', '0.5', '100', 'cgroup1']);
@@ -120,24 +120,5 @@ t.test('limits are shown in their units', (t) => {
   t.same(shown(-5, 'nice'), ['-5', '-', '-', 'cgroup1']);
   t.same(shown(9, 'priority'), ['9', '-', '-', 'cgroup1']);
   t.same(shown('unlimited', 'bytes', 1024), ['unlimited', '1 KiB', '-', 'cgroup1']);
-  t.end();
-});
-
-t.test('sizes and durations are short and do not round to an odd unit', (t) => {
-  const sizes = { 0: '0 B', 1023: '1023 B', 1024: '1 KiB', 1536: '1.5 KiB', 1048575: '1 MiB', 5e18: '4.3 EiB' };
-  for (const [amount, text] of Object.entries(sizes)) t.equal(bytes(Number(amount)), text);
-  const times = {
-    0: '0 ms',
-    999.6: '1.00 s',
-    5: '5 ms',
-    2500: '2.50 s',
-    59994: '59.99 s',
-    59996: '1m00s',
-    65000: '1m05s',
-    3599600: '1h00m00s',
-    7205000: '2h00m05s',
-    259200000: '3d00h00m',
-  };
-  for (const [ms, text] of Object.entries(times)) t.equal(duration(Number(ms)), text);
   t.end();
 });

@@ -9,10 +9,13 @@ const src = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'src');
  * Leaves that everyone may import, and what each folder may import besides itself; docs/design.md.
  * box/types holds words without behaviour (Command, Reason, Outgoing), which samples and messages speak too.
  */
-const LEAVES = ['errors', 'log'];
+const LEAVES = ['errors', 'log', 'text', 'delay', 'bytes'];
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
-  log: [],
+  log: ['native', 'text'],
+  text: [],
+  delay: [],
+  bytes: [],
   spec: ['native'],
   scheduler: ['spec'],
   cgroup: ['native', 'spec'],
@@ -116,7 +119,8 @@ function importsOf(file: string): Import[] {
   const from = folderOf(relative(src, file));
   return targets.flatMap((target) => {
     if (target === 'cgroup-utils-native') return [{ file: relative(src, file), from, to: 'native' }];
-    if (!target.startsWith('.')) return [];
+    // A package, also where it is named by its path.
+    if (!target.startsWith('.') || target.includes('/node_modules/')) return [];
     return [
       { file: relative(src, file), from, to: relative(src, join(dirname(file), target)).replace(/\.[cm]?[jt]s$/, '') },
     ];

@@ -24,3 +24,15 @@ t.test('no file has the markers of a merge that was not resolved', async (t) => 
     [],
   );
 });
+
+/** What the repository holds at its top level, and what tools leave there (.gitignore). */
+const TOP = new Set([
+  ...['.ci', '.git', '.gitignore', 'CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'bench', 'biome.json'],
+  ...['docs', 'native', 'package-lock.json', 'package.json', 'scripts', 'src', 'test', 'tsconfig.json'],
+  ...['.tap', 'bin', 'coverage', 'dist', 'node_modules'],
+]);
+
+t.test('no test has written a file into its working directory', async (t) => {
+  const strays = readdirSync(root).filter((name) => !TOP.has(name) && !name.endsWith('.tgz'));
+  t.strictSame(strays, []);
+});

@@ -18,6 +18,15 @@ bool variable_of(const char *option, char variable[VARIABLE_MAX_BYTES])
 	return true;
 }
 
+bool is_askable(const char *option)
+{
+	static const char *const names[] = {"argv0", "failure", "help", "refuse", "version"};
+	const size_t length = strcspn(option, "=");
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strlen(names[i]) == length && strncmp(option, names[i], length) == 0) return false;
+	return true;
+}
+
 /* A comma that no name of an option follows belongs to the value: `cpuset=0-3,5`. */
 static bool begins_option(const char *text)
 {

@@ -2,14 +2,15 @@
  * SPANK plugin: boxes the tasks of srun and the batch script, without users changing anything.
  *
  *   plugstack.conf:  optional /usr/local/lib/proc_box/spank_proc_box.so [default=on|off] [failure=open|closed]
- *                             [task=<path of proc_box-task>] [<option of proc_box>=<value> ...]
+ *                             [task=<path of proc_box-task>] [fix=<option of proc_box>=<value> ...]
+ *                             [<option of proc_box>=<value> ...]
  *   users:           srun --box ...   sbatch --box=memory=4G,timeout=2h ...   srun --box=off ...
  *
  * In task_init, which runs as the user in the process that becomes the task, argv[0] is replaced by proc_box-task, and
  * the original is passed on in PBOX_TASK: Slurm's own preparation (TaskProlog, limits) still applies. With --multi-prog
  * argv is the file and its text: proc_box-task is put before each program in it, by srun, before the text is sent.
  * Options of the site travel as PBOX_* variables; those of --box in PBOX_OPTION_1 and so on, which proc_box-task puts on
- * the command line. Before that slurmstepd, as root, has made groups for limits that only the kernel can hold (groups.h),
+ * the command line, and after them what the site has fixed. Before that slurmstepd, as root, has made groups for limits that only the kernel can hold (groups.h),
  * and takes them away when the task has ended. srun and sbatch refuse a --box that is no list of options; otherwise
  * nothing in here fails a job unless a box cannot be made and the site says failure=closed.
  */
@@ -33,15 +34,25 @@ static bool boxed = false;    /* the site's default, or what the user says */
 static char *asked = NULL;    /* the user's --box=... */
 static int site_count = 0;
 static char **site_options = NULL;
+static int fixed_count = 0;
+static char **fixed_options = NULL;
 static char **programs_at = NULL; /* where srun has the text of --multi-prog */
 static char *programs_were = NULL; /* and what it was */
 
-/* Whether all of a --box can be passed on. */
-static bool is_list(const char *list)
+/* Whether all of a --box can be passed on; says why not. */
+static bool is_list(const char *argument)
 {
 	char option[OPTION_MAX_BYTES], variable[VARIABLE_MAX_BYTES];
-	while (next_option(&list, option))
-		if (!variable_of(option, variable)) return false;
+	for (const char *list = argument; next_option(&list, option);) {
+		if (!variable_of(option, variable)) {
+			slurm_error("proc_box: --box=%s: expected on, off or option=value,... as in --box=memory=4G,timeout=2h", argument);
+			return false;
+		}
+		if (!is_askable(option)) {
+			slurm_error("proc_box: --box=%s: %s is not for jobs to say; leave it out", argument, option);
+			return false;
+		}
+	}
 	return true;
 }
 
@@ -57,10 +68,7 @@ static int on_box(int value, const char *argument, int remote)
 		boxed = false;
 		return ESPANK_SUCCESS;
 	}
-	if (!remote && !is_list(argument)) {
-		slurm_error("proc_box: --box=%s: expected on, off or option=value,... as in --box=memory=4G,timeout=2h", argument);
-		return ESPANK_BAD_ARG;
-	}
+	if (!remote && !is_list(argument)) return ESPANK_BAD_ARG;
 	asked = strdup(argument);
 	return ESPANK_SUCCESS;
 }
@@ -85,12 +93,15 @@ int slurm_spank_init(spank_t spank, int count, char **arguments)
 	const spank_context_t context = spank_context();
 	if (context != S_CTX_LOCAL && context != S_CTX_REMOTE && context != S_CTX_ALLOCATOR) return ESPANK_SUCCESS;
 	site_options = calloc(count > 0 ? count : 1, sizeof *site_options);
+	fixed_options = calloc(count > 0 ? count : 1, sizeof *fixed_options);
 	for (int i = 0; i < count; i++) {
 		const char *value;
 		if ((value = value_of(arguments[i], "default"))) boxed = strcmp(value, "on") == 0;
 		else if ((value = value_of(arguments[i], "failure"))) failure = strdup(value);
 		else if ((value = value_of(arguments[i], "task"))) task_path = strdup(value);
-		else if (site_options) site_options[site_count++] = strdup(arguments[i]);
+		else if ((value = value_of(arguments[i], "fix"))) {
+			if (fixed_options) fixed_options[fixed_count++] = strdup(value);
+		} else if (site_options) site_options[site_count++] = strdup(arguments[i]);
 	}
 	spank_option_register(spank, &box_option);
 	return ESPANK_SUCCESS;
@@ -106,17 +117,26 @@ static bool set_variable(spank_t spank, const char *option)
 	return true;
 }
 
-/* The user's, as words of a command line; one without a value must be a boolean. */
+/* A word of the command line; one without a value must be a boolean. */
+static void set_word(spank_t spank, const char *option, int number)
+{
+	char word[OPTION_MAX_BYTES + 16], variable[VARIABLE_MAX_BYTES];
+	snprintf(variable, sizeof variable, "PBOX_OPTION_%d", number);
+	snprintf(word, sizeof word, "--%s%s", option, strchr(option, '=') ? "" : "=true");
+	spank_setenv(spank, variable, word, 1);
+}
+
+/* The user's words, and after them the site's. Whatever the user's environment has in these variables does not count. */
 static void set_words(spank_t spank, const char *list)
 {
-	char option[OPTION_MAX_BYTES], word[OPTION_MAX_BYTES + 16], variable[VARIABLE_MAX_BYTES], count[16];
-	for (int number = 1; next_option(&list, option); number++) {
-		snprintf(count, sizeof count, "%d", number);
-		snprintf(variable, sizeof variable, "PBOX_OPTION_%s", count);
-		snprintf(word, sizeof word, "--%s%s", option, strchr(option, '=') ? "" : "=true");
-		spank_setenv(spank, variable, word, 1);
-		spank_setenv(spank, "PBOX_OPTIONS", count, 1);
-	}
+	char option[OPTION_MAX_BYTES], count[16];
+	int number = 0;
+	while (list && next_option(&list, option))
+		if (*option && is_askable(option)) set_word(spank, option, ++number);
+	for (int i = 0; i < fixed_count; i++)
+		if (fixed_options[i]) set_word(spank, fixed_options[i], ++number);
+	snprintf(count, sizeof count, "%d", number);
+	spank_setenv(spank, "PBOX_OPTIONS", count, 1);
 }
 
 /* Whether the user, the job's environment or the site says something about an option. */
@@ -126,6 +146,8 @@ static bool is_asked(spank_t spank, const char *option)
 	const size_t length = strlen(option);
 	for (int i = 0; i < site_count; i++)
 		if (value_of(site_options[i], option)) return true;
+	for (int i = 0; i < fixed_count; i++)
+		if (fixed_options[i] && value_of(fixed_options[i], option)) return true;
 	for (const char *at = asked; at; at = strchr(at, ',')) {
 		if (*at == ',') at++;
 		if (strncmp(at, option, length) == 0 && at[length] == '=') return true;
@@ -268,8 +290,9 @@ int slurm_spank_task_init(spank_t spank, int count, char **arguments)
 	spank_setenv(spank, "PBOX_FAILURE", failure, 1);
 	for (int i = 0; i < site_count; i++)
 		if (!set_variable(spank, site_options[i])) slurm_error("proc_box: plugstack.conf: %s: not an option", site_options[i]);
-	if (asked) set_words(spank, asked);
+	set_words(spank, asked);
 	if (groups_of_self(groups, sizeof groups)) spank_setenv(spank, "PBOX_CGROUP", groups, 0);
+	spank_setenv(spank, "PBOX_TASK", "", 1);
 	if (is_multi_prog(argc, argv)) return ESPANK_SUCCESS; /* local_user_init has done it */
 	spank_setenv(spank, "PBOX_TASK", argv[0], 1);
 	argv[0] = strdup(task_path);

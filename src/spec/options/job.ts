@@ -1,6 +1,6 @@
 import { parseSignal } from '../signals.js';
 import { parseBoolean, parseDuration } from '../units.js';
-import { parseFailure } from '../values.js';
+import { parseFailure, parseWarnSignal } from '../values.js';
 import type { Option } from './option.js';
 
 /** How the job is started and ended. */
@@ -9,8 +9,15 @@ export const JOB = {
     type: 'signal',
     placeholder: 'signal',
     default: 'QUIT',
-    help: 'signal that asks the job to end',
+    help: 'signal that asks the job to end; the default is QUIT for the command stop alone: limits, and what the main process leaves behind, get TERM',
     parse: parseSignal,
+  },
+  'warn-signal': {
+    type: 'signal',
+    placeholder: 'signal[@time]',
+    default: '',
+    help: "signal to the job's process group so long before its time limit (60 s), as sbatch --signal: USR1@5m",
+    parse: parseWarnSignal,
   },
   grace: {
     type: 'duration',
@@ -42,9 +49,17 @@ export const JOB = {
     type: 'text',
     placeholder: 'open|closed',
     default: 'closed',
-    help: 'where no box can be made: run the job without one, or do not start it (125); open needs -- before the command',
+    help: 'where no box can be made: run the job without one, or do not start it (125); open needs -- before a command after an unknown option',
     parse: parseFailure,
     only: 'not in a file',
+  },
+  refuse: {
+    type: 'text',
+    placeholder: 'reason',
+    default: '',
+    help: "for what boxes jobs on a site's behalf: words of the job that it could not understand count as a wrong option here (--failure)",
+    parse: (text: string) => text,
+    only: 'command line',
   },
   runanyway: {
     type: 'boolean',

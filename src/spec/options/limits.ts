@@ -1,7 +1,15 @@
 import { parseCpuList, parseCpus, parseIoMax, parseMemory, parseSwap } from '../resources.js';
 import { parseRlimits } from '../rlimits.js';
 import { parseBoolean, parseCount } from '../units.js';
-import { parseByteLimit, parseCgroupMode, parseEnforce, parsePids, parseTimeLimit, parseTimeout } from '../values.js';
+import {
+  parseByteLimit,
+  parseCgroupMode,
+  parseEnforce,
+  parseNear,
+  parsePids,
+  parseTimeLimit,
+  parseTimeout,
+} from '../values.js';
 import type { Option } from './option.js';
 
 /** Limits of the box and of its processes, and what holds them. */
@@ -10,7 +18,7 @@ export const LIMITS = {
     type: 'duration',
     placeholder: 'duration',
     default: '10m',
-    help: "wall clock limit; 0 means none; scheduler: a little before the job's own end, which Slurm is asked for where its environment does not tell; inside a Slurm or PBS job that is the default, without asking",
+    help: "wall clock limit: 1h30m, 1d, 90 (seconds), or as in Slurm MM:SS, HH:MM:SS, D-HH, D-HH:MM, D-HH:MM:SS; 0 means none; scheduler: a little before the job's own end, which Slurm is asked for where its environment does not tell; inside a Slurm or PBS job that is the default, without asking",
     parse: parseTimeout,
   },
   stdoutlimit: {
@@ -24,28 +32,28 @@ export const LIMITS = {
     type: 'size',
     placeholder: 'size',
     default: '',
-    help: 'memory of the box with its page cache; more is reclaimed or ends the box (oom)',
+    help: 'memory of the box with its page cache; more is reclaimed or ends the box (oom); 0 means none',
     parse: parseMemory,
   },
   'memory-high': {
     type: 'size',
     placeholder: 'size',
     default: '',
-    help: 'above this the box is slowed down and its memory reclaimed',
+    help: 'above this the box is slowed down and its memory reclaimed; 0 means none',
     parse: parseMemory,
   },
   swap: {
     type: 'size',
     placeholder: 'size',
     default: '',
-    help: 'swap beside --memory; 0 where only --memory is given',
+    help: 'swap beside --memory; 0 is no swap at all, which is what --memory alone gives',
     parse: parseSwap,
   },
   cpus: {
     type: 'count',
     placeholder: 'number',
     default: '',
-    help: 'CPU time per time, in cores: 1.5',
+    help: 'CPU time per time, in cores: 1.5; 0 means no limit',
     parse: parseCpus,
   },
   'cpu-weight': {
@@ -66,7 +74,7 @@ export const LIMITS = {
     type: 'count',
     placeholder: 'number',
     default: '',
-    help: 'processes and threads of the box; more are refused (EAGAIN)',
+    help: 'processes and threads of the box; more are refused (EAGAIN); 0 means none',
     parse: parsePids,
   },
   'io-max': {
@@ -82,7 +90,7 @@ export const LIMITS = {
     type: 'duration',
     placeholder: 'duration',
     default: '',
-    help: 'CPU time of all processes of the box together; 0 means none',
+    help: 'CPU time of all processes of the box together, in the forms of --timeout; 0 means none',
     parse: parseTimeLimit,
   },
   cgroup: {
@@ -104,6 +112,13 @@ export const LIMITS = {
     default: 'true',
     help: 'out of memory ends the whole box, not one process of it',
     parse: parseBoolean,
+  },
+  near: {
+    type: 'text',
+    placeholder: 'percents',
+    default: '80,95',
+    help: 'tell by an event and in the samples when so many percent of --memory, --timeout, --stdoutlimit or --pids are used; none tells nothing',
+    parse: parseNear,
   },
   rlimit: {
     type: 'limit',

@@ -13,7 +13,18 @@ export const PROGRAM = {
     only: 'not in a file',
   },
   debug: { type: 'boolean', default: 'false', help: 'log details', parse: parseBoolean },
-  nowarn: { type: 'boolean', default: 'false', help: 'log errors only', parse: parseBoolean },
+  nowarn: {
+    type: 'boolean',
+    default: 'false',
+    help: 'log errors only; --debug overrides it',
+    parse: parseBoolean,
+  },
+  quiet: {
+    type: 'boolean',
+    default: 'false',
+    help: 'write nothing to stderr but errors, and why the box ended the job where it did; --debug overrides it',
+    parse: parseBoolean,
+  },
   version: {
     type: 'boolean',
     default: 'false',

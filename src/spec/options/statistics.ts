@@ -1,5 +1,5 @@
 import { parseBoolean, parseCount, parseDuration } from '../units.js';
-import { parseJsonObject, parseSampleInterval } from '../values.js';
+import { parseJsonObject, parseReportPath, parseSampleInterval } from '../values.js';
 import type { Option } from './option.js';
 
 /** What is sampled, how often, and the report at the end. */
@@ -44,5 +44,12 @@ export const STATISTICS = {
     default: 'false',
     help: 'print the end report on stderr',
     parse: parseBoolean,
+  },
+  'report-file': {
+    type: 'path',
+    placeholder: 'path',
+    default: '',
+    help: 'write the end report as JSON to this file; {job}, {step}, {task}, {host} and {box} in its name stand for those of the job',
+    parse: parseReportPath,
   },
 } as const satisfies Readonly<Record<string, Option>>;

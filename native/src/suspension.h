@@ -1,0 +1,50 @@
+// How long this process has been stopped (SIGSTOP) or frozen (a control group's freezer). Nobody tells a process so.
+//
+// A thread that only sleeps wakes up late for one of two reasons: it had to wait for a CPU, which the kernel counts for
+// each thread (run_delay in /proc/PID/task/TID/schedstat), or it could not run at all. The second is suspension. Whether
+// the event loop is blocked does not matter here, nor how loaded the machine is.
+#pragma once
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <pthread.h>
+#include <utility>
+#include <vector>
+
+namespace pbox {
+
+class Suspension {
+ public:
+  // One thread serves the whole process, which is stopped as one.
+  static std::shared_ptr<Suspension> shared();
+  ~Suspension();
+  Suspension(const Suspension&) = delete;
+  Suspension& operator=(const Suspension&) = delete;
+
+  // Since the thread was started, ms: up to now, also where the thread has not run again after a suspension.
+  double total_ms();
+  // `tell` is called by the watching thread, after each suspension.
+  void add(const void* key, std::function<void()> tell);
+  void remove(const void* key);
+
+ private:
+  Suspension();
+  void run();
+  void tick(double now_ms);
+  bool read_schedstat();
+
+  std::mutex mutex_;
+  pthread_cond_t wake_;  // std::condition_variable follows the wall clock before glibc 2.30
+  std::condition_variable ticked_;
+  pthread_t thread_{};
+  bool running_ = false, ending_ = false;
+  double due_ms_ = 0, total_ms_ = 0;
+  int schedstat_ = -1;
+  double delay_ms_ = 0;     // run_delay as last read
+  double lateness_ms_ = 0;  // of the ticks since then
+  std::vector<std::pair<const void*, std::function<void()>>> listeners_;
+};
+
+}  // namespace pbox

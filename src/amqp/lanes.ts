@@ -1,0 +1,60 @@
+import type { Delivery, Lane } from '../spool/index.js';
+import type { Publisher } from './publisher.js';
+
+/**
+ * Channels for what comes out of the spool, one at a time: the broker ends the channel over which it gets what it refuses,
+ * and the connection lives on.
+ */
+export function lanesOf(publisher: Publisher, stop: AbortSignal, openMs: number): Delivery['lane'] {
+  let present: ClosingLane | undefined;
+  return async () => {
+    if (present === undefined || present.hasEnded) present = await openLane(publisher, stop, openMs);
+    return present;
+  };
+}
+
+interface ClosingLane extends Lane {
+  readonly hasEnded: boolean;
+}
+
+/** @returns undefined where the link is lost, or says nothing */
+function openLane(publisher: Publisher, stop: AbortSignal, openMs: number): Promise<ClosingLane | undefined> {
+  return new Promise((resolve) => {
+    let end: string | null | undefined;
+    let listener: (why: string | null) => void = () => {};
+    const ended = (error: unknown) => {
+      if (end !== undefined) return;
+      end = refusalIn(error);
+      listener(end);
+      resolve(undefined);
+    };
+    setTimeout(() => resolve(undefined), openMs).unref();
+    if (stop.aborted) return resolve(undefined);
+    publisher.openBeside({
+      up: (publish, close) =>
+        resolve({
+          publish: ({ exchange, routingKey, options, body }, done) =>
+            publish({ exchange, routingKey, options, content: Buffer.from(body) }, done),
+          onEnded(next) {
+            listener = next;
+            if (end !== undefined) next(end);
+          },
+          close() {
+            end ??= null;
+            close();
+          },
+          get hasEnded() {
+            return end !== undefined;
+          },
+        }),
+      ended,
+    });
+  });
+}
+
+/** The broker's words, or those of amqplib on what it cannot encode; null where link or channel have just ended. */
+function refusalIn(error: unknown): string | null {
+  const { code, name, message } = error as Error & { code?: unknown };
+  if (typeof code === 'number') return /"([A-Z_]+ - .*)"/s.exec(message)?.[1] ?? message;
+  return name === 'TypeError' || name === 'RangeError' ? message : null;
+}

@@ -1,0 +1,61 @@
+import type { EventBody } from '../stats/event.js';
+import type { Limits } from './limits.js';
+
+/** Tells before a limit is reached: once for each threshold, until the limit gets another value. */
+export interface Near {
+  /** So much of a limit is used now, in its unit. */
+  used(name: string, amount: number): void;
+  /** What of a limit reaches its next threshold; null where none is left, or there is no such limit. */
+  next(name: string): number | null;
+  /** By the limit's name the highest threshold, in percent, that was reached under its present value. */
+  readonly reached: Readonly<Record<string, number>>;
+}
+
+export interface NearOptions {
+  /** Percent, ascending. */
+  readonly thresholds: readonly number[];
+  readonly limits: Limits;
+  readonly tell: (body: EventBody) => void;
+}
+
+export function createNear({ thresholds, limits, tell }: NearOptions): Near {
+  /** How many thresholds were passed of which value. */
+  const passed = new Map<string, { readonly value: number; readonly count: number }>();
+  const limitOf = (name: string): number | null => {
+    const limit = limits.get(name);
+    return limit === undefined || typeof limit.value !== 'number' || limit.enforcement === 'none' ? null : limit.value;
+  };
+  const countOf = (name: string): number => {
+    const known = passed.get(name);
+    return known === undefined || known.value !== limitOf(name) ? 0 : known.count;
+  };
+  return {
+    used(name, amount) {
+      const value = limitOf(name);
+      const status = limits.get(name);
+      if (value === null || status === undefined) return;
+      for (let count = countOf(name); count < thresholds.length; count++) {
+        const percent = thresholds[count]!;
+        if (amount < share(value, percent)) return;
+        passed.set(name, { value, count: count + 1 });
+        tell({ event: 'limit_near', limit: name, status, threshold_percent: percent, used: amount });
+      }
+    },
+    next(name) {
+      const value = limitOf(name);
+      const percent = thresholds[countOf(name)];
+      return value === null || percent === undefined ? null : share(value, percent);
+    },
+    get reached() {
+      const entries = [...passed.keys()].flatMap((name) => {
+        const count = countOf(name);
+        return count === 0 ? [] : [[name, thresholds[count - 1]!] as const];
+      });
+      return Object.fromEntries(entries);
+    },
+  };
+}
+
+export function share(value: number, percent: number): number {
+  return (value / 100) * percent;
+}

@@ -1,0 +1,39 @@
+import type { JobIdentity } from '../spec/spec.js';
+import { EVENT_TYPE, EVENT_VERSION, type EventHead, type SpoolDropped } from '../stats/event.js';
+import type { MessageRecord } from './record.js';
+
+/** How many messages of a file are lost, and why. */
+export type Lost = { -readonly [Reason in keyof Omit<SpoolDropped, 'event' | 'messages'>]: number };
+
+export function sumOf(lost: Lost): number {
+  return lost.no_room + lost.too_old + lost.damaged + lost.refused;
+}
+
+/** @param sequence where the first of the lost messages stood in the sequence of its box */
+export function droppedEvent(
+  identity: JobIdentity,
+  sequence: number,
+  lost: Lost,
+): Pick<MessageRecord, 'options' | 'body'> {
+  const event: EventHead & SpoolDropped = {
+    event: 'spool_dropped',
+    version: EVENT_VERSION,
+    sequence,
+    time: new Date().toISOString(),
+    identity,
+    state: 'ended',
+    messages: sumOf(lost),
+    ...lost,
+  };
+  return {
+    options: {
+      persistent: true,
+      contentType: 'application/json',
+      messageId: `${identity.box}-${sequence}`,
+      timestamp: Math.floor(Date.now() / 1000),
+      type: EVENT_TYPE,
+      appId: 'proc_box',
+    },
+    body: JSON.stringify(event),
+  };
+}

@@ -1,0 +1,96 @@
+import type { MessageRecord } from './record.js';
+
+/** One message on a lane: kept by the broker, turned down for now (a nack: a full queue), or not known. */
+export type Outcome = 'confirmed' | 'refused' | 'unknown';
+
+/** A channel with confirms. The broker ends it where it refuses a message for good. */
+export interface Lane {
+  /** Publishes one message; `done` is called at most once: not where the lane ends first. */
+  publish(message: MessageRecord, done: (outcome: Outcome) => void): void;
+  /**
+   * @param listener gets the end of the lane, also where that has been; it takes the place of an earlier listener. `why`
+   * is what the broker refuses in its words, or the client in its own; null where the link has ended
+   */
+  onEnded(listener: (why: string | null) => void): void;
+  close(): void;
+}
+
+/** Why a file cannot be delivered further: of the broker, of the file itself, or because there is no more time. */
+export type Trouble =
+  | { readonly kind: 'stopped' }
+  /** No confirm within the time for one. */
+  | { readonly kind: 'silent' }
+  | { readonly kind: 'nacked' }
+  | { readonly kind: 'refused'; readonly why: string };
+
+export interface SendingOptions {
+  /** Aborted: the link is lost, or there is no more time. */
+  readonly stop: AbortSignal;
+  /** For one confirm. */
+  readonly confirmMs: number;
+}
+
+/** In flight at a time: the box's own messages go first. */
+const WINDOW = 64;
+
+/** A window of the messages of one file in flight, and how far they are confirmed without a gap. */
+export class Sending {
+  readonly #lane: Lane;
+  readonly #options: SendingOptions;
+  readonly #onStop = () => this.#end({ kind: 'stopped' });
+  #inFlight: { readonly n: number; readonly outcome: Promise<Outcome> }[] = [];
+  #wake: (end: Trouble) => void = () => {};
+  /** Highest number up to which all are confirmed. */
+  through = 0;
+  confirmed = 0;
+  trouble: Trouble | undefined;
+
+  constructor(lane: Lane, options: SendingOptions) {
+    this.#lane = lane;
+    this.#options = options;
+    if (options.stop.aborted) this.#onStop();
+    options.stop.addEventListener('abort', this.#onStop);
+    lane.onEnded((why) => this.#end(why === null ? { kind: 'stopped' } : { kind: 'refused', why }));
+  }
+
+  /** @returns false where nothing more can be sent */
+  async send(message: MessageRecord): Promise<boolean> {
+    if (this.trouble !== undefined) return false;
+    const outcome = new Promise<Outcome>((resolve) => this.#lane.publish(message, resolve));
+    this.#inFlight.push({ n: message.n, outcome });
+    if (this.#inFlight.length >= WINDOW) await this.#oldest();
+    return this.trouble === undefined;
+  }
+
+  /** Everything that was sent is confirmed, or cannot be. */
+  async settle(): Promise<void> {
+    while (this.#inFlight.length > 0 && this.trouble === undefined) await this.#oldest();
+  }
+
+  /** Nothing more will be sent. */
+  close(): void {
+    this.#options.stop.removeEventListener('abort', this.#onStop);
+    this.#lane.onEnded(() => {});
+  }
+
+  #end(trouble: Trouble): void {
+    this.trouble ??= trouble;
+    this.#wake(this.trouble);
+  }
+
+  async #oldest(): Promise<void> {
+    const { n, outcome } = this.#inFlight.shift()!;
+    let timer: NodeJS.Timeout | undefined;
+    // No Promise.race: one promise that outlives all of them would keep what each race has left.
+    const settled = await new Promise<Outcome | Trouble>((resolve) => {
+      this.#wake = resolve;
+      timer = setTimeout(resolve, this.#options.confirmMs, { kind: 'silent' });
+      void outcome.then(resolve);
+    });
+    clearTimeout(timer);
+    if (settled === 'confirmed') {
+      this.confirmed++;
+      this.through = Math.max(this.through, n);
+    } else this.#end(typeof settled === 'object' ? settled : { kind: settled === 'refused' ? 'nacked' : 'stopped' });
+  }
+}
