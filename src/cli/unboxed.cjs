@@ -58,7 +58,7 @@ exports.run = (error, loadBundle) => {
     if (inbox.length < FRAME_HEAD_BYTES || inbox.length < FRAME_HEAD_BYTES + inbox.readUInt32LE(0)) return;
     socket.pause();
     const hello = parseHello(inbox.subarray(FRAME_HEAD_BYTES, FRAME_HEAD_BYTES + inbox.readUInt32LE(0)));
-    if (inbox.readUInt16LE(4) !== EVENT_HELLO || !hello.failsOpen) process.exit(1);
+    if (inbox.readUInt16LE(4) !== EVENT_HELLO || !hello.failsOpen || !hello.argv.includes('--')) process.exit(1);
     void tell(loadBundle, { ...hello, environment: process.env, why }).then(() => process.exit(1));
   });
 };
