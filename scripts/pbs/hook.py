@@ -152,14 +152,14 @@ def split(options):
 # --- options of proc_box, as far as they can be told to be wrong before there is one: src/spec/options/
 
 
-BOOLEAN = ("debug", "help", "linger", "multiRmtKey", "nowarn", "oom-group", "pss", "report", "reraise", "runanyway", "version")
+BOOLEAN = ("debug", "help", "linger", "multiRmtKey", "nowarn", "oom-group", "pss", "quiet", "report", "reraise", "runanyway", "version")
 SIZE = ("memory", "memory-high", "outbox-bytes", "spool-max-bytes", "stdoutlimit", "swap")
 DURATION = ("cpu-time", "flush", "grace", "msgtimeout", "rows-interval", "sint", "spool-max-age", "timeout")
 COUNT = ("cpu-weight", "cpus", "outbox-messages", "pids", "rows")
 TEXT = (
     "argv0", "audit-log", "cgroup", "config", "control-auth", "control-keys", "control-rules", "cpuset", "ekey", "enforce",
-    "exchange", "failure", "io-max", "json", "rascal-config", "refuse", "reply-exchange", "rkey", "rlimit", "skey",
-    "spool-dir", "stop-signal", "tls-ca", "tls-cert", "tls-key", "uri", "uri-file",
+    "exchange", "failure", "io-max", "json", "near", "rascal-config", "refuse", "reply-exchange", "report-file", "rkey",
+    "rlimit", "skey", "spool-dir", "stop-signal", "tls-ca", "tls-cert", "tls-key", "uri", "uri-file", "warn-signal",
 )
 # Of these proc_box may understand fewer, never more.
 FITS = dict(

@@ -120,7 +120,7 @@ t.test("a group of PBS's own is not left", { skip }, async (t) => {
 t.test('where a group cannot be had each task has the limit for itself, and the log says why', { skip }, async (t) => {
   const mom = startMom(t);
   for (const [controller, resources, root, why] of [
-    ['memory', { box: '--memory 200X' }, null, /own --memory: 200X is no size/],
+    ['memory', { box: '--memory 200X' }, null, /--memory 200X: expected a size/],
     [
       'pids',
       LIMITED,
