@@ -59,7 +59,7 @@ t.test('the next box of the user delivers it beside its own messages', async (t)
   const { job } = await outage(t, spool);
   job.child.kill('SIGINT');
   t.equal((await job.ended).code === 0, false);
-  t.match(job.stderr(), /messages were not delivered within 0.1 s; they are in \S+\.spool: the next box of this user/);
+  t.match(job.stderr(), /messages were not delivered within 100 ms; they are in \S+\.spool: the next box of this user/);
   const { n } = spool.messages().at(-1)!;
   const next = await operator.start(t, ['true'], { options: ['--spool-dir', spool.dir] });
   t.strictSame(await next.ended, { code: 0, signal: null });
