@@ -33,7 +33,8 @@ export function createFirstCause(): FirstCause {
     stepped(before, after, atMs) {
       if (after.lastKill !== before.lastKill) killAtMs = atMs;
       if (before.ending !== null || after.ending === null) return;
-      endingAtMs = atMs;
+      // What has passed this limit was written before, and is cut: the job's output is not whole, however soon it ended.
+      endingAtMs = after.ending.reason === 'stdoutlimit' ? Number.NEGATIVE_INFINITY : atMs;
       signal = after.ending.by.signal;
       compare();
     },

@@ -7,7 +7,7 @@ import { quote } from '../spec/words.js';
 import type { LimitStatus } from '../stats/sample.js';
 
 /** Limits whose value 0 takes them away. */
-const ZERO_IS_NONE = ['timeout', 'stdoutlimit', 'cpu-time'];
+const ZERO_IS_NONE = ['timeout', 'stdoutlimit', 'cpu-time', 'memory', 'memory-high', 'cpus', 'pids'];
 
 /** `set_limit` changes the limit in force by that much, instead of replacing it. */
 export function isRelative(text: string): boolean {
@@ -28,7 +28,7 @@ export function changedValue(name: string, text: string, now: LimitStatus | unde
     throw new SpecError(`${name} is a list, which ${quote(text)} cannot change: give all of it`);
   }
   const by = parseAmount(name, text.slice(1), now.unit, text);
-  const value = now.value + (text.startsWith('-') ? -by : by);
+  const value = rounded(now.value + (text.startsWith('-') ? -by : by));
   if (value < 0 || (value === 0 && ZERO_IS_NONE.includes(name))) {
     throw new SpecError(`${name} is ${amount(now.value, now.unit)} now: ${quote(text)} would leave nothing of it`);
   }
@@ -65,7 +65,12 @@ function parseDecimal(text: string): number {
   throw new SpecError(`${quote(text)} is not a number of CPUs: for example "0.5"`);
 }
 
-/** Without an exponent, and without what adding fractions leaves behind. */
+/** Without what adding fractions leaves behind, which would be no limit at all where nothing else is left. */
+function rounded(value: number): number {
+  return Number.isInteger(value) ? value : Number(value.toFixed(6));
+}
+
+/** Without an exponent. */
 function asText(value: number, { unit, enforcement }: LimitStatus): string {
   const digits = Number.isInteger(value) ? `${value}` : value.toFixed(6).replace(/\.?0+$/, '');
   // Of an rlimit the soft half.

@@ -130,16 +130,12 @@ export function holdSwapAgain(cgroup: BoxCgroup, swap: Bound): void {
   }
 }
 
-/** As messages show it: lists of devices as text. */
+/** As messages show it: lists of devices as text, of each what is limited. */
 export function shown(value: CgroupValue): LimitStatus['value'] {
   if (typeof value !== 'object') return value;
-  if (value.length === 0) return 'unlimited';
-  return value
-    .map(
-      ({ device, ...limits }) =>
-        `${device} ${Object.entries(limits)
-          .map(([key, limit]) => `${key}=${limit}`)
-          .join(' ')}`,
-    )
-    .join('; ');
+  const devices = value.flatMap(({ device, ...limits }) => {
+    const parts = Object.entries(limits).filter(([, limit]) => limit !== 'unlimited');
+    return parts.length === 0 ? [] : [[device, ...parts.map(([key, limit]) => `${key}=${limit}`)].join(' ')];
+  });
+  return devices.length === 0 ? 'unlimited' : devices.join('; ');
 }

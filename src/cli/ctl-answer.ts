@@ -47,10 +47,11 @@ export function formatAnswer({ ok, box, host, job, command, result, error }: Ctl
 
 function fields(command: string, result: unknown): string[] {
   if (!isObject(result)) return [];
-  const { identity: _identity, sample, limits, broker: _broker, ...rest } = result;
+  const { identity: _identity, sample, limits, also, broker: _broker, ...rest } = result;
   return [
-    ...flat('', rest),
-    ...(isObject(limits) ? Object.entries(limits).map(([name, limit]) => `${name}=${limitText(limit)}`) : []),
+    ...flat('', readable(rest)),
+    ...(isObject(limits) ? limitFields('', limits) : []),
+    ...(isObject(also) ? limitFields('also.', also) : []),
     ...(isObject(sample) && (command === 'sample' || command === 'status') ? sampleFields(sample) : []),
   ];
 }
@@ -69,11 +70,22 @@ function named(key: string, field: unknown): string {
   return `${name}=${amount(field, unit as 'ms' | 'bytes')}`;
 }
 
+/** A limit, as `set_limit` answers it too, has its unit with its values: `value=2 h` for 7200000 and `ms`. */
+function readable(limit: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const { unit, ...rest } = limit;
+  if (!isUnit(unit)) return limit;
+  const values = ['value', 'hard'].filter((key) => key in rest).map((key) => [key, told(rest[key], unit)]);
+  return { ...rest, ...Object.fromEntries(values) };
+}
+
+function limitFields(prefix: string, limits: Readonly<Record<string, unknown>>): string[] {
+  return Object.entries(limits).map(([name, limit]) => `${prefix}${name}=${limitText(limit)}`);
+}
+
 function limitText(limit: unknown): string {
   if (!isObject(limit)) return String(limit);
-  const { value, hard, unit, enforcement } = limit;
-  const half = (one: unknown) => (isUnit(unit) && typeof one === 'number' ? amount(one, unit) : String(one));
-  return `${half(value)}${hard === undefined || hard === value ? '' : `:${half(hard)}`} (${enforcement})`;
+  const { value, hard, enforcement } = readable(limit);
+  return `${value}${hard === undefined || hard === value ? '' : `:${hard}`} (${enforcement})`;
 }
 
 function sampleFields(sample: Readonly<Record<string, unknown>>): string[] {

@@ -281,7 +281,7 @@ t.test('sends what is in the outbox before it closes, also when it was never con
   const { link } = open(spec);
   link.publish(sample('b', 1));
   link.publish(sample('b', 2));
-  t.strictSame(await link.close(5_000), { undelivered: 0, spooled: null });
+  t.strictSame(await link.close(5_000), { undelivered: 0, spooled: null, given: 'time' });
   t.strictSame(ids(await samples.count(2)), ['b-1', 'b-2']);
 });
 

@@ -26,6 +26,13 @@ for (const order of ['asked first', 'ended first'] as const) {
   });
 }
 
+t.test('output that was cut is told, also where the writer ended before the limit was seen', async (t) => {
+  for (const order of ['asked first', 'ended first'] as const) {
+    const { life } = causeAfter({ ...stop, reason: 'stdoutlimit', by: { via: 'limit' } }, 100, 99, order);
+    t.match(life.ending, { reason: 'stdoutlimit' }, order);
+  }
+});
+
 t.test('a signal counts from when the keeper has seen it, where the wrapper was late', async (t) => {
   const { cause, after } = causeAfter(stop, 105, 100, 'asked first');
   t.equal(cause.of(after).ending, null);

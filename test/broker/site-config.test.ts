@@ -108,7 +108,11 @@ t.test('and reaches them by host, user and job', async (t) => {
     t.strictSame(rows(stdout), expected, `${words.join(' ')}: ${stderr}`);
   }
   const changed = await ctl(t, 'olga', '--job', '102', '--answers', '1', 'set_limit', 'timeout', '2h');
-  t.match(changed, { code: 0, stdout: /set_limit ok limit=timeout value=7200000/, stderr: '' });
+  t.match(changed, {
+    code: 0,
+    stdout: /set_limit ok limit=timeout, value=2 h, enforcement=timer, source=command\n$/,
+    stderr: '',
+  });
   const where = await as(t, 'olga', ['where', '102']);
   t.match(where.stdout, /^job 102 .*on .* box .*, running, pid \d+, user bob$/m, where.stderr);
 });

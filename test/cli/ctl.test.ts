@@ -102,8 +102,7 @@ t.test('carries out commands and prints a line for each answer', async (t) => {
   t.match(await one('resume'), { code: 0, stdout: /resume ok processes=1\n$/ });
   t.match(await one('set_limit', 'nofile', '100:200'), {
     code: 0,
-    stdout:
-      /set_limit ok limit=nofile, value=100, hard=200, unit=count, enforcement=rlimit, source=command, processes=1\n$/,
+    stdout: /set_limit ok limit=nofile, value=100, hard=200, enforcement=rlimit, source=command, processes=1\n$/,
   });
   t.strictSame(job.processes()[0]!.limit('Max open files'), { soft: '100', hard: '200' });
   t.match(await one('status'), {

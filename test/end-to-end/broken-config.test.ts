@@ -24,7 +24,7 @@ const FAULTS: readonly (readonly [string, string, RegExp])[] = [
   ['a second document', 'timeout: 5m\n---\ntimeout: 1s\n', /:2: a second document begins here/],
   ['an alias of itself', 'json: &a {a: *a}\n', /:1: aliases that cannot be resolved: write the values out/],
   ['a bomb of aliases', bomb(), /: aliases that cannot be resolved: write the values out/],
-  ['a value that does not parse', 'timeout: soon\n', /:1: timeout: "soon" is not a duration/],
+  ['a value that does not parse', 'timeout: soon\n', /:1: timeout: "soon" is not a time limit: expected a duration/],
   ['a key that is a list', '? [a, b]\n: 1\n', /:1: "" is not an option/],
   ['binary bytes', '\0\xff\x1b[2J', /:1: /],
   ['an unknown option that is locked', 'locked: no-such\n', /:1: "no-such" is not an option/],

@@ -78,7 +78,8 @@ t.test(
 
 const BAD: readonly [string, string, RegExp][] = [
   ['memory', 'much', /much/],
-  ['pids', '-1', /-1/],
+  ['pids', 'few', /few/],
+  ['pids', '-33', /pids is 33 now: "-33" would leave nothing of it/],
   ['cpuset', '4095', /4095.*allowed|4095/s],
   ['cpus', 'two', /two/],
   ['io-max', '999:999:wbps=1M', /999:999/],

@@ -144,17 +144,17 @@ t.test('--warn-signal comes so long before the time limit, with an event', async
 
 t.test('the warning follows the time limit and the timer', async (t) => {
   const job = await operator.start(t, ['sh', '-c', TRAPS], {
-    options: ['--timeout', '1h', '--warn-signal', 'USR1@3590'],
+    options: ['--timeout', '2h', '--warn-signal', 'USR1@1h'],
   });
   await job.bound();
   await job.ask('timer_stop');
-  await job.ask('set_limit', ['timeout', '2h']);
+  await job.ask('set_limit', ['timeout', '3h']);
   await job.ask('timer_resume');
   t.notOk(job.stdout().includes('warned'));
-  await job.ask('set_limit', ['timeout', '3590']);
+  await job.ask('set_limit', ['timeout', '50m']);
   await job.printed('warned');
-  await job.ask('set_limit', ['timeout', '3591']);
-  await job.ask('set_limit', ['timeout', '3589']);
+  await job.ask('set_limit', ['timeout', '55m']);
+  await job.ask('set_limit', ['timeout', '45m']);
   t.equal(eventsOf(job, 'warned').length, 1, 'what was warned is not warned again');
   await job.ask('set_limit', ['timeout', '2h']);
   await job.ask('set_limit', ['timeout', '1']);

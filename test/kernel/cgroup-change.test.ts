@@ -184,7 +184,7 @@ t.test(
     const disk = diskOf(tmpdir());
     const set = () => file('blkio', 'blkio.throttle.write_bps_device');
     t.strictSame(control.change('io-max', `${tmpdir()}:wbps=1M`), {
-      value: `${disk} rbps=unlimited wbps=1048576 riops=unlimited wiops=unlimited`,
+      value: `${disk} wbps=1048576`,
       unit: 'list',
       enforcement: 'cgroup1',
     });

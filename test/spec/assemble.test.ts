@@ -175,7 +175,7 @@ t.test('the default config file may be absent, a named one may not', async (t) =
   refuses(
     t,
     { contents: { [DEFAULT_FILE]: denied } },
-    `read ${DEFAULT_FILE}: EACCES; make it readable, or use --config none`,
+    `read ${DEFAULT_FILE}: EACCES; it may fix options for every user, so nothing is done without it: ask the administrator to make it a readable file`,
   );
 });
 

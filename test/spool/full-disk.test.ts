@@ -68,7 +68,7 @@ t.test(
     });
     t.strictSame(await job.ended, { code: 0, signal: null });
     t.match(job.stderr(), /warn: spool \S+: .*(ENOSPC|no space left).*in memory only/);
-    t.match(job.stderr(), /messages were not delivered within 0 s; --flush sets/);
+    t.match(job.stderr(), /messages were not delivered within 0 ms; --flush sets/);
     rmSync(`${mountPoint}/filler`);
     t.match(await spool.run('list'), { status: 0, stdout: /The spool is empty/ });
   },

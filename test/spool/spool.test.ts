@@ -59,7 +59,7 @@ t.test('the next box of the user delivers it beside its own messages', async (t)
   const { job } = await outage(t, spool);
   job.child.kill('SIGINT');
   t.equal((await job.ended).code === 0, false);
-  t.match(job.stderr(), /messages were not delivered within 0.1 s; they are in \S+\.spool: the next box of this user/);
+  t.match(job.stderr(), /messages were not delivered within 100 ms; they are in \S+\.spool: the next box of this user/);
   const { n } = spool.messages().at(-1)!;
   const next = await operator.start(t, ['true'], { options: ['--spool-dir', spool.dir] });
   t.strictSame(await next.ended, { code: 0, signal: null });
@@ -80,6 +80,8 @@ t.test('what memory has no room for waits on disk, and is delivered in order by 
   await proxy.up();
   await job.bound();
   t.match((await job.ask('status')).result, { dropped: 0, broker: { outbox: { dropped: 0 } } });
+  // 100 samples a second may be more than a loaded machine delivers.
+  await job.ask('change_sample_rate', ['1s']);
   await until(() => spool.messages().length < 3, 'what has waited is gone');
   await job.ask('kill');
   await job.ended;
