@@ -435,6 +435,8 @@ export interface SignalDelivery {
 export function watchSignals(onSignal: (delivery: SignalDelivery) => void): () => void;
 /** By then, monotonic ms, the keeper must have killed the box; a little later the front end kills it itself. 0: no bound. */
 export function boundEnd(atMs: number): void;
+/** The front end holds the open file too, and with it a lock on it, until it has ended. */
+export function holdOpen(fd: number): void;
 /** How long this process may need when the job has ended; a good deal later the front end ends without it. */
 export function flushPatience(ms: number): void;
 /** _exit(2): no atexit handlers, terminal settings stay as the job left them. The front end exits with the same code. */

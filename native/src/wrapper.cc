@@ -98,6 +98,8 @@ void Wrapper::take(const Saying& said, const std::string& text) {
     case Say::unable:
       why_ = text;
       return;
+    case Say::hold:
+      return;
     case Say::quiet: {
       const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
       if (null >= 0) dup2(null, 2), close(null);
@@ -111,8 +113,17 @@ void Wrapper::hear() {
     Saying said;
     char text[1024];
   } message{};
-  for (ssize_t n; (n = recv(channel_, &message, sizeof message - 1, MSG_DONTWAIT)) != -1 || errno == EINTR;) {
-    if (n == 0) break;
+  alignas(cmsghdr) char descriptor[CMSG_SPACE(sizeof(int))];
+  iovec text{&message, sizeof message - 1};
+  for (;;) {
+    msghdr head{};
+    head.msg_iov = &text;
+    head.msg_iovlen = 1;
+    head.msg_control = descriptor;
+    head.msg_controllen = sizeof descriptor;
+    const ssize_t n = recvmsg(channel_, &head, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
     if (n < static_cast<ssize_t>(sizeof message.said)) continue;
     take(message.said, std::string(message.text, static_cast<size_t>(n) - sizeof message.said));
   }
