@@ -152,7 +152,7 @@ export type KeeperEvent =
       readonly atMs: number;
     }
   /** The keeper has acted on its deadline, since nobody else has. */
-  | { readonly type: 'expired' }
+  | { readonly type: 'expired'; readonly atMs: number }
   /** Processes that SIGKILL has not ended, a second after it. `final`: they are no longer waited for, and `empty` follows. */
   | { readonly type: 'unkillable'; readonly processes: readonly Unkillable[]; readonly final: boolean }
   /** An upgrade in between: this keeper speaks another version of the protocol. Nothing was read, and nothing follows. */

@@ -151,6 +151,9 @@ t.test('pids', need('pids'), async (t) => {
   t.equal(file('pids', 'pids.max'), '30');
   t.equal(control.change('pids', 'unlimited').value, 'unlimited');
   t.equal(file('pids', 'pids.max'), 'max');
+  control.change('pids', '20');
+  t.equal(control.change('pids', '0').value, 'unlimited', '0 is no limit');
+  t.equal(file('pids', 'pids.max'), 'max');
 });
 
 t.test(
