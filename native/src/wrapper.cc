@@ -169,7 +169,7 @@ void Wrapper::signalled(const signalfd_siginfo& info) {
   if (signal == SIGINT || signal == SIGQUIT || signal == SIGTERM) {
     front_.got.push_back(signal);
     asked_.push_back(signal);
-    if (unheard_ms_ == 0) unheard_ms_ = monotonic_ms() + kHearMs;
+    if (unheard_ms_ == 0 && is_launch()) unheard_ms_ = monotonic_ms() + kHearMs;
   }
   if (is_tool()) {
     if (front_.node > 0 && signal != SIGCONT) kill(front_.node, signal);
@@ -254,7 +254,7 @@ void Wrapper::node_ended(int status) {
 
 // Node does not hear what asks for the end.
 void Wrapper::pass_on() {
-  if (unheard_ms_ == 0 || monotonic_ms() < unheard_ms_ || !is_launch()) return;
+  if (unheard_ms_ == 0 || monotonic_ms() < unheard_ms_) return;
   const double now = monotonic_ms();
   unheard_ms_ = 0;
   if (!started_) {

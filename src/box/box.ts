@@ -401,7 +401,10 @@ export class Box implements Controllable {
     if (this.#life.ending !== null) return;
     log.warn(`the wall clock limit of ${this.clock.limitMs / 1000} s was over, and the keeper has stopped the job`);
     // The job may have ended of it long before this process goes on and hears of either.
-    void this.#apply({ type: 'stop', reason: 'timeout', by: { via: 'limit' }, signal: null, graceMs: spec.graceMs }, atMs);
+    void this.#apply(
+      { type: 'stop', reason: 'timeout', by: { via: 'limit' }, signal: null, graceMs: spec.graceMs },
+      atMs,
+    );
   }
 
   /** What the keeper, and after it the front end, do where this process does not. */
