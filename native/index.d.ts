@@ -152,7 +152,7 @@ export type KeeperEvent =
       readonly atMs: number;
     }
   /** The keeper has acted on its deadline, since nobody else has. */
-  | { readonly type: 'expired' }
+  | { readonly type: 'expired'; readonly atMs: number }
   /** Processes that SIGKILL has not ended, a second after it. `final`: they are no longer waited for, and `empty` follows. */
   | { readonly type: 'unkillable'; readonly processes: readonly Unkillable[]; readonly final: boolean }
   /** An upgrade in between: this keeper speaks another version of the protocol. Nothing was read, and nothing follows. */
@@ -435,6 +435,8 @@ export interface SignalDelivery {
 export function watchSignals(onSignal: (delivery: SignalDelivery) => void): () => void;
 /** By then, monotonic ms, the keeper must have killed the box; a little later the front end kills it itself. 0: no bound. */
 export function boundEnd(atMs: number): void;
+/** The front end holds the open file too, and with it a lock on it, until it has ended. */
+export function holdOpen(fd: number): void;
 /** How long this process may need when the job has ended; a good deal later the front end ends without it. */
 export function flushPatience(ms: number): void;
 /** _exit(2): no atexit handlers, terminal settings stay as the job left them. The front end exits with the same code. */

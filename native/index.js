@@ -30,6 +30,7 @@ exports.releaseStdio = native.releaseStdio;
 exports.redirectStderr = native.redirectStderr;
 exports.watchSignals = native.watchSignals;
 exports.boundEnd = native.boundEnd;
+exports.holdOpen = native.holdOpen;
 exports.flushPatience = native.flushPatience;
 exports.exitNow = native.exitNow;
 exports.dieOf = native.dieOf;

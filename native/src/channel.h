@@ -22,6 +22,7 @@ enum class Say : uint32_t {
   unable = 4,    // no job is started by this Node; a text follows that says why
   quiet = 5,     // stderr is nobody's business any more
   flush = 6,     // ms: how long the end of the box may take in Node
+  hold = 7,      // a descriptor comes with it, which stays open until the front end has ended
 };
 
 // From Node.

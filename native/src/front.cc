@@ -124,8 +124,11 @@ void let_go(Front& front, int channel, int complaints) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   std::vector<int> strangers = pbox::own_children();
   pbox::Will* will = options.verb.empty() ? pbox::Will::make() : nullptr;
-  const pbox::KeptBy by{keeper[1], lifeline[1], getpid(), session_is_signalled(words), will};
-  const int helper = fork_keeper(by, words, options, {keeper[0], lifeline[0], channel[0], channel[1], word});
+  // What is adopted outlives us, and its keeper has to do with Node only.
+  std::vector<int> ours{keeper[0], lifeline[0], channel[0], channel[1], word};
+  if (options.adopts()) ours.push_back(lifeline[1]);
+  const pbox::KeptBy by{keeper[1], options.adopts() ? -1 : lifeline[1], getpid(), session_is_signalled(words), will};
+  const int helper = fork_keeper(by, words, options, ours);
   close(keeper[1]);
   close(lifeline[1]);
   Front front{words, options, pbox::Link(lifeline[0]), helper, will, std::move(strangers)};
@@ -143,7 +146,10 @@ void let_go(Front& front, int channel, int complaints) {
   }
   close(keeper[0]);
   close(channel[1]);
-  if (word >= 0) close(word);
+  if (word >= 0) {
+    close(word);
+    if (chdir("/") != 0) errno = 0;  // in the background we hold no folder
+  }
   front.take_signals();
   let_go(front, channel[0], complaints[0]);
   if (!no_room.empty()) without_room(front, no_room);

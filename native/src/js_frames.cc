@@ -175,8 +175,10 @@ Object event_object(Env env, Event type, const std::string& bytes) {
       event.Set("final", head.final != 0);
       break;
     }
-    case Event::continued:
     case Event::expired:
+      set(event, "atMs", body.value<double>());
+      break;
+    case Event::continued:
     case Event::reply:
       break;
   }

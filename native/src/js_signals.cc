@@ -1,6 +1,7 @@
 // The front end: its signals with their senders, which Node does not tell, and what it is told of us.
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -77,6 +78,26 @@ void flush_patience(const CallbackInfo& info) {
   tell_front(Say::flush, 0, 0, info[0].As<Number>().DoubleValue());
 }
 
+// Say::hold: whoever waits for a lock on it waits for the front end as well.
+void hold_open(const CallbackInfo& info) {
+  if (!has_front()) return;
+  const int fd = info[0].As<Number>().Int32Value();
+  Saying said{static_cast<uint32_t>(Say::hold), 0, 0, 0, 0};
+  iovec text{&said, sizeof said};
+  alignas(cmsghdr) char descriptor[CMSG_SPACE(sizeof fd)]{};
+  msghdr message{};
+  message.msg_iov = &text;
+  message.msg_iovlen = 1;
+  message.msg_control = descriptor;
+  message.msg_controllen = sizeof descriptor;
+  cmsghdr* head = CMSG_FIRSTHDR(&message);
+  head->cmsg_level = SOL_SOCKET;
+  head->cmsg_type = SCM_RIGHTS;
+  head->cmsg_len = CMSG_LEN(sizeof fd);
+  std::memcpy(CMSG_DATA(head), &fd, sizeof fd);
+  if (sendmsg(kFrontFd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) errno = 0;
+}
+
 }  // namespace
 
 void take_stderr() {
@@ -94,6 +115,7 @@ void tell_front(Say say, int first, int second, double ms) {
 void export_signals(Env env, Object& exports) {
   exports.Set("watchSignals", Napi::Function::New<watch_signals>(env));
   exports.Set("boundEnd", Napi::Function::New<bound_end>(env));
+  exports.Set("holdOpen", Napi::Function::New<hold_open>(env));
   exports.Set("flushPatience", Napi::Function::New<flush_patience>(env));
 }
 

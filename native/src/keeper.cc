@@ -342,7 +342,7 @@ void Keeper::on_deadline() {
     case Deadline::Due::nothing:
       return;
     case Deadline::Due::stop:
-      announce(Event::expired, int32_t{0});
+      announce(Event::expired, monotonic_ms());
       stop({deadline_.signal(), static_cast<uint32_t>(StopHow::group)});
       if (descendants_.suspended()) descendants_.resume();
       return;

@@ -39,7 +39,7 @@ enum class Event : uint16_t {
   witnessed = 73,    // WitnessedBody
   unkillable = 74,   // UnkillableHead, for each an int32 pid and two NUL-terminated words: name, reason
   stdoutmark = 75,   // uint64 bytes: the mark is reached
-  expired = 76,      // the keeper has acted on its deadline, since nobody else has
+  expired = 76,      // double at_ms: the keeper has acted on its deadline, since nobody else has
 };
 
 constexpr const char* kEventNames[] = {"hello", "started", "failed", "exited", "empty", "stopped", "continued", "stdoutlimit", "reply", "witnessed", "unkillable", "stdoutmark", "expired"};

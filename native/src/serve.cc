@@ -1,6 +1,7 @@
 #include "serve.h"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "detach.h"
+#include "keeper.h"
 
 namespace pbox {
 namespace {
@@ -44,6 +46,14 @@ int listen_at(const std::string& path, int& fd) {
   if (fd < 0 || bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || listen(fd, kQueue) != 0) return errno;
   close(folder);
   return 0;
+}
+
+// Whoever knows our pid may signal it at once: the front end reads from its signalfd what has come until then.
+void hold_signals() {
+  sigset_t held;
+  sigemptyset(&held);
+  for (const int signal : kHandledSignals) sigaddset(&held, signal);
+  sigprocmask(SIG_BLOCK, &held, nullptr);
 }
 
 const char* remedy_of(int error) {
@@ -95,6 +105,7 @@ int serve(const char* path) {
   }
   close(ends[0]);
   setsid();
+  hold_signals();
   int fd = -1;
   const int error = listen_at(path, fd);
   if (write(ends[1], &error, sizeof error) < 0 || error != 0) _exit(kFailed);

@@ -98,6 +98,8 @@ void Wrapper::take(const Saying& said, const std::string& text) {
     case Say::unable:
       why_ = text;
       return;
+    case Say::hold:
+      return;
     case Say::quiet: {
       const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
       if (null >= 0) dup2(null, 2), close(null);
@@ -111,8 +113,17 @@ void Wrapper::hear() {
     Saying said;
     char text[1024];
   } message{};
-  for (ssize_t n; (n = recv(channel_, &message, sizeof message - 1, MSG_DONTWAIT)) != -1 || errno == EINTR;) {
-    if (n == 0) break;
+  alignas(cmsghdr) char descriptor[CMSG_SPACE(sizeof(int))];
+  iovec text{&message, sizeof message - 1};
+  for (;;) {
+    msghdr head{};
+    head.msg_iov = &text;
+    head.msg_iovlen = 1;
+    head.msg_control = descriptor;
+    head.msg_controllen = sizeof descriptor;
+    const ssize_t n = recvmsg(channel_, &head, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
     if (n < static_cast<ssize_t>(sizeof message.said)) continue;
     take(message.said, std::string(message.text, static_cast<size_t>(n) - sizeof message.said));
   }
@@ -158,7 +169,7 @@ void Wrapper::signalled(const signalfd_siginfo& info) {
   if (signal == SIGINT || signal == SIGQUIT || signal == SIGTERM) {
     front_.got.push_back(signal);
     asked_.push_back(signal);
-    if (unheard_ms_ == 0) unheard_ms_ = monotonic_ms() + kHearMs;
+    if (unheard_ms_ == 0 && is_launch()) unheard_ms_ = monotonic_ms() + kHearMs;
   }
   if (is_tool()) {
     if (front_.node > 0 && signal != SIGCONT) kill(front_.node, signal);
@@ -243,7 +254,7 @@ void Wrapper::node_ended(int status) {
 
 // Node does not hear what asks for the end.
 void Wrapper::pass_on() {
-  if (unheard_ms_ == 0 || monotonic_ms() < unheard_ms_ || !is_launch()) return;
+  if (unheard_ms_ == 0 || monotonic_ms() < unheard_ms_) return;
   const double now = monotonic_ms();
   unheard_ms_ = 0;
   if (!started_) {

@@ -184,7 +184,7 @@ export class Box implements Controllable {
       case 'stdoutlimit':
         return this.#stdoutLimit(event.bytes);
       case 'expired':
-        return this.#expired();
+        return this.#expired(event.atMs);
       case 'continued':
         // Somebody else has let the main process go on: its time counts again.
         if (this.isPaused) void this.unpause({ via: 'box' });
@@ -396,11 +396,15 @@ export class Box implements Controllable {
   }
 
   /** The keeper has stopped the job in our stead: this process was stopped, or too busy. */
-  #expired(): void {
+  #expired(atMs: number): void {
     const { spec, log } = this.#options;
     if (this.#life.ending !== null) return;
     log.warn(`the wall clock limit of ${this.clock.limitMs / 1000} s was over, and the keeper has stopped the job`);
-    void this.stop('timeout', { via: 'limit' }, null, spec.graceMs);
+    // The job may have ended of it long before this process goes on and hears of either.
+    void this.#apply(
+      { type: 'stop', reason: 'timeout', by: { via: 'limit' }, signal: null, graceMs: spec.graceMs },
+      atMs,
+    );
   }
 
   /** What the keeper, and after it the front end, do where this process does not. */

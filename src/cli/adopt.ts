@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { redirectStderr } from 'cgroup-utils-native';
+import { holdOpen, redirectStderr } from 'cgroup-utils-native';
 import { createLogger } from '../log.js';
 import { ADOPT_HELP, type AdoptInput, type AdoptOptions, parseAdopt } from './adopt-options.js';
 import { type Adoption, type Boxed, boxProcess, type Loaders } from './adopted-box.js';
@@ -57,7 +57,7 @@ export function adopt(input: Adoptable): RunBundle.Run {
 /** Before the box is made: where one of them cannot be opened, the process is to run as before. @throws SpecError */
 function openFiles({ logFile, pidFile }: AdoptOptions) {
   const log = logFile === null ? null : openLog('--log-file', logFile);
-  return { log, pid: pidFile === null ? null : lockedPidFile(pidFile) };
+  return { log, pid: pidFile === null ? null : lockedPidFile(pidFile, holdOpen) };
 }
 
 /** The box is made: whoever waits goes on, and we are nobody's output any more. The warnings are for who reads no log. */

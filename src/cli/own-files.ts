@@ -22,14 +22,20 @@ export function openLog(option: string, path: string): number {
 }
 
 export interface PidFile {
-  /** Closes it as well, so that whoever waits for the lock goes on. */
+  /** Closes it as well, so that whoever waits for the lock goes on; where the front end holds it, once that has ended. */
   remove(): void;
 }
 
-/** A file with the front end's pid, which is the one to signal; locked until it is removed or this process ends, however that comes. @throws SpecError */
-export function lockedPidFile(path: string): PidFile {
+/**
+ * A file with the front end's pid, which is the one to signal; locked until it is removed or this process ends, however
+ * that comes.
+ * @param hold keeps the lock beyond this process
+ * @throws SpecError
+ */
+export function lockedPidFile(path: string, hold: (fd: number) => void = () => {}): PidFile {
   const fd = openToWrite('--pid-file', path, constants.O_TRUNC);
   lockFile(fd);
+  hold(fd);
   try {
     writeSync(fd, `${process.ppid}\n`);
   } catch {

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap';
 import { bare, isAlive } from '../fixtures/adopted.js';
 import { childrenOf, environmentOf, processState, until } from '../fixtures/processes.js';
 import { PROC_BOX, plainEnvironment, run, temporaryFolder } from '../fixtures/run.js';
-import { keepersOf, supervisor, talk } from '../fixtures/supervisor.js';
+import { keepersOf, nodeOf, supervisor, talk } from '../fixtures/supervisor.js';
 
 /** `proc_box adopt --serve` and `--via`: many boxes in one process. */
 
@@ -31,6 +31,7 @@ t.test('boxes of several processes: limits before the answer, a keeper and a log
     t.match(limitsOf(target.pid), new RegExp(`Max open files +${60 + index} +${60 + index}`));
   }
   t.equal(serving.keepers().length, 3);
+  t.strictSame(childrenOf(serving.pid), [serving.nodePid()], 'a keeper without a box does not stay');
   targets[1]!.child.kill('SIGKILL');
   await until(() => readFileSync(logs[1]!, 'utf8').includes('Task elapsed time'), 'its end is told');
   t.match(readFileSync(logs[1]!, 'utf8'), /ended +signaled: SIGKILL/);
@@ -50,7 +51,7 @@ t.test('who asks says whose job it is, with options for the box; its process doe
   t.match(limitsOf(target.pid), /Max open files +77 +77/);
   await until(() => readFileSync(log, 'utf8').includes('started in box'), 'it is told');
   t.match(readFileSync(log, 'utf8'), /job 4711 step 3 started/);
-  for (const pid of [serving.pid, ...serving.keepers()]) {
+  for (const pid of [serving.pid, serving.nodePid(), ...serving.keepers()]) {
     t.notMatch(readFileSync(`/proc/${pid}/cmdline`, 'latin1'), 'nofile');
     t.notMatch(environmentOf(pid)?.join(' ') ?? '', /PBOX_|SLURM_/);
   }
@@ -131,11 +132,13 @@ t.test('one that does not answer is given up, and makes no second box later', as
   const target = await sleeper(t);
   const first = join(serving.folder, 'first.log');
   t.equal((await serving.ask(target.pid, ['--log-file', first])).code, 0);
-  process.kill(serving.pid, 'SIGSTOP');
+  // The front end first: it lets a Node go on that somebody else has stopped.
+  const both = [serving.pid, serving.nodePid()];
+  for (const pid of both) process.kill(pid, 'SIGSTOP');
   const second = await sleeper(t);
   const log = join(serving.folder, 'second.log');
   t.equal((await serving.ask(second.pid, [...FILES, '--log-file', log])).code, 0, 'it is boxed all the same');
-  process.kill(serving.pid, 'SIGCONT');
+  for (const pid of both) process.kill(pid, 'SIGCONT');
   const third = join(serving.folder, 'third.log');
   t.equal((await serving.ask((await sleeper(t)).pid, ['--log-file', third])).code, 0);
   await until(() => existsSync(third) && readFileSync(third, 'utf8').includes('started in box'), 'it goes on');
@@ -169,11 +172,14 @@ t.test('it cannot be made to do what others want: not dumpable, no inspector, it
   const target = await sleeper(t);
   t.equal((await serving.ask(target.pid)).code, 0);
   t.equal((await signalled.ask((await sleeper(t)).pid)).code, 0);
-  process.kill(serving.pid, 'SIGUSR1');
-  process.kill(serving.pid, 'SIGINT');
+  for (const pid of [serving.pid, serving.nodePid()]) {
+    process.kill(pid, 'SIGUSR1');
+    process.kill(pid, 'SIGINT');
+  }
   t.equal((await serving.ask((await sleeper(t)).pid)).code, 0);
   for (const { pid } of [serving, signalled]) {
     t.equal(processState(pid)?.session, pid);
+    t.equal(processState(nodeOf(pid))?.session, pid);
     t.notMatch(readFileSync('/proc/net/tcp', 'latin1'), /:240D 00000000:0000 0A/, 'nobody listens on port 9229');
   }
 });
@@ -205,7 +211,8 @@ t.test('names of files count from where each was started', async (t) => {
   const boxed = await serving.ask((await sleeper(t)).pid, ['--log-file', 'here.log'], { cwd: serving.folder });
   t.equal(boxed.code, 0, boxed.stderr);
   t.ok(existsSync(join(serving.folder, 'here.log')));
-  t.equal(readlinkSync(`/proc/${serving.pid}/cwd`), '/', 'and it holds no folder');
+  for (const pid of [serving.pid, serving.nodePid()])
+    t.equal(readlinkSync(`/proc/${pid}/cwd`), '/', 'and it holds no folder');
 });
 
 const asRoot = { skip: process.getuid?.() === 0 ? false : 'needs root' };
@@ -247,7 +254,7 @@ t.test("a supervisor of another user's is not asked", asRoot, async (t) => {
   t.equal(code, 0, 'a box of its own');
   t.match(stderr, /a process of another user \(uid 65534\) listens there, and is not asked/);
   t.match(limitsOf(target.pid), /Max open files +64 +64/);
-  t.strictSame(childrenOf(Number(started.stdout)), []);
+  t.strictSame(keepersOf(Number(started.stdout)), []);
   target.child.kill('SIGKILL');
 });
 

@@ -33,7 +33,7 @@ t.test('limits reach the process and all of its descendants', need('pids', 'memo
     t.ok(inBox(pid, box), `${pid} is in the group`);
     t.match(limitsOf(pid), /Max open files +77 +99/);
   }
-  t.match(running.stderr(), /nofile=77:99 \(rlimit\), memory=209715200 \(cgroup[12]\), pids=40 \(cgroup[12]\)/);
+  t.match(running.stderr(), /nofile=77:99 \(rlimit\), memory=200 MiB \(cgroup[12]\), pids=40 \(cgroup[12]\)/);
   t.notOk(inBox(running.pid, box), 'the wrapper is outside');
   t.notOk(inBox(running.keeperPid(), box), 'and its keeper');
   process.child.kill('SIGKILL');
@@ -186,7 +186,7 @@ t.test('the limit of stdout, where it is a file', async (t) => {
   const running = await adopted(t, process.pid, ['--stdoutlimit', '3000', '--stop-signal', 'KILL', '--report']);
   const { stderr } = await running.done;
   t.match(stderr, /ended +stdoutlimit: SIGKILL/);
-  t.match(running.stderr(), /stdoutlimit=3000 \(offset\)/);
+  t.match(running.stderr(), /stdoutlimit=2\.9 KiB \(offset\)/);
 });
 
 t.test('a limit of stdout that nobody can hold is told, and refused by --enforce strict', async (t) => {

@@ -151,6 +151,9 @@ t.test('pids', need('pids'), async (t) => {
   t.equal(file('pids', 'pids.max'), '30');
   t.equal(control.change('pids', 'unlimited').value, 'unlimited');
   t.equal(file('pids', 'pids.max'), 'max');
+  control.change('pids', '20');
+  t.equal(control.change('pids', '0').value, 'unlimited', '0 is no limit');
+  t.equal(file('pids', 'pids.max'), 'max');
 });
 
 t.test(
@@ -199,8 +202,8 @@ t.test('bad values are refused, and what was in force stays', need('memory', 'pi
   const { control, file } = await given(t, { memory: 64 * MIB, pids: 20 });
   const cases: [Parameters<ResourceControl['change']>[0], string, RegExp][] = [
     ['memory', 'lots', /"lots" is not a size/],
-    ['pids', '0', /is not a number from 1/],
-    ['cpus', '0', /is not a number of CPUs/],
+    ['pids', '-1', /is not a number from 1/],
+    ['cpus', '-1', /is not a number of CPUs/],
     ['cpuset', '4095', /CPU 4095 may not be used here; allowed are/],
     ['io-max', '/dev/nothing:rbps=1', /ENOENT; expected a block device/],
     ['memory-high', '32M', /^memory-high is not held at all: cgroup v1 has no memory.high$/],

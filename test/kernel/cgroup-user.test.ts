@@ -62,7 +62,7 @@ t.test('only some controllers delegated: each limit says what holds it', need('p
   const { through } = delegate(t, ['pids']);
   const { stderr, code } = await run(t, ['true'], { options: ['--memory', '64M', '--pids', '20'], through });
   t.equal(code, 0);
-  t.match(stderr, /memory=67108864 \(watchdog\), pids=20 \(cgroup1\)/);
+  t.match(stderr, /memory=64 MiB \(watchdog\), pids=20 \(cgroup1\)/);
   t.equal(stderr.match(/warn: /g)?.length, 1, 'one warning for the one that is weaker');
 });
 
@@ -80,7 +80,7 @@ t.test(
       /memory is held by sampling only: mkdir \/sys\S+: EACCES; ask the administrator to delegate memory \(docs\/limits.md\)/,
     );
     t.match(warnings[1], /cpus is not held at all: mkdir \/sys\S+: EACCES; ask the administrator to delegate cpu/);
-    t.match(stderr, /memory=67108864 \(watchdog\), cpus=0.5 \(none\)/);
+    t.match(stderr, /memory=64 MiB \(watchdog\), cpus=0.5 \(none\)/);
   },
 );
 
@@ -119,13 +119,9 @@ t.test('a limit above the one around the box is refused with the range', need('m
   writeFileSync(`${dirs['pids']}/pids.max`, '100');
   writeFileSync(`${dirs['cpu']}/cpu.cfs_quota_us`, '80000');
   const cases: [string, string, string][] = [
-    [
-      '--memory',
-      '1G',
-      `memory 1073741824 is above the limit around this box: at most 536870912 bytes (${dirs['memory']})`,
-    ],
+    ['--memory', '1G', `memory 1 GiB is above the limit around this box: at most 512 MiB (${dirs['memory']})`],
     ['--pids', '101', `pids 101 is above the limit around this box: at most 100 (${dirs['pids']})`],
-    ['--cpus', '1', `cpus 1 is above the limit around this box: at most 0.8 cpus (${dirs['cpu']})`],
+    ['--cpus', '1', `cpus 1 is above the limit around this box: at most 0.8 (${dirs['cpu']})`],
   ];
   for (const [option, value, expected] of cases) {
     const { code, stderr } = await run(t, ['true'], { options: [option, value], through });
@@ -156,7 +152,10 @@ t.test('bad input: 125, a clear line, nothing left behind', need('memory', 'blki
       /"rbs" is not a limit of a device: expected one of rbps, wbps, riops, wiops; did you mean "rbps"\?/,
     ],
     'a device without a limit': [['--io-max', '/dev/sda'], /expected <device or path>:<what>=<limit>/],
-    'a CPU that is not allowed': [['--cpuset', '0,4095'], /cpuset 0,4095: CPU 4095 may not be used here; allowed are /],
+    'a CPU that is not allowed': [
+      ['--cpuset', '0,4095'],
+      /cpuset "0,4095": CPU 4095 may not be used here; allowed are /,
+    ],
     'CPUs that are no list': [['--cpuset', 'a-b'], /is not a list of CPUs/],
     'a range that runs backwards': [['--cpuset', '3-1'], /is not a list of CPUs/],
     'a size that is no number': [
@@ -164,7 +163,7 @@ t.test('bad input: 125, a clear line, nothing left behind', need('memory', 'blki
       /--memory: "lots" is not a size: expected bytes or a number with K, M, G, T or P/,
     ],
     'too little memory': [['--memory', '1k'], /"1k" is too small: expected at least 1M/],
-    'no processes': [['--pids', '0'], /"0" is not a number from 1 to/],
+    'a negative number of processes': [['--pids', '-1'], /"-1" is not a number from 1 to/],
     'a negative number of CPUs': [['--cpus', '-1'], /"-1" is not a number of CPUs from 0.01 to 100000/],
     'a weight out of range': [['--cpu-weight', '10001'], /"10001" is not a number from 1 to 10000/],
     'a place that does not exist': [

@@ -36,7 +36,7 @@ t.test('its children count: 20 do not pass --pids 10', async (t) => {
   const { code, stderr } = await run(t, leaderless(1, 20), { options: ['--pids', '10', ...sampled] });
   t.equal(code, 137);
   t.match(stderr, /ended +pids: SIGKILL/);
-  t.match(stderr, /pids is over its limit: (1[1-9]|2\d) of 10/);
+  t.match(stderr, /^proc_box: limit of 10 \(--pids\) for processes and threads passed: (1[1-9]|2\d) in use$/m);
 });
 
 t.test('a sample has its memory, threads, children, open files and state, and the end finds all of it', async (t) => {

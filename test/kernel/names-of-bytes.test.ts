@@ -60,7 +60,7 @@ for (const [kind, name] of Object.entries(NAMES)) {
       encoding: 'latin1',
     });
     t.equal(status, 0, stderr);
-    t.match(stderr, /memory=67108864 \(cgroup1\), pids=20 \(cgroup1\)/);
+    t.match(stderr, /memory=64 MiB \(cgroup1\), pids=20 \(cgroup1\)/);
     const below = `${name.toString('latin1')}/proc_box-`;
     t.equal(stdout.split('\n').filter((line) => line.includes(below)).length >= 2, true, stdout);
   });

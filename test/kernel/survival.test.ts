@@ -3,6 +3,7 @@ import { childrenOf, processState, until } from '../fixtures/processes.js';
 import { allGone, job, killQuietly, type Running, start } from '../fixtures/run.js';
 
 /** Jobs that try to outlive their box; each says `ready` when it is what its name says. */
+// bash with a socket for stdin takes sshd for its parent, and reads ~/.bashrc.
 const JOBS: Record<string, string[]> = {
   'a plain job': ['sh', '-c', 'sleep 1000 & echo ready; wait'],
   'setsid children': [
@@ -12,7 +13,7 @@ const JOBS: Record<string, string[]> = {
   ],
   'a double-forked daemon that ignores every signal': job('daemon.py'),
   'timeout 100 sleep': ['sh', '-c', 'timeout 100 sleep 1000 & echo ready; wait'],
-  'a shell with set -m': ['bash', '-c', 'set -m; sleep 1000 & (sleep 1000 | sleep 1000) & echo ready; wait'],
+  'a shell with set -m': ['bash', '--norc', '-c', 'set -m; sleep 1000 & (sleep 1000 | sleep 1000) & echo ready; wait'],
   'stopped children': [
     'sh',
     '-c',

@@ -5,10 +5,10 @@ import t, { type Test } from 'tap';
 import { listens } from '../fixtures/adopted.js';
 import { ask, collect, foreignClient, privateBroker, unique } from '../fixtures/broker.js';
 import { groupsOfProcess } from '../fixtures/cgroups.js';
-import { childrenOf, commandLineOf, environmentOf, isAlive, processesWith, until } from '../fixtures/processes.js';
+import { commandLineOf, environmentOf, isAlive, processesWith, until } from '../fixtures/processes.js';
 import { type Site, site, USER } from '../fixtures/prolog-site.js';
 import { type Client, withoutSlurm } from '../fixtures/slurm.js';
-import { keepersOf, talk } from '../fixtures/supervisor.js';
+import { keepersOf, nodeOf, talk } from '../fixtures/supervisor.js';
 
 /** The prolog's supervisor: one process for the boxes of all tasks of a job on a node. */
 
@@ -60,9 +60,10 @@ t.test('many tasks', { skip: withoutSlurm() }, async (t) => {
     await until(() => told('started').length === 8, 'each is told');
     const job = told('started')[0].identity.job;
     t.strictSame(nodesIn(`SLURM_JOB_ID=${job}`), [], 'there is no Node in the step');
-    t.match(environmentOf(supervisor)?.sort().join(' '), /^HOME=\S+ PATH=\S+ PROC_BOX_JOB=\S+ SLURM_CONF=\S+$/);
+    for (const pid of [supervisor, nodeOf(supervisor)])
+      t.match(environmentOf(pid)?.sort().join(' '), /^HOME=\S+ PATH=\S+ PROC_BOX_JOB=\S+ SLURM_CONF=\S+$/);
     t.match(readFileSync(`/proc/${supervisor}/status`, 'utf8'), new RegExp(`^Uid:\\s+${USER}`, 'm'));
-    for (const pid of [supervisor, ...childrenOf(supervisor)])
+    for (const pid of [supervisor, nodeOf(supervisor), ...keepersOf(supervisor)])
       t.match(readFileSync(`/proc/${pid}/status`, 'utf8'), /^CapPrm:\s+0*400$/m, 'who lacks it cannot trace it');
     t.notMatch(Object.values(groupsOfProcess(supervisor)).join(' '), `job_${job}`, 'it is outside of the job');
 
@@ -98,7 +99,7 @@ t.test('many tasks', { skip: withoutSlurm() }, async (t) => {
     const supervisor = supervisorOf(at);
     await until(() => told('exited').length === before + 50, 'every end is told', 60_000);
     await until(() => keepersOf(supervisor).length === 0, 'no keeper is left');
-    t.ok(readdirSync(`/proc/${supervisor}/fd`).length < 40, 'nor a descriptor');
+    t.ok(readdirSync(`/proc/${nodeOf(supervisor)}/fd`).length < 40, 'nor a descriptor');
     const own = readdirSync(join(folderOf(at), 'own')).filter((name) => !name.endsWith('.log'));
     t.strictSame(own, ['socket']);
     await at.slurm.command('scancel', allocation['SLURM_JOB_ID']!);
