@@ -66,7 +66,7 @@ struct HelloHead {
   uint32_t argc;
   uint32_t settings;
   uint32_t command;       // index of the command's first word, as the front end reads the words
-  uint32_t failure_open;  // --failure open, and it is known where the command begins
+  uint32_t failure_open;  // --failure open
 };
 
 struct StartHead {

@@ -51,7 +51,7 @@ void say_hello(Control& control, Caller& caller, int guard) {
   const Options options = read_options(words);
   const HelloHead head{getpid(), guard, static_cast<uint32_t>(caller.stdout_mode), caller.terminal.exists(),
                        static_cast<uint32_t>(words.count()), static_cast<uint32_t>(words.settings.size()),
-                       static_cast<uint32_t>(options.command), options.failure_open && (options.separated || options.adopts())};
+                       static_cast<uint32_t>(options.command), options.failure_open};
   Writer hello;
   hello.value(head);
   for (int i = 0; i < words.count(); i++) hello.word(words.argv[static_cast<size_t>(i)]);

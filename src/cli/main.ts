@@ -7,7 +7,6 @@ import { describeError, isEnvironmentError, isSpecError } from '../errors.js';
 import { createLogger } from '../log.js';
 import { jobDeadline } from '../scheduler/deadline.js';
 import { type Assembled, assembleSpec } from '../spec/assemble.js';
-import { parseCommandLine } from '../spec/command-line.js';
 import { systemFiles } from '../spec/files.js';
 import type { YamlLoader } from '../spec/yaml-document.js';
 import type * as Spool from '../spool/index.js';
@@ -99,25 +98,16 @@ function begin(hello: Hello): void {
     const why = describeError(error, debugging);
     if (running !== undefined || started) fail(why);
     if (hello.argv[1] === 'adopt') return notAdopted(hello, why);
+    if (!hello.failsOpen) fail(why);
+    const { commandStart, fallbacks } = loadBundle<typeof FallbacksBundle>('fallbacks');
     const start = commandStart(hello.argv);
+    if (start >= hello.argv.length) fail(why);
     const words = hello.argv.slice(1, start).filter((word, index) => word !== '--' || index < start - 2);
-    if (start >= hello.argv.length || !hello.failsOpen) fail(why);
-    const { fallbacks } = loadBundle<typeof FallbacksBundle>('fallbacks');
     const asked = assembled?.kind === 'run' ? assembled.spec : null;
     for (const fallback of fallbacks({ ...input, words, command: hello.argv.slice(start) }, error as Error, asked)) {
       if (launchInstead(hello, fallback, start, deliverSignals, why)) return;
     }
     fail(why);
-  }
-}
-
-/** Index of the command. After an option that is unknown only `--` tells. */
-function commandStart(argv: readonly string[]): number {
-  try {
-    return parseCommandLine(argv).commandIndex;
-  } catch {
-    const end = argv.indexOf('--');
-    return end < 0 ? argv.length : end + 1;
   }
 }
 

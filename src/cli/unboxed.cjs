@@ -75,9 +75,12 @@ async function tell(loadBundle, notice) {
 function parseHello(hello) {
   const argc = hello.readUInt32LE(16);
   const words = hello.subarray(HELLO_HEAD_BYTES).toString('utf8').split('\0');
+  const command = hello.readUInt32LE(24);
+  // The front end runs only what `--` marks as the command: front.cc.
+  const isKnown = words[command - 1] === '--' || words[1] === 'adopt';
   return {
     argv: words.slice(0, argc),
     settings: words.slice(argc).filter(Boolean),
-    failsOpen: hello.readUInt32LE(28) !== 0,
+    failsOpen: hello.readUInt32LE(28) !== 0 && isKnown,
   };
 }

@@ -5,7 +5,7 @@ import { processState, until } from '../fixtures/processes.js';
 import { killQuietly, PROC_BOX, PYTHON, temporaryFolder } from '../fixtures/run.js';
 import { CTRL, openShell, openTerminal, PROMPT } from '../fixtures/terminal.js';
 
-const BOX = `${PROC_BOX} -uri none --config none --nowarn`;
+const BOX = `${PROC_BOX} -uri none --config none`;
 /** The shell has the terminal again: it answers, and is in the foreground. */
 const FOREGROUND = `${PYTHON} -S -c 'import os; print("fore" + "ground", os.tcgetpgrp(0) == os.getpgrp())'`;
 

@@ -151,10 +151,11 @@ t.test('the warning follows the time limit and the timer', async (t) => {
   await job.ask('set_limit', ['timeout', '2h']);
   await job.ask('timer_resume');
   t.notOk(job.stdout().includes('warned'));
-  await job.ask('set_limit', ['timeout', '3590']);
+  // Each so near that its moment to warn is over already.
+  await job.ask('set_limit', ['timeout', '3580']);
   await job.printed('warned');
-  await job.ask('set_limit', ['timeout', '3591']);
-  await job.ask('set_limit', ['timeout', '3589']);
+  await job.ask('set_limit', ['timeout', '3585']);
+  await job.ask('set_limit', ['timeout', '3579']);
   t.equal(eventsOf(job, 'warned').length, 1, 'what was warned is not warned again');
   await job.ask('set_limit', ['timeout', '2h']);
   await job.ask('set_limit', ['timeout', '1']);
