@@ -29,7 +29,7 @@ import type * as Allowed from './within-allowed.js';
 /** boot.cjs passes it: loads a bundle of dist/ that is not on the launch path. */
 declare const loadBundle: {
   <Exports>(name: string): Exports;
-  /** Does what unboxed.cjs does: the job runs without a box, or does not run. */
+  /** Does what unboxed.cjs does: the front end launches the job without a box, or does not. */
   readonly unboxed: (why: { readonly message: string; readonly remedy: string }) => void;
 };
 /** The version of the package; the build sets it. */
@@ -52,8 +52,10 @@ process.on('uncaughtException', (error) => fail(describeError(error, debugging))
 const keeper = new Keeper(CONTROL_FD, (event) => {
   if (event.type === 'hello') begin(event);
   else if (running !== undefined) running.onKeeper(event);
-  else if (event.type === 'mismatch') loadBundle.unboxed(anotherVersion(event));
-  else if (event.type === 'gone') fail('the keeper has died before the job was started');
+  else if (event.type === 'mismatch') {
+    loadBundle.unboxed(anotherVersion(event));
+    exitNow(EXIT.failed);
+  } else if (event.type === 'gone') fail('the keeper has died before the job was started');
 });
 
 /** An upgrade between the start of the front end and that of Node. */

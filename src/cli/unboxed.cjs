@@ -45,8 +45,8 @@ exports.run = (error, loadBundle) => {
   const head = Buffer.alloc(SAYING_BYTES);
   head.writeUInt32LE(SAY_UNABLE, 0);
   writeSync(FRONT_FD, Buffer.concat([head, Buffer.from(why)]));
-  // The keeper has said its `hello` to whoever found out about another version: nothing more can be told to the broker.
-  if (error.remedy !== undefined) process.exit(1);
+  // Nothing of this installation can read what a keeper of another version says: main.ts ends us.
+  if (error.remedy !== undefined) return;
   // The front end passes them to the job, or ends.
   for (const name of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR2', 'SIGTSTP']) process.on(name, () => {});
   const socket = new Socket({ fd: KEEPER_FD, readable: true, writable: true });
