@@ -1,7 +1,7 @@
 import { rename, unlink } from 'node:fs/promises';
 import type { JobIdentity } from '../spec/spec.js';
 import { quote } from '../spec/words.js';
-import type { Delivered, Delivery } from './deliver.js';
+import type { Delivered, Delivery } from './delivery.js';
 import { droppedEvent, type Lost, sumOf } from './dropped.js';
 import { BROKEN_MAX, type Contents, examine, FILE_MAX_BYTES, messagesOf, type SpoolFile } from './file.js';
 import { BAD, type Folder } from './folder.js';

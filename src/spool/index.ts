@@ -1,5 +1,6 @@
 /** Entry of the bundle that is loaded when something has to be kept on disk, or is found there. */
-export { type Delivered, type Delivery, deliverInTurn, NOTHING, toLog } from './deliver.js';
+export { deliverInTurn, NOTHING, toLog } from './deliver.js';
+export type { Delivered, Delivery } from './delivery.js';
 export { type Contents, examine, FILE_MAX_BYTES, openSpooled, statOf } from './file.js';
 export { BAD, boxOf, type Folder, openFolder, SPOOLED, spoolOwners } from './folder.js';
 export { Journal, type JournalOptions } from './journal.js';

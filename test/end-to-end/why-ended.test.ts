@@ -144,7 +144,7 @@ t.test('a suspension, and a signal that the job has survived, are told where it 
 
 t.test('--nowarn logs errors only, and the end is told all the same', async (t) => {
   const { stderr } = await run(t, ['sleep', '60'], { options: ['-nowarn', '-timeout', '100ms'] });
-  t.match(stderr, /^proc_box: time limit of 100 ms \(--timeout\) reached\nTask elapsed time: \d\.\d\d seconds\.\n$/);
+  t.match(stderr, /^proc_box: time limit of 100 ms \(-timeout\) reached\nTask elapsed time: \d\.\d\d seconds\.\n$/);
 });
 
 t.test('--quiet writes nothing but why the box has ended the job', async (t) => {
