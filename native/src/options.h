@@ -14,7 +14,7 @@ struct Options {
   int command = 0;             // index of its first word; the number of words where there is none
   bool separated = false;      // `--` says where the command begins
   std::string verb;            // `ctl`, `--version`: what needs Node and starts no job; empty for a job
-  bool failure_open = false;   // --failure open; only with `separated`, or for `adopt`
+  bool failure_open = false;   // --failure open; without Node only with `separated`
   std::string name;            // --argv0
   bool strict = false;
   bool reraise = false;

@@ -1,6 +1,6 @@
 import { isSpecError } from '../errors.js';
 import { assembleSpec, type SpecInput } from '../spec/assemble.js';
-import { lenientCommandLine, parses } from '../spec/command-line.js';
+import { lacksValue, lenientCommandLine, parseCommandLine, parses } from '../spec/command-line.js';
 import { readSettings } from '../spec/environment.js';
 import { GROUPS } from '../spec/options.js';
 import type { Given } from '../spec/resolve.js';
@@ -29,6 +29,22 @@ export interface FallbackInput extends Omit<SpecInput, 'argv' | 'locks'> {
 const NO_BROKER = '--uri none --config none --timeout 0 --stdoutlimit 0 --nowarn'.split(' ');
 /** What a box does without a broker and without the site's file, which may fix everything else. */
 const LIMITS_ONLY: ReadonlySet<string> = new Set([...Object.keys(GROUPS.Limits), ...Object.keys(GROUPS.Job)]);
+
+/**
+ * Index of the command, argv's length where it is not known: only `--` tells after an unknown option, or after one without its
+ * value, which has taken the option that follows for it.
+ */
+export function commandStart(argv: readonly string[]): number {
+  try {
+    const { given, commandIndex } = parseCommandLine(argv);
+    const isApart = ({ origin, text }: Given) => argv.some((word, at) => word === origin && argv[at + 1] === text);
+    if (!given.some((item) => isApart(item) && lacksValue(item))) return commandIndex;
+  } catch {
+    // An unknown option.
+  }
+  const end = argv.indexOf('--');
+  return end < 0 ? argv.length : end + 1;
+}
 
 /**
  * From the most that can be had down to nothing but the job.

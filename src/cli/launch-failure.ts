@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import type { KeeperEvent } from 'cgroup-utils-native';
 import { EXIT } from '../box/outcome.js';
 import type { BoxSpec } from '../spec/spec.js';
@@ -49,7 +49,8 @@ function execFailure(name: string, code: string, lookup: boolean): { message: st
 }
 
 function isDirectory(name: string): boolean {
-  return name.includes('/') && (statSync(name, { throwIfNoEntry: false })?.isDirectory() ?? false);
+  // With the slash a name that is no directory does not exist: existsSync never throws, as statSync does for ENOTDIR and ELOOP.
+  return name.includes('/') && existsSync(`${name}/.`);
 }
 
 const BOX_COMMANDS =

@@ -7,7 +7,6 @@ import { describeError, isEnvironmentError, isSpecError } from '../errors.js';
 import { createLogger } from '../log.js';
 import { jobDeadline } from '../scheduler/deadline.js';
 import { type Assembled, assembleSpec } from '../spec/assemble.js';
-import { parseCommandLine } from '../spec/command-line.js';
 import { systemFiles } from '../spec/files.js';
 import type { YamlLoader } from '../spec/yaml-document.js';
 import type * as Spool from '../spool/index.js';
@@ -30,7 +29,7 @@ import type * as Allowed from './within-allowed.js';
 /** boot.cjs passes it: loads a bundle of dist/ that is not on the launch path. */
 declare const loadBundle: {
   <Exports>(name: string): Exports;
-  /** Does what unboxed.cjs does: the job runs without a box, or does not run. */
+  /** Does what unboxed.cjs does: the front end launches the job without a box, or does not. */
   readonly unboxed: (why: { readonly message: string; readonly remedy: string }) => void;
 };
 /** The version of the package; the build sets it. */
@@ -53,8 +52,10 @@ process.on('uncaughtException', (error) => fail(describeError(error, debugging))
 const keeper = new Keeper(CONTROL_FD, (event) => {
   if (event.type === 'hello') begin(event);
   else if (running !== undefined) running.onKeeper(event);
-  else if (event.type === 'mismatch') loadBundle.unboxed(anotherVersion(event));
-  else if (event.type === 'gone') fail('the keeper has died before the job was started');
+  else if (event.type === 'mismatch') {
+    loadBundle.unboxed(anotherVersion(event));
+    exitNow(EXIT.failed);
+  } else if (event.type === 'gone') fail('the keeper has died before the job was started');
 });
 
 /** An upgrade between the start of the front end and that of Node. */
@@ -99,25 +100,16 @@ function begin(hello: Hello): void {
     const why = describeError(error, debugging);
     if (running !== undefined || started) fail(why);
     if (hello.argv[1] === 'adopt') return notAdopted(hello, why);
+    if (!hello.failsOpen) fail(why);
+    const { commandStart, fallbacks } = loadBundle<typeof FallbacksBundle>('fallbacks');
     const start = commandStart(hello.argv);
+    if (start >= hello.argv.length) fail(why);
     const words = hello.argv.slice(1, start).filter((word, index) => word !== '--' || index < start - 2);
-    if (start >= hello.argv.length || !hello.failsOpen) fail(why);
-    const { fallbacks } = loadBundle<typeof FallbacksBundle>('fallbacks');
     const asked = assembled?.kind === 'run' ? assembled.spec : null;
     for (const fallback of fallbacks({ ...input, words, command: hello.argv.slice(start) }, error as Error, asked)) {
       if (launchInstead(hello, fallback, start, deliverSignals, why)) return;
     }
     fail(why);
-  }
-}
-
-/** Index of the command. After an option that is unknown only `--` tells. */
-function commandStart(argv: readonly string[]): number {
-  try {
-    return parseCommandLine(argv).commandIndex;
-  } catch {
-    const end = argv.indexOf('--');
-    return end < 0 ? argv.length : end + 1;
   }
 }
 

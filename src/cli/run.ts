@@ -10,7 +10,7 @@ import {
 import type * as Amqp from '../amqp/index.js';
 import type * as Signed from '../amqp/signed.js';
 import { Box, type BoxEnd } from '../box/box.js';
-import type { Outcome } from '../box/outcome.js';
+import { EXIT, type Outcome } from '../box/outcome.js';
 import type { ResourceControl } from '../box/resource-control.js';
 import { systemTime } from '../box/time.js';
 import type { Outgoing, Requester } from '../box/types.js';
@@ -199,8 +199,15 @@ export function run(options: RunOptions): Run {
     if (event.type === 'exited') deliverSignals();
     if (event.type === 'failed') {
       for (const warning of warnings) log.warn(warning);
-      const { message, exitStatus } = options.loadLaunchFailure().launchFailure(event, spec);
-      log.error(message);
+      let exitStatus: number = EXIT.failed;
+      try {
+        const failure = options.loadLaunchFailure().launchFailure(event, spec);
+        ({ exitStatus } = failure);
+        log.error(failure.message);
+      } catch (error) {
+        // There is no job: whatever else is wrong, this is the end.
+        log.error(`launch the job: ${event.step}: ${event.code} (${describeError(error, spec.debug)})`);
+      }
       host.finish(keeper);
       return host.ended(exitStatus, null);
     }

@@ -45,8 +45,8 @@ exports.run = (error, loadBundle) => {
   const head = Buffer.alloc(SAYING_BYTES);
   head.writeUInt32LE(SAY_UNABLE, 0);
   writeSync(FRONT_FD, Buffer.concat([head, Buffer.from(why)]));
-  // The keeper has said its `hello` to whoever found out about another version: nothing more can be told to the broker.
-  if (error.remedy !== undefined) process.exit(1);
+  // Nothing of this installation can read what a keeper of another version says: main.ts ends us.
+  if (error.remedy !== undefined) return;
   // The front end passes them to the job, or ends.
   for (const name of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR2', 'SIGTSTP']) process.on(name, () => {});
   const socket = new Socket({ fd: KEEPER_FD, readable: true, writable: true });
@@ -75,9 +75,12 @@ async function tell(loadBundle, notice) {
 function parseHello(hello) {
   const argc = hello.readUInt32LE(16);
   const words = hello.subarray(HELLO_HEAD_BYTES).toString('utf8').split('\0');
+  const command = hello.readUInt32LE(24);
+  // The front end runs only what `--` marks as the command: front.cc.
+  const isKnown = words[command - 1] === '--' || words[1] === 'adopt';
   return {
     argv: words.slice(0, argc),
     settings: words.slice(argc).filter(Boolean),
-    failsOpen: hello.readUInt32LE(28) !== 0,
+    failsOpen: hello.readUInt32LE(28) !== 0 && isKnown,
   };
 }

@@ -52,13 +52,17 @@ export function lenientCommandLine(words: readonly string[]): Pick<CommandLine, 
       const taken = Math.max(1, commandIndex - 1);
       const [item] = parseCommandLine(['', ...words.slice(at, at + taken)]).given;
       if (item !== undefined) given.push(item);
-      // `--memory --pids 5`: the value is missing.
-      at += taken === 2 && item !== undefined && next!.startsWith('--') && !parses(item) ? 1 : taken;
+      at += taken === 2 && item !== undefined && lacksValue(item) ? 1 : taken;
     } catch {
       at++; // unknown, or without its value
     }
   }
   return { given };
+}
+
+/** `--memory --pids 5`: of an option whose value is a word of its own, whether it was forgotten. */
+export function lacksValue(item: Given): boolean {
+  return item.text.startsWith('--') && !parses(item);
 }
 
 /** Whether the text is a value of its option. */

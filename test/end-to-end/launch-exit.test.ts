@@ -80,7 +80,7 @@ t.test('a command that cannot be run', async (t) => {
     ['has an empty name', [''], 127, /run "?"?: not found/],
     ['is a dangling link', [join(dir, 'dangling')], 127, /dangling: not found/],
     ['has a file for a folder', [join(dir, 'plain/x')], 127, /ENOTDIR; a part of its path is not a directory/],
-    ['is a folder', [join(dir, 'folder')], 126, /folder: EACCES; it is not an executable file/],
+    ['is a folder', [join(dir, 'folder')], 126, /folder: it is a directory; name a program in it/],
     ['is not executable', [join(dir, 'no-x')], 126, /no-x: EACCES; .*chmod \+x/],
     ['is not executable, found on PATH', ['no-x'], 126, /no-x: EACCES/],
     [

@@ -34,7 +34,7 @@ t.test('stdout reaches a pipe byte for byte', async (t) => {
   pipe.release();
   t.equal((await running.done).code, 0);
   t.ok((await pipe.bytes).equals(binary));
-  t.match(running.stderr(), /stdoutlimit=107374182400 \(splice\)/);
+  t.match(running.stderr(), /stdoutlimit=100 GiB \(splice\)/);
 });
 
 t.test('stdout reaches a socket byte for byte', async (t) => {
@@ -85,7 +85,7 @@ t.test('stdout that is a terminal stays the terminal', async (t) => {
   const code = await new Promise((resolve) => child.on('close', resolve));
   t.equal(code, 7);
   t.match(shown, /^all three\r$/m);
-  t.match(shown, /stdoutlimit=107374182400 \(none\)/);
+  t.match(shown, /stdoutlimit=100 GiB \(none\)/);
 });
 
 t.test('the order of lines on 2>&1 is kept on a pipe', async (t) => {

@@ -19,7 +19,7 @@ t.test('the limit escalates when the job ignores the stop signal', async (t) => 
   });
   t.equal(code, 124);
   t.ok(elapsedMs > 590 && elapsedMs < 1500, `${elapsedMs} ms`);
-  t.match(stderr, /^proc_box: time limit of 300 ms \(--timeout\) reached\nTask elapsed time/m);
+  t.match(stderr, /^proc_box: time limit of 300 ms \(-timeout\) reached\nTask elapsed time/m);
 });
 
 t.test('the limit gives 124 even when the job then ends well', async (t) => {
