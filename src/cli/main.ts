@@ -52,10 +52,8 @@ process.on('uncaughtException', (error) => fail(describeError(error, debugging))
 const keeper = new Keeper(CONTROL_FD, (event) => {
   if (event.type === 'hello') begin(event);
   else if (running !== undefined) running.onKeeper(event);
-  else if (event.type === 'mismatch') {
-    loadBundle.unboxed(anotherVersion(event));
-    exitNow(EXIT.failed);
-  } else if (event.type === 'gone') fail('the keeper has died before the job was started');
+  else if (event.type === 'mismatch') loadBundle.unboxed(anotherVersion(event));
+  else if (event.type === 'gone') fail('the keeper has died before the job was started');
 });
 
 /** An upgrade between the start of the front end and that of Node. */

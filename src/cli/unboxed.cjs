@@ -45,8 +45,9 @@ exports.run = (error, loadBundle) => {
   const head = Buffer.alloc(SAYING_BYTES);
   head.writeUInt32LE(SAY_UNABLE, 0);
   writeSync(FRONT_FD, Buffer.concat([head, Buffer.from(why)]));
-  // Nothing of this installation can read what a keeper of another version says: main.ts ends us.
-  if (error.remedy !== undefined) return;
+  // Nothing of this installation can read what a keeper of another version says. Not process.exit: it aborts where the native
+  // part is on the stack.
+  if (error.remedy !== undefined) process.kill(process.pid, 'SIGKILL');
   // The front end passes them to the job, or ends.
   for (const name of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR2', 'SIGTSTP']) process.on(name, () => {});
   const socket = new Socket({ fd: KEEPER_FD, readable: true, writable: true });
