@@ -47,6 +47,9 @@ ExitedBody exited(int status, const UsageBody& usage) {
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, killed ? WTERMSIG(status) : -1, killed && WCOREDUMP(status), 0, monotonic_ms(), usage};
 }
 
+// From the keeper's own stop until a late Node must have seen it.
+constexpr double kLateMs = 5000;
+
 // Of two times to wait, where -1 is for ever.
 int sooner(int a, int b) { return a < 0 ? b : b < 0 ? a : std::min(a, b); }
 
@@ -99,6 +102,8 @@ class Keeper {
   Cgroup cgroup_;
   Descendants descendants_{cgroup_};
   Deadline deadline_;
+  double stopped_ms_ = 0;  // when the keeper stopped the job by itself; 0: it has not
+  int stopped_by_ = 0;     // the signal
   Survivors survivors_;
   bool main_ended_ = false, empty_ = false;
 };
@@ -210,6 +215,10 @@ PauseReply Keeper::pause(bool reached) {
 
 int Keeper::stop(const StopBody& request) {
   if (job_ <= 0 || empty_) return 0;
+  // A Node that was late asks for what the keeper has just done in its stead: the job's handler runs once.
+  const double now = monotonic_ms();
+  const bool asked = stopped_ms_ > 0 && now - stopped_ms_ < kLateMs && request.signal == stopped_by_;
+  if (asked && request.how == static_cast<uint32_t>(StopHow::group)) return 0;
   return descendants_.stop(request, job_, main_ended_, by_.in_session ? getsid(0) : 0);
 }
 
@@ -344,6 +353,8 @@ void Keeper::on_deadline() {
     case Deadline::Due::stop:
       announce(Event::expired, monotonic_ms());
       stop({deadline_.signal(), static_cast<uint32_t>(StopHow::group)});
+      stopped_ms_ = monotonic_ms();
+      stopped_by_ = deadline_.signal();
       if (descendants_.suspended()) descendants_.resume();
       return;
     case Deadline::Due::kill:

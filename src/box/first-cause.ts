@@ -18,6 +18,8 @@ export interface FirstCause {
 
 /** Wrapper and keeper see one signal at most so far apart. */
 const APART_MS = 1_000;
+/** A scheduler that signals every process of a job may reach the job this much before us: its signals go out one by one. */
+const SPREAD_MS = 250;
 
 export function createFirstCause(): FirstCause {
   let endingAtMs = Number.POSITIVE_INFINITY;
@@ -34,7 +36,9 @@ export function createFirstCause(): FirstCause {
       if (after.lastKill !== before.lastKill) killAtMs = atMs;
       if (before.ending !== null || after.ending === null) return;
       // What has passed this limit was written before, and is cut: the job's output is not whole, however soon it ended.
-      endingAtMs = after.ending.reason === 'stdoutlimit' ? Number.NEGATIVE_INFINITY : atMs;
+      const { reason } = after.ending;
+      endingAtMs =
+        reason === 'stdoutlimit' ? Number.NEGATIVE_INFINITY : reason === 'scheduler' ? atMs - SPREAD_MS : atMs;
       signal = after.ending.by.signal;
       compare();
     },

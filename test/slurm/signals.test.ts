@@ -109,7 +109,9 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   },
 
   'suspend and resume: the timer waits, and both are told afterwards': async (slurm) => {
-    const job = await slurm.sbatch(box('--timeout 6s', ['sh', '-c', "'echo ready; exec sleep 300'"]));
+    const job = await slurm.sbatch(
+      box('--timeout 6s', ['sh', '-c', "'echo ready; exec sleep 300'"]).replace('--nowarn ', ''),
+    );
     await job.says('ready');
     await slurm.command('scontrol', 'suspend', job.id);
     await new Promise((resolve) => setTimeout(resolve, 8000)); // longer than the limit, which must not end it

@@ -54,7 +54,7 @@ t.test('the SPANK plugin', { skip: withoutSite() }, async (t) => {
     t.equal(boxed.stderr.match(/started in box/g)?.length, 4);
     t.equal(options.code, 124);
     t.equal(options.stdout, '77\n');
-    t.match(options.stderr, /nofile=77:88 .*fsize=1048576:1048576 .*cpuset=0 /);
+    t.match(options.stderr, /nofile=77:88 .*fsize=1 MiB .*cpuset="?0/);
     t.equal(bad.code, 255, 'srun starts nothing');
     t.match(bad.stderr, /^srun: error: proc_box: --box=;;: expected on, off or option=value/);
     t.match(unknown, { code: 0, stderr: /error: unknown option "--memori"; did you mean --memory\?/ });

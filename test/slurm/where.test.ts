@@ -78,7 +78,7 @@ t.test('proc_box where', { skip: withoutSlurm() }, async (t) => {
   t.test('what is not found is told of, with why', async (t) => {
     const wait = ['--wait', '200ms'];
     for (const [words, said] of [
-      [['999999'], 'error: job "999999" was not found: squeue does not list it, and no box answers within 0.2 s'],
+      [['999999'], 'error: job "999999" was not found: squeue does not list it, and no box answers within 200 ms'],
       [['--uri', 'none', '999999'], 'squeue does not list it, and no box was asked (--uri none)'],
       [['7.batch'], 'error: job "7.batch" was not found: Slurm has no such names (1234, 1234_7, 1234+1), and no box'],
     ] as const) {

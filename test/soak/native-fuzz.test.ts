@@ -90,7 +90,18 @@ for (const { name, sources, include, seeds } of TARGETS) {
     const objects = sources.map((source, index) => {
       const object = join(folder, `${index}.o`);
       const compiler = source.endsWith('.c') ? ['clang'] : ['clang++', '-std=c++17'];
-      const [program, ...more] = [...compiler, ...FLAGS, '-D_GNU_SOURCE', '-I', include, '-c', source, '-o', object];
+      const [program, ...more] = [
+        ...compiler,
+        ...FLAGS,
+        '-D_GNU_SOURCE',
+        '-DPROTOCOL_CHECKSUM=1u',
+        '-I',
+        include,
+        '-c',
+        source,
+        '-o',
+        object,
+      ];
       execFileSync(program!, more, { stdio: ['ignore', 'ignore', 'pipe'] });
       return object;
     });
