@@ -52,7 +52,9 @@ t.test('a script: the shell is a box shell, and all the rest is as it was given'
       .split('\n')
       .map((line) => [line.slice(0, line.indexOf('=')), line] as const),
   );
-  t.strictSame(Object.keys(seen).sort(), Object.keys(env).sort(), 'the environment, for -V');
+  // The stand-in for qsub leaves out what shells count for themselves.
+  const expected = Object.keys(env).filter((name) => name !== 'SHLVL');
+  t.strictSame(Object.keys(seen).sort(), expected.sort(), 'the environment, for -V');
 });
 
 t.test('without options and shells of its own it is the installed box shell', async (t) => {

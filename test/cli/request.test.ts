@@ -26,6 +26,7 @@ t.test('words, settings and what says whose job it is', async (t) => {
     argv: ['proc_box', 'adopt', '--json', '{"ü": ""}', ''],
     settings: ['PBOX_URI=amqp://u:p@h'],
     environment: { SLURM_JOB_ID: '12', SLURM_A: 'b=c', SLURM_EMPTY: '' },
+    failsOpen: false,
     pid: 4711,
     untilMs: 12.5,
   });
