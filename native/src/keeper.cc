@@ -102,6 +102,7 @@ class Keeper {
   Cgroup cgroup_;
   Descendants descendants_{cgroup_};
   Deadline deadline_;
+  double started_ms_ = 0;
   double stopped_ms_ = 0;  // when the keeper stopped the job by itself; 0: it has not
   int stopped_by_ = 0;     // the signal
   Survivors survivors_;
@@ -198,6 +199,7 @@ void Keeper::start(const StartRequest& request) {
   cgroup_.freezer_dir = request.freezer_dir;
   cgroup_.kill_file = request.kill_file;
   if (by_.will && cgroup_.freezer_version != 0) by_.will->add_freezer(cgroup_.freezer_version, cgroup_.freezer_dir);
+  started_ms_ = monotonic_ms();  // the exec pipe tells later, on a busy machine much later
   const Launched launched = start_job(request, caller_, output_);
   if (launched.pid < 0) return fail(launched.failure);
   phase_ = Phase::launching;
@@ -245,7 +247,7 @@ void Keeper::exec_result() {
   exec_pipe_ = -1;
   if (n == static_cast<ssize_t>(sizeof failure)) return fail(failure);
   phase_ = Phase::running;
-  announce(Event::started, StartedBody{job_, 0, monotonic_ms()});
+  announce(Event::started, StartedBody{job_, 0, started_ms_});
 }
 
 void Keeper::fail(const Failure& failure) {
