@@ -119,7 +119,7 @@ export class Box implements Controllable {
       limitMs: spec.timeoutMs,
       time,
       onExpired: () => this.#timeout(),
-      onArmed: (atMs) => this.#deadline(atMs, 0),
+      onArmed: (atMs) => this.#deadline(atMs),
       marks: this.#marks(spec),
       onGap: (ms) => this.#wasSuspended(ms),
     });
@@ -407,10 +407,12 @@ export class Box implements Controllable {
     );
   }
 
-  /** What the keeper, and after it the front end, do where this process does not. */
-  #deadline(stopAtMs: number, killAtMs: number): void {
+  /** What the keeper, and after it the front end, do where this process does not. A ladder that runs has its own end. */
+  #deadline(timeoutAtMs: number): void {
     const { spec, keeper, onDeadline } = this.#options;
     const { graceMs, endSignal: signal } = spec;
+    const runs = Number.isFinite(this.#graceEndsMs);
+    const [stopAtMs, killAtMs] = runs ? [0, this.#graceEndsMs] : [timeoutAtMs, 0];
     keeper.deadline({ stopAtMs, killAtMs, graceMs, signal });
     onDeadline?.(killAtMs || (stopAtMs && stopAtMs + graceMs));
   }
@@ -604,6 +606,7 @@ export class Box implements Controllable {
     if (atMs >= this.#graceEndsMs) return;
     this.#graceEndsMs = atMs;
     this.#grace.start(Math.max(0, Math.ceil(atMs - this.#options.time.now())));
+    this.#deadline(0);
   }
 
   #run(effect: Effect): Promise<number> | undefined {
