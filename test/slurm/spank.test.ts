@@ -118,7 +118,7 @@ t.test('the SPANK plugin', { skip: withoutSite() }, async (t) => {
     t.equal(oom.code, 137);
     t.match(oom.stderr, /ended +oom: SIGKILL/);
     t.match(forks.stderr, /Cannot fork/);
-    t.equal(shown.stderr.match(/memory=67108864 \(cgroup1\), pids=16 \(cgroup1\)/g)?.length, 4, shown.stderr);
+    t.equal(shown.stderr.match(/memory=64 MiB \(cgroup1\), pids=16 \(cgroup1\)/g)?.length, 4, shown.stderr);
     t.equal(
       shown.stdout.match(/memory:\S*\/slurm_\S*\/step_0\/\S*\/proc_box\.task\.\d+\/proc_box-\w+-\d+\.0\.\d$/gm)?.length,
       4,
@@ -127,7 +127,7 @@ t.test('the SPANK plugin', { skip: withoutSite() }, async (t) => {
     t.match(groupsIn(batch.stdout())['cpu'], /\/proc_box\.task\.\d+\/proc_box-/);
     t.match(
       batch.stderr(),
-      /memory=67108864 \(cgroup1\), cpus=0.5 \(cgroup1\), cpuset=0 \(cgroup1\), pids=16 \(cgroup1\)/,
+      /memory=64 MiB \(cgroup1\), cpus=0.5 \(cgroup1\), cpuset=0 \(cgroup1\), pids=16 \(cgroup1\)/,
     );
     // SIGKILL to the whole step: nobody of the box is left who could tidy up.
     const client = slurm.start(['srun', '-n1', '-J', 'dies', '--box=memory=64M,pids=16', 'sleep', '600'], { uid });

@@ -85,7 +85,7 @@ async function inside(t: TestContext, setting: Setting) {
   );
   const options = ['--memory=64M', '--pids=20', '--cpus=0.5', '--rlimit=nofile=77:99', '--report', '--enforce=strict'];
   const supervisor = await adopt(t, setting, process.pid, options);
-  assert.match(supervisor.stderr(), /memory=67108864 \(cgroup2\), cpus=0.5 \(cgroup2\), pids=20 \(cgroup2\)/);
+  assert.match(supervisor.stderr(), /memory=64 MiB \(cgroup2\), cpus=0.5 \(cgroup2\), pids=20 \(cgroup2\)/);
   const [group = ''] = boxGroups(process.group);
   for (const pid of processesWith(`BOX_MARK=${process.mark}`)) {
     assert.equal(groupOf(pid), group);

@@ -181,7 +181,7 @@ async function bySpank() {
   const job = await started(client);
   await slurm.command('scancel', `${job}.0`);
   await client.ended;
-  assert.match(client.text(), /memory=67108864 \(watchdog\), pids=30 \(watchdog\)/);
+  assert.match(client.text(), /memory=64 MiB \(watchdog\), pids=30 \(watchdog\)/);
   await nothingLeft('7004');
   site('remove', 'spank');
 }
