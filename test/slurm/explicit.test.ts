@@ -252,7 +252,7 @@ function ended(stderr: string): number {
 
 async function eightTasks(t: Test, slurm: Slurm, uri: string) {
   const name = unique('eight');
-  const options = ['--uri', uri, '--rkey', `${name}.ctl`, '--nowarn', '--timeout', '0'];
+  const options = ['--uri', uri, '--rkey', `${name}.ctl`, '--timeout', '0'];
   const words = ['srun', '-N4', '-n8', PROC_BOX, ...options, '--', 'sleep', '1000'];
   const client = slurm.start(words);
   // squeue -s would not do: it takes -n and shows the steps of all jobs.
