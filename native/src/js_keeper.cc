@@ -152,8 +152,11 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   void readable() {
     const Napi::Env env = Env();
     const Napi::HandleScope scope(env);
-    const uint16_t version = greeted_ ? kProtocolVersion : link_->peek_version();
-    if (version != kProtocolVersion && version != 0) return mismatch(env, version);
+    if (!version_known_) {
+      const uint16_t version = link_->peek_version();
+      if (version != kProtocolVersion && version != 0) return mismatch(env, version);
+      version_known_ = version != 0;  // what follows of a long first frame is not its head
+    }
     const bool alive = link_->fill();
     FrameHead head;
     std::string body;
@@ -184,7 +187,6 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     if (type == Event::reply) return resolve(env, head.id, body);
     if (type == Event::hello) {
       const auto hello = Reader(body).value<HelloHead>();
-      greeted_ = true;
       pid_ = hello.pid;
       guard_ = hello.guard;
     }
@@ -230,7 +232,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   Napi::AsyncContext context_;
   uv_poll_t* poll_ = nullptr;
   int watched_ = 0;
-  bool greeted_ = false, stays_ = false;
+  bool version_known_ = false, stays_ = false;
   int pid_ = 0, guard_ = 0;
   uint32_t last_id_ = 0;
   std::map<uint32_t, Pending> pending_;
