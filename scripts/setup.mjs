@@ -17,6 +17,7 @@ const PROGRAM_OF = {
   coreutils: 'timeout',
   tini: 'tini',
   python3: 'python3',
+  'python3-pika': '/usr/lib/python3/dist-packages/pika',
   make: 'make',
   'g++': 'c++',
   'slurm-client': 'srun',

@@ -232,10 +232,10 @@ int Adopted::kill_all() {
   killing_ = true;
   survivors_.killed();
   signal_member(main_, SIGKILL);
-  const bool at_once = cgroup_.kill();
-  const int count = members_.signal_until_stable(SIGKILL);
-  if (!at_once) cgroup_.thaw();  // v1: SIGKILL waits for it
-  return count;
+  const int at_once = cgroup_.kill();
+  const int met = members_.signal_until_stable(SIGKILL);
+  if (at_once < 0) cgroup_.thaw();  // v1: SIGKILL waits for it
+  return std::max(at_once, met);
 }
 
 int Adopted::stop(const StopBody& request) {

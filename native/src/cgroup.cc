@@ -11,6 +11,7 @@
 
 #include "remove_groups.h"
 #include "text_file.h"
+#include "tree.h"
 
 namespace pbox {
 namespace {
@@ -105,7 +106,13 @@ void Cgroup::thaw_any() {
   thaw();
 }
 
-bool Cgroup::kill() { return !kill_file.empty() && write_text_file(kill_file, "1"); }
+int Cgroup::kill() {
+  if (kill_file.empty()) return -1;
+  // They are gone before a walk could meet them.
+  std::vector<int> members;
+  read_pids((kill_file.substr(0, kill_file.rfind('/')) + "/cgroup.procs").c_str(), members);
+  return write_text_file(kill_file, "1") ? static_cast<int>(members.size()) : -1;
+}
 
 void Cgroup::remove() {
   for (const CleanupStep& step : cleanup) {

@@ -22,8 +22,8 @@ class Cgroup {
   // For whoever has not frozen it.
   void thaw_any();
   bool frozen() const { return frozen_; }
-  // cgroup.kill: everything at once, frozen or not. False where there is none.
-  bool kill();
+  // cgroup.kill: everything at once, frozen or not. Returns how many processes there were, or -1 where it cannot be used.
+  int kill();
   // Takes the groups away. Once; nothing of the box may be alive.
   void remove();
 

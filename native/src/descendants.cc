@@ -65,10 +65,10 @@ int Descendants::signal_group(int signal, int job, bool main_ended) const {
 
 int Descendants::kill() {
   killed_ = true;
-  const bool at_once = cgroup_.kill();
-  const int count = signal_tree(getpid(), SIGKILL, true);
-  if (!at_once) cgroup_.thaw();  // v1: SIGKILL waits for it
-  return count;
+  const int at_once = cgroup_.kill();
+  const int met = signal_tree(getpid(), SIGKILL, true);
+  if (at_once < 0) cgroup_.thaw();  // v1: SIGKILL waits for it
+  return std::max(at_once, met);
 }
 
 int Descendants::stop(const StopBody& request, int job, bool main_ended, int session) {

@@ -409,6 +409,7 @@ def hand_down(group, controller):
     """cgroups(7), "no internal processes": some controllers could be enabled beside processes, and the groups below be of no use."""
     control = os.path.join(group, "cgroup.subtree_control")
     if controller in read(control).split():
+        write(control, "+" + controller)  # waits for whoever has just written it: the files below come a moment later
         return
     if os.path.exists(os.path.join(group, "cgroup.type")) and read(os.path.join(group, "cgroup.procs")) != "":
         raise OSError("%s holds processes, so it cannot hand down controllers; name another directory in cgroup_root" % group)

@@ -103,6 +103,11 @@ function enable(request: V2Request, parent: string, dir: string): V2Group {
   let refusal = '';
   const missing = request.needed.length === 0 ? [] : offeredAndMissing(request.needed, parent);
   const wanted = missing.length === 0 ? [] : [...missing, ...offeredAndMissing(request.welcome, parent)];
+  // A box that starts beside us may be enabling them: the kernel makes the files a moment after it lists the controller,
+  // and a second writer waits for that.
+  if (request.needed.length > 0 && missing.length === 0 && parent === request.place.dir) {
+    tryWrite(`${parent}/cgroup.subtree_control`, request.needed.map((controller) => `+${controller}`).join(' '));
+  }
   // Only our own group may be changed: an ancestor has other children.
   if (wanted.length > 0 && parent === request.place.dir) {
     const text = wanted.map((controller) => `+${controller}`).join(' ');

@@ -171,7 +171,7 @@ t.test('SIGHUP to a job under nohup leaves it alone', async (t) => {
 
 t.test('a signal before the job has started ends proc_box without one', async (t) => {
   for (let delay = 0; delay < 60; delay += 4) {
-    const running = start(t, ['sleep', '100'], { options: ['--grace', '100ms'] });
+    const running = start(t, ['sleep', '100']);
     await new Promise((resolve) => setTimeout(resolve, delay));
     running.kill('SIGTERM');
     const { code, signal } = await running.done;

@@ -121,6 +121,11 @@ t.test('a background job that reads the terminal is stopped as without us, fg gi
     () => shell.members().some((pid) => processState(pid)?.comm === 'cat' && processState(pid)?.state === 'T'),
     'cat is stopped',
   );
+  // The shell sees proc_box itself, which stops a moment after the job.
+  await until(
+    () => shell.members().some((pid) => processState(pid)?.comm === 'proc_box' && processState(pid)?.state === 'T'),
+    'so is proc_box',
+  );
   await hasTerminalBack(shell);
   shell.run('jobs');
   await shell.shows('Stopped');

@@ -114,9 +114,10 @@ t.test('the first process of a pid namespace, for which the kernel drops SIGTERM
 t.test('what a process forks to save its work is left to it', async (t) => {
   const child = python(
     'def save(*_):',
+    '  signal.signal(15, signal.SIG_DFL)',
     '  pid = os.fork()',
     '  if pid == 0:',
-    '    signal.signal(15, signal.SIG_DFL); time.sleep(0.5); say("saved"); os._exit(0)',
+    '    time.sleep(0.5); say("saved"); os._exit(0)',
     '  os.waitpid(pid, 0); os._exit(0)',
     'signal.signal(15, save)',
     'say("ready")',
@@ -128,8 +129,8 @@ t.test('what a process forks to save its work is left to it', async (t) => {
 t.test('what an ended process leaves in its turn is asked, too', async (t) => {
   const child = python(
     'def leave(*_):',
-    '  if os.fork() == 0:',
-    '    signal.signal(15, signal.SIG_DFL); time.sleep(1000)',
+    '  signal.signal(15, signal.SIG_DFL)',
+    '  if os.fork() == 0: time.sleep(1000)',
     '  os._exit(0)',
     'signal.signal(15, leave)',
     'say("ready")',
