@@ -1,5 +1,5 @@
 import { type ConsumeMessage, connect } from 'amqplib';
-import type { Sample } from '../src/stats/sample.js';
+import type { Sample } from '../src/model/sample.js';
 
 /** Sees every sample and event of every box, and sends commands. */
 export interface Watcher extends AsyncDisposable {

@@ -3,7 +3,7 @@ import { connect } from 'amqplib';
 import { connectBroker } from '../src/amqp/index.js';
 import * as signed from '../src/amqp/signed.js';
 import { createLogger } from '../src/log.js';
-import type { BoxSpec } from '../src/spec/spec.js';
+import type { BoxSpec } from '../src/options/spec.js';
 import { fakeBox, specFor, until } from '../test/fixtures/broker.js';
 import { newSigner } from '../test/fixtures/signing.js';
 import { type Bench, Cleanup, median, ms, type Row } from './measure.js';

@@ -7,20 +7,20 @@ import { root } from './setup.mjs';
 /** Bundles that src/cli/boot.cjs loads by name. What is not on the launch path has a bundle of its own. */
 const LOADED = {
   main: { entry: 'src/cli/main.ts' },
-  run: { entry: 'src/cli/run.ts' },
+  run: { entry: 'src/supervise/run.ts' },
   amqp: { entry: 'src/amqp/index.ts' },
   signed: { entry: 'src/amqp/signed.ts' },
   spool: { entry: 'src/spool/index.ts' },
-  slurm: { entry: 'src/cli/slurm.ts' },
-  'within-allowed': { entry: 'src/cli/within-allowed.ts' },
-  'report-file': { entry: 'src/cli/report-file.ts' },
+  slurm: { entry: 'src/supervise/slurm.ts' },
+  'within-allowed': { entry: 'src/supervise/within-allowed.ts' },
+  'report-file': { entry: 'src/supervise/report-file.ts' },
   tools: { entry: 'src/cli/tools.ts' },
   print: { entry: 'src/cli/print.ts' },
-  'launch-failure': { entry: 'src/cli/launch-failure.ts' },
+  'launch-failure': { entry: 'src/supervise/launch-failure.ts' },
   adopt: { entry: 'src/cli/adopt.ts' },
-  serve: { entry: 'src/cli/serve.ts' },
-  notice: { entry: 'src/cli/notice.ts' },
-  fallbacks: { entry: 'src/cli/fallbacks.ts' },
+  serve: { entry: 'src/adopt/serve.ts' },
+  notice: { entry: 'src/supervise/notice.ts' },
+  fallbacks: { entry: 'src/supervise/fallbacks.ts' },
   yaml: { contents: "export * from 'yaml';" },
 };
 
@@ -72,7 +72,7 @@ async function loadedBundle([name, { entry, contents }]) {
 async function submitter() {
   return await build({
     ...common,
-    entryPoints: ['src/cli/qsub.ts'],
+    entryPoints: ['src/cli/qsub/index.ts'],
     outfile: 'dist/qsub.js',
     format: 'esm',
     minify: true,

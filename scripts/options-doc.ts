@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { GROUPS, type Option, variableName } from '../src/spec/options.js';
-import { type Leaf, RASCAL_SECTIONS, type Section } from '../src/spec/rascal-config.js';
-import { RLIMITS } from '../src/spec/rlimits.js';
+import { type Leaf, RASCAL_SECTIONS, type Section } from '../src/options/rascal-config.js';
+import { RLIMITS } from '../src/options/rlimits.js';
+import { GROUPS, type Option, variableName } from '../src/options/table.js';
 
 /** Writes docs/options.md from the options table; with --check only says whether it is up to date. */
 
@@ -11,7 +11,7 @@ const target = join(dirname(fileURLToPath(import.meta.url)), '..', 'docs', 'opti
 
 const INTRODUCTION = `# Options
 
-Generated from \`src/spec/options.ts\` by \`node --import tsx scripts/options-doc.ts\`: do not edit.
+Generated from \`src/options/table.ts\` by \`node --import tsx scripts/options-doc.ts\`: do not edit.
 
 \`proc_box [options] [--] <command> [arguments]\`. Options end at the first word that is not one, or after \`--\`; what
 follows belongs to the job. \`-x value\`, \`--x value\`, \`-x=value\` and \`--x=value\` are the same; an option without a value

@@ -2,7 +2,7 @@
  * npm test: sets up what is missing, starts one private broker and runs the test files.
  *
  *   npm test                                   every test/**\/*.test.ts
- *   npm test -- test/spec/units.test.ts ...    only these files, or those below a folder
+ *   npm test -- test/options/units.test.ts ...    only these files, or those below a folder
  *   npm test -- --jobs=1 --verbose             one at a time; show every assertion
  *
  * Each file is a tap program of its own. It is run with plain Node and not through tap's own runner, since that puts a

@@ -1,25 +1,34 @@
 /** The public API: what a program needs to host boxes itself, without the `proc_box` executable. */
 import { type BrokerLink, connectBroker as connect } from './amqp/index.js';
 import * as signed from './amqp/signed.js';
-import type { Controllable } from './box/types.js';
 import type { Logger } from './log.js';
-import type { BoxSpec } from './spec/spec.js';
+import type { Controllable } from './model/types.js';
+import type { BoxSpec } from './options/spec.js';
 import * as spool from './spool/index.js';
 
 export type { BrokerLink, BrokerState } from './amqp/index.js';
 export { Box, type BoxOptions } from './box/box.js';
 export { EXIT, type MainExit, type Outcome } from './box/outcome.js';
-export type { Answer, BoxState, Command, Controllable, Outgoing, Reason, RefusalCode, Requester } from './box/types.js';
 export { BrokerError, EnvironmentError, SpecError, SyscallError } from './errors.js';
 export { createLogger, type Logger, type LogLevel } from './log.js';
+export type { BoxEvent, Exited } from './model/event.js';
+export type { Sample } from './model/sample.js';
+export type {
+  Answer,
+  BoxState,
+  Command,
+  Controllable,
+  Outgoing,
+  Reason,
+  RefusalCode,
+  Requester,
+} from './model/types.js';
+export { type Assembled, assembleSpec, type SpecInput } from './options/assemble.js';
+export { systemFiles } from './options/files.js';
+export type { BoxSpec, JobIdentity } from './options/spec.js';
 export { jobDeadline } from './scheduler/deadline.js';
 export { identifyJob } from './scheduler/identity.js';
-export { type Assembled, assembleSpec, type SpecInput } from './spec/assemble.js';
-export { systemFiles } from './spec/files.js';
-export type { BoxSpec, JobIdentity } from './spec/spec.js';
-export type { BoxEvent, Exited } from './stats/event.js';
 export { formatReport } from './stats/report.js';
-export type { Sample } from './stats/sample.js';
 export { createSampler, type Sampler, type SamplerOptions } from './stats/sampler.js';
 
 /** Connects a box in the background and keeps connecting; returns at once. Never throws once `spec` has been checked. */

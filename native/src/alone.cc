@@ -21,7 +21,7 @@ namespace pbox {
 namespace {
 
 constexpr double kPatienceMs = 200;  // for the keeper to see what the wrapper got: src/scheduler/signalling.ts
-constexpr double kApartMs = 1000;    // src/cli/deliveries.ts
+constexpr double kApartMs = 1000;    // src/supervise/deliveries.ts
 
 constexpr double kNoticeMs = 3000;   // for a Node that tells the broker that there is no box
 

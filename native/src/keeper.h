@@ -4,7 +4,7 @@
 
 namespace pbox {
 
-// Signals that the wrapper handles; src/cli/signals.ts.
+// Signals that the wrapper handles; src/supervise/signals.ts.
 constexpr int kHandledSignals[] = {SIGINT,  SIGQUIT,  SIGTERM, SIGHUP, SIGUSR1,
                                    SIGUSR2, SIGWINCH, SIGTSTP, SIGCONT};
 

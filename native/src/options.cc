@@ -12,7 +12,7 @@
 namespace pbox {
 namespace {
 
-// Options that take no value: src/spec/options.ts; test/end-to-end/launch-without-node.test.ts compares.
+// Options that take no value: src/options/table.ts; test/end-to-end/launch-without-node.test.ts compares.
 constexpr const char* kBooleans[] = {"multiRmtKey", "pss", "report", "oom-group", "linger", "reraise", "runanyway", "debug", "nowarn", "quiet", "version", "help"};
 // Each is set in every job of its scheduler: src/scheduler/identity.ts; the same test compares.
 constexpr const char* kSchedulers[] = {"SLURM_JOB_ID", "PBS_JOBID", "SGE_TASK_ID", "LSB_JOBID", "_CONDOR_SLOT"};
@@ -44,7 +44,7 @@ bool is_number(const std::string& text) {
 
 bool is_unlimited(const std::string& text) { return strcasecmp(text.c_str(), "unlimited") == 0 || strcasecmp(text.c_str(), "infinity") == 0; }
 
-// Go's syntax, in ms; -1 for what is none: src/spec/units.ts.
+// Go's syntax, in ms; -1 for what is none: src/options/units.ts.
 double duration_ms(const std::string& text) {
   static constexpr struct {
     const char* name;
@@ -139,7 +139,7 @@ void take_signal(const Given& given) {
   given.options.stop_signal = number;
 }
 
-// `90` (seconds), MM:SS, HH:MM:SS, D-HH, D-HH:MM, D-HH:MM:SS, or a duration: src/spec/wall-time.ts.
+// `90` (seconds), MM:SS, HH:MM:SS, D-HH, D-HH:MM, D-HH:MM:SS, or a duration: src/options/wall-time.ts.
 double wall_time_ms(const std::string& text) {
   unsigned days = 0, hours = 0, minutes = 0, seconds = 0;
   int end = 0;
@@ -172,7 +172,7 @@ void take_limit(const Given& given) {
   else given.options.timeout_ms = ms;
 }
 
-// strconv.ParseBool's words: src/spec/values.ts.
+// strconv.ParseBool's words: src/options/values.ts.
 bool is_true(const std::string& text) {
   for (const char* no : {"false", "f", "0"})
     if (strcasecmp(text.c_str(), no) == 0) return false;

@@ -17,7 +17,7 @@ namespace {
 
 // A supervisor that has just been started answers within 0.1 s; one that was stopped must not hold up a task.
 constexpr int kPatienceMs = 10000;
-constexpr size_t kRequestMax = 256 << 10;  // src/cli/request.ts knows it too
+constexpr size_t kRequestMax = 256 << 10;  // src/adopt/request.ts knows it too
 constexpr size_t kAnswerMax = 64 << 10;
 
 // What says whose job it is, and what users set for a box. Nothing else of the environment is anybody's business.

@@ -6,7 +6,7 @@
 
 namespace pbox {
 
-// Before the words and the entries of the environment, each NUL-terminated. Host byte order; src/cli/request.ts reads it.
+// Before the words and the entries of the environment, each NUL-terminated. Host byte order; src/adopt/request.ts reads it.
 struct ViaHead {
   uint32_t length;    // of what follows
   uint32_t words;     // how many of it are the command line, with argv[0]

@@ -1,9 +1,9 @@
-import type { Command, CommandName } from '../box/types.js';
 import { SpecError } from '../errors.js';
-import { parseSignal } from '../spec/signals.js';
-import { parseDuration } from '../spec/units.js';
-import { parseInterval } from '../spec/values.js';
-import { didYouMean, quote } from '../spec/words.js';
+import type { Command, CommandName } from '../model/types.js';
+import { parseSignal } from '../options/signals.js';
+import { parseDuration } from '../options/units.js';
+import { parseInterval } from '../options/values.js';
+import { didYouMean, quote } from '../options/words.js';
 import { type Refusal, type Request, refuse } from './message.js';
 
 /** Name and arguments as text -> Command. One row a command; the box checks what depends on its state. */

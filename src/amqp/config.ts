@@ -1,5 +1,5 @@
-import type { SiteConfig } from '../spec/rascal-config.js';
-import type { JobIdentity } from '../spec/spec.js';
+import type { SiteConfig } from '../options/rascal-config.js';
+import type { JobIdentity } from '../options/spec.js';
 import { addressingKeys } from './keys.js';
 
 /** BoxSpec -> configuration of one connection, and of the rascal broker object of control, without rascal's recovery. */

@@ -1,7 +1,7 @@
-import type { Answer, Controllable, Requester } from '../box/types.js';
 import type { Logger } from '../log.js';
-import { withUserData } from '../spec/verbatim.js';
-import { quote } from '../spec/words.js';
+import type { Answer, Controllable, Requester } from '../model/types.js';
+import { withUserData } from '../options/verbatim.js';
+import { quote } from '../options/words.js';
 import { toCommand } from './command.js';
 import type { Admitted, Gate } from './gate.js';
 import { type Delivery, type Refusal, type Request, refuse, replayed } from './message.js';

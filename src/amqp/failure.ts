@@ -1,4 +1,4 @@
-import { redactUri } from '../spec/uri.js';
+import { redactUri } from '../options/uri.js';
 import type { Endpoint } from './config.js';
 import { type FailureRule, IS_OF_OTHER_TYPE } from './failure-rule.js';
 import { TLS_RULES } from './tls-failure.js';

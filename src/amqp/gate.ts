@@ -1,6 +1,6 @@
-import type { Requester } from '../box/types.js';
-import { type ControlRule, matchesPattern } from '../spec/control.js';
-import type { JobIdentity } from '../spec/spec.js';
+import type { Requester } from '../model/types.js';
+import { type ControlRule, matchesPattern } from '../options/control.js';
+import type { JobIdentity } from '../options/spec.js';
 import {
   type Delivery,
   type Ignored,

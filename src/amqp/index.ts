@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import type { Controllable, Outgoing } from '../box/types.js';
 import type { Logger } from '../log.js';
-import type { BoxSpec, JobIdentity } from '../spec/spec.js';
-import { redactUri } from '../spec/uri.js';
+import type { CommandEvent, EventHead } from '../model/event.js';
+import type { Controllable, Outgoing } from '../model/types.js';
+import type { BoxSpec, JobIdentity } from '../options/spec.js';
+import { redactUri } from '../options/uri.js';
 import type * as Spool from '../spool/index.js';
 import { createAuditLog } from '../stats/audit-log.js';
-import type { CommandEvent, EventHead } from '../stats/event.js';
 import { controlConfig } from './config.js';
 import { Control } from './control.js';
 import { type Failure, WRONG_TYPE } from './failure.js';

@@ -1,4 +1,4 @@
-import type { JobIdentity } from '../spec/spec.js';
+import type { JobIdentity } from '../options/spec.js';
 
 /** Routing keys. An AMQP 0-9-1 short string holds 255 bytes; a topic key is made of segments with dots between them. */
 const KEY_MAX_BYTES = 255;

@@ -1,5 +1,5 @@
 import type { Logger } from '../log.js';
-import { duration } from '../spec/amounts.js';
+import { duration } from '../options/amounts.js';
 import { type ConnectionRequest, type Endpoint, endpointOf } from './config.js';
 import { describe, type Failure } from './failure.js';
 

@@ -1,6 +1,6 @@
-import type { Answer, RefusalCode, Requester } from '../box/types.js';
-import type { JobIdentity } from '../spec/spec.js';
-import { didYouMean, quote } from '../spec/words.js';
+import type { Answer, RefusalCode, Requester } from '../model/types.js';
+import type { JobIdentity } from '../options/spec.js';
+import { didYouMean, quote } from '../options/words.js';
 import { parseLenient, repeatedKey } from './lenient-json.js';
 
 /** Bytes of a command message -> what it asks for, or why it is turned down. Nothing here trusts the sender. */

@@ -1,6 +1,6 @@
-import type { Outgoing } from '../box/types.js';
 import type { Logger } from '../log.js';
-import { duration } from '../spec/amounts.js';
+import type { Outgoing } from '../model/types.js';
+import { duration } from '../options/amounts.js';
 import { type Packed, pack } from './packed.js';
 import { Patience } from './patience.js';
 

@@ -1,4 +1,4 @@
-import type { Outgoing } from '../box/types.js';
+import type { Outgoing } from '../model/types.js';
 
 /**
  * A message as it waits: its bytes, once, and what its properties are made of. What the box has made it from may be many

@@ -1,5 +1,5 @@
 import { randomHex } from 'cgroup-utils-native';
-import type { BoxSpec, JobIdentity } from '../spec/spec.js';
+import type { BoxSpec, JobIdentity } from '../options/spec.js';
 import { isPredeclared } from './config.js';
 import { boxKey } from './keys.js';
 import type { Publisher } from './publisher.js';

@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fsPath } from '../bytes.js';
-import { commandPatterns, patternList } from '../spec/control.js';
+import { commandPatterns, patternList } from '../options/control.js';
 
 /**
  * The folder of `--control-keys`: a file `<key id>.json` for each key, a public JWK (RFC 7517, RFC 8037) with the name

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { lockFile } from 'cgroup-utils-native';
 import { fsPath } from '../bytes.js';
 import type { Logger } from '../log.js';
-import type { BoxSpec, JobIdentity } from '../spec/spec.js';
+import type { BoxSpec, JobIdentity } from '../options/spec.js';
 import type * as Spool from '../spool/index.js';
 import { forUser, outgoingKey } from './keys.js';
 import { lanesOf } from './lanes.js';

@@ -1,9 +1,9 @@
 import { compactVerify, decodeProtectedHeader } from 'jose';
-import type { Requester } from '../box/types.js';
 import type { Logger } from '../log.js';
-import { matchesPattern } from '../spec/control.js';
-import type { JobIdentity } from '../spec/spec.js';
-import { quote } from '../spec/words.js';
+import type { Requester } from '../model/types.js';
+import { matchesPattern } from '../options/control.js';
+import type { JobIdentity } from '../options/spec.js';
+import { quote } from '../options/words.js';
 import type { Admitted, Gate } from './gate.js';
 import { repeatedKey } from './lenient-json.js';
 import {

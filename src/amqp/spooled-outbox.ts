@@ -1,9 +1,9 @@
-import type { Outgoing } from '../box/types.js';
 import { isEnvironmentError } from '../errors.js';
 import type { Logger } from '../log.js';
-import type { BoxSpec, JobIdentity } from '../spec/spec.js';
+import { SAMPLE_TYPE } from '../model/sample.js';
+import type { Outgoing } from '../model/types.js';
+import type { BoxSpec, JobIdentity } from '../options/spec.js';
 import type * as Spool from '../spool/index.js';
-import { SAMPLE_TYPE } from '../stats/sample.js';
 import type { Outbox, Queue } from './outbox.js';
 import { type Packed, pack } from './packed.js';
 import type { Publication } from './publisher.js';

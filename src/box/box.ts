@@ -1,12 +1,6 @@
 import type { Keeper, KeeperEvent, KeeperUsage, ProcessRow, Unkillable } from 'cgroup-utils-native';
 import { shown } from '../bytes.js';
 import type { Logger } from '../log.js';
-import { duration } from '../spec/amounts.js';
-import { signalName } from '../spec/signals.js';
-import type { BoxSpec, JobIdentity } from '../spec/spec.js';
-import { processInfo } from '../stats/assemble.js';
-import { toBy } from '../stats/audit.js';
-import { exitedEvent } from '../stats/end.js';
 import {
   type By,
   type CommandEvent,
@@ -14,8 +8,15 @@ import {
   type EventBody,
   type EventHead,
   type Exited,
-} from '../stats/event.js';
-import type { ProcessInfo, SampleCause } from '../stats/sample.js';
+} from '../model/event.js';
+import type { ProcessInfo, SampleCause } from '../model/sample.js';
+import type { Answer, BoxState, Command, Controllable, Outgoing, Requester } from '../model/types.js';
+import { duration } from '../options/amounts.js';
+import { signalName } from '../options/signals.js';
+import type { BoxSpec, JobIdentity } from '../options/spec.js';
+import { processInfo } from '../stats/assemble.js';
+import { toBy } from '../stats/audit.js';
+import { exitedEvent } from '../stats/end.js';
 import type { Sampler } from '../stats/sampler.js';
 import { redactUri } from '../text.js';
 import { Commands } from './commands.js';
@@ -29,7 +30,6 @@ import type { ResourceControl } from './resource-control.js';
 import { createTicker, type Ticker } from './ticker.js';
 import type { Time } from './time.js';
 import { createWallClock, type Mark, type WallClock } from './timer.js';
-import type { Answer, BoxState, Command, Controllable, Outgoing, Requester } from './types.js';
 import type { WatchedName } from './watchdog.js';
 import { whyEnded } from './why.js';
 

@@ -2,13 +2,14 @@ import { type Keeper, prlimit, type RlimitName } from 'cgroup-utils-native';
 import { shown } from '../bytes.js';
 import { isEnvironmentError, isSpecError } from '../errors.js';
 import type { Logger } from '../log.js';
-import type { ResourceName } from '../spec/resources.js';
-import { isRlimitName, parseRlimitValue } from '../spec/rlimits.js';
-import { signalName } from '../spec/signals.js';
-import type { BoxSpec, JobIdentity } from '../spec/spec.js';
+import type { EventBody } from '../model/event.js';
+import type { LimitStatus, SampleCause } from '../model/sample.js';
+import type { Answer, BoxState, Command, RefusalCode, Requester } from '../model/types.js';
+import type { ResourceName } from '../options/resources.js';
+import { isRlimitName, parseRlimitValue } from '../options/rlimits.js';
+import { signalName } from '../options/signals.js';
+import type { BoxSpec, JobIdentity } from '../options/spec.js';
 import { commandEvent, refusalEvent, toBy } from '../stats/audit.js';
-import type { EventBody } from '../stats/event.js';
-import type { LimitStatus, SampleCause } from '../stats/sample.js';
 import type { TakenSample } from '../stats/sampler.js';
 import type { Input, Lifecycle } from './lifecycle.js';
 import { type Limits, parseLimitChange, rlimitStatus, stdoutStatus, timeoutStatus } from './limits.js';
@@ -16,7 +17,6 @@ import { changedValue, isRelative } from './relative.js';
 import { isResourceName, type ResourceControl } from './resource-control.js';
 import type { Ticker } from './ticker.js';
 import type { WallClock } from './timer.js';
-import type { Answer, BoxState, Command, RefusalCode, Requester } from './types.js';
 
 /** What commands need of the box that they are given to. */
 export interface Commanded {

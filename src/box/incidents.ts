@@ -1,7 +1,7 @@
 import type { CgroupUsage } from '../cgroup/usage.js';
 import type { Logger } from '../log.js';
-import type { EventBody } from '../stats/event.js';
-import type { ProcessInfo, Sample } from '../stats/sample.js';
+import type { EventBody } from '../model/event.js';
+import type { ProcessInfo, Sample } from '../model/sample.js';
 import type { Limits } from './limits.js';
 import type { ResourceControl } from './resource-control.js';
 import type { Time } from './time.js';

@@ -1,5 +1,5 @@
 import type { StopHow } from 'cgroup-utils-native';
-import type { BoxState, Reason, Requester } from './types.js';
+import type { BoxState, Reason, Requester } from '../model/types.js';
 
 /**
  * The life of a box as a pure function: (state, input) -> (state, effects). Nothing here waits, signals or logs;

@@ -1,11 +1,11 @@
 import type { KeeperEvent, Rlimit, RlimitName } from 'cgroup-utils-native';
 import { SpecError } from '../errors.js';
-import type { LimitUnit } from '../spec/amounts.js';
-import { RLIMITS } from '../spec/rlimits.js';
-import type { BoxSpec, RlimitRequest } from '../spec/spec.js';
-import { parseByteLimit, parseTimeLimit } from '../spec/values.js';
-import { didYouMean, quote } from '../spec/words.js';
-import type { Enforcement, LimitStatus } from '../stats/sample.js';
+import type { Enforcement, LimitStatus } from '../model/sample.js';
+import type { LimitUnit } from '../options/amounts.js';
+import { RLIMITS } from '../options/rlimits.js';
+import type { BoxSpec, RlimitRequest } from '../options/spec.js';
+import { parseByteLimit, parseTimeLimit } from '../options/values.js';
+import { didYouMean, quote } from '../options/words.js';
 import { RESOURCE_NAMES } from './resources.js';
 
 /** Every limit of a box by its name, as `status`, samples and the end report show it. */

@@ -1,4 +1,4 @@
-import type { EventBody } from '../stats/event.js';
+import type { EventBody } from '../model/event.js';
 import type { Limits } from './limits.js';
 
 /** Tells before a limit is reached: once for each threshold, until the limit gets another value. */

@@ -1,6 +1,6 @@
-import type { RlimitRequest } from '../spec/spec.js';
+import type { Reason, Requester } from '../model/types.js';
+import type { RlimitRequest } from '../options/spec.js';
 import type { Lifecycle } from './lifecycle.js';
-import type { Reason, Requester } from './types.js';
 
 /** Exit statuses of proc_box itself; docs/exit-status.md. */
 export const EXIT = {

@@ -1,10 +1,10 @@
 import { SpecError } from '../errors.js';
-import { amount } from '../spec/amounts.js';
-import { isRlimitName, parseRlimitAmount, RLIMITS } from '../spec/rlimits.js';
-import { parseCount, parseSize } from '../spec/units.js';
-import { parseWallTime } from '../spec/wall-time.js';
-import { quote } from '../spec/words.js';
-import type { LimitStatus } from '../stats/sample.js';
+import type { LimitStatus } from '../model/sample.js';
+import { amount } from '../options/amounts.js';
+import { isRlimitName, parseRlimitAmount, RLIMITS } from '../options/rlimits.js';
+import { parseCount, parseSize } from '../options/units.js';
+import { parseWallTime } from '../options/wall-time.js';
+import { quote } from '../options/words.js';
 
 /** Limits whose value 0 takes them away. */
 const ZERO_IS_NONE = ['timeout', 'stdoutlimit', 'cpu-time', 'memory', 'memory-high', 'cpus', 'pids'];

@@ -1,6 +1,7 @@
 import type { BoxCgroup, CgroupLimitName } from '../cgroup/types.js';
 import type { CgroupUsage } from '../cgroup/usage.js';
 import { EnvironmentError } from '../errors.js';
+import type { LimitStatus } from '../model/sample.js';
 import {
   type Bound,
   parseCpuList,
@@ -10,10 +11,9 @@ import {
   parseSwap,
   type ResourceName,
   type Resources,
-} from '../spec/resources.js';
-import { parseCount } from '../spec/units.js';
-import { parsePids, parseTimeLimit } from '../spec/values.js';
-import type { LimitStatus } from '../stats/sample.js';
+} from '../options/resources.js';
+import { parseCount } from '../options/units.js';
+import { parsePids, parseTimeLimit } from '../options/values.js';
 import { createNearWatch } from './near-watch.js';
 import { type Host, hold, holdSwapAgain, RESOURCE_NAMES, type ResourceValue, shown, withoutSwap } from './resources.js';
 import { createWatchdog, type Watched, type WatchedName } from './watchdog.js';

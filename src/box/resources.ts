@@ -1,10 +1,10 @@
-import { findDevice } from '../cgroup/devices.js';
 import type { BoxCgroup, CgroupLimitName, CgroupValue, IoLimit } from '../cgroup/types.js';
 import { EnvironmentError, SpecError } from '../errors.js';
-import { amount, type LimitUnit } from '../spec/amounts.js';
-import { type Bound, cpusOutside, type IoRequest, type ResourceName, type Resources } from '../spec/resources.js';
-import { quote } from '../spec/words.js';
-import type { Enforcement, LimitStatus } from '../stats/sample.js';
+import { findDevice } from '../kernel/devices.js';
+import type { Enforcement, LimitStatus } from '../model/sample.js';
+import { amount, type LimitUnit } from '../options/amounts.js';
+import { type Bound, cpusOutside, type IoRequest, type ResourceName, type Resources } from '../options/resources.js';
+import { quote } from '../options/words.js';
 
 /**
  * The enforcement ladder of the limits of a box as a whole: the kernel's control groups where this host and user allow

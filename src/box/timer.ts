@@ -1,4 +1,4 @@
-import type { TimerStatus } from '../stats/sample.js';
+import type { TimerStatus } from '../model/sample.js';
 import type { Time } from './time.js';
 
 /**

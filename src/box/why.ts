@@ -1,9 +1,9 @@
-import { amount, bytes, counted, duration, limitAmount } from '../spec/amounts.js';
-import { signalName } from '../spec/signals.js';
-import type { BoxSpec } from '../spec/spec.js';
+import type { By } from '../model/event.js';
+import type { LimitStatus } from '../model/sample.js';
+import { amount, bytes, counted, duration, limitAmount } from '../options/amounts.js';
+import { signalName } from '../options/signals.js';
+import type { BoxSpec } from '../options/spec.js';
 import { askedBy, toBy } from '../stats/audit.js';
-import type { By } from '../stats/event.js';
-import type { LimitStatus } from '../stats/sample.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { Limits } from './limits.js';
 import type { Outcome } from './outcome.js';

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { fsPath } from '../bytes.js';
+import { directoriesIn, removeDir } from '../kernel/files.js';
 import { parentOf } from './below.js';
-import { directoriesIn, removeDir } from './files.js';
 
 /** Named as boxes name theirs, native/src/cgroup.cc. */
 const BOX = /^proc_box-[0-9a-f]{20}/;

@@ -1,9 +1,9 @@
 import { access, allowedCpuCount, killGroup, processDirectory } from 'cgroup-utils-native';
 import { EnvironmentError } from '../errors.js';
+import { createReader, type Reader, readFile, removeTree, tryWrite } from '../kernel/files.js';
+import { listProcesses } from '../kernel/procs.js';
 import { isBelow, parentOf, placeBelow } from './below.js';
-import { createReader, type Reader, readFile, removeTree, tryWrite } from './files.js';
 import { type Controller, findHierarchies, type Hierarchies } from './hierarchy.js';
-import { listProcesses } from './procs.js';
 import type { BoxCgroup, CgroupLimitName, CgroupValue, CleanupStep, Mechanism } from './types.js';
 import { type CgroupUsage, pidsUsage, readNumber } from './usage.js';
 import { makeV1, readV1, setV1, V1_CEILING, V1_CONTROLLER, type V1Groups } from './v1.js';

@@ -1,4 +1,4 @@
-import { type Reader, readFile } from './files.js';
+import { type Reader, readFile } from '../kernel/files.js';
 
 /** Figures of a box's control groups, in the units of the kernel's files; null is unknown. cgroup-v2.rst, cgroup-v1/*.rst. */
 export interface CgroupUsage {

@@ -1,4 +1,4 @@
-import type { Reader } from './files.js';
+import type { Reader } from '../kernel/files.js';
 import { parseV1Io } from './io.js';
 import { type CpuUsage, type MemoryUsage, parseNumber, parseTable, without } from './usage.js';
 

@@ -1,6 +1,6 @@
 import { makeDirectory } from 'cgroup-utils-native';
 import { EnvironmentError } from '../errors.js';
-import { readFile, removeDir, tryWrite, writeFile } from './files.js';
+import { readFile, removeDir, tryWrite, writeFile } from '../kernel/files.js';
 import type { Controller, Hierarchies } from './hierarchy.js';
 import { parseV1IoMax, V1_THROTTLE } from './io.js';
 import { moveAll } from './join.js';

@@ -1,5 +1,5 @@
 import { access, makeDirectory } from 'cgroup-utils-native';
-import { readFile, removeDir, tryWrite, writeFile } from './files.js';
+import { readFile, removeDir, tryWrite, writeFile } from '../kernel/files.js';
 import type { Place } from './hierarchy.js';
 import { formatIoMax, parseIoMax } from './io.js';
 import type { CgroupLimitName, CgroupValue, CleanupStep, IoLimit } from './types.js';

@@ -1,13 +1,13 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { holdOpen, redirectStderr } from 'cgroup-utils-native';
+import { type Adoption, type Boxed, boxProcess, type Loaders } from '../adopt/adopted-box.js';
+import { ADOPT_HELP, type AdoptInput, type AdoptOptions, parseAdopt } from '../adopt/options.js';
 import { createLogger } from '../log.js';
-import { ADOPT_HELP, type AdoptInput, type AdoptOptions, parseAdopt } from './adopt-options.js';
-import { type Adoption, type Boxed, boxProcess, type Loaders } from './adopted-box.js';
-import { type Host, ownProcess } from './host.js';
-import { lockedPidFile, openLog } from './own-files.js';
+import { type Host, ownProcess } from '../supervise/host.js';
+import { lockedPidFile, openLog } from '../supervise/own-files.js';
+import type * as RunBundle from '../supervise/run.js';
+import { ourProcesses } from '../supervise/subject.js';
 import { printAndExit } from './print.js';
-import type * as RunBundle from './run.js';
-import { ourProcesses } from './subject.js';
 
 /** Whoever started us with `--detach` waits for one byte here; native/src/node.cc knows it too. */
 const WORD_FD = 6;

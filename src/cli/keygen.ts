@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { userName } from 'cgroup-utils-native';
 import { isKeyId } from '../amqp/public-keys.js';
 import { SpecError } from '../errors.js';
-import { commandPatterns, patternList } from '../spec/control.js';
-import { didYouMean, quote } from '../spec/words.js';
+import { commandPatterns, patternList } from '../options/control.js';
+import { didYouMean, quote } from '../options/words.js';
 
 /** `proc_box ctl keygen`: a key to sign commands with. */
 

@@ -1,30 +1,30 @@
 import { exitNow, Keeper, type KeeperEvent, protectSelf, randomHex, watchSignals } from 'cgroup-utils-native';
+import type * as ServeBundle from '../adopt/serve.js';
 import type * as Amqp from '../amqp/index.js';
 import type * as Signed from '../amqp/signed.js';
 import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';
 import { describeError, isEnvironmentError, isSpecError } from '../errors.js';
 import { createLogger } from '../log.js';
+import { type Assembled, assembleSpec } from '../options/assemble.js';
+import { systemFiles } from '../options/files.js';
+import type { YamlLoader } from '../options/yaml-document.js';
 import { jobDeadline } from '../scheduler/deadline.js';
-import { type Assembled, assembleSpec } from '../spec/assemble.js';
-import { systemFiles } from '../spec/files.js';
-import type { YamlLoader } from '../spec/yaml-document.js';
 import type * as Spool from '../spool/index.js';
+import { wantsDebug } from '../supervise/failure-policy.js';
+import type * as FallbacksBundle from '../supervise/fallbacks.js';
+import type { Fallback } from '../supervise/fallbacks.js';
+import type * as LaunchFailure from '../supervise/launch-failure.js';
+import type * as NoticeBundle from '../supervise/notice.js';
+import type * as ReportFile from '../supervise/report-file.js';
+import { prepareResources } from '../supervise/resources.js';
+import type * as RunBundle from '../supervise/run.js';
+import type * as Slurm from '../supervise/slurm.js';
+import { launchedJob } from '../supervise/subject.js';
+import type * as Allowed from '../supervise/within-allowed.js';
 import type * as AdoptBundle from './adopt.js';
-import { wantsDebug } from './failure-policy.js';
-import type * as FallbacksBundle from './fallbacks.js';
-import type { Fallback } from './fallbacks.js';
-import type * as LaunchFailure from './launch-failure.js';
-import type * as NoticeBundle from './notice.js';
 import type * as PrintBundle from './print.js';
-import type * as ReportFile from './report-file.js';
-import { prepareResources } from './resources.js';
-import type * as RunBundle from './run.js';
-import type * as ServeBundle from './serve.js';
-import type * as Slurm from './slurm.js';
-import { launchedJob } from './subject.js';
 import type * as Tools from './tools.js';
-import type * as Allowed from './within-allowed.js';
 
 /** boot.cjs passes it: loads a bundle of dist/ that is not on the launch path. */
 declare const loadBundle: {

@@ -2,14 +2,14 @@ import { randomHex } from 'cgroup-utils-native';
 import { EXIT } from '../box/outcome.js';
 import { BrokerError, describeError, EnvironmentError, SpecError } from '../errors.js';
 import { createLogger, type Logger } from '../log.js';
+import { duration } from '../options/amounts.js';
+import { quote } from '../options/words.js';
 import { findSlurmJobs, findSlurmSteps, isSlurmJob, type SlurmJob, type SlurmStep } from '../scheduler/slurm-where.js';
-import { duration } from '../spec/amounts.js';
-import { quote } from '../spec/words.js';
+import { wantsDebug } from '../supervise/failure-policy.js';
 import { printable, printableJson } from '../text.js';
-import { parseAnswer } from './ctl-answer.js';
-import { type CtlInput, type CtlRequest, parseCtl, readWords } from './ctl-options.js';
-import { sendCommand } from './ctl-send.js';
-import { wantsDebug } from './failure-policy.js';
+import { parseAnswer } from './ctl/answer.js';
+import { type CtlInput, type CtlRequest, parseCtl, readWords } from './ctl/options.js';
+import { sendCommand } from './ctl/send.js';
 import { print } from './print.js';
 
 const HELP = `usage: proc_box where [options] <job>

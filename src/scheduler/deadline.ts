@@ -1,4 +1,4 @@
-import type { Deadline } from '../spec/time-limit.js';
+import type { Deadline } from '../options/time-limit.js';
 import { type Environment, findScheduler } from './identity.js';
 
 /**

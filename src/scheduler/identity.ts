@@ -1,4 +1,4 @@
-import type { JobIdentity } from '../spec/spec.js';
+import type { JobIdentity } from '../options/spec.js';
 
 /** Who the job is, from the environment that its scheduler gave it: docs/slurm.md, docs/pbs.md. */
 

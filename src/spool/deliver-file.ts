@@ -1,6 +1,6 @@
 import { rename, unlink } from 'node:fs/promises';
-import type { JobIdentity } from '../spec/spec.js';
-import { quote } from '../spec/words.js';
+import type { JobIdentity } from '../options/spec.js';
+import { quote } from '../options/words.js';
 import type { Delivered, Delivery } from './delivery.js';
 import { droppedEvent, type Lost, sumOf } from './dropped.js';
 import { BROKEN_MAX, type Contents, examine, FILE_MAX_BYTES, messagesOf, type SpoolFile } from './file.js';

@@ -1,4 +1,4 @@
-import type { JobIdentity } from '../spec/spec.js';
+import type { JobIdentity } from '../options/spec.js';
 import type { MessageRecord } from './record.js';
 import type { Lane } from './sending.js';
 

@@ -1,5 +1,5 @@
-import type { JobIdentity } from '../spec/spec.js';
-import { EVENT_TYPE, EVENT_VERSION, type EventHead, type SpoolDropped } from '../stats/event.js';
+import { EVENT_TYPE, EVENT_VERSION, type EventHead, type SpoolDropped } from '../model/event.js';
+import type { JobIdentity } from '../options/spec.js';
 import type { MessageRecord } from './record.js';
 
 /** How many messages of a file are lost, and why. */

@@ -1,4 +1,4 @@
-import type { JobIdentity } from '../spec/spec.js';
+import type { JobIdentity } from '../options/spec.js';
 
 /** Whose messages a file holds, as its writer says. What is no identity must not be published as one. */
 

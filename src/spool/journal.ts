@@ -1,5 +1,5 @@
 import type { Logger } from '../log.js';
-import type { JobIdentity } from '../spec/spec.js';
+import type { JobIdentity } from '../options/spec.js';
 import { type Folder, openFolder, SPOOLED } from './folder.js';
 import { encode, type MessageRecord } from './record.js';
 import { type Bounds, makeRoom } from './room.js';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { JobIdentity } from '../spec/spec.js';
+import type { JobIdentity } from '../options/spec.js';
 import { toIdentity } from './identity.js';
 
 /**

@@ -1,8 +1,5 @@
 import type { HostSample, ProcessRow, StdoutMode } from 'cgroup-utils-native';
-import type { BoxState } from '../box/types.js';
-import type { JobIdentity } from '../spec/spec.js';
-import type { HostFacts } from './host.js';
-import type { Measured } from './measure.js';
+import type { HostFacts } from '../kernel/host.js';
 import {
   type CpuTimes,
   type DeviceIo,
@@ -16,7 +13,10 @@ import {
   type SampleCause,
   type Throttling,
   type TimerStatus,
-} from './sample.js';
+} from '../model/sample.js';
+import type { BoxState } from '../model/types.js';
+import type { JobIdentity } from '../options/spec.js';
+import type { Measured } from './measure.js';
 import type { Counted, Totals } from './totals.js';
 
 /** What only the box knows, asked for at each sample. */

@@ -3,8 +3,8 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { fsPath } from '../bytes.js';
 import { after, type Delay } from '../delay.js';
 import type { Logger } from '../log.js';
+import type { CommandEvent, EventHead } from '../model/event.js';
 import { printableJson } from '../text.js';
-import type { CommandEvent, EventHead } from './event.js';
 
 /**
  * The file of `--audit-log`: one line of JSON for each command. Written beside the job, never in its way: one line

@@ -1,5 +1,5 @@
-import type { Answer, Command, Requester } from '../box/types.js';
-import type { AnswerSummary, By, CommandEvent } from './event.js';
+import type { AnswerSummary, By, CommandEvent } from '../model/event.js';
+import type { Answer, Command, Requester } from '../model/types.js';
 
 /** The requester as it goes into events. */
 export function toBy(requester: Requester): By {

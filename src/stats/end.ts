@@ -1,9 +1,9 @@
 import type { Unkillable } from 'cgroup-utils-native';
-import type { Reason, Requester } from '../box/types.js';
+import type { PressureOf } from '../kernel/pressure.js';
+import type { Exited, StalledUsec, TotalUsage, UsedLimit } from '../model/event.js';
+import type { LimitTable, Pressure, Sample } from '../model/sample.js';
+import type { Reason, Requester } from '../model/types.js';
 import { toBy } from './audit.js';
-import type { Exited, StalledUsec, TotalUsage, UsedLimit } from './event.js';
-import type { PressureOf } from './pressure.js';
-import type { LimitTable, Pressure, Sample } from './sample.js';
 
 /** How the box ended, as the box knows it. */
 export interface Ending {

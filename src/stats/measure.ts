@@ -1,8 +1,8 @@
 import type { TreeSample } from 'cgroup-utils-native';
-import { listProcesses } from '../cgroup/procs.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import type { CgroupUsage, CpuUsage, MemoryUsage } from '../cgroup/usage.js';
-import type { SampleCause } from './sample.js';
+import { listProcesses } from '../kernel/procs.js';
+import type { SampleCause } from '../model/sample.js';
 
 /** What was read for one sample. */
 export interface Measured {

@@ -1,7 +1,7 @@
-import { amount, bytes, duration, limitAmount } from '../spec/amounts.js';
+import type { EventHead, Exited, TotalUsage, UsedLimit } from '../model/event.js';
+import { amount, bytes, duration, limitAmount } from '../options/amounts.js';
 import { printable } from '../text.js';
 import { askedBy } from './audit.js';
-import type { EventHead, Exited, TotalUsage, UsedLimit } from './event.js';
 
 const WIDTH = 80;
 

@@ -1,13 +1,13 @@
 import type { HostSample, KeeperUsage, TreeSample, TreeSampleOptions } from 'cgroup-utils-native';
-import type { Outgoing } from '../box/types.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import type { CgroupUsage } from '../cgroup/usage.js';
+import type { HostFacts } from '../kernel/host.js';
 import type { Logger } from '../log.js';
-import { withUserData } from '../spec/verbatim.js';
+import { type Pressure, SAMPLE_TYPE, type Sample, type SampleCause } from '../model/sample.js';
+import type { Outgoing } from '../model/types.js';
+import { withUserData } from '../options/verbatim.js';
 import { assemble, type BoxStatus, type SampledBox } from './assemble.js';
-import type { HostFacts } from './host.js';
 import { createMeter } from './measure.js';
-import { type Pressure, SAMPLE_TYPE, type Sample, type SampleCause } from './sample.js';
 import { totals } from './totals.js';
 
 export interface SamplerOptions extends SampledBox {

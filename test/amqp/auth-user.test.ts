@@ -1,7 +1,7 @@
 import t from 'tap';
 import { type Gate, userGate } from '../../src/amqp/gate.js';
 import { connectBroker } from '../../src/amqp/index.js';
-import type { ControlRule } from '../../src/spec/control.js';
+import type { ControlRule } from '../../src/options/control.js';
 import { ask, fakeBox, foreignClient, notingLogger, privateBroker, specFor, until } from '../fixtures/broker.js';
 
 /** `--control-auth user`: the broker checks user_id, the rules say who may what. */

@@ -1,8 +1,8 @@
 import t from 'tap';
 import { toCommand } from '../../src/amqp/command.js';
 import { parseLimitChange } from '../../src/box/limits.js';
-import { cpusOutside, parseCpuList } from '../../src/spec/resources.js';
-import { parseCount, parseDuration, parseSize } from '../../src/spec/units.js';
+import { cpusOutside, parseCpuList } from '../../src/options/resources.js';
+import { parseCount, parseDuration, parseSize } from '../../src/options/units.js';
 
 /** What a command may make the event loop do: each line took seconds. */
 

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { Outbox, type Sent } from '../../src/amqp/outbox.js';
-import type { Outgoing } from '../../src/box/types.js';
+import type { Outgoing } from '../../src/model/types.js';
 import { notingLogger, sample } from '../fixtures/broker.js';
 
 interface FakeLink {

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { Outbox, type Sent } from '../../src/amqp/outbox.js';
 import { SpooledOutbox } from '../../src/amqp/spooled-outbox.js';
-import type { Outgoing } from '../../src/box/types.js';
+import type { Outgoing } from '../../src/model/types.js';
 import * as spool from '../../src/spool/index.js';
 import { fakeBox, notingLogger, sample, specFor, until } from '../fixtures/broker.js';
 import { testSpool } from '../fixtures/spool.js';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import type { Command } from '../../src/box/types.js';
+import type { Command } from '../../src/model/types.js';
 import { hostBox } from '../fixtures/box.js';
 import { childrenOf, processState, until } from '../fixtures/processes.js';
 import { job } from '../fixtures/run.js';

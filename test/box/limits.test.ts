@@ -1,8 +1,8 @@
 import t from 'tap';
 import { initialLimits, parseLimitChange, rlimitStatus, stdoutStatus, timeoutStatus } from '../../src/box/limits.js';
 import { SpecError } from '../../src/errors.js';
-import { RLIMITS } from '../../src/spec/rlimits.js';
-import type { BoxSpec } from '../../src/spec/spec.js';
+import { RLIMITS } from '../../src/options/rlimits.js';
+import type { BoxSpec } from '../../src/options/spec.js';
 
 const spec = (more: Partial<BoxSpec> = {}) =>
   ({ timeoutMs: 600_000, timeoutSource: 'default', stdoutMaxBytes: 4096, rlimits: [], ...more }) as BoxSpec;

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { BEGIN, type Lifecycle } from '../../src/box/lifecycle.js';
 import { decideOutcome, EXIT, type MainExit } from '../../src/box/outcome.js';
-import type { RlimitRequest } from '../../src/spec/spec.js';
+import type { RlimitRequest } from '../../src/options/spec.js';
 
 const alice = { via: 'amqp', user: 'alice' } as const;
 const code = (code: number): MainExit => ({ code, signal: null, coreDumped: false });

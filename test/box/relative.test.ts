@@ -1,6 +1,6 @@
 import t from 'tap';
 import { changedValue, isRelative } from '../../src/box/relative.js';
-import type { LimitStatus } from '../../src/stats/sample.js';
+import type { LimitStatus } from '../../src/model/sample.js';
 
 const timeout: LimitStatus = { value: 600_000, unit: 'ms', enforcement: 'timer' };
 const memory: LimitStatus = { value: 4 * 2 ** 30, unit: 'bytes', enforcement: 'cgroup2' };

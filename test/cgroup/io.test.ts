@@ -1,7 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import t from 'tap';
-import { findDevice } from '../../src/cgroup/devices.js';
 import { formatIoMax, parseIoMax, parseIoStat, parseV1Io } from '../../src/cgroup/io.js';
+import { findDevice } from '../../src/kernel/devices.js';
 
 t.test('io.max: only what was named is written', async (t) => {
   t.equal(formatIoMax({ device: '8:0', rbps: 1048576, wiops: 'unlimited' }), '8:0 rbps=1048576 wiops=max');

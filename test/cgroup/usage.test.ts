@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import t from 'tap';
-import { createReader } from '../../src/cgroup/files.js';
-import { listProcesses } from '../../src/cgroup/procs.js';
 import { parseTable, pidsUsage, readNumber } from '../../src/cgroup/usage.js';
 import { v1Cpu, v1Io, v1Memory } from '../../src/cgroup/v1-usage.js';
 import { v2Usage } from '../../src/cgroup/v2-usage.js';
+import { createReader } from '../../src/kernel/files.js';
+import { listProcesses } from '../../src/kernel/procs.js';
 
 /** Files as kernels give them, cut to the lines around those that are read. */
 

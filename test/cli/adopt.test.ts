@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { parseAdopt } from '../../src/cli/adopt-options.js';
+import { parseAdopt } from '../../src/adopt/options.js';
 import { adopt, adopted, bare, isAlive } from '../fixtures/adopted.js';
 import { user } from '../fixtures/cgroups.js';
 import { processState, until } from '../fixtures/processes.js';

@@ -2,8 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { delegation } from '../../src/cli/check-remedies.js';
-import { atLeast, formatRow, type Row } from '../../src/cli/check-row.js';
+import { delegation } from '../../src/cli/check/remedies.js';
+import { atLeast, formatRow, type Row } from '../../src/cli/check/row.js';
 import { delegate, user, withoutV1 } from '../fixtures/cgroups.js';
 import { PROC_BOX, plainEnvironment } from '../fixtures/run.js';
 

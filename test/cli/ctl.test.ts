@@ -297,7 +297,7 @@ t.test('--resend sends the same message again until it is answered', async (t) =
     code: 0,
     stdout: /^USER .*\n- +j +- +h +- +- +b\n$/,
   });
-  t.equal(messages.length, 3);
+  t.ok(messages.length >= 3, 'one more may be on its way when the answer comes');
   t.equal(new Set(messages.map(({ properties }) => properties.messageId)).size, 1);
 });
 

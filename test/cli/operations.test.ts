@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { BOX_OPTIONS, OWN_OPTIONS } from '../../src/cli/ctl-options.js';
+import { BOX_OPTIONS, OWN_OPTIONS } from '../../src/cli/ctl/options.js';
 import { sharedBroker } from '../fixtures/broker.js';
 import { connectOperator } from '../fixtures/operated-job.js';
 import { readSchema } from '../fixtures/schemas.js';

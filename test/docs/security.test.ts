@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { parsePublicKey } from '../../src/amqp/public-keys.js';
-import { assembleSpec } from '../../src/spec/assemble.js';
+import { assembleSpec } from '../../src/options/assemble.js';
 
 /** docs/security.md, scripts/site/rabbitmq and the program say the same. */
 

@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { formatRow, pass } from '../../src/cli/check-row.js';
-import { formatAnswer, parseAnswer } from '../../src/cli/ctl-answer.js';
+import { formatRow, pass } from '../../src/cli/check/row.js';
+import { formatAnswer, parseAnswer } from '../../src/cli/ctl/answer.js';
 import { createLogger } from '../../src/log.js';
 import { PROC_BOX, plainEnvironment, run, temporaryFolder } from '../fixtures/run.js';
 

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { parseSignal } from '../../src/options/signals.js';
+import { OPTION_NAMES, OPTIONS } from '../../src/options/table.js';
 import { findScheduler } from '../../src/scheduler/identity.js';
-import { OPTION_NAMES, OPTIONS } from '../../src/spec/options.js';
-import { parseSignal } from '../../src/spec/signals.js';
 import { sessionOf, until } from '../fixtures/processes.js';
 import { job, killQuietly, type RunOptions, run, start } from '../fixtures/run.js';
 

@@ -2,7 +2,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { duration } from '../../src/spec/amounts.js';
+import { duration } from '../../src/options/amounts.js';
 import { sharedBroker } from '../fixtures/broker.js';
 import { connectOperator, type Json, type OperatedJob } from '../fixtures/operated-job.js';
 import { schemaErrors } from '../fixtures/schemas.js';

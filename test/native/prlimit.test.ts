@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { prlimit, type RlimitName } from 'cgroup-utils-native';
 import t from 'tap';
-import { RLIMITS } from '../../src/spec/rlimits.js';
+import { RLIMITS } from '../../src/options/rlimits.js';
 
 /** Rows of proc_pid_limits(5); the unit of each is that of setrlimit(2). */
 const ROWS: Readonly<Record<RlimitName, string>> = {

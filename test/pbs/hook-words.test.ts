@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { OPTION_NAMES, OPTIONS, type Option } from '../../src/spec/options.js';
+import { OPTION_NAMES, OPTIONS, type Option } from '../../src/options/table.js';
 import { configure, HOOK, startMom } from '../fixtures/mom.js';
 import { PYTHON } from '../fixtures/run.js';
 

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { ownersOnly } from '../../src/cli/spool-flush.js';
+import { ownersOnly } from '../../src/cli/spool/flush.js';
 import type { MessageRecord } from '../../src/spool/record.js';
 import { decode, encode } from '../../src/spool/record.js';
 import { collect, fakeBox, foreignClient, sharedBroker, unique } from '../fixtures/broker.js';

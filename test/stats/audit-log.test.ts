@@ -12,10 +12,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { Answer } from '../../src/box/types.js';
+import type { CommandEvent, EventHead } from '../../src/model/event.js';
+import type { Answer } from '../../src/model/types.js';
 import { commandEvent, refusalEvent } from '../../src/stats/audit.js';
 import { createAuditLog } from '../../src/stats/audit-log.js';
-import type { CommandEvent, EventHead } from '../../src/stats/event.js';
 import { temporaryFolder } from '../fixtures/run.js';
 import { identity } from '../fixtures/samples.js';
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import t from 'tap';
-import type { Sample } from '../../src/stats/sample.js';
+import type { Sample } from '../../src/model/sample.js';
 import { type HostedBox, hostBox } from '../fixtures/box.js';
 import { groupsOf, withoutV1 } from '../fixtures/cgroups.js';
 import { until } from '../fixtures/processes.js';

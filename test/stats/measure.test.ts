@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { noCgroup } from '../../src/cgroup/none.js';
 import type { CgroupUsage } from '../../src/cgroup/usage.js';
+import type { SampleCause } from '../../src/model/sample.js';
 import { createMeter } from '../../src/stats/measure.js';
-import type { SampleCause } from '../../src/stats/sample.js';
 import { cgroupUsage, row, tree } from '../fixtures/samples.js';
 
 const numbers = (count: number, from = 1) => Array.from({ length: count }, (_, at) => from + at);

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { EventHead, Exited } from '../../src/stats/event.js';
+import type { EventHead, Exited } from '../../src/model/event.js';
 import { formatReport } from '../../src/stats/report.js';
 import { endedByTimeout, identity } from '../fixtures/samples.js';
 

@@ -5,26 +5,29 @@ import t from 'tap';
 
 const src = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'src');
 
-/**
- * Leaves that everyone may import, and what each folder may import besides itself; docs/design.md.
- * box/types holds words without behaviour (Command, Reason, Outgoing), which samples and messages speak too.
- */
+/** Leaves that everyone may import, and what each folder may import besides itself; docs/design.md. */
 const LEAVES = ['errors', 'log', 'text', 'delay', 'bytes'];
+const BELOW_THE_BOX = ['native', 'options', 'kernel', 'model', 'scheduler', 'cgroup', 'stats'];
+const ALL_BUT_THE_VERBS = [...BELOW_THE_BOX, 'box', 'spool', 'amqp'];
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   log: ['native', 'text'],
   text: [],
   delay: [],
   bytes: [],
-  spec: ['native'],
-  scheduler: ['spec'],
-  cgroup: ['native', 'spec'],
-  stats: ['cgroup', 'native', 'spec', 'box/types'],
-  box: ['cgroup', 'native', 'stats', 'spec', 'scheduler'],
-  spool: ['native', 'spec', 'stats'],
-  amqp: ['box/types', 'native', 'stats', 'spec', 'spool'],
-  index: ['errors', 'log', 'spec', 'scheduler', 'cgroup', 'stats', 'spool', 'box', 'amqp', 'native'],
-  cli: ['errors', 'log', 'spec', 'scheduler', 'cgroup', 'stats', 'spool', 'box', 'amqp', 'native', 'index'],
+  options: ['native'],
+  kernel: ['native', 'options'],
+  model: ['native', 'options', 'kernel'],
+  scheduler: ['options'],
+  cgroup: ['native', 'options', 'kernel'],
+  stats: ['native', 'options', 'kernel', 'model', 'cgroup'],
+  box: BELOW_THE_BOX,
+  spool: ['native', 'options', 'model'],
+  amqp: ['native', 'options', 'model', 'stats', 'spool'],
+  supervise: ALL_BUT_THE_VERBS,
+  adopt: [...ALL_BUT_THE_VERBS, 'supervise'],
+  index: ALL_BUT_THE_VERBS,
+  cli: [...ALL_BUT_THE_VERBS, 'supervise', 'adopt', 'index'],
 };
 
 interface Import {
@@ -68,9 +71,11 @@ t.test('a breach is found', async (t) => {
   const breach = (from: string, to: string) => !allowed({ file: 'x.ts', from, to });
   t.ok(breach('box', 'amqp/outbox'));
   t.ok(breach('amqp', 'box/box'));
-  t.ok(breach('spec', 'cli/main'));
+  t.ok(breach('options', 'cli/main'));
+  t.ok(breach('supervise', 'adopt/serve'));
+  t.ok(breach('supervise', 'cli/main'));
   t.ok(breach('stats', 'box/box'));
-  t.notOk(breach('amqp', 'box/types'));
+  t.notOk(breach('amqp', 'model/types'));
   t.notOk(breach('box', 'errors'));
   t.notOk(breach('cli', 'amqp/link'));
 });

@@ -1,0 +1,116 @@
+import { existsSync, rmSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import {
+  exitNow,
+  Keeper,
+  launchKeeper,
+  monotonicMs,
+  reapChild,
+  redirectStderr,
+  watchSignals,
+} from 'cgroup-utils-native';
+import { createLogger } from '../log.js';
+import { guardProcess } from '../supervise/host.js';
+import { openLog } from '../supervise/own-files.js';
+import { type Answer, receive } from './reception.js';
+import type { Request } from './request.js';
+import { type Services, serveBox } from './served-box.js';
+
+/**
+ * `proc_box adopt --serve <socket>`: one process supervises the boxes of all who ask for one there with `--via`. Who may
+ * ask is the socket's folder's to say: it must be its user's alone.
+ */
+export interface Serving extends Services {
+  readonly argv: readonly string[];
+  /** The front end, which is the keeper as well. */
+  readonly executable: string;
+}
+
+/** Listens already; native/src/node.cc knows it too. */
+const LISTENING_FD = 6;
+const SIGTERM = 15;
+/** Whoever gives up before he has his answer would make a box of his own beside ours. */
+const ANSWER_MS = 5_000;
+const BOXES_MAX = 1024;
+/** Between looks whether anybody can still ask. */
+const LOOK_MS = 5_000;
+
+export function serve(serving: Serving): void {
+  const { socket, logFile } = parseServe(serving.argv);
+  if (logFile !== null) redirectStderr(openLog('--log-file', logFile));
+  const log = createLogger('info');
+  guardProcess(log);
+  const house = createHouse(serving);
+  const close = receive(LISTENING_FD, log, (request, answer) => house.take(request, answer));
+  const end = () => {
+    close();
+    rmSync(socket, { force: true });
+    house.endWhenEmpty();
+  };
+  watchSignals(({ signal }) => {
+    if (signal === SIGTERM) end();
+  });
+  setInterval(() => {
+    if (!existsSync(dirname(socket))) end();
+  }, LOOK_MS).unref();
+  // The first who asks does not wait for it.
+  setImmediate(() => serving.loadRun());
+}
+
+/** The boxes in here, and the keepers of those that are over, which are our children. */
+function createHouse(serving: Serving) {
+  const boxes = new Set<number>();
+  const leaving = new Map<Keeper, () => void>();
+  const environment = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
+  let count = 0;
+  let ending = false;
+  const endIfEmpty = () => {
+    if (ending && boxes.size === 0 && leaving.size === 0) exitNow(0);
+  };
+  const reap = () => {
+    for (const [keeper, gone] of leaving) {
+      if (!reapChild(keeper.pid)) continue;
+      leaving.delete(keeper);
+      gone();
+    }
+    endIfEmpty();
+  };
+  process.on('SIGCHLD', reap);
+  return {
+    take(request: Request, answer: Answer): boolean {
+      if (ending || boxes.size >= BOXES_MAX || monotonicMs() > request.untilMs - ANSWER_MS) return false;
+      const id = ++count;
+      boxes.add(id);
+      serveBox({
+        ...serving,
+        request,
+        answer,
+        makeKeeper: (onEvent) => new Keeper(launchKeeper(serving.executable, [], environment), onEvent),
+        finish(keeper, gone) {
+          // One that has died before it said hello has no number.
+          if (keeper.pid > 0) leaving.set(keeper, gone);
+          keeper.close();
+          reap();
+        },
+        ended() {
+          boxes.delete(id);
+          endIfEmpty();
+        },
+      });
+      return true;
+    },
+    endWhenEmpty() {
+      ending = true;
+      endIfEmpty();
+    },
+  };
+}
+
+/** The front end has looked at the words. Names count from where it was started; then it holds no folder. */
+function parseServe(argv: readonly string[]): { socket: string; logFile: string | null } {
+  const after = (name: string) => argv.find((_, index) => index > 2 && argv[index - 1] === name);
+  const logFile = after('--log-file');
+  const paths = { socket: resolve(after('--serve') ?? ''), logFile: logFile === undefined ? null : resolve(logFile) };
+  process.chdir('/');
+  return paths;
+}

@@ -1,0 +1,205 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { fsPath } from '../../bytes.js';
+import { createCgroup } from '../../cgroup/create.js';
+import { findHierarchies, type Hierarchies } from '../../cgroup/hierarchy.js';
+import type { BoxCgroup, CgroupLimitName, CgroupValue } from '../../cgroup/types.js';
+import { V1_CONTROLLER } from '../../cgroup/v1.js';
+import { V2_CONTROLLER } from '../../cgroup/v2.js';
+import { findDevice } from '../../kernel/devices.js';
+import { readFile } from '../../kernel/files.js';
+import type { Environment } from '../../scheduler/identity.js';
+import { delegation, kernelArgument, type Place, parentOf, UNIFIED } from './remedies.js';
+import { fail, pass, type Row, warn } from './row.js';
+
+/** Control groups: what is mounted, where we are, and what a throw-away group of ours holds. */
+
+const LIMITS: readonly CgroupLimitName[] = [
+  'memory',
+  'memory-high',
+  'swap',
+  'cpus',
+  'cpu-weight',
+  'cpuset',
+  'pids',
+  'io-max',
+];
+/** Held by sampling where nothing else holds it. */
+const WATCHED: ReadonlySet<string> = new Set(['memory', 'pids']);
+const MIB = 2 ** 20;
+const LEFTOVER_AGE_MS = 60_000;
+const NAME_PREFIX = 'proc_box-';
+
+export interface CgroupInput {
+  readonly name: string;
+  readonly ourPids: readonly number[];
+  readonly place: Omit<Place, 'unified'>;
+  readonly environment: Environment;
+  /** `--enforce strict`: what can only be held weaker is a failure. */
+  readonly strict: boolean;
+  readonly allowedCpus: string;
+}
+
+export interface CgroupCheck {
+  readonly found: Hierarchies;
+  readonly cgroup: BoxCgroup;
+  readonly rows: readonly Row[];
+}
+
+/** Makes the throw-away group; the caller removes it. */
+export function checkCgroup(input: CgroupInput): CgroupCheck {
+  const found = findHierarchies(readFile('/proc/self/mountinfo') ?? '', readFile('/proc/self/cgroup') ?? '');
+  const { name, ourPids } = input;
+  const scheduled = input.place.scheduler !== 'none';
+  const listed = input.place.scheduler === 'slurm';
+  const request = { name, ourPids, limits: LIMITS, stayBelow: scheduled, scheduled, listed, below: [], oomGroup: true };
+  const cgroup = createCgroup(request);
+  const limits = LIMITS.map((limit) => limitRow(limit, cgroup, found, input));
+  const rows = [
+    versions(found),
+    ownGroup(found),
+    ...prologGroups(found, input.environment),
+    ...limits,
+    leftovers(found),
+  ];
+  return { found, cgroup, rows };
+}
+
+/** What Slurm's prolog has given the job, and what holds the limits of its boxes elsewhere. */
+function prologGroups({ v1 }: Hierarchies, environment: Environment): Row[] {
+  const name = `proc_box.${environment['SLURMD_NODENAME']}.${environment['SLURM_JOB_ID']}`;
+  const given = [...v1].filter(([, place]) => isGiven(place.dir, place.mount, name)).map(([controller]) => controller);
+  if (given.length === 0) return [];
+  const lacking = [...v1.keys()].filter((controller) => !given.includes(controller));
+  const evidence = `${name}: ${given.join(', ')}`;
+  if (lacking.length === 0) return [pass('prolog groups', evidence)];
+  const elsewhere = `${lacking.join(', ')} may be Slurm's own, and is not delegated: there a box's --memory is held below Slurm's group or by sampling, and suspend is SIGSTOP`;
+  return [warn('prolog groups', `${evidence}; ${elsewhere}`, delegation(SLURM_V1, lacking[0]!, ''))];
+}
+
+const SLURM_V1 = { scheduler: 'slurm', root: false, unified: false, systemd: false } as const;
+
+/** Around our own group, whose parents the box may have made. */
+function isGiven(dir: string, mount: string, name: string): boolean {
+  for (let at = dir; at.length >= mount.length; at = parentOf(at)) {
+    if (at.endsWith(`/${name}`) || existsSync(fsPath(`${at}/${name}`))) return true;
+  }
+  return false;
+}
+
+function versions({ v1, v2 }: Hierarchies): Row {
+  const v1Text = v1.size === 0 ? '' : `v1: ${[...v1.keys()].join(' ')}`;
+  const controllers = v2 === null ? '' : (readFile(`${v2.mount}/cgroup.controllers`) ?? '');
+  const v2Text = v2 === null ? '' : `v2 at ${v2.mount}: ${controllers || 'no controllers'}`;
+  const evidence = [v2Text, v1Text].filter(Boolean).join('; ');
+  if (evidence === '')
+    return warn(
+      'cgroup versions',
+      'none is mounted, or our group is not below the mount',
+      'mount -t cgroup2 none /sys/fs/cgroup',
+    );
+  return v2 !== null && v1.size > 0
+    ? warn('cgroup versions', `hybrid, ${evidence}`, UNIFIED)
+    : pass('cgroup versions', evidence);
+}
+
+function ownGroup({ v1, v2 }: Hierarchies): Row {
+  const text = [
+    ...(v2 === null ? [] : [`v2 ${v2.dir}`]),
+    ...[...v1].map(([controller, { dir }]) => `${controller} ${dir}`),
+  ];
+  return text.length === 0 ? warn('own group', 'none', UNIFIED) : pass('own group', text.join(', '));
+}
+
+/** Sets a harmless value and believes the kernel's answer. */
+function limitRow(limit: CgroupLimitName, cgroup: BoxCgroup, found: Hierarchies, input: CgroupInput): Row {
+  const name = `limit ${limit}`;
+  try {
+    const value = sampleValue(limit, cgroup, input);
+    if (value !== null) cgroup.set(limit, value);
+    const by = cgroup.holds(limit);
+    if ('mechanism' in by) return pass(name, `${by.mechanism}, ${groupOf(limit, by.mechanism, found, input.name)}`);
+    return weaker(limit, by.why, found, input);
+  } catch (error) {
+    return weaker(limit, (error as Error).message, found, input);
+  }
+}
+
+function sampleValue(limit: CgroupLimitName, cgroup: BoxCgroup, { allowedCpus }: CgroupInput): CgroupValue | null {
+  const atMost = (value: number) => Math.min(value, Number(cgroup.ceiling(limit).value) || value);
+  switch (limit) {
+    case 'memory':
+    case 'memory-high':
+      return atMost(64 * MIB);
+    case 'swap':
+      return 0;
+    case 'cpus':
+      return atMost(1);
+    case 'cpu-weight':
+      return 100;
+    case 'cpuset':
+      return allowedCpus;
+    case 'pids':
+      return atMost(64);
+    case 'io-max': {
+      const device = diskOfRoot();
+      return device === null ? null : [{ device, rbps: 'unlimited' }];
+    }
+  }
+}
+
+function diskOfRoot(): string | null {
+  try {
+    return findDevice('/');
+  } catch {
+    return null; // tmpfs, overlay, btrfs: then only the controller is looked at
+  }
+}
+
+function groupOf(limit: CgroupLimitName, mechanism: string, { v1, v2 }: Hierarchies, name: string): string {
+  return mechanism === 'cgroup2' ? (v2?.dir ?? '') : `${v1.get(V1_CONTROLLER[limit])?.dir ?? ''}/${name}`;
+}
+
+function weaker(limit: CgroupLimitName, why: string, found: Hierarchies, input: CgroupInput): Row {
+  const held = WATCHED.has(limit) ? 'held by sampling only' : 'not held at all';
+  return (input.strict ? fail : warn)(`limit ${limit}`, `${held}: ${why}`, fixOf(limit, found, input));
+}
+
+function fixOf(limit: CgroupLimitName, { v1, v2 }: Hierarchies, { place }: CgroupInput): string {
+  const v1Place = v1.get(V1_CONTROLLER[limit]);
+  if (limit === 'memory-high' && v1Place !== undefined) return UNIFIED;
+  if (limit === 'swap' && v1Place !== undefined && readFile(`${v1Place.dir}/memory.memsw.limit_in_bytes`) === null)
+    return kernelArgument('swap');
+  if (v1Place !== undefined) return delegation({ ...place, unified: false }, V1_CONTROLLER[limit], v1Place.dir);
+  if (v2 === null) return UNIFIED;
+  const offered = (readFile(`${v2.mount}/cgroup.controllers`) ?? readFile(`${v2.dir}/cgroup.controllers`) ?? '').split(
+    ' ',
+  );
+  if (!offered.includes(V2_CONTROLLER[limit])) return kernelArgument(limit);
+  return delegation({ ...place, unified: true }, V2_CONTROLLER[limit], v2.dir);
+}
+
+/** Groups of boxes whose wrapper and keeper were both killed. */
+function leftovers({ v1, v2 }: Hierarchies): Row {
+  const places = [...new Set([...(v2 === null ? [] : [v2.dir]), ...[...v1.values()].map(({ dir }) => dir)])];
+  const left = places.flatMap(emptyBoxes);
+  if (left.length === 0) return pass('leftover groups', 'none');
+  return warn(
+    'leftover groups',
+    `${left.length} without a process, for example ${left[0]}`,
+    `rmdir ${left.slice(0, 5).join(' ')}`,
+  );
+}
+
+function emptyBoxes(dir: string): string[] {
+  try {
+    return readdirSync(fsPath(dir))
+      .filter((name) => name.startsWith(NAME_PREFIX))
+      .map((name) => `${dir}/${name}`)
+      .filter(
+        (path) =>
+          readFile(`${path}/cgroup.procs`) === '' && Date.now() - statSync(fsPath(path)).mtimeMs > LEFTOVER_AGE_MS,
+      );
+  } catch {
+    return []; // not for us to see, or it has gone meanwhile
+  }
+}

@@ -1,0 +1,71 @@
+import { existsSync, statSync } from 'node:fs';
+import { release } from 'node:os';
+import { hostname, userName } from 'cgroup-utils-native';
+import { BrokerError } from '../../errors.js';
+import { duration } from '../../options/amounts.js';
+import type { BoxSpec } from '../../options/spec.js';
+import { jobDeadline } from '../../scheduler/deadline.js';
+import { type Environment, identifyJob } from '../../scheduler/identity.js';
+import { tryBroker } from '../ctl/send.js';
+import { atLeast, fail, pass, type Row, warn } from './row.js';
+
+const NODE_MAJOR = 20;
+
+/** What the program itself consists of. @param root folder of the package */
+export function programRows(root: string): Row[] {
+  const node = `${process.version} at ${process.execPath}`;
+  const addon = `${root}/native/build/Release/cgroup_utils_native.node`;
+  const executable = `${root}/bin/proc_box`;
+  return [
+    atLeast(process.version.slice(1), NODE_MAJOR, 0)
+      ? pass('Node', node)
+      : fail('Node', node, `Node ${NODE_MAJOR} or newer, then npm rebuild proc_box`),
+    atLeast(release(), 4, 18)
+      ? pass('kernel', `Linux ${release()}`)
+      : warn('kernel', `Linux ${release()}: not tested`, 'Linux 4.18 or newer'),
+    // It is loaded, or this would not run.
+    existsSync(addon)
+      ? pass('addon', addon)
+      : warn('addon', `${addon}: not where it was built`, 'npm rebuild proc_box'),
+    existsSync(executable)
+      ? pass('keeper', `${executable}, ${Math.round(statSync(executable).size / 1024)} KiB`)
+      : fail('keeper', `${executable}: ENOENT`, 'npm rebuild proc_box'),
+  ];
+}
+
+/** Whom a box started here would belong to, and when its scheduler ends it. */
+export function schedulerRow(environment: Environment): Row {
+  const { scheduler, job, step, task, cluster } = identifyJob(environment, {
+    user: userName(),
+    host: hostname(),
+    box: 'none',
+  });
+  if (scheduler === 'none') return pass('scheduler', 'none: neither SLURM_JOB_ID nor PBS_JOBID is set');
+  const { remainingMs } = jobDeadline(environment, Date.now());
+  const parts = [
+    `job ${job}`,
+    ...(step === null ? [] : [`step ${step}`]),
+    ...(task === null ? [] : [`task ${task}`]),
+    ...(cluster === null ? [] : [`cluster ${cluster}`]),
+  ];
+  const end =
+    remainingMs === null
+      ? 'its end is unknown: no wall clock limit by default'
+      : `ends in ${duration(Math.round(remainingMs / 1000) * 1000)}`;
+  return pass('scheduler', `${scheduler}, ${parts.join(', ')}; ${end}`);
+}
+
+/** Never rejects. */
+export async function brokerRow({ uris }: BoxSpec, socketOptions: Readonly<Record<string, unknown>>): Promise<Row> {
+  if (uris.length === 0) return pass('broker', 'none is asked for (--uri none)');
+  try {
+    return pass('broker', await tryBroker({ uris, socketOptions }));
+  } catch (error) {
+    const text = error instanceof BrokerError ? error.message : String(error);
+    return warn(
+      'broker',
+      text,
+      'give its URI by --uri-file, PBOX_URI or uri: in /etc/proc_box/config.yaml; jobs run without it',
+    );
+  }
+}

@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { hostname, randomHex, userName } from 'cgroup-utils-native';
+import { EXIT } from '../../box/outcome.js';
+import { removeCgroup } from '../../cgroup/create.js';
+import { describeError, SpecError } from '../../errors.js';
+import { createLogger } from '../../log.js';
+import { assembleSpec } from '../../options/assemble.js';
+import type { BoxSpec } from '../../options/spec.js';
+import { quote } from '../../options/words.js';
+import { findScheduler } from '../../scheduler/identity.js';
+import { wantsDebug } from '../../supervise/failure-policy.js';
+import { printableJson } from '../../text.js';
+import { type CtlInput, socketOptionsOf } from '../ctl/options.js';
+import { print } from '../print.js';
+import { type CgroupCheck, checkCgroup } from './cgroup.js';
+import { brokerRow, programRows, schedulerRow } from './host.js';
+import { checkJob, groupFiles, processRows } from './job.js';
+import { fail, formatRow, type Row } from './row.js';
+
+declare const PROC_BOX_VERSION: string;
+
+const HELP = `usage: proc_box check [--json] [options of a box]
+
+Tells what boxes can do on this host, for this user and below this scheduler: a line for each capability, with the
+evidence, and below it what to change. It makes one control group and one short job, and removes both.
+
+Options:
+  --json                      print one JSON object
+  --help                      print this text
+The options of a box, its PBOX_* variables and its config file say which broker is tried (--uri), and whether a limit
+that the kernel would not hold is a failure (--enforce strict).
+
+Exit status:
+  0    every line is PASS or WARN: boxes work, and WARN lines say what is weaker
+  1    a line is FAIL
+  125  an option is wrong
+`;
+
+/** `proc_box check`. Never rejects. @returns the exit status */
+export async function runCheck(input: CtlInput): Promise<number> {
+  try {
+    const { spec, json, help } = parseCheck(input);
+    if (help) return print(HELP);
+    const rows = await collect(spec);
+    const status = rows.some((row) => row.status === 'FAIL') ? 1 : 0;
+    return print(json ? `${printableJson(report(rows), 2)}\n` : rows.map(formatRow).join(''), status);
+  } catch (error) {
+    createLogger('info').error(describeError(error, wantsDebug(input)));
+    return EXIT.failed;
+  }
+}
+
+/** @throws SpecError */
+function parseCheck(input: CtlInput): { spec: BoxSpec; json: boolean; help: boolean } {
+  const words = input.argv.slice(2);
+  // A box's own --json has a value: the bare word is ours.
+  const own = (name: string) => words.some((word) => word === `--${name}` || word === `-${name}`);
+  const forBox = words.filter((word) => !/^--?(json|help|h)$/.test(word));
+  const deadline = { scheduler: 'none', remainingMs: null } as const;
+  const assembled = assembleSpec({ ...input, argv: ['proc_box', ...forBox, '--', 'check'], deadline });
+  if (assembled.kind !== 'run') throw new SpecError('"proc_box check --help" lists the options');
+  const [extra] = assembled.spec.command;
+  if (assembled.spec.command.length > 1)
+    throw new SpecError(`${quote(extra ?? '')} is no option; usage: proc_box check [--json] [options of a box]`);
+  return { spec: assembled.spec, json: own('json'), help: own('help') || own('h') };
+}
+
+async function collect(spec: BoxSpec): Promise<Row[]> {
+  // <package>/dist/boot.cjs
+  const root = dirname(dirname(process.argv[1] ?? ''));
+  let check: CgroupCheck | undefined;
+  let files: Row[] = [];
+  const name = `proc_box-check${randomHex(4)}`;
+  const broker = brokerRow(spec, socketOptionsOf(spec));
+  try {
+    const job = await checkJob(`${root}/bin/proc_box`, (keeperPid) => {
+      check = checkCgroup({
+        name,
+        ourPids: [process.ppid, process.pid, keeperPid],
+        place: { scheduler: findScheduler(process.env), root: process.geteuid?.() === 0, systemd: systemdRuns() },
+        environment: process.env,
+        strict: spec.enforce === 'strict',
+        allowedCpus: /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '',
+      });
+      files = groupFiles(check.found, check.cgroup);
+      return check;
+    });
+    return [
+      ...programRows(root),
+      schedulerRow(process.env),
+      ...(check?.rows ?? []),
+      ...job,
+      ...files,
+      ...processRows(),
+      await broker,
+    ];
+  } catch (error) {
+    return [...programRows(root), fail('control groups', (error as Error).message, 'report it'), await broker];
+  } finally {
+    if (check !== undefined) removeCgroup(check.cgroup);
+  }
+}
+
+function systemdRuns(): boolean {
+  try {
+    return readFileSync('/proc/1/comm', 'latin1').trim() === 'systemd';
+  } catch {
+    return false; // hidepid: then it does not matter for the words of a remedy
+  }
+}
+
+function report(rows: readonly Row[]) {
+  const count = (status: Row['status']) => rows.filter((row) => row.status === status).length;
+  return {
+    version: PROC_BOX_VERSION,
+    host: hostname(),
+    user: userName(),
+    scheduler: findScheduler(process.env),
+    ok: count('FAIL') === 0,
+    summary: { pass: count('PASS'), warn: count('WARN'), fail: count('FAIL') },
+    checks: rows,
+  };
+}

@@ -1,0 +1,255 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { Keeper, type KeeperEvent, launchKeeper, sampleTree } from 'cgroup-utils-native';
+import type { Hierarchies } from '../../cgroup/hierarchy.js';
+import type { BoxCgroup } from '../../cgroup/types.js';
+import { readFile } from '../../kernel/files.js';
+import { UNIFIED } from './remedies.js';
+import { atLeast, fail, pass, type Row, warn } from './row.js';
+
+/** A throw-away job in the throw-away group: what a box does, done once. */
+
+/** A main process, and an orphan that only a subreaper gets. */
+const JOB = ['/bin/sh', '-c', '(sleep 60 &); exec sleep 60'];
+const PATIENCE_MS = 5000;
+const LOOK_MS = 10;
+
+/**
+ * Launches a job, suspends, resumes and kills it.
+ * @param executable bin/proc_box
+ * @param makeCgroup gets the pid of the job's keeper before the job is launched
+ */
+export async function checkJob(
+  executable: string,
+  makeCgroup: (keeperPid: number) => { cgroup: BoxCgroup; found: Hierarchies },
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  const rebuild = 'npm rebuild proc_box';
+  if (!existsSync(executable)) return [fail('keeper', `${executable}: ENOENT`, rebuild)];
+  const events = new Map<KeeperEvent['type'], KeeperEvent>();
+  let keeper: Keeper;
+  try {
+    keeper = new Keeper(launchKeeper(executable, JOB, [`PATH=${process.env['PATH'] ?? ''}`]), (event) =>
+      events.set(event.type, event),
+    );
+  } catch (error) {
+    return [fail('keeper', `${executable}: ${(error as Error).message}`, rebuild)];
+  }
+  const comes = (type: KeeperEvent['type']) => within(() => events.get(type));
+  if ((await comes('hello')) === undefined) {
+    keeper.close();
+    return [fail('keeper', `${executable}: does not answer`, rebuild)];
+  }
+  const { cgroup, found } = makeCgroup(keeper.pid);
+  keeper.start({ commandIndex: 1, rlimits: [], cgroup, stdoutMaxBytes: 0 });
+  const started = await within(() => events.get('started') ?? events.get('failed'));
+  if (started?.type !== 'started') {
+    const why = started?.type === 'failed' ? `${started.step}: ${started.code}` : 'nothing within 5 s';
+    rows.push(fail('launch', `${JOB[0]}: ${why}`, 'proc_box --cgroup off starts jobs without control groups'));
+  } else {
+    rows.push(pass('launch', `${executable}, pid ${started.pid}`));
+    rows.push(
+      ...joined(started.pid, cgroup, found),
+      ...(await seen(keeper, started.pid)),
+      ...(await frozen(keeper, cgroup)),
+    );
+    rows.push(...(await killed(keeper, cgroup, () => comes('empty'))));
+  }
+  keeper.finish();
+  return rows;
+}
+
+/** Whether the job was born in each of its groups. */
+function joined(pid: number, cgroup: BoxCgroup, { v2 }: Hierarchies): Row[] {
+  const groups = readFile(`/proc/${pid}/cgroup`) ?? '';
+  const dirs = [
+    ...(cgroup.forkInto === null ? [] : [cgroup.forkInto]),
+    ...cgroup.tasks.map((path) => path.slice(0, -'/tasks'.length)),
+  ];
+  if (dirs.length === 0) return [warn('attach', 'no group could be made: the job is in ours', 'see the limits above')];
+  const names = dirs.map((dir) => dir.slice(dir.lastIndexOf('/')));
+  const inside = groups.split('\n').filter((line) => names.some((name) => line.endsWith(name))).length;
+  const evidence = `/proc/${pid}/cgroup: in ${inside} of ${dirs.length} groups`;
+  const row =
+    inside >= dirs.length
+      ? pass('attach', evidence)
+      : fail('attach', evidence, 'report it with the output of proc_box check --json');
+  if (v2 === null || cgroup.forkInto === null) return [row];
+  const clone = atLeast(release(), 5, 7)
+    ? pass('clone3 into cgroup', `Linux ${release()}: the job is born in ${cgroup.forkInto}`)
+    : warn(
+        'clone3 into cgroup',
+        `Linux ${release()}: the job moves itself, which takes 5 to 15 ms`,
+        'Linux 5.7 or newer',
+      );
+  return [row, clone];
+}
+
+/** The orphan must come to the keeper, and both must be visible to the wrapper. */
+async function seen(keeper: Keeper, pid: number): Promise<Row[]> {
+  const children = `/proc/self/task/${process.pid}/children`;
+  const proc = existsSync(children)
+    ? pass('process children', children)
+    : fail(
+        'process children',
+        `${children}: ENOENT`,
+        'a kernel with CONFIG_PROC_CHILDREN=y: without it neither samples nor kills find the tree',
+      );
+  const tree = await within(() => {
+    const { pids, rows } = sampleTree(keeper.pid, { rows: 10 });
+    return rows.some((row) => row.pid !== pid && row.ppid === keeper.pid) ? pids : undefined;
+  }, 1000);
+  if (tree !== undefined)
+    return [
+      proc,
+      pass('subreaper', `${tree.length} processes below keeper ${keeper.pid}, the orphan among them`),
+      ...visible(true),
+    ];
+  const visibleNow = sampleTree(keeper.pid, { rows: 0 }).pids.length;
+  return [
+    proc,
+    fail('subreaper', `${visibleNow} of 2 processes seen below keeper ${keeper.pid}`, 'see hidepid'),
+    ...visible(visibleNow > 0),
+  ];
+}
+
+function visible(works: boolean): Row[] {
+  const mounts = (readFile('/proc/self/mountinfo') ?? '').split('\n');
+  // The last one is on top.
+  const line = mounts.findLast((text) => text.split(' ')[4] === '/proc' && text.includes(' - proc ')) ?? '';
+  const hidepid = /\bhidepid=([^,\s]+)/.exec(line)?.[1] ?? '0';
+  if (works) return [pass('hidepid', `/proc is mounted with hidepid=${hidepid}`)];
+  return [
+    fail(
+      'hidepid',
+      `/proc is mounted with hidepid=${hidepid}: the keeper cannot be looked at`,
+      'mount -o remount,hidepid=0 /proc, and in /etc/fstab; or gid= of a group of the users',
+    ),
+  ];
+}
+
+async function frozen(keeper: Keeper, { freezer }: BoxCgroup): Promise<Row[]> {
+  const how = freezer === null ? 'SIGSTOP to every process' : `cgroup v${freezer.version}, ${freezer.dir}`;
+  const stopped = await bounded(keeper.suspend());
+  await bounded(keeper.resume());
+  if (stopped === undefined || stopped < 1)
+    return [
+      fail('freezer', `${how}: ${stopped ?? 'no'} processes suspended`, 'proc_box --cgroup off suspends by SIGSTOP'),
+    ];
+  return [
+    freezer === null
+      ? warn('freezer', `none of ours: suspend is ${how}, which the job can see`, UNIFIED)
+      : pass('freezer', how),
+  ];
+}
+
+async function killed(
+  keeper: Keeper,
+  { killFile }: BoxCgroup,
+  empty: () => Promise<KeeperEvent | undefined>,
+): Promise<Row[]> {
+  await bounded(keeper.kill());
+  const gone = (await empty()) !== undefined;
+  const kill =
+    killFile === null
+      ? warn(
+          'cgroup.kill',
+          'none: boxes are killed process by process, in passes until none is left',
+          'Linux 5.14 or newer with cgroup v2',
+        )
+      : pass('cgroup.kill', killFile);
+  return [
+    kill,
+    gone
+      ? pass('kill', 'nothing was left')
+      : fail(
+          'kill',
+          `processes were left below keeper ${keeper.pid}`,
+          'report it with the output of proc_box check --json',
+        ),
+  ];
+}
+
+/** PSI, the peak of memory: files of the group, read before it is removed. */
+export function groupFiles({ v1 }: Hierarchies, cgroup: BoxCgroup): Row[] {
+  const rows: Row[] = [];
+  const psi = readFile('/proc/pressure/memory');
+  if (psi === null)
+    rows.push(warn('pressure (PSI)', '/proc/pressure/memory: not there, or not readable', 'kernel argument psi=1'));
+  else {
+    const group = cgroup.pressureDir === null ? null : `${cgroup.pressureDir}/memory.pressure`;
+    const own = group !== null && existsSync(group);
+    rows.push(
+      own
+        ? pass('pressure (PSI)', group)
+        : warn('pressure (PSI)', '/proc/pressure: of the host only, not of a box', UNIFIED),
+    );
+  }
+  const by = cgroup.holds('memory');
+  if (!('mechanism' in by)) rows.push(warn('memory peak', 'sampled only: short peaks are missed', 'see limit memory'));
+  else if (by.mechanism === 'cgroup1')
+    rows.push(pass('memory peak', `memory.max_usage_in_bytes of ${v1.get('memory')?.dir ?? ''}`));
+  else if (existsSync(`${cgroup.forkInto}/memory.peak`))
+    rows.push(pass('memory peak', `${cgroup.forkInto}/memory.peak`));
+  else
+    rows.push(
+      warn(
+        'memory peak',
+        `${cgroup.forkInto}/memory.peak: ENOENT`,
+        'Linux 5.19 or newer; until then the peak is sampled',
+      ),
+    );
+  return rows;
+}
+
+async function within<V>(look: () => V | undefined, ms = PATIENCE_MS): Promise<V | undefined> {
+  for (const end = performance.now() + ms; ; ) {
+    const value = look();
+    if (value !== undefined || performance.now() > end) return value;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
+async function bounded(request: Promise<number>): Promise<number | undefined> {
+  let answer: number | undefined;
+  request.then(
+    (value) => {
+      answer = value;
+    },
+    () => {}, // the keeper has ended: `within` runs out
+  );
+  return within(() => answer);
+}
+
+/** Capabilities, resource limits and the kernel, as /proc/self tells them. */
+export function processRows(): Row[] {
+  const status = readFileSync('/proc/self/status', 'latin1');
+  const effective = BigInt(`0x${/^CapEff:\s+([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
+  const evidence = `CapEff ${effective.toString(16)} in /proc/self/status`;
+  const resource = (effective & (1n << 24n)) !== 0n;
+  const rows = [
+    resource
+      ? pass('CAP_SYS_RESOURCE', evidence)
+      : warn(
+          'CAP_SYS_RESOURCE',
+          `${evidence}: hard limits can be lowered only (--rlimit, set_limit)`,
+          'start proc_box with the hard limits that jobs need: LimitNOFILE= of the service, /etc/security/limits.conf, PropagateResourceLimits of slurm.conf',
+        ),
+    atLeast(release(), 5, 3)
+      ? pass('pidfd', `Linux ${release()}`)
+      : warn('pidfd', `Linux ${release()}: processes are signalled by their numbers`, 'Linux 5.3 or newer'),
+  ];
+  const limits = readFile('/proc/self/limits') ?? '';
+  const hard = (row: string) => new RegExp(`^${row}\\s+\\S+\\s+(\\S+)`, 'm').exec(limits)?.[1] ?? 'unknown';
+  const space = hard('Max address space');
+  const files = hard('Max open files');
+  const processes = hard('Max processes');
+  const text = `hard limits: as ${space}, nofile ${files}, nproc ${processes} (of the user, not of a job)`;
+  const tight = (space !== 'unlimited' && Number(space) < 4 * 2 ** 30) || Number(files) < 256;
+  rows.push(
+    tight
+      ? warn('rlimits', text, 'Node needs an address space of 4 GiB and 256 files: ulimit -Hv, ulimit -Hn')
+      : pass('rlimits', text),
+  );
+  return rows;
+}

@@ -1,0 +1,233 @@
+import { userName } from 'cgroup-utils-native';
+import { toCommand } from '../../amqp/command.js';
+import { SpecError } from '../../errors.js';
+import { assembleSpec } from '../../options/assemble.js';
+import { type Files, readSecret } from '../../options/files.js';
+import { naming } from '../../options/resolve.js';
+import type { BoxSpec } from '../../options/spec.js';
+import { OPTION_NAMES, OPTIONS, type Option, type OptionName } from '../../options/table.js';
+import { parseBoolean, parseCount, parseDuration } from '../../options/units.js';
+import { redactUri } from '../../options/uri.js';
+import { parseInterval } from '../../options/values.js';
+import { didYouMean, quote } from '../../options/words.js';
+import type { YamlLoader } from '../../options/yaml-document.js';
+import { type CtlCommand, parseSignKey, type SignKey } from '../sign.js';
+import { addressesOf } from './address.js';
+
+/** The words after `proc_box ctl`: whom a command is for, which one, and how long its answers are waited for. */
+
+export interface CtlInput {
+  /** As the user typed it: argv[0], `ctl`, and what follows. */
+  readonly argv: readonly string[];
+  /** Every `PBOX_*` entry of the environment, `NAME=value`. */
+  readonly settings: readonly string[];
+  readonly files: Files;
+  readonly loadYaml: YamlLoader;
+}
+
+export interface CtlRequest {
+  /** Hold passwords: never log them. Empty with `--uri none`. */
+  readonly uris: readonly string[];
+  /** TLS and the like, of `--rascal-config`. */
+  readonly socketOptions: Readonly<Record<string, unknown>>;
+  readonly exchange: string;
+  /** For answers; empty for direct reply-to. */
+  readonly replyExchange: string;
+  readonly routingKey: string;
+  readonly command: CtlCommand;
+  /** Signs the command; undefined sends it as it is. */
+  readonly signKey: SignKey | undefined;
+  /** The message's own; undefined makes a new one. */
+  readonly messageId: string | undefined;
+  readonly waitMs: number;
+  /** Answers after which nothing more is waited for; undefined waits the whole time. */
+  readonly answers: number | undefined;
+  /** Time after which the message is sent again; undefined sends it once. */
+  readonly resendMs: number | undefined;
+  readonly json: boolean;
+}
+
+export type CtlParsed =
+  | { readonly kind: 'help' }
+  | {
+      readonly kind: 'send';
+      /** The same command to one address or another: the first that the broker lets us publish to is meant. */
+      readonly requests: readonly CtlRequest[];
+      readonly warnings: readonly string[];
+    };
+
+interface OwnOption {
+  readonly placeholder?: string;
+  readonly default?: string;
+  readonly help: string;
+}
+
+export const OWN_OPTIONS = {
+  job: { placeholder: 'id', help: 'the boxes of a job: 1234, or 1234_7 for array task 7' },
+  host: { placeholder: 'name', help: 'the boxes of a host' },
+  user: { placeholder: 'name', help: 'the boxes of a user' },
+  box: { placeholder: 'id', help: 'one box' },
+  node: { placeholder: 'name', help: "of these, the boxes of the scheduler's node" },
+  step: { placeholder: 'id', help: 'of these, the boxes of a step' },
+  task: { placeholder: 'id', help: 'of these, the boxes of a task (rank)' },
+  all: { help: 'every box that has the routing key' },
+  wait: { placeholder: 'duration', default: '3s', help: 'for answers; 0 sends the command and asks for none' },
+  answers: { placeholder: 'number', help: 'wait for no more than these; with --box the default is 1' },
+  resend: {
+    placeholder: 'duration',
+    help: 'send it again, under the same message id, each time that passes without these answers',
+  },
+  'sign-key': {
+    placeholder: 'path',
+    help: 'private key that signs the command, for boxes with --control-auth signed; proc_box ctl keygen makes one',
+  },
+  id: { placeholder: 'text', help: 'message id; a box that has carried out this one only answers it again' },
+  json: { help: 'print the answers as they came, one a line' },
+  help: { help: 'print this text' },
+} as const satisfies Readonly<Record<string, OwnOption>>;
+
+/** Options of the box that say where its broker is. */
+export const BOX_OPTIONS = [
+  'uri',
+  'uri-file',
+  'exchange',
+  'reply-exchange',
+  'rkey',
+  'multiRmtKey',
+  'config',
+  'tls-ca',
+  'tls-cert',
+  'tls-key',
+  'rascal-config',
+] as const satisfies readonly OptionName[];
+
+type OwnName = keyof typeof OWN_OPTIONS;
+const NAMES: readonly string[] = [...Object.keys(OWN_OPTIONS), ...BOX_OPTIONS];
+
+/** @throws SpecError for whatever the user must change; exit status 125 */
+export function parseCtl(input: CtlInput): CtlParsed {
+  const { own, forBox, words } = readWords(input.argv.slice(2));
+  if (flag(own, 'help')) return { kind: 'help' };
+  const [name, ...args] = words;
+  if (name === undefined) throw new SpecError(noCommand(own));
+  const late = args.findIndex((word) => NAMES.includes(nameOf(word)));
+  if (late >= 0) throw new SpecError(optionsFirst(input.argv, words, late + 1));
+  const checked = toCommand({ kind: 'request', name, args });
+  if ('kind' in checked) throw new SpecError(checked.answer.error.message);
+
+  const assembled = assembleSpec({
+    ...input,
+    argv: ['proc_box', ...forBox, '--', 'ctl'],
+    locks: 'ignored',
+    deadline: { scheduler: 'none', remainingMs: null },
+  });
+  if (assembled.kind !== 'run') throw new SpecError('"proc_box ctl --help" lists the options');
+  const { spec, warnings } = assembled;
+  const addresses = addressesOf(own, flag(own, 'all'), spec.routingKeys, userName);
+  const keyFile = own.get('sign-key');
+  const signKey =
+    keyFile === undefined
+      ? undefined
+      : parseSignKey(readSecret(input.files, keyFile, '--sign-key'), `--sign-key: ${keyFile}`);
+  const common = {
+    uris: spec.uris,
+    socketOptions: socketOptionsOf(spec),
+    exchange: spec.exchange,
+    replyExchange: spec.replyExchange,
+    signKey,
+    messageId: own.get('id'),
+    waitMs: value(own, 'wait', parseDuration) ?? 0,
+    answers: value(own, 'answers', (text) => parseCount(text, 1, 1_000_000)) ?? (own.has('box') ? 1 : undefined),
+    resendMs: value(own, 'resend', parseInterval),
+    json: flag(own, 'json'),
+  };
+  const requests = addresses.map(({ routingKey, target, all }) => {
+    // What is signed says by itself whom it is for: a routing key can be another one when it is sent again.
+    const named = signKey === undefined ? target : all;
+    const command = { command: name, ...(args.length > 0 && { arguments: args }), ...(named && { target: named }) };
+    return { ...common, routingKey, command };
+  });
+  return { kind: 'send', requests, warnings };
+}
+
+type Own = ReadonlyMap<OwnName, string>;
+
+/** Options up to the command, read as the box reads its own: `-x v`, `--x v`, `-x=v`, `--x=v`, `-b`, `-b=false`. */
+export function readWords(words: readonly string[]): { own: Own; forBox: string[]; words: readonly string[] } {
+  const own = new Map<OwnName, string>();
+  const forBox: string[] = [];
+  let index = 0;
+  for (; index < words.length; index++) {
+    const match = /^(?<dashes>--?)(?<name>[^-=][^=]*)(?:=(?<text>[\s\S]*))?$/.exec(words[index]!)?.groups;
+    if (match === undefined) {
+      if (words[index] === '--') index++;
+      break;
+    }
+    const name = match['name'] === 'h' ? 'help' : match['name']!;
+    const typed = `${match['dashes']}${match['name']}`;
+    if (!NAMES.includes(name)) throw unknown(name, match['dashes']!);
+    const takesValue = Object.hasOwn(OWN_OPTIONS, name)
+      ? 'placeholder' in OWN_OPTIONS[name as OwnName]
+      : (OPTIONS[name as OptionName] as Option).type !== 'boolean';
+    let text = match['text'];
+    if (text === undefined && takesValue) {
+      text = words[++index];
+      if (text === undefined) throw new SpecError(`${typed} needs a value`);
+    }
+    text ??= 'true';
+    if (Object.hasOwn(OWN_OPTIONS, name)) own.set(name as OwnName, text);
+    else forBox.push(`${typed}=${text}`);
+  }
+  return { own, forBox, words: words.slice(index) };
+}
+
+/** Of a word that is an option; else empty. */
+function nameOf(word: string): string {
+  return /^--?([^-=][^=]*)/.exec(word)?.[1] ?? '';
+}
+
+function isCommand(word: string): boolean {
+  const checked = toCommand({ kind: 'request', name: word, args: [] });
+  return !('kind' in checked) || checked.answer.error.code !== 'unknown_command';
+}
+
+/** `ctl --job status`: the command was taken for the job. */
+function noCommand(own: Own): string {
+  const swallowed = [...own].find(([, text]) => isCommand(text));
+  if (swallowed === undefined) return 'no command given; "proc_box ctl --help" lists them';
+  const [name, text] = swallowed;
+  const placeholder = (OWN_OPTIONS[name] as OwnOption).placeholder ?? 'value';
+  return `no command given: --${name} took ${quote(text)} for its value; did you mean "proc_box ctl --${name} <${placeholder}> ${text}"?`;
+}
+
+/** `ctl status --job 42`. @param late index of the first option in `words`, which begin with the command */
+function optionsFirst(argv: readonly string[], words: readonly string[], late: number): string {
+  const before = argv.slice(2, argv.length - words.length);
+  const meant = ['proc_box ctl', ...before, ...words.slice(late), ...words.slice(0, late)].join(' ');
+  return `options come before the command; did you mean "${redactUri(meant)}"?`;
+}
+
+function unknown(name: string, dashes: string): SpecError {
+  if ((OPTION_NAMES as readonly string[]).includes(name)) {
+    return new SpecError(
+      `${dashes}${name} is an option of a box, not of "proc_box ctl"; "proc_box ctl --help" lists its options`,
+    );
+  }
+  const near = didYouMean(name, NAMES, (option) => `${dashes}${option}`);
+  return new SpecError(`unknown option ${quote(`${dashes}${name}`)}${near || '; "proc_box ctl --help" lists them'}`);
+}
+
+/** TLS and the like, of `--rascal-config`. */
+export function socketOptionsOf({ rascalConfig }: BoxSpec): Readonly<Record<string, unknown>> {
+  return rascalConfig?.connection?.socketOptions ?? {};
+}
+
+function flag(own: Own, name: OwnName): boolean {
+  return naming(`--${name}`, () => parseBoolean(own.get(name) ?? 'false'));
+}
+
+function value<V>(own: Own, name: OwnName, parse: (text: string) => V): V | undefined {
+  const { default: fallback }: OwnOption = OWN_OPTIONS[name];
+  const text = own.get(name) ?? fallback;
+  return text === undefined ? undefined : naming(`--${name}`, () => parse(text));
+}

@@ -1,0 +1,178 @@
+import { userName } from 'cgroup-utils-native';
+import { alarmText } from '../../amqp/failure.js';
+import { forUser } from '../../amqp/keys.js';
+import { lanesOf } from '../../amqp/lanes.js';
+import { Link } from '../../amqp/link.js';
+import { openPublisher, type Publisher } from '../../amqp/publisher.js';
+import { eventsTo } from '../../amqp/redelivery.js';
+import { after, type Delay } from '../../delay.js';
+import { BrokerError } from '../../errors.js';
+import type { Logger } from '../../log.js';
+import { duration } from '../../options/amounts.js';
+import type { BoxSpec } from '../../options/spec.js';
+import { quote } from '../../options/words.js';
+import {
+  type Delivered,
+  type Delivery,
+  deliverInTurn,
+  type Folder,
+  type MessageRecord,
+  NOTHING,
+  SPOOLED,
+  toLog,
+} from '../../spool/index.js';
+
+export interface FlushOptions {
+  /** For the broker: to let us in, to confirm a message, to end an alarm. */
+  readonly waitMs: number;
+  /** For everything; what is left then is for the next time. */
+  readonly mostMs: number;
+  readonly log: Logger;
+}
+
+/** Over one connection, the users in turn. @throws BrokerError where no broker can be used in time */
+export async function flushFolders(
+  folders: readonly Folder[],
+  spec: BoxSpec,
+  { waitMs, mostMs, log }: FlushOptions,
+): Promise<Delivered> {
+  if (!(await holdAny(folders))) return NOTHING;
+  const stop = new AbortController();
+  const late = setTimeout(() => {
+    log.warn(`spool: not all was delivered within ${mostMs / 1000} s (--max-time): the rest is for the next time`);
+    stop.abort();
+  }, mostMs);
+  const link = publisherLink(spec, stop, log);
+  try {
+    const publisher = await connected(link, Math.min(waitMs, mostMs));
+    const tellAlarm = endOnAlarm(publisher, link.link, stop, waitMs, log);
+    const lane = lanesOf(publisher, stop.signal, waitMs);
+    const common = { lane, stop: stop.signal, confirmMs: waitMs, maxAgeMs: spec.spoolMaxAgeMs, warn: toLog(log) };
+    const turns = rotated(folders).map((folder) => ({ folder, delivery: { ...common, ...rulesFor(folder, spec) } }));
+    const result = await deliverInTurn(turns, () => stop.abort());
+    tellAlarm();
+    return result;
+  } finally {
+    clearTimeout(late);
+    await link.link.close(Math.min(waitMs, 1_000));
+  }
+}
+
+/** What cannot be read is told when it is to be delivered. */
+async function holdAny(folders: readonly Folder[]): Promise<boolean> {
+  for (const folder of folders) {
+    const names = await folder.names(SPOOLED).catch(() => null);
+    if (names === null || names.length > 0) return true;
+  }
+  return false;
+}
+
+/** No user is always the first. */
+function rotated(folders: readonly Folder[]): readonly Folder[] {
+  const first = Math.floor(Math.random() * folders.length);
+  return [...folders.slice(first), ...folders.slice(0, first)];
+}
+
+/**
+ * A broker in an alarm says so once, and then reads nothing from us until the alarm is over.
+ * @returns call at the end: it says so where that is why something is left
+ */
+function endOnAlarm(publisher: Publisher, link: Link<Publisher>, stop: AbortController, waitMs: number, log: Logger) {
+  let timer: NodeJS.Timeout | undefined;
+  let reason: unknown;
+  publisher.on('blocked', (why) => {
+    reason = why;
+    timer ??= setTimeout(() => stop.abort(), waitMs);
+  });
+  publisher.on('unblocked', () => {
+    clearTimeout(timer);
+    timer = undefined;
+    reason = undefined;
+  });
+  return () => {
+    clearTimeout(timer);
+    if (reason === undefined) return;
+    log.warn(`spool: broker ${link.state.broker}: ${alarmText(reason)}; given up after ${waitMs / 1000} s (--wait)`);
+  };
+}
+
+interface PublisherLink {
+  readonly link: Link<Publisher>;
+  readonly up: Promise<Publisher>;
+}
+
+function publisherLink({ uris, exchange, rascalConfig }: BoxSpec, stop: AbortController, log: Logger): PublisherLink {
+  let isUp: (publisher: Publisher) => void;
+  const up = new Promise<Publisher>((resolve) => {
+    isUp = resolve;
+  });
+  const link = new Link<Publisher>({
+    name: 'spool',
+    uris,
+    log,
+    request: { exchange, connectionName: 'proc_box spool flush', site: rascalConfig ?? {} },
+    open: openPublisher,
+    up: (publisher, _fail, done) => {
+      done();
+      isUp(publisher);
+    },
+    // One connection: what it could not deliver is there for the next flush.
+    down: () => stop.abort(),
+  });
+  link.start();
+  return { link, up };
+}
+
+async function connected({ link, up }: PublisherLink, waitMs: number): Promise<Publisher> {
+  let wait: Delay | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    wait = after(waitMs, () => resolve(undefined));
+  });
+  const publisher = await Promise.race([up, late]);
+  wait?.cancel();
+  if (publisher !== undefined) return publisher;
+  throw new BrokerError(link.state.lastError ?? `broker ${link.state.broker}: no answer within ${duration(waitMs)}`);
+}
+
+/** What may be published of a folder, and where the events of its boxes go. */
+function rulesFor(folder: Folder, spec: BoxSpec): Pick<Delivery, 'eventsTo' | 'check' | 'doubt'> {
+  const toWhere = eventsTo(spec);
+  if (folder.uid === process.geteuid?.()) return { eventsTo: toWhere };
+  const owner = userName(folder.uid);
+  return {
+    eventsTo: (identity) => (identity.user === owner ? toWhere(identity) : undefined),
+    check: ownersOnly(spec, owner),
+    // A directory service that is away for a moment must not cost the user anything.
+    doubt: ({ user }) => (owner === String(folder.uid) && user !== owner ? `uid ${owner} has no name now` : undefined),
+  };
+}
+
+/**
+ * Root's permissions on the broker are not the owner's: of what the owner could have written into the file only that
+ * is published which a box of theirs would have sent.
+ */
+export function ownersOnly(
+  { exchange, statsKey, eventsKey }: Pick<BoxSpec, 'exchange' | 'statsKey' | 'eventsKey'>,
+  owner: string,
+): (message: MessageRecord) => string | undefined {
+  const prefixes = [statsKey, eventsKey].map((key) => `${forUser(key, owner)}.`);
+  return (message) => {
+    if (message.exchange !== exchange) return `it is for exchange ${quote(message.exchange)}`;
+    if (!prefixes.some((prefix) => message.routingKey.startsWith(prefix))) {
+      return `its routing key ${quote(message.routingKey)} is not below --skey or --ekey`;
+    }
+    const user = userIn(message.body);
+    return user === owner ? undefined : `it is in the name of ${user === undefined ? 'nobody' : quote(String(user))}`;
+  };
+}
+
+function userIn(body: string): unknown {
+  try {
+    const value = JSON.parse(body) as { Identity?: { user?: unknown }; identity?: { user?: unknown } };
+    // A body with both could show one to us and the other to its reader.
+    if (value.Identity !== undefined && value.identity !== undefined) return undefined;
+    return (value.Identity ?? value.identity)?.user;
+  } catch {
+    return undefined; // no JSON: no message of ours
+  }
+}

@@ -1,0 +1,230 @@
+import { userName } from 'cgroup-utils-native';
+import { EXIT } from '../../box/outcome.js';
+import { describeError, isEnvironmentError, SpecError } from '../../errors.js';
+import { createLogger, type Logger } from '../../log.js';
+import { amount, duration } from '../../options/amounts.js';
+import { assembleSpec } from '../../options/assemble.js';
+import { naming } from '../../options/resolve.js';
+import type { BoxSpec } from '../../options/spec.js';
+import { parseDuration } from '../../options/units.js';
+import { quote } from '../../options/words.js';
+import {
+  BAD,
+  boxOf,
+  type Delivered,
+  examine,
+  FILE_MAX_BYTES,
+  type Folder,
+  openFolder,
+  openSpooled,
+  SPOOLED,
+  spoolOwners,
+  statOf,
+} from '../../spool/index.js';
+import { wantsDebug } from '../../supervise/failure-policy.js';
+import { printable, printableJson } from '../../text.js';
+import type { CtlInput } from '../ctl/options.js';
+import { print } from '../print.js';
+import { flushFolders } from './flush.js';
+
+const HELP = `usage: proc_box spool list [--json] [options of a box]
+       proc_box spool flush [--wait <duration>] [--max-time <duration>] [options of a box]
+
+What boxes have kept on disk (--spool-dir) because the broker had not confirmed it.
+
+  list     a line for each file: user, box, job, messages, bytes, age, state
+  flush    delivers the files of boxes that have ended, and removes them. A file with broken records, or that the broker
+           refuses, is set aside (.bad), with a warning that says why
+Root sees to the files of all users, in turn; anybody else to their own.
+
+Options:
+  --wait <duration>           for the broker: to let us in, and to confirm a message (default 10s)
+  --max-time <duration>       for everything; what is left then is for the next flush (default 10m)
+  --json                      print one JSON object
+  --help                      print this text
+Where the spool and the broker are, is told as to a box: --spool-dir, --spool-max-age, --uri, --uri-file, --exchange,
+--skey, --ekey, --rascal-config, --config, their PBOX_* variables, or the config file. Of other users' files root
+publishes only what has its owner's name in it, to this exchange, below --skey and --ekey.
+
+Exit status:
+  0    flush: nothing is left but of boxes that live; list: done
+  1    flush: something is left, or was set aside
+  125  an option is wrong, or spool or broker cannot be used
+`;
+
+const WAIT = '10s';
+/** setTimeout takes more for 1 ms. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+/** Directories that cannot be used. */
+const FAILURES_SHOWN = 20;
+const MAX_TIME = '10m';
+
+interface Request {
+  readonly verb: 'list' | 'flush';
+  readonly json: boolean;
+  readonly waitMs: number;
+  readonly mostMs: number;
+  readonly spec: BoxSpec & { readonly spoolDir: string };
+  readonly warnings: readonly string[];
+}
+
+/** `proc_box spool`. Never rejects. @returns the exit status */
+export async function runSpool(input: CtlInput): Promise<number> {
+  const log = createLogger('info');
+  try {
+    const request = parseSpool(input);
+    if (request === 'help') return print(HELP);
+    for (const warning of request.warnings) log.warn(warning);
+    await using folders = await openFolders(request.spec.spoolDir, log);
+    if (request.verb === 'list') return await list(folders, request.json);
+    const result = await flushFolders(folders.open, request.spec, { ...request, log });
+    const failed = result.left + result.bad + folders.failed > 0;
+    return print(request.json ? `${printableJson(result)}\n` : sentence(result), failed ? 1 : 0);
+  } catch (error) {
+    log.error(describeError(error, wantsDebug(input)));
+    return EXIT.failed;
+  }
+}
+
+/** @throws SpecError */
+function parseSpool(input: CtlInput): Request | 'help' {
+  const own = { json: false, help: false, wait: WAIT, 'max-time': MAX_TIME };
+  const forBox: string[] = [];
+  const verbs: string[] = [];
+  const words = input.argv.slice(2);
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index]!;
+    const [, dashes, name, text] = /^(--?)([^-=][^=]*)(?:=([\s\S]*))?$/.exec(word) ?? [];
+    if (name === undefined) verbs.push(word);
+    else if (name === 'json' || name === 'help' || name === 'h') own[name === 'json' ? 'json' : 'help'] = true;
+    else {
+      const value = text ?? words[++index];
+      if (value === undefined) throw new SpecError(`${dashes}${name} needs a value`);
+      if (name === 'wait' || name === 'max-time') own[name] = value;
+      else forBox.push(`${dashes}${name}=${value}`);
+    }
+  }
+  const [verb, ...more] = verbs;
+  if (own.help) return 'help';
+  if ((verb !== 'list' && verb !== 'flush') || more.length > 0) {
+    throw new SpecError(
+      `${quote(['spool', ...verbs].join(' '))} is no command: expected "spool list" or "spool flush"`,
+    );
+  }
+  const assembled = assembleSpec({
+    ...input,
+    argv: ['proc_box', ...forBox, '--', 'spool'],
+    deadline: { scheduler: 'none', remainingMs: null },
+  });
+  if (assembled.kind !== 'run') return 'help';
+  const { spec, warnings } = assembled;
+  const { spoolDir } = spec;
+  if (spoolDir === undefined) throw new SpecError('--spool-dir is not given: which directory do the boxes use?');
+  if (verb === 'flush' && spec.uris.length === 0)
+    throw new SpecError('--uri is "none", or its file is missing: give the URI of the broker');
+  const [waitMs, mostMs] = (['wait', 'max-time'] as const).map((name) => durationOf(name, own[name]));
+  return { verb, json: own.json, waitMs: waitMs!, mostMs: mostMs!, spec: { ...spec, spoolDir }, warnings };
+}
+
+/** No more than a timer of Node can hold. */
+function durationOf(name: 'wait' | 'max-time', text: string): number {
+  return Math.min(
+    TIMER_MAX_MS,
+    naming(`--${name}`, () => parseDuration(text)),
+  );
+}
+
+interface Folders extends AsyncDisposable {
+  readonly open: readonly Folder[];
+  /** Directories that are not safe, or cannot be read. */
+  readonly failed: number;
+}
+
+/** Of every user for root, else our own. @throws EnvironmentError where the spool itself cannot be used */
+async function openFolders(spoolDir: string, log: Logger): Promise<Folders> {
+  const own = process.geteuid?.() ?? -1;
+  const open: Folder[] = [];
+  let failed = 0;
+  for (const uid of own === 0 ? await spoolOwners(spoolDir) : [own]) {
+    try {
+      const folder = await openFolder(spoolDir, uid, false);
+      if (folder !== undefined) open.push(folder);
+    } catch (error) {
+      if (own !== 0 || !isEnvironmentError(error)) throw error;
+      // In a directory that all may write to anybody can make thousands of what is none.
+      if (++failed <= FAILURES_SHOWN) log.warn(error.message);
+    }
+  }
+  if (failed > FAILURES_SHOWN) log.warn(`spool ${spoolDir}: ${failed - FAILURES_SHOWN} more are not shown`);
+  const dispose = async () => {
+    for (const folder of open) await folder[Symbol.asyncDispose]();
+  };
+  return { open, failed, [Symbol.asyncDispose]: dispose };
+}
+
+interface Listed {
+  readonly user: string;
+  readonly file: string;
+  readonly box: string;
+  readonly job: string | null;
+  /** Null where it may not be read: in use, or not trusted. */
+  readonly messages: number | null;
+  readonly bytes: number;
+  readonly age_sec: number;
+  readonly damaged: number;
+  readonly state: 'waits' | 'in use' | 'set aside' | 'not trusted';
+}
+
+async function list(folders: Folders, json: boolean): Promise<number> {
+  const rows: Listed[] = [];
+  for (const folder of folders.open) {
+    for (const name of [...(await folder.names(SPOOLED)), ...(await folder.names(BAD))]) {
+      const row = await listed(folder, name);
+      if (row !== undefined) rows.push(row);
+    }
+  }
+  if (json) return print(`${printableJson({ files: rows }, 2)}\n`);
+  if (rows.length === 0) return print('The spool is empty.\n');
+  const lines = rows.map(
+    ({ state, messages, damaged, bytes, age_sec, user, job, file }) =>
+      `${state.padEnd(11)}  ${String(messages ?? '?').padStart(7)} messages${damaged > 0 ? `, ${damaged} damaged` : ''}  ${amount(bytes, 'bytes').padStart(10)}  ${duration(age_sec * 1000)} old  user ${printable(user)}  job ${printable(job ?? '?')}  ${printable(file)}\n`,
+  );
+  return print(lines.join(''));
+}
+
+async function listed(folder: Folder, name: string): Promise<Listed | undefined> {
+  const found = await openSpooled(folder, name);
+  if (found.kind === 'gone') return undefined;
+  const stats = await statOf(folder, name);
+  const head = {
+    user: userName(folder.uid),
+    file: folder.shown(name),
+    box: boxOf(name),
+    job: null,
+    messages: null,
+    bytes: stats?.size ?? 0,
+    age_sec: stats === undefined ? 0 : Math.max(0, Math.round((Date.now() - stats.mtimeMs) / 1000)),
+    damaged: 0,
+  };
+  if (found.kind === 'in use') return { ...head, state: 'in use' };
+  if (found.kind === 'foreign') return { ...head, state: 'not trusted' };
+  await using file = found.file;
+  if (file.bytes > FILE_MAX_BYTES) return { ...head, state: 'not trusted' };
+  const contents = await examine(file);
+  return {
+    ...head,
+    job: contents.head?.identity.job ?? null,
+    messages: contents.messages,
+    damaged: contents.broken,
+    state: name.endsWith(BAD) ? 'set aside' : 'waits',
+  };
+}
+
+function sentence({ messages, files, dropped, inUse, left, bad }: Delivered): string {
+  const parts = [`delivered ${messages} messages of ${files} files`];
+  if (dropped > 0) parts.push(`${dropped} were lost, and told in spool_dropped events`);
+  if (inUse > 0) parts.push(`${inUse} files are in use by boxes that live`);
+  if (left > 0) parts.push(`${left} files are left`);
+  if (bad > 0) parts.push(`${bad} files were set aside`);
+  return `${parts.join('; ')}\n`;
+}

@@ -1,0 +1,246 @@
+import { SpecError } from '../errors.js';
+import { parseCommandLine } from './command-line.js';
+import { readSettings } from './environment.js';
+import { atHome, type Files, readNamed, readSecret } from './files.js';
+import { allOptions } from './locks.js';
+import { readRascalConfig, type SiteConfig } from './rascal-config.js';
+import { type Given, naming, type Resolved, type ResolvedOptions, resolveOptions } from './resolve.js';
+import type { Resources } from './resources.js';
+import { mergeRlimits } from './rlimits.js';
+import type { BoxSpec, Source } from './spec.js';
+import { LIMITS } from './table/limits.js';
+import { OPTIONS } from './table.js';
+import { type Deadline, timeLimit } from './time-limit.js';
+import { parseUris } from './uri.js';
+import { parseCommandKey } from './values.js';
+import type { YamlLoader } from './yaml-document.js';
+
+export interface SpecInput {
+  /** As the user typed it, with argv[0]. */
+  readonly argv: readonly string[];
+  /** Every `PBOX_*` entry of the environment, `NAME=value`. */
+  readonly settings: readonly string[];
+  readonly files: Files;
+  readonly deadline: Deadline;
+  readonly loadYaml: YamlLoader;
+  /** Whether options that the site has locked stay as it set them: not for operators' own tools. @default kept */
+  readonly locks?: 'kept' | 'ignored';
+}
+
+export type Assembled =
+  | {
+      readonly kind: 'run';
+      readonly spec: BoxSpec;
+      /** For the log, level warn. */
+      readonly warnings: readonly string[];
+    }
+  | { readonly kind: 'help' }
+  | { readonly kind: 'version' };
+
+export const USAGE = 'usage: proc_box [options] [--] <command> [arguments]';
+
+/**
+ * Command line, `PBOX_*` variables, config file and defaults become one frozen BoxSpec. Synchronous; reads no file
+ * but those that are named and the default config file, and loads nothing.
+ * @throws SpecError for whatever the user must change; exit status 125
+ */
+export function assembleSpec(input: SpecInput): Assembled {
+  const { argv, files, loadYaml } = input;
+  const { given, commandIndex, warnings } = parseCommandLine(argv);
+  if (asks(given, 'help')) return { kind: 'help' };
+  if (asks(given, 'version')) return { kind: 'version' };
+  const environment = readSettings(input.settings);
+  const options = resolveOptions(allOptions([...environment.given, ...given], files, loadYaml, input.locks ?? 'kept'));
+  if (options.refuse.value !== undefined) throw new SpecError(options.refuse.value);
+  if (commandIndex >= argv.length) throw new SpecError(`no command given; ${USAGE}`);
+
+  const timeout = timeLimit(options.timeout, input.deadline);
+  const site = siteConfig(options, files, loadYaml);
+  const broker = brokerUris(options, files);
+  const spec: BoxSpec = {
+    uris: broker.uris,
+    uriAsked: options.uri.source !== 'default' || options['uri-file'].value !== undefined,
+    exchange: options.exchange.value,
+    replyExchange: options['reply-exchange'].value ?? '',
+    routingKeys: routingKeys(options),
+    statsKey: options.skey.value,
+    eventsKey: options.ekey.value,
+    controlAuth: options['control-auth'].value,
+    controlRules: options['control-rules'].value,
+    controlKeys: keysFolder(options),
+    auditLog: pathOf(options['audit-log']),
+    sampleIntervalMs: options.sint.value,
+    timeoutMs: timeout.limitMs,
+    timeoutSource: timeout.source,
+    timeoutAsked: timeout.asked,
+    ...limitOrigins(options),
+    stdoutMaxBytes: options.stdoutlimit.value,
+    stdoutAsked: options.stdoutlimit.source !== 'default',
+    enforceAsked: options.enforce.source !== 'default',
+    messageTimeoutMs: options.msgtimeout.value,
+    flushMs: options.flush.value,
+    userData: options.json.value ?? null,
+    rlimits: mergeRlimits(options.rlimit.value),
+    resources: resources(options),
+    cgroup: options.cgroup.value,
+    enforce: options.enforce.value,
+    oomGroup: options['oom-group'].value,
+    near: options.near.value,
+    warnSignal: options['warn-signal'].value,
+    stopSignal: options['stop-signal'].value,
+    endSignal: options['stop-signal'].source === 'default' ? SIGTERM : options['stop-signal'].value,
+    graceMs: options.grace.value,
+    graceAsked: options.grace.source !== 'default',
+    linger: options.linger.value,
+    argv0: options.argv0.value,
+    reraise: options.reraise.value,
+    report: options.report.value,
+    rows: options.rows.value,
+    rowsIntervalMs: options['rows-interval'].value,
+    pss: options.pss.value,
+    rascalConfig: site,
+    outboxMaxMessages: options['outbox-messages'].value,
+    outboxMaxBytes: options['outbox-bytes'].value,
+    spoolDir: pathOf(options['spool-dir']),
+    spoolMaxBytes: options['spool-max-bytes'].value,
+    spoolMaxAgeMs: options['spool-max-age'].value,
+    debug: options.debug.value,
+    nowarn: options.nowarn.value || options.quiet.value,
+    quiet: options.quiet.value && !options.debug.value,
+    reportFile: options['report-file'].value,
+    command: argv.slice(commandIndex),
+    commandIndex,
+  };
+  return {
+    kind: 'run',
+    spec: deepFreeze(spec),
+    warnings: [...warnings, ...environment.warnings, ...broker.warnings, ...siteWarnings(site)],
+  };
+}
+
+/** Answered before anything else is read. */
+function asks(given: readonly Given[], name: 'help' | 'version'): boolean {
+  const last = given.findLast((item) => item.name === name);
+  return last !== undefined && naming(last.origin, () => OPTIONS[name].parse(last.text));
+}
+
+/** As every scheduler does it. QUIT, which is the command's, writes a core file where `ulimit -c` allows one. */
+const SIGTERM = 15;
+
+const RANKS: Readonly<Record<Source, number>> = {
+  default: 0,
+  scheduler: 0,
+  'config file': 1,
+  environment: 2,
+  'command line': 3,
+};
+
+interface BrokerUris {
+  readonly uris: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** The URIs of `uri` or `uri-file`, whichever came from the stronger source. */
+function brokerUris(options: ResolvedOptions, files: Files): BrokerUris {
+  const { uri, 'uri-file': file } = options;
+  if (file.value === undefined || RANKS[uri.source] > RANKS[file.source]) return { uris: uri.value, warnings: [] };
+  if (uri.source === file.source) {
+    throw new SpecError(`${file.origin} and ${uri.origin} are both given: give one of them`);
+  }
+  const path = file.value;
+  if (file.source === 'config file' && path.startsWith('~/') && files.read(path) === 'ENOENT') {
+    // A site names a file that each user may have; who has no account at the broker still has jobs.
+    return { uris: [], warnings: [`${file.origin}: ${path} does not exist, so this box runs without a broker`] };
+  }
+  const text = readSecret(files, path, file.origin);
+  return { uris: naming(`${file.origin}: ${path}`, () => parseUris(text)), warnings: [] };
+}
+
+/** `--rascal-config`, and the PEM files of `--tls-ca`, `--tls-cert` and `--tls-key` over it. */
+function siteConfig(options: ResolvedOptions, files: Files, loadYaml: YamlLoader): SiteConfig | undefined {
+  const { 'rascal-config': rascal, 'tls-ca': ca, 'tls-cert': cert, 'tls-key': key } = options;
+  const site = rascal.value === undefined ? undefined : readRascalConfig(rascal.value, rascal.origin, files, loadYaml);
+  if (key.value !== undefined && cert.value === undefined) {
+    throw new SpecError(`${key.origin}: a private key is of no use without its certificate: give it with --tls-cert`);
+  }
+  if (cert.value !== undefined && key.value === undefined) {
+    throw new SpecError(`${cert.origin}: a certificate needs its private key: give it with --tls-key`);
+  }
+  const pem = ({ value, origin }: Resolved<string | undefined>, read: typeof readSecret) => {
+    const text = value === undefined ? undefined : read(files, value, origin);
+    if (text === undefined || text.includes('-----BEGIN ')) return text;
+    throw new SpecError(
+      `${origin}: ${value} is not a PEM file: expected text with lines like "-----BEGIN CERTIFICATE-----"`,
+    );
+  };
+  const tls = {
+    ca: pem(ca, (...named) => readNamed(...named).text),
+    cert: pem(cert, (...named) => readNamed(...named).text),
+    key: pem(key, readSecret),
+  };
+  const given = Object.fromEntries(Object.entries(tls).filter(([, text]) => text !== undefined));
+  if (Object.keys(given).length === 0) return site;
+  const socketOptions = { ...site?.connection?.socketOptions, ...given };
+  return { ...site, connection: { ...site?.connection, socketOptions } };
+}
+
+function siteWarnings(site: SiteConfig | undefined): readonly string[] {
+  if (site?.connection?.socketOptions?.['rejectUnauthorized'] !== false) return [];
+  return [
+    'rejectUnauthorized is false in --rascal-config: whoever answers is taken for the broker, and gets the password',
+  ];
+}
+
+/** @throws SpecError where signatures are asked for and there is no key to check them with */
+function keysFolder(options: ResolvedOptions): string | undefined {
+  const { 'control-auth': auth, 'control-keys': keys } = options;
+  if (auth.value !== 'signed' || keys.value !== undefined) return pathOf(keys);
+  throw new SpecError(`${auth.origin}: signed needs the folder of the public keys: give it with --control-keys`);
+}
+
+/** `~/` counts where no shell has seen it, too: after `--name=`, in a variable, in a file. */
+function pathOf({ value }: Resolved<string | undefined>): string | undefined {
+  return value === undefined ? undefined : atHome(value);
+}
+
+/** Of every limit that somebody has given. */
+function limitOrigins(options: ResolvedOptions): Pick<BoxSpec, 'limitOrigins' | 'limitSources'> {
+  const given = Object.keys(LIMITS).flatMap((name): [string, Resolved<unknown>][] => {
+    const option = options[name as keyof typeof LIMITS];
+    if (option.source === 'default') return [];
+    if (name === 'rlimit') return options.rlimit.value.map((request) => [request.name, option]);
+    return [[name, option]];
+  });
+  return {
+    limitOrigins: Object.fromEntries(given.map(([name, { origin }]) => [name, origin])),
+    limitSources: Object.fromEntries(given.map(([name, { source }]) => [name, source])),
+  };
+}
+
+/** What was given of them. */
+function resources(options: ResolvedOptions): Resources {
+  const cpuTimeMs = options['cpu-time'].value;
+  const given = {
+    memory: options.memory.value,
+    'memory-high': options['memory-high'].value,
+    swap: options.swap.value,
+    cpus: options.cpus.value,
+    'cpu-weight': options['cpu-weight'].value,
+    cpuset: options.cpuset.value,
+    pids: options.pids.value,
+    'io-max': options['io-max'].value.length > 0 ? options['io-max'].value : undefined,
+    'cpu-time': cpuTimeMs === 0 ? undefined : cpuTimeMs,
+  };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Resources;
+}
+
+function routingKeys(options: ResolvedOptions): readonly string[] {
+  const { rkey, multiRmtKey } = options;
+  const keys = multiRmtKey.value ? rkey.value.split(',').map((key) => key.trim()) : [rkey.value];
+  return naming(rkey.origin, () => [...new Set(keys.map(parseCommandKey))]);
+}
+
+function deepFreeze<V>(value: V): V {
+  if (typeof value === 'object' && value !== null) Object.values(value).forEach(deepFreeze);
+  return Object.freeze(value);
+}

@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto';
+import { hostname, userInfo } from 'node:os';
+import { endpointOf } from '../amqp/config.js';
+import { forUser, outgoingKey } from '../amqp/keys.js';
+import { openPublisher, type Publisher } from '../amqp/publisher.js';
+import { EVENT_TYPE, EVENT_VERSION, type EventHead, type Unboxed } from '../model/event.js';
+import { assembleSpec } from '../options/assemble.js';
+import { systemFiles } from '../options/files.js';
+import type { BoxSpec } from '../options/spec.js';
+import type { YamlLoader } from '../options/yaml-document.js';
+import { type Environment, identifyJob } from '../scheduler/identity.js';
+
+/**
+ * The event of a job that runs without a box, `--failure open`. A bundle of its own without the native part, which may be
+ * what is broken.
+ */
+export interface Notice {
+  /** As the user typed it, with argv[0]. */
+  readonly argv: readonly string[];
+  /** Every `PBOX_*` entry of the environment, `NAME=value`. */
+  readonly settings: readonly string[];
+  readonly environment: Environment;
+  readonly why: string;
+  readonly loadYaml: YamlLoader;
+}
+
+/** The whole attempt: a job that ends sooner is held up so long at most, and only by a broker that does not answer. */
+const ATTEMPT_MS = 2_000;
+/** Options that say where events go. */
+const WHERE = ['uri', 'uri-file', 'exchange', 'ekey', 'tls-ca', 'tls-cert', 'tls-key', 'rascal-config', 'config'];
+
+/** Best effort, at one broker after the other. Never rejects; resolves within 2 s. */
+export async function tellUnboxed(notice: Notice): Promise<void> {
+  const late = AbortSignal.timeout(ATTEMPT_MS);
+  const over = new Promise<void>((resolve) => late.addEventListener('abort', () => resolve(), { once: true }));
+  try {
+    await Promise.race([publishFirst(notice, late), over]);
+  } catch {
+    // What is wrong with the job's options or the installation may be wrong here, too; stderr has said why.
+  }
+}
+
+async function publishFirst(notice: Notice, late: AbortSignal): Promise<void> {
+  const spec = whereTo(notice);
+  const event = unboxedEvent(notice);
+  for (const uri of spec?.uris ?? []) {
+    if (late.aborted || (await publish(spec!, uri, event, late))) return;
+  }
+}
+
+/** What of the options can be understood: one that cannot is why there is no box. */
+function whereTo({ argv, settings, loadYaml }: Notice): BoxSpec | undefined {
+  const options = connectionWords(argv);
+  const variables = settings.filter((entry) =>
+    WHERE.some((name) => entry.startsWith(`PBOX_${name.toUpperCase().replaceAll('-', '_')}=`)),
+  );
+  for (const config of [[], ['--config=none']]) {
+    try {
+      const assembled = assembleSpec({
+        argv: ['proc_box', ...options, ...config, '--', 'unboxed'],
+        settings: variables,
+        files: systemFiles(),
+        deadline: { scheduler: 'none', remainingMs: null },
+        loadYaml,
+        // Nobody knows what a file fixes that cannot be read, and there is no box that could be loosened.
+        ...(config.length > 0 && { locks: 'ignored' as const }),
+      });
+      return assembled.kind === 'run' ? assembled.spec : undefined;
+    } catch {
+      // The config file may be what cannot be read: again without.
+    }
+  }
+  return undefined;
+}
+
+/** `--name value` or `--name=value` before the command, whatever stands between them. */
+function connectionWords(argv: readonly string[]): string[] {
+  const words: string[] = [];
+  const end = argv.indexOf('--');
+  const before = argv.slice(1, end < 0 ? undefined : end);
+  for (const [index, word] of before.entries()) {
+    const [, name = '', value] = /^--?([\w-]+)(?:=([\s\S]*))?$/.exec(word) ?? [];
+    const text = value ?? before[index + 1];
+    if (WHERE.includes(name) && text !== undefined) words.push(`--${name}=${text}`);
+  }
+  return words;
+}
+
+function unboxedEvent({ environment, why }: Notice): EventHead & Unboxed {
+  const box = `${Math.floor(Date.now() / 1000).toString(16)}${randomBytes(6).toString('hex')}`;
+  const identity = identifyJob(environment, { user: userOf(), host: hostname(), box });
+  return {
+    event: 'unboxed',
+    version: EVENT_VERSION,
+    sequence: 1,
+    time: new Date().toISOString(),
+    identity,
+    state: 'running',
+    why,
+  };
+}
+
+function userOf(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? ''); // no entry in passwd(5)
+  }
+}
+
+/** @returns whether the broker has it */
+function publish(spec: BoxSpec, uri: string, event: EventHead & Unboxed, signal: AbortSignal): Promise<boolean> {
+  const request = {
+    endpoint: endpointOf(uri),
+    connectionName: 'proc_box unboxed',
+    timeoutMs: ATTEMPT_MS,
+    signal,
+    exchange: spec.exchange,
+    declare: false,
+    site: spec.rascalConfig ?? {},
+  };
+  const message = {
+    exchange: spec.exchange,
+    routingKey: outgoingKey(forUser(spec.eventsKey, event.identity.user), event.identity.host),
+    content: Buffer.from(JSON.stringify(event)),
+    options: {
+      persistent: true,
+      contentType: 'application/json',
+      appId: 'proc_box',
+      type: EVENT_TYPE,
+      messageId: `${event.identity.box}-${event.sequence}`,
+      timestamp: Math.floor(Date.now() / 1000),
+    },
+  };
+  return new Promise((resolve) => {
+    const done = (publisher: Publisher, sent: boolean) => publisher.close(() => resolve(sent));
+    openPublisher(request, {
+      made() {},
+      up: (publisher) => publisher.publish(message, (sent) => done(publisher, sent === 'confirmed')),
+      fail: () => resolve(false),
+    });
+  });
+}

@@ -1,0 +1,111 @@
+import { spawn } from 'node:child_process';
+import { lstat, open, realpath, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { Logger } from '../log.js';
+import type { EventHead, Exited } from '../model/event.js';
+import type { JobIdentity } from '../options/spec.js';
+import { REPORT_NAMES } from '../options/values.js';
+import type { Subject } from './subject.js';
+
+/** The file of `--report-file`: a bundle of its own, loaded at the end of a box that was asked for one. */
+
+/** A file server that does not answer must not hold up the end. */
+const WAIT_MS = 5_000;
+const NAME_MAX_CHARACTERS = 128;
+
+export interface Report {
+  readonly report: EventHead & Exited;
+  /** As the option has it. */
+  readonly path: string;
+  readonly subject: Subject;
+  readonly log: Logger;
+}
+
+/** Writes the `exited` event for people and programs. Never rejects: what goes wrong is a warning. */
+export async function writeReportFile({ report, path, subject, log }: Report): Promise<void> {
+  const { home, folder, owner } = subject.files();
+  const name = fillIn(path.startsWith('~/') && home ? home + path.slice(1) : path, report.identity);
+  const file = resolve(folder, name);
+  const text = `${JSON.stringify(report, null, 2)}\n`;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`nothing was written within ${WAIT_MS / 1000} s`)), WAIT_MS);
+  });
+  try {
+    const temporary = join(dirname(file), `.proc_box-${report.identity.box}`);
+    const written = owner === null ? replaceFile(file, temporary, text) : replaceAs(owner, file, temporary, text);
+    await Promise.race([written, late]);
+  } catch (error) {
+    log.warn(`--report-file: the report is not in ${JSON.stringify(file)}: ${reason(error, file)}`);
+  }
+  clearTimeout(timer);
+}
+
+/** A job names itself: what it says stays within one name, and never climbs out of the folder. */
+export function fillIn(path: string, identity: JobIdentity): string {
+  return path.replaceAll(/\{(\w+)\}/g, (whole, name: string) => {
+    const known = REPORT_NAMES.find((one) => one === name);
+    if (known === undefined) return whole;
+    return (identity[known] ?? 'none')
+      .slice(0, NAME_MAX_CHARACTERS)
+      .replaceAll(/[/\p{Cc}]/gu, '_')
+      .replace(/^\.+/, (dots) => '_'.repeat(dots.length));
+  });
+}
+
+/** All of it or nothing; who reads meanwhile has the old one. Permissions are those that the umask leaves. */
+async function replaceFile(path: string, temporary: string, text: string): Promise<void> {
+  const target = await realpath(path).catch(() => path);
+  const old = await lstat(target).catch(() => null);
+  if (old !== null && !old.isFile() && !old.isSymbolicLink()) throw new Error('it is there, and is no regular file');
+  const beside = join(dirname(target), basename(temporary));
+  await rm(beside, { force: true });
+  try {
+    const file = await open(beside, 'wx', 0o666);
+    try {
+      await file.writeFile(text);
+    } finally {
+      await file.close();
+    }
+    await rename(beside, target);
+  } catch (error) {
+    await rm(beside, { force: true });
+    throw error;
+  }
+}
+
+const AS_OWNER = `target=$(readlink -f -- "$2") || target=$2
+if [ -e "$target" ] && [ ! -f "$target" ]; then echo 'it is there, and is no regular file' >&2; exit 1; fi
+beside=$(dirname -- "$target")/$(basename -- "$1")
+set -C
+{ cat > "$beside" && mv -fT -- "$beside" "$target"; } || { rm -f -- "$beside"; exit 1; }`;
+
+/** A supervisor of root's keeps another user's job: the kernel then judges the path by that user's rights. */
+function replaceAs(
+  owner: { readonly uid: number; readonly gid: number },
+  path: string,
+  temporary: string,
+  text: string,
+): Promise<void> {
+  return new Promise((done, fail) => {
+    const env = { PATH: '/usr/bin:/bin' };
+    const child = spawn('/bin/sh', ['-c', AS_OWNER, 'sh', temporary, path], { ...owner, cwd: '/', env, stdio: 'pipe' });
+    let problem = '';
+    child.stderr.on('data', (chunk: Buffer) => (problem = (problem + chunk.toString()).slice(0, 500)));
+    child.on('error', fail);
+    child.on('close', (status) => (status === 0 ? done() : fail(new Error(problem.trim() || `status ${status}`))));
+    child.stdin.on('error', () => {}); // it has ended, and says why
+    child.stdin.end(text);
+  });
+}
+
+function reason(error: unknown, file: string): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const advice: Readonly<Record<string, string>> = {
+    ENOENT: `there is no folder ${JSON.stringify(dirname(file))}: make it before the job starts`,
+    EACCES: `${JSON.stringify(dirname(file))} is not writable for this user`,
+    ENOSPC: 'the disk is full',
+    EDQUOT: "the user's quota is used up",
+  };
+  return (code !== undefined && advice[code]) || message.replaceAll(/\p{Cc}+/gu, ' ');
+}
