@@ -91,7 +91,10 @@ t.test('counts every descendant: grandchildren, sessions of their own, daemons',
   t.equal(sample.Pid, pid);
   t.notOk(sample.ChildPids?.includes(pid), 'the main process is Pid, not a child');
   t.notOk(sample.ChildPids?.includes(keeper.pid), 'the keeper is not of the box');
-  t.match(sample.Counts, { processes: 6, processes_peak: 6 });
+  t.equal(sample.Counts.processes, 6);
+  // A shell that is about to become `sleep` may have been one more.
+  const peak = Number(sample.Counts.processes_peak);
+  t.ok(peak >= 6 && peak <= 8, `peak ${peak}`);
   t.equal(sample.NumThreads, 6);
   t.equal(sample.Processes.length, 3);
   const { anon, file, shmem, pss } = sample.MemoryDetail;
@@ -100,7 +103,7 @@ t.test('counts every descendant: grandchildren, sessions of their own, daemons',
   await keeper.kill();
   const final = (await ended).sample;
   t.same(schemaErrors('sample', final), []);
-  t.match(final, { Cause: 'final', Memory: { rss: 0 }, NumThreads: 0, ChildPids: null, Counts: { processes_peak: 6 } });
+  t.match(final, { Cause: 'final', Memory: { rss: 0 }, NumThreads: 0, ChildPids: null, Counts: { processes_peak: peak } });
   t.ok(final.MemoryPeak.rss >= sample.Memory.rss);
 });
 
