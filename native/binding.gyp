@@ -15,7 +15,9 @@
       'sources': ['src/addon.cc', 'src/js_files.cc', 'src/js_frames.cc', 'src/js_host.cc', 'src/js_keeper.cc', 'src/js_process.cc', 'src/js_sample.cc', 'src/js_signals.cc', 'src/js_timer.cc', 'src/clock.cc', 'src/frames.cc', 'src/link.cc', 'src/members.cc', 'src/sample.cc', 'src/tree.cc', 'src/rlimit.cc', 'src/launch.cc', 'src/text.cc', 'src/js_outlet.cc', 'src/outlet.cc', 'src/process.cc', 'src/remove_groups.cc', 'src/freezer.cc', 'src/text_file.cc', 'src/js_suspension.cc', 'src/js_text.cc', 'src/suspension.cc'],
       'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
       'defines': ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS'],
-      'cflags_cc': ['-fno-exceptions'],
+      # Loading it is on the launch path: fewer pages and relocations.
+      'cflags_cc': ['-fno-exceptions', '-fno-rtti', '-Os', '-fvisibility=hidden', '-fvisibility-inlines-hidden', '-ffunction-sections', '-fdata-sections'],
+      'ldflags': ['-Wl,--gc-sections', '-Wl,-Bsymbolic', '-s'],
     },
     {
       'target_name': 'proc_box',

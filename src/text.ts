@@ -6,7 +6,10 @@ const HARMLESS = /^[ -~]*$/;
  * What a terminal obeys or does not show: C0, DEL and C1, format characters (bidi overrides, zero width, tags), line and
  * paragraph separators, halves of surrogate pairs, private use, and whatever else Unicode has to be ignored.
  */
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+function unsafe(): RegExp {
+  // Not a constant: creating it looks up Unicode's tables, half a millisecond of every launch.
+  return /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+}
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 /**
@@ -14,7 +17,7 @@ const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t'
  * them, `\n` or `\u001b`. JSON text stays JSON, with the same value.
  */
 export function printable(text: string): string {
-  return HARMLESS.test(text) ? text : text.replaceAll(UNSAFE, escapeOne);
+  return HARMLESS.test(text) ? text : text.replaceAll(unsafe(), escapeOne);
 }
 
 /** A value as JSON for a terminal, a log or a table: see `printable`. @param indent as of JSON.stringify. @default one line */

@@ -117,6 +117,8 @@ int Cgroup::kill() {
 void Cgroup::remove() {
   for (const CleanupStep& step : cleanup) {
     if (step.remove) {
+      // A path may have been announced and never made: then there is nothing to look at beside it either.
+      if (access(step.path.c_str(), F_OK) != 0) continue;
       remove_groups(step.path);
       sweep_beside(step.path);
     } else {

@@ -382,7 +382,7 @@ void Keeper::wrapper_gone() {
   gone_ = true;
   caller_.terminal.take_from(job_);
   if (phase_ == Phase::waiting) finish();
-  kill_all();
+  if (!empty_) kill_all();
 }
 
 void Keeper::finish() {

@@ -49,7 +49,7 @@ export function parseDuration(text: string): number {
 /** @returns ns, or undefined where the text is not a row of numbers with units */
 function sumOfParts(text: string): bigint | undefined {
   if (text === '') return undefined;
-  const part = /(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h|d)/y;
+  const part = /(\d*)(?:\.(\d*))?(ns|us|\u00b5s|\u03bcs|ms|s|m|h|d)/y;
   let ns = 0n;
   while (part.lastIndex < text.length) {
     const match = part.exec(text);

@@ -64,10 +64,9 @@ function parseCredentials(text: string, fail: Fail): string {
 }
 
 /** What a log or a terminal must not get; of a password, which neither gets, only what would end it in the login. */
-const CONTROL = /\p{Cc}/u;
 const NUL = /\0/;
 
-function encode(text: string, fail: Fail, forbidden = CONTROL): string {
+function encode(text: string, fail: Fail, forbidden = /\p{Cc}/u): string {
   let plain: string;
   try {
     plain = decodeURIComponent(text);

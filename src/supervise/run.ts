@@ -29,6 +29,7 @@ import { signalPatienceMs } from '../scheduler/signalling.js';
 import type * as Spool from '../spool/index.js';
 import { formatReport } from '../stats/report.js';
 import { createSampler } from '../stats/sampler.js';
+import { printable } from '../text.js';
 import { createDeliveries } from './deliveries.js';
 import { holdEnd } from './hold-end.js';
 import { type Host, ownProcess } from './host.js';
@@ -276,7 +277,7 @@ function endLines({ outcome, elapsedMs, why, report }: BoxEnd, spec: BoxSpec): s
   const lines = spec.report && report !== null ? formatReport(report) : '';
   // The keeper's death has been logged as an error.
   const told = why !== null && outcome.reason !== 'failed' && (!spec.quiet || isBoxesDoing(outcome));
-  const line = told ? `proc_box: ${why.replaceAll(/\p{Cc}+/gu, ' ')}\n` : '';
+  const line = told ? `proc_box: ${printable(why)}\n` : '';
   return `${lines}${line}${spec.quiet ? '' : `Task elapsed time: ${(elapsedMs / 1000).toFixed(2)} seconds.\n`}`;
 }
 
