@@ -56,6 +56,8 @@ interface Entry {
 const REFUSED_RETRY_MS = 250;
 const WINDOW_MESSAGES = 256;
 const WINDOW_BYTES = 1024 * 1024;
+/** From here on V8 keeps its space for new objects as small as it is. */
+const FILLING_BYTES = 128 * 1024;
 
 export class Outbox implements Queue {
   readonly #windowMax: number;
@@ -79,6 +81,7 @@ export class Outbox implements Queue {
   readonly #patience: Patience;
   #waiting: (() => void)[] = [];
   #onLeft: () => void = () => {};
+  #filling = false;
 
   constructor(
     readonly bounds: OutboxBounds,
@@ -122,7 +125,20 @@ export class Outbox implements Queue {
     while (this.length > 0 && !this.#fits(cost)) this.#dropOldest();
     this.#entries.push({ message, cost, confirmed: false });
     this.#bytes += cost;
+    if (!this.#filling && this.#bytes > FILLING_BYTES) this.#keepHeapSmall();
     this.#pump();
+  }
+
+  /**
+   * Messages that wait for the broker survive, so V8 would let its space for new objects grow by up to 48 MB: as much again as
+   * the outbox may hold. That space is not limited from the start, because loading the broker's code needs it.
+   */
+  #keepHeapSmall(): void {
+    this.#filling = true;
+    import('node:v8').then(
+      ({ setFlagsFromString }) => setFlagsFromString('--semi-space-growth-factor=1'),
+      (error: Error) => this.log.debug(`node:v8: ${error.message}`),
+    );
   }
 
   costOf({ content }: Packed): number {

@@ -103,7 +103,13 @@ t.test('counts every descendant: grandchildren, sessions of their own, daemons',
   await keeper.kill();
   const final = (await ended).sample;
   t.same(schemaErrors('sample', final), []);
-  t.match(final, { Cause: 'final', Memory: { rss: 0 }, NumThreads: 0, ChildPids: null, Counts: { processes_peak: peak } });
+  t.match(final, {
+    Cause: 'final',
+    Memory: { rss: 0 },
+    NumThreads: 0,
+    ChildPids: null,
+    Counts: { processes_peak: peak },
+  });
   t.ok(final.MemoryPeak.rss >= sample.Memory.rss);
 });
 
