@@ -1,10 +1,10 @@
 /**
- * Builds what is out of date: the native part (node-gyp), bin/proc_box, the bundles of dist/, the declarations of the
- * public API, and V8's code caches. What a step reads decides: a stamp beside its output holds a hash of all of it.
+ * Builds what is out of date: the native part (node-gyp), bin/proc_box, the bundles of dist/ and V8's code caches. A stamp
+ * beside the output of each step holds a hash of everything that the step reads, and decides whether it runs.
  *
- *   node scripts/build.mjs [--no-types] [--no-native] [--strict] [--quiet]
+ *   node scripts/build.mjs [--no-native] [--quiet]
  *
- * `--strict` makes type errors fatal: for the tarball. Several builds at once take turns.
+ * Several builds at once take turns.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -21,7 +21,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { buildNative } from './native.mjs';
-import { findProgram, root, run, say } from './setup.mjs';
+import { findProgram, root, say } from './setup.mjs';
 
 const flags = new Set(process.argv.slice(2));
 const tell = flags.has('--quiet') ? () => {} : say;
@@ -45,8 +45,6 @@ try {
       await bundle();
     },
   );
-  if (!flags.has('--no-types') && existsSync(join(root, 'src/index.ts')))
-    await step('declarations', [...sources(), 'tsconfig.json'], 'dist/types/index.d.ts', declarations);
   if (native && (launched || bundled || !existsSync(join(root, 'dist/main.cjs.cache')))) codeCaches();
 } catch (error) {
   say(`build: ${error.message}`);
@@ -80,25 +78,6 @@ function nativePart() {
   return true;
 }
 
-/** dist/types; the native boundary is named by its place in the package, since users have no such workspace. */
-function declarations() {
-  const out = join(root, 'dist/types');
-  rmSync(out, { recursive: true, force: true });
-  const compiler = join(root, 'node_modules/typescript/bin/tsc');
-  const options = ['--noEmit', 'false', '--declaration', '--emitDeclarationOnly', '--rootDir', 'src', '--outDir', out];
-  try {
-    run(process.execPath, [compiler, '-p', 'scripts/tsconfig.api.json', ...options]);
-  } catch (error) {
-    if (flags.has('--strict')) throw error;
-    say('build: the declarations have type errors: `npm run check`');
-  }
-  for (const path of files(out)) {
-    const up = '../'.repeat(path.slice(root.length + 1).split('/').length - 1);
-    const text = readFileSync(path, 'utf8');
-    writeFileSync(path, text.replaceAll(/(['"])cgroup-utils-native\1/g, `'${up}native/index.js'`));
-  }
-}
-
 /** Failing costs launch time only: the loader works without. */
 function codeCaches() {
   tell('Building code caches ...');
@@ -106,7 +85,7 @@ function codeCaches() {
   if (status !== 0) say(`build: no code cache: ${stderr}`);
 }
 
-/** Everything that the bundles and the declarations are made from. */
+/** Everything that the bundles are made from. */
 function sources() {
   return [...files(join(root, 'src')), 'native/index.d.ts', 'package.json', 'package-lock.json', 'scripts/build.mjs'];
 }

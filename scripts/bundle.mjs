@@ -44,7 +44,7 @@ export async function bundle() {
   // A cache of another text with the same length would be believed.
   for (const name of readdirSync(dist)) if (/\.(cjs|cache|js)$/.test(name)) rmSync(join(dist, name));
   for (const name of ['boot.cjs', 'unboxed.cjs']) copyFileSync(join(root, 'src/cli', name), join(dist, name));
-  const results = await Promise.all([...Object.entries(LOADED).map(loadedBundle), publicApi(), submitter()]);
+  const results = await Promise.all([...Object.entries(LOADED).map(loadedBundle), submitter()]);
   for (const name of Object.keys(LOADED)) requireAscii(join(dist, `${name}.cjs`));
   const inputs = results.flatMap((result) => Object.keys(result?.metafile.inputs ?? {}));
   writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), licences(inputs));
@@ -89,39 +89,11 @@ async function submitter() {
   });
 }
 
-async function publicApi() {
-  if (!existsSync(join(root, 'src/index.ts'))) return undefined;
-  return await build({
-    ...common,
-    entryPoints: ['src/index.ts'],
-    outfile: 'dist/index.js',
-    format: 'esm',
-    banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
-    plugins: [nativeByRequire, leanRascal],
-  });
-}
-
 /** The native part lies beside dist/ in the checkout and in the tarball. */
 const nativeByPath = {
   name: 'native-by-path',
   setup: (build) =>
     build.onResolve({ filter: /^cgroup-utils-native$/ }, () => ({ path: '../native/index.js', external: true })),
-};
-
-/** An ES module gets it by require(): named imports from CommonJS work only where Node's lexer sees the names. */
-const nativeByRequire = {
-  name: 'native-by-require',
-  setup(build) {
-    build.onResolve({ filter: /^cgroup-utils-native$/ }, () => ({ path: 'native', namespace: 'native' }));
-    build.onResolve({ filter: /^\.\.\/native\/index\.js$/, namespace: 'native' }, ({ path }) => ({
-      path,
-      external: true,
-    }));
-    build.onLoad({ filter: /.*/, namespace: 'native' }, () => ({
-      contents: "module.exports = require('../native/index.js');",
-      resolveDir: root,
-    }));
-  },
 };
 
 /** What rascal and amqplib import and a box does not need at once, by the folder of the importer; scripts/shims/ says why each is safe. */

@@ -25,7 +25,7 @@ try {
 }
 
 function before() {
-  run(process.execPath, [join(root, 'scripts/build.mjs'), '--no-native', '--strict', '--quiet']);
+  run(process.execPath, [join(root, 'scripts/build.mjs'), '--no-native', '--quiet']);
   mkdirSync(dirname(bin), { recursive: true });
   writeFileSync(`${bin}.new`, PLACEHOLDER);
   replaceBin();

@@ -80,13 +80,10 @@ function packagesDiffer() {
   return undefined;
 }
 
-/**
- * Brings bin/, dist/ and native/build up to date; does nothing where they are.
- * @param {{ types?: boolean }} [options] `types` also makes the declarations of the public API
- */
-export function ensureBuild({ types = false } = {}) {
+/** Brings bin/, dist/ and native/build up to date; does nothing where they are. */
+export function ensureBuild() {
   if (!findProgram('c++') || !findProgram('make') || !findProgram('python3')) ensureDebian(['g++', 'make', 'python3']);
-  run(process.execPath, [join(root, 'scripts', 'build.mjs'), '--quiet', ...(types ? [] : ['--no-types'])]);
+  run(process.execPath, [join(root, 'scripts', 'build.mjs'), '--quiet']);
 }
 
 /**

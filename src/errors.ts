@@ -20,28 +20,13 @@ export class EnvironmentError extends Error {
   override readonly name: string = 'EnvironmentError';
 }
 
-/** A system call failed; the fields are those of Node's own errors. */
-export class SyscallError extends Error {
-  override readonly name = 'SyscallError';
-  constructor(
-    message: string,
-    readonly code: string,
-    readonly errno: number,
-    readonly syscall: string,
-    readonly path?: string,
-    readonly value?: string,
-  ) {
-    super(message);
-  }
-}
-
 /** The broker refused or did not answer. Never ends a job. */
 export class BrokerError extends Error {
   override readonly name = 'BrokerError';
 }
 
 /** Errors of ours have a message for whoever must act. By name: see `isSpecError`. */
-const EXPECTED = ['SpecError', 'EnvironmentError', 'SyscallError', 'BrokerError'];
+const EXPECTED = ['SpecError', 'EnvironmentError', 'BrokerError'];
 
 /**
  * An error for the log. One that nobody foresaw shows where it came from with `debug` only: people read source text as

@@ -1,39 +1,24 @@
-import {
-  hostname,
-  hostSample,
-  type Keeper,
-  type KeeperEvent,
-  monotonicMs,
-  type SignalDelivery,
-  stopOwnGroup,
-} from 'cgroup-utils-native';
-import type * as Amqp from '../amqp/index.js';
-import type * as Signed from '../amqp/signed.js';
-import { Box, type BoxEnd } from '../box/box.js';
+import { hostname, type Keeper, type KeeperEvent, type SignalDelivery, stopOwnGroup } from 'cgroup-utils-native';
+import type { Box, BoxEnd } from '../box/box.js';
 import { EXIT, type Outcome } from '../box/outcome.js';
 import type { ResourceControl } from '../box/resource-control.js';
-import { systemTime } from '../box/time.js';
-import { killCgroup, removeCgroup } from '../cgroup/create.js';
+import { removeCgroup } from '../cgroup/create.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import { describeError } from '../errors.js';
 import { readFile } from '../kernel/files.js';
-import { hostFacts } from '../kernel/host.js';
-import { boxPressure } from '../kernel/pressure.js';
 import { createLogger, type Logger } from '../log.js';
-import type { Outgoing, Requester } from '../model/types.js';
-import { duration, limitAmount } from '../options/amounts.js';
+import type { Requester } from '../model/types.js';
 import { signalName } from '../options/signals.js';
-import { type BoxSpec, isObserved, type JobIdentity } from '../options/spec.js';
+import type { BoxSpec, JobIdentity } from '../options/spec.js';
 import { identifyJob } from '../scheduler/identity.js';
 import { signalPatienceMs } from '../scheduler/signalling.js';
-import type * as Spool from '../spool/index.js';
-import { formatReport } from '../stats/report.js';
-import { createSampler } from '../stats/sampler.js';
-import { printable } from '../text.js';
+import { type BrokerLoaders, createBroker } from './broker.js';
+import { createBox } from './create-box.js';
 import { createDeliveries } from './deliveries.js';
 import { holdEnd } from './hold-end.js';
 import { type Host, ownProcess } from './host.js';
 import type * as LaunchFailure from './launch-failure.js';
+import { endLines, startLine } from './lines.js';
 import type * as ReportFile from './report-file.js';
 import { createScheduled } from './scheduled.js';
 import { handleAdopted, handleSignals, senderOf } from './signals.js';
@@ -50,7 +35,7 @@ export interface Run {
   onSignal(delivery: SignalDelivery): void;
 }
 
-export interface RunOptions {
+export interface RunOptions extends BrokerLoaders {
   readonly keeper: Keeper;
   readonly hello: Pick<Extract<KeeperEvent, { type: 'hello' }>, 'stdoutMode' | 'terminal'>;
   readonly spec: BoxSpec;
@@ -61,12 +46,7 @@ export interface RunOptions {
   readonly resources: ResourceControl;
   /** Gets the box as soon as it is made. */
   readonly onBox: (box: Box) => void;
-  /** Loads rascal and what is around it: called after the job has started. */
-  readonly loadAmqp: () => typeof Amqp;
   readonly loadSlurm: () => typeof Slurm;
-  /** Loads what checks signatures. */
-  readonly loadSigned: () => typeof Signed;
-  readonly loadSpool: () => typeof Spool;
   /** Loads the words for a job that could not be started. */
   readonly loadLaunchFailure: () => typeof LaunchFailure;
   /** Loads what writes `--report-file`. */
@@ -86,17 +66,7 @@ export function run(options: RunOptions): Run {
   const { adopted } = subject;
   const log = createLogger(spec.debug ? 'debug' : spec.nowarn ? 'error' : 'info', { write: host.write });
   const identity = identifyJob(subject.environment, { user: subject.user, host: hostname(), box: boxId });
-  const pressure = boxPressure(cgroup.pressureDir);
   let keeperGone = false;
-  const writeReport = async (report: BoxEnd['report']) => {
-    if (spec.reportFile === undefined || report === null) return;
-    try {
-      await options.loadReportFile().writeReportFile({ report, path: spec.reportFile, subject, log });
-    } catch (error) {
-      // The bundle is missing.
-      log.warn(`--report-file: ${(error as Error).message}`);
-    }
-  };
   const broker = createBroker(spec, log, options);
   const scheduled = createScheduled({
     spec,
@@ -106,50 +76,17 @@ export function run(options: RunOptions): Run {
     groups: cgroup.dirs,
     loadSlurm: options.loadSlurm,
   });
-  const box = new Box({
+  const box = createBox({
     spec,
-    resources,
     identity,
     keeper,
-    adopted: adopted !== null,
-    killGroup: () => killCgroup(cgroup),
     stdoutMode: hello.stdoutMode,
+    subject,
+    cgroup,
+    resources,
     log,
-    time: systemTime,
-    createSampler: (of, pid, startedMs) =>
-      createSampler({
-        identity,
-        pid,
-        startedMs,
-        stdoutMode: hello.stdoutMode,
-        userData: spec.userData,
-        rows: spec.rows,
-        pss: spec.pss,
-        cgroup,
-        rowsIntervalMs: spec.rowsIntervalMs,
-        log,
-        tree: subject.walk,
-        usage: () => keeper.usage(),
-        status: () => ({
-          state: of.state,
-          timer: of.clock.status(),
-          limits: Object.fromEntries(of.limits),
-          near: of.near.reached,
-          dropped: broker.dropped(),
-        }),
-        hostFacts: () => hostFacts(identity.host),
-        hostSample,
-        pressure,
-        sequence: () => of.nextSequence(),
-        emit: ({ outgoing }) => broker.publish(outgoing),
-        monotonicMs,
-      }),
-    observed: isObserved(spec),
+    listener: broker,
     schedulerGraceMs: scheduled.graceMs,
-    emit: (message) => broker.publish(message),
-    audit: (event) => broker.audit(event),
-    dropped: () => broker.dropped(),
-    brokerState: () => broker.state(),
     onDeadline: host.bound,
     onStarted: () => {
       host.started(spec.flushMs);
@@ -163,14 +100,13 @@ export function run(options: RunOptions): Run {
       scheduled.close();
       host.write(endLines(end, spec));
       const { outcome, report } = end;
-      const reported = writeReport(report);
+      const reported = writeReport(report, options, log);
       // Groups among the scheduler's own must have gone before it takes those away.
       if (adopted !== null) host.finish(keeper);
       void Promise.all([broker.close(spec.flushMs), options.beside, reported]).then(() => {
         if (adopted === null) host.finish(keeper);
         if (keeperGone) removeCgroup(cgroup);
         cgroup.close();
-        pressure.close();
         host.ended(outcome.exitStatus, adopted === null ? signalToDieOf(outcome, spec, identity.scheduler) : null);
       });
     },
@@ -200,15 +136,7 @@ export function run(options: RunOptions): Run {
     if (event.type === 'exited') deliverSignals();
     if (event.type === 'failed') {
       for (const warning of warnings) log.warn(warning);
-      let exitStatus: number = EXIT.failed;
-      try {
-        const failure = options.loadLaunchFailure().launchFailure(event, spec);
-        ({ exitStatus } = failure);
-        log.error(failure.message);
-      } catch (error) {
-        // There is no job: whatever else is wrong, this is the end.
-        log.error(`launch the job: ${event.step}: ${event.code} (${describeError(error, spec.debug)})`);
-      }
+      const exitStatus = tellLaunchFailure(event, options, log);
       host.finish(keeper);
       return host.ended(exitStatus, null);
     }
@@ -230,71 +158,36 @@ export function run(options: RunOptions): Run {
   };
 }
 
-/** The broker is optional and comes second: messages wait here until it is loaded. */
-function createBroker(spec: BoxSpec, log: Logger, load: Pick<RunOptions, 'loadAmqp' | 'loadSigned' | 'loadSpool'>) {
-  const waiting: Outgoing[] = [];
-  let link: Amqp.BrokerLink | undefined;
-  let loaded: Promise<void> = Promise.resolve();
-  return {
-    publish(message: Outgoing): void {
-      if (link !== undefined) link.publish(message);
-      else if (spec.uris.length > 0) waiting.push(message);
-    },
-    /** Commands come over the link alone. */
-    audit: (event: Parameters<Amqp.BrokerLink['audit']>[0]) => link?.audit(event),
-    dropped: () => link?.dropped ?? 0,
-    state: () => link?.state() ?? null,
-    connect(box: Box): void {
-      if (spec.uris.length === 0) return;
-      loaded = new Promise((resolve) => {
-        setImmediate(() => {
-          try {
-            link = load.loadAmqp().connectBroker(spec, box, log, load.loadSigned, load.loadSpool);
-            for (const message of waiting.splice(0)) link.publish(message);
-          } catch (error) {
-            log.error(`no remote control and no statistics: ${describeError(error, spec.debug)}`);
-          }
-          resolve();
-        });
-      });
-    },
-    async close(flushMs: number): Promise<void> {
-      await loaded;
-      const { undelivered = 0, spooled = null, given = 'time' } = (await link?.close(flushMs)) ?? {};
-      // That there is no broker was said when the job began.
-      if (undelivered === 0 || given === 'nothing: not asked') return;
-      const within = given === 'time' ? ` within ${duration(flushMs)}` : ': the broker has refused the login';
-      const late = `${undelivered} messages were not delivered${within}; `;
-      if (spooled === null && given !== 'time') log.warn(`${late}the end has not waited for it`);
-      else if (spooled === null) log.warn(`${late}--flush sets how long the end waits for the broker`);
-      else log.warn(`${late}they are in ${spooled}: the next box of this user or "proc_box spool flush" delivers them`);
-    },
-  };
+/** Writes `--report-file`, where it was asked for. Never rejects. */
+async function writeReport(
+  report: BoxEnd['report'],
+  { spec, subject, loadReportFile }: RunOptions,
+  log: Logger,
+): Promise<void> {
+  if (spec.reportFile === undefined || report === null) return;
+  try {
+    await loadReportFile().writeReportFile({ report, path: spec.reportFile, subject, log });
+  } catch (error) {
+    // The bundle is missing.
+    log.warn(`--report-file: ${(error as Error).message}`);
+  }
 }
 
-/** What stderr gets about the end: the report where it was asked for, why the job ended, and how long it ran. */
-function endLines({ outcome, elapsedMs, why, report }: BoxEnd, spec: BoxSpec): string {
-  const lines = spec.report && report !== null ? formatReport(report) : '';
-  // The keeper's death has been logged as an error.
-  const told = why !== null && outcome.reason !== 'failed' && (!spec.quiet || isBoxesDoing(outcome));
-  const line = told ? `proc_box: ${printable(why)}\n` : '';
-  return `${lines}${line}${spec.quiet ? '' : `Task elapsed time: ${(elapsedMs / 1000).toFixed(2)} seconds.\n`}`;
-}
-
-/** A limit of the box, or a command to it, has ended the job: not the job itself, and nobody who signals processes. */
-function isBoxesDoing({ by }: Outcome): boolean {
-  return by?.via === 'limit' || by?.via === 'amqp';
-}
-
-function startLine(box: Box, spec: BoxSpec): string {
-  const { timeoutMs, timeoutSource } = spec;
-  const timeout = timeoutMs === 0 ? 'no wall clock limit' : `wall clock limit ${duration(timeoutMs)}`;
-  const limits = [...box.limits]
-    .filter(([name, { value }]) => name !== 'timeout' && value !== 'unlimited')
-    .map(([name, limit]) => `${name}=${limitAmount(limit)} (${limit.enforcement})`);
-  const { job, step, task, box: id } = box.identity;
-  const where = `${step === null ? '' : ` step ${step}`}${task === null ? '' : ` task ${task}`}`;
-  return `job ${job}${where} started in box ${id}, pid ${box.pid}: ${[`${timeout} (${timeoutSource})`, ...limits].join(', ')}`;
+/** @returns the exit status of proc_box */
+function tellLaunchFailure(
+  event: Extract<KeeperEvent, { type: 'failed' }>,
+  { spec, loadLaunchFailure }: RunOptions,
+  log: Logger,
+): number {
+  try {
+    const { exitStatus, message } = loadLaunchFailure().launchFailure(event, spec);
+    log.error(message);
+    return exitStatus;
+  } catch (error) {
+    // There is no job: whatever else is wrong, this is the end.
+    log.error(`launch the job: ${event.step}: ${event.code} (${describeError(error, spec.debug)})`);
+    return EXIT.failed;
+  }
 }
 
 /** Whoever asks for it gets the job's signal as the wrapper's own end; PBS counts 256+n then. */

@@ -26,8 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   amqp: ['native', 'options', 'model', 'stats', 'spool'],
   supervise: ALL_BUT_THE_VERBS,
   adopt: [...ALL_BUT_THE_VERBS, 'supervise'],
-  index: ALL_BUT_THE_VERBS,
-  cli: [...ALL_BUT_THE_VERBS, 'supervise', 'adopt', 'index'],
+  cli: [...ALL_BUT_THE_VERBS, 'supervise', 'adopt'],
 };
 
 interface Import {

@@ -1,0 +1,68 @@
+import type * as Amqp from '../amqp/index.js';
+import type * as Signed from '../amqp/signed.js';
+import type { Box } from '../box/box.js';
+import { describeError } from '../errors.js';
+import type { Logger } from '../log.js';
+import type { Outgoing } from '../model/types.js';
+import { duration } from '../options/amounts.js';
+import type { BoxSpec } from '../options/spec.js';
+import type * as Spool from '../spool/index.js';
+import type { Listener } from './create-box.js';
+
+/** What is loaded only where a broker is asked for. */
+export interface BrokerLoaders {
+  /** Loads rascal and what is around it: called after the job has started. */
+  readonly loadAmqp: () => typeof Amqp;
+  /** Loads what checks signatures. */
+  readonly loadSigned: () => typeof Signed;
+  readonly loadSpool: () => typeof Spool;
+}
+
+export interface Broker extends Listener {
+  /** Begins to connect, once the job has started. */
+  connect(box: Box): void;
+  /** Waits at most this long for what the broker has not confirmed, and says what it did not get. Never rejects. */
+  close(flushMs: number): Promise<void>;
+}
+
+/** The broker is optional and comes second: messages wait here until it is loaded. */
+export function createBroker(spec: BoxSpec, log: Logger, load: BrokerLoaders): Broker {
+  const waiting: Outgoing[] = [];
+  let link: Amqp.BrokerLink | undefined;
+  let loaded: Promise<void> = Promise.resolve();
+  return {
+    publish(message: Outgoing): void {
+      if (link !== undefined) link.publish(message);
+      else if (spec.uris.length > 0) waiting.push(message);
+    },
+    /** Commands come over the link alone. */
+    audit: (event: Parameters<Amqp.BrokerLink['audit']>[0]) => link?.audit(event),
+    dropped: () => link?.dropped ?? 0,
+    state: () => link?.state() ?? null,
+    connect(box: Box): void {
+      if (spec.uris.length === 0) return;
+      loaded = new Promise((resolve) => {
+        setImmediate(() => {
+          try {
+            link = load.loadAmqp().connectBroker(spec, box, log, load.loadSigned, load.loadSpool);
+            for (const message of waiting.splice(0)) link.publish(message);
+          } catch (error) {
+            log.error(`no remote control and no statistics: ${describeError(error, spec.debug)}`);
+          }
+          resolve();
+        });
+      });
+    },
+    async close(flushMs: number): Promise<void> {
+      await loaded;
+      const { undelivered = 0, spooled = null, given = 'time' } = (await link?.close(flushMs)) ?? {};
+      // That there is no broker was said when the job began.
+      if (undelivered === 0 || given === 'nothing: not asked') return;
+      const within = given === 'time' ? ` within ${duration(flushMs)}` : ': the broker has refused the login';
+      const late = `${undelivered} messages were not delivered${within}; `;
+      if (spooled === null && given !== 'time') log.warn(`${late}the end has not waited for it`);
+      else if (spooled === null) log.warn(`${late}--flush sets how long the end waits for the broker`);
+      else log.warn(`${late}they are in ${spooled}: the next box of this user or "proc_box spool flush" delivers them`);
+    },
+  };
+}

@@ -1,0 +1,102 @@
+import { hostSample, type Keeper, type KeeperEvent, monotonicMs } from 'cgroup-utils-native';
+import { Box, type BoxEnd } from '../box/box.js';
+import type { ResourceControl } from '../box/resource-control.js';
+import { systemTime } from '../box/time.js';
+import { killCgroup } from '../cgroup/create.js';
+import type { BoxCgroup } from '../cgroup/types.js';
+import { hostFacts } from '../kernel/host.js';
+import { boxPressure } from '../kernel/pressure.js';
+import type { Logger } from '../log.js';
+import type { CommandEvent, EventHead } from '../model/event.js';
+import type { Outgoing } from '../model/types.js';
+import { type BoxSpec, isObserved, type JobIdentity } from '../options/spec.js';
+import { createSampler } from '../stats/sampler.js';
+import type { Subject } from './subject.js';
+
+/** Where the messages of a box go. */
+export interface Listener {
+  /** Samples and events, in order; must not throw. */
+  publish(message: Outgoing): void;
+  /** Gets the event of each command as well; must not throw. */
+  audit(event: EventHead & CommandEvent): void;
+  /** Messages given up so far. */
+  dropped(): number;
+  /** State of the link to the broker, for `status`; null where there is none. */
+  state(): unknown;
+}
+
+export interface BoxParts {
+  readonly spec: BoxSpec;
+  readonly identity: JobIdentity;
+  readonly keeper: Keeper;
+  readonly stdoutMode: Extract<KeeperEvent, { type: 'hello' }>['stdoutMode'];
+  readonly subject: Pick<Subject, 'walk' | 'adopted'>;
+  readonly cgroup: BoxCgroup;
+  readonly resources: ResourceControl;
+  readonly log: Logger;
+  readonly listener: Listener;
+  /** Time left for the job since its scheduler has asked it to end, ms. */
+  readonly schedulerGraceMs: () => number;
+  /** By then, monotonic ms, nothing of the box may run any more; 0: no such time for now. @default nobody is told */
+  readonly onDeadline?: (endMs: number) => void;
+  readonly onStarted: () => void;
+  /** The box holds no files of the kernel open any more. */
+  readonly onEnded: (end: BoxEnd) => void;
+}
+
+/** A box with its sampler, around a job that its keeper is about to launch or has taken over. */
+export function createBox(parts: BoxParts): Box {
+  const { spec, identity, keeper, stdoutMode, subject, cgroup, resources, log, listener } = parts;
+  const pressure = boxPressure(cgroup.pressureDir);
+  return new Box({
+    spec,
+    resources,
+    identity,
+    keeper,
+    adopted: subject.adopted !== null,
+    killGroup: () => killCgroup(cgroup),
+    stdoutMode,
+    log,
+    time: systemTime,
+    createSampler: (box, pid, startedMs) =>
+      createSampler({
+        identity,
+        pid,
+        startedMs,
+        stdoutMode,
+        userData: spec.userData,
+        rows: spec.rows,
+        pss: spec.pss,
+        cgroup,
+        rowsIntervalMs: spec.rowsIntervalMs,
+        log,
+        tree: subject.walk,
+        usage: () => keeper.usage(),
+        status: () => ({
+          state: box.state,
+          timer: box.clock.status(),
+          limits: Object.fromEntries(box.limits),
+          near: box.near.reached,
+          dropped: listener.dropped(),
+        }),
+        hostFacts: () => hostFacts(identity.host),
+        hostSample,
+        pressure,
+        sequence: () => box.nextSequence(),
+        emit: ({ outgoing }) => listener.publish(outgoing),
+        monotonicMs,
+      }),
+    observed: isObserved(spec),
+    schedulerGraceMs: parts.schedulerGraceMs,
+    emit: (message) => listener.publish(message),
+    audit: (event) => listener.audit(event),
+    dropped: () => listener.dropped(),
+    brokerState: () => listener.state(),
+    ...(parts.onDeadline !== undefined && { onDeadline: parts.onDeadline }),
+    onStarted: parts.onStarted,
+    onEnded: (end) => {
+      pressure.close();
+      parts.onEnded(end);
+    },
+  });
+}
