@@ -22,7 +22,6 @@ export class Replies {
   #blocked = false;
   #busy = false;
   #idle: (() => void)[] = [];
-  #lost = 0;
 
   /**
    * @param exchange empty for the default exchange
@@ -34,16 +33,8 @@ export class Replies {
     readonly nowMs: () => number = () => performance.now(),
   ) {}
 
-  /** Answers that could not be sent in time. */
-  get lost(): number {
-    return this.#lost;
-  }
-
   push(reply: Reply): void {
-    if (this.#waiting.length >= WAITING_MAX) {
-      this.#waiting.shift();
-      this.#lost++;
-    }
+    if (this.#waiting.length >= WAITING_MAX) this.#waiting.shift();
     this.#waiting.push({ reply, atMs: this.nowMs() });
     this.#pump();
   }
@@ -105,9 +96,6 @@ export class Replies {
 
   #discardOld(): void {
     const oldestMs = this.nowMs() - AGE_MAX_MS;
-    while (this.#waiting[0] !== undefined && this.#waiting[0].atMs < oldestMs) {
-      this.#waiting.shift();
-      this.#lost++;
-    }
+    while (this.#waiting[0] !== undefined && this.#waiting[0].atMs < oldestMs) this.#waiting.shift();
   }
 }
