@@ -7,28 +7,26 @@ import t from 'tap';
 import { temporaryFolder } from '../fixtures/run.js';
 import { LONG, report } from './soak.js';
 
-/** What reads foreign bytes in C and C++, under ASan and UBSan, by libFuzzer: in the short form for seconds, then for minutes. */
+/** The C and C++ that read foreign bytes, under ASan and UBSan: for seconds in `npm test`, for minutes in `npm run soak`. */
 
 const SECONDS = LONG ? 120 : 5;
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const NATIVE = join(root, 'native', 'src');
 const SPANK = join(root, 'scripts', 'slurm', 'spank');
 const FUZZ = join(root, 'test', 'soak', 'fuzz');
-const FLAGS = [
-  '-g',
-  '-O1',
-  '-fno-omit-frame-pointer',
-  '-fsanitize=fuzzer-no-link,address,undefined',
-  '-fno-sanitize-recover=all',
-];
-const LINK = ['-fsanitize=fuzzer,address,undefined', '-no-pie', '-Wl,--unresolved-symbols=ignore-all'];
+const SANITIZERS = 'address,undefined';
+const FLAGS = ['-g', '-O1', '-fno-omit-frame-pointer', '-fno-sanitize-recover=all', '-D_GNU_SOURCE'];
+const LINK = ['-no-pie', '-Wl,--unresolved-symbols=ignore-all'];
 
+/** libFuzzer follows coverage; without it the same targets get random inputs, built by the compiler that builds the addon. */
 const hasFuzzer =
   spawnSync('clang++', ['-x', 'c++', '-', '-fsanitize=fuzzer', '-o', '/dev/null'], {
     input:
       '#include <cstdint>\n#include <cstddef>\nextern "C" int LLVMFuzzerTestOneInput(const uint8_t*, size_t) { return 0; }\n',
   }).status === 0;
-const skip = !hasFuzzer && 'needs clang with libFuzzer (npm run soak installs it)';
+const BUILD = hasFuzzer
+  ? { c: 'clang', cc: 'clang++', compile: `fuzzer-no-link,${SANITIZERS}`, link: `fuzzer,${SANITIZERS}`, more: [] }
+  : { c: 'cc', cc: 'c++', compile: SANITIZERS, link: SANITIZERS, more: [join(FUZZ, 'random-inputs.cc')] };
 
 interface Target {
   readonly name: string;
@@ -85,45 +83,38 @@ const TARGETS: readonly Target[] = [
 ];
 
 for (const { name, sources, include, seeds } of TARGETS) {
-  t.test(`${name}: ${SECONDS} s of libFuzzer find nothing`, { skip }, async (t) => {
+  const how = hasFuzzer ? 'libFuzzer' : 'random inputs';
+  t.test(`${name}: ${SECONDS} s of ${how} find nothing`, async (t) => {
     const folder = temporaryFolder(t);
-    const objects = sources.map((source, index) => {
+    const objects = [...sources, ...BUILD.more].map((source, index) => {
       const object = join(folder, `${index}.o`);
-      const compiler = source.endsWith('.c') ? ['clang'] : ['clang++', '-std=c++17'];
-      const [program, ...more] = [
-        ...compiler,
-        ...FLAGS,
-        '-D_GNU_SOURCE',
-        '-DPROTOCOL_CHECKSUM=1u',
-        '-I',
-        include,
-        '-c',
-        source,
-        '-o',
-        object,
-      ];
-      execFileSync(program!, more, { stdio: ['ignore', 'ignore', 'pipe'] });
+      const compiler = source.endsWith('.c') ? [BUILD.c] : [BUILD.cc, '-std=c++17'];
+      const flags = [...FLAGS, `-fsanitize=${BUILD.compile}`, '-DPROTOCOL_CHECKSUM=1u', '-I', include];
+      run(...compiler, ...flags, '-c', source, '-o', object);
       return object;
     });
     const program = join(folder, name);
-    execFileSync('clang++', [...LINK, ...objects, '-o', program], { stdio: ['ignore', 'ignore', 'pipe'] });
+    run(BUILD.cc, ...LINK, `-fsanitize=${BUILD.link}`, ...objects, '-o', program);
     const corpus = join(folder, 'corpus');
     mkdirSync(corpus);
-    for (const [index, seed] of seeds.entries()) writeFileSync(join(corpus, `seed-${index}`), seed);
-    const args = [
-      `-max_total_time=${SECONDS}`,
-      '-max_len=8192',
-      '-rss_limit_mb=1024',
-      '-timeout=10',
-      '-print_final_stats=1',
-    ];
-    const { status, stderr } = spawnSync(program, [...args, `-artifact_prefix=${folder}/`, corpus], {
-      encoding: 'utf8',
+    const files = seeds.map((seed, index) => {
+      const file = join(corpus, `seed-${index}`);
+      writeFileSync(file, seed);
+      return file;
     });
+    const bounds = ['-max_len=8192', '-rss_limit_mb=1024', '-timeout=10', '-print_final_stats=1'];
+    const args = hasFuzzer
+      ? [`-max_total_time=${SECONDS}`, ...bounds, `-artifact_prefix=${folder}/`, corpus]
+      : [String(SECONDS), ...files];
+    const { status, stderr } = spawnSync(program, args, { encoding: 'utf8' });
     t.equal(status, 0, 'nothing was found');
     if (status !== 0) report(stderr.slice(-4_000));
     const runs = Number(/number_of_executed_units: (\d+)/.exec(stderr)?.[1]);
     t.ok(runs > 1_000, `${runs} inputs`);
     report(`fuzz ${name}: ${runs} inputs in ${SECONDS} s`);
   });
+}
+
+function run(program: string, ...args: string[]): void {
+  execFileSync(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
 }
