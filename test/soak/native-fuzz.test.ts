@@ -90,11 +90,11 @@ for (const { name, sources, include, seeds } of TARGETS) {
       const object = join(folder, `${index}.o`);
       const compiler = source.endsWith('.c') ? [BUILD.c] : [BUILD.cc, '-std=c++17'];
       const flags = [...FLAGS, `-fsanitize=${BUILD.compile}`, '-DPROTOCOL_CHECKSUM=1u', '-I', include];
-      run(...compiler, ...flags, '-c', source, '-o', object);
+      run([...compiler, ...flags, '-c', source, '-o', object]);
       return object;
     });
     const program = join(folder, name);
-    run(BUILD.cc, ...LINK, `-fsanitize=${BUILD.link}`, ...objects, '-o', program);
+    run([BUILD.cc, ...LINK, `-fsanitize=${BUILD.link}`, ...objects, '-o', program]);
     const corpus = join(folder, 'corpus');
     mkdirSync(corpus);
     const files = seeds.map((seed, index) => {
@@ -115,6 +115,6 @@ for (const { name, sources, include, seeds } of TARGETS) {
   });
 }
 
-function run(program: string, ...args: string[]): void {
+function run([program = '', ...args]: readonly string[]): void {
   execFileSync(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
 }
