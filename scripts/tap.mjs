@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Parser } from 'tap-parser';
+import { compileTests } from './compile-tests.mjs';
 
 const DEFAULT_TIMEOUT_SEC = 200;
 /** From SIGTERM, on which tap reports what it was waiting for, to SIGKILL. */
@@ -30,10 +31,11 @@ const SECOND_TRIES_MAX = 4;
  * beside it break on a machine that stands still for a second. The second run counts; what failed in the first is named.
  *
  * @param {string[]} files paths from `cwd`, which the results name, too
- * @param {{ cwd: string, env: NodeJS.ProcessEnv, results: string, jobs: number, verbose: boolean }} options
+ * @param {{ cwd: string, env: NodeJS.ProcessEnv, results: string, jobs: number, verbose: boolean }} given
  * @returns counts, each skip and failure by name, and what failed in a first run only
  */
-export async function runFiles(files, options) {
+export async function runFiles(files, given) {
+  const options = { ...given, programs: await compileTests(files, given.cwd) };
   const results = new Map();
   const marked = (mark) => files.filter((file) => textOf(file, options).split('\n').includes(`// ${mark}`));
   const [alone, beside] = [marked('test-alone'), marked('test-beside')];
@@ -91,7 +93,10 @@ async function runFile(file, options) {
 async function outputOf(file, options) {
   const { cwd, env, nice = false } = options;
   const seconds = Number(/^\/\/ test-timeout: (\d+)s/m.exec(textOf(file, options))?.[1] ?? DEFAULT_TIMEOUT_SEC);
-  const child = spawn(process.execPath, ['--import', 'tsx', file], {
+  const program = options.programs.get(file);
+  // A file that does not compile says so by itself.
+  const words = program === undefined ? ['--import', 'tsx', file] : ['--enable-source-maps', program];
+  const child = spawn(process.execPath, words, {
     cwd,
     env: { ...env, TAP_TIMEOUT: String(seconds) },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -5,9 +5,9 @@
  *   npm test -- test/options/units.test.ts ...    only these files, or those below a folder
  *   npm test -- --jobs=1 --verbose             one at a time; show every assertion
  *
- * Each file is a tap program of its own. It is run with plain Node and not through tap's own runner, since that puts a
- * loader into NODE_OPTIONS of everything that the tests start, so that neither the wrapper nor the job would be what
- * users run. A file may say `// test-timeout: 300s`, `// test-alone` to have the machine for itself, `// test-beside` to
+ * Each file is a tap program of its own, compiled by compile-tests.mjs and run with plain Node. tap's own runner cannot be
+ * used: it puts a loader into NODE_OPTIONS of everything that the tests start, so that neither the wrapper nor the job
+ * would be what users run. A file may say `// test-timeout: 300s`, `// test-alone` to have the machine for itself, `// test-beside` to
  * run from the start on the CPU time that the others leave, as a virtual machine of minutes does, and, or a fixture of it,
  * `// debian: <packages>`: they are installed before; a file checks for itself what it cannot run without.
  */
