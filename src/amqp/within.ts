@@ -6,7 +6,9 @@ export async function within(ms: number, work: Promise<unknown>): Promise<boolea
   const late = new Promise<boolean>((resolve) => {
     wait = after(ms, () => resolve(false));
   });
-  const done = await Promise.race([work.then(() => true), late]);
-  wait?.cancel();
-  return done;
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    wait?.cancel();
+  }
 }

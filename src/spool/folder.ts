@@ -1,5 +1,6 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, mkdir, open, opendir, readdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { fsPath } from '../bytes.js';
 import { EnvironmentError } from '../errors.js';
 
@@ -47,7 +48,7 @@ export function boxOf(name: string): string {
 export async function openFolder(spoolDir: string, uid: number, create: boolean): Promise<Folder | undefined> {
   const path = `${spoolDir}/${uid}`;
   try {
-    if (create) await mkdir(fsPath(spoolDir), { recursive: true, mode: 0o700 });
+    if (create) await makeAll(spoolDir);
     await using parent = await openDirectory(spoolDir, 0);
     checkParent(spoolDir, await parent.stat());
     const inParent = `/proc/self/fd/${parent.fd}/${uid}`;
@@ -111,9 +112,21 @@ function openDirectory(path: string, more: number): Promise<FileHandle> {
   return open(fsPath(path), constants.O_RDONLY | constants.O_DIRECTORY | more);
 }
 
+/** Node's own recursive mkdir never returns where a parent exists and refuses with ENOENT, as automounters do. */
+async function makeAll(path: string): Promise<void> {
+  try {
+    await makeOwn(path);
+  } catch (error) {
+    const parent = dirname(path);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === path) throw error;
+    await makeAll(parent);
+    await makeOwn(path);
+  }
+}
+
 async function makeOwn(path: string): Promise<void> {
   try {
-    await mkdir(path, { mode: 0o700 });
+    await mkdir(fsPath(path), { mode: 0o700 });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }

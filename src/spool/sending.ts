@@ -33,12 +33,19 @@ export interface SendingOptions {
 /** In flight at a time: the box's own messages go first. */
 const WINDOW = 64;
 
+interface InFlight {
+  readonly n: number;
+  /** Undefined until it is known; `onOutcome` gets it then. */
+  outcome: Outcome | undefined;
+  onOutcome: (outcome: Outcome) => void;
+}
+
 /** A window of the messages of one file in flight, and how far they are confirmed without a gap. */
 export class Sending {
   readonly #lane: Lane;
   readonly #options: SendingOptions;
   readonly #onStop = () => this.#end({ kind: 'stopped' });
-  #inFlight: { readonly n: number; readonly outcome: Promise<Outcome> }[] = [];
+  #inFlight: InFlight[] = [];
   #wake: (end: Trouble) => void = () => {};
   /** Highest number up to which all are confirmed. */
   through = 0;
@@ -56,8 +63,12 @@ export class Sending {
   /** @returns false where nothing more can be sent */
   async send(message: MessageRecord): Promise<boolean> {
     if (this.trouble !== undefined) return false;
-    const outcome = new Promise<Outcome>((resolve) => this.#lane.publish(message, resolve));
-    this.#inFlight.push({ n: message.n, outcome });
+    const one: InFlight = { n: message.n, outcome: undefined, onOutcome: () => {} };
+    this.#inFlight.push(one);
+    this.#lane.publish(message, (outcome) => {
+      one.outcome = outcome;
+      one.onOutcome(outcome);
+    });
     if (this.#inFlight.length >= WINDOW) await this.#oldest();
     return this.trouble === undefined;
   }
@@ -65,6 +76,7 @@ export class Sending {
   /** Everything that was sent is confirmed, or cannot be. */
   async settle(): Promise<void> {
     while (this.#inFlight.length > 0 && this.trouble === undefined) await this.#oldest();
+    this.#count();
   }
 
   /** Nothing more will be sent. */
@@ -79,18 +91,26 @@ export class Sending {
   }
 
   async #oldest(): Promise<void> {
-    const { n, outcome } = this.#inFlight.shift()!;
+    const oldest = this.#inFlight[0]!;
     let timer: NodeJS.Timeout | undefined;
-    // No Promise.race: one promise that outlives all of them would keep what each race has left.
     const settled = await new Promise<Outcome | Trouble>((resolve) => {
+      if (oldest.outcome !== undefined) return resolve(oldest.outcome);
+      oldest.onOutcome = resolve;
       this.#wake = resolve;
       timer = setTimeout(resolve, this.#options.confirmMs, { kind: 'silent' });
-      void outcome.then(resolve);
     });
     clearTimeout(timer);
-    if (settled === 'confirmed') {
+    this.#count();
+    if (typeof settled === 'object') this.#end(settled);
+    else if (settled !== 'confirmed') this.#end({ kind: settled === 'refused' ? 'nacked' : 'stopped' });
+  }
+
+  /** The broker may have confirmed messages in the moment before the trouble came: they are with it all the same. */
+  #count(): void {
+    for (let [oldest] = this.#inFlight; oldest?.outcome === 'confirmed'; [oldest] = this.#inFlight) {
+      this.#inFlight.shift();
       this.confirmed++;
-      this.through = Math.max(this.through, n);
-    } else this.#end(typeof settled === 'object' ? settled : { kind: settled === 'refused' ? 'nacked' : 'stopped' });
+      this.through = Math.max(this.through, oldest.n);
+    }
   }
 }

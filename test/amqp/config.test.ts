@@ -1,6 +1,5 @@
 import t from 'tap';
 import { controlConfig, endpointOf } from '../../src/amqp/config.js';
-import { describe, redact } from '../../src/amqp/failure.js';
 import { fakeBox } from '../fixtures/broker.js';
 
 t.test('takes the credentials out of the URI', async (t) => {
@@ -53,39 +52,4 @@ t.test('merges what the site says, and keeps what the contract says', async (t) 
     },
   });
   t.match(controlConfig(request, [], identity, 'q'), { vhosts: { box: { bindings: {} } } }, 'no key is not every key');
-});
-
-t.test('words a failure, and never with the password', async (t) => {
-  const endpoint = endpointOf('amqp://u:s3%3Ar%40t@h:5672');
-  for (const [error, kind, text] of [
-    [
-      Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }),
-      'refused',
-      /is the broker running there/,
-    ],
-    [Object.assign(new AggregateError([], ''), { code: 'ECONNREFUSED' }), 'refused', /refused/],
-    [Object.assign(new Error('getaddrinfo ENOTFOUND h'), { code: 'ENOTFOUND' }), 'name', /does not resolve/],
-    [new Error('no answer within 2000 ms'), 'silent', /firewall/],
-    [
-      new Error(
-        `403 (ACCESS-REFUSED) with message "ACCESS_REFUSED - write access to exchange 'x' in vhost '/' refused for user 'u'"`,
-      ),
-      'permission',
-      /write access to exchange 'x'.*ask/,
-    ],
-    [new Error(`404 (NOT-FOUND) with message "NOT_FOUND - no exchange 'x' in vhost '/'"`), 'exchange', /declaring/],
-    [
-      new Error(`406 (PRECONDITION-FAILED) with message "PRECONDITION_FAILED - inequivalent arg"`),
-      'precondition',
-      /inequivalent arg: check/,
-    ],
-    [new Error('unable to verify the first certificate'), 'tls', /--tls-ca/],
-    [new Error('boom amqp://u:s3:r@t@h s3%3Ar%40t'), 'boom', /boom/],
-  ] as const) {
-    const failure = describe(error, endpoint);
-    t.ok(failure.kind.startsWith(kind), failure.kind);
-    t.match(failure.text, text);
-    t.notMatch(failure.text, /s3|r@t/);
-  }
-  t.equal(redact('a s3:r@t b', endpoint), 'a *** b');
 });

@@ -1,5 +1,4 @@
 import t from 'tap';
-import { parseLenient } from '../../src/amqp/lenient-json.js';
 import { parseMessage, requesterOf } from '../../src/amqp/message.js';
 import { fakeBox } from '../fixtures/broker.js';
 
@@ -29,19 +28,6 @@ t.test('takes what users of the old program send', async (t) => {
   ] as const) {
     t.strictSame(parse(body), { kind: 'request', name: 'kill', args }, body);
   }
-});
-
-t.test('removes a comma only where one value stands before it', async (t) => {
-  for (const text of ['[,]', '{,}', '[1,,]', '{"a":,}', ',', '[1],', '["a,]', '[1 2,]']) {
-    t.throws(() => parseLenient(text), SyntaxError, text);
-  }
-  t.strictSame(parseLenient('[[1,],{"a":[],},]'), [[1], { a: [] }]);
-});
-
-t.test('looks at 64 KiB of quotes and backslashes in no time', async (t) => {
-  const startedAtMs = performance.now();
-  for (const text of ['\\"', '"', '[', ',]', '{"a":']) t.throws(() => parseLenient(text.repeat(65_536 / text.length)));
-  t.ok(performance.now() - startedAtMs < 1_000);
 });
 
 t.test('turns down what is no command, with a code', async (t) => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { connectBroker } from '../../src/amqp/index.js';
 import type { Delivery } from '../../src/amqp/message.js';
-import { parsePublicKey, publicKeyProblems } from '../../src/amqp/public-keys.js';
+import { publicKeyProblems } from '../../src/amqp/public-keys.js';
 import * as signed from '../../src/amqp/signed.js';
 import { ask, fakeBox, foreignClient, notingLogger, sharedBroker, specFor, until } from '../fixtures/broker.js';
 import { temporaryFolder } from '../fixtures/run.js';
@@ -291,27 +291,6 @@ t.test('a folder without a usable key is told of at the start', async (t) => {
   signedGate({ folder: join(empty, 'none'), identity, log });
   while (lines.length === 0) await new Promise((resolve) => setImmediate(resolve));
   t.match(lines, [/warn: control-keys: ENOENT/]);
-});
-
-t.test('the file of a key must be whole', async (t) => {
-  const whole = { kty: 'OKP', crv: 'Ed25519', x: ops.x, kid: 'k', name: 'n', commands: ['*'], owners: ['*'] };
-  t.equal(parsePublicKey('k', JSON.stringify(whole)).name, 'n');
-  t.equal(parsePublicKey('k', JSON.stringify({ ...whole, use: 'sig', alg: 'EdDSA' })).name, 'n', 'a JWK may say more');
-  const wrong: readonly (readonly [object, RegExp])[] = [
-    [{ d: 'secret' }, /it is a private key: replace it at once/],
-    [{ kty: 'EC' }, /not a public Ed25519 key/],
-    [{ crv: 'X25519' }, /not a public Ed25519 key/],
-    [{ kid: 'other' }, /"kid" is not the name of its file/],
-    [{ name: undefined }, /has no "name"/],
-    [{ commands: undefined }, /commands: expected a list/],
-    [{ commands: ['kil'] }, /"kil" names no command; did you mean "kill"/],
-    [{ owners: 'alice' }, /owners: expected a list/],
-  ];
-  for (const [more, message] of wrong) {
-    t.throws(() => parsePublicKey('k', JSON.stringify({ ...whole, ...more })), message);
-  }
-  t.throws(() => parsePublicKey('k', '{'), /not JSON/);
-  t.throws(() => parsePublicKey('k', 'null'), /not a JSON object/);
 });
 
 t.test('a command that was taken is not taken again after a reconnection', async (t) => {
