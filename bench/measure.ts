@@ -17,7 +17,7 @@ export interface Bench extends Disposable {
   readonly folder: string;
   readonly brokerUri: string;
   readonly brokerPid: number;
-  /** Queues on the broker, all virtual hosts; scripts/bench.mjs asks rabbitmqctl. */
+  /** Queues on the broker, all virtual hosts; scripts/dev/bench.mjs asks rabbitmqctl. */
   brokerQueues(): Promise<number>;
   /** Repetitions: the full number, or a tenth with --quick. */
   rounds(full: number): number;

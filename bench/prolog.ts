@@ -2,12 +2,12 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { missingProgram, type SlurmCluster, startSlurm } from '../scripts/slurm-cluster.mjs';
+import { missingProgram, type SlurmCluster, startSlurm } from '../scripts/dev/slurm-cluster.mjs';
 import { type Bench, interleave, median, ms, node, procBox, type Row, root, runOnce } from './measure.js';
 
 const ROUNDS = 20;
 const TARGET = 1.3;
-const SITE = join(root, 'scripts', 'slurm', 'site.mjs');
+const SITE = join(root, 'scripts', 'site', 'slurm', 'site.mjs');
 
 /** What the prolog way adds to a step of one task, and of 16 on a node: one cluster with it and one without. */
 export async function prolog(bench: Bench): Promise<Row[]> {

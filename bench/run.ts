@@ -1,4 +1,4 @@
-/** The benchmarks' main program; scripts/bench.mjs sets up what it needs. Each figure is a file of its own. */
+/** The benchmarks' main program; scripts/dev/bench.mjs sets up what it needs. Each figure is a file of its own. */
 import { cpus as cores, loadavg } from 'node:os';
 import { adopt } from './adopt.js';
 import { boxes } from './boxes.js';
@@ -70,5 +70,5 @@ for (const [name, measure] of Object.entries(FIGURES)) {
 process.stdout.write(
   `${formatTable(rows)}\n\n${cores().length} cores, Node ${process.version}, load average at the start ${load.toFixed(1)}\n`,
 );
-process.disconnect?.(); // the channel to scripts/bench.mjs would keep us here
+process.disconnect?.(); // the channel to scripts/dev/bench.mjs would keep us here
 process.exitCode = rows.some((row) => row.pass === false) ? 1 : 0;

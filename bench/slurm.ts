@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { startSlurm } from '../scripts/slurm-cluster.mjs';
+import { startSlurm } from '../scripts/dev/slurm-cluster.mjs';
 import { type Bench, Cleanup, interleave, median, ms, node, procBox, type Row, root } from './measure.js';
 
 /**
@@ -13,7 +13,7 @@ export async function slurm(bench: Bench): Promise<Row[]> {
   cleanup.defer(() => cluster.stop());
   const lib = join(cluster.dir, 'lib');
   const site = (...words: string[]) =>
-    execFileSync(node, [join(root, 'scripts/slurm/site.mjs'), ...words, '--etc', cluster.etc, '--lib', lib]);
+    execFileSync(node, [join(root, 'scripts/site/slurm/site.mjs'), ...words, '--etc', cluster.etc, '--lib', lib]);
   site('install', 'spank', '--option', 'uri=none', '--option', 'config=none');
 
   const env = { ...cluster.env };

@@ -8,7 +8,7 @@ import { shellOfDirectives } from '../../src/cli/qsub/directives.js';
 import { packWords, parseSubmission } from '../../src/cli/qsub/words.js';
 import { PROC_BOX, plainEnvironment, run } from '../fixtures/run.js';
 
-const scripts = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'scripts', 'pbs');
+const scripts = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'scripts', 'site', 'pbs');
 const QSUB_BOX = join(scripts, 'qsub-box');
 const BOX_SHELL = join(scripts, 'box-shell');
 

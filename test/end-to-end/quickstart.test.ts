@@ -8,7 +8,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
 t.test('the quickstart shows samples, answers, and the end report, and leaves nothing behind', async (t) => {
   // Its demonstration, without the set-up that this run has done already. It needs bin/proc_box built.
-  const demo = join(root, 'scripts', 'quickstart', 'demo.ts');
+  const demo = join(root, 'scripts', 'dev', 'quickstart', 'demo.ts');
   const env = { ...process.env, PROC_BOX_QUICKSTART_URI: process.env['PROC_BOX_TEST_BROKER'] };
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', demo], {
     cwd: root,
@@ -29,6 +29,6 @@ t.test('the quickstart shows samples, answers, and the end report, and leaves no
   t.match(stdout, /event +\d+ +exited/, 'the exited event');
   t.match(stderr, /killed/, 'the end report names the reason');
   t.match(stdout, /-uri none --report/, 'how to run your own');
-  const left = spawnSync('pgrep', ['-f', join(root, 'scripts/quickstart/job.sh')], { encoding: 'utf8' });
+  const left = spawnSync('pgrep', ['-f', join(root, 'scripts/dev/quickstart/job.sh')], { encoding: 'utf8' });
   t.equal(left.stdout, '', 'no process of the job is left');
 });

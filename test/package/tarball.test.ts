@@ -53,7 +53,7 @@ t.test('the tarball installs and runs in an empty folder', async (t) => {
     t.ok(paths.includes(path), `it has ${path}`);
   }
   t.strictSame(
-    paths.filter((path) => /\.(node|o|cache|stamp)$|^src\/|^test\/|(^|\/)build\//.test(path)),
+    paths.filter((path) => /\.(node|o|cache|stamp)$|^src\/|^test\/|^native\/build\//.test(path)),
     [],
     'nothing of this machine, no sources and no tests',
   );

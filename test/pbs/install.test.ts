@@ -50,8 +50,8 @@ t.test('installs, installs anew, removes', async (t) => {
 t.test('a package on a path with blanks and quotes', async (t) => {
   const { call, imported } = site(t);
   const home = join(temporaryFolder(t), `it's "a b"`);
-  cpSync(dirname(HOOK), join(home, 'scripts', 'pbs'), { recursive: true });
-  t.match(call(join(home, 'scripts', 'pbs', 'install-hook')), { status: 0, stderr: '' });
+  cpSync(dirname(HOOK), join(home, 'scripts', 'site', 'pbs'), { recursive: true });
+  t.match(call(join(home, 'scripts', 'site', 'pbs', 'install-hook')), { status: 0, stderr: '' });
   t.strictSame(JSON.parse(imported('x-config')), { proc_box: join(home, 'bin', 'proc_box') });
 });
 

@@ -12,7 +12,7 @@ import { LONG, report } from './soak.js';
 const SECONDS = LONG ? 120 : 5;
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const NATIVE = join(root, 'native', 'src');
-const SPANK = join(root, 'scripts', 'slurm', 'spank');
+const SPANK = join(root, 'scripts', 'site', 'slurm', 'spank');
 const FUZZ = join(root, 'test', 'soak', 'fuzz');
 const SANITIZERS = 'address,undefined';
 const FLAGS = ['-g', '-O1', '-fno-omit-frame-pointer', '-fno-sanitize-recover=all', '-D_GNU_SOURCE'];

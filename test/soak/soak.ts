@@ -1,7 +1,7 @@
 /** Each file here has a short form, in `npm test`, and a long one, in `npm run soak`. */
 export const LONG = process.env['PROC_BOX_SOAK'] === '1';
 
-/** One figure of the long form; scripts/soak.mjs shows them. */
+/** One figure of the long form; scripts/dev/soak.mjs shows them. */
 export function report(text: string): void {
   process.stderr.write(`${text}\n`);
 }

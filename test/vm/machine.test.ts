@@ -6,13 +6,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { prepareVm } from '../../scripts/vm/machine.mjs';
+import { prepareVm } from '../../scripts/dev/vm/machine.mjs';
 import { childrenOf, commandLineOf, isAlive, until } from '../fixtures/processes.js';
 import { reEmit } from '../fixtures/vm.js';
 
 /** The virtual machine itself, by the command that a developer would type. */
 
-const RUN = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'scripts', 'vm', 'run.mjs');
+const RUN = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'scripts', 'dev', 'vm', 'run.mjs');
 const skip = whyNone();
 
 t.test('status, stdout and stderr of the command arrive as they are', { skip }, async (t) => {

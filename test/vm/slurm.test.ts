@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { missingProgram } from '../../scripts/slurm-cluster.mjs';
+import { missingProgram } from '../../scripts/dev/slurm-cluster.mjs';
 import { PROC_BOX } from '../fixtures/run.js';
 import { runInVm } from '../fixtures/vm.js';
 

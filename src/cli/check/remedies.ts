@@ -12,7 +12,7 @@ export interface Place {
   readonly systemd: boolean;
 }
 
-/** No Slurm uses these controllers of v1, so its prolog may always give users a group of them: scripts/slurm/prolog/prolog. */
+/** No Slurm uses these controllers of v1, so its prolog may always give users a group of them: scripts/site/slurm/prolog/prolog. */
 export const PROLOG_FREE: ReadonlySet<string> = new Set(['pids', 'blkio', 'cpu']);
 
 /** For a controller that is there and not ours. */

@@ -20,7 +20,7 @@ import { shellOfDirectives } from './directives.js';
 import { packWords, parseSubmission, type Submission } from './words.js';
 
 /**
- * Behind scripts/pbs/qsub-box: prints the shell code that becomes the real qsub. The job's shell is replaced by a box shell
+ * Behind scripts/site/pbs/qsub-box: prints the shell code that becomes the real qsub. The job's shell is replaced by a box shell
  * (`-S`), and what MoM executes directly (`-- command`) begins with proc_box: script, stdin, name, directives and
  * environment of the job stay as they are.
  */
@@ -28,7 +28,7 @@ import { packWords, parseSubmission, type Submission } from './words.js';
 /** The installed package: dist/ is where this runs. */
 const home = dirname(dirname(fileURLToPath(import.meta.url)));
 const PROC_BOX = join(home, 'bin', 'proc_box');
-const BOX_SHELL = join(home, 'scripts', 'pbs', 'box-shell');
+const BOX_SHELL = join(home, 'scripts', 'site', 'pbs', 'box-shell');
 
 const USAGE = `usage: qsub-box [options of proc_box] [options of qsub] [script | -- command arguments]
 
@@ -123,7 +123,7 @@ function boxShell(options: readonly string[], inner: string | null): string {
 function findQsub(self: string): string {
   const named = process.env['PROC_BOX_QSUB'];
   if (named !== undefined && named !== '') return named;
-  const ours = realpathSync(join(home, 'scripts', 'pbs', 'qsub-box'));
+  const ours = realpathSync(join(home, 'scripts', 'site', 'pbs', 'qsub-box'));
   const places = [...(process.env['PATH'] ?? '').split(delimiter), ...installed()];
   for (const place of places) {
     const path = join(place === '' ? '.' : place, 'qsub');

@@ -3,14 +3,14 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { SlurmCluster } from '../../../scripts/slurm-cluster.mjs';
+import type { SlurmCluster } from '../../../scripts/dev/slurm-cluster.mjs';
 import { groups, PATIENCE_MS, until } from './box.js';
 import { CHECKOUT } from './setting.js';
 
 /** A real Slurm with cgroup/v2: it finds processes by the list of a task's own group, so a box has to leave them there. */
 
 const PROC_BOX = process.env['PROC_BOX_UNDER_TEST'] ?? '';
-const SITE = join(CHECKOUT, 'scripts/slurm/site.mjs');
+const SITE = join(CHECKOUT, 'scripts/site/slurm/site.mjs');
 const USER = 7000;
 const limited = { timeout: 3 * PATIENCE_MS };
 const LIMITS = '--memory 64M --pids 30';
@@ -23,7 +23,7 @@ describe('Slurm', () => {
     async () => {
       prepareMachine();
       // From where it is: a bundle does not know its own place.
-      slurm = await (await import(join(CHECKOUT, 'scripts/slurm-cluster.mjs'))).startSlurm();
+      slurm = await (await import(join(CHECKOUT, 'scripts/dev/slurm-cluster.mjs'))).startSlurm();
       work = join(slurm.dir, 'work');
     },
     { timeout: 3 * PATIENCE_MS },

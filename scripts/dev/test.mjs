@@ -18,7 +18,7 @@ import { reachableCheckout } from './reachable.mjs';
 import { ensureBuild, ensureDebian, ensureNpm, root, say } from './setup.mjs';
 
 const BROKER_VARIABLE = 'PROC_BOX_TEST_BROKER';
-/** Set for the run itself, which scripts/supervise.py has started. */
+/** Set for the run itself, which scripts/dev/supervise.py has started. */
 const SUPERVISED = 'PROC_BOX_TEST_SUPERVISED';
 const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const PARENT_CHECK_MS = 200;
@@ -43,7 +43,7 @@ try {
 /** This script once more, below a process that ends whatever the tests leave: also when the run is interrupted. */
 async function supervised() {
   ensureDebian(['python3']);
-  const args = ['-S', '-E', join(root, 'scripts/supervise.py'), process.execPath, ...process.argv.slice(1)];
+  const args = ['-S', '-E', join(root, 'scripts/dev/supervise.py'), process.execPath, ...process.argv.slice(1)];
   const child = spawn('python3', args, { stdio: 'inherit', env: { ...process.env, [SUPERVISED]: '1' } });
   for (const signal of ENDING_SIGNALS) process.on(signal, () => child.kill(signal));
   // npm passes SIGTERM on to the shell between us, which dies of it and tells nobody.

@@ -2,7 +2,7 @@
  * Makes V8's code caches beside the bundles of dist/: on the host where they will be used, by the Node and with the
  * flags that the front end starts (V8 refuses a cache of others).
  *
- * First every bundle gets a cache of what loading it compiles. Then real boxes run while scripts/code-cache-hook.cjs
+ * First every bundle gets a cache of what loading it compiles. Then real boxes run while scripts/build/code-cache-hook.cjs
  * listens, so that the functions which a launch calls are in the cache as well.
  */
 import { spawn, spawnSync } from 'node:child_process';
@@ -12,7 +12,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Script } from 'node:vm';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const dist = join(root, 'dist');
 
 /**
@@ -54,12 +54,12 @@ function recordLaunches(flags) {
 
 /** As the front end starts it, but for the hook: Node with the keeper's socket as descriptor 3. */
 function record(box, flags, { words, environment = {} }) {
-  const { launchKeeper } = createRequire(import.meta.url)('../native/index.js');
+  const { launchKeeper } = createRequire(import.meta.url)('../../native/index.js');
   const variables = Object.entries({ PATH: '/usr/bin:/bin', ...environment }).map(
     ([name, value]) => `${name}=${value}`,
   );
   const keeper = launchKeeper(box, words, variables);
-  const node = [...flags, '--require', join(root, 'scripts/code-cache-hook.cjs'), join(dist, 'boot.cjs')];
+  const node = [...flags, '--require', join(root, 'scripts/build/code-cache-hook.cjs'), join(dist, 'boot.cjs')];
   const stdio = ['ignore', 'ignore', 'ignore', keeper];
   spawnSync(process.execPath, node, { env: environment, stdio, timeout: 20_000, killSignal: 'SIGKILL' });
   closeSync(keeper);

@@ -2,7 +2,7 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { root } from './setup.mjs';
+import { root } from '../dev/setup.mjs';
 
 /** Bundles that src/cli/boot.cjs loads by name. What is not on the launch path has a bundle of its own. */
 const LOADED = {
@@ -96,7 +96,7 @@ const nativeByPath = {
     build.onResolve({ filter: /^cgroup-utils-native$/ }, () => ({ path: '../native/index.js', external: true })),
 };
 
-/** What rascal and amqplib import and a box does not need at once, by the folder of the importer; scripts/shims/ says why each is safe. */
+/** What rascal and amqplib import and a box does not need at once, by the folder of the importer; scripts/build/shims/ says why each is safe. */
 const SHIMS = {
   xregexp: '/rascal/lib/config',
   debug: '/rascal/lib',
@@ -112,7 +112,7 @@ const leanRascal = {
   setup(build) {
     build.onResolve({ filter: /^(xregexp|debug|http|cluster|crypto|uuid|node:tls)$/ }, ({ path, importer }) =>
       importer.includes(`/node_modules${SHIMS[path]}`)
-        ? { path: join(root, 'scripts/shims', `${path.replace('node:', '')}.cjs`) }
+        ? { path: join(root, 'scripts/build/shims', `${path.replace('node:', '')}.cjs`) }
         : undefined,
     );
   },

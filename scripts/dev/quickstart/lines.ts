@@ -1,5 +1,5 @@
-import type { EventHead } from '../../src/model/event.js';
-import type { Sample } from '../../src/model/sample.js';
+import type { EventHead } from '../../../src/model/event.js';
+import type { Sample } from '../../../src/model/sample.js';
 
 const MIB = 2 ** 20;
 

@@ -1,17 +1,17 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Leaf, RASCAL_SECTIONS, type Section } from '../src/options/rascal-config.js';
-import { RLIMITS } from '../src/options/rlimits.js';
-import { GROUPS, type Option, variableName } from '../src/options/table.js';
+import { type Leaf, RASCAL_SECTIONS, type Section } from '../../src/options/rascal-config.js';
+import { RLIMITS } from '../../src/options/rlimits.js';
+import { GROUPS, type Option, variableName } from '../../src/options/table.js';
 
 /** Writes docs/options.md from the options table; with --check only says whether it is up to date. */
 
-const target = join(dirname(fileURLToPath(import.meta.url)), '..', 'docs', 'options.md');
+const target = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'docs', 'options.md');
 
 const INTRODUCTION = `# Options
 
-Generated from \`src/options/table.ts\` by \`node --import tsx scripts/options-doc.ts\`: do not edit.
+Generated from \`src/options/table.ts\` by \`node --import tsx scripts/dev/options-doc.ts\`: do not edit.
 
 \`proc_box [options] [--] <command> [arguments]\`. Options end at the first word that is not one, or after \`--\`; what
 follows belongs to the job. \`-x value\`, \`--x value\`, \`-x=value\` and \`--x=value\` are the same; an option without a value
@@ -146,7 +146,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (!process.argv.includes('--check')) {
     writeFileSync(target, page);
   } else if (readFileSync(target, 'utf8') !== page) {
-    process.stderr.write('docs/options.md is out of date; run: node --import tsx scripts/options-doc.ts\n');
+    process.stderr.write('docs/options.md is out of date; run: node --import tsx scripts/dev/options-doc.ts\n');
     process.exitCode = 1;
   }
 }

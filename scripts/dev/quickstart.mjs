@@ -29,7 +29,7 @@ async function main() {
 
 /** @returns {Promise<number>} the demonstration's exit status; a signal to us is passed on, so that it cleans up */
 async function demonstrate(uri) {
-  const demo = join(root, 'scripts/quickstart/demo.ts');
+  const demo = join(root, 'scripts/dev/quickstart/demo.ts');
   const env = { ...plainEnvironment(), PROC_BOX_QUICKSTART_URI: uri };
   const child = spawn(process.execPath, ['--import', 'tsx', demo], {
     cwd: root,

@@ -2,11 +2,11 @@
  * prepack and postpack. The tarball holds no executable: `bin/proc_box` in it is a placeholder that says so, since npm
  * links bins before it runs the install script that builds the real one.
  *
- *   node scripts/pack.mjs before|after
+ *   node scripts/build/pack.mjs before|after
  */
 import { chmodSync, copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { root, run, say } from './setup.mjs';
+import { root, run, say } from '../dev/setup.mjs';
 
 const bin = join(root, 'bin', 'proc_box');
 const executable = join(root, 'native/build/Release/proc_box');
@@ -25,7 +25,7 @@ try {
 }
 
 function before() {
-  run(process.execPath, [join(root, 'scripts/build.mjs'), '--no-native', '--quiet']);
+  run(process.execPath, [join(root, 'scripts/build/build.mjs'), '--no-native', '--quiet']);
   mkdirSync(dirname(bin), { recursive: true });
   writeFileSync(`${bin}.new`, PLACEHOLDER);
   replaceBin();

@@ -1,6 +1,6 @@
 """Runs a command, and ends everything that it has started once it is gone, however it went.
 
-    python3 -S -E scripts/supervise.py COMMAND [ARGUMENT...]
+    python3 -S -E scripts/dev/supervise.py COMMAND [ARGUMENT...]
 
 Tests start boxes, daemons and virtual machines in sessions of their own, which no signal to a process group reaches. As
 their subreaper (prctl(2), PR_SET_CHILD_SUBREAPER) this process stays an ancestor of each of them. SIGINT, SIGTERM and

@@ -56,7 +56,7 @@ try {
 
 function main() {
   const say = (line) => process.stdout.write(`${line}\n`);
-  const site = parseSite(process.argv.slice(2), resolve(here, '../../bin/proc_box'));
+  const site = parseSite(process.argv.slice(2), resolve(here, '../../../bin/proc_box'));
   if (site === undefined) return say(siteHelp().trimEnd());
   if (!existsSync(join(site.etc, 'slurm.conf'))) {
     throw new Refused(`${join(site.etc, 'slurm.conf')} does not exist: say with --etc where slurm.conf is`);

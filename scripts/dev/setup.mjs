@@ -7,7 +7,7 @@ import { accessSync, constants, existsSync, readFileSync, rmSync, writeFileSync 
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 /** Debian's name of a package and a program or file of it that tells that it is there, however it was installed. */
 const PROGRAM_OF = {
@@ -83,7 +83,7 @@ function packagesDiffer() {
 /** Brings bin/, dist/ and native/build up to date; does nothing where they are. */
 export function ensureBuild() {
   if (!findProgram('c++') || !findProgram('make') || !findProgram('python3')) ensureDebian(['g++', 'make', 'python3']);
-  run(process.execPath, [join(root, 'scripts', 'build.mjs'), '--quiet']);
+  run(process.execPath, [join(root, 'scripts', 'build', 'build.mjs'), '--quiet']);
 }
 
 /**

@@ -1,5 +1,5 @@
 'use strict';
-// Preloaded into real launches by scripts/code-cache.mjs: when the wrapper ends, it writes the code cache of every bundle
+// Preloaded into real launches by scripts/build/code-cache.mjs: when the wrapper ends, it writes the code cache of every bundle
 // that was loaded: the functions that were called, and those of the cache that it was loaded with.
 const { renameSync, writeFileSync } = require('node:fs');
 const vm = require('node:vm');

@@ -2,7 +2,7 @@
  * Builds what is out of date: the native part (node-gyp), bin/proc_box, the bundles of dist/ and V8's code caches. A stamp
  * beside the output of each step holds a hash of everything that the step reads, and decides whether it runs.
  *
- *   node scripts/build.mjs [--no-native] [--quiet]
+ *   node scripts/build/build.mjs [--no-native] [--quiet]
  *
  * Several builds at once take turns.
  */
@@ -20,8 +20,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { findProgram, root, say } from '../dev/setup.mjs';
 import { buildNative } from './native.mjs';
-import { findProgram, root, say } from './setup.mjs';
 
 const flags = new Set(process.argv.slice(2));
 const tell = flags.has('--quiet') ? () => {} : say;
@@ -38,7 +38,7 @@ try {
   const launched = native && nativePart();
   const bundled = await step(
     'bundles',
-    [...sources(), 'scripts/bundle.mjs', ...files(join(root, 'scripts/shims'))],
+    [...sources(), 'scripts/build/bundle.mjs', ...files(join(root, 'scripts/build/shims'))],
     'dist/boot.cjs',
     async () => {
       const { bundle } = await import('./bundle.mjs');
@@ -81,13 +81,21 @@ function nativePart() {
 /** Failing costs launch time only: the loader works without. */
 function codeCaches() {
   tell('Building code caches ...');
-  const { status, stderr } = spawnSync(process.execPath, [join(root, 'scripts/code-cache.mjs')], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync(process.execPath, [join(root, 'scripts/build/code-cache.mjs')], {
+    encoding: 'utf8',
+  });
   if (status !== 0) say(`build: no code cache: ${stderr}`);
 }
 
 /** Everything that the bundles are made from. */
 function sources() {
-  return [...files(join(root, 'src')), 'native/index.d.ts', 'package.json', 'package-lock.json', 'scripts/build.mjs'];
+  return [
+    ...files(join(root, 'src')),
+    'native/index.d.ts',
+    'package.json',
+    'package-lock.json',
+    'scripts/build/build.mjs',
+  ];
 }
 
 function files(folder) {

@@ -10,9 +10,9 @@ import { createInbox, type Inbox } from './inbox.js';
 import { eventLine, sampleLine } from './lines.js';
 import { connectOperator, type Operator } from './operator.js';
 
-const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const root = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
 const box = join(root, 'bin', 'proc_box');
-const job = join(root, 'scripts', 'quickstart', 'job.sh');
+const job = join(root, 'scripts', 'dev', 'quickstart', 'job.sh');
 
 const scratch = mkdtempSync(join(tmpdir(), 'proc_box-quickstart-'));
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));

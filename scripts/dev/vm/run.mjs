@@ -2,7 +2,7 @@
 /**
  * Runs a command on a kernel with control groups v2, in a virtual machine that is gone afterwards; see machine.mjs.
  *
- *   node scripts/vm/run.mjs [options] -- COMMAND [ARGUMENT...]
+ *   node scripts/dev/vm/run.mjs [options] -- COMMAND [ARGUMENT...]
  *
  *   --systemd         systemd is process 1, the command a service with Delegate=yes
  *   --user            as an ordinary user; with a delegated subtree, or with systemd a user manager that lingers
@@ -48,7 +48,7 @@ async function main() {
     allowPositionals: true,
   });
   if (values.prepare) return prepareVm() && 0;
-  if (positionals.length === 0) throw new Error('which command? node scripts/vm/run.mjs [options] -- COMMAND');
+  if (positionals.length === 0) throw new Error('which command? node scripts/dev/vm/run.mjs [options] -- COMMAND');
   const timeoutMs = Number(values.timeout) * 1000;
   if (!(timeoutMs > 0)) throw new Error(`--timeout=${values.timeout}: seconds, more than 0`);
   const { status, bootMs, elapsedMs } = await runVm({

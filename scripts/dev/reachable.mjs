@@ -44,10 +44,14 @@ function isReachable(checkout) {
     if ((statSync(folder).mode & OTHERS_EXECUTE) === 0) return false;
     if (folder === dirname(folder)) break;
   }
-  return ['bin/proc_box', 'dist/boot.cjs', 'native/build/Release', 'test/fixtures/jobs', 'scripts/pbs/hook.py'].every(
-    (name) => {
-      const { mode } = lstatSync(join(checkout, name), { throwIfNoEntry: false }) ?? { mode: OTHERS_READ };
-      return (mode & OTHERS_READ) !== 0;
-    },
-  );
+  return [
+    'bin/proc_box',
+    'dist/boot.cjs',
+    'native/build/Release',
+    'test/fixtures/jobs',
+    'scripts/site/pbs/hook.py',
+  ].every((name) => {
+    const { mode } = lstatSync(join(checkout, name), { throwIfNoEntry: false }) ?? { mode: OTHERS_READ };
+    return (mode & OTHERS_READ) !== 0;
+  });
 }

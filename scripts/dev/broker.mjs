@@ -2,7 +2,7 @@
 /**
  * A private RabbitMQ on loopback: random free ports, everything in one directory, its own epmd, no systemd.
  *
- *   node scripts/broker.mjs        prints the URI; runs until SIGINT, SIGTERM or the end of stdin
+ *   node scripts/dev/broker.mjs        prints the URI; runs until SIGINT, SIGTERM or the end of stdin
  *
  * Processes: epmd (in the foreground, so that its pid is known), beam (through rabbitmq-server), and a shell that
  * waits on a pipe from this process: when this process is gone, however it ended, the shell ends the other two and

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildNative } from './native.mjs';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 if (!existsSync(join(root, 'src'))) install();
 
 function install() {
@@ -26,6 +26,8 @@ function install() {
   copyFileSync(join(root, 'native/build/Release/proc_box'), `${bin}.new`);
   chmodSync(`${bin}.new`, 0o755);
   renameSync(`${bin}.new`, bin);
-  const { status, stderr } = spawnSync(process.execPath, [join(root, 'scripts/code-cache.mjs')], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync(process.execPath, [join(root, 'scripts/build/code-cache.mjs')], {
+    encoding: 'utf8',
+  });
   if (status !== 0) process.stderr.write(`proc_box: no code cache was made, launching takes longer: ${stderr}\n`);
 }

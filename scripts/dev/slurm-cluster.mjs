@@ -3,7 +3,7 @@
  * A private Slurm on loopback: random free ports, everything in one directory, its own munge, no systemd. Needs root.
  * Several may run at once: the names of their nodes, and so of their control groups, differ.
  *
- *   node scripts/slurm-cluster.mjs [nodes] [cgroup|linuxproc]     prints `export SLURM_CONF=...`; runs until SIGINT,
+ *   node scripts/dev/slurm-cluster.mjs [nodes] [cgroup|linuxproc]     prints `export SLURM_CONF=...`; runs until SIGINT,
  *                                                                 SIGTERM or the end of stdin
  *
  * Processes: munged, slurmctld, one slurmd a node, all in the foreground of sessions of their own, and a shell that waits
