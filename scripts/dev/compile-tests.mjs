@@ -32,7 +32,7 @@ export async function compileTests(files, cwd) {
       sourcesContent: false,
       keepNames: true,
       logLevel: 'silent',
-      plugins: [ownPlaces],
+      plugins: [ownPlaces, packagesByPath],
     });
   try {
     await compile(files);
@@ -51,5 +51,15 @@ const ownPlaces = {
       contents: readFileSync(path, 'utf8')
         .replaceAll('import.meta.url', JSON.stringify(pathToFileURL(path).href))
         .replaceAll('import.meta.dirname', JSON.stringify(dirname(path))),
+    })),
+};
+
+/** The inside of a package, which a file names by its path, must be the same module as the package's own. */
+const packagesByPath = {
+  name: 'packages-by-path',
+  setup: (build) =>
+    build.onResolve({ filter: /^\..*\/node_modules\// }, ({ path, resolveDir }) => ({
+      path: pathToFileURL(join(resolveDir, path)).href,
+      external: true,
     })),
 };

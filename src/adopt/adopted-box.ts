@@ -7,8 +7,8 @@ import { EnvironmentError, isEnvironmentError, isSpecError } from '../errors.js'
 import { createLogger } from '../log.js';
 import type { BoxSpec, RlimitRequest } from '../options/spec.js';
 import type { Environment } from '../scheduler/identity.js';
+import type { BoxProcess } from '../supervise/box-process.js';
 import { failsOpen } from '../supervise/failure-policy.js';
-import type { Host } from '../supervise/host.js';
 import { prepareResources } from '../supervise/resources.js';
 import type * as RunBundle from '../supervise/run.js';
 import type { Adopted, Subject } from '../supervise/subject.js';
@@ -32,7 +32,7 @@ export interface Adoption extends Loaders, AdoptInput {
   readonly keeper: RunBundle.RunOptions['keeper'];
   readonly options: AdoptOptions;
   readonly boxId: string;
-  readonly host: Host;
+  readonly boxProcess: BoxProcess;
   readonly deliverSignals: () => void;
   /** Of who asks for the box: says which job it is where the process does not show its own. */
   readonly environment: Environment;
@@ -53,7 +53,7 @@ export interface Boxed {
  * Groups and limits around a process that runs already, in force when this returns; then supervision.
  * @throws SpecError, EnvironmentError; the process then runs as before
  */
-export function boxProcess(input: Adoption): Boxed {
+export function adoptProcess(input: Adoption): Boxed {
   const { options } = input;
   const target = readTarget(options.pid, input.ourPids, input.environment);
   const adoptable = adoptSpec(options.boxWords, target.environment, input);
@@ -76,7 +76,7 @@ export function boxProcess(input: Adoption): Boxed {
 
 function boxTarget(input: Adoption, target: Target, assembled: AdoptSpec): Boxed {
   const asked = assembled.spec;
-  const { keeper, boxId, options, host } = input;
+  const { keeper, boxId, options, boxProcess } = input;
   const { pid, startTicks } = target;
   const uncounted = whyUncounted(asked, pid);
   if (uncounted !== null && asked.enforce === 'strict') throw new EnvironmentError(`${uncounted} (--enforce strict)`);
@@ -118,9 +118,9 @@ function boxTarget(input: Adoption, target: Target, assembled: AdoptSpec): Boxed
   keeper.adopt({ ...target, excluded, cgroup: { procsFile, freezer, killFile }, stdoutMaxBytes });
   const looking = procsFile === null ? setInterval(() => members.look(), LOOK_MS).unref() : undefined;
   const told = uncounted === null ? warnings : [...warnings, uncounted];
-  const ended: Host['ended'] = (...how) => {
+  const ended: BoxProcess['ended'] = (...how) => {
     clearInterval(looking);
-    host.ended(...how);
+    boxProcess.ended(...how);
   };
 
   let running: RunBundle.Run | undefined;
@@ -139,7 +139,7 @@ function boxTarget(input: Adoption, target: Target, assembled: AdoptSpec): Boxed
           subject,
           cgroup,
           resources: control,
-          host: { ...host, ended },
+          boxProcess: { ...boxProcess, ended },
           onBox: (made) => {
             box = made;
           },
@@ -147,7 +147,7 @@ function boxTarget(input: Adoption, target: Target, assembled: AdoptSpec): Boxed
       }
       if (running !== undefined) return running.onKeeper(event);
       if (event.type !== 'failed' && event.type !== 'gone') return;
-      createLogger('error', { write: host.write }).error(
+      createLogger('error', { write: boxProcess.write }).error(
         // Ended between our look and the keeper's.
         event.type === 'gone' ? 'the keeper has died; the process goes on alone' : `--pid ${options.pid}: it has ended`,
       );

@@ -10,7 +10,7 @@ import {
   watchSignals,
 } from 'cgroup-utils-native';
 import { createLogger } from '../log.js';
-import { guardProcess } from '../supervise/host.js';
+import { guardProcess } from '../supervise/box-process.js';
 import { openLog } from '../supervise/own-files.js';
 import { type Answer, receive } from './reception.js';
 import type { Request } from './request.js';

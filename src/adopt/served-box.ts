@@ -8,7 +8,7 @@ import type * as NoticeBundle from '../supervise/notice.js';
 import { lockedPidFile, openLog } from '../supervise/own-files.js';
 import type * as RunBundle from '../supervise/run.js';
 import { ourProcesses } from '../supervise/subject.js';
-import { boxProcess, type Loaders } from './adopted-box.js';
+import { adoptProcess, type Loaders } from './adopted-box.js';
 import { ADOPT_HELP, type AdoptInput, type AdoptOptions, parseAdopt } from './options.js';
 import type { Answer } from './reception.js';
 import type { Request } from './request.js';
@@ -82,7 +82,7 @@ function box(served: ServedBox, options: AdoptOptions, keeper: Keeper): RunBundl
     there = false;
   };
   try {
-    const { run, warnings, amongOthers } = boxProcess({
+    const { run, warnings, amongOthers } = adoptProcess({
       ...served,
       ...request,
       keeper,
@@ -92,7 +92,7 @@ function box(served: ServedBox, options: AdoptOptions, keeper: Keeper): RunBundl
       ourPids: ourProcesses(keeper),
       files: plainFiles(served.files, at),
       deliverSignals() {},
-      host: {
+      boxProcess: {
         write: (text) => log?.write(text),
         guard() {},
         started() {},

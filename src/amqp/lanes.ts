@@ -30,7 +30,7 @@ function openLane(publisher: Publisher, stop: AbortSignal, openMs: number): Prom
     };
     setTimeout(() => resolve(undefined), openMs).unref();
     if (stop.aborted) return resolve(undefined);
-    publisher.openBeside({
+    publisher.openSecondChannel({
       up: (publish, close) =>
         resolve({
           publish: ({ exchange, routingKey, options, body }, done) =>

@@ -68,7 +68,7 @@ export class Probe {
     this.#wait();
     if (!this.#control.isBound()) return;
     if (this.#publish !== undefined) return this.#send(this.#publish);
-    publisher.openBeside({
+    publisher.openSecondChannel({
       up: (publish) => {
         if (this.#publisher !== publisher) return;
         this.#publish = publish;

@@ -21,15 +21,15 @@ export interface Publisher extends Session {
   on(event: 'blocked' | 'unblocked', listener: (reason?: unknown) => void): void;
   /** With a confirm; `done` is called at most once: not where the connection ends first. */
   publish(message: Publication, done: (sent: Sent) => void): void;
-  /** A confirm channel beside, whose end is not the end of the connection. */
-  openBeside(beside: Beside): void;
+  /** Another confirm channel, whose end is not the end of the connection. */
+  openSecondChannel(channel: SecondChannel): void;
   /** Without a confirm; `done` is called once it is handed to the connection, or lost. */
   send(message: Publication, done: () => void): void;
   /** The broker has refused what `send` has sent: no such exchange, or no permission. */
   onRefused(listener: (error: Error) => void): void;
 }
 
-export interface Beside {
+export interface SecondChannel {
   up(publish: Publisher['publish'], close: () => void): void;
   /** With why; more than once. */
   ended(error: unknown): void;
@@ -55,23 +55,23 @@ export function openPublisher(request: ConnectionRequest, { made, up, fail }: Op
       fail(error);
     }
   };
-  const ready = (connection: Connection, channel: ConfirmChannel, beside: Unconfirmed) => {
+  const ready = (connection: Connection, channel: ConfirmChannel, unconfirmed: Unconfirmed) => {
     channel.on('error', fail);
     // The broker says why first.
     channel.on('close', () => setImmediate(fail, new Error('the channel was closed')));
     withExchange(request, connection, channel, (error) =>
-      error ? fail(error) : up(publisherOn(request.endpoint, connection, channel, beside, fail)),
+      error ? fail(error) : up(publisherOn(request.endpoint, connection, channel, unconfirmed, fail)),
     );
   };
   amqp.connect(uriWithOptions(request), socketOptions, (error, connection: Connection) => {
     if (error) return fail(error);
     connection.on('error', fail);
     connection.on('close', () => fail(new Error('Unexpected close')));
-    const beside = unconfirmedChannel(connection);
-    made({ close: (done) => closeAll(connection, beside, done), release() {} });
+    const unconfirmed = unconfirmedChannel(connection);
+    made({ close: (done) => closeAll(connection, unconfirmed, done), release() {} });
     guarded(() =>
       connection.createConfirmChannel((error, channel) =>
-        error ? fail(error) : guarded(() => ready(connection, channel, beside)),
+        error ? fail(error) : guarded(() => ready(connection, channel, unconfirmed)),
       ),
     );
   });
@@ -109,18 +109,18 @@ function publisherOn(
   endpoint: Endpoint,
   connection: Connection,
   confirms: ConfirmChannel,
-  beside: Unconfirmed,
+  unconfirmed: Unconfirmed,
   fail: (error: unknown) => void,
 ): Publisher {
   return {
-    close: (done) => closeAll(connection, beside, done),
+    close: (done) => closeAll(connection, unconfirmed, done),
     release() {},
     on: (event, listener) => connection.on(event, listener),
-    onRefused: beside.onRefused,
+    onRefused: unconfirmed.onRefused,
     publish: publishOn(endpoint, confirms, fail),
-    openBeside: (beside) => openBeside(endpoint, connection, beside),
+    openSecondChannel: (channel) => openSecondChannel(endpoint, connection, channel),
     send({ exchange, routingKey, content, options }, done) {
-      beside.use((channel) => {
+      unconfirmed.use((channel) => {
         try {
           channel?.publish(exchange, routingKey, content, named(options, endpoint));
         } catch {
@@ -132,7 +132,11 @@ function publisherOn(
   };
 }
 
-function openBeside(endpoint: Endpoint, connection: Connection, { up, ended, returned = () => {} }: Beside): void {
+function openSecondChannel(
+  endpoint: Endpoint,
+  connection: Connection,
+  { up, ended, returned = () => {} }: SecondChannel,
+): void {
   try {
     connection.createConfirmChannel((error, channel) => {
       if (error) return ended(error);
@@ -183,8 +187,8 @@ interface Unconfirmed {
  * amqplib writes what each channel has in turn, so the end of the connection overtakes what was just sent: the channel ends
  * first, and the broker confirms that after everything that came over it.
  */
-function closeAll(connection: Connection, beside: Unconfirmed, done: () => void): void {
-  beside.close(() => {
+function closeAll(connection: Connection, unconfirmed: Unconfirmed, done: () => void): void {
+  unconfirmed.close(() => {
     try {
       connection.close(() => done());
     } catch {

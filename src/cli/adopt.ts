@@ -1,9 +1,9 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { holdOpen, redirectStderr } from 'cgroup-utils-native';
-import { type Adoption, type Boxed, boxProcess, type Loaders } from '../adopt/adopted-box.js';
+import { type Adoption, adoptProcess, type Boxed, type Loaders } from '../adopt/adopted-box.js';
 import { ADOPT_HELP, type AdoptInput, type AdoptOptions, parseAdopt } from '../adopt/options.js';
 import { createLogger } from '../log.js';
-import { type Host, ownProcess } from '../supervise/host.js';
+import { type BoxProcess, ownProcess } from '../supervise/box-process.js';
 import { lockedPidFile, openLog } from '../supervise/own-files.js';
 import type * as RunBundle from '../supervise/run.js';
 import { ourProcesses } from '../supervise/subject.js';
@@ -29,7 +29,7 @@ export function adopt(input: Adoptable): RunBundle.Run {
   if (options === null) return printAndExit(ADOPT_HELP);
   const files = openFiles(options);
   const own = ownProcess();
-  const host: Host = {
+  const boxProcess: BoxProcess = {
     ...own,
     ended(exitStatus) {
       files.pid?.remove();
@@ -37,10 +37,10 @@ export function adopt(input: Adoptable): RunBundle.Run {
     },
   };
   try {
-    const boxed = boxProcess({
+    const boxed = adoptProcess({
       ...input,
       options,
-      host,
+      boxProcess,
       settings: hello.settings,
       environment: process.env,
       caller: process.pid,

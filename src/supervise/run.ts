@@ -12,11 +12,11 @@ import { signalName } from '../options/signals.js';
 import type { BoxSpec, JobIdentity } from '../options/spec.js';
 import { identifyJob } from '../scheduler/identity.js';
 import { signalPatienceMs } from '../scheduler/signalling.js';
+import { type BoxProcess, ownProcess } from './box-process.js';
 import { type BrokerLoaders, createBroker } from './broker.js';
 import { createBox } from './create-box.js';
 import { createDeliveries } from './deliveries.js';
 import { holdEnd } from './hold-end.js';
-import { type Host, ownProcess } from './host.js';
 import type * as LaunchFailure from './launch-failure.js';
 import { endLines, startLine } from './lines.js';
 import type * as ReportFile from './report-file.js';
@@ -54,7 +54,7 @@ export interface RunOptions extends BrokerLoaders {
   /** Delivers at once what signals have come so far. */
   readonly deliverSignals: () => void;
   /** @default a process of the box's own */
-  readonly host?: Host;
+  readonly boxProcess?: BoxProcess;
   /** Awaited at the end, for no more than seconds: what is told beside the box. */
   readonly beside?: Promise<void>;
 }
@@ -62,9 +62,9 @@ export interface RunOptions extends BrokerLoaders {
 /** Wires box, broker, signals and the end of the process around a job that the keeper is launching. */
 export function run(options: RunOptions): Run {
   const { keeper, hello, spec, warnings, subject, boxId, cgroup, resources, onBox } = options;
-  const { deliverSignals, host = ownProcess() } = options;
+  const { deliverSignals, boxProcess = ownProcess() } = options;
   const { adopted } = subject;
-  const log = createLogger(spec.debug ? 'debug' : spec.nowarn ? 'error' : 'info', { write: host.write });
+  const log = createLogger(spec.debug ? 'debug' : spec.nowarn ? 'error' : 'info', { write: boxProcess.write });
   const identity = identifyJob(subject.environment, { user: subject.user, host: hostname(), box: boxId });
   let keeperGone = false;
   const broker = createBroker(spec, log, options);
@@ -87,9 +87,9 @@ export function run(options: RunOptions): Run {
     log,
     listener: broker,
     schedulerGraceMs: scheduled.graceMs,
-    onDeadline: host.bound,
+    onDeadline: boxProcess.bound,
     onStarted: () => {
-      host.started(spec.flushMs);
+      boxProcess.started(spec.flushMs);
       for (const warning of [...warnings, ...resources.warnings]) log.warn(warning);
       // Who is told that there is no box is not told of its start.
       if (options.beside === undefined) log.info(startLine(box, spec));
@@ -98,16 +98,19 @@ export function run(options: RunOptions): Run {
     },
     onEnded: (end) => {
       scheduled.close();
-      host.write(endLines(end, spec));
+      boxProcess.write(endLines(end, spec));
       const { outcome, report } = end;
       const reported = writeReport(report, options, log);
       // Groups among the scheduler's own must have gone before it takes those away.
-      if (adopted !== null) host.finish(keeper);
+      if (adopted !== null) boxProcess.finish(keeper);
       void Promise.all([broker.close(spec.flushMs), options.beside, reported]).then(() => {
-        if (adopted === null) host.finish(keeper);
+        if (adopted === null) boxProcess.finish(keeper);
         if (keeperGone) removeCgroup(cgroup);
         cgroup.close();
-        host.ended(outcome.exitStatus, adopted === null ? signalToDieOf(outcome, spec, identity.scheduler) : null);
+        boxProcess.ended(
+          outcome.exitStatus,
+          adopted === null ? signalToDieOf(outcome, spec, identity.scheduler) : null,
+        );
       });
     },
   });
@@ -116,14 +119,14 @@ export function run(options: RunOptions): Run {
     await box.release(by);
     await broker.close(spec.flushMs);
     keeper.close();
-    host.ended(0, null);
+    boxProcess.ended(0, null);
   };
   const deliveries = createDeliveries(() => signalPatienceMs(process.env, readFile));
   const onSignal =
     adopted === null
       ? handleSignals(box, keeper, spec, deliveries)
       : handleAdopted(box, adopted.detached ? null : release);
-  host.guard(log);
+  boxProcess.guard(log);
 
   const onKeeper = (event: KeeperEvent) => {
     if (event.type === 'witnessed') {
@@ -137,8 +140,8 @@ export function run(options: RunOptions): Run {
     if (event.type === 'failed') {
       for (const warning of warnings) log.warn(warning);
       const exitStatus = tellLaunchFailure(event, options, log);
-      host.finish(keeper);
-      return host.ended(exitStatus, null);
+      boxProcess.finish(keeper);
+      return boxProcess.ended(exitStatus, null);
     }
     // ^Z: the shell waits for our group to stop, too. Without a shell the kernel lets ^Z stop nothing.
     if (event.type === 'stopped' && hello.terminal && !stopOwnGroup() && event.signal === SIGTSTP) {

@@ -1,14 +1,14 @@
 import t from 'tap';
 import { lanesOf } from '../../src/amqp/lanes.js';
-import type { Beside, Publication, Publisher } from '../../src/amqp/publisher.js';
+import type { Publication, Publisher, SecondChannel } from '../../src/amqp/publisher.js';
 import type { MessageRecord } from '../../src/spool/record.js';
 
 const message: MessageRecord = { n: 1, exchange: 'x', routingKey: 'k', options: { type: 't' }, body: 'ä' };
 
 /** A link whose channels the test opens and ends. */
 function link(openMs = 60_000, stop: AbortSignal = new AbortController().signal) {
-  const asked: Beside[] = [];
-  const publisher = { openBeside: (beside: Beside) => asked.push(beside) } as unknown as Publisher;
+  const asked: SecondChannel[] = [];
+  const publisher = { openSecondChannel: (beside: SecondChannel) => asked.push(beside) } as unknown as Publisher;
   const sent: Publication[] = [];
   let closed = 0;
   const up = (index: number) =>

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
 import { Probe } from '../../src/amqp/probe.js';
-import type { Beside, Publication, Publisher } from '../../src/amqp/publisher.js';
+import type { Publication, Publisher, SecondChannel } from '../../src/amqp/publisher.js';
 import type { BoxSpec } from '../../src/options/spec.js';
 import { jobIdentity } from '../fixtures/light.js';
 import { virtualTime } from '../fixtures/virtual-time.js';
@@ -17,8 +17,8 @@ function probe(t: Test, exchange = 'hpc') {
     rebind: ({ message }) => events.push(message),
     deaf: () => events.push('deaf'),
   });
-  const besides: Beside[] = [];
-  const publisher = { openBeside: (beside: Beside) => besides.push(beside) } as unknown as Publisher;
+  const besides: SecondChannel[] = [];
+  const publisher = { openSecondChannel: (beside: SecondChannel) => besides.push(beside) } as unknown as Publisher;
   const sent: { readonly message: Publication; readonly confirm: () => void }[] = [];
   const up = () =>
     besides.at(-1)!.up(

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { lockFile } from 'cgroup-utils-native';
 import t, { type Test } from 'tap';
-import type { Beside, Publication, Publisher } from '../../src/amqp/publisher.js';
+import type { Publication, Publisher, SecondChannel } from '../../src/amqp/publisher.js';
 import { eventsTo, Redelivery } from '../../src/amqp/redelivery.js';
 import type { BoxSpec } from '../../src/options/spec.js';
 import { openFolder } from '../../src/spool/folder.js';
@@ -19,7 +19,7 @@ async function redelivery(t: Test, spoolDir: string | undefined = join(temporary
   const sent: Publication[] = [];
   let loaded = 0;
   const publisher = {
-    openBeside: ({ up }: Beside) =>
+    openSecondChannel: ({ up }: SecondChannel) =>
       up(
         (message, done) => {
           sent.push(message);

@@ -2,7 +2,7 @@ import { boundEnd, dieOf, exitNow, flushPatience, type Keeper, releaseStdio, wri
 import type { Logger } from '../log.js';
 
 /** The process that a box lives in, as the box sees it. */
-export interface Host {
+export interface BoxProcess {
   /** Gets lines of the log, and the report. */
   readonly write: (text: string) => void;
   /** From now on what goes wrong in here must not end the job. */
@@ -18,7 +18,7 @@ export interface Host {
 }
 
 /** A process of the box's own, with its front end: both end with the box. */
-export function ownProcess(): Host {
+export function ownProcess(): BoxProcess {
   return {
     write: writeStderr,
     guard: guardProcess,
