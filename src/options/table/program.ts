@@ -22,7 +22,7 @@ export const PROGRAM = {
   quiet: {
     type: 'boolean',
     default: 'false',
-    help: 'write nothing to stderr but errors, and why the box ended the job where it did; --debug overrides it',
+    help: 'write only errors to stderr, and the reason if the box ended the job; --debug overrides it',
     parse: parseBoolean,
   },
   version: {

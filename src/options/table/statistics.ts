@@ -23,14 +23,14 @@ export const STATISTICS = {
     type: 'count',
     placeholder: 'number',
     default: '10',
-    help: 'rows of the largest processes in each sample, at most 1000',
+    help: 'number of the largest processes listed in each sample, at most 1000',
     parse: (text: string) => parseCount(text, 0, 1000),
   },
   'rows-interval': {
     type: 'duration',
     placeholder: 'duration',
     default: '1m',
-    help: 'at most so old are the rows, and what else needs a look at every process, of a box of more than 64 processes with a cgroup; 0 looks for each sample',
+    help: 'in a box with a cgroup and more than 64 processes, how old the figures that need a look at every process may be; 0 looks for each sample',
     parse: parseDuration,
   },
   pss: {
@@ -49,7 +49,7 @@ export const STATISTICS = {
     type: 'path',
     placeholder: 'path',
     default: '',
-    help: 'write the end report as JSON to this file; {job}, {step}, {task}, {host} and {box} in its name stand for those of the job',
+    help: "write the end report as JSON to this file; {job}, {step}, {task}, {host} and {box} in its name stand for the job's own",
     parse: parseReportPath,
   },
 } as const satisfies Readonly<Record<string, Option>>;
