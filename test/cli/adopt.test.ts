@@ -1,43 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { parseAdopt } from '../../src/adopt/options.js';
 import { adopt, adopted, bare, isAlive } from '../fixtures/adopted.js';
 import { user } from '../fixtures/cgroups.js';
 import { processState, until } from '../fixtures/processes.js';
 import { run, start, temporaryFolder } from '../fixtures/run.js';
 
 /** `proc_box adopt` as its users type it. */
-
-t.test('the words: own options, and those of a box with their values', async (t) => {
-  const parse = (...words: string[]) => parseAdopt(['proc_box', 'adopt', ...words]);
-  t.strictSame(parse('--pid', '7', '--rlimit', 'nofile=10', '-debug', '--pids=5', '--detach'), {
-    pid: 7,
-    detach: true,
-    logFile: null,
-    pidFile: null,
-    boxWords: ['--rlimit', 'nofile=10', '-debug', '--pids=5'],
-  });
-  t.match(parse('--log-file=/a b', '-pid=9', '--pid-file', '/c'), { pid: 9, logFile: '/a b', pidFile: '/c' });
-  t.strictSame(
-    parse('--pid', '7', '--json', '--pid')?.boxWords,
-    ['--json', '--pid'],
-    'a value may look like an option',
-  );
-  t.equal(parse('--pid', 'x', '--help'), null);
-  for (const [words, message] of [
-    [[], /no process given: expected --pid/],
-    [['--pid'], /--pid needs a value/],
-    [['--pid', 'x'], /--pid: /],
-    [['--pid', '0'], /--pid: /],
-    [['--pid', '7', 'sleep'], /"sleep" is no option; usage: proc_box adopt/],
-    [['--pid', '7', '--', 'sleep'], /"--" is no option/],
-    [['--pid', '7', '--memry', '1G'], /unknown option "--memry"; did you mean --memory/],
-    [['--pid', '7', '--memory'], /--memory needs a value/],
-  ] as const) {
-    t.throws(() => parse(...words), { name: 'SpecError', message });
-  }
-});
 
 t.test('the exit status is that of the process', async (t) => {
   for (const [script, status, ended] of [

@@ -2,8 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { delegation } from '../../src/cli/check/remedies.js';
-import { atLeast, formatRow, type Row } from '../../src/cli/check/row.js';
+import { formatRow, type Row } from '../../src/cli/check/row.js';
 import { delegate, user, withoutV1 } from '../fixtures/cgroups.js';
 import { PROC_BOX, plainEnvironment } from '../fixtures/run.js';
 
@@ -207,26 +206,6 @@ t.test('a program called check can be boxed', async (t) => {
   });
   t.equal(status, 127);
   t.match(stderr, 'run check: not found');
-});
-
-t.test('remedies: systemd, plain v2, v1, Slurm', async (t) => {
-  const place = { scheduler: 'none', root: false, unified: true, systemd: true } as const;
-  t.match(delegation(place, 'cpu', '/g'), 'systemd-run --user --scope -p Delegate=yes');
-  t.match(
-    delegation(place, 'cpu', '/g'),
-    '/etc/systemd/system/user@.service.d/delegate.conf: [Service] Delegate=cpu cpuset io memory pids',
-  );
-  t.match(delegation({ ...place, root: true }, 'cpu', '/g'), 'systemd-run --scope -p Delegate=yes');
-  t.match(delegation({ ...place, systemd: false }, 'cpu', '/a/g'), 'echo +cpu > /a/cgroup.subtree_control');
-  t.match(delegation({ ...place, unified: false }, 'cpu', '/g'), 'mkdir /g/<user>');
-  t.match(delegation({ ...place, scheduler: 'slurm' }, 'cpu', '/g'), 'Slurm finds processes by the list of its own');
-});
-
-t.test('releases are compared as numbers', async (t) => {
-  t.ok(atLeast('5.14.0-427.el9.x86_64', 5, 7));
-  t.ok(atLeast('6.1', 5, 14));
-  t.notOk(atLeast('4.18.0-553.el8', 5, 3));
-  t.notOk(atLeast('5.6.19', 5, 7));
 });
 
 function noMountNamespace(): string | false {

@@ -5,7 +5,6 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { shellOfDirectives } from '../../src/cli/qsub/directives.js';
-import { packWords, parseSubmission } from '../../src/cli/qsub/words.js';
 import { PROC_BOX, plainEnvironment, run } from '../fixtures/run.js';
 
 const scripts = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'scripts', 'site', 'pbs');
@@ -126,36 +125,6 @@ t.test('what is wrong is said before anything is submitted', async (t) => {
     submit(t, ['job.sh'], { env: { PATH: `${dirname(process.execPath)}-none:/bin` } }).stderr,
     /node is not in PATH|no qsub in PATH/,
   );
-});
-
-t.test('directives end at the first command, and -C says what they begin with', async (t) => {
-  const cases: readonly (readonly [string, readonly string[], string | null])[] = [
-    ['#!/bin/sh\n# a comment\n\n#PBS -l x -S /bin/a # -S /bin/b\necho\n', [], '/bin/a'],
-    ['#PBS -S /bin/a\n#PBS -S/bin/b\n', [], '/bin/b'],
-    ["#PBS -N '-S x'\n", [], null],
-    ['echo\n#PBS -S /bin/a\n', [], null],
-    ['#QQ -S /bin/a\n#PBS -S /bin/b\n', ['-C', '#QQ'], '/bin/a'],
-    ['#PBS -S /bin/b\n', ['-C', ''], null],
-  ];
-  for (const [text, words, shell] of cases) t.equal(shellOfDirectives(text, words), shell, JSON.stringify(text));
-});
-
-t.test('options of proc_box come first, in any of its ways of writing; the rest is taken as getopt does', async (t) => {
-  t.match(parseSubmission(['-sint', '5s', '--pids=3', '-report', '-zI', '-lselect=1', 'x']), {
-    options: [
-      { name: 'sint', text: '5s' },
-      { name: 'pids', text: '3' },
-      { name: 'report', text: 'true' },
-    ],
-    words: ['-zI', '-lselect=1', 'x'],
-    script: 'x',
-    shell: null,
-    command: null,
-  });
-  t.match(parseSubmission(['-N', '-S', 'x', '-S', 'y']), { shell: { text: 'y', at: 4, offset: 0 }, script: 'x' });
-  t.match(parseSubmission(['-zS/bin/sh']), { shell: { text: '/bin/sh', at: 0, offset: 3 }, script: '-' });
-  t.match(parseSubmission(['-I']), { script: null });
-  t.equal(packWords(['a', '', 'b c']), 'a;;b%20c;');
 });
 
 t.test('~/ in a path is the home that a shell would have put there', async (t) => {

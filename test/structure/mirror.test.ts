@@ -1,0 +1,98 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { transformSync } from 'esbuild';
+import t from 'tap';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+
+/**
+ * Sources that only make sense as a part of a running process, by the test that runs them there. A source that gets logic
+ * which can be tested alone gets a mirrored test, and its line here goes.
+ */
+const RUN_BY: Readonly<Record<string, string>> = {
+  'adopt/adopted-box': 'kernel/adopt',
+  'adopt/reception': 'adopt/serve',
+  'adopt/served-box': 'adopt/serve',
+  'amqp/box-link': 'amqp/link',
+  'amqp/handshake': 'amqp/credentials',
+  'amqp/index': 'amqp/faults',
+  'amqp/publisher': 'amqp/outbox',
+  'amqp/rascal': 'amqp/link',
+  'box/commands': 'box/box',
+  'cli/check/cgroup': 'cli/check',
+  'cli/check/index': 'cli/check',
+  'cli/check/job': 'cli/check',
+  'cli/ctl/help': 'cli/ctl',
+  'cli/ctl/index': 'cli/ctl',
+  'cli/ctl/options': 'cli/ctl',
+  'cli/ctl/send': 'cli/ctl',
+  'cli/main': 'end-to-end/launch-exit',
+  'cli/print': 'end-to-end/what-was-meant',
+  'cli/qsub/index': 'cli/qsub',
+  'cli/spool/flush': 'spool/flush-hostile',
+  'cli/spool/index': 'spool/spool',
+  'cli/where': 'slurm/where',
+  'supervise/broker': 'end-to-end/broker-absent',
+  'supervise/create-box': 'end-to-end/launch-exit',
+  'supervise/notice': 'end-to-end/launch-failure',
+  'supervise/resources': 'kernel/cgroup-change',
+  'supervise/run': 'end-to-end/launch-exit',
+};
+
+/** Tables, whose rows other tests read: those of the parsers, of --help and of docs/options.md. */
+const TABLES = /^options\/table(?:\/|$)/;
+/** What hands on to the addon, and what tests put something else in the place of. */
+const NO_LOGIC = ['box/time'];
+
+const sources = filesOf('src').filter((name) => !name.endsWith('.d'));
+
+t.test('every source with logic of its own has its test at the mirrored path', async (t) => {
+  t.ok(sources.length > 100);
+  t.strictSame(
+    sources.filter((name) => !hasTest(name) && !isException(name)),
+    [],
+    'a test is missing: test/<the same path>.test.ts',
+  );
+});
+
+t.test('an exception is a source that is there, has no mirrored test, and is run by another one', async (t) => {
+  const named = [...Object.keys(RUN_BY), ...NO_LOGIC];
+  t.strictSame(
+    named.filter((name) => !sources.includes(name)),
+    [],
+    'there is no such source',
+  );
+  t.strictSame(named.filter(hasTest), [], 'it has a mirrored test');
+  t.strictSame(
+    Object.values(RUN_BY).filter((name) => !hasTest(name)),
+    [],
+    'there is no such test',
+  );
+});
+
+t.test('types and names that are handed on are no logic', async (t) => {
+  t.notOk(hasCode("export interface A { f(): void }\nexport type { B } from './b.js';\nexport { c } from './c.js';"));
+  t.ok(hasCode('export function f() { return 1; }'));
+  t.ok(hasCode("import './polyfill.js';\nexport const f = () => 1;"));
+});
+
+function isException(name: string): boolean {
+  if (name in RUN_BY || NO_LOGIC.includes(name) || TABLES.test(name)) return true;
+  return !hasCode(readFileSync(join(root, 'src', `${name}.ts`), 'utf8'));
+}
+
+/** Whether anything is left that can run, once the types are gone. */
+function hasCode(text: string): boolean {
+  return /\bfunction\b|=>|\bclass\b/.test(transformSync(text, { loader: 'ts' }).code);
+}
+
+function hasTest(name: string): boolean {
+  return existsSync(join(root, 'test', `${name}.test.ts`));
+}
+
+/** Paths below a folder without `.ts`. */
+function filesOf(folder: string): string[] {
+  const names = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' });
+  return names.filter((name) => name.endsWith('.ts')).map((name) => name.slice(0, -'.ts'.length));
+}
