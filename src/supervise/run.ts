@@ -1,5 +1,6 @@
 import { hostname, type Keeper, type KeeperEvent, type SignalDelivery, stopOwnGroup } from 'cgroup-utils-native';
-import type { Box, BoxEnd } from '../box/box.js';
+import type { Box } from '../box/box.js';
+import type { BoxEnd } from '../box/box-options.js';
 import { EXIT, type Outcome } from '../box/outcome.js';
 import type { ResourceControl } from '../box/resource-control.js';
 import { removeCgroup } from '../cgroup/create.js';

@@ -39,8 +39,15 @@ t.test('stop ends a suspended box', async (t) => {
   t.match(await outcome, { exitStatus: 131, reason: 'stopped', by: { user: 'alice', messageId: 'm-1' } });
 });
 
+/** The shell has run its `trap`. */
+async function ignoresQuit({ pid }: { readonly pid: number }): Promise<void> {
+  const ignored = () => /^SigIgn:\s+([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? '0';
+  await until(() => (BigInt(`0x${ignored()}`) & (1n << 2n)) !== 0n, 'SIGQUIT is ignored');
+}
+
 t.test('stop escalates, with the grace period that it names', async (t) => {
   const { box, outcome } = await hostBox(t, IGNORE, { graceMs: 3_600_000 });
+  await ignoresQuit(box);
   const began = performance.now();
   await box.execute({ name: 'stop', graceMs: 200 }, alice);
   t.match(await outcome, { exitStatus: 137, reason: 'stopped' });
@@ -49,6 +56,7 @@ t.test('stop escalates, with the grace period that it names', async (t) => {
 
 t.test('a second stop may shorten the first', async (t) => {
   const { box, outcome } = await hostBox(t, IGNORE);
+  await ignoresQuit(box);
   await box.execute({ name: 'stop', graceMs: 3_600_000 }, alice);
   await box.execute({ name: 'stop', graceMs: 100 }, { ...alice, user: 'bob' });
   t.match(await outcome, { reason: 'stopped', by: { user: 'alice' } });

@@ -1,0 +1,77 @@
+import type { KeeperUsage } from 'cgroup-utils-native';
+import type { By, EventBody, EventHead } from '../model/event.js';
+import { signalName } from '../options/signals.js';
+import { exitedEvent } from '../stats/end.js';
+import type { Sampler } from '../stats/sampler.js';
+import type { BoxEnd, BoxOptions } from './box-options.js';
+import type { Incidents } from './incidents.js';
+import type { Life } from './life.js';
+import { cpuLimit, type Limits } from './limits.js';
+import { decideOutcome, type MainExit, type Outcome } from './outcome.js';
+import type { WallClock } from './timer.js';
+import type { LeftBehind } from './unkillable.js';
+import { whyEnded } from './why.js';
+
+/** What the box knows when nothing of it is left. */
+export interface Ending extends Pick<BoxOptions, 'spec' | 'observed'> {
+  readonly life: Life;
+  readonly limits: Limits;
+  readonly clock: WallClock;
+  readonly incidents: Incidents;
+  readonly leftBehind: LeftBehind;
+  /** Null where it is not known: the keeper died. */
+  readonly main: MainExit | null;
+  readonly cpuUsec: number;
+  readonly elapsedMs: number;
+  /** What was used of the limit that has ended the job; null where that is not known. */
+  readonly used: number | null;
+  readonly limitSetBy: ReadonlyMap<string, By>;
+  readonly suspendedBy: By | null;
+  readonly warned: number | null;
+  readonly refusedCommands: number;
+  /** Undefined where the job never started. */
+  readonly sampler: Sampler | undefined;
+  /** Totals as the keeper counted them; undefined where it died. */
+  readonly usage: KeeperUsage | undefined;
+  readonly emitEvent: <Body extends EventBody>(body: Body) => EventHead & Body;
+}
+
+/** Decides how the box has ended, and takes the last step of its life; the last sample and `exited` go out where somebody gets them. */
+export function endBox(box: Ending): BoxEnd {
+  const { life, limits, incidents, clock, main, cpuUsec, elapsedMs } = box;
+  // A sample may have seen the kill before the process had ended.
+  const { oomKilled } = incidents;
+  const outcome = decideOutcome(life.cause.of(life.state), main, { rlimits: cpuLimit(limits), cpuUsec, oomKilled });
+  void life.apply({ type: 'ended' });
+  const why = explain(box, outcome);
+  const taken = box.observed ? box.sampler?.final(box.usage) : undefined;
+  if (taken === undefined) return { outcome, elapsedMs, why, report: null };
+  const { signal } = outcome;
+  const exited = exitedEvent(taken.sample, {
+    ...outcome,
+    why,
+    signal: signal === null ? null : `SIG${signalName(signal)}`,
+    elapsedMs,
+    suspendedMs: clock.suspendedMs,
+    refusedCommands: box.refusedCommands,
+    left: box.leftBehind.left,
+  });
+  return { outcome, elapsedMs, why, report: box.emitEvent(exited) };
+}
+
+function explain(box: Ending, outcome: Outcome): string | null {
+  const { life, limits, clock, incidents, suspendedBy: by } = box;
+  const { oom } = incidents;
+  const why = whyEnded(outcome, {
+    limits,
+    origins: box.spec.limitOrigins,
+    lastKill: life.state.lastKill,
+    limitSetBy: box.limitSetBy,
+    suspended: by === null ? null : { by, ms: clock.suspendedMs },
+    used: box.used,
+    oom,
+    warnSignal: box.warned,
+  });
+  incidents.close(outcome.reason === 'oom');
+  return why;
+}

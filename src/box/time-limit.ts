@@ -1,0 +1,58 @@
+import type { EventBody } from '../model/event.js';
+import { duration } from '../options/amounts.js';
+import { signalName } from '../options/signals.js';
+import type { BoxOptions } from './box-options.js';
+import type { Life } from './life.js';
+import { type Near, share } from './near.js';
+import { createWallClock, type Mark, type WallClock } from './timer.js';
+
+export interface TimeLimitOptions extends Pick<BoxOptions, 'spec' | 'keeper' | 'log' | 'time'> {
+  readonly life: Life;
+  readonly near: Near;
+  readonly tell: (body: EventBody) => void;
+  readonly onExpired: () => void;
+}
+
+/** The wall clock limit of a box, and what comes before it: the thresholds of --near and the signal of --warn-signal. */
+export interface TimeLimit {
+  readonly clock: WallClock;
+  /** The signal of --warn-signal, where it was sent. */
+  readonly warned: () => number | null;
+}
+
+export function createTimeLimit(options: TimeLimitOptions): TimeLimit {
+  const { spec, keeper, log, time, life, near, tell, onExpired } = options;
+  let warned: number | null = null;
+  const thresholds = spec.near.map((percent): Mark => {
+    const used = (atMs: number) => Math.max(clock.status().elapsed_ms, Math.ceil(atMs));
+    const onReached = (atMs: number) => near.used('timeout', used(atMs));
+    return { atMs: (limitMs) => share(limitMs, percent), onReached, again: true };
+  });
+  const warn = (signal: number) => {
+    if (life.state.phase !== 'running') return;
+    warned = signal;
+    keeper.signal('group', signal).catch((error: Error) => log.debug(`--warn-signal: ${error.message}`));
+    const remaining = clock.status().remaining_ms ?? 0;
+    tell({ event: 'warned', signal: `SIG${signalName(signal)}`, remaining_ms: remaining });
+  };
+  const warning = ({ signal, beforeMs }: NonNullable<typeof spec.warnSignal>): Mark => ({
+    atMs: (limitMs) => Math.max(0, limitMs - beforeMs),
+    onReached: () => warn(signal),
+    again: false,
+  });
+  const clock = createWallClock({
+    limitMs: spec.timeoutMs,
+    time,
+    onExpired,
+    onArmed: (atMs) => life.deadline(atMs),
+    marks: spec.warnSignal === undefined ? thresholds : [...thresholds, warning(spec.warnSignal)],
+    // The scheduler had stopped or frozen the wrapper, and the job with it.
+    onGap: (ms) => {
+      log.info(`the wrapper was suspended for ${duration(ms)}; the wall clock limit does not count it`);
+      const by = { via: 'box' } as const;
+      tell({ event: 'suspended', by });
+      tell({ event: 'resumed', by });
+    },
+  });
+  return { clock, warned: () => warned };
+}
