@@ -4,6 +4,7 @@ import { type By, createEventSource, type EventBody, type EventHead } from '../m
 import type { SampleCause } from '../model/sample.js';
 import type { Answer, BoxState, Command, Controllable, Requester } from '../model/types.js';
 import type { JobIdentity } from '../options/spec.js';
+import type { WatchedName } from '../options/table/limits.js';
 import { toBy } from '../stats/audit.js';
 import { redactUri } from '../text.js';
 import type { BoxOptions, Sampled } from './box-options.js';
@@ -21,7 +22,6 @@ import type { Time } from './time.js';
 import { createTimeLimit, type TimeLimit } from './time-limit.js';
 import type { WallClock } from './timer.js';
 import { createLeftBehind, type LeftBehind } from './unkillable.js';
-import type { WatchedName } from './watchdog.js';
 
 /** One job under control: wires the parts of a box to each other, takes what the keeper tells, and carries out commands. */
 export class Box implements Controllable, Sampled {

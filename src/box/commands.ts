@@ -5,16 +5,17 @@ import type { Logger } from '../log.js';
 import type { EventBody } from '../model/event.js';
 import type { LimitStatus, SampleCause } from '../model/sample.js';
 import type { Answer, BoxState, Command, RefusalCode, Requester } from '../model/types.js';
-import type { ResourceName } from '../options/resources.js';
 import { isRlimitName, parseRlimitValue } from '../options/rlimits.js';
 import { signalName } from '../options/signals.js';
 import type { BoxSpec, JobIdentity } from '../options/spec.js';
+import { changeOf } from '../options/table/limit.js';
+import type { ResourceName } from '../options/table/limits.js';
 import { commandEvent, refusalEvent, toBy } from '../stats/audit.js';
 import type { TakenSample } from '../stats/sampler.js';
 import type { Input, Lifecycle } from './lifecycle.js';
-import { type Limits, parseLimitChange, rlimitStatus, stdoutStatus, timeoutStatus } from './limits.js';
+import { type Limits, rlimitStatus, rowOf, stdoutStatus, timeoutStatus } from './limits.js';
 import { changedValue, isRelative } from './relative.js';
-import { isResourceName, type ResourceControl } from './resource-control.js';
+import type { ResourceControl } from './resource-control.js';
 import type { Ticker } from './ticker.js';
 import type { WallClock } from './timer.js';
 
@@ -208,29 +209,31 @@ export class Commands {
   }
 
   async #setLimit(name: string, value: string, by: Requester): Promise<unknown> {
-    const { keeper, stdoutMode } = this.#box;
-    if (isResourceName(name)) return this.#setResource(name, this.#absolute(name, value), by);
     if (isRlimitName(name)) return this.#rlimitTurn(() => this.#setRlimit(name, value, by));
-    const change = parseLimitChange(name, this.#absolute(name, value));
-    const before = this.#box.limits.get(name) ?? null;
-    let to: LimitStatus;
-    if (change.kind === 'timeout') {
-      this.#box.clock.limit(change.limitMs);
-      to = timeoutStatus(change.limitMs, 'command');
-    } else {
-      if (change.maxBytes > 0 && (stdoutMode === 'terminal' || stdoutMode === 'other'))
-        throw new Refused('not_possible', `stdoutlimit: stdout is neither a file nor a pipe, so it is not counted`);
-      await keeper.stdoutLimit(change.maxBytes);
-      to = stdoutStatus(change.maxBytes, stdoutMode, 'command');
-    }
-    this.#box.limits.set(name, to);
-    this.#box.tell({ event: 'limit_changed', limit: name, from: before, to, by: toBy(by) });
+    const row = rowOf(this.#box.resources.rows, name);
+    const before = this.#box.limits.get(name);
+    // A change of the limit in force becomes the value that it leads to.
+    const text = isRelative(value) ? changedValue(name, value, before, row) : value;
+    if (row.otherwise !== 'timer' && row.otherwise !== 'stdout')
+      return this.#setResource(name as ResourceName, text, by);
+    const asked = changeOf(row, text) as number | 'unlimited';
+    const amount = asked === 'unlimited' ? 0 : asked;
+    const to = row.otherwise === 'timer' ? this.#setTimeout(amount) : await this.#setStdoutLimit(amount);
+    this.#changed([[name, to]], by);
     return { limit: name, ...to };
   }
 
-  /** A change of the limit in force becomes the value that it leads to. */
-  #absolute(name: string, value: string): string {
-    return isRelative(value) ? changedValue(name, value, this.#box.limits.get(name)) : value;
+  #setTimeout(limitMs: number): LimitStatus {
+    this.#box.clock.limit(limitMs);
+    return timeoutStatus(limitMs, 'command');
+  }
+
+  async #setStdoutLimit(maxBytes: number): Promise<LimitStatus> {
+    const { keeper, stdoutMode } = this.#box;
+    if (maxBytes > 0 && (stdoutMode === 'terminal' || stdoutMode === 'other'))
+      throw new Refused('not_possible', `stdoutlimit: stdout is neither a file nor a pipe, so it is not counted`);
+    await keeper.stdoutLimit(maxBytes);
+    return stdoutStatus(maxBytes, stdoutMode, 'command');
   }
 
   /** One after the other: a change counts from what the one before it has left. */
@@ -242,7 +245,6 @@ export class Commands {
 
   async #setRlimit(name: RlimitName, value: string, by: Requester): Promise<unknown> {
     const { keeper } = this.#box;
-    const before = this.#box.limits.get(name) ?? null;
     const text = isRelative(value) ? changedValue(name, value, await this.#rlimitInForce(name)) : value;
     const { changed, failed, code, limit } = await keeper.rlimit(name, parseRlimitValue(name, text));
     if (changed === 0 && failed > 0) {
@@ -253,8 +255,7 @@ export class Commands {
     }
     if (changed === 0) throw new Refused('ended', 'no process is left to limit');
     const to = rlimitStatus(name, limit, 'command');
-    this.#box.limits.set(name, to);
-    this.#box.tell({ event: 'limit_changed', limit: name, from: before, to, by: toBy(by) });
+    this.#changed([[name, to]], by);
     return { limit: name, ...to, processes: changed, ...(failed > 0 && { failed, error: code }) };
   }
 

@@ -4,9 +4,8 @@ import type { Enforcement, LimitStatus } from '../model/sample.js';
 import type { LimitUnit } from '../options/amounts.js';
 import { RLIMITS } from '../options/rlimits.js';
 import type { BoxSpec, RlimitRequest } from '../options/spec.js';
-import { parseByteLimit, parseTimeLimit } from '../options/values.js';
+import type { LimitRow } from '../options/table/limit.js';
 import { didYouMean, quote } from '../options/words.js';
-import { RESOURCE_NAMES } from './resources.js';
 
 /** Every limit of a box by its name, as `status`, samples and the end report show it. */
 export type Limits = Map<string, LimitStatus>;
@@ -76,15 +75,10 @@ function rlimitUnit(name: RlimitName): { unit: LimitUnit } {
   return { unit: unit === 'microseconds' ? 'usec' : unit };
 }
 
-/** What `set_limit` asks for, but for limits of the box as a whole (resource-control.ts) and rlimits. */
-export type LimitChange =
-  | { readonly kind: 'timeout'; readonly limitMs: number }
-  | { readonly kind: 'stdoutlimit'; readonly maxBytes: number };
-
-/** @throws SpecError for an unknown limit or a value that does not parse */
-export function parseLimitChange(name: string, value: string): LimitChange {
-  if (name === 'timeout') return { kind: 'timeout', limitMs: parseTimeLimit(value) };
-  if (name === 'stdoutlimit') return { kind: 'stdoutlimit', maxBytes: parseByteLimit(value) };
-  const known = ['timeout', 'stdoutlimit', ...RESOURCE_NAMES, ...Object.keys(RLIMITS)];
+/** The row of the limit that `set_limit` names. @throws SpecError where there is no such limit */
+export function rowOf(rows: Readonly<Record<string, LimitRow>>, name: string): LimitRow {
+  const row = Object.hasOwn(rows, name) ? rows[name] : undefined;
+  if (row !== undefined) return row;
+  const known = [...Object.keys(rows), ...Object.keys(RLIMITS)];
   throw new SpecError(`${quote(name)} is not a limit: expected one of ${known.join(', ')}${didYouMean(name, known)}`);
 }

@@ -1,4 +1,5 @@
 import { Timer } from 'cgroup-utils-native';
+import type { CountedName } from '../options/table/limits.js';
 
 /**
  * Looks at what the kernel holds by itself, so that its thresholds are noticed between samples: one small file for each
@@ -6,19 +7,17 @@ import { Timer } from 'cgroup-utils-native';
  */
 export interface NearWatch {
   /** Watches this limit, or no more where `next` has nothing for it. */
-  watch(name: NearName): void;
+  watch(name: CountedName): void;
   stop(): void;
 }
 
-export type NearName = 'memory' | 'pids';
-
 export interface NearWatchOptions {
   /** What the kernel counts against the limit now; null where it cannot be read. */
-  readonly charged: (name: NearName) => number | null;
+  readonly charged: (name: CountedName) => number | null;
   /** Of the charged memory what cannot be given back; asked for only where all of it would be near. */
   readonly busyMemory: () => number | null;
-  readonly next: (name: NearName) => number | null;
-  readonly onUsed: (name: NearName, used: number) => void;
+  readonly next: (name: CountedName) => number | null;
+  readonly onUsed: (name: CountedName, used: number) => void;
 }
 
 const SOONEST_MS = 100;
@@ -26,12 +25,12 @@ const LATEST_MS = 2_000;
 /** Page cache fills the group; it says nothing of what is to come, and memory.stat is dear. */
 const CACHE_MS = 1_000;
 /** What a fast job fills. */
-const PER_MS: Readonly<Record<NearName, number>> = { memory: 2 ** 20, pids: 0.1 };
+const PER_MS: Readonly<Record<CountedName, number>> = { memory: 2 ** 20, pids: 0.1 };
 
 export function createNearWatch({ charged, busyMemory, next, onUsed }: NearWatchOptions): NearWatch {
-  const names = new Set<NearName>();
+  const names = new Set<CountedName>();
   /** @returns ms until the next look; null where there is nothing more to see */
-  const look = (name: NearName): number | null => {
+  const look = (name: CountedName): number | null => {
     const threshold = next(name);
     if (threshold === null) return null;
     const all = charged(name) ?? 0;

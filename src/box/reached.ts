@@ -1,6 +1,7 @@
 import type { ProcessRow } from 'cgroup-utils-native';
 import type { EventBody } from '../model/event.js';
 import type { ProcessInfo, SampleCause } from '../model/sample.js';
+import type { WatchedName } from '../options/table/limits.js';
 import { processInfo } from '../stats/assemble.js';
 import type { BoxOptions } from './box-options.js';
 import type { Life } from './life.js';
@@ -8,7 +9,6 @@ import { SIGKILL } from './lifecycle.js';
 import type { Limits } from './limits.js';
 import type { Near } from './near.js';
 import type { WallClock } from './timer.js';
-import type { WatchedName } from './watchdog.js';
 
 export interface ReachedOptions extends Pick<BoxOptions, 'spec' | 'keeper' | 'log'> {
   readonly life: Life;

@@ -2,12 +2,10 @@ import { SpecError } from '../errors.js';
 import type { LimitStatus } from '../model/sample.js';
 import { amount } from '../options/amounts.js';
 import { isRlimitName, parseRlimitAmount, RLIMITS } from '../options/rlimits.js';
+import type { LimitRow } from '../options/table/limit.js';
 import { parseCount, parseSize } from '../options/units.js';
 import { parseWallTime } from '../options/wall-time.js';
 import { quote } from '../options/words.js';
-
-/** Limits whose value 0 takes them away. */
-const ZERO_IS_NONE = ['timeout', 'stdoutlimit', 'cpu-time', 'memory', 'memory-high', 'cpus', 'pids'];
 
 /** `set_limit` changes the limit in force by that much, instead of replacing it. */
 export function isRelative(text: string): boolean {
@@ -18,9 +16,15 @@ export function isRelative(text: string): boolean {
  * The value that `+3s` or `-512M` makes of the limit in force, as text that `set_limit` takes.
  *
  * @param now undefined where the box has no such limit
+ * @param row of the table of limits; undefined for an rlimit
  * @throws SpecError where there is nothing to change, or too little would be left
  */
-export function changedValue(name: string, text: string, now: LimitStatus | undefined): string {
+export function changedValue(
+  name: string,
+  text: string,
+  now: LimitStatus | undefined,
+  row?: Pick<LimitRow, 'zeroIsNone'>,
+): string {
   if (now === undefined || now.value === 'unlimited') {
     throw new SpecError(`${name} has no limit now that ${quote(text)} could change: give the limit itself`);
   }
@@ -29,7 +33,7 @@ export function changedValue(name: string, text: string, now: LimitStatus | unde
   }
   const by = parseAmount(name, text.slice(1), now.unit, text);
   const value = rounded(now.value + (text.startsWith('-') ? -by : by));
-  if (value < 0 || (value === 0 && ZERO_IS_NONE.includes(name))) {
+  if (value < 0 || (value === 0 && row?.zeroIsNone)) {
     throw new SpecError(`${name} is ${amount(now.value, now.unit)} now: ${quote(text)} would leave nothing of it`);
   }
   if (typeof now.hard === 'number' && value > now.hard) {

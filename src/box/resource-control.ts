@@ -1,25 +1,27 @@
-import type { BoxCgroup, CgroupLimitName } from '../cgroup/types.js';
+import type { BoxCgroup } from '../cgroup/types.js';
 import type { CgroupUsage } from '../cgroup/usage.js';
 import { EnvironmentError } from '../errors.js';
 import type { LimitStatus } from '../model/sample.js';
+import type { Bound } from '../options/resources.js';
+import { changeOf, type LimitRow } from '../options/table/limit.js';
 import {
-  type Bound,
-  parseCpuList,
-  parseCpus,
-  parseIoMax,
-  parseMemory,
-  parseSwap,
+  type CgroupLimitName,
+  type CountedName,
+  LIMITS,
+  type LimitName,
   type ResourceName,
   type Resources,
-} from '../options/resources.js';
-import { parseCount } from '../options/units.js';
-import { parsePids, parseTimeLimit } from '../options/values.js';
+  resourceNames,
+  type WatchedName,
+} from '../options/table/limits.js';
 import { createNearWatch } from './near-watch.js';
-import { type Host, hold, holdSwapAgain, RESOURCE_NAMES, type ResourceValue, shown, withoutSwap } from './resources.js';
-import { createWatchdog, type Watched, type WatchedName } from './watchdog.js';
+import { type Host, hold, holdSwapAgain, type ResourceValue, shown, withoutSwap } from './resources.js';
+import { createWatchdog, type Watched } from './watchdog.js';
 
 /** Holds the limits of a box as a whole, and knows when the kernel has acted on one. */
 export interface ResourceControl {
+  /** The table of limits, by name. It comes with the control so that the bundle of a running box needs no second copy. */
+  readonly rows: Readonly<Record<string, LimitRow>>;
   /** In force since before the launch, by name. */
   readonly limits: ReadonlyMap<string, LimitStatus>;
   /** One line a limit that is held weaker than by the kernel. */
@@ -67,11 +69,6 @@ export interface ResourceControlOptions {
   readonly now: () => number;
 }
 
-/** Whether `set_limit` may name it. */
-export function isResourceName(name: string): name is ResourceName {
-  return (RESOURCE_NAMES as readonly string[]).includes(name);
-}
-
 /**
  * Puts the limits in force, before the job exists.
  * @throws SpecError for values that this host cannot have; EnvironmentError where `strict` asks for more than it allows
@@ -94,11 +91,11 @@ export function createResourceControl(options: ResourceControlOptions): Resource
   let swap: Bound | undefined = resources.swap;
   const watch = (name: string, { enforcement, value }: LimitStatus) => {
     if (!isWatched(name)) return;
-    if (name !== 'cpu-time' && isKernels(enforcement)) nearWatch.watch(name);
+    if (isCounted(name) && isKernels(enforcement)) nearWatch.watch(name);
     watchdog.watch(name, enforcement === 'watchdog' && typeof value === 'number' ? value : 'unlimited');
   };
 
-  for (const name of RESOURCE_NAMES) {
+  for (const name of resourceNames()) {
     const value = resources[name];
     if (value === undefined) continue;
     const { status, weaker } = hold(name, value, cgroup, host);
@@ -110,13 +107,14 @@ export function createResourceControl(options: ResourceControlOptions): Resource
     throw new EnvironmentError(`${warnings.join('; ')}; --enforce best-effort starts the job all the same`);
   }
   return {
+    rows: LIMITS,
     limits,
     warnings,
     start() {
       for (const [name, status] of limits) watch(name, status);
     },
     change(name, text) {
-      const { status, weaker } = hold(name, PARSE[name](text), cgroup, host);
+      const { status, weaker } = hold(name, changeOf(LIMITS[name] as LimitRow, text) as ResourceValue, cgroup, host);
       const value = status.value;
       if (weaker !== null && (value === 'unlimited' || status.enforcement === 'none' || options.enforce === 'strict'))
         throw new EnvironmentError(weaker);
@@ -168,20 +166,13 @@ export function createResourceControl(options: ResourceControlOptions): Resource
   };
 }
 
-const PARSE: Readonly<Record<ResourceName, (text: string) => ResourceValue>> = {
-  memory: parseMemory,
-  'memory-high': parseMemory,
-  swap: parseSwap,
-  cpus: parseCpus,
-  'cpu-weight': (text) => parseCount(text, 1, 10_000),
-  cpuset: parseCpuList,
-  pids: parsePids,
-  'io-max': parseIoMax,
-  'cpu-time': (text): Bound => parseTimeLimit(text) || 'unlimited',
-};
+function isCounted(name: string): name is CountedName {
+  const row: LimitRow = LIMITS[name as LimitName];
+  return row.cgroup?.used !== undefined;
+}
 
 function isWatched(name: string): name is WatchedName {
-  return name === 'memory' || name === 'pids' || name === 'cpu-time';
+  return LIMITS[name as LimitName].otherwise === 'watchdog';
 }
 
 /** Page cache is given back before the limit stops anybody. */

@@ -1,9 +1,17 @@
-import type { BoxCgroup, CgroupLimitName, CgroupValue, IoLimit } from '../cgroup/types.js';
-import { EnvironmentError, SpecError } from '../errors.js';
+import type { BoxCgroup, CgroupValue, IoLimit } from '../cgroup/types.js';
+import { isEnvironmentError, SpecError } from '../errors.js';
 import { findDevice } from '../kernel/devices.js';
-import type { Enforcement, LimitStatus } from '../model/sample.js';
+import type { LimitStatus } from '../model/sample.js';
 import { amount, type LimitUnit } from '../options/amounts.js';
-import { type Bound, cpusOutside, type IoRequest, type ResourceName, type Resources } from '../options/resources.js';
+import { type Bound, cpusOutside, type IoRequest } from '../options/resources.js';
+import {
+  type CgroupLimitName,
+  isCgroupLimit,
+  LIMITS,
+  type ResourceName,
+  type Resources,
+  resourceNames,
+} from '../options/table/limits.js';
 import { quote } from '../options/words.js';
 
 /**
@@ -16,26 +24,6 @@ export interface Held {
   readonly weaker: string | null;
 }
 
-interface Row {
-  readonly unit: LimitUnit;
-  /** What is below the control groups on the ladder. */
-  readonly otherwise: Extract<Enforcement, 'watchdog' | 'none'>;
-}
-
-const ROWS: Readonly<Record<ResourceName, Row>> = {
-  memory: { unit: 'bytes', otherwise: 'watchdog' },
-  'memory-high': { unit: 'bytes', otherwise: 'none' },
-  swap: { unit: 'bytes', otherwise: 'none' },
-  cpus: { unit: 'cpus', otherwise: 'none' },
-  'cpu-weight': { unit: 'count', otherwise: 'none' },
-  cpuset: { unit: 'list', otherwise: 'none' },
-  pids: { unit: 'count', otherwise: 'watchdog' },
-  'io-max': { unit: 'list', otherwise: 'none' },
-  'cpu-time': { unit: 'ms', otherwise: 'watchdog' },
-};
-
-export const RESOURCE_NAMES = Object.keys(ROWS) as readonly ResourceName[];
-
 export type ResourceValue = Bound | string | readonly IoRequest[];
 
 /** What of the host decides about limits beside its control groups. */
@@ -46,27 +34,27 @@ export interface Host {
   readonly blind: string | null;
 }
 
-/** Limits that control groups know; memory before swap, which v1 counts on top of it. */
+/** Limits that control groups know, of those that were asked for. */
 export function cgroupNames(resources: Resources): CgroupLimitName[] {
-  const names = RESOURCE_NAMES.filter((name) => resources[name] !== undefined && name !== 'cpu-time');
-  return names as CgroupLimitName[];
+  return resourceNames()
+    .filter((name) => resources[name] !== undefined)
+    .filter(isCgroupLimit);
 }
 
 /**
  * Puts one limit in force.
  * @throws SpecError for a value that this host cannot have: an unknown device, a CPU outside, above the limit around us
  */
-export function hold(name: ResourceName, value: ResourceValue, cgroup: BoxCgroup, { allowedCpus, blind }: Host): Held {
-  const { unit } = ROWS[name];
-  const otherwise = blind === null ? ROWS[name].otherwise : 'none';
-  if (name === 'cpu-time') {
+export function hold(name: ResourceName, value: ResourceValue, cgroup: BoxCgroup, host: Host): Held {
+  const { blind } = host;
+  const { unit, otherwise: below } = LIMITS[name];
+  const otherwise = blind === null ? below : 'none';
+  if (!isCgroupLimit(name)) {
+    const isHeld = otherwise !== 'none' || value === 'unlimited';
     const status = { value: value as Bound, unit, enforcement: otherwise };
-    return {
-      status,
-      weaker: otherwise === 'none' && value !== 'unlimited' ? `cpu-time is not held at all: ${blind}` : null,
-    };
+    return { status, weaker: isHeld ? null : `${name} is not held at all: ${blind}` };
   }
-  const wanted = resolve(name, value, allowedCpus);
+  const wanted = resolve(name, value, host.allowedCpus);
   checkCeiling(name, wanted, cgroup, unit);
   try {
     const now = cgroup.set(name, wanted);
@@ -74,11 +62,11 @@ export function hold(name: ResourceName, value: ResourceValue, cgroup: BoxCgroup
     const enforcement = 'mechanism' in by ? by.mechanism : otherwise;
     return { status: { value: shown(now), unit, enforcement }, weaker: null };
   } catch (error) {
-    if (!(error instanceof EnvironmentError)) throw error;
+    if (!isEnvironmentError(error)) throw error;
     // Nothing is asked for, so nothing is weaker, unless a group goes on holding what it had.
     if (value === 'unlimited' && !('mechanism' in cgroup.holds(name)))
       return { status: { value, unit, enforcement: 'none' }, weaker: null };
-    const notEven = blind === null || ROWS[name].otherwise === 'none' ? '' : `; ${blind}`;
+    const notEven = blind === null || below === 'none' ? '' : `; ${blind}`;
     const weaker = `${name} is ${otherwise === 'none' ? 'not held at all' : 'held by sampling only'}: ${error.message}${notEven}`;
     return { status: { value: shown(wanted), unit, enforcement: otherwise }, weaker };
   }
@@ -89,7 +77,7 @@ export function withoutSwap(cgroup: BoxCgroup, memory: LimitStatus['value']): vo
   try {
     cgroup.set('swap', memory === 'unlimited' ? 'unlimited' : 0);
   } catch (error) {
-    if (!(error instanceof EnvironmentError)) throw error;
+    if (!isEnvironmentError(error)) throw error;
   }
 }
 
@@ -126,7 +114,7 @@ export function holdSwapAgain(cgroup: BoxCgroup, swap: Bound): void {
     cgroup.set('swap', swap);
   } catch (error) {
     // What is in force then is read back, and told.
-    if (!(error instanceof EnvironmentError)) throw error;
+    if (!isEnvironmentError(error)) throw error;
   }
 }
 

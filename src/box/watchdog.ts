@@ -1,4 +1,5 @@
 import { Timer } from 'cgroup-utils-native';
+import type { WatchedName } from '../options/table/limits.js';
 
 /**
  * Holds by sampling what no control group holds: memory and processes of the tree, and CPU time. It looks often enough
@@ -10,8 +11,6 @@ export interface Watchdog {
   watch(name: WatchedName, limit: number | 'unlimited'): void;
   stop(): void;
 }
-
-export type WatchedName = 'memory' | 'pids' | 'cpu-time';
 
 /** Of the whole box: bytes, processes and threads, ms. */
 export type Watched = Readonly<Record<WatchedName, number>>;

@@ -2,13 +2,15 @@ import { access, allowedCpuCount, killGroup, processDirectory } from 'cgroup-uti
 import { EnvironmentError } from '../errors.js';
 import { createReader, type Reader, readFile, removeTree, tryWrite } from '../kernel/files.js';
 import { listProcesses } from '../kernel/procs.js';
+import type { CgroupRow } from '../options/table/limit.js';
+import { type CgroupLimitName, LIMITS } from '../options/table/limits.js';
 import { isBelow, parentOf, placeBelow } from './below.js';
 import { type Controller, findHierarchies, type Hierarchies } from './hierarchy.js';
-import type { BoxCgroup, CgroupLimitName, CgroupValue, CleanupStep, Mechanism } from './types.js';
+import type { BoxCgroup, CgroupValue, CleanupStep, Mechanism } from './types.js';
 import { type CgroupUsage, pidsUsage, readNumber } from './usage.js';
-import { makeV1, readV1, setV1, V1_CEILING, V1_CONTROLLER, type V1Groups } from './v1.js';
+import { makeV1, notInV1, readV1, setV1, type V1Groups } from './v1.js';
 import { v1Cpu, v1Io, v1Memory, v1Throttling } from './v1-usage.js';
-import { makeV2, readV2, setV2, V2_CEILING, V2_CONTROLLER, type V2Controller, type V2Group } from './v2.js';
+import { makeV2, readV2, setV2, type V2Controller, type V2Group } from './v2.js';
 import { v2Usage } from './v2-usage.js';
 
 export interface CgroupRequest {
@@ -97,7 +99,7 @@ function makeOurV2(
   if (place === null) return { why: 'no cgroup2 is mounted' };
   // Where v1 has the freezer that is the list, and v2 is nobody's.
   if (request.listed && !v1.has('freezer')) return { why: whyListed(place.dir) };
-  const needed = [...new Set<V2Controller>(request.limits.map((limit) => V2_CONTROLLER[limit]))];
+  const needed = [...new Set<V2Controller>(request.limits.map((limit) => LIMITS[limit].cgroup.v2.controller))];
   const { name, ourPids, beforeMaking = () => {}, adopt } = request;
   const welcome: V2Controller[] = weighedAsOne(request) ? ['cpu'] : [];
   const at = below === null ? place : { dir: below, mount: place.mount };
@@ -130,7 +132,8 @@ function v1Wanted({ v1 }: Hierarchies, request: CgroupRequest, v2: V2Group | nul
   const wanted = new Set<Controller>();
   if (weighedAsOne(request) && !v2?.controllers.has('cpu')) wanted.add('cpu');
   for (const limit of limits) {
-    if (!v2?.controllers.has(V2_CONTROLLER[limit])) wanted.add(V1_CONTROLLER[limit]);
+    const row = LIMITS[limit].cgroup;
+    if (!v2?.controllers.has(row.v2.controller)) wanted.add(row.v1.controller);
   }
   if (figures) {
     for (const [controller, v2Name] of [
@@ -158,14 +161,12 @@ function tryOomGroup(dir: string): void {
 function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V1Groups): BoxCgroup {
   const v2Group = 'dir' in v2 ? v2 : null;
   const serving = (name: CgroupLimitName): { mechanism: Mechanism; dir: string } | { why: string } => {
-    const v2Name = V2_CONTROLLER[name];
-    if (v2Group?.controllers.has(v2Name)) return { mechanism: 'cgroup2', dir: v2Group.dir };
-    const v1Name = V1_CONTROLLER[name];
-    const dir = name === 'memory-high' ? undefined : v1.dir(v1Name);
+    const { v1: inV1, v2: inV2 }: CgroupRow = LIMITS[name].cgroup;
+    if (v2Group?.controllers.has(inV2.controller)) return { mechanism: 'cgroup2', dir: v2Group.dir };
+    const dir = inV1.file === null ? undefined : v1.dir(inV1.controller);
     if (dir !== undefined) return { mechanism: 'cgroup1', dir };
-    if (name === 'memory-high' && found.v1.has('memory')) return { why: 'cgroup v1 has no memory.high' };
-    if (found.v1.has(v1Name)) return { why: v1.why(v1Name) };
-    return { why: 'dir' in v2 ? v2.why(v2Name) : v2.why };
+    if (found.v1.has(inV1.controller)) return { why: inV1.file === null ? notInV1(name) : v1.why(inV1.controller) };
+    return { why: 'dir' in v2 ? v2.why(inV2.controller) : v2.why };
   };
   const read = createReader();
   const freezerDir = v1.dir('freezer');
@@ -193,11 +194,13 @@ function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V1Groups
     },
     ceiling(name) {
       const by = serving(name);
+      const { ceiling, v1: inV1 }: CgroupRow = LIMITS[name].cgroup;
+      if (ceiling !== true) return NO_CEILING;
       if ('dir' in by && by.mechanism === 'cgroup2')
-        return tightest(parentOf(by.dir), found.v2?.mount, V2_CEILING[name]);
+        return tightest(parentOf(by.dir), found.v2?.mount, (dir) => readV2(dir, name));
       // Also for a directory that is made only when the limit is set.
-      const place = name === 'memory-high' ? undefined : found.v1.get(V1_CONTROLLER[name]);
-      return tightest(place?.dir ?? '', place?.mount, V1_CEILING[name]);
+      const place = found.v1.get(inV1.controller);
+      return tightest(place?.dir ?? '', place?.mount, (dir) => readV1(dir, name));
     },
     set(name, value): CgroupValue {
       let by = serving(name);
@@ -218,8 +221,8 @@ function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V1Groups
     charged(name) {
       const by = serving(name);
       if ('why' in by) return null;
-      const memory = by.mechanism === 'cgroup2' ? 'memory.current' : 'memory.usage_in_bytes';
-      return readNumber(`${by.dir}/${name === 'pids' ? 'pids.current' : memory}`);
+      const { used } = LIMITS[name].cgroup;
+      return readNumber(`${by.dir}/${by.mechanism === 'cgroup2' ? used.v2 : used.v1}`);
     },
     close: () => read.close(),
   };
@@ -234,23 +237,27 @@ function addController(
   v2Group: V2Group | null,
   v1: V1Groups,
 ): string | null {
-  const v1Name = V1_CONTROLLER[name];
-  if (found.v1.has(v1Name)) {
+  const { v1: inV1, v2: inV2 }: CgroupRow = LIMITS[name].cgroup;
+  if (found.v1.has(inV1.controller)) {
     const list = v2Group?.dir ?? v1.dirs[0];
-    // A controller is in one hierarchy only: v2 has no memory.high where v1 has the memory controller.
-    if (list === undefined || name === 'memory-high') return NO_GROUP;
-    return v1.add(v1Name, () => listProcesses(`${list}/cgroup.procs`) ?? []);
+    // A controller is in one hierarchy only: v2 has no memory.high where v1 has the controller memory.
+    if (list === undefined || inV1.file === null) return NO_GROUP;
+    return v1.add(inV1.controller, () => listProcesses(`${list}/cgroup.procs`) ?? []);
   }
-  return v2Group === null ? NO_GROUP : v2Group.add(V2_CONTROLLER[name]);
+  return v2Group === null ? NO_GROUP : v2Group.add(inV2.controller);
 }
 
+type Ceiling = ReturnType<BoxCgroup['ceiling']>;
+const NO_CEILING: Ceiling = { value: 'unlimited', path: '' };
+
 /** From the group around the box up to the topmost that we see. */
-function tightest(dir: string, mount: string | undefined, read: ((dir: string) => number | 'unlimited') | undefined) {
-  let best: { value: number | 'unlimited'; path: string } = { value: 'unlimited', path: '' };
-  if (mount === undefined || read === undefined) return best;
+function tightest(dir: string, mount: string | undefined, read: (dir: string) => CgroupValue | null): Ceiling {
+  let best = NO_CEILING;
+  if (mount === undefined) return best;
   for (let at = dir; at.length >= mount.length; at = parentOf(at)) {
     const value = read(at);
-    if (value !== 'unlimited' && (best.value === 'unlimited' || value < best.value)) best = { value, path: at };
+    if (typeof value !== 'number') continue;
+    if (best.value === 'unlimited' || value < best.value) best = { value, path: at };
   }
   return best;
 }

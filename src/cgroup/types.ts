@@ -2,12 +2,10 @@
  * One box's control groups, whatever the kernel has: v2, v1 (a directory a controller), both (hybrid), or none.
  * Which mechanism serves a limit is decided once, when the groups are made; nobody asks again.
  */
+import type { CgroupLimitName, CountedName } from '../options/table/limits.js';
 import type { CgroupUsage } from './usage.js';
 
-/** Limits that a control group can hold, by the names of the options. */
-export type CgroupLimitName = 'memory' | 'memory-high' | 'swap' | 'cpus' | 'cpu-weight' | 'cpuset' | 'pids' | 'io-max';
-
-/** Values: bytes for memory, memory-high, swap; cores for cpus; 1 to 10000 for cpu-weight; a CPU list for cpuset. */
+/** In the unit of the limit's row in the table; a CPU list is text. */
 export type CgroupValue = number | 'unlimited' | string | readonly IoLimit[];
 
 /** Limits of one block device; a missing one stays as it is, 'unlimited' takes it away. */
@@ -53,8 +51,8 @@ export interface BoxCgroup {
   inForce(name: CgroupLimitName): CgroupValue | null;
   /** Figures of now; null where no group counts any. Never throws: what cannot be read is null. */
   usage(): CgroupUsage | null;
-  /** What counts against a limit now, from one small file: bytes with page cache, or tasks. Null where no group counts it. */
-  charged(name: 'memory' | 'pids'): number | null;
+  /** What counts against a limit now, from one small file: bytes with page cache for memory. Null where no group counts it. */
+  charged(name: CountedName): number | null;
   /** Closes what `usage` keeps open. */
   close(): void;
   /** Directory with the pressure files of the box; null where there is none. */

@@ -1,10 +1,11 @@
 import { makeDirectory } from 'cgroup-utils-native';
 import { EnvironmentError } from '../errors.js';
 import { readFile, removeDir, tryWrite, writeFile } from '../kernel/files.js';
+import { type CgroupLimitName, LIMITS, type V1LimitName } from '../options/table/limits.js';
 import type { Controller, Hierarchies } from './hierarchy.js';
 import { parseV1IoMax, V1_THROTTLE } from './io.js';
 import { moveAll } from './join.js';
-import type { CgroupLimitName, CgroupValue, CleanupStep, IoLimit } from './types.js';
+import type { CgroupValue, CleanupStep, IoLimit } from './types.js';
 import { readNumber } from './usage.js';
 
 /** The box's directories in v1 hierarchies, one a controller (co-mounted ones share theirs). cgroup-v1/*.rst. */
@@ -20,28 +21,9 @@ export interface V1Groups {
   add(controller: Controller, pids: () => readonly number[]): string | null;
 }
 
-/** Which controller holds which limit. */
-export const V1_CONTROLLER: Readonly<Record<CgroupLimitName, Controller>> = {
-  memory: 'memory',
-  'memory-high': 'memory',
-  swap: 'memory',
-  cpus: 'cpu',
-  'cpu-weight': 'cpu',
-  cpuset: 'cpuset',
-  pids: 'pids',
-  'io-max': 'blkio',
-};
-
 const PERIOD_USEC = 100_000;
 /** cpu.shares of a group with the default weight of v2, 100. */
 const SHARES_AT_100 = 1024;
-
-/** Files that say how much a group around the box allows. */
-export const V1_CEILING: Partial<Record<CgroupLimitName, (dir: string) => number | 'unlimited'>> = {
-  memory: (dir) => readLimit(`${dir}/memory.limit_in_bytes`),
-  pids: (dir) => readLimit(`${dir}/pids.max`),
-  cpus: readCpus,
-};
 
 export interface V1Request {
   /** Name of the box's directories. */
@@ -111,85 +93,103 @@ function inheritCpuset(parent: string, dir: string): string | null {
   }
 }
 
+/** How one limit is set and read in the directory of its controller. */
+interface Mechanism {
+  readonly set: (dir: string, value: CgroupValue) => void;
+  /** Null where it cannot be read. */
+  readonly read: (dir: string) => CgroupValue | null;
+}
+
+const MECHANISMS: Readonly<Record<V1LimitName, Mechanism>> = {
+  memory: {
+    set: (dir, value) => setMemory(dir, value as number | 'unlimited'),
+    read: (dir) => readLimit(memoryFile(dir)),
+  },
+  swap: {
+    set: (dir, value) => setSwap(dir, value as number | 'unlimited'),
+    read: readSwap,
+  },
+  cpus: {
+    set(dir, value) {
+      const quota = value === 'unlimited' ? '-1' : String(Math.round(Number(value) * PERIOD_USEC));
+      writeFile(`${dir}/cpu.cfs_period_us`, String(PERIOD_USEC));
+      writeFile(`${dir}/cpu.cfs_quota_us`, quota);
+    },
+    read: readCpus,
+  },
+  'cpu-weight': {
+    set(dir, value) {
+      writeFile(`${dir}/cpu.shares`, String(Math.max(2, Math.round((Number(value) * SHARES_AT_100) / 100))));
+    },
+    read(dir) {
+      const shares = readNumber(`${dir}/cpu.shares`);
+      return shares === null ? null : Math.max(1, Math.round((shares * 100) / SHARES_AT_100));
+    },
+  },
+  cpuset: {
+    set: (dir, value) => writeFile(`${dir}/cpuset.cpus`, String(value)),
+    read: (dir) => readFile(`${dir}/cpuset.cpus`),
+  },
+  pids: {
+    set: (dir, value) => writeFile(`${dir}/pids.max`, value === 'unlimited' ? 'max' : String(value)),
+    read: (dir) => readLimit(`${dir}/pids.max`),
+  },
+  'io-max': {
+    set(dir, value) {
+      for (const limit of value as readonly IoLimit[]) setIo(dir, limit);
+    },
+    read: (dir) => parseV1IoMax((file) => readFile(`${dir}/${file}`) ?? ''),
+  },
+};
+
+function mechanismOf(name: CgroupLimitName): Mechanism | undefined {
+  return (MECHANISMS as Partial<Record<CgroupLimitName, Mechanism>>)[name];
+}
+
 /** Sets a limit in a controller's directory and reads back what is in force. @throws EnvironmentError */
 export function setV1(dir: string, name: CgroupLimitName, value: CgroupValue): CgroupValue {
-  switch (name) {
-    case 'memory':
-      setMemory(dir, value as number | 'unlimited');
-      break;
-    case 'memory-high':
-      throw new EnvironmentError('cgroup v1 has no memory.high');
-    case 'swap':
-      setSwap(dir, value as number | 'unlimited');
-      break;
-    case 'cpus':
-      writeFile(`${dir}/cpu.cfs_period_us`, String(PERIOD_USEC));
-      writeFile(
-        `${dir}/cpu.cfs_quota_us`,
-        value === 'unlimited' ? '-1' : String(Math.round(Number(value) * PERIOD_USEC)),
-      );
-      break;
-    case 'cpu-weight':
-      writeFile(`${dir}/cpu.shares`, String(Math.max(2, Math.round((Number(value) * SHARES_AT_100) / 100))));
-      break;
-    case 'cpuset':
-      writeFile(`${dir}/cpuset.cpus`, String(value));
-      break;
-    case 'pids':
-      writeFile(`${dir}/pids.max`, value === 'unlimited' ? 'max' : String(value));
-      break;
-    case 'io-max':
-      for (const limit of value as readonly IoLimit[]) setIo(dir, limit);
-  }
-  return readV1(dir, name) ?? value;
+  const mechanism = mechanismOf(name);
+  if (mechanism === undefined) throw new EnvironmentError(notInV1(name));
+  mechanism.set(dir, value);
+  return mechanism.read(dir) ?? value;
 }
 
 /** What is in force in a controller's directory; null where that cannot be read. */
 export function readV1(dir: string, name: CgroupLimitName): CgroupValue | null {
-  switch (name) {
-    case 'memory':
-      return readLimit(`${dir}/memory.limit_in_bytes`);
-    case 'memory-high':
-      return null;
-    case 'swap': {
-      const [memory, sum] = [
-        readLimit(`${dir}/memory.limit_in_bytes`),
-        readLimit(`${dir}/memory.memsw.limit_in_bytes`),
-      ];
-      return typeof sum === 'number' && typeof memory === 'number' ? sum - memory : 'unlimited';
-    }
-    case 'cpus':
-      return readCpus(dir);
-    case 'cpu-weight': {
-      const shares = readNumber(`${dir}/cpu.shares`);
-      return shares === null ? null : Math.max(1, Math.round((shares * 100) / SHARES_AT_100));
-    }
-    case 'cpuset':
-      return readFile(`${dir}/cpuset.cpus`);
-    case 'pids':
-      return readLimit(`${dir}/pids.max`);
-    case 'io-max':
-      return parseV1IoMax((file) => readFile(`${dir}/${file}`) ?? '');
-  }
+  return mechanismOf(name)?.read(dir) ?? null;
+}
+
+/** Why v1 cannot hold a limit whose controller it has. */
+export function notInV1(name: CgroupLimitName): string {
+  return `cgroup v1 has no ${LIMITS[name].cgroup.v2.file}`;
+}
+
+function memoryFile(dir: string): string {
+  return `${dir}/${LIMITS.memory.cgroup.v1.file}`;
+}
+
+/** Of memory and swap together. */
+function sumFile(dir: string): string {
+  return `${dir}/${LIMITS.swap.cgroup.v1.file}`;
 }
 
 /** v1 counts memory and swap together: the swap beside the memory stays what it was. */
 function setMemory(dir: string, memory: number | 'unlimited'): void {
-  const was = readLimit(`${dir}/memory.limit_in_bytes`);
-  const sum = readLimit(`${dir}/memory.memsw.limit_in_bytes`);
+  const was = readLimit(memoryFile(dir));
+  const sum = readLimit(sumFile(dir));
   if (typeof was !== 'number' || typeof sum !== 'number') return setMemoryAndSum(dir, memory, null);
   // Without a limit of memory the sum can have none either: then swap has none.
   setMemoryAndSum(dir, memory, memory === 'unlimited' ? memory : memory + sum - was);
 }
 
 function setSwap(dir: string, swap: number | 'unlimited'): void {
-  const memory = readLimit(`${dir}/memory.limit_in_bytes`);
+  const memory = readLimit(memoryFile(dir));
   if (swap !== 'unlimited' && typeof memory !== 'number') {
     throw new EnvironmentError(
-      `write a swap limit to ${dir}/memory.memsw.limit_in_bytes: cgroup v1 limits memory and swap together; give --memory too`,
+      `write a swap limit to ${sumFile(dir)}: cgroup v1 limits memory and swap together; give --memory too`,
     );
   }
-  writeFile(`${dir}/memory.memsw.limit_in_bytes`, limitText(swap === 'unlimited' ? swap : Number(memory) + swap));
+  writeFile(sumFile(dir), limitText(swap === 'unlimited' ? swap : Number(memory) + swap));
 }
 
 /**
@@ -198,7 +198,7 @@ function setSwap(dir: string, swap: number | 'unlimited'): void {
  * @param sum null: stays as it is
  */
 function setMemoryAndSum(dir: string, memory: number | 'unlimited', sum: number | 'unlimited' | null): void {
-  const files = [`${dir}/memory.limit_in_bytes`, `${dir}/memory.memsw.limit_in_bytes`] as const;
+  const files = [memoryFile(dir), sumFile(dir)] as const;
   const before = files.map(readLimit) as [number | 'unlimited', number | 'unlimited'];
   const steps: [path: string, to: number | 'unlimited', from: number | 'unlimited'][] = [[files[0], memory, before[0]]];
   if (sum !== null) steps.push([files[1], sum, before[1]]);
@@ -227,6 +227,12 @@ function setIo(dir: string, limit: IoLimit): void {
 
 function limitText(value: CgroupValue): string {
   return value === 'unlimited' ? '-1' : String(value);
+}
+
+function readSwap(dir: string): number | 'unlimited' {
+  const memory = readLimit(memoryFile(dir));
+  const sum = readLimit(sumFile(dir));
+  return typeof sum === 'number' && typeof memory === 'number' ? sum - memory : 'unlimited';
 }
 
 /** v1 says "none" with the largest number of pages, or -1. */

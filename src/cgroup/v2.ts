@@ -1,11 +1,13 @@
 import { access, makeDirectory } from 'cgroup-utils-native';
 import { readFile, removeDir, tryWrite, writeFile } from '../kernel/files.js';
+import type { CgroupRow } from '../options/table/limit.js';
+import { type CgroupLimitName, LIMITS } from '../options/table/limits.js';
 import type { Place } from './hierarchy.js';
 import { formatIoMax, parseIoMax } from './io.js';
-import type { CgroupLimitName, CgroupValue, CleanupStep, IoLimit } from './types.js';
-import { parseNumber, readNumber } from './usage.js';
+import type { CgroupValue, CleanupStep, IoLimit } from './types.js';
+import { parseNumber } from './usage.js';
 
-export type V2Controller = 'memory' | 'cpu' | 'cpuset' | 'pids' | 'io';
+export type V2Controller = CgroupRow['v2']['controller'];
 
 /** The box's directory in the v2 hierarchy. */
 export interface V2Group {
@@ -37,17 +39,6 @@ export interface V2Request {
   /** For a process that runs already: moves it into the group. */
   readonly adopt: { readonly join: (procsFile: string) => string | null } | undefined;
 }
-
-export const V2_CONTROLLER: Readonly<Record<CgroupLimitName, V2Controller>> = {
-  memory: 'memory',
-  'memory-high': 'memory',
-  swap: 'memory',
-  cpus: 'cpu',
-  'cpu-weight': 'cpu',
-  cpuset: 'cpuset',
-  pids: 'pids',
-  'io-max': 'io',
-};
 
 const DELEGATE =
   'start it by `systemd-run --user --scope -p Delegate=yes`, or ask the administrator to delegate a group (docs/limits.md)';
@@ -190,59 +181,46 @@ function words(path: string): ReadonlySet<string> {
 
 const PERIOD_USEC = 100_000;
 
-/** Files that say how much a group around the box allows. */
-export const V2_CEILING: Partial<Record<CgroupLimitName, (dir: string) => number | 'unlimited'>> = {
-  memory: (dir) => readNumber(`${dir}/memory.max`) ?? 'unlimited',
-  pids: (dir) => readNumber(`${dir}/pids.max`) ?? 'unlimited',
-  cpus: readCpuMax,
-};
-
-function readCpuMax(dir: string): number | 'unlimited' {
-  const [quota = 'max', period = String(PERIOD_USEC)] = (readFile(`${dir}/cpu.max`) ?? 'max').split(' ');
+function readCpuMax(path: string): number | 'unlimited' {
+  const [quota = 'max', period = String(PERIOD_USEC)] = (readFile(path) ?? 'max').split(' ');
   return quota === 'max' ? 'unlimited' : Number(quota) / Number(period);
 }
 
-/** Files of one number. */
-const NUMBERS: Partial<Record<CgroupLimitName, string>> = {
-  memory: 'memory.max',
-  'memory-high': 'memory.high',
-  swap: 'memory.swap.max',
-  pids: 'pids.max',
-  'cpu-weight': 'cpu.weight',
-};
-
 /** Sets a limit and reads back what is in force. @throws EnvironmentError */
 export function setV2(dir: string, name: CgroupLimitName, value: CgroupValue): CgroupValue {
+  const path = `${dir}/${fileOf(name)}`;
   switch (name) {
     case 'cpus': {
       const quota = value === 'unlimited' ? 'max' : String(Math.round(Number(value) * PERIOD_USEC));
-      writeFile(`${dir}/cpu.max`, `${quota} ${PERIOD_USEC}`);
+      writeFile(path, `${quota} ${PERIOD_USEC}`);
       break;
     }
-    case 'cpuset':
-      writeFile(`${dir}/cpuset.cpus`, String(value));
-      break;
     case 'io-max':
-      for (const limit of value as readonly IoLimit[]) writeFile(`${dir}/io.max`, formatIoMax(limit));
+      for (const limit of value as readonly IoLimit[]) writeFile(path, formatIoMax(limit));
       break;
     default:
-      writeFile(`${dir}/${NUMBERS[name]}`, value === 'unlimited' ? 'max' : String(value));
+      writeFile(path, value === 'unlimited' ? 'max' : String(value));
   }
   return readV2(dir, name) ?? value;
 }
 
 /** What is in force; null where that cannot be read. */
 export function readV2(dir: string, name: CgroupLimitName): CgroupValue | null {
+  const path = `${dir}/${fileOf(name)}`;
   switch (name) {
     case 'cpus':
-      return readCpuMax(dir);
+      return readCpuMax(path);
     case 'cpuset':
-      return readFile(`${dir}/cpuset.cpus.effective`);
+      return readFile(`${path}.effective`);
     case 'io-max':
-      return parseIoMax(readFile(`${dir}/io.max`) ?? '');
+      return parseIoMax(readFile(path) ?? '');
     default: {
-      const text = readFile(`${dir}/${NUMBERS[name]}`);
+      const text = readFile(path);
       return text === 'max' ? 'unlimited' : parseNumber(text);
     }
   }
+}
+
+function fileOf(name: CgroupLimitName): string {
+  return LIMITS[name].cgroup.v2.file;
 }

@@ -5,10 +5,10 @@ import { atHome, type Files, readNamed, readSecret } from './files.js';
 import { allOptions } from './locks.js';
 import { readRascalConfig, type SiteConfig } from './rascal-config.js';
 import { type Given, naming, type Resolved, type ResolvedOptions, resolveOptions } from './resolve.js';
-import type { Resources } from './resources.js';
 import { mergeRlimits } from './rlimits.js';
 import type { BoxSpec, Source } from './spec.js';
-import { LIMITS } from './table/limits.js';
+import type { LimitRow } from './table/limit.js';
+import { LIMITS, type LimitName, type Resources, resourceNames } from './table/limits.js';
 import { OPTIONS } from './table.js';
 import { type Deadline, timeLimit } from './time-limit.js';
 import { parseUris } from './uri.js';
@@ -205,12 +205,9 @@ function pathOf({ value }: Resolved<string | undefined>): string | undefined {
 
 /** Of every limit that somebody has given. */
 function limitOrigins(options: ResolvedOptions): Pick<BoxSpec, 'limitOrigins' | 'limitSources'> {
-  const given = Object.keys(LIMITS).flatMap((name): [string, Resolved<unknown>][] => {
-    const option = options[name as keyof typeof LIMITS];
-    if (option.source === 'default') return [];
-    if (name === 'rlimit') return options.rlimit.value.map((request) => [request.name, option]);
-    return [[name, option]];
-  });
+  const limits = (Object.keys(LIMITS) as LimitName[]).map((name) => [name, options[name]] as const);
+  const rlimits = options.rlimit.value.map(({ name }) => [name, options.rlimit] as const);
+  const given = [...limits, ...rlimits].filter(([, { source }]) => source !== 'default');
   return {
     limitOrigins: Object.fromEntries(given.map(([name, { origin }]) => [name, origin])),
     limitSources: Object.fromEntries(given.map(([name, { source }]) => [name, source])),
@@ -219,19 +216,13 @@ function limitOrigins(options: ResolvedOptions): Pick<BoxSpec, 'limitOrigins' | 
 
 /** What was given of them. */
 function resources(options: ResolvedOptions): Resources {
-  const cpuTimeMs = options['cpu-time'].value;
-  const given = {
-    memory: options.memory.value,
-    'memory-high': options['memory-high'].value,
-    swap: options.swap.value,
-    cpus: options.cpus.value,
-    'cpu-weight': options['cpu-weight'].value,
-    cpuset: options.cpuset.value,
-    pids: options.pids.value,
-    'io-max': options['io-max'].value.length > 0 ? options['io-max'].value : undefined,
-    'cpu-time': cpuTimeMs === 0 ? undefined : cpuTimeMs,
-  };
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Resources;
+  const given = resourceNames().flatMap((name) => {
+    const { value } = options[name];
+    const { zeroIsNone }: LimitRow = LIMITS[name];
+    const isAbsent = value === undefined || (value === 0 && zeroIsNone) || (Array.isArray(value) && value.length === 0);
+    return isAbsent ? [] : [[name, value]];
+  });
+  return Object.fromEntries(given);
 }
 
 function routingKeys(options: ResolvedOptions): readonly string[] {

@@ -2,22 +2,9 @@ import { SpecError } from '../errors.js';
 import { isNone, isUnlimited, parseSize } from './units.js';
 import { didYouMean, quote } from './words.js';
 
-/** Limits of a box as a whole, by the names of their options. Memory in bytes, cpus in cores, cpu-time in ms. */
-export interface Resources {
-  readonly memory?: Bound;
-  readonly 'memory-high'?: Bound;
-  readonly swap?: Bound;
-  readonly cpus?: Bound;
-  readonly 'cpu-weight'?: number;
-  /** A CPU list as cpuset(7) has it: `0-3,5`. */
-  readonly cpuset?: string;
-  readonly pids?: Bound;
-  readonly 'io-max'?: readonly IoRequest[];
-  readonly 'cpu-time'?: Bound;
-}
+/** Values of the limits that control groups hold. */
 
 export type Bound = number | 'unlimited';
-export type ResourceName = keyof Resources;
 
 /** Limits of one device, which is named by its path, by that of a file on it, or as `major:minor`. */
 export interface IoRequest {

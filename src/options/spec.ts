@@ -1,7 +1,7 @@
 import type { LaunchSpec } from 'cgroup-utils-native';
 import type { ControlAuth, ControlRule } from './control.js';
 import type { SiteConfig } from './rascal-config.js';
-import type { Resources } from './resources.js';
+import type { Resources } from './table/limits.js';
 
 /** Where a value came from; part of error messages and of the start log line. */
 export type Source = 'command line' | 'environment' | 'config file' | 'scheduler' | 'default';

@@ -1,5 +1,6 @@
 import { BROKER } from './table/broker.js';
 import { CONTROL } from './table/control.js';
+import { HOLDING } from './table/holding.js';
 import { JOB } from './table/job.js';
 import { LIMITS } from './table/limits.js';
 import { MESSAGES } from './table/messages.js';
@@ -14,7 +15,7 @@ export type { Option } from './table/option.js';
  * it. Its rows are in options/, a file for each heading: a new option is one row there and, where the box needs it, one
  * field in assemble.ts.
  */
-export const OPTIONS = { ...BROKER, ...MESSAGES, ...CONTROL, ...STATISTICS, ...LIMITS, ...JOB, ...PROGRAM };
+export const OPTIONS = { ...BROKER, ...MESSAGES, ...CONTROL, ...STATISTICS, ...LIMITS, ...HOLDING, ...JOB, ...PROGRAM };
 
 /** The same by the headings of `--help` and docs/options.md, in their order. */
 export const GROUPS = {
@@ -22,7 +23,7 @@ export const GROUPS = {
   Messages: MESSAGES,
   Control: CONTROL,
   Statistics: STATISTICS,
-  Limits: LIMITS,
+  Limits: { ...LIMITS, ...HOLDING },
   Job: JOB,
   Program: PROGRAM,
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Option>>>>;

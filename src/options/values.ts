@@ -1,7 +1,7 @@
 import { SpecError } from '../errors.js';
 import { parseSignal, signalName } from './signals.js';
 import type { CgroupMode, WarnSignal } from './spec.js';
-import { isNone, isUnlimited, parseCount, parseDuration, parseSize } from './units.js';
+import { parseDuration } from './units.js';
 import { redactUri } from './uri.js';
 import { withText } from './verbatim.js';
 import { parseWallTime } from './wall-time.js';
@@ -12,31 +12,6 @@ import { didYouMean, quote } from './words.js';
 const SAMPLE_INTERVAL_MIN_MS = 10;
 /** An AMQP short string holds 255 bytes; the rest is left for the addressing suffixes. */
 const KEY_MAX_BYTES = 127;
-
-/** A limit of time; forms in wall-time.ts. @returns ms; 0 (also `unlimited`, `infinity`) means none. @throws SpecError */
-export function parseTimeLimit(text: string): number {
-  return isUnlimited(text) ? 0 : parseWallTime(text);
-}
-
-/** The value of `--timeout`. @returns ms, 0 for none, or `scheduler`. @throws SpecError */
-export function parseTimeout(text: string): number | 'scheduler' {
-  if (text === 'scheduler') return text;
-  try {
-    return parseTimeLimit(text);
-  } catch (cause) {
-    throw new SpecError(`${(cause as Error).message}, or "scheduler"`, { cause });
-  }
-}
-
-/** A limit in bytes. @returns bytes; 0 (also `unlimited`, `infinity`) means none. @throws SpecError */
-export function parseByteLimit(text: string): number {
-  return isUnlimited(text) ? 0 : parseSize(text);
-}
-
-/** Processes and threads; 0 means none. @throws SpecError */
-export function parsePids(text: string): number | 'unlimited' {
-  return isNone(text) ? 'unlimited' : parseCount(text, 1, 4_194_304);
-}
 
 /** `auto`, `off`, or directories of control groups. @throws SpecError */
 export function parseCgroupMode(text: string): CgroupMode {

@@ -1,7 +1,9 @@
 import t from 'tap';
 import { toCommand } from '../../src/amqp/command.js';
-import { parseLimitChange } from '../../src/box/limits.js';
+import { rowOf } from '../../src/box/limits.js';
 import { cpusOutside, parseCpuList } from '../../src/options/resources.js';
+import { parseRlimitValue } from '../../src/options/rlimits.js';
+import { LIMITS } from '../../src/options/table/limits.js';
 import { parseCount, parseDuration, parseSize } from '../../src/options/units.js';
 
 /** What a command may make the event loop do: each line took seconds. */
@@ -16,9 +18,9 @@ for (const [what, attempt] of [
   ['digits and dots', () => parseDuration('1.'.repeat(LONG / 2))],
   ['a size', () => parseSize(`${'1'.repeat(LONG)}.`)],
   ['a count', () => parseCount('9'.repeat(LONG), 1, 10)],
-  ['an rlimit', () => parseLimitChange('nofile', ':'.repeat(LONG))],
-  ['a CPU time of an rlimit', () => parseLimitChange('cpu', `${'1'.repeat(LONG)}x`)],
-  ['the name of a limit', () => parseLimitChange('n'.repeat(LONG), '1')],
+  ['an rlimit', () => parseRlimitValue('nofile', ':'.repeat(LONG))],
+  ['a CPU time of an rlimit', () => parseRlimitValue('cpu', `${'1'.repeat(LONG)}x`)],
+  ['the name of a limit', () => rowOf(LIMITS, 'n'.repeat(LONG))],
   ['a signal', () => toCommand({ kind: 'request', name: 'kill', args: ['S'.repeat(LONG)] })],
   ['a grace period', () => toCommand({ kind: 'request', name: 'stop', args: ['5'.repeat(LONG)] })],
 ] as const) {

@@ -1,6 +1,10 @@
 import t from 'tap';
 import { changedValue, isRelative } from '../../src/box/relative.js';
 import type { LimitStatus } from '../../src/model/sample.js';
+import type { LimitRow } from '../../src/options/table/limit.js';
+import { LIMITS } from '../../src/options/table/limits.js';
+
+const rows: Readonly<Record<string, LimitRow>> = LIMITS;
 
 const timeout: LimitStatus = { value: 600_000, unit: 'ms', enforcement: 'timer' };
 const memory: LimitStatus = { value: 4 * 2 ** 30, unit: 'bytes', enforcement: 'cgroup2' };
@@ -33,7 +37,8 @@ t.test('a sign makes it a change of the limit in force', async (t) => {
     ['cpu', '+1m', cpu, '120:'],
     ['swap', '-1M', swap, '0'],
   ];
-  for (const [name, text, now, expected] of cases) t.equal(changedValue(name, text, now), expected, `${name} ${text}`);
+  for (const [name, text, now, expected] of cases)
+    t.equal(changedValue(name, text, now, rows[name]), expected, `${name} ${text}`);
 });
 
 t.test('a change that cannot be is refused', async (t) => {
@@ -65,5 +70,5 @@ t.test('a change that cannot be is refused', async (t) => {
     ['nofile', '+10:20', nofile, /no change of nofile/],
   ];
   for (const [name, text, now, message] of cases)
-    t.throws(() => changedValue(name, text, now), { name: 'SpecError', message }, `${name} ${text}`);
+    t.throws(() => changedValue(name, text, now, rows[name]), { name: 'SpecError', message }, `${name} ${text}`);
 });

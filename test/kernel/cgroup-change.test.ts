@@ -8,7 +8,7 @@ import type { Watched } from '../../src/box/watchdog.js';
 import { createCgroup, removeCgroup } from '../../src/cgroup/create.js';
 import { noCgroup } from '../../src/cgroup/none.js';
 import type { BoxCgroup } from '../../src/cgroup/types.js';
-import type { Resources } from '../../src/options/resources.js';
+import type { Resources } from '../../src/options/table/limits.js';
 import { diskOf, groupsOfProcess, ownGroup, withoutV1 } from '../fixtures/cgroups.js';
 import { keep } from '../fixtures/kept-job.js';
 import { until } from '../fixtures/processes.js';

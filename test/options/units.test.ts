@@ -1,17 +1,10 @@
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { SpecError } from '../../src/errors.js';
+import { parseByteLimit, parseTimeLimit } from '../../src/options/limit-values.js';
 import { parseSwap } from '../../src/options/resources.js';
 import { parseBoolean, parseCount, parseDuration, parseSize } from '../../src/options/units.js';
-import {
-  parseByteLimit,
-  parseInterval,
-  parseJsonObject,
-  parseKey,
-  parsePath,
-  parseSampleInterval,
-  parseTimeLimit,
-} from '../../src/options/values.js';
+import { parseInterval, parseJsonObject, parseKey, parsePath, parseSampleInterval } from '../../src/options/values.js';
 
 /** Asserts the whole message of the SpecError. */
 const refuses = (t: Test, parse: (text: string) => unknown, text: string, message: string) =>

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { parseTimeLimit, parseTimeout } from '../../src/options/values.js';
+import { parseTimeLimit, parseTimeout } from '../../src/options/limit-values.js';
 
 const [SECOND, MINUTE, HOUR, DAY] = [1000, 60_000, 3_600_000, 86_400_000] as const;
 

@@ -2,30 +2,18 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { fsPath } from '../../bytes.js';
 import { createCgroup } from '../../cgroup/create.js';
 import { findHierarchies, type Hierarchies } from '../../cgroup/hierarchy.js';
-import type { BoxCgroup, CgroupLimitName, CgroupValue } from '../../cgroup/types.js';
-import { V1_CONTROLLER } from '../../cgroup/v1.js';
-import { V2_CONTROLLER } from '../../cgroup/v2.js';
+import type { BoxCgroup, CgroupValue } from '../../cgroup/types.js';
 import { findDevice } from '../../kernel/devices.js';
 import { readFile } from '../../kernel/files.js';
+import type { CgroupRow } from '../../options/table/limit.js';
+import { type CgroupLimitName, isCgroupLimit, LIMITS, type LimitName } from '../../options/table/limits.js';
 import type { Environment } from '../../scheduler/identity.js';
 import { delegation, kernelArgument, type Place, parentOf, UNIFIED } from './remedies.js';
 import { fail, pass, type Row, warn } from './row.js';
 
 /** Control groups: what is mounted, where we are, and what a throw-away group of ours holds. */
 
-const LIMITS: readonly CgroupLimitName[] = [
-  'memory',
-  'memory-high',
-  'swap',
-  'cpus',
-  'cpu-weight',
-  'cpuset',
-  'pids',
-  'io-max',
-];
-/** Held by sampling where nothing else holds it. */
-const WATCHED: ReadonlySet<string> = new Set(['memory', 'pids']);
-const MIB = 2 ** 20;
+const CGROUP_LIMITS = (Object.keys(LIMITS) as LimitName[]).filter(isCgroupLimit);
 const LEFTOVER_AGE_MS = 60_000;
 const NAME_PREFIX = 'proc_box-';
 
@@ -51,9 +39,18 @@ export function checkCgroup(input: CgroupInput): CgroupCheck {
   const { name, ourPids } = input;
   const scheduled = input.place.scheduler !== 'none';
   const listed = input.place.scheduler === 'slurm';
-  const request = { name, ourPids, limits: LIMITS, stayBelow: scheduled, scheduled, listed, below: [], oomGroup: true };
+  const request = {
+    name,
+    ourPids,
+    limits: CGROUP_LIMITS,
+    stayBelow: scheduled,
+    scheduled,
+    listed,
+    below: [],
+    oomGroup: true,
+  };
   const cgroup = createCgroup(request);
-  const limits = LIMITS.map((limit) => limitRow(limit, cgroup, found, input));
+  const limits = CGROUP_LIMITS.map((limit) => limitRow(limit, cgroup, found, input));
   const rows = [
     versions(found),
     ownGroup(found),
@@ -114,7 +111,7 @@ function ownGroup({ v1, v2 }: Hierarchies): Row {
 function limitRow(limit: CgroupLimitName, cgroup: BoxCgroup, found: Hierarchies, input: CgroupInput): Row {
   const name = `limit ${limit}`;
   try {
-    const value = sampleValue(limit, cgroup, input);
+    const value = trialValue(limit, cgroup, input);
     if (value !== null) cgroup.set(limit, value);
     const by = cgroup.holds(limit);
     if ('mechanism' in by) return pass(name, `${by.mechanism}, ${groupOf(limit, by.mechanism, found, input.name)}`);
@@ -124,27 +121,12 @@ function limitRow(limit: CgroupLimitName, cgroup: BoxCgroup, found: Hierarchies,
   }
 }
 
-function sampleValue(limit: CgroupLimitName, cgroup: BoxCgroup, { allowedCpus }: CgroupInput): CgroupValue | null {
-  const atMost = (value: number) => Math.min(value, Number(cgroup.ceiling(limit).value) || value);
-  switch (limit) {
-    case 'memory':
-    case 'memory-high':
-      return atMost(64 * MIB);
-    case 'swap':
-      return 0;
-    case 'cpus':
-      return atMost(1);
-    case 'cpu-weight':
-      return 100;
-    case 'cpuset':
-      return allowedCpus;
-    case 'pids':
-      return atMost(64);
-    case 'io-max': {
-      const device = diskOfRoot();
-      return device === null ? null : [{ device, rbps: 'unlimited' }];
-    }
-  }
+function trialValue(limit: CgroupLimitName, cgroup: BoxCgroup, { allowedCpus }: CgroupInput): CgroupValue | null {
+  const { trial }: CgroupRow = LIMITS[limit].cgroup;
+  if (typeof trial === 'number') return trial && Math.min(trial, Number(cgroup.ceiling(limit).value) || trial);
+  if (trial === 'allowed CPUs') return allowedCpus;
+  const device = diskOfRoot();
+  return device === null ? null : [{ device, rbps: 'unlimited' }];
 }
 
 function diskOfRoot(): string | null {
@@ -156,26 +138,28 @@ function diskOfRoot(): string | null {
 }
 
 function groupOf(limit: CgroupLimitName, mechanism: string, { v1, v2 }: Hierarchies, name: string): string {
-  return mechanism === 'cgroup2' ? (v2?.dir ?? '') : `${v1.get(V1_CONTROLLER[limit])?.dir ?? ''}/${name}`;
+  return mechanism === 'cgroup2' ? (v2?.dir ?? '') : `${v1.get(LIMITS[limit].cgroup.v1.controller)?.dir ?? ''}/${name}`;
 }
 
 function weaker(limit: CgroupLimitName, why: string, found: Hierarchies, input: CgroupInput): Row {
-  const held = WATCHED.has(limit) ? 'held by sampling only' : 'not held at all';
+  const held = LIMITS[limit].otherwise === 'watchdog' ? 'held by sampling only' : 'not held at all';
   return (input.strict ? fail : warn)(`limit ${limit}`, `${held}: ${why}`, fixOf(limit, found, input));
 }
 
 function fixOf(limit: CgroupLimitName, { v1, v2 }: Hierarchies, { place }: CgroupInput): string {
-  const v1Place = v1.get(V1_CONTROLLER[limit]);
-  if (limit === 'memory-high' && v1Place !== undefined) return UNIFIED;
-  if (limit === 'swap' && v1Place !== undefined && readFile(`${v1Place.dir}/memory.memsw.limit_in_bytes`) === null)
-    return kernelArgument('swap');
-  if (v1Place !== undefined) return delegation({ ...place, unified: false }, V1_CONTROLLER[limit], v1Place.dir);
+  const { v1: inV1, v2: inV2, argument }: CgroupRow = LIMITS[limit].cgroup;
+  const v1Place = v1.get(inV1.controller);
+  if (v1Place !== undefined) {
+    if (inV1.file === null) return UNIFIED;
+    if (argument !== undefined && readFile(`${v1Place.dir}/${inV1.file}`) === null) return kernelArgument(argument);
+    return delegation({ ...place, unified: false }, inV1.controller, v1Place.dir);
+  }
   if (v2 === null) return UNIFIED;
   const offered = (readFile(`${v2.mount}/cgroup.controllers`) ?? readFile(`${v2.dir}/cgroup.controllers`) ?? '').split(
     ' ',
   );
-  if (!offered.includes(V2_CONTROLLER[limit])) return kernelArgument(limit);
-  return delegation({ ...place, unified: true }, V2_CONTROLLER[limit], v2.dir);
+  if (!offered.includes(inV2.controller)) return kernelArgument(argument);
+  return delegation({ ...place, unified: true }, inV2.controller, v2.dir);
 }
 
 /** Groups of boxes whose wrapper and keeper were both killed. */

@@ -1,4 +1,3 @@
-import type { CgroupLimitName } from '../../cgroup/types.js';
 import type { SchedulerName } from '../../scheduler/identity.js';
 
 /** Which command or line of which file gives a user what the kernel did not. docs/limits.md has the same. */
@@ -30,10 +29,9 @@ export function delegation({ scheduler, root, unified, systemd }: Place, control
   return `systemd-run --user --scope -p Delegate=yes proc_box ...; where ${controller} is missing there, /etc/systemd/system/user@.service.d/delegate.conf: [Service] Delegate=cpu cpuset io memory pids`;
 }
 
-/** For a controller that the kernel does not have at all. */
-export function kernelArgument(name: CgroupLimitName): string {
-  if (name === 'memory' || name === 'memory-high') return 'kernel argument cgroup_enable=memory';
-  if (name === 'swap') return 'kernel argument swapaccount=1';
+/** For a controller that the kernel does not have at all. @param argument what brings it, where one does */
+export function kernelArgument(argument: string | undefined): string {
+  if (argument !== undefined) return `kernel argument ${argument}`;
   return 'a kernel with this controller, or remove cgroup_disable= from its arguments';
 }
 

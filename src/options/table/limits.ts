@@ -1,18 +1,12 @@
+import { parseByteLimit, parsePids, parseTimeLimit, parseTimeout } from '../limit-values.js';
 import { parseCpuList, parseCpus, parseIoMax, parseMemory, parseSwap } from '../resources.js';
-import { parseRlimits } from '../rlimits.js';
-import { parseBoolean, parseCount } from '../units.js';
-import {
-  parseByteLimit,
-  parseCgroupMode,
-  parseEnforce,
-  parseNear,
-  parsePids,
-  parseTimeLimit,
-  parseTimeout,
-} from '../values.js';
-import type { Option } from './option.js';
+import { parseCount } from '../units.js';
+import type { LimitRow } from './limit.js';
 
-/** Limits of the box and of its processes, and what holds them. */
+/**
+ * The table of limits of a box, but for rlimits (rlimits.ts). A new limit is a row here, what sets it in cgroup/v1.ts and
+ * cgroup/v2.ts (or in the watchdog), and its test. v1 counts swap on top of memory, so memory comes first.
+ */
 export const LIMITS = {
   timeout: {
     type: 'duration',
@@ -20,6 +14,10 @@ export const LIMITS = {
     default: '10m',
     help: "wall clock limit: 1h30m, 1d, 90 (seconds), or as in Slurm MM:SS, HH:MM:SS, D-HH, D-HH:MM, D-HH:MM:SS; 0 means none; scheduler: a little before the job's own end, which Slurm is asked for where its environment does not tell; inside a Slurm or PBS job that is the default, without asking",
     parse: parseTimeout,
+    change: parseTimeLimit,
+    unit: 'ms',
+    zeroIsNone: true,
+    otherwise: 'timer',
   },
   stdoutlimit: {
     type: 'size',
@@ -27,6 +25,9 @@ export const LIMITS = {
     default: '100GiB',
     help: 'bytes of stdout before the job is stopped; 0 means none',
     parse: parseByteLimit,
+    unit: 'bytes',
+    zeroIsNone: true,
+    otherwise: 'stdout',
   },
   memory: {
     type: 'size',
@@ -34,6 +35,17 @@ export const LIMITS = {
     default: '',
     help: 'memory of the box with its page cache; more is reclaimed or ends the box (oom); 0 means none',
     parse: parseMemory,
+    unit: 'bytes',
+    zeroIsNone: true,
+    cgroup: {
+      v2: { controller: 'memory', file: 'memory.max' },
+      v1: { controller: 'memory', file: 'memory.limit_in_bytes' },
+      used: { v2: 'memory.current', v1: 'memory.usage_in_bytes' },
+      ceiling: true,
+      trial: 67_108_864,
+      argument: 'cgroup_enable=memory',
+    },
+    otherwise: 'watchdog',
   },
   'memory-high': {
     type: 'size',
@@ -41,6 +53,15 @@ export const LIMITS = {
     default: '',
     help: 'above this the box is slowed down and its memory reclaimed; 0 means none',
     parse: parseMemory,
+    unit: 'bytes',
+    zeroIsNone: true,
+    cgroup: {
+      v2: { controller: 'memory', file: 'memory.high' },
+      v1: { controller: 'memory', file: null },
+      trial: 67_108_864,
+      argument: 'cgroup_enable=memory',
+    },
+    otherwise: 'none',
   },
   swap: {
     type: 'size',
@@ -48,6 +69,14 @@ export const LIMITS = {
     default: '',
     help: 'swap beside --memory; 0 is no swap at all, which is what --memory alone gives',
     parse: parseSwap,
+    unit: 'bytes',
+    cgroup: {
+      v2: { controller: 'memory', file: 'memory.swap.max' },
+      v1: { controller: 'memory', file: 'memory.memsw.limit_in_bytes' },
+      trial: 0,
+      argument: 'swapaccount=1',
+    },
+    otherwise: 'none',
   },
   cpus: {
     type: 'count',
@@ -55,6 +84,15 @@ export const LIMITS = {
     default: '',
     help: 'CPU time per time, in cores: 1.5; 0 means no limit',
     parse: parseCpus,
+    unit: 'cpus',
+    zeroIsNone: true,
+    cgroup: {
+      v2: { controller: 'cpu', file: 'cpu.max' },
+      v1: { controller: 'cpu', file: 'cpu.cfs_quota_us' },
+      ceiling: true,
+      trial: 1,
+    },
+    otherwise: 'none',
   },
   'cpu-weight': {
     type: 'count',
@@ -62,6 +100,13 @@ export const LIMITS = {
     default: '',
     help: 'share of busy CPUs against other groups, 1 to 10000; 100 is the usual one',
     parse: (text: string) => parseCount(text, 1, 10_000),
+    unit: 'count',
+    cgroup: {
+      v2: { controller: 'cpu', file: 'cpu.weight' },
+      v1: { controller: 'cpu', file: 'cpu.shares' },
+      trial: 100,
+    },
+    otherwise: 'none',
   },
   cpuset: {
     type: 'text',
@@ -69,6 +114,13 @@ export const LIMITS = {
     default: '',
     help: 'CPUs that the box may run on: 0-3,5',
     parse: parseCpuList,
+    unit: 'list',
+    cgroup: {
+      v2: { controller: 'cpuset', file: 'cpuset.cpus' },
+      v1: { controller: 'cpuset', file: 'cpuset.cpus' },
+      trial: 'allowed CPUs',
+    },
+    otherwise: 'none',
   },
   pids: {
     type: 'count',
@@ -76,6 +128,16 @@ export const LIMITS = {
     default: '',
     help: 'processes and threads of the box; more are refused (EAGAIN); 0 means none',
     parse: parsePids,
+    unit: 'count',
+    zeroIsNone: true,
+    cgroup: {
+      v2: { controller: 'pids', file: 'pids.max' },
+      v1: { controller: 'pids', file: 'pids.max' },
+      used: { v2: 'pids.current', v1: 'pids.current' },
+      ceiling: true,
+      trial: 64,
+    },
+    otherwise: 'watchdog',
   },
   'io-max': {
     type: 'limit',
@@ -85,6 +147,13 @@ export const LIMITS = {
     parse: parseIoMax,
     repeatable: true,
     shapes: ['list'],
+    unit: 'list',
+    cgroup: {
+      v2: { controller: 'io', file: 'io.max' },
+      v1: { controller: 'blkio', file: 'blkio.throttle.read_bps_device' },
+      trial: 'root device',
+    },
+    otherwise: 'none',
   },
   'cpu-time': {
     type: 'duration',
@@ -92,41 +161,42 @@ export const LIMITS = {
     default: '',
     help: 'CPU time of all processes of the box together, in the forms of --timeout; 0 means none',
     parse: parseTimeLimit,
+    unit: 'ms',
+    zeroIsNone: true,
+    otherwise: 'watchdog',
   },
-  cgroup: {
-    type: 'text',
-    placeholder: 'auto|off|paths',
-    default: 'auto',
-    help: 'control groups: where possible below our own, none at all, or below these directories, comma-separated: a cgroup2 directory, or one of a v1 hierarchy each',
-    parse: parseCgroupMode,
-  },
-  enforce: {
-    type: 'text',
-    placeholder: 'strict|best-effort',
-    default: 'best-effort',
-    help: 'refuse to start, or warn, where a limit can only be held weaker than by the kernel',
-    parse: parseEnforce,
-  },
-  'oom-group': {
-    type: 'boolean',
-    default: 'true',
-    help: 'out of memory ends the whole box, not one process of it',
-    parse: parseBoolean,
-  },
-  near: {
-    type: 'text',
-    placeholder: 'percents',
-    default: '80,95',
-    help: 'tell by an event and in the samples when so many percent of --memory, --timeout, --stdoutlimit or --pids are used; none tells nothing',
-    parse: parseNear,
-  },
-  rlimit: {
-    type: 'limit',
-    placeholder: 'name=soft:hard',
-    default: '',
-    help: 'limit of setrlimit(2) for every process of the job, named as in prlimit(1): nofile=1024:4096, core=unlimited; repeatable',
-    parse: parseRlimits,
-    repeatable: true,
-    shapes: ['list', 'map'],
-  },
-} as const satisfies Readonly<Record<string, Option>>;
+} as const satisfies Readonly<Record<string, LimitRow>>;
+
+type Rows = typeof LIMITS;
+export type LimitName = keyof Rows;
+
+/** Those whose row has such a field. */
+type NamesWith<Part> = { [N in LimitName]: Rows[N] extends Part ? N : never }[LimitName];
+
+/** Limits that a control group can hold. */
+export type CgroupLimitName = NamesWith<{ readonly cgroup: unknown }>;
+/** Those that v1 has as well. */
+export type V1LimitName = NamesWith<{ readonly cgroup: { readonly v1: { readonly file: string } } }>;
+/** Limits that the kernel counts in a file of its own. */
+export type CountedName = NamesWith<{ readonly cgroup: { readonly used: unknown } }>;
+/** Limits that sampling can hold. */
+export type WatchedName = NamesWith<{ readonly otherwise: 'watchdog' }>;
+/** Limits of the box as a whole: those of control groups, and those that sampling holds. */
+export type ResourceName = NamesWith<{ readonly otherwise: 'watchdog' | 'none' }>;
+
+/** What was asked for of them: bytes, cores, ms, or as their parsers return it. */
+export type Resources = { readonly [N in ResourceName]?: ReturnType<Rows[N]['parse']> };
+
+/** In the order in which they are put in force. A function, so that bundles that do not call it leave the table out. */
+export function resourceNames(): readonly ResourceName[] {
+  return (Object.keys(LIMITS) as LimitName[]).filter(isResource);
+}
+
+function isResource(name: LimitName): name is ResourceName {
+  const { otherwise } = LIMITS[name];
+  return otherwise === 'watchdog' || otherwise === 'none';
+}
+
+export function isCgroupLimit(name: LimitName): name is CgroupLimitName {
+  return 'cgroup' in LIMITS[name];
+}
