@@ -1,4 +1,4 @@
-import { SpecError } from '../errors.js';
+import { isSpecError, SpecError } from '../errors.js';
 import type { LimitStatus } from '../model/sample.js';
 import { amount } from '../options/amounts.js';
 import { isRlimitName, parseRlimitAmount, RLIMITS } from '../options/rlimits.js';
@@ -53,7 +53,7 @@ function parseAmount(name: string, text: string, unit: LimitStatus['unit'], whol
     if (unit === 'cpus') return parseDecimal(text);
     return parseCount(text, 0, Number.MAX_SAFE_INTEGER);
   } catch (cause) {
-    if (!(cause instanceof SpecError)) throw cause;
+    if (!isSpecError(cause)) throw cause;
     throw new SpecError(`${quote(whole)} is no change of ${name}: ${cause.message}`, { cause });
   }
 }

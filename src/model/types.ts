@@ -1,22 +1,7 @@
 import type { JobIdentity } from '../options/spec.js';
+import type { Command, CommandName } from '../options/table/commands.js';
 
-/** Inward everything is a Command, whether a message, a signal or a deadline asked for it. */
-export type Command =
-  | { readonly name: 'stop'; readonly graceMs?: number }
-  | { readonly name: 'suspend' }
-  | { readonly name: 'resume' }
-  | { readonly name: 'kill'; readonly signal: number }
-  | { readonly name: 'sample' }
-  | { readonly name: 'change_sample_rate'; readonly intervalMs: number }
-  | { readonly name: 'timer_reset' }
-  | { readonly name: 'timer_start' }
-  | { readonly name: 'timer_stop' }
-  | { readonly name: 'timer_resume' }
-  | { readonly name: 'set_limit'; readonly limit: string; readonly value: string }
-  | { readonly name: 'status' }
-  | { readonly name: 'ping' };
-
-export type CommandName = Command['name'];
+export type { Command, CommandName };
 
 /** Who asked; it goes into events and the end report. */
 export interface Requester {

@@ -1,4 +1,5 @@
 import { SpecError } from '../errors.js';
+import { COMMAND_NAMES } from './table/commands.js';
 import { didYouMean, quote } from './words.js';
 
 /** Who may command a box: `--control-auth` and `--control-rules`. */
@@ -12,23 +13,6 @@ export interface ControlRule {
   /** Names of commands; `*` stands for any characters. */
   readonly commands: readonly string[];
 }
-
-/** Every remote command; amqp/command.ts says what each takes. */
-export const COMMAND_NAMES = [
-  'stop',
-  'suspend',
-  'resume',
-  'kill',
-  'sample',
-  'change_sample_rate',
-  'timer_reset',
-  'timer_start',
-  'timer_stop',
-  'timer_resume',
-  'set_limit',
-  'status',
-  'ping',
-] as const;
 
 /** The job's owner may do everything, and nobody else anything. */
 export const DEFAULT_RULES = '[{"users": ["{owner}"], "commands": ["*"]}]';

@@ -1,4 +1,4 @@
-import { SpecError } from '../errors.js';
+import { isSpecError, SpecError } from '../errors.js';
 import type { Source } from './spec.js';
 import { OPTION_NAMES, OPTIONS, type Option, type OptionName, type OptionValue } from './table.js';
 
@@ -71,7 +71,7 @@ export function naming<V>(origin: string, parse: () => V): V {
   try {
     return parse();
   } catch (cause) {
-    if (!(cause instanceof SpecError)) throw cause;
+    if (!isSpecError(cause)) throw cause;
     throw new SpecError(`${origin}: ${cause.message}`, { cause });
   }
 }

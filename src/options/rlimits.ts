@@ -1,5 +1,5 @@
 import type { Rlimit, RlimitName, RlimitValue } from 'cgroup-utils-native';
-import { SpecError } from '../errors.js';
+import { isSpecError, SpecError } from '../errors.js';
 import type { RlimitRequest } from './spec.js';
 import { isUnlimited, parseDuration, parseSize } from './units.js';
 import { didYouMean, quote } from './words.js';
@@ -110,7 +110,7 @@ function parseHalf(name: RlimitName, text: string): RlimitValue {
   try {
     return parseRlimitAmount(unit, text);
   } catch (cause) {
-    if (!(cause instanceof SpecError)) throw cause;
+    if (!isSpecError(cause)) throw cause;
     const expected = unit === 'count' ? 'a number' : unit === 'bytes' ? 'a size' : `${unit} or a duration`;
     throw new SpecError(
       `${name}: ${quote(text)} is not a limit: expected ${expected} or "unlimited", for example "${EXAMPLES[unit]}"`,

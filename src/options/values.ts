@@ -1,7 +1,6 @@
-import { SpecError } from '../errors.js';
+import { isSpecError, SpecError } from '../errors.js';
 import { parseSignal, signalName } from './signals.js';
 import type { CgroupMode, WarnSignal } from './spec.js';
-import { parseDuration } from './units.js';
 import { redactUri } from './uri.js';
 import { withText } from './verbatim.js';
 import { parseWallTime } from './wall-time.js';
@@ -9,7 +8,6 @@ import { didYouMean, quote } from './words.js';
 
 /** Values with the bounds that an option or a remote command puts on them. */
 
-const SAMPLE_INTERVAL_MIN_MS = 10;
 /** An AMQP short string holds 255 bytes; the rest is left for the addressing suffixes. */
 const KEY_MAX_BYTES = 127;
 
@@ -34,21 +32,6 @@ export function parseEnforce(text: string): 'strict' | 'best-effort' {
 export function parseFailure(text: string): 'open' | 'closed' {
   if (text === 'open' || text === 'closed') return text;
   throw new SpecError(`${quote(text)} is no policy for failures: expected open or closed, for example "open"`);
-}
-
-/** The argument of `change_sample_rate`, the value of `ctl --resend`. @returns ms, at least 10. @throws SpecError */
-export function parseInterval(text: string): number {
-  const ms = parseDuration(text);
-  if (ms < SAMPLE_INTERVAL_MIN_MS) {
-    throw new SpecError(`${quote(text)} is too short: expected at least 10ms, for example "10s"`);
-  }
-  return ms;
-}
-
-/** The value of `--sint`. @returns ms, at least 10, or 0 for no periodic sampling. @throws SpecError */
-export function parseSampleInterval(text: string): number {
-  if (parseDuration(text) === 0) return 0;
-  return parseInterval(text);
 }
 
 /** Name of an exchange, a routing key or a prefix of one. @throws SpecError where it is empty or over 127 bytes */
@@ -106,7 +89,7 @@ export function parseWarnSignal(text: string): WarnSignal {
     if (CANNOT_WARN.includes(signalName(signal))) throw new SpecError('no job can handle that signal');
     return { signal, beforeMs: at < 0 ? WARN_BEFORE_MS : parseWallTime(text.slice(at + 1)) };
   } catch (cause) {
-    if (!(cause instanceof SpecError)) throw cause;
+    if (!isSpecError(cause)) throw cause;
     throw new SpecError(
       `${quote(text)} is no signal with a time: ${cause.message}; expected <signal>[@<time before the limit>], for example "USR1@5m"`,
       { cause },

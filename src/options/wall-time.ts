@@ -1,4 +1,4 @@
-import { SpecError } from '../errors.js';
+import { isSpecError, SpecError } from '../errors.js';
 import { parseDuration } from './units.js';
 import { quote } from './words.js';
 
@@ -27,7 +27,7 @@ export function parseWallTime(text: string): number {
   try {
     return parseDuration(text);
   } catch (cause) {
-    if (!(cause instanceof SpecError) || /is negative|too long/.test(cause.message)) throw cause;
+    if (!isSpecError(cause) || /is negative|too long/.test(cause.message)) throw cause;
     throw new SpecError(`${quote(text)} is not a time limit: ${FORMS}`, { cause });
   }
 }

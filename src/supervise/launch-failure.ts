@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import type { KeeperEvent } from 'cgroup-utils-native';
 import { EXIT } from '../box/outcome.js';
 import type { BoxSpec } from '../options/spec.js';
+import { COMMAND_NAMES } from '../options/table/commands.js';
 import { redactUri } from '../options/uri.js';
 import { nearName } from '../options/words.js';
 
@@ -53,15 +54,12 @@ function isDirectory(name: string): boolean {
   return name.includes('/') && existsSync(`${name}/.`);
 }
 
-const BOX_COMMANDS =
-  'stop suspend resume kill sample change_sample_rate timer_reset timer_start timer_stop timer_resume set_limit status ping';
-
 /** Words that are no programs, and what somebody who writes one of them wants. */
 const MEANT: ReadonlyMap<string, string> = new Map([
   ...['adopt', 'check', 'ctl', 'spool', 'where'].map((verb) => [verb, verb] as const),
   ...['list', 'flush'].map((word) => [word, `spool ${word}`] as const),
   ['keygen', 'ctl keygen'],
-  ...BOX_COMMANDS.split(' ').map((word) => [word, `ctl --job <id> ${word}`] as const),
+  ...COMMAND_NAMES.map((word) => [word, `ctl --job <id> ${word}`] as const),
   ['help', '--help'],
   ['version', '--version'],
 ]);

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { SpecError } from '../../src/errors.js';
+import { parseInterval, parseSampleInterval } from '../../src/options/intervals.js';
 import { parseByteLimit, parseTimeLimit } from '../../src/options/limit-values.js';
 import { parseSwap } from '../../src/options/resources.js';
 import { parseBoolean, parseCount, parseDuration, parseSize } from '../../src/options/units.js';
-import { parseInterval, parseJsonObject, parseKey, parsePath, parseSampleInterval } from '../../src/options/values.js';
+import { parseJsonObject, parseKey, parsePath } from '../../src/options/values.js';
 
 /** Asserts the whole message of the SpecError. */
 const refuses = (t: Test, parse: (text: string) => unknown, text: string, message: string) =>

@@ -1,4 +1,5 @@
 import { amount, isUnit, type LimitUnit } from '../../options/amounts.js';
+import { findCommand } from '../../options/table/commands.js';
 import { printable } from '../../text.js';
 
 /** Answers of boxes as lines for people. They come from the network: nothing of them is trusted. */
@@ -52,7 +53,7 @@ function fields(command: string, result: unknown): string[] {
     ...flat('', readable(rest)),
     ...(isObject(limits) ? limitFields('', limits) : []),
     ...(isObject(also) ? limitFields('also.', also) : []),
-    ...(isObject(sample) && (command === 'sample' || command === 'status') ? sampleFields(sample) : []),
+    ...(isObject(sample) && findCommand(command)?.answer === 'with its sample' ? sampleFields(sample) : []),
   ];
 }
 

@@ -1,4 +1,5 @@
-import { BOX_OPTIONS, OWN_OPTIONS } from './options.js';
+import { COMMANDS, type CommandRow, usageOf } from '../../options/table/commands.js';
+import { BOX_OPTIONS, OWN_OPTIONS, type OwnOption } from './options.js';
 
 const INDENT = 30;
 
@@ -7,21 +8,9 @@ const HEAD = `usage: proc_box ctl [options] <command> [arguments]
 Sends a remote command to boxes, and prints their answers.
 
 Commands:
-  stop [grace]                ask the job to end, and end it after the grace period
-  kill [signal]               SIGKILL, or another signal, to every process
-  suspend, resume             stop and go on; the wall clock limit waits as well
-  sample                      take and publish a sample now
-  change_sample_rate <d>      interval of statistics, at least 10ms
-  timer_stop, timer_resume    wall clock timer off, and on again
-  timer_reset, timer_start    to zero and off; on from zero
-  set_limit <name> <value>    timeout, memory, pids, ..., or an rlimit: nofile 1024:4096;
-                              +1h or -512M changes the limit in force by that much
-  status                      identity, state, limits, timer, last sample
-  ping                        which boxes there are: user, job, host, state, memory; a table
-  keygen <key id>             makes a key to sign commands with: proc_box ctl keygen --help
-
-Options:
 `;
+
+const KEYGEN = row('keygen <key id>', 'make a key to sign commands with: proc_box ctl keygen --help');
 
 const TAIL = `
 Where the broker is, is told as to a box, by
@@ -44,12 +33,24 @@ Exit status:
 
 /** The text of `proc_box ctl --help`; at most 100 columns. */
 export function ctlHelp(): string {
-  const lines = Object.entries(OWN_OPTIONS).map(([name, option]) => {
-    const head = `  --${name}${'placeholder' in option ? ` <${option.placeholder}>` : ''}`;
-    const shown = 'default' in option ? ` (default ${option.default})` : '';
-    return `${head.padEnd(INDENT)}${wrap(option.help + shown).join(`\n${' '.repeat(INDENT)}`)}`;
+  const commands = Object.entries<CommandRow>(COMMANDS).map(([name, command]) =>
+    row(
+      usageOf(name, command, (arg) => `<${arg}>`),
+      command.help,
+    ),
+  );
+  const options = Object.entries<OwnOption>(OWN_OPTIONS).map(([name, option]) => {
+    const value = option.placeholder === undefined ? '' : ` <${option.placeholder}>`;
+    const shown = option.default === undefined ? '' : ` (default ${option.default})`;
+    return row(`--${name}${value}`, option.help + shown);
   });
-  return `${HEAD}${lines.join('\n')}\n${TAIL}`;
+  return `${HEAD}${[...commands, KEYGEN].join('')}\nOptions:\n${options.join('')}${TAIL}`;
+}
+
+function row(head: string, help: string): string {
+  const begin = `\n${' '.repeat(INDENT)}`;
+  const first = head.length + 2 < INDENT ? `  ${head}`.padEnd(INDENT) : `  ${head}${begin}`;
+  return `${first}${wrap(help).join(begin)}\n`;
 }
 
 function wrap(text: string): string[] {

@@ -3,6 +3,7 @@ import { EXIT } from '../../box/outcome.js';
 import { describeError, SpecError } from '../../errors.js';
 import { createLogger, type Logger } from '../../log.js';
 import { duration } from '../../options/amounts.js';
+import { findCommand } from '../../options/table/commands.js';
 import { minified } from '../../options/verbatim.js';
 import { wantsDebug } from '../../supervise/failure-policy.js';
 import { printable } from '../../text.js';
@@ -39,7 +40,8 @@ async function send(requests: readonly CtlRequest[], log: Logger): Promise<numbe
   const answers = new Map<string, CtlAnswer>();
   let printed = 0;
   // Who is there is read as a whole; what a command has done is told as it comes.
-  const tabulated = (answer: CtlAnswer) => !json && command.command === 'ping' && answer.ok;
+  const asTable = !json && findCommand(command.command)?.answer === 'as a row of a table';
+  const tabulated = ({ ok }: CtlAnswer) => asTable && ok;
   const onAnswer = (text: string) => {
     const answer = parseAnswer(text);
     if (answer === undefined || answers.has(answer.box)) return false;

@@ -3,12 +3,12 @@ import { toCommand } from '../../amqp/command.js';
 import { SpecError } from '../../errors.js';
 import { assembleSpec } from '../../options/assemble.js';
 import { type Files, readSecret } from '../../options/files.js';
+import { parseInterval } from '../../options/intervals.js';
 import { naming } from '../../options/resolve.js';
 import type { BoxSpec } from '../../options/spec.js';
 import { OPTION_NAMES, OPTIONS, type Option, type OptionName } from '../../options/table.js';
 import { parseBoolean, parseCount, parseDuration } from '../../options/units.js';
 import { redactUri } from '../../options/uri.js';
-import { parseInterval } from '../../options/values.js';
 import { didYouMean, quote } from '../../options/words.js';
 import type { YamlLoader } from '../../options/yaml-document.js';
 import { type CtlCommand, parseSignKey, type SignKey } from '../sign.js';
@@ -56,7 +56,7 @@ export type CtlParsed =
       readonly warnings: readonly string[];
     };
 
-interface OwnOption {
+export interface OwnOption {
   readonly placeholder?: string;
   readonly default?: string;
   readonly help: string;

@@ -1,5 +1,6 @@
+import { parseSampleInterval } from '../intervals.js';
 import { parseBoolean, parseCount, parseDuration } from '../units.js';
-import { parseJsonObject, parseReportPath, parseSampleInterval } from '../values.js';
+import { parseJsonObject, parseReportPath } from '../values.js';
 import type { Option } from './option.js';
 
 /** What is sampled, how often, and the report at the end. */

@@ -1,0 +1,113 @@
+import { parseInterval } from '../intervals.js';
+import { parseSignal } from '../signals.js';
+import { parseDuration } from '../units.js';
+
+/**
+ * Every remote command. The launch path needs the names alone (--control-rules); the compiler sees to it that each has its
+ * row below.
+ */
+export const COMMAND_NAMES = [
+  'stop',
+  'suspend',
+  'resume',
+  'kill',
+  'sample',
+  'change_sample_rate',
+  'timer_reset',
+  'timer_start',
+  'timer_stop',
+  'timer_resume',
+  'set_limit',
+  'status',
+  'ping',
+] as const;
+
+export type CommandName = (typeof COMMAND_NAMES)[number];
+
+/** A row of the table of commands: a box that gets one, `proc_box ctl`, and the tests of the documents read it. */
+export interface CommandRow {
+  /** Names of its arguments. @default none */
+  readonly args?: readonly string[];
+  /** They may be left out. */
+  readonly optional?: true;
+  /** What it makes of its arguments, of which there are as many as it takes. @throws SpecError */
+  readonly parse?: (args: readonly string[]) => object;
+  /** What other programs call it. */
+  readonly aliases?: readonly string[];
+  /** For `proc_box ctl --help`. */
+  readonly help: string;
+  /** How `proc_box ctl` shows its answer. @default by its fields alone */
+  readonly answer?: 'with its sample' | 'as a row of a table';
+}
+
+const SIGKILL = 9;
+
+/** The table of commands. A new one is a name above, a row here, what it does in box/commands.ts, and its test. */
+export const COMMANDS = {
+  stop: {
+    args: ['grace'],
+    optional: true,
+    parse: ([grace]: readonly string[]): { readonly graceMs?: number } =>
+      grace === undefined ? {} : { graceMs: parseDuration(grace) },
+    aliases: ['terminate', 'cancel', 'end', 'quit'],
+    help: 'ask the job to end, and end it after the grace period',
+  },
+  suspend: {
+    aliases: ['pause', 'freeze', 'hold'],
+    help: 'stop every process; the wall clock limit waits as well',
+  },
+  resume: {
+    aliases: ['continue', 'cont', 'unpause', 'thaw', 'unfreeze'],
+    help: 'let the processes and the wall clock limit go on',
+  },
+  kill: {
+    args: ['signal'],
+    optional: true,
+    parse: ([signal]: readonly string[]) => ({ signal: signal === undefined ? SIGKILL : parseSignal(signal) }),
+    help: 'send SIGKILL, or another signal, to every process',
+  },
+  sample: {
+    help: 'take and publish a sample now',
+    answer: 'with its sample',
+  },
+  change_sample_rate: {
+    args: ['interval'],
+    parse: ([interval = '']: readonly string[]) => ({ intervalMs: parseInterval(interval) }),
+    help: 'set the interval of statistics, at least 10ms',
+  },
+  timer_reset: { help: 'set the wall clock timer to zero, and switch it off' },
+  timer_start: { help: 'start the wall clock timer from zero' },
+  timer_stop: { help: 'switch the wall clock timer off' },
+  timer_resume: { help: 'switch the wall clock timer on again, without resetting it' },
+  set_limit: {
+    args: ['name', 'value'],
+    parse: ([limit = '', value = '']: readonly string[]) => ({ limit, value }),
+    aliases: ['limit', 'set'],
+    help: 'set timeout, memory, pids, ..., or an rlimit: nofile 1024:4096; +1h or -512M changes the limit in force by that much',
+  },
+  status: {
+    aliases: ['info', 'show', 'stat', 'limits'],
+    help: 'show identity, state, limits, timer, last sample',
+    answer: 'with its sample',
+  },
+  ping: {
+    help: 'list the boxes that there are: user, job, host, state, memory',
+    answer: 'as a row of a table',
+  },
+} as const satisfies Readonly<Record<CommandName, CommandRow>>;
+
+type Rows = typeof COMMANDS;
+type Parsed<Row> = Row extends { readonly parse: (args: readonly string[]) => infer Fields } ? Fields : unknown;
+
+/** Inward everything is a Command, whether a message, a signal or a deadline asked for it. */
+export type Command = { [Name in CommandName]: { readonly name: Name } & Readonly<Parsed<Rows[Name]>> }[CommandName];
+
+/** The row of a command, or undefined; safe for any text. */
+export function findCommand(name: string): CommandRow | undefined {
+  return Object.hasOwn(COMMANDS, name) ? COMMANDS[name as CommandName] : undefined;
+}
+
+/** `stop [grace]`, `set_limit name value`; with `<` and `>` around what must be given where `shown` puts them. */
+export function usageOf(name: string, { args = [], optional }: CommandRow, shown = (arg: string) => arg): string {
+  return [name, ...args.map((arg) => (optional ? `[${arg}]` : shown(arg)))].join(' ');
+}
