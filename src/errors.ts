@@ -5,16 +5,6 @@ export class SpecError extends Error {
   override readonly name: string = 'SpecError';
 }
 
-/** By name: each bundle has classes of its own, and an error may come from another one. */
-export function isSpecError(error: unknown): error is SpecError {
-  return error instanceof Error && error.name === 'SpecError';
-}
-
-/** As `isSpecError`. */
-export function isEnvironmentError(error: unknown): error is EnvironmentError {
-  return error instanceof Error && error.name === 'EnvironmentError';
-}
-
 /** The host lacks something that an administrator must provide. Exit status 125. */
 export class EnvironmentError extends Error {
   override readonly name: string = 'EnvironmentError';
@@ -25,8 +15,25 @@ export class BrokerError extends Error {
   override readonly name = 'BrokerError';
 }
 
-/** Errors of ours have a message for whoever must act. By name: see `isSpecError`. */
-const EXPECTED = ['SpecError', 'EnvironmentError', 'BrokerError'];
+/**
+ * Errors are told apart by their names, and never by `instanceof`: each bundle has classes of its own, and an error may come
+ * from another one.
+ */
+function isNamed(error: unknown, ...names: readonly string[]): boolean {
+  return error instanceof Error && names.includes(error.name);
+}
+
+export function isSpecError(error: unknown): error is SpecError {
+  return isNamed(error, 'SpecError');
+}
+
+export function isEnvironmentError(error: unknown): error is EnvironmentError {
+  return isNamed(error, 'EnvironmentError');
+}
+
+export function isBrokerError(error: unknown): error is BrokerError {
+  return isNamed(error, 'BrokerError');
+}
 
 /**
  * An error for the log. One that nobody foresaw shows where it came from with `debug` only: people read source text as
@@ -34,6 +41,6 @@ const EXPECTED = ['SpecError', 'EnvironmentError', 'BrokerError'];
  */
 export function describeError(error: unknown, debug: boolean): string {
   if (!(error instanceof Error)) return `internal error: ${String(error)}`;
-  if (EXPECTED.includes(error.name)) return error.message;
+  if (isNamed(error, 'SpecError', 'EnvironmentError', 'BrokerError')) return error.message;
   return `internal error: ${debug ? error.stack : `${error.message}; --debug shows where it comes from`}`;
 }

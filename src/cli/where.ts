@@ -1,6 +1,6 @@
 import { randomHex } from 'cgroup-utils-native';
 import { EXIT } from '../box/outcome.js';
-import { BrokerError, describeError, EnvironmentError, SpecError } from '../errors.js';
+import { describeError, isBrokerError, isEnvironmentError, SpecError } from '../errors.js';
 import { createLogger, type Logger } from '../log.js';
 import { duration } from '../options/amounts.js';
 import { quote } from '../options/words.js';
@@ -98,7 +98,7 @@ async function look(
     try {
       return await asked;
     } catch (error) {
-      if (!(error instanceof EnvironmentError || error instanceof BrokerError)) throw error;
+      if (!(isEnvironmentError(error) || isBrokerError(error))) throw error;
       log.warn(error.message);
       return [];
     }

@@ -2,7 +2,7 @@ import { constants, type Stats } from 'node:fs';
 import { type FileHandle, mkdir, open, opendir, readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fsPath } from '../bytes.js';
-import { EnvironmentError } from '../errors.js';
+import { EnvironmentError, isEnvironmentError } from '../errors.js';
 
 /**
  * Where spool files lie: `<spool-dir>/<uid>/<box>.<number>.spool`. The directory of a user belongs to that user alone
@@ -62,7 +62,7 @@ export async function openFolder(spoolDir: string, uid: number, create: boolean)
     }
     return folderOf(path, uid, own);
   } catch (error) {
-    if (error instanceof EnvironmentError) throw error;
+    if (isEnvironmentError(error)) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
     if (!create && code === 'ENOENT') return undefined;
     throw new EnvironmentError(`spool ${path}: ${reason(code) ?? message}`, { cause: error });

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { release } from 'node:os';
 import { hostname, userName } from 'cgroup-utils-native';
-import { BrokerError } from '../../errors.js';
+import { isBrokerError } from '../../errors.js';
 import { duration } from '../../options/amounts.js';
 import type { BoxSpec } from '../../options/spec.js';
 import { jobDeadline } from '../../scheduler/deadline.js';
@@ -61,7 +61,7 @@ export async function brokerRow({ uris }: BoxSpec, socketOptions: Readonly<Recor
   try {
     return pass('broker', await tryBroker({ uris, socketOptions }));
   } catch (error) {
-    const text = error instanceof BrokerError ? error.message : String(error);
+    const text = isBrokerError(error) ? error.message : String(error);
     return warn(
       'broker',
       text,
