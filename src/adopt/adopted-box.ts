@@ -8,7 +8,6 @@ import { createLogger } from '../log.js';
 import type { BoxSpec, RlimitRequest } from '../options/spec.js';
 import type { Environment } from '../scheduler/identity.js';
 import type { BoxProcess } from '../supervise/box-process.js';
-import { failsOpen } from '../supervise/failure-policy.js';
 import { prepareResources } from '../supervise/resources.js';
 import type * as RunBundle from '../supervise/run.js';
 import type { Adopted, Subject } from '../supervise/subject.js';
@@ -60,8 +59,7 @@ export function adoptProcess(input: Adoption): Boxed {
   try {
     return boxTarget(input, target, adoptable);
   } catch (error) {
-    const { boxWords } = options;
-    if (!(isEnvironmentError(error) || isSpecError(error)) || !failsOpen(boxWords, input.settings)) throw error;
+    if (!(isEnvironmentError(error) || isSpecError(error)) || !input.failsOpen) throw error;
     try {
       const spec = { ...adoptable.spec, enforce: 'best-effort', ignored: error.message } as const;
       const warning = `${error.message}; it is boxed with those of its limits that can be held (--failure open)`;
@@ -70,7 +68,7 @@ export function adoptProcess(input: Adoption): Boxed {
     } catch (again) {
       if (!(isEnvironmentError(again) || isSpecError(again))) throw again;
     }
-    return boxTarget(input, target, adoptLimits(boxWords, target.environment, input, error));
+    return boxTarget(input, target, adoptLimits(options.boxWords, target.environment, input, error));
   }
 }
 

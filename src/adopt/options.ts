@@ -1,15 +1,14 @@
 import { isSpecError, SpecError } from '../errors.js';
 import { assembleSpec, type SpecInput } from '../options/assemble.js';
-import { parseCommandLine } from '../options/command-line.js';
 import type { Files } from '../options/files.js';
 import { naming } from '../options/resolve.js';
 import type { BoxSpec } from '../options/spec.js';
 import { parseCount } from '../options/units.js';
+import { isSet, readVerb, type Verb } from '../options/verb-words.js';
 import { quote } from '../options/words.js';
 import type { YamlLoader } from '../options/yaml-document.js';
 import { jobDeadline } from '../scheduler/deadline.js';
 import type { Environment } from '../scheduler/identity.js';
-import { failsOpen } from '../supervise/failure-policy.js';
 import { fallbacks } from '../supervise/fallbacks.js';
 
 /** The words after `proc_box adopt`. */
@@ -46,54 +45,44 @@ Exit status:
   125: the process is not boxed, and runs as before
 `;
 
-const OWN = { pid: true, 'log-file': true, 'pid-file': true, via: true, detach: false, help: false, h: false } as const;
+const ADOPT: Verb<'pid' | 'log-file' | 'pid-file' | 'via' | 'detach' | 'help'> = {
+  name: 'proc_box adopt',
+  own: {
+    pid: { placeholder: 'pid' },
+    'log-file': { placeholder: 'path' },
+    'pid-file': { placeholder: 'path' },
+    via: { placeholder: 'socket' },
+    detach: {},
+    help: {},
+  },
+  ofBox: 'all',
+  ends: 'with the words',
+};
 
 /** @returns null for `--help`. @throws SpecError */
 export function parseAdopt(argv: readonly string[]): AdoptOptions | null {
-  const given = new Map<string, string>();
-  const boxWords: string[] = [];
-  for (let index = 2; index < argv.length; index++) {
-    const word = argv[index]!;
-    const [, name = '', value] = /^--?([\w-]+)(?:=(.*))?$/s.exec(word) ?? [];
-    if (!Object.hasOwn(OWN, name)) {
-      const words = takeOption(argv.slice(index));
-      boxWords.push(...words);
-      index += words.length - 1;
-    } else if (!OWN[name as keyof typeof OWN]) {
-      given.set(name, value ?? '');
-    } else {
-      const text = value ?? argv[++index];
-      if (text === undefined || text === '') throw new SpecError(`--${name} needs a value: "proc_box adopt --help"`);
-      given.set(name, text);
-    }
-  }
-  if (given.has('help') || given.has('h')) return null;
+  const words = readVerb(argv.slice(2), ADOPT);
+  const { own, forBox, rest } = words;
+  if (rest[0] !== undefined)
+    throw new SpecError(`${quote(rest[0])} is no option; usage: proc_box adopt --pid <pid> [options]`);
+  if (isSet(words, 'help')) return null;
   // Beside --detach the front end has taken it.
-  if (given.has('via'))
-    throw new SpecError('--via goes with --detach only: nobody can wait for the end of the process');
-  const pid = given.get('pid');
+  if (own.has('via')) throw new SpecError('--via goes with --detach only: nobody can wait for the end of the process');
+  const pid = own.get('pid');
   if (pid === undefined) throw new SpecError('no process given: expected --pid <pid>; "proc_box adopt --help"');
   return {
     pid: naming('--pid', () => parseCount(pid, 1, 2 ** 22)),
-    detach: given.has('detach'),
-    logFile: given.get('log-file') ?? null,
-    pidFile: given.get('pid-file') ?? null,
-    boxWords,
+    detach: isSet(words, 'detach'),
+    logFile: own.get('log-file') ?? null,
+    pidFile: own.get('pid-file') ?? null,
+    boxWords: forBox,
   };
-}
-
-/** The first word, with its value where it takes one. @throws SpecError for what is no option of a box */
-function takeOption(words: readonly string[]): readonly string[] {
-  const [word = ''] = words;
-  if (!word.startsWith('-') || word === '-' || word === '--')
-    throw new SpecError(`${quote(word)} is no option; usage: proc_box adopt --pid <pid> [options]`);
-  // A word that is no option ends them: where it is taken all the same, it is the value.
-  const { commandIndex } = parseCommandLine(['proc_box', word, ...(words.length > 1 ? ['value'] : [])]);
-  return words.slice(0, commandIndex - 1);
 }
 
 export interface AdoptInput {
   readonly settings: readonly string[];
+  /** `--failure open`, as the front end reads the words. */
+  readonly failsOpen: boolean;
   readonly files: Files;
   readonly loadYaml: YamlLoader;
 }
@@ -120,7 +109,7 @@ function assembleOrLess(words: readonly string[], input: AdoptInput & Pick<SpecI
     if (assembled.kind === 'run') return assembled;
     throw new SpecError('"proc_box adopt --help" lists the options');
   } catch (error) {
-    if (!isSpecError(error) || !failsOpen(words, input.settings)) throw error;
+    if (!isSpecError(error) || !input.failsOpen) throw error;
     const { value: less } = fallbacks({ ...input, words, command: ['adopted'] }, error, null).next();
     if (less === undefined || less.kind === 'none') throw error;
     return { spec: less.spec, warnings: [...less.warnings, `${error.message}; ${less.says} (--failure open)`] };

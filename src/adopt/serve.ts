@@ -10,6 +10,7 @@ import {
   watchSignals,
 } from 'cgroup-utils-native';
 import { createLogger } from '../log.js';
+import { readVerb, type Verb } from '../options/verb-words.js';
 import { guardProcess } from '../supervise/box-process.js';
 import { openLog } from '../supervise/own-files.js';
 import { type Answer, receive } from './reception.js';
@@ -106,11 +107,18 @@ function createHouse(serving: Serving) {
   };
 }
 
-/** The front end has looked at the words. Names count from where it was started; then it holds no folder. */
+const SERVE: Verb<'serve' | 'log-file'> = {
+  name: 'proc_box adopt --serve',
+  own: { serve: { placeholder: 'socket' }, 'log-file': { placeholder: 'path' } },
+  ofBox: [],
+  ends: 'with the words',
+};
+
+/** Names count from where it was started; then it holds no folder. */
 function parseServe(argv: readonly string[]): { socket: string; logFile: string | null } {
-  const after = (name: string) => argv.find((_, index) => index > 2 && argv[index - 1] === name);
-  const logFile = after('--log-file');
-  const paths = { socket: resolve(after('--serve') ?? ''), logFile: logFile === undefined ? null : resolve(logFile) };
+  const { own } = readVerb(argv.slice(2), SERVE);
+  const logFile = own.get('log-file');
+  const paths = { socket: resolve(own.get('serve') ?? ''), logFile: logFile === undefined ? null : resolve(logFile) };
   process.chdir('/');
   return paths;
 }

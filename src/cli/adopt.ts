@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { holdOpen, redirectStderr } from 'cgroup-utils-native';
+import { holdOpen, type KeeperEvent, redirectStderr } from 'cgroup-utils-native';
 import { type Adoption, adoptProcess, type Boxed, type Loaders } from '../adopt/adopted-box.js';
 import { ADOPT_HELP, type AdoptInput, type AdoptOptions, parseAdopt } from '../adopt/options.js';
 import { createLogger } from '../log.js';
@@ -14,9 +14,9 @@ const WORD_FD = 6;
 
 export interface Adoptable
   extends Loaders,
-    Omit<AdoptInput, 'settings'>,
+    Omit<AdoptInput, 'settings' | 'failsOpen'>,
     Pick<Adoption, 'keeper' | 'boxId' | 'deliverSignals'> {
-  readonly hello: { readonly argv: readonly string[]; readonly settings: readonly string[] };
+  readonly hello: Pick<Extract<KeeperEvent, { type: 'hello' }>, 'argv' | 'settings' | 'failsOpen'>;
 }
 
 /**
@@ -42,6 +42,7 @@ export function adopt(input: Adoptable): RunBundle.Run {
       options,
       boxProcess,
       settings: hello.settings,
+      failsOpen: hello.failsOpen,
       environment: process.env,
       caller: process.pid,
       ourPids: ourProcesses(keeper),

@@ -5,11 +5,19 @@ import { userName } from 'cgroup-utils-native';
 import { isKeyId } from '../amqp/public-keys.js';
 import { SpecError } from '../errors.js';
 import { commandPatterns, patternList } from '../options/control.js';
-import { didYouMean, quote } from '../options/words.js';
+import { isSet, readVerb, type Verb } from '../options/verb-words.js';
+import { quote } from '../options/words.js';
 
 /** `proc_box ctl keygen`: a key to sign commands with. */
 
-const OPTIONS = ['name', 'commands', 'owners', 'dir', 'help'];
+const TEXT = { placeholder: 'text' };
+
+const KEYGEN = {
+  name: 'proc_box ctl keygen',
+  own: { name: TEXT, commands: TEXT, owners: TEXT, dir: TEXT, help: {} },
+  ofBox: [],
+  ends: 'with the words',
+} as const satisfies Verb<string>;
 
 const HELP = `usage: proc_box ctl keygen [options] <key id>
 
@@ -30,9 +38,10 @@ Examples:
 
 /** @param words after `proc_box ctl keygen` @returns what to print @throws SpecError */
 export function runKeygen(words: readonly string[]): string {
-  const { options, ids } = read(words);
-  if (options.has('help')) return HELP;
-  const [id, extra] = ids;
+  const read = readVerb<keyof typeof KEYGEN.own>(words, KEYGEN);
+  const { own: options, rest } = read;
+  if (isSet(read, 'help')) return HELP;
+  const [id, extra] = rest;
   if (id === undefined) throw new SpecError('keygen needs a key id, for example "olga-2026"; see keygen --help');
   if (extra !== undefined) throw new SpecError(`keygen makes one key at a time: ${quote(extra)} is left over`);
   if (!isKeyId(id)) {
@@ -40,7 +49,7 @@ export function runKeygen(words: readonly string[]): string {
       `${quote(id)} is not a key id: at most 64 letters, digits, ".", "_", "-", for example "olga-2026"`,
     );
   }
-  const list = (name: string) => (options.get(name) ?? '*').split(',').map((item) => item.trim());
+  const list = (name: 'commands' | 'owners') => (options.get(name) ?? '*').split(',').map((item) => item.trim());
   const commands = commandPatterns(list('commands'), '--commands');
   const owners = patternList(list('owners'), '--owners');
   const name = options.get('name') ?? userName();
@@ -54,27 +63,6 @@ export function runKeygen(words: readonly string[]): string {
   return `${base}.key   private, mode 0600: proc_box ctl --sign-key ${base}.key ...
 ${base}.json  public: copy it into the folder of --control-keys, writable for root only
 `;
-}
-
-function read(words: readonly string[]): { options: ReadonlyMap<string, string>; ids: readonly string[] } {
-  const options = new Map<string, string>();
-  const ids: string[] = [];
-  for (let index = 0; index < words.length; index++) {
-    const match = /^--?([a-z][^=]*)(?:=([\s\S]*))?$/.exec(words[index]!);
-    if (match === null) {
-      ids.push(words[index]!);
-      continue;
-    }
-    const name = match[1] === 'h' ? 'help' : match[1]!;
-    if (!OPTIONS.includes(name)) {
-      const near = didYouMean(name, OPTIONS, (option) => `--${option}`);
-      throw new SpecError(`unknown option ${quote(`--${name}`)}${near || '; "proc_box ctl keygen --help" lists them'}`);
-    }
-    const value = name === 'help' ? 'true' : (match[2] ?? words[++index]);
-    if (value === undefined || value === '') throw new SpecError(`--${name} needs a value`);
-    options.set(name, value);
-  }
-  return { options, ids };
 }
 
 function writeNew(path: string, jwk: object, mode: number): void {

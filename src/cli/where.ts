@@ -3,12 +3,13 @@ import { EXIT } from '../box/outcome.js';
 import { describeError, isBrokerError, isEnvironmentError, SpecError } from '../errors.js';
 import { createLogger, type Logger } from '../log.js';
 import { duration } from '../options/amounts.js';
+import { isSet, readVerb } from '../options/verb-words.js';
 import { quote } from '../options/words.js';
 import { findSlurmJobs, findSlurmSteps, isSlurmJob, type SlurmJob, type SlurmStep } from '../scheduler/slurm-where.js';
 import { wantsDebug } from '../supervise/failure-policy.js';
 import { printable, printableJson } from '../text.js';
 import { parseAnswer } from './ctl/answer.js';
-import { type CtlInput, type CtlRequest, parseCtl, readWords } from './ctl/options.js';
+import { CTL, type CtlInput, type CtlRequest, type CtlWords, requestsFor } from './ctl/options.js';
 import { sendCommand } from './ctl/send.js';
 import { print } from './print.js';
 
@@ -49,12 +50,16 @@ interface Where {
 export async function runWhere(input: CtlInput): Promise<number> {
   const log = createLogger('info');
   try {
-    const words = input.argv.slice(2);
-    if (words.length === 0 || words.some((word) => /^--?h(elp)?$/.test(word))) return print(HELP);
-    const { options, job } = readJob(words);
-    const requestsFor = (id: string) => ctlRequests(input, options, id);
-    const { json, uris, waitMs } = requestsFor(job)[0]!;
-    const { unlisted, ...where } = await look(job, requestsFor, log);
+    const given = input.argv.slice(2);
+    const words = readVerb(given, WHERE);
+    if (given.length === 0 || isSet(words, 'help')) return print(HELP);
+    const job = jobOf(words);
+    const requestsOf = (id: string) => {
+      const own = new Map([['wait', '2s'] as const, ...words.own, ['job', id] as const]);
+      return requestsFor(input, { own, forBox: words.forBox }, 'status').requests;
+    };
+    const { json, uris, waitMs } = requestsOf(job)[0]!;
+    const { unlisted, ...where } = await look(job, requestsOf, log);
     const printed = print(json ? `${printableJson(where)}\n` : lines(where));
     if (printed !== 0) return printed;
     if (where.jobs.length + where.boxes.length > 0) return 0;
@@ -67,21 +72,16 @@ export async function runWhere(input: CtlInput): Promise<number> {
   }
 }
 
-/** Options are read as `proc_box ctl` reads its own. */
-function readJob(words: readonly string[]): { options: readonly string[]; job: string } {
-  const { words: rest } = readWords(words);
+/** Its options are those of `proc_box ctl`. */
+const WHERE = { ...CTL, name: 'proc_box where' };
+
+/** @throws SpecError */
+function jobOf({ rest }: CtlWords): string {
   const [job, ...more] = rest;
   const usage = 'usage: proc_box where [options] <job>';
   if (job === undefined) throw new SpecError(`no job given; ${usage}`);
   if (more.length > 0) throw new SpecError(`one job, and nothing after it: found ${quote(more[0]!)}; ${usage}`);
-  return { options: words.slice(0, words.length - 1), job };
-}
-
-function ctlRequests(input: CtlInput, options: readonly string[], job: string): readonly CtlRequest[] {
-  const argv = ['proc_box', 'ctl', '--wait=2s', `--job=${job}`, ...options, 'status'];
-  const parsed = parseCtl({ ...input, argv });
-  if (parsed.kind !== 'send') throw new SpecError('usage: proc_box where [options] <job>');
-  return parsed.requests;
+  return job;
 }
 
 /**
@@ -90,7 +90,7 @@ function ctlRequests(input: CtlInput, options: readonly string[], job: string): 
  */
 async function look(
   job: string,
-  requestsFor: (id: string) => readonly CtlRequest[],
+  requestsOf: (id: string) => readonly CtlRequest[],
   log: Logger,
 ): Promise<Where & { readonly unlisted: string }> {
   let unlisted = isSlurmJob(job) ? 'squeue does not list it' : 'Slurm has no such names (1234, 1234_7, 1234+1)';
@@ -113,7 +113,7 @@ async function look(
   const addresses = jobs.length === 0 ? [job] : started.map(({ address }) => address);
   const [steps, boxes] = await Promise.all([
     orNothing(findSlurmSteps(started)),
-    Promise.all([...new Set(addresses)].map((address) => orNothing(askBoxes(requestsFor(address))))),
+    Promise.all([...new Set(addresses)].map((address) => orNothing(askBoxes(requestsOf(address))))),
   ]);
   return { jobs, steps, boxes: boxes.flat().sort(byPlace), unlisted };
 }

@@ -76,16 +76,21 @@ export function parses({ name, text }: Given): boolean {
   }
 }
 
+/** `--name=value`, taken apart. @returns undefined where the word is no option: `-`, `--`, `---x`, `-=x`, `job` */
+export function splitOption(
+  word: string,
+): { readonly dashes: string; readonly name: string; readonly value: string | undefined } | undefined {
+  const [, dashes, name, value] = /^(--?)([^-=][^=]*)(?:=([\s\S]*))?$/.exec(word) ?? [];
+  return dashes === undefined || name === undefined ? undefined : { dashes, name, value };
+}
+
 /** @throws SpecError */
 function readOption(word: string, next: string | undefined): { given: Given; takesNext: boolean } {
-  const body = word.slice(word.startsWith('--') ? 2 : 1);
-  if (body.startsWith('-') || body.startsWith('=')) {
+  const split = splitOption(word);
+  if (split === undefined) {
     throw new SpecError(`${quote(word)} is not an option: expected -x, --x, -x=value or --x=value`);
   }
-  const at = body.indexOf('=');
-  const typed = at < 0 ? body : body.slice(0, at);
-  const value = at < 0 ? undefined : body.slice(at + 1);
-  const dashes = word.slice(0, word.length - body.length);
+  const { dashes, name: typed, value } = split;
   const option = findOption(typed === 'h' ? 'help' : typed);
   if (option === undefined) throw unknownOption(dashes, typed);
   // As it was typed: a message about "--timeout" sends whoever wrote "-timeout" looking.

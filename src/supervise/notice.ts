@@ -5,6 +5,7 @@ import { forUser, outgoingKey } from '../amqp/keys.js';
 import { openPublisher, type Publisher } from '../amqp/publisher.js';
 import { EVENT_TYPE, EVENT_VERSION, type EventHead, type Unboxed } from '../model/event.js';
 import { assembleSpec } from '../options/assemble.js';
+import { lenientCommandLine } from '../options/command-line.js';
 import { systemFiles } from '../options/files.js';
 import type { BoxSpec } from '../options/spec.js';
 import type { YamlLoader } from '../options/yaml-document.js';
@@ -73,17 +74,11 @@ function whereTo({ argv, settings, loadYaml }: Notice): BoxSpec | undefined {
   return undefined;
 }
 
-/** `--name value` or `--name=value` before the command, whatever stands between them. */
+/** Of the words before the command those that say where events go, whatever stands between them. */
 function connectionWords(argv: readonly string[]): string[] {
-  const words: string[] = [];
   const end = argv.indexOf('--');
-  const before = argv.slice(1, end < 0 ? undefined : end);
-  for (const [index, word] of before.entries()) {
-    const [, name = '', value] = /^--?([\w-]+)(?:=([\s\S]*))?$/.exec(word) ?? [];
-    const text = value ?? before[index + 1];
-    if (WHERE.includes(name) && text !== undefined) words.push(`--${name}=${text}`);
-  }
-  return words;
+  const { given } = lenientCommandLine(argv.slice(1, end < 0 ? undefined : end));
+  return given.filter(({ name }) => WHERE.includes(name)).map(({ name, text }) => `--${name}=${text}`);
 }
 
 function unboxedEvent({ environment, why }: Notice): EventHead & Unboxed {

@@ -7,6 +7,7 @@ import { describeError, SpecError } from '../../errors.js';
 import { createLogger } from '../../log.js';
 import { assembleSpec } from '../../options/assemble.js';
 import type { BoxSpec } from '../../options/spec.js';
+import { isSet, readVerb, type Verb } from '../../options/verb-words.js';
 import { quote } from '../../options/words.js';
 import { findScheduler } from '../../scheduler/identity.js';
 import { wantsDebug } from '../../supervise/failure-policy.js';
@@ -37,6 +38,14 @@ Exit status:
   125  an option is wrong
 `;
 
+/** A box's own --json has a value: here it is a flag of ours. */
+const CHECK: Verb<'json' | 'help'> = {
+  name: 'proc_box check',
+  own: { json: {}, help: {} },
+  ofBox: 'all',
+  ends: 'with the words',
+};
+
 /** `proc_box check`. Never rejects. @returns the exit status */
 export async function runCheck(input: CtlInput): Promise<number> {
   try {
@@ -53,17 +62,14 @@ export async function runCheck(input: CtlInput): Promise<number> {
 
 /** @throws SpecError */
 function parseCheck(input: CtlInput): { spec: BoxSpec; json: boolean; help: boolean } {
-  const words = input.argv.slice(2);
-  // A box's own --json has a value: the bare word is ours.
-  const own = (name: string) => words.some((word) => word === `--${name}` || word === `-${name}`);
-  const forBox = words.filter((word) => !/^--?(json|help|h)$/.test(word));
+  const words = readVerb<'json' | 'help'>(input.argv.slice(2), CHECK);
+  const [extra] = words.rest;
+  if (extra !== undefined)
+    throw new SpecError(`${quote(extra)} is no option; usage: proc_box check [--json] [options of a box]`);
   const deadline = { scheduler: 'none', remainingMs: null } as const;
-  const assembled = assembleSpec({ ...input, argv: ['proc_box', ...forBox, '--', 'check'], deadline });
+  const assembled = assembleSpec({ ...input, argv: ['proc_box', ...words.forBox, '--', 'check'], deadline });
   if (assembled.kind !== 'run') throw new SpecError('"proc_box check --help" lists the options');
-  const [extra] = assembled.spec.command;
-  if (assembled.spec.command.length > 1)
-    throw new SpecError(`${quote(extra ?? '')} is no option; usage: proc_box check [--json] [options of a box]`);
-  return { spec: assembled.spec, json: own('json'), help: own('help') || own('h') };
+  return { spec: assembled.spec, json: isSet(words, 'json'), help: isSet(words, 'help') };
 }
 
 async function collect(spec: BoxSpec): Promise<Row[]> {

@@ -1,5 +1,6 @@
 import { COMMANDS, type CommandRow, usageOf } from '../../options/table/commands.js';
-import { BOX_OPTIONS, OWN_OPTIONS, type OwnOption } from './options.js';
+import type { VerbOption } from '../../options/verb-words.js';
+import { BOX_OPTIONS, OWN_OPTIONS } from './options.js';
 
 const INDENT = 30;
 
@@ -39,10 +40,10 @@ export function ctlHelp(): string {
       command.help,
     ),
   );
-  const options = Object.entries<OwnOption>(OWN_OPTIONS).map(([name, option]) => {
+  const options = Object.entries<VerbOption>(OWN_OPTIONS).map(([name, option]) => {
     const value = option.placeholder === undefined ? '' : ` <${option.placeholder}>`;
     const shown = option.default === undefined ? '' : ` (default ${option.default})`;
-    return row(`--${name}${value}`, option.help + shown);
+    return row(`--${name}${value}`, `${option.help}${shown}`);
   });
   return `${HEAD}${[...commands, KEYGEN].join('')}\nOptions:\n${options.join('')}${TAIL}`;
 }

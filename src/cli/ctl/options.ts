@@ -6,10 +6,11 @@ import { type Files, readSecret } from '../../options/files.js';
 import { parseInterval } from '../../options/intervals.js';
 import { naming } from '../../options/resolve.js';
 import type { BoxSpec } from '../../options/spec.js';
-import { OPTION_NAMES, OPTIONS, type Option, type OptionName } from '../../options/table.js';
-import { parseBoolean, parseCount, parseDuration } from '../../options/units.js';
+import type { OptionName } from '../../options/table.js';
+import { parseCount, parseDuration } from '../../options/units.js';
 import { redactUri } from '../../options/uri.js';
-import { didYouMean, quote } from '../../options/words.js';
+import { isOptionOf, isSet, readVerb, type Verb, type VerbOption, type VerbWords } from '../../options/verb-words.js';
+import { quote } from '../../options/words.js';
 import type { YamlLoader } from '../../options/yaml-document.js';
 import { type CtlCommand, parseSignKey, type SignKey } from '../sign.js';
 import { addressesOf } from './address.js';
@@ -56,12 +57,6 @@ export type CtlParsed =
       readonly warnings: readonly string[];
     };
 
-export interface OwnOption {
-  readonly placeholder?: string;
-  readonly default?: string;
-  readonly help: string;
-}
-
 export const OWN_OPTIONS = {
   job: { placeholder: 'id', help: 'the boxes of a job: 1234, or 1234_7 for array task 7' },
   host: { placeholder: 'name', help: 'the boxes of a host' },
@@ -84,7 +79,7 @@ export const OWN_OPTIONS = {
   id: { placeholder: 'text', help: 'message id; a box that has carried out this one only answers it again' },
   json: { help: 'print the answers as they came, one a line' },
   help: { help: 'print this text' },
-} as const satisfies Readonly<Record<string, OwnOption>>;
+} as const satisfies Readonly<Record<string, VerbOption & { readonly help: string }>>;
 
 /** Options of the box that say where its broker is. */
 export const BOX_OPTIONS = [
@@ -102,16 +97,36 @@ export const BOX_OPTIONS = [
 ] as const satisfies readonly OptionName[];
 
 type OwnName = keyof typeof OWN_OPTIONS;
-const NAMES: readonly string[] = [...Object.keys(OWN_OPTIONS), ...BOX_OPTIONS];
+export type CtlWords = VerbWords<OwnName>;
+
+export const CTL: Verb<OwnName> = {
+  name: 'proc_box ctl',
+  own: OWN_OPTIONS,
+  ofBox: BOX_OPTIONS,
+  ends: 'at the first word',
+  // An address that is empty has a message of its own.
+  takesEmpty: true,
+};
 
 /** @throws SpecError for whatever the user must change; exit status 125 */
 export function parseCtl(input: CtlInput): CtlParsed {
-  const { own, forBox, words } = readWords(input.argv.slice(2));
-  if (flag(own, 'help')) return { kind: 'help' };
-  const [name, ...args] = words;
-  if (name === undefined) throw new SpecError(noCommand(own));
-  const late = args.findIndex((word) => NAMES.includes(nameOf(word)));
-  if (late >= 0) throw new SpecError(optionsFirst(input.argv, words, late + 1));
+  const words = readVerb(input.argv.slice(2), CTL);
+  if (isSet(words, 'help')) return { kind: 'help' };
+  const [name, ...args] = words.rest;
+  if (name === undefined) throw new SpecError(noCommand(words.own));
+  const late = args.findIndex((word) => isOptionOf(CTL, word));
+  if (late >= 0) throw new SpecError(optionsFirst(input.argv, words.rest, late + 1));
+  return { kind: 'send', ...requestsFor(input, words, name, args) };
+}
+
+/** The same command to each address that is meant. @throws SpecError */
+export function requestsFor(
+  input: CtlInput,
+  words: Pick<CtlWords, 'own' | 'forBox'>,
+  name: string,
+  args: readonly string[] = [],
+): Omit<Extract<CtlParsed, { kind: 'send' }>, 'kind'> {
+  const { own, forBox } = words;
   const checked = toCommand({ kind: 'request', name, args });
   if ('kind' in checked) throw new SpecError(checked.answer.error.message);
 
@@ -123,7 +138,7 @@ export function parseCtl(input: CtlInput): CtlParsed {
   });
   if (assembled.kind !== 'run') throw new SpecError('"proc_box ctl --help" lists the options');
   const { spec, warnings } = assembled;
-  const addresses = addressesOf(own, flag(own, 'all'), spec.routingKeys, userName);
+  const addresses = addressesOf(own, isSet(words, 'all'), spec.routingKeys, userName);
   const keyFile = own.get('sign-key');
   const signKey =
     keyFile === undefined
@@ -139,7 +154,7 @@ export function parseCtl(input: CtlInput): CtlParsed {
     waitMs: value(own, 'wait', parseDuration) ?? 0,
     answers: value(own, 'answers', (text) => parseCount(text, 1, 1_000_000)) ?? (own.has('box') ? 1 : undefined),
     resendMs: value(own, 'resend', parseInterval),
-    json: flag(own, 'json'),
+    json: isSet(words, 'json'),
   };
   const requests = addresses.map(({ routingKey, target, all }) => {
     // What is signed says by itself whom it is for: a routing key can be another one when it is sent again.
@@ -147,44 +162,10 @@ export function parseCtl(input: CtlInput): CtlParsed {
     const command = { command: name, ...(args.length > 0 && { arguments: args }), ...(named && { target: named }) };
     return { ...common, routingKey, command };
   });
-  return { kind: 'send', requests, warnings };
+  return { requests, warnings };
 }
 
-type Own = ReadonlyMap<OwnName, string>;
-
-/** Options up to the command, read as the box reads its own: `-x v`, `--x v`, `-x=v`, `--x=v`, `-b`, `-b=false`. */
-export function readWords(words: readonly string[]): { own: Own; forBox: string[]; words: readonly string[] } {
-  const own = new Map<OwnName, string>();
-  const forBox: string[] = [];
-  let index = 0;
-  for (; index < words.length; index++) {
-    const match = /^(?<dashes>--?)(?<name>[^-=][^=]*)(?:=(?<text>[\s\S]*))?$/.exec(words[index]!)?.groups;
-    if (match === undefined) {
-      if (words[index] === '--') index++;
-      break;
-    }
-    const name = match['name'] === 'h' ? 'help' : match['name']!;
-    const typed = `${match['dashes']}${match['name']}`;
-    if (!NAMES.includes(name)) throw unknown(name, match['dashes']!);
-    const takesValue = Object.hasOwn(OWN_OPTIONS, name)
-      ? 'placeholder' in OWN_OPTIONS[name as OwnName]
-      : (OPTIONS[name as OptionName] as Option).type !== 'boolean';
-    let text = match['text'];
-    if (text === undefined && takesValue) {
-      text = words[++index];
-      if (text === undefined) throw new SpecError(`${typed} needs a value`);
-    }
-    text ??= 'true';
-    if (Object.hasOwn(OWN_OPTIONS, name)) own.set(name as OwnName, text);
-    else forBox.push(`${typed}=${text}`);
-  }
-  return { own, forBox, words: words.slice(index) };
-}
-
-/** Of a word that is an option; else empty. */
-function nameOf(word: string): string {
-  return /^--?([^-=][^=]*)/.exec(word)?.[1] ?? '';
-}
+type Own = CtlWords['own'];
 
 function isCommand(word: string): boolean {
   const checked = toCommand({ kind: 'request', name: word, args: [] });
@@ -196,7 +177,7 @@ function noCommand(own: Own): string {
   const swallowed = [...own].find(([, text]) => isCommand(text));
   if (swallowed === undefined) return 'no command given; "proc_box ctl --help" lists them';
   const [name, text] = swallowed;
-  const placeholder = (OWN_OPTIONS[name] as OwnOption).placeholder ?? 'value';
+  const placeholder = (OWN_OPTIONS[name] as VerbOption).placeholder ?? 'value';
   return `no command given: --${name} took ${quote(text)} for its value; did you mean "proc_box ctl --${name} <${placeholder}> ${text}"?`;
 }
 
@@ -207,27 +188,13 @@ function optionsFirst(argv: readonly string[], words: readonly string[], late: n
   return `options come before the command; did you mean "${redactUri(meant)}"?`;
 }
 
-function unknown(name: string, dashes: string): SpecError {
-  if ((OPTION_NAMES as readonly string[]).includes(name)) {
-    return new SpecError(
-      `${dashes}${name} is an option of a box, not of "proc_box ctl"; "proc_box ctl --help" lists its options`,
-    );
-  }
-  const near = didYouMean(name, NAMES, (option) => `${dashes}${option}`);
-  return new SpecError(`unknown option ${quote(`${dashes}${name}`)}${near || '; "proc_box ctl --help" lists them'}`);
-}
-
 /** TLS and the like, of `--rascal-config`. */
 export function socketOptionsOf({ rascalConfig }: BoxSpec): Readonly<Record<string, unknown>> {
   return rascalConfig?.connection?.socketOptions ?? {};
 }
 
-function flag(own: Own, name: OwnName): boolean {
-  return naming(`--${name}`, () => parseBoolean(own.get(name) ?? 'false'));
-}
-
 function value<V>(own: Own, name: OwnName, parse: (text: string) => V): V | undefined {
-  const { default: fallback }: OwnOption = OWN_OPTIONS[name];
+  const { default: fallback }: VerbOption = OWN_OPTIONS[name];
   const text = own.get(name) ?? fallback;
   return text === undefined ? undefined : naming(`--${name}`, () => parse(text));
 }

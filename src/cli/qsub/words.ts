@@ -1,4 +1,5 @@
 import { SpecError } from '../../errors.js';
+import { splitOption } from '../../options/command-line.js';
 import { findOption, OPTION_NAMES } from '../../options/table.js';
 import { redactUri } from '../../options/uri.js';
 import { didYouMean } from '../../options/words.js';
@@ -32,18 +33,19 @@ function boxOptions(given: readonly string[]): { options: Submission['options'];
   const options: Submission['options'][number][] = [];
   let at = 0;
   for (; at < given.length; at++) {
-    const match = /^--?([A-Za-z][\w-]+)(?:=([\s\S]*))?$/.exec(given[at]!);
-    const option = match === null || NOT_OURS.has(match[1]!) ? undefined : findOption(match[1]!);
+    const split = splitOption(given[at]!);
+    const isOurs = split !== undefined && split.name.length > 1 && !NOT_OURS.has(split.name);
+    const option = isOurs ? findOption(split.name) : undefined;
     if (option === undefined) {
       // qsub has no others that are long.
-      if (match !== null && given[at]!.startsWith('--') && !NOT_OURS.has(match[1]!)) {
+      if (isOurs && split.dashes === '--') {
         throw new SpecError(
-          `unknown option ${given[at]}${didYouMean(match[1]!, OPTION_NAMES)}; proc_box --help has them all`,
+          `unknown option ${given[at]}${didYouMean(split.name, OPTION_NAMES)}; proc_box --help has them all`,
         );
       }
       break;
     }
-    const text = match![2] ?? (option.type === 'boolean' ? 'true' : given[++at]);
+    const text = split!.value ?? (option.type === 'boolean' ? 'true' : given[++at]);
     if (text === undefined) throw new SpecError(`option ${given[at - 1]} needs a value`);
     try {
       option.parse(text);

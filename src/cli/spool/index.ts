@@ -7,6 +7,7 @@ import { assembleSpec } from '../../options/assemble.js';
 import { naming } from '../../options/resolve.js';
 import type { BoxSpec } from '../../options/spec.js';
 import { parseDuration } from '../../options/units.js';
+import { isSet, readVerb, type Verb } from '../../options/verb-words.js';
 import { quote } from '../../options/words.js';
 import {
   BAD,
@@ -52,12 +53,17 @@ Exit status:
   125  an option is wrong, or spool or broker cannot be used
 `;
 
-const WAIT = '10s';
+const OWN = {
+  wait: { placeholder: 'duration', default: '10s' },
+  'max-time': { placeholder: 'duration', default: '10m' },
+  json: {},
+  help: {},
+} as const;
+const SPOOL: Verb<keyof typeof OWN> = { name: 'proc_box spool', own: OWN, ofBox: 'all', ends: 'with the words' };
 /** setTimeout takes more for 1 ms. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 /** Directories that cannot be used. */
 const FAILURES_SHOWN = 20;
-const MAX_TIME = '10m';
 
 interface Request {
   readonly verb: 'list' | 'flush';
@@ -88,32 +94,17 @@ export async function runSpool(input: CtlInput): Promise<number> {
 
 /** @throws SpecError */
 function parseSpool(input: CtlInput): Request | 'help' {
-  const own = { json: false, help: false, wait: WAIT, 'max-time': MAX_TIME };
-  const forBox: string[] = [];
-  const verbs: string[] = [];
-  const words = input.argv.slice(2);
-  for (let index = 0; index < words.length; index++) {
-    const word = words[index]!;
-    const [, dashes, name, text] = /^(--?)([^-=][^=]*)(?:=([\s\S]*))?$/.exec(word) ?? [];
-    if (name === undefined) verbs.push(word);
-    else if (name === 'json' || name === 'help' || name === 'h') own[name === 'json' ? 'json' : 'help'] = true;
-    else {
-      const value = text ?? words[++index];
-      if (value === undefined) throw new SpecError(`${dashes}${name} needs a value`);
-      if (name === 'wait' || name === 'max-time') own[name] = value;
-      else forBox.push(`${dashes}${name}=${value}`);
-    }
-  }
-  const [verb, ...more] = verbs;
-  if (own.help) return 'help';
+  const words = readVerb<keyof typeof OWN>(input.argv.slice(2), SPOOL);
+  const [verb, ...more] = words.rest;
+  if (isSet(words, 'help')) return 'help';
   if ((verb !== 'list' && verb !== 'flush') || more.length > 0) {
     throw new SpecError(
-      `${quote(['spool', ...verbs].join(' '))} is no command: expected "spool list" or "spool flush"`,
+      `${quote(['spool', ...words.rest].join(' '))} is no command: expected "spool list" or "spool flush"`,
     );
   }
   const assembled = assembleSpec({
     ...input,
-    argv: ['proc_box', ...forBox, '--', 'spool'],
+    argv: ['proc_box', ...words.forBox, '--', 'spool'],
     deadline: { scheduler: 'none', remainingMs: null },
   });
   if (assembled.kind !== 'run') return 'help';
@@ -122,8 +113,10 @@ function parseSpool(input: CtlInput): Request | 'help' {
   if (spoolDir === undefined) throw new SpecError('--spool-dir is not given: which directory do the boxes use?');
   if (verb === 'flush' && spec.uris.length === 0)
     throw new SpecError('--uri is "none", or its file is missing: give the URI of the broker');
-  const [waitMs, mostMs] = (['wait', 'max-time'] as const).map((name) => durationOf(name, own[name]));
-  return { verb, json: own.json, waitMs: waitMs!, mostMs: mostMs!, spec: { ...spec, spoolDir }, warnings };
+  const [waitMs, mostMs] = (['wait', 'max-time'] as const).map((name) =>
+    durationOf(name, words.own.get(name) ?? OWN[name].default),
+  );
+  return { verb, json: isSet(words, 'json'), waitMs: waitMs!, mostMs: mostMs!, spec: { ...spec, spoolDir }, warnings };
 }
 
 /** No more than a timer of Node can hold. */
