@@ -172,7 +172,8 @@ function isCounted(name: string): name is CountedName {
 }
 
 function isWatched(name: string): name is WatchedName {
-  return LIMITS[name as LimitName].otherwise === 'watchdog';
+  const row: LimitRow = LIMITS[name as LimitName];
+  return row.otherwise === 'watchdog';
 }
 
 /** Page cache is given back before the limit stops anybody. */

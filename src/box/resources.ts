@@ -4,6 +4,7 @@ import { findDevice } from '../kernel/devices.js';
 import type { LimitStatus } from '../model/sample.js';
 import { amount, type LimitUnit } from '../options/amounts.js';
 import { type Bound, cpusOutside, type IoRequest } from '../options/resources.js';
+import type { LimitRow } from '../options/table/limit.js';
 import {
   type CgroupLimitName,
   isCgroupLimit,
@@ -47,8 +48,8 @@ export function cgroupNames(resources: Resources): CgroupLimitName[] {
  */
 export function hold(name: ResourceName, value: ResourceValue, cgroup: BoxCgroup, host: Host): Held {
   const { blind } = host;
-  const { unit, otherwise: below } = LIMITS[name];
-  const otherwise = blind === null ? below : 'none';
+  const { unit, otherwise: below }: LimitRow = LIMITS[name];
+  const otherwise: 'watchdog' | 'none' = blind === null && below === 'watchdog' ? 'watchdog' : 'none';
   if (!isCgroupLimit(name)) {
     const isHeld = otherwise !== 'none' || value === 'unlimited';
     const status = { value: value as Bound, unit, enforcement: otherwise };
@@ -66,7 +67,7 @@ export function hold(name: ResourceName, value: ResourceValue, cgroup: BoxCgroup
     // Nothing is asked for, so nothing is weaker, unless a group goes on holding what it had.
     if (value === 'unlimited' && !('mechanism' in cgroup.holds(name)))
       return { status: { value, unit, enforcement: 'none' }, weaker: null };
-    const notEven = blind === null || below === 'none' ? '' : `; ${blind}`;
+    const notEven = blind === null || below === undefined ? '' : `; ${blind}`;
     const weaker = `${name} is ${otherwise === 'none' ? 'not held at all' : 'held by sampling only'}: ${error.message}${notEven}`;
     return { status: { value: shown(wanted), unit, enforcement: otherwise }, weaker };
   }

@@ -99,7 +99,7 @@ function makeOurV2(
   if (place === null) return { why: 'no cgroup2 is mounted' };
   // Where v1 has the freezer that is the list, and v2 is nobody's.
   if (request.listed && !v1.has('freezer')) return { why: whyListed(place.dir) };
-  const needed = [...new Set<V2Controller>(request.limits.map((limit) => LIMITS[limit].cgroup.v2.controller))];
+  const needed = [...new Set<V2Controller>(request.limits.map((limit) => LIMITS[limit].cgroup.v2[0]))];
   const { name, ourPids, beforeMaking = () => {}, adopt } = request;
   const welcome: V2Controller[] = weighedAsOne(request) ? ['cpu'] : [];
   const at = below === null ? place : { dir: below, mount: place.mount };
@@ -132,8 +132,8 @@ function v1Wanted({ v1 }: Hierarchies, request: CgroupRequest, v2: V2Group | nul
   const wanted = new Set<Controller>();
   if (weighedAsOne(request) && !v2?.controllers.has('cpu')) wanted.add('cpu');
   for (const limit of limits) {
-    const row = LIMITS[limit].cgroup;
-    if (!v2?.controllers.has(row.v2.controller)) wanted.add(row.v1.controller);
+    const { v1, v2: inV2 }: CgroupRow = LIMITS[limit].cgroup;
+    if (!v2?.controllers.has(inV2[0])) wanted.add(v1[0]);
   }
   if (figures) {
     for (const [controller, v2Name] of [
@@ -161,12 +161,13 @@ function tryOomGroup(dir: string): void {
 function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V1Groups): BoxCgroup {
   const v2Group = 'dir' in v2 ? v2 : null;
   const serving = (name: CgroupLimitName): { mechanism: Mechanism; dir: string } | { why: string } => {
-    const { v1: inV1, v2: inV2 }: CgroupRow = LIMITS[name].cgroup;
-    if (v2Group?.controllers.has(inV2.controller)) return { mechanism: 'cgroup2', dir: v2Group.dir };
-    const dir = inV1.file === null ? undefined : v1.dir(inV1.controller);
+    const [v1Name, v1File] = (LIMITS[name].cgroup as CgroupRow).v1;
+    const [v2Name] = LIMITS[name].cgroup.v2;
+    if (v2Group?.controllers.has(v2Name)) return { mechanism: 'cgroup2', dir: v2Group.dir };
+    const dir = v1File === null ? undefined : v1.dir(v1Name);
     if (dir !== undefined) return { mechanism: 'cgroup1', dir };
-    if (found.v1.has(inV1.controller)) return { why: inV1.file === null ? notInV1(name) : v1.why(inV1.controller) };
-    return { why: 'dir' in v2 ? v2.why(inV2.controller) : v2.why };
+    if (found.v1.has(v1Name)) return { why: v1File === null ? notInV1(name) : v1.why(v1Name) };
+    return { why: 'dir' in v2 ? v2.why(v2Name) : v2.why };
   };
   const read = createReader();
   const freezerDir = v1.dir('freezer');
@@ -199,7 +200,7 @@ function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V1Groups
       if ('dir' in by && by.mechanism === 'cgroup2')
         return tightest(parentOf(by.dir), found.v2?.mount, (dir) => readV2(dir, name));
       // Also for a directory that is made only when the limit is set.
-      const place = found.v1.get(inV1.controller);
+      const place = found.v1.get(inV1[0]);
       return tightest(place?.dir ?? '', place?.mount, (dir) => readV1(dir, name));
     },
     set(name, value): CgroupValue {
@@ -237,14 +238,14 @@ function addController(
   v2Group: V2Group | null,
   v1: V1Groups,
 ): string | null {
-  const { v1: inV1, v2: inV2 }: CgroupRow = LIMITS[name].cgroup;
-  if (found.v1.has(inV1.controller)) {
+  const [v1Name, v1File] = (LIMITS[name].cgroup as CgroupRow).v1;
+  if (found.v1.has(v1Name)) {
     const list = v2Group?.dir ?? v1.dirs[0];
     // A controller is in one hierarchy only: v2 has no memory.high where v1 has the controller memory.
-    if (list === undefined || inV1.file === null) return NO_GROUP;
-    return v1.add(inV1.controller, () => listProcesses(`${list}/cgroup.procs`) ?? []);
+    if (list === undefined || v1File === null) return NO_GROUP;
+    return v1.add(v1Name, () => listProcesses(`${list}/cgroup.procs`) ?? []);
   }
-  return v2Group === null ? NO_GROUP : v2Group.add(inV2.controller);
+  return v2Group === null ? NO_GROUP : v2Group.add(LIMITS[name].cgroup.v2[0]);
 }
 
 type Ceiling = ReturnType<BoxCgroup['ceiling']>;

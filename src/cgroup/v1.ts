@@ -161,16 +161,16 @@ export function readV1(dir: string, name: CgroupLimitName): CgroupValue | null {
 
 /** Why v1 cannot hold a limit whose controller it has. */
 export function notInV1(name: CgroupLimitName): string {
-  return `cgroup v1 has no ${LIMITS[name].cgroup.v2.file}`;
+  return `cgroup v1 has no ${LIMITS[name].cgroup.v2[1]}`;
 }
 
 function memoryFile(dir: string): string {
-  return `${dir}/${LIMITS.memory.cgroup.v1.file}`;
+  return `${dir}/${LIMITS.memory.cgroup.v1[1]}`;
 }
 
 /** Of memory and swap together. */
 function sumFile(dir: string): string {
-  return `${dir}/${LIMITS.swap.cgroup.v1.file}`;
+  return `${dir}/${LIMITS.swap.cgroup.v1[1]}`;
 }
 
 /** v1 counts memory and swap together: the swap beside the memory stays what it was. */

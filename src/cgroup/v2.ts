@@ -7,7 +7,7 @@ import { formatIoMax, parseIoMax } from './io.js';
 import type { CgroupValue, CleanupStep, IoLimit } from './types.js';
 import { parseNumber } from './usage.js';
 
-export type V2Controller = CgroupRow['v2']['controller'];
+export type V2Controller = CgroupRow['v2'][0];
 
 /** The box's directory in the v2 hierarchy. */
 export interface V2Group {
@@ -222,5 +222,5 @@ export function readV2(dir: string, name: CgroupLimitName): CgroupValue | null {
 }
 
 function fileOf(name: CgroupLimitName): string {
-  return LIMITS[name].cgroup.v2.file;
+  return LIMITS[name].cgroup.v2[1];
 }

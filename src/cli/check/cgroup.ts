@@ -5,7 +5,7 @@ import { findHierarchies, type Hierarchies } from '../../cgroup/hierarchy.js';
 import type { BoxCgroup, CgroupValue } from '../../cgroup/types.js';
 import { findDevice } from '../../kernel/devices.js';
 import { readFile } from '../../kernel/files.js';
-import type { CgroupRow } from '../../options/table/limit.js';
+import type { CgroupRow, LimitRow } from '../../options/table/limit.js';
 import { type CgroupLimitName, isCgroupLimit, LIMITS, type LimitName } from '../../options/table/limits.js';
 import type { Environment } from '../../scheduler/identity.js';
 import { delegation, kernelArgument, type Place, parentOf, UNIFIED } from './remedies.js';
@@ -138,28 +138,31 @@ function diskOfRoot(): string | null {
 }
 
 function groupOf(limit: CgroupLimitName, mechanism: string, { v1, v2 }: Hierarchies, name: string): string {
-  return mechanism === 'cgroup2' ? (v2?.dir ?? '') : `${v1.get(LIMITS[limit].cgroup.v1.controller)?.dir ?? ''}/${name}`;
+  return mechanism === 'cgroup2' ? (v2?.dir ?? '') : `${v1.get(LIMITS[limit].cgroup.v1[0])?.dir ?? ''}/${name}`;
 }
 
 function weaker(limit: CgroupLimitName, why: string, found: Hierarchies, input: CgroupInput): Row {
-  const held = LIMITS[limit].otherwise === 'watchdog' ? 'held by sampling only' : 'not held at all';
+  const { otherwise }: LimitRow = LIMITS[limit];
+  const held = otherwise === 'watchdog' ? 'held by sampling only' : 'not held at all';
   return (input.strict ? fail : warn)(`limit ${limit}`, `${held}: ${why}`, fixOf(limit, found, input));
 }
 
 function fixOf(limit: CgroupLimitName, { v1, v2 }: Hierarchies, { place }: CgroupInput): string {
-  const { v1: inV1, v2: inV2, argument }: CgroupRow = LIMITS[limit].cgroup;
-  const v1Place = v1.get(inV1.controller);
+  const { argument, ...row }: CgroupRow = LIMITS[limit].cgroup;
+  const [v1Name, v1File] = row.v1;
+  const [v2Name] = row.v2;
+  const v1Place = v1.get(v1Name);
   if (v1Place !== undefined) {
-    if (inV1.file === null) return UNIFIED;
-    if (argument !== undefined && readFile(`${v1Place.dir}/${inV1.file}`) === null) return kernelArgument(argument);
-    return delegation({ ...place, unified: false }, inV1.controller, v1Place.dir);
+    if (v1File === null) return UNIFIED;
+    if (argument !== undefined && readFile(`${v1Place.dir}/${v1File}`) === null) return kernelArgument(argument);
+    return delegation({ ...place, unified: false }, v1Name, v1Place.dir);
   }
   if (v2 === null) return UNIFIED;
   const offered = (readFile(`${v2.mount}/cgroup.controllers`) ?? readFile(`${v2.dir}/cgroup.controllers`) ?? '').split(
     ' ',
   );
-  if (!offered.includes(inV2.controller)) return kernelArgument(argument);
-  return delegation({ ...place, unified: true }, inV2.controller, v2.dir);
+  if (!offered.includes(v2Name)) return kernelArgument(argument);
+  return delegation({ ...place, unified: true }, v2Name, v2.dir);
 }
 
 /** Groups of boxes whose wrapper and keeper were both killed. */

@@ -14,14 +14,14 @@ export interface LimitRow<V = unknown> extends Option<V> {
   readonly change?: (text: string) => V;
   /** The control group that holds it for the box as a whole. */
   readonly cgroup?: CgroupRow;
-  /** What holds it where no control group does. */
-  readonly otherwise: 'timer' | 'stdout' | 'watchdog' | 'none';
+  /** What holds it where no control group does. @default nothing */
+  readonly otherwise?: 'timer' | 'stdout' | 'watchdog';
 }
 
 export interface CgroupRow {
-  readonly v2: { readonly controller: 'memory' | 'cpu' | 'cpuset' | 'pids' | 'io'; readonly file: string };
-  /** `file` is null where v1 has no such limit. */
-  readonly v1: { readonly controller: 'memory' | 'cpu' | 'cpuset' | 'pids' | 'blkio'; readonly file: string | null };
+  readonly v2: readonly [controller: 'memory' | 'cpu' | 'cpuset' | 'pids' | 'io', file: string];
+  /** The file is null where v1 has no such limit. */
+  readonly v1: readonly [controller: 'memory' | 'cpu' | 'cpuset' | 'pids' | 'blkio', file: string | null];
   /** Files that say how much is used, for --near. */
   readonly used?: { readonly v2: string; readonly v1: string };
   /** Groups around the box have limits of this kind, which the box's own may not pass. */

@@ -38,8 +38,8 @@ export const LIMITS = {
     unit: 'bytes',
     zeroIsNone: true,
     cgroup: {
-      v2: { controller: 'memory', file: 'memory.max' },
-      v1: { controller: 'memory', file: 'memory.limit_in_bytes' },
+      v2: ['memory', 'memory.max'],
+      v1: ['memory', 'memory.limit_in_bytes'],
       used: { v2: 'memory.current', v1: 'memory.usage_in_bytes' },
       ceiling: true,
       trial: 67_108_864,
@@ -56,12 +56,11 @@ export const LIMITS = {
     unit: 'bytes',
     zeroIsNone: true,
     cgroup: {
-      v2: { controller: 'memory', file: 'memory.high' },
-      v1: { controller: 'memory', file: null },
+      v2: ['memory', 'memory.high'],
+      v1: ['memory', null],
       trial: 67_108_864,
       argument: 'cgroup_enable=memory',
     },
-    otherwise: 'none',
   },
   swap: {
     type: 'size',
@@ -71,12 +70,11 @@ export const LIMITS = {
     parse: parseSwap,
     unit: 'bytes',
     cgroup: {
-      v2: { controller: 'memory', file: 'memory.swap.max' },
-      v1: { controller: 'memory', file: 'memory.memsw.limit_in_bytes' },
+      v2: ['memory', 'memory.swap.max'],
+      v1: ['memory', 'memory.memsw.limit_in_bytes'],
       trial: 0,
       argument: 'swapaccount=1',
     },
-    otherwise: 'none',
   },
   cpus: {
     type: 'count',
@@ -87,12 +85,11 @@ export const LIMITS = {
     unit: 'cpus',
     zeroIsNone: true,
     cgroup: {
-      v2: { controller: 'cpu', file: 'cpu.max' },
-      v1: { controller: 'cpu', file: 'cpu.cfs_quota_us' },
+      v2: ['cpu', 'cpu.max'],
+      v1: ['cpu', 'cpu.cfs_quota_us'],
       ceiling: true,
       trial: 1,
     },
-    otherwise: 'none',
   },
   'cpu-weight': {
     type: 'count',
@@ -102,11 +99,10 @@ export const LIMITS = {
     parse: (text: string) => parseCount(text, 1, 10_000),
     unit: 'count',
     cgroup: {
-      v2: { controller: 'cpu', file: 'cpu.weight' },
-      v1: { controller: 'cpu', file: 'cpu.shares' },
+      v2: ['cpu', 'cpu.weight'],
+      v1: ['cpu', 'cpu.shares'],
       trial: 100,
     },
-    otherwise: 'none',
   },
   cpuset: {
     type: 'text',
@@ -116,11 +112,10 @@ export const LIMITS = {
     parse: parseCpuList,
     unit: 'list',
     cgroup: {
-      v2: { controller: 'cpuset', file: 'cpuset.cpus' },
-      v1: { controller: 'cpuset', file: 'cpuset.cpus' },
+      v2: ['cpuset', 'cpuset.cpus'],
+      v1: ['cpuset', 'cpuset.cpus'],
       trial: 'allowed CPUs',
     },
-    otherwise: 'none',
   },
   pids: {
     type: 'count',
@@ -131,8 +126,8 @@ export const LIMITS = {
     unit: 'count',
     zeroIsNone: true,
     cgroup: {
-      v2: { controller: 'pids', file: 'pids.max' },
-      v1: { controller: 'pids', file: 'pids.max' },
+      v2: ['pids', 'pids.max'],
+      v1: ['pids', 'pids.max'],
       used: { v2: 'pids.current', v1: 'pids.current' },
       ceiling: true,
       trial: 64,
@@ -149,11 +144,10 @@ export const LIMITS = {
     shapes: ['list'],
     unit: 'list',
     cgroup: {
-      v2: { controller: 'io', file: 'io.max' },
-      v1: { controller: 'blkio', file: 'blkio.throttle.read_bps_device' },
+      v2: ['io', 'io.max'],
+      v1: ['blkio', 'blkio.throttle.read_bps_device'],
       trial: 'root device',
     },
-    otherwise: 'none',
   },
   'cpu-time': {
     type: 'duration',
@@ -176,13 +170,13 @@ type NamesWith<Part> = { [N in LimitName]: Rows[N] extends Part ? N : never }[Li
 /** Limits that a control group can hold. */
 export type CgroupLimitName = NamesWith<{ readonly cgroup: unknown }>;
 /** Those that v1 has as well. */
-export type V1LimitName = NamesWith<{ readonly cgroup: { readonly v1: { readonly file: string } } }>;
+export type V1LimitName = NamesWith<{ readonly cgroup: { readonly v1: readonly [string, string] } }>;
 /** Limits that the kernel counts in a file of its own. */
 export type CountedName = NamesWith<{ readonly cgroup: { readonly used: unknown } }>;
 /** Limits that sampling can hold. */
 export type WatchedName = NamesWith<{ readonly otherwise: 'watchdog' }>;
 /** Limits of the box as a whole: those of control groups, and those that sampling holds. */
-export type ResourceName = NamesWith<{ readonly otherwise: 'watchdog' | 'none' }>;
+export type ResourceName = Exclude<LimitName, NamesWith<{ readonly otherwise: 'timer' | 'stdout' }>>;
 
 /** What was asked for of them: bytes, cores, ms, or as their parsers return it. */
 export type Resources = { readonly [N in ResourceName]?: ReturnType<Rows[N]['parse']> };
@@ -193,8 +187,8 @@ export function resourceNames(): readonly ResourceName[] {
 }
 
 function isResource(name: LimitName): name is ResourceName {
-  const { otherwise } = LIMITS[name];
-  return otherwise === 'watchdog' || otherwise === 'none';
+  const { otherwise }: LimitRow = LIMITS[name];
+  return otherwise === undefined || otherwise === 'watchdog';
 }
 
 export function isCgroupLimit(name: LimitName): name is CgroupLimitName {
