@@ -1,5 +1,6 @@
 import { hostSample, type Keeper, type KeeperEvent, monotonicMs } from 'cgroup-utils-native';
-import { Box, type BoxEnd } from '../box/box.js';
+import { Box } from '../box/box.js';
+import type { BoxEnd } from '../box/box-options.js';
 import type { ResourceControl } from '../box/resource-control.js';
 import { systemTime } from '../box/time.js';
 import { killCgroup } from '../cgroup/create.js';

@@ -1,4 +1,5 @@
-import type { Box, BoxEnd } from '../box/box.js';
+import type { Box } from '../box/box.js';
+import type { BoxEnd } from '../box/box-options.js';
 import type { Outcome } from '../box/outcome.js';
 import { duration, limitAmount } from '../options/amounts.js';
 import type { BoxSpec } from '../options/spec.js';

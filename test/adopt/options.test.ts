@@ -9,14 +9,10 @@ t.test('the words: own options, and those of a box with their values', async (t)
     detach: true,
     logFile: null,
     pidFile: null,
-    boxWords: ['--rlimit', 'nofile=10', '-debug', '--pids=5'],
+    boxWords: ['--rlimit=nofile=10', '-debug=true', '--pids=5'],
   });
   t.match(parse('--log-file=/a b', '-pid=9', '--pid-file', '/c'), { pid: 9, logFile: '/a b', pidFile: '/c' });
-  t.strictSame(
-    parse('--pid', '7', '--json', '--pid')?.boxWords,
-    ['--json', '--pid'],
-    'a value may look like an option',
-  );
+  t.strictSame(parse('--pid', '7', '--json', '--pid')?.boxWords, ['--json=--pid'], 'a value may look like an option');
   t.equal(parse('--pid', 'x', '--help'), null);
   for (const [words, message] of [
     [[], /no process given: expected --pid/],
@@ -40,8 +36,9 @@ t.test('in the foreground nobody can have another supervisor make the box', asyn
 });
 
 /** A host with this file for the site, or with none. */
-const input = (site?: string, settings: readonly string[] = []): AdoptInput => ({
-  settings,
+const input = (site?: string, failsOpen = false): AdoptInput => ({
+  settings: [],
+  failsOpen,
   files: { uid: 1000, read: () => (site === undefined ? 'ENOENT' : { text: site, mode: 0o644, uid: 0 }) },
   loadYaml: () => {
     throw new Error('the YAML parser is not needed');
@@ -67,7 +64,7 @@ t.test('with --failure open what can be understood counts', async (t) => {
     name: 'SpecError',
     message: /--memory: "much" is not/,
   });
-  const open = adoptSpec(['--memory', 'much', '--pids', '5', '--failure', 'open'], {}, input());
+  const open = adoptSpec(['--memory', 'much', '--pids', '5', '--failure', 'open'], {}, input(undefined, true));
   t.match(open.spec.resources, { pids: 5 });
   t.equal(open.spec.resources.memory, undefined);
   t.match(

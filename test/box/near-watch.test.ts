@@ -1,13 +1,14 @@
 import t from 'tap';
-import { createNearWatch, type NearName, type NearWatchOptions } from '../../src/box/near-watch.js';
+import { createNearWatch, type NearWatchOptions } from '../../src/box/near-watch.js';
+import type { CountedName } from '../../src/options/table/limits.js';
 
 interface Watched extends Partial<NearWatchOptions> {
   /** Called at each look; the test is over when it returns true. */
-  readonly looked: (name: NearName, count: number) => boolean;
+  readonly looked: (name: CountedName, count: number) => boolean;
 }
 
 /** Looks at one limit until `looked` says that it is enough; then what was told. The timer is a real one, of 100 ms. */
-async function watch(name: NearName, { looked, ...more }: Watched) {
+async function watch(name: CountedName, { looked, ...more }: Watched) {
   const told: [string, number][] = [];
   await new Promise<void>((resolve) => {
     // The timer of a watch is in the background.

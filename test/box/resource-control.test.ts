@@ -1,9 +1,10 @@
 import t from 'tap';
-import { createResourceControl, isResourceName, type ResourceControlOptions } from '../../src/box/resource-control.js';
+import { createResourceControl, type ResourceControlOptions } from '../../src/box/resource-control.js';
 import { noCgroup } from '../../src/cgroup/none.js';
-import type { BoxCgroup, CgroupLimitName, CgroupValue } from '../../src/cgroup/types.js';
+import type { BoxCgroup, CgroupValue } from '../../src/cgroup/types.js';
 import type { CgroupUsage, MemoryUsage, PidsUsage } from '../../src/cgroup/usage.js';
 import { EnvironmentError } from '../../src/errors.js';
+import { type CgroupLimitName, resourceNames } from '../../src/options/table/limits.js';
 
 /** Control groups that hold what they are told, or what the test says. */
 function groups(more: Partial<BoxCgroup> = {}) {
@@ -157,8 +158,9 @@ t.test('a limit below the kernel is watched from the launch on', async (t) => {
 });
 
 t.test('set_limit may name the limits of a box as a whole', async (t) => {
-  for (const name of ['memory', 'cpu-time', 'io-max']) t.ok(isResourceName(name), name);
-  for (const name of ['timeout', 'nofile', '']) t.notOk(isResourceName(name), name);
+  const names: readonly string[] = resourceNames();
+  for (const name of ['memory', 'cpu-time', 'io-max']) t.ok(names.includes(name), name);
+  for (const name of ['timeout', 'nofile', '']) t.notOk(names.includes(name), name);
   const bug = new EnvironmentError('x');
   t.throws(
     () =>

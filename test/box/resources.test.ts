@@ -1,8 +1,9 @@
 import t from 'tap';
 import { cgroupNames, type Host, hold, holdSwapAgain, shown, withoutSwap } from '../../src/box/resources.js';
 import { noCgroup } from '../../src/cgroup/none.js';
-import type { BoxCgroup, CgroupLimitName, CgroupValue } from '../../src/cgroup/types.js';
+import type { BoxCgroup, CgroupValue } from '../../src/cgroup/types.js';
 import { EnvironmentError } from '../../src/errors.js';
+import type { CgroupLimitName } from '../../src/options/table/limits.js';
 
 const host: Host = { allowedCpus: () => '0-3', blind: null };
 const none = noCgroup('--cgroup off');

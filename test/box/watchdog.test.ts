@@ -1,5 +1,6 @@
 import t from 'tap';
-import { createWatchdog, type Watched, type WatchedName } from '../../src/box/watchdog.js';
+import { createWatchdog, type Watched } from '../../src/box/watchdog.js';
+import type { WatchedName } from '../../src/options/table/limits.js';
 
 /** Looks at figures until there were as many looks; the timer is a real one, of 200 ms. */
 async function watch(looks: readonly Watched[], limits: Partial<Record<WatchedName, number | 'unlimited'>>) {

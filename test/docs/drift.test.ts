@@ -2,8 +2,8 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { RESOURCE_NAMES } from '../../src/box/resources.js';
 import { RLIMITS } from '../../src/options/rlimits.js';
+import { resourceNames } from '../../src/options/table/limits.js';
 import { findOption, OPTION_NAMES, variableName } from '../../src/options/table.js';
 import { readSchema } from '../fixtures/schemas.js';
 
@@ -147,7 +147,7 @@ t.test('commands, and names of limits, that the documents mention exist', async 
     strangers(t, command, 12, (name) => commands.has(name) || name === 'stpo'), // an example of a refusal
     [],
   );
-  const limits = new Set(['name', 'ok', 'timeout', 'stdoutlimit', ...RESOURCE_NAMES, ...Object.keys(RLIMITS)]);
+  const limits = new Set(['name', 'ok', 'timeout', 'stdoutlimit', ...resourceNames(), ...Object.keys(RLIMITS)]);
   t.strictSame(
     strangers(t, /\bset_limit ([a-z][a-z-]*)/g, 10, (name) => limits.has(name)),
     [],

@@ -1,20 +1,16 @@
 import t from 'tap';
+import { parseInterval, parseSampleInterval } from '../../src/options/intervals.js';
+import { parseByteLimit, parsePids, parseTimeLimit, parseTimeout } from '../../src/options/limit-values.js';
 import {
-  parseByteLimit,
   parseCgroupMode,
   parseCommandKey,
   parseEnforce,
   parseFailure,
-  parseInterval,
   parseJsonObject,
   parseKey,
   parseNear,
   parsePath,
-  parsePids,
   parseReportPath,
-  parseSampleInterval,
-  parseTimeLimit,
-  parseTimeout,
   parseWarnSignal,
 } from '../../src/options/values.js';
 

@@ -1,5 +1,6 @@
 import t from 'tap';
-import type { Box, BoxEnd } from '../../src/box/box.js';
+import type { Box } from '../../src/box/box.js';
+import type { BoxEnd } from '../../src/box/box-options.js';
 import type { LimitStatus } from '../../src/model/sample.js';
 import type { BoxSpec } from '../../src/options/spec.js';
 import { endLines, startLine } from '../../src/supervise/lines.js';
