@@ -179,7 +179,7 @@ export interface Unkillable {
 /**
  * Who is asked to end: `group`, the job's process group, and those outside of it who would never end by themselves;
  * `forward`, the group alone, for a signal of the scheduler's; `rest`, after the main process has ended, whoever has not
- * been asked; `spare`, the same but for those who have had the scheduler's signal. native/src/ladder.h.
+ * been asked; `spare`, the same but for those who have had the scheduler's signal. native/src/keeper/ladder.h.
  */
 export type StopHow = 'group' | 'forward' | 'rest' | 'spare';
 
@@ -378,7 +378,7 @@ export class Timer {
 }
 
 /**
- * How long this process has been stopped (SIGSTOP) or frozen, exact to 50 ms: see native/src/suspension.h. A blocked event
+ * How long this process has been stopped (SIGSTOP) or frozen, exact to 50 ms: see native/src/proc/suspension.h. A blocked event
  * loop or a machine under load is no suspension. Does not keep the event loop alive.
  */
 export class SuspensionWatch {

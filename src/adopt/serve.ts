@@ -26,7 +26,7 @@ export interface Serving extends Services {
   readonly executable: string;
 }
 
-/** Listens already; native/src/node.cc knows it too. */
+/** Listens already; native/src/front/node.cc knows it too. */
 const LISTENING_FD = 6;
 const SIGTERM = 15;
 /** Whoever gives up before he has his answer would make a box of his own beside ours. */

@@ -3,7 +3,7 @@ import { fsPath } from '../bytes.js';
 import { directoriesIn, removeDir } from '../kernel/files.js';
 import { parentOf } from './below.js';
 
-/** Named as boxes name theirs, native/src/cgroup.cc. */
+/** Named as boxes name theirs, native/src/keeper/cgroup.cc. */
 const BOX = /^proc_box-[0-9a-f]{20}/;
 /** A younger one may be about to start its job. */
 const ABANDONED_MS = 60_000;

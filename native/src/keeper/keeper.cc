@@ -1,0 +1,427 @@
+// The keeper's theory of operation
+//
+// The front end forks this process before it changes anything for itself or for Node (signal dispositions, limits,
+// close-on-exec flags): the job gets it as the scheduler gave it.
+// It waits for `start`, forks the job, and from then on sleeps in poll(2) on
+//   control    requests of Node; its end means that Node has gone: kill everything, then go
+//   front      the front end's: the same. Before the job has started Node's end means nothing: the front end may send
+//              `start` itself, and is the wrapper then
+//   signals    SIGCHLD: it reaps the job and, as the subreaper, every orphan of the box; what the wrapper handles: a
+//              sender that reaches the keeper reaches the job as well, so the wrapper is told
+//   exec pipe  end of file: the job runs; a Failure: it does not
+//   relay      stdout, where it is a pipe
+// waitpid(2) failing with ECHILD is the proof that nothing of the box is left.
+#include "keeper/keeper.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <poll.h>
+#include <string>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "keeper/adopted.h"
+#include "keeper/caller.h"
+#include "keeper/cgroup.h"
+#include "keeper/deadline.h"
+#include "keeper/descendants.h"
+#include "keeper/guard.h"
+#include "keeper/job.h"
+#include "keeper/output.h"
+#include "keeper/patience.h"
+#include "keeper/start.h"
+#include "keeper/stranger.h"
+#include "keeper/survivors.h"
+#include "keeper/usage.h"
+#include "proc/clock.h"
+#include "proc/tree.h"
+#include "wire/control.h"
+
+namespace pbox {
+namespace {
+
+ExitedBody exited(int status, const UsageBody& usage) {
+  const bool killed = WIFSIGNALED(status);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, killed ? WTERMSIG(status) : -1, killed && WCOREDUMP(status), 0, monotonic_ms(), usage};
+}
+
+// From the keeper's own stop until a late Node must have seen it.
+constexpr double kLateMs = 5000;
+
+// Of two times to wait, where -1 is for ever.
+int sooner(int a, int b) { return a < 0 ? b : b < 0 ? a : std::min(a, b); }
+
+class Keeper {
+ public:
+  Keeper(const KeptBy& by, Invocation& words);
+  [[noreturn]] void run();
+
+ private:
+  enum class Phase { waiting, launching, running, ended };
+
+  bool receive(Control& from);
+  void handle(Control& from, const FrameHead& head, Reader body);
+  template <typename T>
+  void announce(Event type, const T& body);
+  void add_cleanup(Reader body);
+  void start(const StartRequest& request);
+  bool stays_in_session() const { return caller_.terminal.exists() || by_.in_session; }
+  void leave_session();
+  [[noreturn]] void finish();
+  void exec_result();
+  void fail(const Failure& failure);
+  void reap();
+  void main_stopped(int signal);
+  void check_empty();
+  void check_survivors();
+  PauseReply pause(bool reached);
+  void check_output();
+  int stop(const StopBody& request);
+  int kill_all();
+  UsageBody usage();
+  int timeout();
+  void on_deadline();
+  void node_gone();
+  void front_gone();
+  void wrapper_gone();
+  void wake_front() const;
+  const int parent_ = getppid();
+
+  ReapedUsage reaped_;
+  Caller caller_;
+  const KeptBy by_;
+  Control control_, front_;
+  bool alone_ = false;  // the front end is the wrapper, without Node
+  bool gone_ = false;   // nobody is the wrapper any more
+
+  Phase phase_ = Phase::waiting;
+  int job_ = -1, exec_pipe_ = -1;
+  Output output_;
+  Cgroup cgroup_;
+  Descendants descendants_{cgroup_};
+  Deadline deadline_;
+  double started_ms_ = 0;
+  double stopped_ms_ = 0;  // when the keeper stopped the job by itself; 0: it has not
+  int stopped_by_ = 0;     // the signal
+  Survivors survivors_;
+  bool main_ended_ = false, empty_ = false;
+};
+
+Keeper::Keeper(const KeptBy& by, Invocation& words) : caller_(words), by_(by), control_(by.control), front_(by.front) {
+  prctl(PR_SET_DUMPABLE, 0);
+  if (by.will) prctl(PR_SET_PDEATHSIG, SIGCONT);  // whoever has stopped us and killed our parent
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  prctl(PR_SET_NAME, "proc_box-keeper");
+  if (caller_.stdout_mode == StdoutMode::file) output_.watch_file();
+  // With a terminal the keeper stays in the session, so that ^Z works on the job (a group whose parent is in another
+  // session is orphaned and cannot be stopped from the keyboard), but in a group that nobody signals. Guarded it stays
+  // to see what the session gets.
+  if (stays_in_session()) setpgid(0, 0);
+  say_hello(control_, caller_, by.will ? getppid() : 0);
+}
+
+// What Node and the front end both want to know.
+template <typename T>
+void Keeper::announce(Event type, const T& body) {
+  control_.tell(type, body);
+  front_.tell(type, body);
+}
+
+// False when its other end has gone.
+bool Keeper::receive(Control& from) {
+  const bool there = from.read();
+  FrameHead head;
+  std::string body;
+  while (there && from.next(head, body)) handle(from, head, Reader(body));
+  return there;
+}
+
+void Keeper::handle(Control& from, const FrameHead& head, Reader body) {
+  switch (static_cast<Request>(head.type)) {
+    case Request::start:
+      if (phase_ != Phase::waiting) return;
+      alone_ = &from == &front_;
+      return start(StartRequest(body));
+    case Request::adopt:
+      if (phase_ == Phase::waiting) keep_adopted(control_, cgroup_, body);
+      return;
+    case Request::deadline:
+      return deadline_.set(body.value<DeadlineBody>());
+    case Request::cleanup:
+      return add_cleanup(body);
+    case Request::signal: {
+      const auto request = body.value<SignalBody>();
+      if (request.all) return from.reply_count(head.id, descendants_.signal(request.signal));
+      if (job_ <= 0 || empty_) return from.reply_count(head.id, 0);
+      return from.reply_count(head.id, descendants_.signal_group(request.signal, job_, main_ended_));
+    }
+    case Request::stop:
+      return from.reply_count(head.id, stop(body.value<StopBody>()));
+    case Request::kill:
+      if (body.value<KillBody>().abandon) output_.lose_patience();
+      return from.reply_count(head.id, kill_all());
+    case Request::pause:
+      return from.reply(head.id, pause(body.value<PauseBody>().reached != 0));
+    case Request::suspend:
+      return from.reply_count(head.id, descendants_.suspend());
+    case Request::resume:
+      // After ^Z and `fg` the shell has given the terminal to the wrapper: pass it on.
+      if (!cgroup_.frozen() && job_ > 0) caller_.terminal.give_to(job_);
+      return from.reply_count(head.id, descendants_.resume());
+    case Request::rlimit:
+      return from.reply(head.id, descendants_.set_rlimit(body.value<RlimitWire>()));
+    case Request::stdout_limit:
+      output_.limit(body.value<uint64_t>());
+      return from.reply_count(head.id, 0);
+    case Request::stdout_mark:
+      output_.mark(body.value<uint64_t>());
+      from.reply_count(head.id, 0);
+      return check_output();  // it may be reached already, and a pipe wakes nobody while it is quiet
+    case Request::usage:
+      return from.reply(head.id, usage());
+  }
+}
+
+// Before the wrapper makes a group, so that it goes whenever the wrapper dies.
+void Keeper::add_cleanup(Reader body) {
+  while (!body.done()) {
+    const bool remove = body.word() == "r";
+    const std::string path = body.word(), text = body.word();
+    cgroup_.cleanup.push_back({remove, path, text});
+    if (by_.will) by_.will->add_cleanup(remove, path, text);
+  }
+}
+
+void Keeper::start(const StartRequest& request) {
+  cgroup_.freezer_version = static_cast<int>(request.head.freezer_version);
+  cgroup_.freezer_dir = request.freezer_dir;
+  cgroup_.kill_file = request.kill_file;
+  if (by_.will && cgroup_.freezer_version != 0) by_.will->add_freezer(cgroup_.freezer_version, cgroup_.freezer_dir);
+  started_ms_ = monotonic_ms();  // the exec pipe tells later, on a busy machine much later
+  const Launched launched = start_job(request, caller_, output_);
+  if (launched.pid < 0) return fail(launched.failure);
+  phase_ = Phase::launching;
+  job_ = launched.pid;
+  exec_pipe_ = launched.error_fd;
+  leave_session();
+}
+
+// With a terminal the job's group is none of the orphaned: the kernel does it.
+PauseReply Keeper::pause(bool reached) {
+  if (job_ <= 0 || empty_) return {};
+  if (!caller_.terminal.exists()) return descendants_.pause(reached, job_);
+  return {reached || kill(-job_, SIGTSTP) != 0 ? 0 : 1, 0};
+}
+
+int Keeper::stop(const StopBody& request) {
+  if (job_ <= 0 || empty_) return 0;
+  // A Node that was late asks for what the keeper has just done in its stead: the job's handler runs once.
+  const double now = monotonic_ms();
+  const bool asked = stopped_ms_ > 0 && now - stopped_ms_ < kLateMs && request.signal == stopped_by_;
+  if (asked && request.how == static_cast<uint32_t>(StopHow::group)) return 0;
+  return descendants_.stop(request, job_, main_ended_, by_.in_session ? getsid(0) : 0);
+}
+
+int Keeper::kill_all() {
+  survivors_.killed();
+  if (job_ > 0 && !main_ended_) kill(job_, SIGKILL);  // our own child, not yet reaped: the pid is certain
+  return descendants_.kill();
+}
+
+// The job has its own copies of the descriptors; a keeper that held them would hide the job's closing of a pipe from its
+// other end.
+void Keeper::leave_session() {
+  if (!stays_in_session()) setsid();  // a scheduler that kills the session leaves the keeper alive for the clean-up
+  const auto [in, out] = output_.descriptors();
+  keep_only({control_.fd(), front_.fd(), caller_.signals, reaped_.all(), reaped_.own(), exec_pipe_, caller_.terminal.fd(), in, out});
+}
+
+// The exec pipe is readable: end of file is success.
+void Keeper::exec_result() {
+  Failure failure{};
+  const ssize_t n = read(exec_pipe_, &failure, sizeof failure);
+  if (n < 0 && errno == EINTR) return;
+  close(exec_pipe_);
+  exec_pipe_ = -1;
+  if (n == static_cast<ssize_t>(sizeof failure)) return fail(failure);
+  phase_ = Phase::running;
+  announce(Event::started, StartedBody{job_, 0, started_ms_});
+}
+
+void Keeper::fail(const Failure& failure) {
+  phase_ = Phase::ended;
+  caller_.terminal.take_from(job_);
+  announce(Event::failed, FailedBody{static_cast<int32_t>(failure.step), failure.index, failure.error, 0});
+}
+
+void Keeper::reap() {
+  if (by_.will && getppid() != parent_) wrapper_gone();  // SIGCONT has told that somebody has killed the guard
+  for (WitnessedBody body; caller_.next_signal(body);) {
+    descendants_.witnessed(body.signal);
+    (alone_ ? front_ : control_).tell(Event::witnessed, body);
+  }
+  for (;;) {
+    int status = 0;
+    const int pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED);
+    if (pid == 0) break;
+    if (pid < 0) {
+      if (errno == EINTR) continue;
+      empty_ = true;  // ECHILD
+      break;
+    }
+    if (pid != job_) continue;
+    if (WIFSTOPPED(status)) {
+      main_stopped(WSTOPSIG(status));
+    } else if (WIFCONTINUED(status)) {
+      if (!descendants_.suspended()) control_.send(Event::continued, 0, nullptr, 0);
+    } else {
+      main_ended_ = true;
+      // A job of microseconds can end before poll has told us that it was executed.
+      if (exec_pipe_ >= 0) exec_result();
+      if (phase_ == Phase::ended) continue;
+      caller_.terminal.take_from(job_);
+      announce(Event::exited, exited(status, usage()));
+    }
+  }
+  if (descendants_.killed() && !empty_) kill_all();
+}
+
+void Keeper::main_stopped(int signal) {
+  if (descendants_.suspended()) return;
+  if ((signal == SIGTTIN || signal == SIGTTOU) && caller_.terminal.wrapper_has_it()) {
+    caller_.terminal.give_to(job_);
+    kill(-job_, SIGCONT);
+    return;
+  }
+  caller_.terminal.take_from(job_);
+  control_.tell(Event::stopped, int32_t{signal});
+}
+
+// SIGKILL has been sent: who is still there is named, and in the end no longer waited for. The keeper stays for it.
+void Keeper::check_survivors() {
+  if (empty_ || !descendants_.killed() || !survivors_.due()) return;
+  const Survivors::Verdict verdict = survivors_.look(descendants(getpid()), own_zombies());
+  if (verdict == Survivors::Verdict::wait || phase_ != Phase::running) return;
+  const bool final = verdict == Survivors::Verdict::give_up;
+  for (Control* listener : {&control_, &front_}) tell_survivors(*listener, survivors_, final);
+  if (!final) return;
+  ProcessStat main;
+  if (!main_ended_ && read_process(job_, main) && main.dead && may_read_status(job_))
+    announce(Event::exited, exited(main.wait_status, usage()));
+  phase_ = Phase::ended;
+  output_.close();
+  announce(Event::empty, usage());
+}
+
+// Nothing of the box is left, and its reader has everything: the last event.
+void Keeper::check_empty() {
+  if (!empty_ || phase_ != Phase::running || !output_.drained()) return;
+  phase_ = Phase::ended;
+  announce(Event::empty, usage());
+  wake_front();
+}
+
+void Keeper::wake_front() const {
+  if (front_.fd() >= 0) wake(by_.front_pid);
+}
+
+UsageBody Keeper::usage() {
+  UsageBody body = reaped_.read();
+  body.stdout_bytes = output_.bytes();
+  return body;
+}
+
+void Keeper::check_output() {
+  uint64_t bytes = 0;
+  if (phase_ != Phase::running) return;
+  if (output_.marked(&bytes)) control_.tell(Event::stdoutmark, bytes);
+  if (output_.exceeded(&bytes)) control_.tell(Event::stdoutlimit, bytes);
+}
+
+// How long poll may sleep.
+int Keeper::timeout() {
+  if (descendants_.killed() && !empty_) return survivors_.kill_ms();
+  if (phase_ != Phase::running) return -1;
+  return sooner(sooner(output_.next_look_ms(), descendants_.next_round_ms()), deadline_.wait_ms(monotonic_ms()));
+}
+
+void Keeper::on_deadline() {
+  if (phase_ != Phase::running || gone_) return;
+  switch (deadline_.due(monotonic_ms(), [this] { return all_stopped(by_.front_pid, getpid()); })) {
+    case Deadline::Due::nothing:
+      return;
+    case Deadline::Due::stop:
+      announce(Event::expired, monotonic_ms());
+      stop({deadline_.signal(), static_cast<uint32_t>(StopHow::group)});
+      stopped_ms_ = monotonic_ms();
+      stopped_by_ = deadline_.signal();
+      if (descendants_.suspended()) descendants_.resume();
+      return;
+    case Deadline::Due::kill:
+      output_.lose_patience();
+      kill_all();
+  }
+}
+
+// Before the job has started it is the front end's to say what comes of that.
+void Keeper::node_gone() {
+  control_.close();
+  if (!alone_ && (phase_ != Phase::waiting || front_.fd() < 0)) wrapper_gone();
+}
+
+void Keeper::front_gone() {
+  front_.close();
+  wrapper_gone();
+}
+
+// The wrapper has ended, however it ended: nothing of the box may survive it.
+void Keeper::wrapper_gone() {
+  if (gone_) return;
+  gone_ = true;
+  caller_.terminal.take_from(job_);
+  if (phase_ == Phase::waiting) finish();
+  if (!empty_) kill_all();
+}
+
+void Keeper::finish() {
+  wake_front();
+  cgroup_.remove();
+  if (by_.will) by_.will->fulfil();
+  _exit(0);
+}
+
+void Keeper::run() {
+  for (;;) {
+    pollfd entries[6] = {{control_.fd(), control_.events(), 0}, {front_.fd(), front_.events(), 0}, {caller_.signals, POLLIN, 0},
+                         {exec_pipe_, POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}};
+    if (!gone_) output_.prepare(entries + 4);
+    if (poll(entries, 6, timeout()) < 0 && errno != EINTR) _exit(125);
+    control_.flush();
+    front_.flush();
+    if (entries[3].revents && exec_pipe_ >= 0) exec_result();
+    if (!gone_) output_.run(entries + 4);
+    check_output();
+    on_deadline();
+    if (entries[2].revents || descendants_.killed()) reap();
+    if (!empty_) descendants_.ask_rest();
+    check_survivors();
+    check_empty();
+    if (control_.fd() >= 0 && (entries[0].revents & ~POLLOUT) && !receive(control_)) node_gone();
+    if (front_.fd() >= 0 && (entries[1].revents & ~POLLOUT) && !receive(front_)) front_gone();
+    if (gone_) {
+      reap();
+      if (empty_) finish();
+    }
+  }
+}
+
+}  // namespace
+
+void keeper_main(const KeptBy& by, Invocation& words) {
+  Keeper keeper(by, words);
+  keeper.run();
+}
+
+}  // namespace pbox

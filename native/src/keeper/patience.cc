@@ -1,0 +1,31 @@
+#include "keeper/patience.h"
+
+#include <csignal>
+
+#include "proc/process.h"
+#include "proc/tree.h"
+
+namespace pbox {
+
+bool is_stopped(int pid) {
+  ProcessStat now;
+  return read_process(pid, now) && now.state == 'T';
+}
+
+bool all_stopped(int front, int keeper) {
+  if (!is_stopped(front)) return false;
+  ProcessStat now;
+  bool any = false;
+  for (const Descendant& process : descendants(keeper)) {
+    if (!read_process(process.pid, now) || now.dead) continue;
+    if (now.state != 'T') return false;
+    any = true;
+  }
+  return any;
+}
+
+void wake(int pid) {
+  if (is_stopped(pid)) kill(pid, SIGCONT);
+}
+
+}  // namespace pbox

@@ -1,0 +1,30 @@
+// The processes of a box whose parent we are not: who they are now, and signals that reach nobody else.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "proc/process.h"
+
+namespace pbox {
+
+class Members {
+ public:
+  // `excluded`: with everything below them. `procs`: `cgroup.procs` of the box's group, or empty.
+  Members(Member main, const std::vector<int>& excluded, std::string procs);
+  // Those alive now: the main process, who is in the group, who was met before, and all of their descendants. Without
+  // a group a process that left the tree between two looks is lost.
+  const std::vector<Descendant>& look();
+  // Each of those that are there now gets the signal once. `group`: only those of this process group; 0 is any.
+  int signal(int signal, int group);
+  // For SIGKILL and SIGSTOP: in passes, until one meets nobody new.
+  int signal_until_stable(int signal);
+
+ private:
+  bool excluded(const Member& member) const;
+  Member main_;
+  std::vector<Member> excluded_;
+  std::string procs_;
+  std::vector<Descendant> met_;
+};
+
+}  // namespace pbox
