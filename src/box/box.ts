@@ -108,7 +108,7 @@ export class Box implements Controllable {
   #warned: number | null = null;
   readonly #grace: ReturnType<Time['createTimer']>;
   /** Fires in the next turn of the event loop. */
-  readonly #breath: ReturnType<Time['createTimer']>;
+  readonly #nextTurn: ReturnType<Time['createTimer']>;
 
   constructor(options: BoxOptions) {
     const { spec, identity, time } = options;
@@ -127,7 +127,7 @@ export class Box implements Controllable {
       this.#sampleQuietly('interval');
     });
     this.#grace = time.createTimer(() => void this.#apply({ type: 'graceOver' }));
-    this.#breath = time.createTimer(() => this.#othersLeft());
+    this.#nextTurn = time.createTimer(() => this.#othersLeft());
     this.#emitEvent = createEventSource({
       identity,
       state: () => this.state,
@@ -357,8 +357,8 @@ export class Box implements Controllable {
     this.#elapsedMs = atMs - this.#startedMs;
     this.#cpuUsec = usage.userUsec + usage.systemUsec;
     void this.#apply({ type: 'mainEnded' });
-    // `empty` comes in the same breath where nothing is left.
-    this.#breath.start(0);
+    // Where nothing is left, `empty` arrives before the next turn.
+    this.#nextTurn.start(0);
   }
 
   #othersLeft(): void {

@@ -8,7 +8,7 @@
 
 #include "addon/js.h"
 #include "addon/js_frames.h"
-#include "addon/launch.h"
+#include "addon/spawn_keeper.h"
 #include "wire/link.h"
 
 namespace pbox::js {
@@ -240,7 +240,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
 
 Value launch_keeper(const CallbackInfo& info) {
   const std::string executable = bytes_of(info[0]);
-  const int fd = pbox::launch_keeper(executable, strings(info[1]), strings(info[2]));
+  const int fd = spawn_keeper(executable, strings(info[1]), strings(info[2]));
   if (fd < 0) {
     syscall_error(info.Env(), "posix_spawn", errno, executable).ThrowAsJavaScriptException();
     return info.Env().Undefined();

@@ -1,7 +1,6 @@
 // This process and those below it: protection, stdio, limits, ends.
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -86,13 +85,8 @@ void die_of(const CallbackInfo& info) {
 }
 
 int parent_of(int pid) {
-  int parent = 0;
-  const std::string path = "/proc/" + std::to_string(pid) + "/stat";
-  if (FILE* file = std::fopen(path.c_str(), "re")) {
-    if (std::fscanf(file, "%*d (%*[^)]) %*c %d", &parent) != 1) parent = 0;
-    std::fclose(file);
-  }
-  return parent;
+  ProcessStat now;
+  return read_process(pid, now) ? now.parent : 0;
 }
 
 // In the session leader's group, or with a parent in another session, nobody is there who could say `fg`: setpgid(2),

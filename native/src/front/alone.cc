@@ -90,7 +90,7 @@ void Alone::event(const FrameHead& head, Reader body) {
       code_ = exited.code;
       signal_ = exited.signal;
       ended_ms_ = monotonic_ms();
-      // What it leaves gets the stop ladder; `empty` comes in the same breath where that is nothing.
+      // What it leaves gets the stop ladder; `empty` follows at once where that is nothing.
       stop(StopHow::rest);
       if (grace_until_ms_ == 0) grace_until_ms_ = ended_ms_ + options_.grace_ms;
       return;

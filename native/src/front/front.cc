@@ -30,6 +30,7 @@
 #include "front/via.h"
 #include "front/wrapper.h"
 #include "keeper/caller.h"
+#include "keeper/cleanup_log.h"
 #include "keeper/guard.h"
 #include "keeper/keeper.h"
 #include "proc/printable.h"
@@ -122,16 +123,16 @@ void let_go(Front& front, int channel, int complaints) {
   make_pair(SOCK_STREAM, lifeline);
   make_pair(SOCK_SEQPACKET, channel);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
-  std::vector<int> strangers = pbox::own_children();
-  pbox::Will* will = options.verb.empty() ? pbox::Will::make() : nullptr;
+  std::vector<int> inherited = pbox::own_children();
+  pbox::CleanupLog* cleanup_log = options.verb.empty() ? pbox::CleanupLog::make() : nullptr;
   // What is adopted outlives us, and its keeper has to do with Node only.
   std::vector<int> ours{keeper[0], lifeline[0], channel[0], channel[1], word};
   if (options.adopts()) ours.push_back(lifeline[1]);
-  const pbox::KeptBy by{keeper[1], options.adopts() ? -1 : lifeline[1], getpid(), session_is_signalled(words), will};
+  const pbox::KeptBy by{keeper[1], options.adopts() ? -1 : lifeline[1], getpid(), session_is_signalled(words), cleanup_log};
   const int helper = fork_keeper(by, words, options, ours);
   close(keeper[1]);
   close(lifeline[1]);
-  Front front{words, options, pbox::Link(lifeline[0]), helper, will, std::move(strangers)};
+  Front front{words, options, pbox::Link(lifeline[0]), helper, cleanup_log, std::move(inherited)};
   const std::string no_room = pbox::raise_own_limits();
   const std::string node = no_room.empty() ? pbox::find_node(words) : "";
   std::string why;

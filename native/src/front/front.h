@@ -10,15 +10,15 @@
 
 namespace pbox {
 
-class Will;
+class CleanupLog;
 
 struct Front {
   const Words& words;
   const Options& options;
   Link link;                   // to the keeper
   int helper;                  // our child: the guard, or the keeper where there is none
-  Will* will;                  // null: what is adopted outlives us
-  std::vector<int> strangers;  // children that somebody else has started before us
+  CleanupLog* cleanup_log;     // null: what is adopted outlives us
+  std::vector<int> inherited;  // children that somebody else has started before us
   int signals = -1;            // signalfd
   int node = -1;               // our child; -1: it has ended, or there is none
   std::vector<int> got{};      // signals that ask for the end, before there was a job

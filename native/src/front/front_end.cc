@@ -10,7 +10,7 @@
 
 #include "front/front.h"
 #include "keeper/cgroup.h"
-#include "keeper/guard.h"
+#include "keeper/cleanup_log.h"
 #include "wire/signals.h"
 #include "proc/clock.h"
 #include "proc/freezer.h"
@@ -58,10 +58,10 @@ void Front::take_signals() {
 // Orphans of a box whose keeper and guard were killed come to us: we are the next subreaper.
 void Front::kill_left() {
   const auto spared = [&](int pid) {
-    return pid == node || std::find(strangers.begin(), strangers.end(), pid) != strangers.end();
+    return pid == node || std::find(inherited.begin(), inherited.end(), pid) != inherited.end();
   };
   Cgroup cgroup;
-  if (will) will->read_into(cgroup);
+  if (cleanup_log) cleanup_log->read_into(cgroup);
   const double until_ms = monotonic_ms() + kKillMs;
   for (bool fresh = true; fresh && monotonic_ms() < until_ms; usleep(fresh ? 2000 : 0)) {
     fresh = false;
@@ -77,7 +77,7 @@ void Front::kill_left() {
     if (fresh) cgroup.thaw_any();
   }
   cgroup.remove();
-  if (will) will->fulfil();
+  if (cleanup_log) cleanup_log->clear();
 }
 
 void Front::helper_ended(int status) {
@@ -99,8 +99,8 @@ void Front::await_helper(double until_ms) {
 
 void Front::end(int status, int signal) {
   // Where nobody has told it that this is the end, the keeper ends the box first.
-  const bool gone = link.fd() < 0 || link.finish(will && !left_behind ? kKillMs : 0);
-  if (gone && will) {
+  const bool gone = link.fd() < 0 || link.finish(cleanup_log && !left_behind ? kKillMs : 0);
+  if (gone && cleanup_log) {
     await_helper(monotonic_ms() + kFinishMs);
     if (helper_killed) kill_left();
   }

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <ctime>
 #include <poll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -17,9 +16,12 @@
 #include "keeper/caller.h"
 #include "keeper/ladder.h"
 #include "keeper/rlimits.h"
-#include "keeper/stranger.h"
+#include "keeper/adopted_output.h"
 #include "keeper/survivors.h"
+#include "proc/clock.h"
+#include "proc/exit_status.h"
 #include "proc/members.h"
+#include "proc/text_file.h"
 #include "proc/tree.h"
 
 namespace pbox {
@@ -29,12 +31,6 @@ constexpr int kExecMs = 10;          // between looks for the program that an aw
 constexpr int kEndMs = 20;           // between looks for the end of what the main process has left
 constexpr int kLookMs = 1000;        // between looks where no group lists the box
 constexpr int kStatusMs = 1000;      // longest wait for the exit status of the main process
-
-double monotonic_ms() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
-}
 
 class Adopted {
  public:
@@ -69,7 +65,7 @@ class Adopted {
   const bool listed_;  // a group lists the box
   int pidfd_ = -1;
   std::string awaiting_;  // name of the program that is to be replaced
-  StrangersOutput output_;
+  AdoptedOutput output_;
   uint64_t output_max_, output_told_ = 0, output_mark_ = 0;
   uint64_t user_ticks_ = 0, system_ticks_ = 0;  // of the main process, when it had ended
   bool started_ = false, ended_ = false, empty_ = false;
@@ -88,7 +84,7 @@ Adopted::Adopted(Control& control, Cgroup& cgroup, const AdoptHead& head, const 
     return;
   }
   members_.look();
-  if (head.await_exec) awaiting_ = read_small(proc("comm"));
+  if (head.await_exec) awaiting_ = read_text_file(proc("comm"));
   else started();
 }
 
@@ -105,7 +101,7 @@ void Adopted::started() {
 }
 
 void Adopted::look_for_exec() {
-  if (read_small(proc("comm")) != awaiting_) started();
+  if (read_text_file(proc("comm")) != awaiting_) started();
 }
 
 void Adopted::main_ended() {

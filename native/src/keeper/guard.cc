@@ -3,11 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <ctime>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +11,7 @@
 
 #include "keeper/caller.h"
 #include "keeper/cgroup.h"
+#include "keeper/cleanup_log.h"
 #include "keeper/keeper.h"
 #include "keeper/patience.h"
 #include "proc/clock.h"
@@ -22,44 +19,6 @@
 #include "proc/tree.h"
 
 namespace pbox {
-
-Will* Will::make() {
-  void* memory = mmap(nullptr, sizeof(Will), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  return memory == MAP_FAILED ? nullptr : static_cast<Will*>(memory);
-}
-
-void Will::add(char kind, const std::string& first, const std::string& second) {
-  const size_t bytes = 1 + first.size() + 1 + second.size() + 1;
-  const uint32_t at = size_;
-  if (at + bytes > kBytes) return;
-  char* record = records_ + at;
-  record[0] = kind;
-  std::memcpy(record + 1, first.c_str(), first.size() + 1);
-  std::memcpy(record + 1 + first.size() + 1, second.c_str(), second.size() + 1);
-  __sync_synchronize();
-  size_ = static_cast<uint32_t>(at + bytes);
-}
-
-void Will::add_cleanup(bool remove, const std::string& path, const std::string& text) { add(remove ? 'r' : 'w', path, text); }
-
-void Will::add_freezer(int version, const std::string& dir) { add('f', std::to_string(version), dir); }
-
-void Will::read_into(Cgroup& cgroup) const {
-  for (const char *at = records_, *end = records_ + size_; at < end;) {
-    const char kind = *at++;
-    const std::string first = at;
-    at += first.size() + 1;
-    const std::string second = at;
-    at += second.size() + 1;
-    if (kind == 'f') {
-      cgroup.freezer_version = std::atoi(first.c_str());
-      cgroup.freezer_dir = second;
-    } else {
-      cgroup.cleanup.push_back({kind == 'r', first, second});
-    }
-  }
-}
-
 namespace {
 
 // Processes of the box that have left the session: nobody else stops them, or lets them go on.
@@ -92,9 +51,9 @@ class Outsiders {
 };
 
 // Whatever the keeper has left, as the keeper does it.
-[[noreturn]] void execute(const Will* will, int front) {
+[[noreturn]] void clean_up(const CleanupLog* log, int front) {
   Cgroup cgroup;
-  if (will) will->read_into(cgroup);
+  if (log) log->read_into(cgroup);
   do {
     signal_tree(getpid(), SIGKILL, true);
     cgroup.thaw_any();
@@ -174,7 +133,7 @@ void guard_main(const KeptBy& by, Invocation& words, int front_pid) {
   words.show("proc_box-guard");
   keep_only({});
   Watch(front_pid, keeper, session, by.in_session).run();
-  execute(by.will, front_pid);
+  clean_up(by.cleanup_log, front_pid);
 }
 
 }  // namespace pbox

@@ -25,17 +25,17 @@
 #include "keeper/adopted.h"
 #include "keeper/caller.h"
 #include "keeper/cgroup.h"
+#include "keeper/cleanup_log.h"
 #include "keeper/deadline.h"
 #include "keeper/descendants.h"
-#include "keeper/guard.h"
 #include "keeper/job.h"
 #include "keeper/output.h"
 #include "keeper/patience.h"
 #include "keeper/start.h"
-#include "keeper/stranger.h"
 #include "keeper/survivors.h"
 #include "keeper/usage.h"
 #include "proc/clock.h"
+#include "proc/exit_status.h"
 #include "proc/tree.h"
 #include "wire/control.h"
 
@@ -111,7 +111,7 @@ class Keeper {
 
 Keeper::Keeper(const KeptBy& by, Invocation& words) : caller_(words), by_(by), control_(by.control), front_(by.front) {
   prctl(PR_SET_DUMPABLE, 0);
-  if (by.will) prctl(PR_SET_PDEATHSIG, SIGCONT);  // whoever has stopped us and killed our parent
+  if (by.cleanup_log) prctl(PR_SET_PDEATHSIG, SIGCONT);  // whoever has stopped us and killed our parent
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   prctl(PR_SET_NAME, "proc_box-keeper");
   if (caller_.stdout_mode == StdoutMode::file) output_.watch_file();
@@ -119,7 +119,7 @@ Keeper::Keeper(const KeptBy& by, Invocation& words) : caller_(words), by_(by), c
   // session is orphaned and cannot be stopped from the keyboard), but in a group that nobody signals. Guarded it stays
   // to see what the session gets.
   if (stays_in_session()) setpgid(0, 0);
-  say_hello(control_, caller_, by.will ? getppid() : 0);
+  say_hello(control_, caller_, by.cleanup_log ? getppid() : 0);
 }
 
 // What Node and the front end both want to know.
@@ -190,7 +190,7 @@ void Keeper::add_cleanup(Reader body) {
     const bool remove = body.word() == "r";
     const std::string path = body.word(), text = body.word();
     cgroup_.cleanup.push_back({remove, path, text});
-    if (by_.will) by_.will->add_cleanup(remove, path, text);
+    if (by_.cleanup_log) by_.cleanup_log->add_cleanup(remove, path, text);
   }
 }
 
@@ -198,7 +198,7 @@ void Keeper::start(const StartRequest& request) {
   cgroup_.freezer_version = static_cast<int>(request.head.freezer_version);
   cgroup_.freezer_dir = request.freezer_dir;
   cgroup_.kill_file = request.kill_file;
-  if (by_.will && cgroup_.freezer_version != 0) by_.will->add_freezer(cgroup_.freezer_version, cgroup_.freezer_dir);
+  if (by_.cleanup_log && cgroup_.freezer_version != 0) by_.cleanup_log->add_freezer(cgroup_.freezer_version, cgroup_.freezer_dir);
   started_ms_ = monotonic_ms();  // the exec pipe tells later, on a busy machine much later
   const Launched launched = start_job(request, caller_, output_);
   if (launched.pid < 0) return fail(launched.failure);
@@ -257,7 +257,7 @@ void Keeper::fail(const Failure& failure) {
 }
 
 void Keeper::reap() {
-  if (by_.will && getppid() != parent_) wrapper_gone();  // SIGCONT has told that somebody has killed the guard
+  if (by_.cleanup_log && getppid() != parent_) wrapper_gone();  // SIGCONT has told that somebody has killed the guard
   for (WitnessedBody body; caller_.next_signal(body);) {
     descendants_.witnessed(body.signal);
     (alone_ ? front_ : control_).tell(Event::witnessed, body);
@@ -388,7 +388,7 @@ void Keeper::wrapper_gone() {
 void Keeper::finish() {
   wake_front();
   cgroup_.remove();
-  if (by_.will) by_.will->fulfil();
+  if (by_.cleanup_log) by_.cleanup_log->clear();
   _exit(0);
 }
 

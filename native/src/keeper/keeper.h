@@ -2,7 +2,7 @@
 
 namespace pbox {
 
-class Will;
+class CleanupLog;
 struct Invocation;
 
 // How a keeper was started.
@@ -11,7 +11,7 @@ struct KeptBy {
   int front = -1;    // its end of the socket to the front end; -1: started by Node
   int front_pid = 0;
   bool in_session = false;  // stays in the session, where its scheduler signals whole sessions
-  Will* will = nullptr;     // our parent is the guard, which executes it where we are killed
+  CleanupLog* cleanup_log = nullptr;  // our parent is the guard, which does what it says where we are killed
 };
 
 // The keeper: parent and subreaper of one job. Never returns.

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <set>
 
+#include "proc/clock.h"
 #include "proc/disposition.h"
 
 namespace pbox {
@@ -10,7 +11,7 @@ namespace pbox {
 void Ladder::witnessed(int signal) {
   if (signal != SIGTERM && signal != SIGINT && signal != SIGQUIT) return;
   witnessed_signal_ = signal;
-  witnessed_ticks_ = ticks_now();
+  witnessed_ticks_ = boot_ticks();
 }
 
 const Ladder::Asked* Ladder::find(const Member& member) const {

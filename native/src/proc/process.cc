@@ -3,12 +3,11 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <ctime>
 #include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "proc/stat.h"
 
 namespace pbox {
 
@@ -21,17 +20,10 @@ bool read_process(int pid, ProcessStat& out) {
   close(fd);
   if (n <= 0) return false;
   text[n] = 0;
-  const char* at = std::strrchr(text, ')');
-  if (!at || at[1] != ' ') return false;
-  out.state = at[2];
-  at += 3;
-  uint64_t field[53] = {};
-  for (int i = 4; i <= 52; i++) {
-    char* end;
-    field[i] = std::strtoull(at, &end, 10);
-    if (end == at) break;  // an older kernel has fewer
-    at = end;
-  }
+  StatFields stat;
+  if (!parse_stat(text, stat, 52)) return false;
+  const auto& field = stat.field;
+  out.state = stat.state;
   out.parent = static_cast<int>(field[4]);
   out.group = static_cast<int>(field[5]);
   out.session = static_cast<int>(field[6]);
@@ -57,13 +49,4 @@ int signal_member(const Member& member, int signal) {
   if (fd >= 0) close(fd);
   return error;
 }
-
-uint64_t ticks_now() {
-  static const auto per_second = static_cast<uint64_t>(sysconf(_SC_CLK_TCK));
-  timespec now{};
-  clock_gettime(CLOCK_BOOTTIME, &now);
-  return static_cast<uint64_t>(now.tv_sec) * per_second +
-         static_cast<uint64_t>(now.tv_nsec) / (1000000000 / per_second);
-}
-
 }  // namespace pbox

@@ -40,7 +40,4 @@ bool read_process(int pid, ProcessStat& out);
 // kill(2) through a pidfd. Returns 0, or the errno: ESRCH where the process has gone.
 int signal_member(const Member& member, int signal);
 
-// CLOCK_BOOTTIME in the unit of `start`.
-uint64_t ticks_now();
-
 }  // namespace pbox

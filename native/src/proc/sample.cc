@@ -11,6 +11,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "proc/stat.h"
 #include "proc/tree.h"
 
 namespace pbox {
@@ -46,23 +47,13 @@ struct Stat {
   uint64_t child_user, child_system, guest, child_guest, iowait;  // clock ticks
 };
 
-// proc_pid_stat(5). The command's name may hold anything, so the fields are counted from the last ')'.
 bool read_stat(int pid, uint64_t usec_per_tick, uint64_t page, File& file, Stat& out) {
-  if (!file.load(pid, "stat")) return false;
-  const char* open_paren = std::strchr(file.text, '(');
-  const char* close_paren = std::strrchr(file.text, ')');
-  if (!open_paren || !close_paren || close_paren[1] != ' ') return false;
+  StatFields stat;
+  if (!file.load(pid, "stat") || !parse_stat(file.text, stat, 44)) return false;
+  const auto& field = stat.field;
   out.process.pid = pid;
-  out.process.comm.assign(open_paren + 1, close_paren);
-  out.process.state = close_paren[2];
-  uint64_t field[45] = {};
-  const char* at = close_paren + 3;
-  for (int i = 4; i <= 44; i++) {
-    char* end;
-    field[i] = std::strtoull(at, &end, 10);
-    if (end == at) break;  // an older kernel has fewer
-    at = end;
-  }
+  out.process.comm = stat.comm;
+  out.process.state = stat.state;
   out.process.ppid = static_cast<int>(field[4]);
   out.process.user_usec = field[14] * usec_per_tick;
   out.process.system_usec = field[15] * usec_per_tick;

@@ -5,10 +5,11 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
+
+#include "proc/stat.h"
 
 namespace pbox {
 namespace {
@@ -22,8 +23,8 @@ char thread_state(int pid, int tid) {
   const ssize_t n = read(fd, text, sizeof text - 1);
   close(fd);
   text[std::max<ssize_t>(n, 0)] = '\0';
-  const char* end = std::strrchr(text, ')');
-  return end && end[1] == ' ' ? end[2] : '\0';
+  StatFields stat;
+  return parse_stat(text, stat, 3) ? stat.state : '\0';
 }
 
 bool has_ended(char state) { return state == '\0' || state == 'Z' || state == 'X'; }

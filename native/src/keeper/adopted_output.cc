@@ -1,13 +1,13 @@
-#include "keeper/stranger.h"
+#include "keeper/adopted_output.h"
 
 #include <algorithm>
 #include <cstdlib>
 #include <fcntl.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "proc/clock.h"
+#include "proc/text_file.h"
 #include "proc/tree.h"
 
 namespace pbox {
@@ -16,30 +16,13 @@ namespace {
 // A main thread that has ended has no descriptors any more; those of the process are its other threads'.
 std::string proc(int pid, const char* name) { return process_directory(pid) + "/" + name; }
 
-struct PidfdInfo {
-  uint64_t mask, cgroup_id;
-  uint32_t pid, tgid, ppid, ids[8];
-  int32_t exit_code;
-  uint32_t coredump_mask, reserved;
-};
-static_assert(sizeof(PidfdInfo) == 72, "include/uapi/linux/pidfd.h");
-constexpr uint64_t kInfoExit = 1 << 3;
-
 }  // namespace
 
-std::string read_small(const std::string& path) {
-  char text[512];
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  const ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
-  if (fd >= 0) close(fd);
-  return n > 0 ? std::string(text, static_cast<size_t>(n)) : std::string();
-}
-
-StrangersOutput::~StrangersOutput() {
+AdoptedOutput::~AdoptedOutput() {
   if (file_ >= 0) close(file_);
 }
 
-void StrangersOutput::open(int pid) {
+void AdoptedOutput::open(int pid) {
   struct stat out {};
   pid_ = pid;
   file_ = ::open(proc(pid, "fd/1").c_str(), O_PATH | O_CLOEXEC);
@@ -56,8 +39,8 @@ void StrangersOutput::open(int pid) {
   at_end_ = append || offset == size;
 }
 
-bool StrangersOutput::read_descriptor(uint64_t* offset, bool* append) const {
-  const std::string text = read_small(proc(pid_, "fdinfo/1"));
+bool AdoptedOutput::read_descriptor(uint64_t* offset, bool* append) const {
+  const std::string text = read_text_file(proc(pid_, "fdinfo/1"));
   const size_t flags = text.find("flags:");
   if (text.rfind("pos:", 0) != 0 || flags == std::string::npos) return false;
   *offset = std::strtoull(text.c_str() + 4, nullptr, 10);
@@ -65,7 +48,7 @@ bool StrangersOutput::read_descriptor(uint64_t* offset, bool* append) const {
   return true;
 }
 
-uint64_t StrangersOutput::bytes(bool ended) {
+uint64_t AdoptedOutput::bytes(bool ended) {
   struct stat out {};
   if (file_ < 0 || fstat(file_, &out) != 0) return written_.bytes();
   const auto size = static_cast<uint64_t>(out.st_size);
@@ -75,19 +58,6 @@ uint64_t StrangersOutput::bytes(bool ended) {
   return written_.look(offset, size, append, monotonic_ms());
 }
 
-int StrangersOutput::until_ms(uint64_t max) { return watch_.next_look_ms(bytes(false), max); }
-
-bool status_of_pidfd(int pidfd, int* status) {
-  PidfdInfo info{};
-  info.mask = kInfoExit;
-  if (pidfd < 0 || ioctl(pidfd, _IOWR(0xFF, 11, PidfdInfo), &info) != 0 || !(info.mask & kInfoExit)) return false;
-  *status = info.exit_code;
-  return true;
-}
-
-bool may_read_status(int pid) {
-  struct stat owner {};
-  return geteuid() == 0 || (stat(proc(pid, "").c_str(), &owner) == 0 && owner.st_uid == geteuid() && owner.st_gid == getegid());
-}
+int AdoptedOutput::until_ms(uint64_t max) { return watch_.next_look_ms(bytes(false), max); }
 
 }  // namespace pbox

@@ -1,4 +1,4 @@
-#include "addon/launch.h"
+#include "addon/spawn_keeper.h"
 
 #include <cerrno>
 #include <csignal>
@@ -8,8 +8,8 @@
 
 namespace pbox {
 
-int launch_keeper(const std::string& executable, const std::vector<std::string>& words,
-                  const std::vector<std::string>& environment) {
+int spawn_keeper(const std::string& executable, const std::vector<std::string>& words,
+                 const std::vector<std::string>& environment) {
   int sockets[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) return -1;
   const std::string socket = std::to_string(sockets[1]);

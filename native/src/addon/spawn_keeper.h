@@ -7,7 +7,7 @@ namespace pbox {
 
 // Runs `executable` with argv `proc_box-keeper <socket> words...` and exactly `environment`.
 // Returns our end of its socket, or -1 with errno.
-int launch_keeper(const std::string& executable, const std::vector<std::string>& words,
-                  const std::vector<std::string>& environment);
+int spawn_keeper(const std::string& executable, const std::vector<std::string>& words,
+                 const std::vector<std::string>& environment);
 
 }  // namespace pbox

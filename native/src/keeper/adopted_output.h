@@ -1,23 +1,19 @@
-// What /proc and a pidfd tell of a process that is not our child: its stdout, and how it ended.
+// The stdout of a process that is not our child, as /proc shows it.
 #pragma once
 #include <cstdint>
-#include <string>
 
 #include "proc/write_watch.h"
 #include "proc/written.h"
 
 namespace pbox {
 
-// A file of /proc, as far as its first 512 bytes.
-std::string read_small(const std::string& path);
-
 // stdout of a process, where it is a file: what has been written to it since `open`. Nothing is counted of anything else.
-class StrangersOutput {
+class AdoptedOutput {
  public:
-  StrangersOutput() = default;
-  StrangersOutput(const StrangersOutput&) = delete;
-  StrangersOutput& operator=(const StrangersOutput&) = delete;
-  ~StrangersOutput();
+  AdoptedOutput() = default;
+  AdoptedOutput(const AdoptedOutput&) = delete;
+  AdoptedOutput& operator=(const AdoptedOutput&) = delete;
+  ~AdoptedOutput();
 
   void open(int pid);
   bool counted() const { return file_ >= 0; }
@@ -36,11 +32,5 @@ class StrangersOutput {
   Written written_;
   WriteWatch watch_;
 };
-
-// The wait status of a process that somebody else has reaped: ioctl_pidfd(2), since Linux 6.15. False where it is not told.
-bool status_of_pidfd(int pidfd, int* status);
-
-// The kernel shows field 52 of proc_pid_stat(5) as 0 to those who may not trace the process.
-bool may_read_status(int pid);
 
 }  // namespace pbox
