@@ -68,7 +68,7 @@ void Front::kill_left() {
     for (const int child : own_children()) {
       if (spared(child)) continue;
       fresh = true;
-      signal_tree(child, SIGKILL, true);
+      kill_tree(child);
       kill(child, SIGKILL);
       thaw_around(child);
       for (const Descendant& process : descendants(child)) thaw_around(process.pid);

@@ -284,7 +284,7 @@ void Wrapper::kill_box(const char* why) {
   if (kills_++ == 0) say("error", std::string(why) + ": the job is killed");
   const std::vector<Descendant> below = descendants(front_.helper);
   const int keeper = below.empty() ? -1 : below.front().pid;
-  if (keeper > 0) signal_tree(keeper, SIGKILL, true);
+  if (keeper > 0) kill_tree(keeper);
   for (const int pid : {keeper, front_.helper})
     if (pid > 0) kill(pid, kills_ > 1 ? SIGKILL : SIGCONT);
   kill_ms_ = monotonic_ms() + kActMs;

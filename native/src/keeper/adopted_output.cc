@@ -48,16 +48,14 @@ bool AdoptedOutput::read_descriptor(uint64_t* offset, bool* append) const {
   return true;
 }
 
-uint64_t AdoptedOutput::bytes(bool ended) {
+uint64_t AdoptedOutput::bytes() {
   struct stat out {};
   if (file_ < 0 || fstat(file_, &out) != 0) return written_.bytes();
   const auto size = static_cast<uint64_t>(out.st_size);
   uint64_t offset = size;
   bool append = true;
-  if (!(ended && at_end_) && !read_descriptor(&offset, &append)) return written_.bytes();
+  if (!(ended_ && at_end_) && !read_descriptor(&offset, &append)) return written_.bytes();
   return written_.look(offset, size, append, monotonic_ms());
 }
-
-int AdoptedOutput::until_ms(uint64_t max) { return watch_.next_look_ms(bytes(false), max); }
 
 }  // namespace pbox

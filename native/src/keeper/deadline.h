@@ -4,6 +4,9 @@
 
 namespace pbox {
 
+// Of two times to wait, where -1 is for ever.
+inline int sooner(int a, int b) { return a < 0 ? b : b < 0 ? a : a < b ? a : b; }
+
 class Deadline {
  public:
   enum class Due { nothing, stop, kill };

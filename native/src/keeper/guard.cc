@@ -55,7 +55,7 @@ class Outsiders {
   Cgroup cgroup;
   if (log) log->read_into(cgroup);
   do {
-    signal_tree(getpid(), SIGKILL, true);
+    kill_tree(getpid());
     cgroup.thaw_any();
     for (const Descendant& process : descendants(getpid())) thaw_around(process.pid);
   } while (waitpid(-1, nullptr, 0) > 0 || errno == EINTR);
@@ -100,7 +100,7 @@ class Watch {
       return;
     }
     const timespec patience{kStopPatienceMs / 1000, kStopPatienceMs % 1000 * 1000000};
-    if (sigtimedwait(&child, nullptr, &patience) > 0 || (getppid() == front_ && all_stopped(front_, keeper_))) return;
+    if (sigtimedwait(&child, nullptr, &patience) > 0 || (getppid() == front_ && all_stopped(front_, descendants(keeper_)))) return;
     kill(keeper_, patience_.lost(monotonic_ms()) ? SIGKILL : SIGCONT);
   }
 

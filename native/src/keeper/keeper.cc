@@ -17,27 +17,23 @@
 #include <cerrno>
 #include <csignal>
 #include <poll.h>
-#include <string>
+#include <utility>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "keeper/adopted.h"
+#include "keeper/box.h"
 #include "keeper/caller.h"
-#include "keeper/cgroup.h"
 #include "keeper/cleanup_log.h"
-#include "keeper/deadline.h"
-#include "keeper/descendants.h"
 #include "keeper/job.h"
 #include "keeper/output.h"
 #include "keeper/patience.h"
 #include "keeper/start.h"
-#include "keeper/survivors.h"
 #include "keeper/usage.h"
 #include "proc/clock.h"
 #include "proc/exit_status.h"
 #include "proc/tree.h"
-#include "wire/control.h"
 
 namespace pbox {
 namespace {
@@ -47,13 +43,7 @@ ExitedBody exited(int status, const UsageBody& usage) {
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, killed ? WTERMSIG(status) : -1, killed && WCOREDUMP(status), 0, monotonic_ms(), usage};
 }
 
-// From the keeper's own stop until a late Node must have seen it.
-constexpr double kLateMs = 5000;
-
-// Of two times to wait, where -1 is for ever.
-int sooner(int a, int b) { return a < 0 ? b : b < 0 ? a : std::min(a, b); }
-
-class Keeper {
+class Keeper final : public Box {
  public:
   Keeper(const KeptBy& by, Invocation& words);
   [[noreturn]] void run();
@@ -61,11 +51,20 @@ class Keeper {
  private:
   enum class Phase { waiting, launching, running, ended };
 
-  bool receive(Control& from);
-  void handle(Control& from, const FrameHead& head, Reader body);
-  template <typename T>
-  void announce(Event type, const T& body);
-  void add_cleanup(Reader body);
+  Processes& processes() override { return descendants_; }
+  StdoutCount& output() override { return output_; }
+  void begin(Control& from, Request request, Reader body) override;
+  bool has_processes() const override { return job_ > 0 && !empty_; }
+  bool is_running() const override { return phase_ == Phase::running; }
+  Main main() const override { return {job_, job_, main_ended_}; }
+  int session() const override { return by_.in_session ? getsid(0) : 0; }
+  UsageBody usage() override;
+  PauseReply pause(bool reached) override;
+  void before_resume() override;
+  std::vector<int> zombies() override { return own_zombies(); }
+  bool is_held() override { return all_stopped(by_.front_pid, descendants_.look()); }
+  int kill_all() override;
+
   void start(const StartRequest& request);
   bool stays_in_session() const { return caller_.terminal.exists() || by_.in_session; }
   void leave_session();
@@ -73,16 +72,11 @@ class Keeper {
   void exec_result();
   void fail(const Failure& failure);
   void reap();
+  void main_changed(int status);
   void main_stopped(int signal);
   void check_empty();
   void check_survivors();
-  PauseReply pause(bool reached);
-  void check_output();
-  int stop(const StopBody& request);
-  int kill_all();
-  UsageBody usage();
   int timeout();
-  void on_deadline();
   void node_gone();
   void front_gone();
   void wrapper_gone();
@@ -92,24 +86,19 @@ class Keeper {
   ReapedUsage reaped_;
   Caller caller_;
   const KeptBy by_;
-  Control control_, front_;
   bool alone_ = false;  // the front end is the wrapper, without Node
   bool gone_ = false;   // nobody is the wrapper any more
 
   Phase phase_ = Phase::waiting;
   int job_ = -1, exec_pipe_ = -1;
   Output output_;
-  Cgroup cgroup_;
   Descendants descendants_{cgroup_};
-  Deadline deadline_;
   double started_ms_ = 0;
-  double stopped_ms_ = 0;  // when the keeper stopped the job by itself; 0: it has not
-  int stopped_by_ = 0;     // the signal
-  Survivors survivors_;
   bool main_ended_ = false, empty_ = false;
 };
 
-Keeper::Keeper(const KeptBy& by, Invocation& words) : caller_(words), by_(by), control_(by.control), front_(by.front) {
+Keeper::Keeper(const KeptBy& by, Invocation& words)
+    : Box(Control(by.control), Control(by.front), Cgroup(), by.cleanup_log), caller_(words), by_(by) {
   prctl(PR_SET_DUMPABLE, 0);
   if (by.cleanup_log) prctl(PR_SET_PDEATHSIG, SIGCONT);  // whoever has stopped us and killed our parent
   prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -119,79 +108,14 @@ Keeper::Keeper(const KeptBy& by, Invocation& words) : caller_(words), by_(by), c
   // session is orphaned and cannot be stopped from the keyboard), but in a group that nobody signals. Guarded it stays
   // to see what the session gets.
   if (stays_in_session()) setpgid(0, 0);
-  say_hello(control_, caller_, by.cleanup_log ? getppid() : 0);
+  say_hello(node_, caller_, by.cleanup_log ? getppid() : 0);
 }
 
-// What Node and the front end both want to know.
-template <typename T>
-void Keeper::announce(Event type, const T& body) {
-  control_.tell(type, body);
-  front_.tell(type, body);
-}
-
-// False when its other end has gone.
-bool Keeper::receive(Control& from) {
-  const bool there = from.read();
-  FrameHead head;
-  std::string body;
-  while (there && from.next(head, body)) handle(from, head, Reader(body));
-  return there;
-}
-
-void Keeper::handle(Control& from, const FrameHead& head, Reader body) {
-  switch (static_cast<Request>(head.type)) {
-    case Request::start:
-      if (phase_ != Phase::waiting) return;
-      alone_ = &from == &front_;
-      return start(StartRequest(body));
-    case Request::adopt:
-      if (phase_ == Phase::waiting) keep_adopted(control_, cgroup_, body);
-      return;
-    case Request::deadline:
-      return deadline_.set(body.value<DeadlineBody>());
-    case Request::cleanup:
-      return add_cleanup(body);
-    case Request::signal: {
-      const auto request = body.value<SignalBody>();
-      if (request.all) return from.reply_count(head.id, descendants_.signal(request.signal));
-      if (job_ <= 0 || empty_) return from.reply_count(head.id, 0);
-      return from.reply_count(head.id, descendants_.signal_group(request.signal, job_, main_ended_));
-    }
-    case Request::stop:
-      return from.reply_count(head.id, stop(body.value<StopBody>()));
-    case Request::kill:
-      if (body.value<KillBody>().abandon) output_.lose_patience();
-      return from.reply_count(head.id, kill_all());
-    case Request::pause:
-      return from.reply(head.id, pause(body.value<PauseBody>().reached != 0));
-    case Request::suspend:
-      return from.reply_count(head.id, descendants_.suspend());
-    case Request::resume:
-      // After ^Z and `fg` the shell has given the terminal to the wrapper: pass it on.
-      if (!cgroup_.frozen() && job_ > 0) caller_.terminal.give_to(job_);
-      return from.reply_count(head.id, descendants_.resume());
-    case Request::rlimit:
-      return from.reply(head.id, descendants_.set_rlimit(body.value<RlimitWire>()));
-    case Request::stdout_limit:
-      output_.limit(body.value<uint64_t>());
-      return from.reply_count(head.id, 0);
-    case Request::stdout_mark:
-      output_.mark(body.value<uint64_t>());
-      from.reply_count(head.id, 0);
-      return check_output();  // it may be reached already, and a pipe wakes nobody while it is quiet
-    case Request::usage:
-      return from.reply(head.id, usage());
-  }
-}
-
-// Before the wrapper makes a group, so that it goes whenever the wrapper dies.
-void Keeper::add_cleanup(Reader body) {
-  while (!body.done()) {
-    const bool remove = body.word() == "r";
-    const std::string path = body.word(), text = body.word();
-    cgroup_.cleanup.push_back({remove, path, text});
-    if (by_.cleanup_log) by_.cleanup_log->add_cleanup(remove, path, text);
-  }
+void Keeper::begin(Control& from, Request request, Reader body) {
+  if (phase_ != Phase::waiting) return;
+  if (request == Request::adopt) keep_adopted(std::move(node_), std::move(cgroup_), body);
+  alone_ = &from == &front_;
+  start(StartRequest(body));
 }
 
 void Keeper::start(const StartRequest& request) {
@@ -208,26 +132,22 @@ void Keeper::start(const StartRequest& request) {
   leave_session();
 }
 
-// With a terminal the job's group is none of the orphaned: the kernel does it.
+// With a terminal the job's group is not orphaned, and the kernel does it.
 PauseReply Keeper::pause(bool reached) {
-  if (job_ <= 0 || empty_) return {};
-  if (!caller_.terminal.exists()) return descendants_.pause(reached, job_);
+  if (!caller_.terminal.exists()) return Box::pause(reached);
   return {reached || kill(-job_, SIGTSTP) != 0 ? 0 : 1, 0};
 }
 
-int Keeper::stop(const StopBody& request) {
-  if (job_ <= 0 || empty_) return 0;
-  // A Node that was late asks for what the keeper has just done in its stead: the job's handler runs once.
-  const double now = monotonic_ms();
-  const bool asked = stopped_ms_ > 0 && now - stopped_ms_ < kLateMs && request.signal == stopped_by_;
-  if (asked && request.how == static_cast<uint32_t>(StopHow::group)) return 0;
-  return descendants_.stop(request, job_, main_ended_, by_.in_session ? getsid(0) : 0);
+// After ^Z and `fg` the shell has given the terminal to the wrapper: pass it on.
+void Keeper::before_resume() {
+  if (!cgroup_.frozen() && job_ > 0) caller_.terminal.give_to(job_);
 }
 
+// At the end once more, where no pidfd could be had: our own child, not yet reaped, cannot be mistaken.
 int Keeper::kill_all() {
-  survivors_.killed();
-  if (job_ > 0 && !main_ended_) kill(job_, SIGKILL);  // our own child, not yet reaped: the pid is certain
-  return descendants_.kill();
+  const int count = Box::kill_all();
+  if (job_ > 0 && !main_ended_) kill(job_, SIGKILL);
+  return count;
 }
 
 // The job has its own copies of the descriptors; a keeper that held them would hide the job's closing of a pipe from its
@@ -235,7 +155,7 @@ int Keeper::kill_all() {
 void Keeper::leave_session() {
   if (!stays_in_session()) setsid();  // a scheduler that kills the session leaves the keeper alive for the clean-up
   const auto [in, out] = output_.descriptors();
-  keep_only({control_.fd(), front_.fd(), caller_.signals, reaped_.all(), reaped_.own(), exec_pipe_, caller_.terminal.fd(), in, out});
+  keep_only({node_.fd(), front_.fd(), caller_.signals, reaped_.all(), reaped_.own(), exec_pipe_, caller_.terminal.fd(), in, out});
 }
 
 // The exec pipe is readable: end of file is success.
@@ -260,32 +180,32 @@ void Keeper::reap() {
   if (by_.cleanup_log && getppid() != parent_) wrapper_gone();  // SIGCONT has told that somebody has killed the guard
   for (WitnessedBody body; caller_.next_signal(body);) {
     descendants_.witnessed(body.signal);
-    (alone_ ? front_ : control_).tell(Event::witnessed, body);
+    (alone_ ? front_ : node_).tell(Event::witnessed, body);
   }
   for (;;) {
     int status = 0;
     const int pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED);
     if (pid == 0) break;
-    if (pid < 0) {
-      if (errno == EINTR) continue;
-      empty_ = true;  // ECHILD
-      break;
-    }
-    if (pid != job_) continue;
-    if (WIFSTOPPED(status)) {
-      main_stopped(WSTOPSIG(status));
-    } else if (WIFCONTINUED(status)) {
-      if (!descendants_.suspended()) control_.send(Event::continued, 0, nullptr, 0);
-    } else {
-      main_ended_ = true;
-      // A job of microseconds can end before poll has told us that it was executed.
-      if (exec_pipe_ >= 0) exec_result();
-      if (phase_ == Phase::ended) continue;
-      caller_.terminal.take_from(job_);
-      announce(Event::exited, exited(status, usage()));
-    }
+    if (pid == job_ && pid > 0) main_changed(status);
+    if (pid > 0 || errno == EINTR) continue;
+    empty_ = true;  // ECHILD
+    break;
   }
   if (descendants_.killed() && !empty_) kill_all();
+}
+
+void Keeper::main_changed(int status) {
+  if (WIFSTOPPED(status)) return main_stopped(WSTOPSIG(status));
+  if (WIFCONTINUED(status)) {
+    if (!descendants_.suspended()) node_.send(Event::continued, 0, nullptr, 0);
+    return;
+  }
+  main_ended_ = true;
+  // A job of microseconds can end before poll has told us that it was executed.
+  if (exec_pipe_ >= 0) exec_result();
+  if (phase_ == Phase::ended) return;
+  caller_.terminal.take_from(job_);
+  announce(Event::exited, exited(status, usage()));
 }
 
 void Keeper::main_stopped(int signal) {
@@ -296,17 +216,12 @@ void Keeper::main_stopped(int signal) {
     return;
   }
   caller_.terminal.take_from(job_);
-  control_.tell(Event::stopped, int32_t{signal});
+  node_.tell(Event::stopped, int32_t{signal});
 }
 
-// SIGKILL has been sent: who is still there is named, and in the end no longer waited for. The keeper stays for it.
+// The keeper stays for who is left.
 void Keeper::check_survivors() {
-  if (empty_ || !descendants_.killed() || !survivors_.due()) return;
-  const Survivors::Verdict verdict = survivors_.look(descendants(getpid()), own_zombies());
-  if (verdict == Survivors::Verdict::wait || phase_ != Phase::running) return;
-  const bool final = verdict == Survivors::Verdict::give_up;
-  for (Control* listener : {&control_, &front_}) tell_survivors(*listener, survivors_, final);
-  if (!final) return;
+  if (empty_ || !give_up()) return;
   ProcessStat main;
   if (!main_ended_ && read_process(job_, main) && main.dead && may_read_status(job_))
     announce(Event::exited, exited(main.wait_status, usage()));
@@ -333,13 +248,6 @@ UsageBody Keeper::usage() {
   return body;
 }
 
-void Keeper::check_output() {
-  uint64_t bytes = 0;
-  if (phase_ != Phase::running) return;
-  if (output_.marked(&bytes)) control_.tell(Event::stdoutmark, bytes);
-  if (output_.exceeded(&bytes)) control_.tell(Event::stdoutlimit, bytes);
-}
-
 // How long poll may sleep.
 int Keeper::timeout() {
   if (descendants_.killed() && !empty_) return survivors_.kill_ms();
@@ -347,27 +255,9 @@ int Keeper::timeout() {
   return sooner(sooner(output_.next_look_ms(), descendants_.next_round_ms()), deadline_.wait_ms(monotonic_ms()));
 }
 
-void Keeper::on_deadline() {
-  if (phase_ != Phase::running || gone_) return;
-  switch (deadline_.due(monotonic_ms(), [this] { return all_stopped(by_.front_pid, getpid()); })) {
-    case Deadline::Due::nothing:
-      return;
-    case Deadline::Due::stop:
-      announce(Event::expired, monotonic_ms());
-      stop({deadline_.signal(), static_cast<uint32_t>(StopHow::group)});
-      stopped_ms_ = monotonic_ms();
-      stopped_by_ = deadline_.signal();
-      if (descendants_.suspended()) descendants_.resume();
-      return;
-    case Deadline::Due::kill:
-      output_.lose_patience();
-      kill_all();
-  }
-}
-
 // Before the job has started it is the front end's to say what comes of that.
 void Keeper::node_gone() {
-  control_.close();
+  node_.close();
   if (!alone_ && (phase_ != Phase::waiting || front_.fd() < 0)) wrapper_gone();
 }
 
@@ -394,21 +284,21 @@ void Keeper::finish() {
 
 void Keeper::run() {
   for (;;) {
-    pollfd entries[6] = {{control_.fd(), control_.events(), 0}, {front_.fd(), front_.events(), 0}, {caller_.signals, POLLIN, 0},
+    pollfd entries[6] = {{node_.fd(), node_.events(), 0}, {front_.fd(), front_.events(), 0}, {caller_.signals, POLLIN, 0},
                          {exec_pipe_, POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}};
     if (!gone_) output_.prepare(entries + 4);
     if (poll(entries, 6, timeout()) < 0 && errno != EINTR) _exit(125);
-    control_.flush();
+    node_.flush();
     front_.flush();
     if (entries[3].revents && exec_pipe_ >= 0) exec_result();
     if (!gone_) output_.run(entries + 4);
-    check_output();
-    on_deadline();
+    tell_output();
+    if (!gone_) on_deadline();
     if (entries[2].revents || descendants_.killed()) reap();
     if (!empty_) descendants_.ask_rest();
     check_survivors();
     check_empty();
-    if (control_.fd() >= 0 && (entries[0].revents & ~POLLOUT) && !receive(control_)) node_gone();
+    if (node_.fd() >= 0 && (entries[0].revents & ~POLLOUT) && !receive(node_)) node_gone();
     if (front_.fd() >= 0 && (entries[1].revents & ~POLLOUT) && !receive(front_)) front_gone();
     if (gone_) {
       reap();

@@ -10,41 +10,26 @@
 namespace pbox {
 namespace {
 
-constexpr uint64_t kMoreBytes = 64 << 10;
 constexpr int kPipeBytes = 1 << 20;
 // From the kill of a box until what its stdout still holds is given up because nobody reads it.
 constexpr double kReaderPatienceMs = 1000;
-constexpr int kReaderLookMs = 20;
 
 }  // namespace
 
-void OutputFile::watch() {
+void Output::watch_file() {
   struct stat out {};
   if (fstat(1, &out) != 0) return;
-  fd_ = fcntl(1, F_DUPFD_CLOEXEC, 3);
+  file_ = fcntl(1, F_DUPFD_CLOEXEC, 3);
   const off_t at = std::max<off_t>(0, lseek(1, 0, SEEK_CUR));
   written_.start(static_cast<uint64_t>(at), static_cast<uint64_t>(out.st_size), fcntl(1, F_GETFL) & O_APPEND, monotonic_ms());
 }
 
-uint64_t OutputFile::bytes() {
+uint64_t Output::bytes() {
+  if (relay_) return relay_->bytes();
   struct stat out {};
-  const off_t at = fd_ < 0 ? -1 : lseek(fd_, 0, SEEK_CUR);
-  if (at < 0 || fstat(fd_, &out) != 0) return written_.bytes();
-  return written_.look(static_cast<uint64_t>(at), static_cast<uint64_t>(out.st_size), fcntl(fd_, F_GETFL) & O_APPEND, monotonic_ms());
-}
-
-bool OutputFile::exceeded(uint64_t* out) {
-  if (fd_ < 0 || max_ == 0) return false;
-  *out = bytes();
-  if (*out <= max_ || (reported_ != 0 && *out <= reported_ + kMoreBytes)) return false;
-  reported_ = *out;
-  return true;
-}
-
-int OutputFile::next_look_ms(uint64_t mark) {
-  if (fd_ < 0) return -1;
-  const uint64_t target = mark == 0 ? max_ : max_ == 0 ? mark : std::min(mark, max_);
-  return watch_.next_look_ms(bytes(), target);
+  const off_t at = file_ < 0 ? -1 : lseek(file_, 0, SEEK_CUR);
+  if (at < 0 || fstat(file_, &out) != 0) return written_.bytes();
+  return written_.look(static_cast<uint64_t>(at), static_cast<uint64_t>(out.st_size), fcntl(file_, F_GETFL) & O_APPEND, monotonic_ms());
 }
 
 int Output::make_pipe(bool to_socket) {
@@ -58,11 +43,11 @@ int Output::make_pipe(bool to_socket) {
 
 void Output::limit(uint64_t max) {
   if (relay_) relay_->limit(max);
-  file_.limit(max);
+  StdoutCount::limit(max);
 }
 
 std::pair<int, int> Output::descriptors() const {
-  if (!relay_) return {file_.fd(), -1};
+  if (!relay_) return {file_, -1};
   return {relay_->in(), relay_->out()};
 }
 
@@ -75,18 +60,10 @@ void Output::run(const pollfd* entries) {
 }
 
 bool Output::exceeded(uint64_t* out) {
-  if (!relay_) return file_.exceeded(out);
+  if (!relay_) return StdoutCount::exceeded(out);
   if (told_ || !relay_->exceeded()) return false;
   *out = relay_->bytes();
   return told_ = true;
-}
-
-bool Output::marked(uint64_t* out) {
-  if (mark_ == 0) return false;
-  *out = bytes();
-  if (*out < mark_) return false;
-  mark_ = 0;
-  return true;
 }
 
 bool Output::drained() { return !relay_ || relay_->drained() || reader_abandoned(); }
@@ -104,7 +81,5 @@ bool Output::reader_abandoned() {
 void Output::close() {
   if (relay_) relay_->close_all();
 }
-
-int Output::next_look_ms() { return patient_ ? file_.next_look_ms(mark_) : kReaderLookMs; }
 
 }  // namespace pbox

@@ -2,9 +2,6 @@
 
 #include <csignal>
 
-#include "proc/process.h"
-#include "proc/tree.h"
-
 namespace pbox {
 
 bool is_stopped(int pid) {
@@ -12,11 +9,11 @@ bool is_stopped(int pid) {
   return read_process(pid, now) && now.state == 'T';
 }
 
-bool all_stopped(int front, int keeper) {
-  if (!is_stopped(front)) return false;
+bool all_stopped(int wrapper, const std::vector<Descendant>& box) {
+  if (!is_stopped(wrapper)) return false;
   ProcessStat now;
   bool any = false;
-  for (const Descendant& process : descendants(keeper)) {
+  for (const Descendant& process : box) {
     if (!read_process(process.pid, now) || now.dead) continue;
     if (now.state != 'T') return false;
     any = true;

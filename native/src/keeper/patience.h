@@ -1,5 +1,8 @@
 // How often a process of ours may be found stopped before its box is ended.
 #pragma once
+#include <vector>
+
+#include "proc/process.h"
 
 namespace pbox {
 
@@ -22,8 +25,8 @@ class StopPatience {
 };
 
 bool is_stopped(int pid);
-// The front end and everything of the box: so a scheduler does it, which does not reach every process of ours.
-bool all_stopped(int front, int keeper);
+// The wrapper and everything of the box: so a scheduler does it, which does not reach every process of ours.
+bool all_stopped(int wrapper, const std::vector<Descendant>& box);
 // Whoever has stopped it must not keep the end from being told.
 void wake(int pid);
 

@@ -60,29 +60,4 @@ const std::vector<Descendant>& Members::look() {
   return met_;
 }
 
-int Members::signal(int signal, int group) {
-  look();
-  // Who was forked or left by its parent during the first look is met in the second.
-  int count = 0;
-  for (const Descendant& process : std::vector<Descendant>(look()))
-    if (group == 0 || process.group == group) count += signal_member(process, signal) == 0;
-  return count;
-}
-
-int Members::signal_until_stable(int signal) {
-  std::vector<Member> done;
-  int count = 0;
-  bool fresh;
-  do {
-    fresh = false;
-    for (const Descendant& process : std::vector<Descendant>(look())) {
-      if (std::find<std::vector<Member>::iterator, Member>(done.begin(), done.end(), process) != done.end()) continue;
-      fresh = true;
-      done.push_back(process);
-      count += signal_member(process, signal) == 0;
-    }
-  } while (fresh);
-  return count;
-}
-
 }  // namespace pbox

@@ -1,4 +1,4 @@
-// The processes of a box whose parent we are not: who they are now, and signals that reach nobody else.
+// The processes of a box whose parent we are not: who they are now.
 #pragma once
 #include <string>
 #include <vector>
@@ -14,10 +14,6 @@ class Members {
   // Those alive now: the main process, who is in the group, who was met before, and all of their descendants. Without
   // a group a process that left the tree between two looks is lost.
   const std::vector<Descendant>& look();
-  // Each of those that are there now gets the signal once. `group`: only those of this process group; 0 is any.
-  int signal(int signal, int group);
-  // For SIGKILL and SIGSTOP: in passes, until one meets nobody new.
-  int signal_until_stable(int signal);
 
  private:
   bool excluded(const Member& member) const;

@@ -1,6 +1,8 @@
 // One process as /proc shows it, and signals that cannot reach a later process with the same number.
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <vector>
 
 namespace pbox {
 
@@ -29,6 +31,9 @@ struct Descendant : Member {
   char state;
   int64_t threads;
 };
+
+// Finds processes, each time anew.
+using Look = std::function<std::vector<Descendant>()>;
 
 inline Descendant process_of(int pid, const ProcessStat& stat) {
   return {{pid, stat.start}, stat.parent, stat.group, stat.session, stat.state, stat.threads};

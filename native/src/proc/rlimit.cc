@@ -48,7 +48,7 @@ int rlimit_set(int pid, const RlimitChange& wanted, rlimit* now) {
   return 0;
 }
 
-RlimitOutcome rlimit_set_all(const std::function<std::vector<Descendant>()>& look, const RlimitChange& wanted) {
+RlimitOutcome rlimit_set_all(const Look& look, const RlimitChange& wanted) {
   RlimitOutcome outcome;
   std::set<int> failed;
   bool fresh = true;

@@ -1,9 +1,7 @@
 // The 16 resources of setrlimit(2), one table.
 #pragma once
-#include <functional>
 #include <optional>
 #include <sys/resource.h>
-#include <vector>
 
 #include "proc/process.h"
 
@@ -35,6 +33,6 @@ int rlimit_set(int pid, const RlimitChange& wanted, rlimit* now);
 
 // rlimit_set on every process that `look` finds. A process forked meanwhile has what its parent had: `look` is asked again
 // until everybody has the limit, a bounded number of times.
-RlimitOutcome rlimit_set_all(const std::function<std::vector<Descendant>()>& look, const RlimitChange& wanted);
+RlimitOutcome rlimit_set_all(const Look& look, const RlimitChange& wanted);
 
 }  // namespace pbox

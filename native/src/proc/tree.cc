@@ -151,35 +151,39 @@ class Met {
   std::vector<Member> sorted_;
 };
 
+}  // namespace
+
 // Everybody first, then the signal: a parent that dies of it would take its children out of a walk that goes on.
-int signal_snapshot(int root, int signal) {
+int signal_once(const Look& look, int signal, int group) {
   constexpr int kPasses = 8;  // somebody whose parent has ended during a walk is met in the next one
   Met met;
   bool fresh = true;
   for (int pass = 0; fresh && pass < kPasses; pass++) {
     fresh = false;
-    for (const Descendant& process : descendants(root)) fresh |= met.add(process);
+    for (const Descendant& process : look())
+      if (group == 0 || process.group == group) fresh |= met.add(process);
   }
   int count = 0;
   for (const Member& member : met.all()) count += signal_member(member, signal) == 0;
   return count;
 }
 
-}  // namespace
-
-int signal_tree(int root, int signal, bool until_stable) {
-  if (!until_stable) return signal_snapshot(root, signal);
+int signal_until_stable(const Look& look, int signal) {
   Met met;
   int count = 0;
   for (bool fresh = true; fresh;) {
     fresh = false;
-    for (const Descendant& process : descendants(root)) {
+    for (const Descendant& process : look()) {
       if (!met.add(process)) continue;
       fresh = true;
       count += signal_member(process, signal) == 0;
     }
   }
   return count;
+}
+
+int kill_tree(int root) {
+  return signal_until_stable([root] { return descendants(root); }, SIGKILL);
 }
 
 bool await_stopped(const std::vector<Descendant>& processes) {

@@ -29,11 +29,15 @@ std::string process_directory(int pid);
 // Children of every thread of `pid`, appended to `out`.
 void read_children(int pid, bool many_threads, std::vector<int>& out);
 
-// A signal to every descendant of `root`, through pidfds. `until_stable` is for SIGKILL and SIGSTOP: in passes, until one
-// meets no process that was not met before. A process forked meanwhile is met in the next pass; one with such a signal
-// pending cannot fork. Without it each of those that are there now gets the signal once.
-// Returns how many were signalled.
-int signal_tree(int root, int signal, bool until_stable);
+// Both signal through pidfds, and return how many were signalled.
+// Each of those that are there now gets the signal once. `group`: only those of this process group; 0 is any.
+int signal_once(const Look& look, int signal, int group);
+// For SIGKILL and SIGSTOP: in passes, until one meets no process that was not met before. A process forked meanwhile is met
+// in the next pass; one with such a signal pending cannot fork.
+int signal_until_stable(const Look& look, int signal);
+
+// SIGKILL to every descendant of `root`.
+int kill_tree(int root);
 
 // After SIGSTOP: waits until every thread of these processes has stopped or ended, at most a second. One that waits for a
 // CPU, or for a disk, has the signal and has not taken it yet.
