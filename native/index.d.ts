@@ -42,6 +42,16 @@ export interface CgroupLaunch {
   readonly killFile: string | null;
 }
 
+/**
+ * Groups of boxes that were killed together with their keepers: `prefix`, at least `idDigits` hexadecimal digits, and
+ * anything. Where one has not changed for `minAgeSec` and no process is inside, it may be removed.
+ */
+export interface AbandonedGroups {
+  readonly prefix: string;
+  readonly idDigits: number;
+  readonly minAgeSec: number;
+}
+
 /** `rmdir` takes everything below with it. */
 export type CleanupStep =
   | { readonly op: 'rmdir'; readonly path: string }
@@ -192,9 +202,10 @@ export class Keeper {
   readonly pids: readonly number[];
   /**
    * What the keeper does, in order, when its owner has gone and nothing of the box is left. Each call adds steps: say
-   * them before making what they take away, so that nothing stays if the owner dies in between.
+   * them before making what they take away, so that nothing stays if the owner dies in between. With `abandoned` it then
+   * looks for such groups beside those that it has removed.
    */
-  cleanup(steps: readonly CleanupStep[]): void;
+  cleanup(steps: readonly CleanupStep[], abandoned?: AbandonedGroups): void;
   start(spec: LaunchSpec): void;
   /**
    * Instead of `start`: keeps a process that runs already. When its owner goes (`close`, or its death) the box goes on;

@@ -99,8 +99,13 @@ std::string adopt_body(const Object& spec) {
   return body.body;
 }
 
-std::string cleanup_body(const Napi::Array& steps) {
+std::string cleanup_body(const Napi::Array& steps, const Value& abandoned) {
   Writer body;
+  const bool any = abandoned.IsObject();
+  const Object groups = any ? abandoned.As<Object>() : Object::New(steps.Env());
+  const auto number = [&](const char* name) { return any ? groups.Get(name).As<Number>().Uint32Value() : 0; };
+  body.value(CleanupHead{number("idDigits"), number("minAgeSec")});
+  add_word(body, groups.Get("prefix"));
   for (uint32_t i = 0; i < steps.Length(); i++) {
     const Object step = steps.Get(i).As<Object>();
     body.word(step.Get("op").As<String>().Utf8Value() == "rmdir" ? "r" : "w");

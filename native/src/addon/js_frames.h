@@ -7,10 +7,10 @@
 
 namespace pbox::js {
 
-// Bodies of requests, from LaunchSpec, AdoptSpec and CleanupStep[].
+// Bodies of requests, from LaunchSpec, AdoptSpec, CleanupStep[] and AbandonedGroups.
 std::string start_body(const Object& spec);
 std::string adopt_body(const Object& spec);
-std::string cleanup_body(const Napi::Array& steps);
+std::string cleanup_body(const Napi::Array& steps, const Value& abandoned);
 
 RlimitWire rlimit_wire(const RlimitChange& change);
 

@@ -76,7 +76,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   void send(Request type, const std::string& body) { send(type, 0, body.data(), body.size()); }
   void start(const CallbackInfo& info) { send(Request::start, start_body(info[0].As<Object>())); }
   void adopt(const CallbackInfo& info) { send(Request::adopt, adopt_body(info[0].As<Object>())); }
-  void cleanup(const CallbackInfo& info) { send(Request::cleanup, cleanup_body(info[0].As<Napi::Array>())); }
+  void cleanup(const CallbackInfo& info) { send(Request::cleanup, cleanup_body(info[0].As<Napi::Array>(), info[1])); }
 
   void deadline(const CallbackInfo& info) {
     const Object by = info[0].As<Object>();

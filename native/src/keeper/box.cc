@@ -65,6 +65,9 @@ void Box::handle(Control& from, const FrameHead& head, Reader body) {
 
 // Before the wrapper makes a group, so that it goes whenever the wrapper dies.
 void Box::add_cleanup(Reader body) {
+  const auto head = body.value<CleanupHead>();
+  cgroup_.abandoned = {body.word(), head.id_digits, head.min_age_sec};
+  if (cleanup_log_) cleanup_log_->add_abandoned(cgroup_.abandoned);
   while (!body.done()) {
     const bool remove = body.word() == "r";
     const std::string path = body.word(), text = body.word();

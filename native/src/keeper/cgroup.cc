@@ -17,9 +17,6 @@ namespace pbox {
 namespace {
 
 constexpr int kFreezeMs = 1000;
-constexpr char kPrefix[] = "proc_box-";
-constexpr size_t kIdDigits = 20;
-constexpr int kAbandonedSec = 60;
 
 std::string read_fd(int fd) {
   char text[512];
@@ -59,22 +56,21 @@ bool freeze_v1(const std::string& dir) {
   return frozen;
 }
 
-// Named as the wrapper names them: proc_box-<20 hexadecimal digits of the box>, with or without more.
-bool is_box(const char* name) {
-  return std::strncmp(name, kPrefix, sizeof kPrefix - 1) == 0 &&
-         std::strspn(name + sizeof kPrefix - 1, "0123456789abcdef") >= kIdDigits;
+bool is_box(const char* name, const AbandonedGroups& groups) {
+  const size_t length = groups.prefix.size();
+  return std::strncmp(name, groups.prefix.c_str(), length) == 0 && std::strspn(name + length, "0123456789abcdef") >= groups.id_digits;
 }
 
-// Groups beside `dir` of boxes that have been killed with their keepers, as a scheduler kills a step: nobody is left who
-// would take them away. The kernel refuses where a process is inside; a box of the last minute may be about to start one.
-void sweep_beside(const std::string& dir) {
+// The kernel refuses where a process is inside; a young one may be about to start its job.
+void sweep_beside(const std::string& dir, const AbandonedGroups& groups) {
+  if (groups.prefix.empty()) return;
   const std::string parent = dir.substr(0, dir.rfind('/'));
   DIR* list = opendir(parent.c_str());
   if (!list) return;
-  const time_t old = time(nullptr) - kAbandonedSec;
+  const time_t old = time(nullptr) - static_cast<time_t>(groups.min_age_sec);
   while (const dirent* entry = readdir(list)) {
     struct stat status {};
-    if (entry->d_type != DT_DIR || !is_box(entry->d_name)) continue;
+    if (entry->d_type != DT_DIR || !is_box(entry->d_name, groups)) continue;
     if (fstatat(dirfd(list), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_mtime < old)
       unlinkat(dirfd(list), entry->d_name, AT_REMOVEDIR);
   }
@@ -120,7 +116,7 @@ void Cgroup::remove() {
       // A path may have been announced and never made: then there is nothing to look at beside it either.
       if (access(step.path.c_str(), F_OK) != 0) continue;
       remove_groups(step.path);
-      sweep_beside(step.path);
+      sweep_beside(step.path, abandoned);
     } else {
       write_text_file(step.path, step.text);
     }

@@ -1,5 +1,6 @@
 // The box's control groups as the keeper uses them. The wrapper has made them and says what to do with them.
 #pragma once
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -10,11 +11,20 @@ struct CleanupStep {
   std::string path, text;
 };
 
+// Groups of boxes that were killed together with their keepers, as a scheduler kills a step: nobody is left who would take
+// them away. The wrapper says what they are called.
+struct AbandonedGroups {
+  std::string prefix;  // empty: none are looked for
+  uint32_t id_digits = 0;
+  uint32_t min_age_sec = 0;
+};
+
 class Cgroup {
  public:
   int freezer_version = 0;  // 0: none
   std::string freezer_dir, kill_file;
   std::vector<CleanupStep> cleanup;
+  AbandonedGroups abandoned;
 
   // Freezes and waits until the kernel says so (it is asynchronous). False where there is no freezer or it takes too long.
   bool freeze();

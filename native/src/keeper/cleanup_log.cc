@@ -29,6 +29,10 @@ void CleanupLog::add_cleanup(bool remove, const std::string& path, const std::st
 
 void CleanupLog::add_freezer(int version, const std::string& dir) { add('f', std::to_string(version), dir); }
 
+void CleanupLog::add_abandoned(const AbandonedGroups& groups) {
+  add('a', std::to_string(groups.id_digits) + " " + std::to_string(groups.min_age_sec), groups.prefix);
+}
+
 void CleanupLog::read_into(Cgroup& cgroup) const {
   for (const char *at = records_, *end = records_ + size_; at < end;) {
     const char kind = *at++;
@@ -39,6 +43,11 @@ void CleanupLog::read_into(Cgroup& cgroup) const {
     if (kind == 'f') {
       cgroup.freezer_version = std::atoi(first.c_str());
       cgroup.freezer_dir = second;
+    } else if (kind == 'a') {
+      char* rest;
+      cgroup.abandoned.id_digits = static_cast<uint32_t>(std::strtoul(first.c_str(), &rest, 10));
+      cgroup.abandoned.min_age_sec = static_cast<uint32_t>(std::strtoul(rest, nullptr, 10));
+      cgroup.abandoned.prefix = second;
     } else {
       cgroup.cleanup.push_back({kind == 'r', first, second});
     }

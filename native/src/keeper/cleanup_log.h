@@ -7,6 +7,7 @@
 namespace pbox {
 
 class Cgroup;
+struct AbandonedGroups;
 
 // What is to be done with the box's groups, in memory that keeper and guard share. It only grows, so that a keeper which
 // is killed while it writes leaves whole records.
@@ -16,6 +17,7 @@ class CleanupLog {
   static CleanupLog* make();
   void add_cleanup(bool remove, const std::string& path, const std::string& text);
   void add_freezer(int version, const std::string& dir);
+  void add_abandoned(const AbandonedGroups& groups);
   // Everything has been done.
   void clear() { size_ = 0; }
   void read_into(Cgroup& cgroup) const;

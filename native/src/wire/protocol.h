@@ -16,7 +16,7 @@ enum class Request : uint16_t {
   rlimit = 6,        // RlimitWire -> RlimitReply
   stdout_limit = 7,  // uint64 bytes -> count
   usage = 8,         // -> UsageBody
-  cleanup = 9,       // for each step NUL-terminated: `r` or `w`, path, text; no reply
+  cleanup = 9,       // CleanupHead, prefix NUL-terminated, for each step NUL-terminated: `r` or `w`, path, text; no reply
   adopt = 10,        // instead of start: AdoptHead, int32 x excluded, NUL-terminated: cgroup.procs, freezer directory,
                      // cgroup.kill file
   stop = 11,         // StopBody -> count
@@ -75,6 +75,12 @@ struct StartHead {
   uint32_t tasks;
   uint32_t freezer_version;  // 0: none
   uint64_t stdout_max;
+};
+
+// Which groups beside those of the box may be taken away with them: `prefix`, and at least so many hexadecimal digits.
+struct CleanupHead {
+  uint32_t id_digits;
+  uint32_t min_age_sec;  // a younger one may be about to start its job
 };
 
 // Of a process that runs already. What is below the excluded ones does not belong to the box.

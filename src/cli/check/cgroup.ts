@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { fsPath } from '../../bytes.js';
+import { BOX_GROUPS } from '../../cgroup/box-groups.js';
 import { createCgroup } from '../../cgroup/create.js';
 import { findHierarchies, type Hierarchies } from '../../cgroup/hierarchy.js';
 import type { BoxCgroup, CgroupLimitName, CgroupValue } from '../../cgroup/types.js';
@@ -26,8 +27,6 @@ const LIMITS: readonly CgroupLimitName[] = [
 /** Held by sampling where nothing else holds it. */
 const WATCHED: ReadonlySet<string> = new Set(['memory', 'pids']);
 const MIB = 2 ** 20;
-const LEFTOVER_AGE_MS = 60_000;
-const NAME_PREFIX = 'proc_box-';
 
 export interface CgroupInput {
   readonly name: string;
@@ -193,11 +192,12 @@ function leftovers({ v1, v2 }: Hierarchies): Row {
 function emptyBoxes(dir: string): string[] {
   try {
     return readdirSync(fsPath(dir))
-      .filter((name) => name.startsWith(NAME_PREFIX))
+      .filter((name) => name.startsWith(BOX_GROUPS.prefix))
       .map((name) => `${dir}/${name}`)
       .filter(
         (path) =>
-          readFile(`${path}/cgroup.procs`) === '' && Date.now() - statSync(fsPath(path)).mtimeMs > LEFTOVER_AGE_MS,
+          readFile(`${path}/cgroup.procs`) === '' &&
+          Date.now() - statSync(fsPath(path)).mtimeMs > BOX_GROUPS.minAgeSec * 1000,
       );
   } catch {
     return []; // not for us to see, or it has gone meanwhile
