@@ -184,6 +184,13 @@ std::string complaint(int from) {
   return first;
 }
 
+std::string end_of_node(int status, int complaints) {
+  const std::string said = complaint(complaints);
+  if (!said.empty()) return "Node could not start: " + said;
+  if (WIFSIGNALED(status)) return std::string("Node was ended by signal ") + std::to_string(WTERMSIG(status)) + " (" + strsignal(WTERMSIG(status)) + ")";
+  return "Node ended with status " + std::to_string(WEXITSTATUS(status));
+}
+
 int start_node(const std::string& node, const Words& words, const NodeEnds& ends) {
   std::vector<std::string> texts = node_words();
   std::vector<char*> argv, environment;

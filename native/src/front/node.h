@@ -25,6 +25,9 @@ struct NodeEnds {
 // What a Node that could not start has said on its way: the first line of it that tells why; empty where there is none.
 std::string complaint(int from);
 
+// How it has ended, by its wait status and what it has said on its way.
+std::string end_of_node(int status, int complaints);
+
 // Returns its pid, or -1 with errno. It dies with this process.
 int start_node(const std::string& node, const Words& words, const NodeEnds& ends);
 

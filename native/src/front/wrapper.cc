@@ -15,16 +15,16 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "front/box_events.h"
 #include "front/node.h"
+#include "front/node_channel.h"
 #include "front/say.h"
 #include "keeper/patience.h"
 #include "proc/clock.h"
 #include "proc/tree.h"
-#include "wire/channel.h"
 #include "wire/protocol.h"
 
 namespace pbox {
@@ -43,7 +43,7 @@ struct Watched {
 
 class Wrapper {
  public:
-  Wrapper(Front& front, int channel, int complaints) : front_(front), channel_(channel), complaints_(complaints) {}
+  Wrapper(Front& front, int channel, int complaints) : front_(front), channel_(channel), box_(front), complaints_(complaints) {}
   std::string run();
 
  private:
@@ -65,11 +65,13 @@ class Wrapper {
   [[noreturn]] void end();
 
   Front& front_;
-  int channel_, complaints_;
+  NodeChannel channel_;
+  BoxEvents box_;
+  int complaints_;
   Watched node_, helper_;
-  bool told_ = false, alone_ = false, started_ = false, over_ = false, expired_ = false, passed_ = false;
+  bool told_ = false, passed_ = false;
   int kills_ = 0;
-  int status_ = 125, signal_ = 0, main_status_ = -1, node_status_ = 0;
+  int status_ = 125, signal_ = 0;
   std::string why_;                                // there is no box
   double unheard_ms_ = 0, bound_ms_ = 0, end_ms_ = 0, look_ms_ = 0, kill_ms_ = 0;
   double flush_ms_ = 0;
@@ -109,57 +111,12 @@ void Wrapper::take(const Saying& said, const std::string& text) {
 }
 
 void Wrapper::hear() {
-  struct {
-    Saying said;
-    char text[1024];
-  } message{};
-  alignas(cmsghdr) char descriptor[CMSG_SPACE(sizeof(int))];
-  iovec text{&message, sizeof message - 1};
-  for (;;) {
-    msghdr head{};
-    head.msg_iov = &text;
-    head.msg_iovlen = 1;
-    head.msg_control = descriptor;
-    head.msg_controllen = sizeof descriptor;
-    const ssize_t n = recvmsg(channel_, &head, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    if (n < static_cast<ssize_t>(sizeof message.said)) continue;
-    take(message.said, std::string(message.text, static_cast<size_t>(n) - sizeof message.said));
-  }
+  Saying said;
+  for (std::string text; channel_.next(said, text);) take(said, text);
 }
 
 void Wrapper::keeper_events() {
-  if (front_.link.fd() < 0) return;
-  const bool there = front_.link.fill();
-  FrameHead head;
-  for (std::string body; front_.link.next(head, body);) {
-    switch (static_cast<Event>(head.type)) {
-      case Event::started: case Event::failed:
-        started_ = true;
-        break;
-      case Event::exited: {
-        const auto exited = Reader(body).value<ExitedBody>();
-        main_status_ = exited.signal > 0 ? 128 + exited.signal : exited.code;
-        break;
-      }
-      case Event::expired:
-        expired_ = true;
-        break;
-      case Event::unkillable:
-        // The keeper stays for processes that SIGKILL does not end; we do not.
-        if (Reader(body).value<UnkillableHead>().final != 0) front_.left_behind = true;
-        break;
-      case Event::empty:
-        if (end_ms_ == 0) end_ms_ = monotonic_ms() + flush_ms_ + kEndMs;
-        break;
-      default:
-        break;
-    }
-  }
-  if (there) return;
-  over_ = true;
-  front_.link.close();
+  if (box_.read() && end_ms_ == 0) end_ms_ = monotonic_ms() + flush_ms_ + kEndMs;
 }
 
 void Wrapper::signalled(const signalfd_siginfo& info) {
@@ -175,9 +132,7 @@ void Wrapper::signalled(const signalfd_siginfo& info) {
     if (front_.node > 0 && signal != SIGCONT) kill(front_.node, signal);
     return;
   }
-  const Delivery delivery{signal, sender, info.ssi_uid, 0, monotonic_ms()};
-  // A full socket holds hundreds that Node has not looked at: one more tells nothing new.
-  if (send(channel_, &delivery, sizeof delivery, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) errno = 0;
+  channel_.send({signal, sender, info.ssi_uid, 0, monotonic_ms()});
 }
 
 void Wrapper::signals() {
@@ -207,11 +162,11 @@ void Wrapper::changed(Watched& process, int pid, int status) {
   if (pid == front_.helper) {
     front_.helper_ended(status);
     keeper_events();
-    if (front_.helper_killed && over_) front_.kill_left();
+    if (front_.helper_killed && box_.over) front_.kill_left();
     return;
   }
   front_.node = -1;
-  if (channel_ >= 0) hear();
+  hear();
   node_ended(status);
 }
 
@@ -222,33 +177,25 @@ void Wrapper::go_on(Watched& process, int pid) {
   kill(pid, SIGCONT);
 }
 
-std::string ended(int status, int complaints) {
-  const std::string said = complaint(complaints);
-  if (!said.empty()) return "Node could not start: " + said;
-  if (WIFSIGNALED(status)) return std::string("Node was ended by signal ") + std::to_string(WTERMSIG(status)) + " (" + strsignal(WTERMSIG(status)) + ")";
-  return "Node ended with status " + std::to_string(WEXITSTATUS(status));
-}
-
 void Wrapper::node_ended(int status) {
-  node_status_ = status;
-  if (told_ || alone_) return;
+  if (told_) return;
   const bool asked = WIFSIGNALED(status) && std::find(front_.got.begin(), front_.got.end(), WTERMSIG(status)) != front_.got.end();
   keeper_events();
-  if (asked && (is_tool() || !started_)) {
+  if (asked && (is_tool() || !box_.started)) {
     told_ = true;
     status_ = 128 + WTERMSIG(status);
     signal_ = WTERMSIG(status);
   } else if (is_tool()) {
     told_ = true;
-    say("error", ended(status, complaints_) + " before \"proc_box " + front_.options.verb + "\" was done");
-  } else if (is_launch() && started_) {
+    say("error", end_of_node(status, complaints_) + " before \"proc_box " + front_.options.verb + "\" was done");
+  } else if (is_launch() && box_.started) {
     told_ = true;
     // The main process had ended by itself: its status is known.
-    const bool known = main_status_ >= 0;
-    if (known) status_ = expired_ ? 124 : main_status_;
-    say("error", ended(status, complaints_) + (known ? "; the job had ended, its last statistics are lost" : "; the job was ended with it"));
+    const bool known = box_.main_status >= 0;
+    if (known) status_ = box_.expired ? 124 : box_.main_status;
+    say("error", end_of_node(status, complaints_) + (known ? "; the job had ended, its last statistics are lost" : "; the job was ended with it"));
   } else if (why_.empty()) {
-    why_ = ended(status, complaints_) + (is_launch() ? " before the job was started" : " before the process was boxed");
+    why_ = end_of_node(status, complaints_) + (is_launch() ? " before the job was started" : " before the process was boxed");
   }
 }
 
@@ -257,7 +204,7 @@ void Wrapper::pass_on() {
   if (unheard_ms_ == 0 || monotonic_ms() < unheard_ms_) return;
   const double now = monotonic_ms();
   unheard_ms_ = 0;
-  if (!started_) {
+  if (!box_.started) {
     // There is no job yet, and there will be none.
     told_ = true;
     signal_ = asked_.back();
@@ -280,7 +227,7 @@ void Wrapper::pass_on() {
 // Without the keeper's help: first what is below it, so that it can reap and tell; then itself and its guard, and what they
 // leave comes to us.
 void Wrapper::kill_box(const char* why) {
-  if (over_ || !is_launch() || front_.helper < 0) return;
+  if (box_.over || !is_launch() || front_.helper < 0) return;
   if (kills_++ == 0) say("error", std::string(why) + ": the job is killed");
   const std::vector<Descendant> below = descendants(front_.helper);
   const int keeper = below.empty() ? -1 : below.front().pid;
@@ -307,7 +254,7 @@ void Wrapper::on_time() {
     end_ms_ = 0;
     kill(front_.node, SIGKILL);
   }
-  if (!is_launch() || started_ || told_ || alone_ || front_.node < 0 || node_.stopped_ms > 0) return;
+  if (!is_launch() || box_.started || told_ || front_.node < 0 || node_.stopped_ms > 0) return;
   if (now < look_ms_) return;
   look_ms_ = now + kLookMs;
   if (!progress_.is_stuck(front_.node, now)) return;
@@ -322,7 +269,7 @@ int Wrapper::poll_ms() {
                           node_.stopped_ms > 0 ? node_.stopped_ms + kStopPatienceMs : 0,
                           helper_.stopped_ms > 0 ? helper_.stopped_ms + kStopPatienceMs : 0})
     if (at > 0) next = std::min(next, at);
-  if (is_launch() && !started_ && !told_ && front_.node > 0) next = std::min(next, std::max(look_ms_, now + 1));
+  if (is_launch() && !box_.started && !told_ && front_.node > 0) next = std::min(next, std::max(look_ms_, now + 1));
   if (next == HUGE_VAL) return -1;
   return static_cast<int>(std::clamp(std::ceil(next - now), 0.0, 3600e3));
 }
@@ -336,11 +283,11 @@ std::string Wrapper::run() {
   look_ms_ = monotonic_ms() + kLookMs;
   for (;;) {
     const bool adopted = front_.options.adopts();
-    pollfd entries[3] = {{front_.signals, POLLIN, 0}, {channel_, POLLIN, 0}, {adopted ? -1 : front_.link.fd(), POLLIN, 0}};
+    pollfd entries[3] = {{front_.signals, POLLIN, 0}, {channel_.fd(), POLLIN, 0}, {adopted ? -1 : front_.link.fd(), POLLIN, 0}};
     if (poll(entries, 3, poll_ms()) < 0 && errno != EINTR) break;
     if (entries[1].revents) {
       hear();
-      if (entries[1].revents & POLLHUP) channel_ = -1;  // SIGCHLD follows
+      if (entries[1].revents & POLLHUP) channel_.forget();  // SIGCHLD follows
     }
     if (entries[2].revents) keeper_events();
     if (entries[0].revents) signals();

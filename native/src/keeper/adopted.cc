@@ -9,7 +9,6 @@
 #include <poll.h>
 #include <string>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -130,12 +129,11 @@ void Adopted::main_ended() {
   output_.ended();
   int status = 0;
   const bool known = find_status(status);
-  ExitedBody body{};
-  body.code = known && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  body.signal = known && WIFSIGNALED(status) ? WTERMSIG(status) : -1;
-  body.core_dumped = known && WIFSIGNALED(status) && WCOREDUMP(status);
-  body.at_ms = monotonic_ms();
-  body.usage = usage();
+  ExitedBody body = exited_body(status, usage());
+  if (!known) {
+    body.code = body.signal = -1;
+    body.core_dumped = 0;
+  }
   node_.tell(Event::exited, body);
 }
 

@@ -1,5 +1,6 @@
 #include "keeper/box.h"
 
+#include <sys/wait.h>
 #include <utility>
 
 #include "keeper/cleanup_log.h"
@@ -12,6 +13,11 @@ namespace {
 constexpr double kLateMs = 5000;
 
 }  // namespace
+
+ExitedBody exited_body(int status, const UsageBody& usage) {
+  const bool killed = WIFSIGNALED(status);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, killed ? WTERMSIG(status) : -1, killed && WCOREDUMP(status), 0, monotonic_ms(), usage};
+}
 
 Box::Box(Control node, Control front, Cgroup cgroup, CleanupLog* log)
     : node_(std::move(node)), front_(std::move(front)), cgroup_(std::move(cgroup)), cleanup_log_(log) {}

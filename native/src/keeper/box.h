@@ -14,6 +14,9 @@ namespace pbox {
 
 class CleanupLog;
 
+// Of a wait status; wait(2).
+ExitedBody exited_body(int status, const UsageBody& usage);
+
 class Box {
  public:
   // `front`: without a descriptor where only Node may ask. `log`: null where nobody is there to read it.

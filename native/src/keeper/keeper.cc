@@ -38,11 +38,6 @@
 namespace pbox {
 namespace {
 
-ExitedBody exited(int status, const UsageBody& usage) {
-  const bool killed = WIFSIGNALED(status);
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, killed ? WTERMSIG(status) : -1, killed && WCOREDUMP(status), 0, monotonic_ms(), usage};
-}
-
 class Keeper final : public Box {
  public:
   Keeper(const KeptBy& by, Invocation& words);
@@ -205,7 +200,7 @@ void Keeper::main_changed(int status) {
   if (exec_pipe_ >= 0) exec_result();
   if (phase_ == Phase::ended) return;
   caller_.terminal.take_from(job_);
-  announce(Event::exited, exited(status, usage()));
+  announce(Event::exited, exited_body(status, usage()));
 }
 
 void Keeper::main_stopped(int signal) {
@@ -224,7 +219,7 @@ void Keeper::check_survivors() {
   if (empty_ || !give_up()) return;
   ProcessStat main;
   if (!main_ended_ && read_process(job_, main) && main.dead && may_read_status(job_))
-    announce(Event::exited, exited(main.wait_status, usage()));
+    announce(Event::exited, exited_body(main.wait_status, usage()));
   phase_ = Phase::ended;
   output_.close();
   announce(Event::empty, usage());
