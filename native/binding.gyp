@@ -6,13 +6,18 @@
     'node_flags': '<!(node -p "require(\'fs\').readFileSync(\'node-flags.txt\',\'utf8\').trim().split(/\\s+/).join(\' \')")',
   },
   'target_defaults': {
+    'include_dirs': ['src'],
     'cflags_cc': ['-std=c++17', '-Wall', '-Wextra', '-Werror', '-O2'],
-    'defines': ['_GNU_SOURCE', 'PROTOCOL_CHECKSUM=<!(cksum < src/protocol.h | cut -d " " -f 1)u'],
+    'defines': ['_GNU_SOURCE', 'PROTOCOL_CHECKSUM=<!(cksum < src/wire/protocol.h | cut -d " " -f 1)u'],
   },
   'targets': [
     {
       'target_name': 'cgroup_utils_native',
-      'sources': ['src/addon.cc', 'src/js_files.cc', 'src/js_frames.cc', 'src/js_host.cc', 'src/js_keeper.cc', 'src/js_process.cc', 'src/js_sample.cc', 'src/js_signals.cc', 'src/js_timer.cc', 'src/clock.cc', 'src/frames.cc', 'src/link.cc', 'src/members.cc', 'src/sample.cc', 'src/tree.cc', 'src/rlimit.cc', 'src/launch.cc', 'src/text.cc', 'src/js_outlet.cc', 'src/outlet.cc', 'src/process.cc', 'src/remove_groups.cc', 'src/freezer.cc', 'src/text_file.cc', 'src/js_suspension.cc', 'src/js_text.cc', 'src/suspension.cc'],
+      'sources': [
+        'src/addon/addon.cc', 'src/addon/js_files.cc', 'src/addon/js_frames.cc', 'src/addon/js_host.cc', 'src/addon/js_keeper.cc', 'src/addon/js_outlet.cc', 'src/addon/js_process.cc', 'src/addon/js_sample.cc', 'src/addon/js_signals.cc', 'src/addon/js_suspension.cc', 'src/addon/js_text.cc', 'src/addon/js_timer.cc', 'src/addon/outlet.cc', 'src/addon/spawn_keeper.cc',
+        'src/proc/clock.cc', 'src/proc/freezer.cc', 'src/proc/members.cc', 'src/proc/process.cc', 'src/proc/remove_groups.cc', 'src/proc/rlimit.cc', 'src/proc/sample.cc', 'src/proc/stat.cc', 'src/proc/suspension.cc', 'src/proc/text.cc', 'src/proc/text_file.cc', 'src/proc/tree.cc',
+        'src/wire/frames.cc', 'src/wire/link.cc',
+      ],
       'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
       'defines': ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS'],
       # Loading it is on the launch path: fewer pages and relocations.
@@ -22,7 +27,12 @@
     {
       'target_name': 'proc_box',
       'type': 'executable',
-      'sources': ['src/front.cc', 'src/front_end.cc', 'src/wrapper.cc', 'src/alone.cc', 'src/node.cc', 'src/words.cc', 'src/options.cc', 'src/say.cc', 'src/detach.cc', 'src/serve.cc', 'src/via.cc', 'src/guard.cc', 'src/deadline.cc', 'src/patience.cc', 'src/clock.cc', 'src/frames.cc', 'src/link.cc', 'src/keeper.cc', 'src/start.cc', 'src/descendants.cc', 'src/output.cc', 'src/adopted.cc', 'src/stranger.cc', 'src/control.cc', 'src/members.cc', 'src/caller.cc', 'src/job.cc', 'src/cgroup.cc', 'src/usage.cc', 'src/relay.cc', 'src/tree.cc', 'src/rlimit.cc', 'src/printable.cc', 'src/disposition.cc', 'src/freezer.cc', 'src/ladder.cc', 'src/process.cc', 'src/remove_groups.cc', 'src/survivors.cc', 'src/text_file.cc', 'src/written.cc', 'src/write_watch.cc'],
+      'sources': [
+        'src/front/alone.cc', 'src/front/box_events.cc', 'src/front/detach.cc', 'src/front/front.cc', 'src/front/front_end.cc', 'src/front/node.cc', 'src/front/node_channel.cc', 'src/front/options.cc', 'src/front/say.cc', 'src/front/serve.cc', 'src/front/via.cc', 'src/front/words.cc', 'src/front/wrapper.cc',
+        'src/keeper/adopted.cc', 'src/keeper/adopted_output.cc', 'src/keeper/box.cc', 'src/keeper/caller.cc', 'src/keeper/cgroup.cc', 'src/keeper/cleanup_log.cc', 'src/keeper/deadline.cc', 'src/keeper/guard.cc', 'src/keeper/job.cc', 'src/keeper/keeper.cc', 'src/keeper/ladder.cc', 'src/keeper/output.cc', 'src/keeper/patience.cc', 'src/keeper/processes.cc', 'src/keeper/relay.cc', 'src/keeper/start.cc', 'src/keeper/stdout_count.cc', 'src/keeper/survivors.cc', 'src/keeper/usage.cc',
+        'src/proc/clock.cc', 'src/proc/disposition.cc', 'src/proc/exit_status.cc', 'src/proc/freezer.cc', 'src/proc/members.cc', 'src/proc/printable.cc', 'src/proc/process.cc', 'src/proc/remove_groups.cc', 'src/proc/rlimit.cc', 'src/proc/stat.cc', 'src/proc/text_file.cc', 'src/proc/tree.cc', 'src/proc/write_watch.cc', 'src/proc/written.cc',
+        'src/wire/control.cc', 'src/wire/frames.cc', 'src/wire/link.cc',
+      ],
       'defines': ['NODE_BINARY="<(node_binary)"', 'NODE_FLAGS="<(node_flags)"'],
       'cflags_cc': ['-fno-exceptions', '-fno-rtti', '-fno-pie', '-ffunction-sections', '-fdata-sections', '-U_FORTIFY_SOURCE'],
       'cflags': ['-fno-pie'],

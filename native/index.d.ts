@@ -42,6 +42,16 @@ export interface CgroupLaunch {
   readonly killFile: string | null;
 }
 
+/**
+ * Groups of boxes that were killed together with their keepers: `prefix`, at least `idDigits` hexadecimal digits, and
+ * anything. Where one has not changed for `minAgeSec` and no process is inside, it may be removed.
+ */
+export interface AbandonedGroups {
+  readonly prefix: string;
+  readonly idDigits: number;
+  readonly minAgeSec: number;
+}
+
 /** `rmdir` takes everything below with it. */
 export type CleanupStep =
   | { readonly op: 'rmdir'; readonly path: string }
@@ -179,7 +189,7 @@ export interface Unkillable {
 /**
  * Who is asked to end: `group`, the job's process group, and those outside of it who would never end by themselves;
  * `forward`, the group alone, for a signal of the scheduler's; `rest`, after the main process has ended, whoever has not
- * been asked; `spare`, the same but for those who have had the scheduler's signal. native/src/ladder.h.
+ * been asked; `spare`, the same but for those who have had the scheduler's signal. native/src/keeper/ladder.h.
  */
 export type StopHow = 'group' | 'forward' | 'rest' | 'spare';
 
@@ -192,9 +202,10 @@ export class Keeper {
   readonly pids: readonly number[];
   /**
    * What the keeper does, in order, when its owner has gone and nothing of the box is left. Each call adds steps: say
-   * them before making what they take away, so that nothing stays if the owner dies in between.
+   * them before making what they take away, so that nothing stays if the owner dies in between. With `abandoned` it then
+   * looks for such groups beside those that it has removed.
    */
-  cleanup(steps: readonly CleanupStep[]): void;
+  cleanup(steps: readonly CleanupStep[], abandoned?: AbandonedGroups): void;
   start(spec: LaunchSpec): void;
   /**
    * Instead of `start`: keeps a process that runs already. When its owner goes (`close`, or its death) the box goes on;
@@ -378,7 +389,7 @@ export class Timer {
 }
 
 /**
- * How long this process has been stopped (SIGSTOP) or frozen, exact to 50 ms: see native/src/suspension.h. A blocked event
+ * How long this process has been stopped (SIGSTOP) or frozen, exact to 50 ms: see native/src/proc/suspension.h. A blocked event
  * loop or a machine under load is no suspension. Does not keep the event loop alive.
  */
 export class SuspensionWatch {

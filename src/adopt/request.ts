@@ -2,7 +2,7 @@ import { textOf } from '../bytes.js';
 import { SpecError } from '../errors.js';
 import type { Environment } from '../scheduler/identity.js';
 
-/** What `proc_box adopt --via` sends; native/src/via.h has the format. */
+/** What `proc_box adopt --via` sends; native/src/front/via.h has the format. */
 export interface Request {
   /** The command line, with argv[0]. */
   readonly argv: readonly string[];
@@ -19,7 +19,7 @@ export interface Request {
 }
 
 const HEAD_BYTES = 24;
-/** native/src/via.cc knows it too. */
+/** native/src/front/via.cc knows it too. */
 export const REQUEST_MAX_BYTES = 256 * 1024;
 
 /**

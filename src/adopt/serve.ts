@@ -27,7 +27,7 @@ export interface Serving extends Services {
   readonly executable: string;
 }
 
-/** Listens already; native/src/node.cc knows it too. */
+/** Listens already; native/src/front/node.cc knows it too. */
 const LISTENING_FD = 6;
 const SIGTERM = 15;
 /** Whoever gives up before he has his answer would make a box of his own beside ours. */
@@ -41,12 +41,12 @@ export function serve(serving: Serving): void {
   if (logFile !== null) redirectStderr(openLog('--log-file', logFile));
   const log = createLogger('info');
   guardProcess(log);
-  const house = createHouse(serving);
-  const close = receive(LISTENING_FD, log, (request, answer) => house.take(request, answer));
+  const supervisor = createSupervisor(serving);
+  const close = receive(LISTENING_FD, log, (request, answer) => supervisor.take(request, answer));
   const end = () => {
     close();
     rmSync(socket, { force: true });
-    house.endWhenEmpty();
+    supervisor.endWhenEmpty();
   };
   watchSignals(({ signal }) => {
     if (signal === SIGTERM) end();
@@ -59,7 +59,7 @@ export function serve(serving: Serving): void {
 }
 
 /** The boxes in here, and the keepers of those that are over, which are our children. */
-function createHouse(serving: Serving) {
+function createSupervisor(serving: Serving) {
   const boxes = new Set<number>();
   const leaving = new Map<Keeper, () => void>();
   const environment = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);

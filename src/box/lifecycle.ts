@@ -48,7 +48,7 @@ export type Input =
 
 export type Effect =
   | { readonly do: 'signal'; readonly scope: 'group' | 'all'; readonly signal: number }
-  /** The first rung of the stop ladder; native/src/ladder.h. */
+  /** The first rung of the stop ladder; native/src/keeper/ladder.h. */
   | { readonly do: 'stop'; readonly how: StopHow; readonly signal: number }
   /** SIGKILL to every process until none is left. */
   | { readonly do: 'kill' }

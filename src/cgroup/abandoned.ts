@@ -2,11 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { fsPath } from '../bytes.js';
 import { directoriesIn, removeDir } from '../kernel/files.js';
 import { parentOf } from './below.js';
-
-/** Named as boxes name theirs, native/src/cgroup.cc. */
-const BOX = /^proc_box-[0-9a-f]{20}/;
-/** A younger one may be about to start its job. */
-const ABANDONED_MS = 60_000;
+import { BOX_GROUPS, isBoxGroup } from './box-groups.js';
 
 /**
  * Removes groups of boxes that were killed together with their keepers, as Slurm kills a step: in groups that are relatives
@@ -33,12 +29,12 @@ export function removeAbandoned(dirs: readonly string[], levels: number): number
 function abandonedBelow(top: string, levels: number): string[] {
   return directoriesIn(top).flatMap((name) => {
     const dir = `${top}/${name}`;
-    if (BOX.test(name)) return isOld(dir) ? [dir] : [];
+    if (isBoxGroup(name)) return isOld(dir) ? [dir] : [];
     return levels === 0 ? [] : abandonedBelow(dir, levels - 1);
   });
 }
 
 function isOld(dir: string): boolean {
   const changed = statSync(fsPath(dir), { throwIfNoEntry: false })?.mtimeMs;
-  return changed !== undefined && Date.now() - changed > ABANDONED_MS;
+  return changed !== undefined && Date.now() - changed > BOX_GROUPS.minAgeSec * 1000;
 }

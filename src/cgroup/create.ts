@@ -101,11 +101,11 @@ function makeOurV2(
   if (request.listed && !v1.has('freezer')) return { why: whyListed(place.dir) };
   const needed = [...new Set<V2Controller>(request.limits.map((limit) => LIMITS[limit].cgroup.v2[0]))];
   const { name, ourPids, beforeMaking = () => {}, adopt } = request;
-  const welcome: V2Controller[] = weighedAsOne(request) ? ['cpu'] : [];
+  const optional: V2Controller[] = weighedAsOne(request) ? ['cpu'] : [];
   const at = below === null ? place : { dir: below, mount: place.mount };
   // What runs already has been put where it is by somebody.
   const stayBelow = request.stayBelow || below !== null || adopt !== undefined;
-  const group = makeV2({ place: at, name, needed, welcome, stayBelow, ourPids, beforeMaking, adopt });
+  const group = makeV2({ place: at, name, needed, optional, stayBelow, ourPids, beforeMaking, adopt });
   const refusal = 'dir' in group ? whyNotJoined(place.dir, group.dir) : null;
   if (!('dir' in group) || refusal === null) return group;
   clean(group.cleanup);

@@ -28,8 +28,8 @@ export interface V2Request {
   readonly name: string;
   /** Controllers that limits ask for; enabled where that is allowed. */
   readonly needed: readonly V2Controller[];
-  /** Controllers that are enabled where others have to be, too. */
-  readonly welcome: readonly V2Controller[];
+  /** Controllers that are enabled where needed ones have to be enabled as well. */
+  readonly optional: readonly V2Controller[];
   /** Inside a scheduler's job: never above our own group. */
   readonly stayBelow: boolean;
   /** The wrapper and its keeper: the only processes that may be moved aside. */
@@ -93,7 +93,7 @@ function enable(request: V2Request, parent: string, dir: string): V2Group {
   const cleanup: CleanupStep[] = [{ op: 'rmdir', path: dir }];
   let refusal = '';
   const missing = request.needed.length === 0 ? [] : offeredAndMissing(request.needed, parent);
-  const wanted = missing.length === 0 ? [] : [...missing, ...offeredAndMissing(request.welcome, parent)];
+  const wanted = missing.length === 0 ? [] : [...missing, ...offeredAndMissing(request.optional, parent)];
   // A box that starts beside us may be enabling them: the kernel makes the files a moment after it lists the controller,
   // and a second writer waits for that.
   if (request.needed.length > 0 && missing.length === 0 && parent === request.place.dir) {

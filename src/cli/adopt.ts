@@ -9,7 +9,7 @@ import type * as RunBundle from '../supervise/run.js';
 import { ourProcesses } from '../supervise/subject.js';
 import { printAndExit } from './print.js';
 
-/** Whoever started us with `--detach` waits for one byte here; native/src/node.cc knows it too. */
+/** Whoever started us with `--detach` waits for one byte here; native/src/front/node.cc knows it too. */
 const WORD_FD = 6;
 
 export interface Adoptable

@@ -35,7 +35,7 @@ declare const loadBundle: {
 /** The version of the package; the build sets it. */
 declare const PROC_BOX_VERSION: string;
 
-/** The keeper's socket; native/src/front.cc knows it too. */
+/** The keeper's socket; native/src/front/front.cc knows it too. */
 const CONTROL_FD = 3;
 
 // Every end that is known sets its own status; one that is not is never 0.

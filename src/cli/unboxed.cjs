@@ -5,12 +5,12 @@
 const { closeSync, fstatSync, openSync, readFileSync, writeSync } = require('node:fs');
 const { Socket } = require('node:net');
 
-/** native/src/channel.h */
+/** native/src/wire/channel.h */
 const FRONT_FD = 4;
 const SAY_UNABLE = 4;
 const SAYING_BYTES = 24;
 const WHY_MAX = 900;
-/** native/src/protocol.h */
+/** native/src/wire/protocol.h */
 const KEEPER_FD = 3;
 const EVENT_HELLO = 64;
 const FRAME_HEAD_BYTES = 12;

@@ -3,6 +3,7 @@ import type { Box } from '../box/box.js';
 import { createResourceControl, type ResourceControl } from '../box/resource-control.js';
 import { cgroupNames } from '../box/resources.js';
 import type { Watched } from '../box/watchdog.js';
+import { BOX_GROUPS, boxGroupName } from '../cgroup/box-groups.js';
 import { createCgroup, releaseCgroup, removeCgroup } from '../cgroup/create.js';
 import { noCgroup } from '../cgroup/none.js';
 import type { BoxCgroup } from '../cgroup/types.js';
@@ -31,7 +32,7 @@ export function prepareResources(
     spec.cgroup === 'off'
       ? noCgroup('--cgroup off')
       : createCgroup({
-          name: ['proc_box', boxId, jobWord(environment) ?? []].flat().join('-'),
+          name: boxGroupName(boxId, [jobWord(environment) ?? []].flat()),
           limits,
           // Without a limit to hold there is no reason to leave the group that a session or service manager gave.
           stayBelow: limits.length === 0 || scheduled,
@@ -41,7 +42,7 @@ export function prepareResources(
           below: spec.cgroup === 'auto' ? [] : spec.cgroup,
           figures: isObserved(spec) || spec.resources['cpu-time'] !== undefined,
           oomGroup: spec.oomGroup,
-          beforeMaking: (steps) => keeper.cleanup(steps),
+          beforeMaking: (steps) => keeper.cleanup(steps, BOX_GROUPS),
           ...(adopted !== null && { adopt: adopted }),
         });
   // Of the watchdog's last look, for the event that tells of a limit passed.

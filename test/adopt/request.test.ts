@@ -1,7 +1,7 @@
 import t from 'tap';
 import { createRequestReader, REQUEST_MAX_BYTES } from '../../src/adopt/request.js';
 
-/** What `proc_box adopt --via` sends, as native/src/via.h has it. */
+/** What `proc_box adopt --via` sends, as native/src/front/via.h has it. */
 
 interface Given {
   readonly words?: readonly string[];

@@ -60,7 +60,7 @@ function groups(t: Test, files: Record<string, string> = {}, box: Record<string,
       place: { dir: `${mount}/theirs/ours`, mount },
       name: 'box',
       needed: [],
-      welcome: [],
+      optional: [],
       stayBelow: true,
       ourPids: [10, 11],
       beforeMaking: (steps) => told.push(...steps),
@@ -92,7 +92,7 @@ t.test('a box without limits takes whatever is handed down', async (t) => {
 
 t.test('a controller that a limit needs is enabled in our own group', async (t) => {
   const { read, made } = groups(t, DELEGATED);
-  const group = made({ needed: ['memory', 'pids'], welcome: ['cpu'] });
+  const group = made({ needed: ['memory', 'pids'], optional: ['cpu'] });
   t.equal(read('cgroup.subtree_control'), '+memory +pids +cpu');
   t.equal(group.killFile, null);
   const there = groups(t, { ...DELEGATED, 'cgroup.subtree_control': 'memory' });
@@ -158,7 +158,7 @@ t.test('outside of a job the box may be below the nearest ancestor that has what
     place: { dir: `${dir}/top/mid/ours`, mount: `${dir}/top` },
     name: 'box',
     needed: ['memory'],
-    welcome: [],
+    optional: [],
     stayBelow: false,
     ourPids: [],
     beforeMaking: () => {},

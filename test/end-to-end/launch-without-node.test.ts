@@ -152,7 +152,7 @@ t.test('values that do not parse are refused, with their source', { skip }, asyn
 });
 
 t.test('the native lists are those of the tables', async (t) => {
-  const source = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'native', 'src', 'options.cc');
+  const source = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'native', 'src', 'front', 'options.cc');
   const list = (name: string) => {
     const text = new RegExp(`${name}\\[\\] = \\{([^}]*)\\}`).exec(readFileSync(source, 'utf8'))?.[1] ?? '';
     return [...text.matchAll(/"([^"]+)"/g)].map(([, word]) => word!);

@@ -4,6 +4,7 @@ import t from 'tap';
 import { adopt, adopted, bare, groupsGone, isAlive, listens } from '../fixtures/adopted.js';
 import { ask, collect, foreignClient, sharedBroker, unique } from '../fixtures/broker.js';
 import { boxIdOf, groupsOf, groupsOfProcess, ownGroup, withoutV1 } from '../fixtures/cgroups.js';
+import { host } from '../fixtures/keeper.js';
 import { childrenOf, processState, until } from '../fixtures/processes.js';
 import { job, killQuietly, temporaryFolder } from '../fixtures/run.js';
 
@@ -215,4 +216,26 @@ t.test('a later process with the same number is another one', { skip: ownGroup('
     new Members({ pid: process.pid, startTicks: start, excluded: [], procsFile: null }).look();
   t.equal(of(startTicks)[0], process.pid);
   t.strictSame(of(startTicks - 1), []);
+});
+
+t.test('the keeper holds the deadline of an adopted process where nobody else does', async (t) => {
+  const { monotonicMs } = await import('cgroup-utils-native');
+  for (const [script, signal] of [
+    ['echo up; exec sleep 600', 15],
+    ['trap "" TERM; echo up; while :; do sleep 600; done', 9],
+  ] as const) {
+    const process = bare(t, script);
+    await process.says('up');
+    const startTicks = Number(readFileSync(`/proc/${process.pid}/stat`, 'latin1').split(') ')[1]?.split(' ')[19]);
+    const { keeper, event } = host(t, []);
+    await event('hello');
+    const cgroup = { freezer: null, killFile: null, procsFile: null };
+    keeper.adopt({ pid: process.pid, startTicks, excluded: [], awaitExec: false, cgroup, stdoutMaxBytes: 0 });
+    await event('started');
+    keeper.deadline({ stopAtMs: monotonicMs() + 100, killAtMs: 0, graceMs: 300, signal: 15 });
+    await event('expired');
+    await event('empty');
+    t.match(await process.ended, { signal: signal === 15 ? 'SIGTERM' : 'SIGKILL' });
+    t.strictSame(process.members(), []);
+  }
 });

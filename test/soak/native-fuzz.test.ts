@@ -42,7 +42,7 @@ function u32(...values: number[]): Buffer {
   return bytes;
 }
 
-/** A frame of the keeper's protocol, native/src/protocol.h, to be cut in pieces of so many bytes. */
+/** A frame of the keeper's protocol, native/src/wire/protocol.h, to be cut in pieces of so many bytes. */
 function frame(piece: number, body: Buffer, length = body.length): Buffer {
   return Buffer.concat([Buffer.from([piece]), u32(length, 1, 1), body]);
 }
@@ -58,9 +58,9 @@ const TARGETS: readonly Target[] = [
     include: NATIVE,
     sources: [
       join(FUZZ, 'frames.cc'),
-      join(NATIVE, 'frames.cc'),
+      join(NATIVE, 'wire/frames.cc'),
       // Beside the reading of a request it has what carries it out, which nobody calls here, nor is linked.
-      join(NATIVE, 'start.cc'),
+      join(NATIVE, 'keeper/start.cc'),
     ],
     seeds: [
       frame(0, start),

@@ -6,7 +6,7 @@ import t from 'tap';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
 t.test('what src/ reads of the environment is what the front end lets Node have', async (t) => {
-  const native = readFileSync(join(root, 'native/src/node.cc'), 'utf8');
+  const native = readFileSync(join(root, 'native/src/front/node.cc'), 'utf8');
   const list = (name: string) => {
     const text = new RegExp(`${name}\\[\\] = \\{([^}]*)\\}`).exec(native)?.[1] ?? '';
     return [...text.matchAll(/"([^"]+)"/g)].map(([, word]) => word!);

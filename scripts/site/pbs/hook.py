@@ -216,7 +216,7 @@ def check_asked(options, config, what):
 
 
 def pack(words):
-    """As native/src/front.cc reads it: each word ends with a semicolon."""
+    """As native/src/front/front.cc reads it: each word ends with a semicolon."""
     return "".join(ENCODED.sub(percent, word) + ";" for word in words)
 
 

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { fsPath } from '../../bytes.js';
+import { BOX_GROUPS } from '../../cgroup/box-groups.js';
 import { createCgroup } from '../../cgroup/create.js';
 import { findHierarchies, type Hierarchies } from '../../cgroup/hierarchy.js';
 import type { BoxCgroup, CgroupValue } from '../../cgroup/types.js';
@@ -14,8 +15,6 @@ import { fail, pass, type Row, warn } from './row.js';
 /** Control groups: what is mounted, where we are, and what a throw-away group of ours holds. */
 
 const CGROUP_LIMITS = (Object.keys(LIMITS) as LimitName[]).filter(isCgroupLimit);
-const LEFTOVER_AGE_MS = 60_000;
-const NAME_PREFIX = 'proc_box-';
 
 export interface CgroupInput {
   readonly name: string;
@@ -180,11 +179,12 @@ function leftovers({ v1, v2 }: Hierarchies): Row {
 function emptyBoxes(dir: string): string[] {
   try {
     return readdirSync(fsPath(dir))
-      .filter((name) => name.startsWith(NAME_PREFIX))
+      .filter((name) => name.startsWith(BOX_GROUPS.prefix))
       .map((name) => `${dir}/${name}`)
       .filter(
         (path) =>
-          readFile(`${path}/cgroup.procs`) === '' && Date.now() - statSync(fsPath(path)).mtimeMs > LEFTOVER_AGE_MS,
+          readFile(`${path}/cgroup.procs`) === '' &&
+          Date.now() - statSync(fsPath(path)).mtimeMs > BOX_GROUPS.minAgeSec * 1000,
       );
   } catch {
     return []; // not for us to see, or it has gone meanwhile

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { hostname, randomHex, userName } from 'cgroup-utils-native';
 import { EXIT } from '../../box/outcome.js';
+import { BOX_GROUPS } from '../../cgroup/box-groups.js';
 import { removeCgroup } from '../../cgroup/create.js';
 import { describeError, SpecError } from '../../errors.js';
 import { createLogger } from '../../log.js';
@@ -77,7 +78,7 @@ async function collect(spec: BoxSpec): Promise<Row[]> {
   const root = dirname(dirname(process.argv[1] ?? ''));
   let check: CgroupCheck | undefined;
   let files: Row[] = [];
-  const name = `proc_box-check${randomHex(4)}`;
+  const name = `${BOX_GROUPS.prefix}check${randomHex(4)}`;
   const broker = brokerRow(spec, socketOptionsOf(spec));
   try {
     const job = await checkJob(`${root}/bin/proc_box`, (keeperPid) => {

@@ -98,7 +98,7 @@ function parts(words: readonly string[]): Pick<Submission, 'shell' | 'script' | 
   return { shell, script: operands[0] ?? (flags.includes('I') ? null : '-'), command };
 }
 
-/** One word for any words: native/src/front.cc takes them apart. */
+/** One word for any words: native/src/front/front.cc takes them apart. */
 export function packWords(words: readonly string[]): string {
   const encode = (word: string) =>
     word.replaceAll(/[^A-Za-z0-9_./=:,@+-]/gu, (character) =>

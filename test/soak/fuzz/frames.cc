@@ -2,8 +2,8 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "frames.h"
-#include "start.h"
+#include "keeper/start.h"
+#include "wire/frames.h"
 
 namespace {
 

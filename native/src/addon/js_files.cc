@@ -1,0 +1,151 @@
+// Files, without what node:fs has to compile before its first use: small ones of the kernel, and those of a launch.
+#include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "addon/js.h"
+#include "proc/remove_groups.h"
+#include "proc/text.h"
+
+namespace pbox::js {
+namespace {
+
+class JsTextFiles : public Napi::ObjectWrap<JsTextFiles> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "TextFiles", {InstanceMethod<&JsTextFiles::read>("read"), InstanceMethod<&JsTextFiles::close>("close")});
+  }
+
+  explicit JsTextFiles(const CallbackInfo& info) : Napi::ObjectWrap<JsTextFiles>(info), files_(paths(info[0])) {}
+
+ private:
+  static std::vector<std::string> paths(const Napi::Value& value) {
+    const auto list = value.As<Napi::Array>();
+    std::vector<std::string> result;
+    for (uint32_t i = 0; i < list.Length(); i++) result.push_back(bytes_of(list.Get(i)));
+    return result;
+  }
+
+  Napi::Value read(const CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    Napi::Array texts = Napi::Array::New(env, files_.size());
+    for (size_t i = 0; i < files_.size(); i++) {
+      texts.Set(static_cast<uint32_t>(i), files_.read(i, text_) ? text_of(env, text_) : env.Null());
+    }
+    return texts;
+  }
+
+  void close(const CallbackInfo&) { files_.close(); }
+
+  TextFiles files_;
+  std::string text_;
+};
+
+Value read_text_of(const CallbackInfo& info) {
+  const std::string path = bytes_of(info[0]);
+  std::string text;
+  return read_text(path.c_str(), text) ? text_of(info.Env(), text) : info.Env().Null();
+}
+
+Value error_name(Env env, int error) {
+  return error == 0 ? env.Null() : String::New(env, uv_err_name(-error)).As<Value>();
+}
+
+Value write_text_of(const CallbackInfo& info) {
+  const std::string path = bytes_of(info[0]);
+  return error_name(info.Env(), write_text(path.c_str(), bytes_of(info[1])));
+}
+
+// Up to the end, which a pipe has too. errno; EFBIG beyond `most` bytes.
+int read_whole(int fd, size_t most, std::string& content) {
+  char buffer[16384];
+  for (ssize_t n; (n = read(fd, buffer, sizeof buffer)) != 0;) {
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno;
+    content.append(buffer, static_cast<size_t>(n));
+    if (content.size() > most) return EFBIG;
+  }
+  return 0;
+}
+
+Value read_file(const CallbackInfo& info) {
+  const Env env = info.Env();
+  const std::string path = bytes_of(info[0]);
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return error_name(env, errno);
+  struct stat status{};
+  std::string content;
+  const auto most = static_cast<size_t>(info[1].As<Number>().Int64Value());
+  const int error = fstat(fd, &status) != 0 ? errno : read_whole(fd, most, content);
+  close(fd);
+  if (error != 0) return error_name(env, error);
+  Object file = Object::New(env);
+  file.Set("bytes", Napi::Buffer<char>::Copy(env, content.data(), content.size()));
+  set(file, "mode", status.st_mode & 07777);
+  set(file, "uid", status.st_uid);
+  return file;
+}
+
+Value access_of(const CallbackInfo& info) {
+  const std::string path = bytes_of(info[0]);
+  const int mode = info[1].ToBoolean() ? W_OK : F_OK;
+  return error_name(info.Env(), access(path.c_str(), mode) == 0 ? 0 : errno);
+}
+
+Value make_directory(const CallbackInfo& info) {
+  const std::string path = bytes_of(info[0]);
+  return error_name(info.Env(), mkdir(path.c_str(), 0777) == 0 ? 0 : errno);
+}
+
+Value remove_groups_at(const CallbackInfo& info) {
+  const std::string path = bytes_of(info[0]);
+  return error_name(info.Env(), remove_groups(path));
+}
+
+Value remove_directory(const CallbackInfo& info) {
+  const std::string path = bytes_of(info[0]);
+  return error_name(info.Env(), rmdir(path.c_str()) == 0 ? 0 : errno);
+}
+
+// Native, since what a kill has to go through should not have to be compiled first.
+Value kill_group(const CallbackInfo& info) {
+  const std::string dir = bytes_of(info[0]);
+  int count = 0;
+  const int list = open((dir + "/cgroup.procs").c_str(), O_RDONLY | O_CLOEXEC);
+  char text[4096];
+  for (ssize_t n; list >= 0 && (n = read(list, text, sizeof text)) > 0;) count += static_cast<int>(std::count(text, text + n, '\n'));
+  if (list >= 0) close(list);
+  const int fd = open((dir + "/cgroup.kill").c_str(), O_WRONLY | O_CLOEXEC);
+  const bool killed = fd >= 0 && write(fd, "1", 1) == 1;
+  if (fd >= 0) close(fd);
+  return Number::New(info.Env(), killed ? count : 0);
+}
+
+// flock(2) is the file's, not the process's: it ends with the last descriptor, so with its owner, however that ended.
+Value lock_file(const CallbackInfo& info) {
+  if (flock(info[0].As<Number>().Int32Value(), LOCK_EX | LOCK_NB) == 0) return Napi::Boolean::New(info.Env(), true);
+  if (errno == EWOULDBLOCK) return Napi::Boolean::New(info.Env(), false);
+  syscall_error(info.Env(), "flock", errno, "a descriptor").ThrowAsJavaScriptException();
+  return info.Env().Undefined();
+}
+
+}  // namespace
+
+void export_files(Env env, Object& exports) {
+  exports.Set("TextFiles", JsTextFiles::define(env));
+  exports.Set("readText", Napi::Function::New<read_text_of>(env));
+  exports.Set("writeText", Napi::Function::New<write_text_of>(env));
+  exports.Set("readFile", Napi::Function::New<read_file>(env));
+  exports.Set("access", Napi::Function::New<access_of>(env));
+  exports.Set("makeDirectory", Napi::Function::New<make_directory>(env));
+  exports.Set("removeGroups", Napi::Function::New<remove_groups_at>(env));
+  exports.Set("removeDirectory", Napi::Function::New<remove_directory>(env));
+  exports.Set("killGroup", Napi::Function::New<kill_group>(env));
+  exports.Set("lockFile", Napi::Function::New<lock_file>(env));
+}
+
+}  // namespace pbox::js

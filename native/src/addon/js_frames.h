@@ -1,0 +1,22 @@
+// The keeper's frames as JavaScript has them: requests from objects, events and replies to objects; index.d.ts.
+#pragma once
+#include <string>
+
+#include "addon/js.h"
+#include "wire/frames.h"
+
+namespace pbox::js {
+
+// Bodies of requests, from LaunchSpec, AdoptSpec, CleanupStep[] and AbandonedGroups.
+std::string start_body(const Object& spec);
+std::string adopt_body(const Object& spec);
+std::string cleanup_body(const Napi::Array& steps, const Value& abandoned);
+
+RlimitWire rlimit_wire(const RlimitChange& change);
+
+// A KeeperEvent.
+Object event_object(Env env, Event type, const std::string& body);
+// What the promise of a request resolves to.
+Value reply_value(Env env, Request type, const std::string& body);
+
+}  // namespace pbox::js

@@ -1,0 +1,258 @@
+// The keeper as JavaScript sees it: an object with requests and events.
+#include <cerrno>
+#include <fcntl.h>
+#include <map>
+#include <memory>
+#include <sys/wait.h>
+#include <uv.h>
+
+#include "addon/js.h"
+#include "addon/js_frames.h"
+#include "addon/spawn_keeper.h"
+#include "wire/link.h"
+
+namespace pbox::js {
+namespace {
+
+// How long the keeper may take for its last steps; processes in uninterruptible sleep take longer.
+constexpr int kFinishMs = 2000;
+
+class Keeper : public Napi::ObjectWrap<Keeper> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "Keeper",
+                       {InstanceMethod<&Keeper::cleanup>("cleanup"), InstanceMethod<&Keeper::start>("start"),
+                        InstanceMethod<&Keeper::adopt>("adopt"), InstanceMethod<&Keeper::signal>("signal"),
+                        InstanceMethod<&Keeper::kill>("kill"), InstanceMethod<&Keeper::stop>("stop"), InstanceMethod<&Keeper::pause>("pause"), InstanceMethod<&Keeper::suspend>("suspend"),
+                        InstanceMethod<&Keeper::resume>("resume"), InstanceMethod<&Keeper::rlimit>("rlimit"),
+                        InstanceMethod<&Keeper::stdout_limit>("stdoutLimit"), InstanceMethod<&Keeper::stdout_mark>("stdoutMark"),
+                        InstanceMethod<&Keeper::usage>("usage"), InstanceMethod<&Keeper::deadline>("deadline"),
+                        InstanceMethod<&Keeper::close>("close"), InstanceMethod<&Keeper::finish>("finish"),
+                        InstanceAccessor<&Keeper::pid>("pid"), InstanceAccessor<&Keeper::pids>("pids")});
+  }
+
+  explicit Keeper(const CallbackInfo& info)
+      : Napi::ObjectWrap<Keeper>(info),
+        link_(new Link(info[0].As<Number>().Int32Value())),
+        on_event_(Napi::Persistent(info[1].As<Napi::Function>())),
+        context_(info.Env(), "proc_box:keeper") {
+    fcntl(link_->fd(), F_SETFD, FD_CLOEXEC);
+    uv_loop_t* loop = nullptr;
+    napi_get_uv_event_loop(info.Env(), &loop);
+    poll_ = new uv_poll_t;
+    poll_->data = this;
+    uv_poll_init(loop, poll_, link_->fd());
+    watch();
+    Ref();  // as long as the keeper lives
+  }
+
+ private:
+  Napi::Value pid(const CallbackInfo& info) { return Number::New(info.Env(), pid_); }
+  Napi::Value pids(const CallbackInfo& info) {
+    Napi::Array pids = Napi::Array::New(info.Env());
+    pids.Set(0U, Number::New(info.Env(), pid_));
+    if (guard_ > 0) pids.Set(1U, Number::New(info.Env(), guard_));
+    return pids;
+  }
+
+  // Room is waited for only while something waits for it.
+  void watch() {
+    const int events = UV_READABLE | UV_DISCONNECT | (link_->pending() ? UV_WRITABLE : 0);
+    if (!poll_ || events == watched_) return;
+    watched_ = events;
+    uv_poll_start(poll_, events, [](uv_poll_t* handle, int, int ready) {
+      auto* keeper = static_cast<Keeper*>(handle->data);
+      if (ready & UV_WRITABLE) keeper->link_->flush();
+      keeper->watch();
+      if (ready != UV_WRITABLE) keeper->readable();  // also after an error, which has no event
+    });
+  }
+
+  bool send(Request type, uint32_t id, const void* body, size_t size) {
+    const bool sent = poll_ && link_->send(type, id, body, size);
+    watch();
+    return sent;
+  }
+  void send(Request type, const std::string& body) { send(type, 0, body.data(), body.size()); }
+  void start(const CallbackInfo& info) { send(Request::start, start_body(info[0].As<Object>())); }
+  void adopt(const CallbackInfo& info) { send(Request::adopt, adopt_body(info[0].As<Object>())); }
+  void cleanup(const CallbackInfo& info) { send(Request::cleanup, cleanup_body(info[0].As<Napi::Array>(), info[1])); }
+
+  void deadline(const CallbackInfo& info) {
+    const Object by = info[0].As<Object>();
+    const auto number = [&](const char* name) { return by.Get(name).As<Number>().DoubleValue(); };
+    const DeadlineBody body{number("stopAtMs"), number("killAtMs"), number("graceMs"), static_cast<int32_t>(number("signal")), 0};
+    if (poll_) link_->send(Request::deadline, 0, &body, sizeof body);
+  }
+
+  Napi::Value request(Napi::Env env, Request type, const void* body, size_t size) {
+    const auto deferred = Napi::Promise::Deferred::New(env);
+    const uint32_t id = ++last_id_;
+    if (!send(type, id, body, size)) {
+      deferred.Reject(Napi::Error::New(env, "the keeper has ended").Value());
+      return deferred.Promise();
+    }
+    pending_.emplace(id, Pending{type, deferred});
+    return deferred.Promise();
+  }
+
+  Napi::Value signal(const CallbackInfo& info) {
+    const SignalBody body{info[1].As<Number>().Int32Value(), info[0].As<String>().Utf8Value() == "all"};
+    return request(info.Env(), Request::signal, &body, sizeof body);
+  }
+  Napi::Value kill(const CallbackInfo& info) {
+    const KillBody body{info[0].ToBoolean() ? 1U : 0U};
+    return request(info.Env(), Request::kill, &body, sizeof body);
+  }
+  Napi::Value stop(const CallbackInfo& info) {
+    static const char* const kHow[] = {"group", "forward", "rest", "spare"};
+    const std::string how = info[0].As<String>();
+    uint32_t number = 0;
+    while (number < 3 && how != kHow[number]) number++;
+    const StopBody body{info[1].As<Number>().Int32Value(), number};
+    return request(info.Env(), Request::stop, &body, sizeof body);
+  }
+  Napi::Value pause(const CallbackInfo& info) {
+    const PauseBody body{info[0].ToBoolean() ? 1U : 0U};
+    return request(info.Env(), Request::pause, &body, sizeof body);
+  }
+  Napi::Value suspend(const CallbackInfo& info) { return request(info.Env(), Request::suspend, nullptr, 0); }
+  Napi::Value resume(const CallbackInfo& info) { return request(info.Env(), Request::resume, nullptr, 0); }
+  Napi::Value usage(const CallbackInfo& info) { return request(info.Env(), Request::usage, nullptr, 0); }
+
+  Napi::Value rlimit(const CallbackInfo& info) {
+    const RlimitWire wire = rlimit_wire(rlimit_change(info[0].As<String>(), info[1].As<Object>()));
+    return request(info.Env(), Request::rlimit, &wire, sizeof wire);
+  }
+
+  Napi::Value stdout_limit(const CallbackInfo& info) {
+    const uint64_t bytes = static_cast<uint64_t>(info[0].As<Number>().DoubleValue());
+    return request(info.Env(), Request::stdout_limit, &bytes, sizeof bytes);
+  }
+
+  Napi::Value stdout_mark(const CallbackInfo& info) {
+    const uint64_t bytes = static_cast<uint64_t>(info[0].As<Number>().DoubleValue());
+    return request(info.Env(), Request::stdout_mark, &bytes, sizeof bytes);
+  }
+
+  void close(const CallbackInfo&) {
+    shut();
+    on_event_.Reset();
+  }
+
+  Napi::Value finish(const CallbackInfo& info) {
+    const bool gone = !poll_ || link_->finish(kFinishMs);
+    // It stays where SIGKILL has not ended somebody.
+    if (gone && pid_ > 0 && !stays_) waitpid(guard_ > 0 ? guard_ : pid_, nullptr, 0);  // ECHILD where somebody else has started it
+    shut();
+    on_event_.Reset();
+    return Napi::Boolean::New(info.Env(), gone);
+  }
+
+  void readable() {
+    const Napi::Env env = Env();
+    const Napi::HandleScope scope(env);
+    if (!version_known_) {
+      const uint16_t version = link_->peek_version();
+      if (version != kProtocolVersion && version != 0) return mismatch(env, version);
+      version_known_ = version != 0;  // what follows of a long first frame is not its head
+    }
+    const bool alive = link_->fill();
+    FrameHead head;
+    std::string body;
+    while (poll_ && link_->next(head, body)) {
+      const Napi::HandleScope inner(env);
+      deliver(env, head, body);
+    }
+    if (alive || !poll_) return;
+    shut();
+    Object gone = Object::New(env);
+    gone.Set("type", "gone");
+    emit(env, gone);
+    on_event_.Reset();
+  }
+
+  // Nothing has been read yet: whoever can do with little may still speak to this keeper.
+  void mismatch(Napi::Env env, uint16_t version) {
+    uv_poll_stop(poll_);
+    Object event = Object::New(env);
+    event.Set("type", "mismatch");
+    set(event, "version", version);
+    set(event, "expected", kProtocolVersion);
+    emit(env, event);
+  }
+
+  void deliver(Napi::Env env, const FrameHead& head, const std::string& body) {
+    const auto type = static_cast<Event>(head.type);
+    if (type == Event::reply) return resolve(env, head.id, body);
+    if (type == Event::hello) {
+      const auto hello = Reader(body).value<HelloHead>();
+      pid_ = hello.pid;
+      guard_ = hello.guard;
+    }
+    if (type == Event::unkillable) stays_ = Reader(body).value<UnkillableHead>().final != 0;
+    emit(env, event_object(env, type, body));
+  }
+
+  void resolve(Napi::Env env, uint32_t id, const std::string& body) {
+    const auto found = pending_.find(id);
+    if (found == pending_.end()) return;
+    const Pending pending = found->second;
+    pending_.erase(found);
+    // Promise reactions run when the callback scope closes.
+    const Napi::CallbackScope scope(env, context_);
+    pending.deferred.Resolve(reply_value(env, pending.type, body));
+  }
+
+  void emit(Napi::Env env, const Object& event) {
+    if (on_event_.IsEmpty()) return;
+    on_event_.MakeCallback(env.Global(), {event}, context_);
+    // An exception in the handler is the program's: let Node report it as uncaught.
+    if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
+  }
+
+  void shut() {
+    if (!poll_) return;
+    uv_poll_stop(poll_);
+    uv_close(reinterpret_cast<uv_handle_t*>(poll_), [](uv_handle_t* handle) { delete reinterpret_cast<uv_poll_t*>(handle); });
+    poll_ = nullptr;
+    link_->close();
+    const Napi::CallbackScope scope(Env(), context_);
+    for (auto& [id, pending] : pending_) pending.deferred.Reject(Napi::Error::New(Env(), "the keeper has ended").Value());
+    pending_.clear();
+    Unref();
+  }
+
+  struct Pending {
+    Request type;
+    Napi::Promise::Deferred deferred;
+  };
+  std::unique_ptr<Link> link_;
+  Napi::FunctionReference on_event_;  // empty at the end: the handler may hold this object, and would keep it for ever
+  Napi::AsyncContext context_;
+  uv_poll_t* poll_ = nullptr;
+  int watched_ = 0;
+  bool version_known_ = false, stays_ = false;
+  int pid_ = 0, guard_ = 0;
+  uint32_t last_id_ = 0;
+  std::map<uint32_t, Pending> pending_;
+};
+
+Value launch_keeper(const CallbackInfo& info) {
+  const std::string executable = bytes_of(info[0]);
+  const int fd = spawn_keeper(executable, strings(info[1]), strings(info[2]));
+  if (fd < 0) {
+    syscall_error(info.Env(), "posix_spawn", errno, executable).ThrowAsJavaScriptException();
+    return info.Env().Undefined();
+  }
+  return Number::New(info.Env(), fd);
+}
+
+}  // namespace
+
+void export_keeper(Env env, Object& exports) {
+  exports.Set("Keeper", Keeper::define(env));
+  exports.Set("launchKeeper", Napi::Function::New<launch_keeper>(env));
+}
+
+}  // namespace pbox::js

@@ -1,0 +1,250 @@
+#include "front/alone.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <poll.h>
+#include <string>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vector>
+
+#include "front/say.h"
+#include "proc/clock.h"
+#include "wire/protocol.h"
+
+namespace pbox {
+namespace {
+
+constexpr double kPatienceMs = 200;  // for the keeper to see what the wrapper got: src/scheduler/signalling.ts
+constexpr double kApartMs = 1000;    // src/supervise/deliveries.ts
+
+constexpr double kNoticeMs = 3000;   // for a Node that tells the broker that there is no box
+
+class Alone {
+ public:
+  explicit Alone(Front& front) : front_(front), link_(front.link), options_(front.options) {}
+  [[noreturn]] void run();
+
+ private:
+  struct Pending {
+    int signal, pid;
+    double until_ms;
+  };
+  struct Seen {
+    int signal, pid;
+    double at_ms;
+  };
+
+  void start();
+  void event(const FrameHead& head, Reader body);
+  void signalled(int signal, int pid);
+  bool seen(int signal, int pid);
+  void pass_on(int signal);
+  void send_signal(int signal, bool all);
+  void stop(StopHow how);
+  void kill_all();
+  void on_time();
+  double timeout_at_ms() const;
+  int poll_ms() const;
+  void reap();
+  [[noreturn]] void failed(const FailedBody& failed);
+  [[noreturn]] void end();
+
+  Front& front_;
+  Link& link_;
+  const Options& options_;
+  uint32_t id_ = 0;
+  std::vector<Pending> pending_;
+  std::vector<Seen> seen_;
+  double started_ms_ = 0, ended_ms_ = 0, grace_until_ms_ = 0;
+  bool timed_out_ = false;
+  int code_ = -1, signal_ = -1;
+  int interrupts_ = 0;
+};
+
+void Alone::start() {
+  const auto& rlimits = options_.rlimits;
+  const StartHead head{static_cast<uint32_t>(options_.command), static_cast<uint32_t>(rlimits.size()), 0, 0, 0};
+  Writer request;
+  request.value(head);
+  for (const RlimitWire& limit : rlimits) request.value(limit);
+  for (int group = 0; group < 3; group++) request.word("");  // none
+  request.word(options_.name.c_str());
+  link_.send(Request::start, ++id_, request.body.data(), request.body.size());
+}
+
+void Alone::event(const FrameHead& head, Reader body) {
+  switch (static_cast<Event>(head.type)) {
+    case Event::started:
+      started_ms_ = monotonic_ms();
+      return;
+    case Event::failed:
+      failed(body.value<FailedBody>());
+    case Event::exited: {
+      const auto exited = body.value<ExitedBody>();
+      code_ = exited.code;
+      signal_ = exited.signal;
+      ended_ms_ = monotonic_ms();
+      // What it leaves gets the stop ladder; `empty` follows at once where that is nothing.
+      stop(StopHow::rest);
+      if (grace_until_ms_ == 0) grace_until_ms_ = ended_ms_ + options_.grace_ms;
+      return;
+    }
+    case Event::empty:
+      return end();
+    case Event::witnessed: {
+      const auto got = body.value<WitnessedBody>();
+      const auto waits = std::find_if(pending_.begin(), pending_.end(),
+                                      [&](const Pending& one) { return one.signal == got.signal && one.pid == got.pid; });
+      if (waits != pending_.end()) pending_.erase(waits);
+      else seen_.push_back({got.signal, got.pid, got.at_ms});
+      return;
+    }
+    default:
+      return;
+  }
+}
+
+void Alone::failed(const FailedBody& failed) {
+  const bool exec = static_cast<Step>(failed.step) == Step::exec, missing = exec && failed.error == ENOENT;
+  const std::string what = static_cast<Step>(failed.step) == Step::rlimit ? "--rlimit"
+                                                                          : std::string("run ") + front_.words.argv[static_cast<size_t>(options_.command)];
+  say("error", what + ": " + std::strerror(failed.error));
+  front_.end(missing ? 127 : exec ? 126 : 125, 0);
+}
+
+void Alone::reap() {
+  int status = 0;
+  for (int pid; (pid = waitpid(-1, &status, WNOHANG)) > 0 || (pid < 0 && errno == EINTR);) {
+    if (pid == front_.node) front_.node = -1;
+    if (pid == front_.helper) front_.helper_ended(status);
+  }
+}
+
+void Alone::signalled(int signal, int pid) {
+  if (signal == SIGHUP) return;
+  if (signal == SIGINT && ++interrupts_ > 1) return kill_all();
+  if (signal == SIGINT || signal == SIGQUIT || signal == SIGTERM)
+    if (grace_until_ms_ == 0) grace_until_ms_ = monotonic_ms() + options_.grace_ms;
+  if (!seen(signal, pid)) pending_.push_back({signal, pid, monotonic_ms() + kPatienceMs});
+}
+
+bool Alone::seen(int signal, int pid) {
+  const double now = monotonic_ms();
+  const auto found = std::find_if(seen_.begin(), seen_.end(), [&](const Seen& one) {
+    return one.signal == signal && one.pid == pid && std::fabs(now - one.at_ms) <= kApartMs;
+  });
+  if (found == seen_.end()) return false;
+  seen_.erase(found);
+  return true;
+}
+
+void Alone::pass_on(int signal) {
+  const PauseBody pause{0};
+  if (signal == SIGCONT) link_.send(Request::resume, ++id_, nullptr, 0);
+  else if (signal == SIGTSTP) link_.send(Request::pause, ++id_, &pause, sizeof pause);
+  else send_signal(signal, false);
+}
+
+void Alone::send_signal(int signal, bool all) {
+  const SignalBody body{signal, all ? 1U : 0U};
+  link_.send(Request::signal, ++id_, &body, sizeof body);
+}
+
+void Alone::stop(StopHow how) {
+  const StopBody body{options_.stop_signal, static_cast<uint32_t>(how)};
+  link_.send(Request::stop, ++id_, &body, sizeof body);
+}
+
+void Alone::kill_all() {
+  const KillBody body{1};
+  link_.send(Request::kill, ++id_, &body, sizeof body);
+}
+
+void Alone::on_time() {
+  const double now = monotonic_ms();
+  for (size_t i = 0; i < pending_.size();) {
+    if (pending_[i].until_ms > now) {
+      i++;
+      continue;
+    }
+    pass_on(pending_[i].signal);
+    pending_.erase(pending_.begin() + static_cast<long>(i));
+  }
+  if (now >= timeout_at_ms()) {
+    say("warning", "the wall clock limit is over (--timeout)");
+    timed_out_ = true;
+    grace_until_ms_ = now + options_.grace_ms;
+    stop(StopHow::group);
+  }
+  if (grace_until_ms_ == 0 || now < grace_until_ms_) return;
+  grace_until_ms_ = HUGE_VAL;
+  kill_all();
+}
+
+// Only a box that nothing has ended yet.
+double Alone::timeout_at_ms() const {
+  const bool waits = options_.timeout_ms > 0 && started_ms_ > 0 && grace_until_ms_ == 0;
+  return waits ? started_ms_ + options_.timeout_ms : HUGE_VAL;
+}
+
+int Alone::poll_ms() const {
+  double next = std::min(timeout_at_ms(), grace_until_ms_ == 0 ? HUGE_VAL : grace_until_ms_);
+  for (const Pending& one : pending_) next = std::min(next, one.until_ms);
+  if (next == HUGE_VAL) return -1;
+  return static_cast<int>(std::clamp(std::ceil(next - monotonic_ms()), 0.0, 60000.0));
+}
+
+void Alone::end() {
+  char line[80];
+  std::snprintf(line, sizeof line, "Task elapsed time: %.2f seconds.", (ended_ms_ - started_ms_) / 1000);
+  say("", line);
+  // A Node that could not make the box may be telling the broker so.
+  const double until_ms = monotonic_ms() + kNoticeMs;
+  for (reap(); front_.node > 0 && monotonic_ms() < until_ms; reap()) {
+    pollfd child{front_.signals, POLLIN, 0};
+    poll(&child, 1, static_cast<int>(until_ms - monotonic_ms()) + 1);
+    for (signalfd_siginfo info; read(front_.signals, &info, sizeof info) == static_cast<ssize_t>(sizeof info);) continue;
+  }
+  if (front_.node > 0) kill(front_.node, SIGKILL);
+  if (timed_out_) front_.end(124, 0);
+  if (signal_ < 0) front_.end(code_, 0);
+  front_.end(128 + signal_, options_.reraise ? signal_ : 0);
+}
+
+void Alone::run() {
+  start();
+  for (;;) {
+    if (link_.pending()) link_.flush();
+    pollfd entries[2] = {{link_.fd(), static_cast<short>(link_.pending() ? POLLIN | POLLOUT : POLLIN), 0}, {front_.signals, POLLIN, 0}};
+    if (poll(entries, 2, poll_ms()) < 0 && errno != EINTR) break;
+    const bool alive = entries[0].revents == 0 || link_.fill();
+    FrameHead head;
+    for (std::string body; link_.next(head, body);) event(head, Reader(body));
+    if (!alive) {
+      say("error", "the keeper has died; the rest of the job was killed");
+      front_.end(125, 0);
+    }
+    bool child = false;
+    signalfd_siginfo info;
+    while (read(front_.signals, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+      if (info.ssi_signo == SIGCHLD) child = true;
+      else signalled(static_cast<int>(info.ssi_signo), static_cast<int>(info.ssi_pid));
+    }
+    if (child) reap();
+    on_time();
+  }
+  say("error", std::string("poll: ") + std::strerror(errno));
+  front_.end(125, 0);
+}
+
+}  // namespace
+
+void run_alone(Front& front) { Alone(front).run(); }
+
+}  // namespace pbox

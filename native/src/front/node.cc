@@ -1,0 +1,233 @@
+#include "front/node.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vector>
+
+#include "proc/members.h"
+
+namespace pbox {
+namespace {
+
+constexpr int kFirst = 3;  // of NodeEnds; src/cli/main.ts, adopt.ts, serve.ts and channel.h know them too
+constexpr rlim_t kMiB = 1 << 20;
+constexpr rlim_t kStack = 8 * kMiB;  // also of Node's threads
+constexpr double kIdleMs = 10000, kStartMs = 60000;
+
+// What Node and src/ read of the environment; test/structure/environment.test.ts compares. All else is the job's: libraries,
+// settings of OpenSSL, of malloc and of Node itself.
+constexpr const char* kNames[] = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "QUEUE", "RESTARTED", "JOB_ID", "CONDOR_JOB_ID"};
+constexpr const char* kPrefixes[] = {"LC_", "SLURM", "PBS_", "SGE_", "LSB_", "_CONDOR_", "XDG_", "PROC_BOX_"};
+// For squeue, which may need it; src/scheduler/squeue-environment.ts.
+constexpr char kLibraries[] = "LD_LIBRARY_PATH=";
+
+bool is_for_node(const char* entry) {
+  const size_t length = std::strcspn(entry, "=");
+  for (const char* name : kNames)
+    if (std::strlen(name) == length && std::strncmp(entry, name, length) == 0) return true;
+  for (const char* prefix : kPrefixes)
+    if (std::strncmp(entry, prefix, std::strlen(prefix)) == 0) return true;
+  return false;
+}
+
+// A limit of `resource` that Node cannot start within.
+struct Need {
+  int resource;
+  rlim_t least, unit;
+  const char* what;    // "%llu" is the limit in that unit
+  const char* remedy;
+};
+constexpr Need kNeeds[] = {
+    {RLIMIT_AS, 1ULL << 30, kMiB,
+     "the address space is limited to %llu MiB (-l pvmem, ulimit -v) and proc_box needs 1 GiB",
+     "ask for at least -l pvmem=1gb, or for -l mem instead"},
+    {RLIMIT_DATA, 160 * kMiB, kMiB, "the data segment is limited to %llu MiB (ulimit -d) and proc_box needs 160 MiB",
+     "raise its hard limit, or use --memory instead"},
+    {RLIMIT_STACK, kMiB, 1024, "the stack is limited to %llu KiB (ulimit -s) and proc_box needs 1024 KiB",
+     "raise its hard limit, or give the job its own with --rlimit stack="},
+    {RLIMIT_NOFILE, 40, 1, "the number of open files is limited to %llu (ulimit -n) and proc_box needs 40",
+     "raise its hard limit, or give the job its own with --rlimit nofile="},
+};
+
+// For whoever has CAP_SYS_RESOURCE; else as far as the hard limit allows.
+void raise_to(int resource, rlim_t least) {
+  rlimit limit{};
+  const auto which = static_cast<__rlimit_resource>(resource);
+  if (getrlimit(which, &limit) != 0) return;
+  if (limit.rlim_max < least) {
+    const rlimit more{least, least};
+    if (setrlimit(which, &more) == 0) return;
+  }
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(which, &limit);
+}
+
+void set_soft(int resource, rlim_t soft) {
+  rlimit limit{};
+  const auto which = static_cast<__rlimit_resource>(resource);
+  if (getrlimit(which, &limit) != 0) return;
+  limit.rlim_cur = std::min(soft, limit.rlim_max);
+  setrlimit(which, &limit);
+}
+
+// A node that is at work for a real time job must not be ours.
+void be_ordinary() {
+  const int policy = sched_getscheduler(0);
+  if (policy != SCHED_FIFO && policy != SCHED_RR) return;
+  const sched_param none{};
+  sched_setscheduler(0, SCHED_OTHER, &none);
+}
+
+// Node's argv: its flags and our script; the words come over the keeper's socket.
+std::vector<std::string> node_words() {
+  std::vector<std::string> words{"proc_box-node"};
+  const std::string flags = NODE_FLAGS;
+  for (size_t at = 0; at < flags.size();) {
+    const size_t end = std::min(flags.find(' ', at), flags.size());
+    if (end > at) words.push_back(flags.substr(at, end - at));
+    at = end + 1;
+  }
+  words.push_back(boot_script());
+  return words;
+}
+
+// In the child, which shares our memory until exec(2): system calls only. Returns on failure, with errno.
+void become(const char* node, char* const* argv, char* const* environment, const NodeEnds& ends, int parent) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(1);
+  int fds[] = {ends.keeper, ends.front, 2, ends.word};
+  const int count = ends.word >= 0 ? 4 : 3, last = kFirst + count, complaints = fcntl(ends.complaints, F_DUPFD, last);
+  if (complaints < 0) return;
+  for (int i = 0; i < count; i++)
+    if ((fds[i] = fcntl(fds[i], F_DUPFD, last)) < 0) return;
+  for (int i = 0; i < count; i++)
+    if (dup2(fds[i], kFirst + i) < 0) return;
+  if (dup2(complaints, 2) < 0) return;
+  // Only the job and the keeper hold what was inherited: whoever is at the other end sees the job's ends.
+  if (syscall(SYS_close_range, static_cast<unsigned>(last), ~0U, 0) != 0)
+    for (int fd = last; fd < 65536; fd++) close(fd);
+  const int null = open("/dev/null", O_RDONLY);
+  if (null > 0) {
+    dup2(null, 0);
+    close(null);
+  }
+  execve(node, argv, environment);
+}
+
+}  // namespace
+
+std::string boot_script() {
+  char self[4096];
+  const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+  if (n <= 0) return "";
+  self[n] = 0;
+  for (int up = 0; up < 2; up++)
+    if (char* slash = std::strrchr(self, '/')) *slash = 0;
+  return std::string(self) + "/dist/boot.cjs";
+}
+
+std::string find_node(const Words& words) {
+  if (access(NODE_BINARY, X_OK) == 0) return NODE_BINARY;
+  const char* path = words.variable("PATH");
+  for (const char* at = path ? path : "/usr/local/bin:/usr/bin:/bin";;) {
+    const char* end = std::strchr(at, ':');
+    const std::string file = (end ? std::string(at, end) : std::string(at)) + "/node";
+    if (access(file.c_str(), X_OK) == 0) return file;
+    if (!end) return "";
+    at = end + 1;
+  }
+}
+
+std::string raise_own_limits() {
+  raise_to(RLIMIT_STACK, kStack);
+  for (const int resource : {RLIMIT_CPU, RLIMIT_NPROC, RLIMIT_FSIZE, RLIMIT_MEMLOCK, RLIMIT_SIGPENDING}) raise_to(resource, 0);
+  set_soft(RLIMIT_STACK, kStack);
+  set_soft(RLIMIT_CORE, 0);
+  be_ordinary();
+  std::string why;
+  for (const Need& need : kNeeds) {
+    if (need.resource != RLIMIT_STACK) raise_to(need.resource, need.least);
+    rlimit limit{};
+    getrlimit(static_cast<__rlimit_resource>(need.resource), &limit);
+    if (limit.rlim_cur >= need.least || !why.empty()) continue;
+    char text[200];
+    std::snprintf(text, sizeof text, need.what, static_cast<unsigned long long>(limit.rlim_cur / need.unit));
+    why = std::string(text) + ";" + need.remedy;
+  }
+  return why;
+}
+
+std::string complaint(int from) {
+  char text[4096];
+  const ssize_t n = read(from, text, sizeof text - 1);
+  text[std::max<ssize_t>(n, 0)] = 0;
+  std::string first;
+  for (char* at = text; *at;) {
+    const size_t length = std::strcspn(at, "\n");
+    const std::string line(at, std::min<size_t>(length, 300));
+    at += length + (at[length] != 0);
+    if (line.find_first_not_of(" #-") == std::string::npos) continue;
+    if (first.empty()) first = line;
+    for (const char* sign : {"rror", "ssertion", "FATAL", "cannot"})
+      if (line.find(sign) != std::string::npos) return line.substr(line.find_first_not_of(" #"));
+  }
+  return first;
+}
+
+std::string end_of_node(int status, int complaints) {
+  const std::string said = complaint(complaints);
+  if (!said.empty()) return "Node could not start: " + said;
+  if (WIFSIGNALED(status)) return std::string("Node was ended by signal ") + std::to_string(WTERMSIG(status)) + " (" + strsignal(WTERMSIG(status)) + ")";
+  return "Node ended with status " + std::to_string(WEXITSTATUS(status));
+}
+
+int start_node(const std::string& node, const Words& words, const NodeEnds& ends) {
+  std::vector<std::string> texts = node_words();
+  std::vector<char*> argv, environment;
+  for (auto& word : texts) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  std::string libraries;
+  for (char* entry : words.environment) {
+    if (entry && is_for_node(entry)) environment.push_back(entry);
+    if (entry && std::strncmp(entry, kLibraries, sizeof kLibraries - 1) == 0) libraries = std::string("PROC_BOX_") + entry;
+  }
+  if (!libraries.empty()) environment.push_back(libraries.data());
+  environment.push_back(nullptr);
+
+  const int parent = getpid();
+  volatile int error = 0;
+  const int pid = vfork();
+  if (pid == 0) {
+    become(node.c_str(), argv.data(), environment.data(), ends, parent);
+    error = errno;
+    _exit(1);
+  }
+  if (pid < 0 || error == 0) return pid;
+  while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) continue;
+  errno = error;
+  return -1;
+}
+
+// Blocked for ever, as where it cannot start a thread: it sleeps and uses no CPU. One that waits for a disk is in another
+// state.
+bool Progress::is_stuck(int pid, double now_ms) {
+  ProcessStat now;
+  if (!read_process(pid, now)) return false;
+  const unsigned long long ticks = now.user_ticks + now.system_ticks;
+  if (began_ms_ == 0) began_ms_ = now_ms;
+  if (since_ms_ == 0 || ticks != ticks_ || now.state != 'S') since_ms_ = now_ms;
+  ticks_ = ticks;
+  return now_ms - since_ms_ > kIdleMs || now_ms - began_ms_ > kStartMs;
+}
+
+}  // namespace pbox

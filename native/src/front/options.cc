@@ -1,0 +1,252 @@
+#include "front/options.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <strings.h>
+
+#include "proc/rlimit.h"
+
+namespace pbox {
+namespace {
+
+// Options that take no value: src/options/table.ts; test/end-to-end/launch-without-node.test.ts compares.
+constexpr const char* kBooleans[] = {"multiRmtKey", "pss", "report", "oom-group", "linger", "reraise", "runanyway", "debug", "nowarn", "quiet", "version", "help"};
+// Each is set in every job of its scheduler: src/scheduler/identity.ts; the same test compares.
+constexpr const char* kSchedulers[] = {"SLURM_JOB_ID", "PBS_JOBID", "SGE_TASK_ID", "LSB_JOBID", "_CONDOR_SLOT"};
+// From 1; signal(7).
+constexpr const char* kSignals[] = {"HUP",  "INT",  "QUIT", "ILL",    "TRAP", "ABRT", "BUS",  "FPE",  "KILL", "USR1", "SEGV",
+                                    "USR2", "PIPE", "ALRM", "TERM",   "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU",
+                                    "URG",  "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",  "PWR",  "SYS"};
+
+// Words that are no programs as the first one: src/cli/main.ts; the same test compares.
+constexpr const char* kVerbs[] = {"adopt", "check", "ctl", "spool", "where"};
+
+constexpr double kTimeoutMs = 600000;  // outside of jobs
+constexpr char kAnRlimit[] = "a limit as in prlimit(1), for example nofile=1024:4096 or cpu=90";
+
+// One option: where it was given, and its text.
+struct Given {
+  Options& options;
+  std::string source, text;
+
+  void refuse(const std::string& value, const char* expected) const {
+    if (options.error.empty()) options.error = source + ": \"" + value + "\": expected " + expected;
+  }
+};
+
+bool is_number(const std::string& text) {
+  return text.find_first_not_of("0123456789.") == std::string::npos && text.find_first_of("0123456789") != std::string::npos &&
+         std::count(text.begin(), text.end(), '.') <= 1;
+}
+
+bool is_unlimited(const std::string& text) { return strcasecmp(text.c_str(), "unlimited") == 0 || strcasecmp(text.c_str(), "infinity") == 0; }
+
+// Go's syntax, in ms; -1 for what is none: src/options/units.ts.
+double duration_ms(const std::string& text) {
+  static constexpr struct {
+    const char* name;
+    double ms;
+  } kUnits[] = {{"ns", 1e-6}, {"us", 1e-3}, {"µs", 1e-3}, {"μs", 1e-3}, {"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 36e5}, {"d", 864e5}};
+  if (text == "0") return 0;
+  double sum = text.empty() ? -1 : 0;
+  for (size_t at = 0; at < text.size();) {
+    const size_t digits = std::min(text.find_first_not_of("0123456789.", at), text.size());
+    const size_t end = std::min(text.find_first_of("0123456789.", digits), text.size());
+    const std::string number = text.substr(at, digits - at), name = text.substr(digits, end - digits);
+    const auto unit = std::find_if(std::begin(kUnits), std::end(kUnits), [&](const auto& one) { return name == one.name; });
+    if (!is_number(number) || unit == std::end(kUnits)) return -1;
+    sum += std::strtod(number.c_str(), nullptr) * unit->ms;
+    at = end;
+  }
+  return sum;
+}
+
+// Bytes, with K, M, G, T or P as powers of 1024; -1 for what is none.
+double size_bytes(const std::string& text) {
+  const size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
+  if (!is_number(text.substr(0, digits))) return -1;
+  for (int power = 0; power <= 5; power++) {
+    const std::string letter = power == 0 ? "" : std::string(1, " kmgtp"[power]);
+    for (const std::string& unit : {letter, letter + "b", power == 0 ? letter : letter + "ib"})
+      if (strcasecmp(text.c_str() + digits, unit.c_str()) == 0) return std::strtod(text.c_str(), nullptr) * std::pow(1024, power);
+  }
+  return -1;
+}
+
+// In the unit of setrlimit(2); -1 for what is none.
+double rlimit_half(int resource, const std::string& text) {
+  if (is_unlimited(text)) return static_cast<double>(RLIM_INFINITY);
+  const bool plain = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+  double value = plain ? std::strtod(text.c_str(), nullptr) : -1;
+  switch (resource) {
+    case RLIMIT_CPU:
+      if (!plain) value = std::ceil(duration_ms(text) / 1e3);
+      break;
+    case RLIMIT_RTTIME:
+      if (!plain) value = std::ceil(duration_ms(text) * 1e3);
+      break;
+    case RLIMIT_AS: case RLIMIT_CORE: case RLIMIT_DATA: case RLIMIT_FSIZE: case RLIMIT_MEMLOCK: case RLIMIT_MSGQUEUE:
+    case RLIMIT_RSS: case RLIMIT_STACK:
+      value = size_bytes(text);
+      break;
+    default:
+      break;
+  }
+  return value > 9007199254740991.0 ? -1 : value;
+}
+
+bool take_half(RlimitWire& wire, uint32_t which, const std::string& text) {
+  if (text.empty()) return true;
+  const double value = rlimit_half(wire.resource, text);
+  if (value < 0 && !is_unlimited(text)) return false;
+  const uint64_t limit = is_unlimited(text) ? RLIM_INFINITY : static_cast<uint64_t>(value);
+  (which == kSoft ? wire.soft : wire.hard) = limit;
+  wire.which |= which;
+  return true;
+}
+
+// `nofile=1024:4096,core=0`; the last one of a resource counts.
+void take_rlimits(const Given& given) {
+  auto& rlimits = given.options.rlimits;
+  for (size_t at = 0; at <= given.text.size();) {
+    const size_t end = std::min(given.text.find(',', at), given.text.size());
+    const std::string one = given.text.substr(at, end - at);
+    at = end + 1;
+    const size_t equals = std::min(one.find('='), one.size()), colon = one.find(':', equals);
+    const std::string soft = equals < one.size() ? one.substr(equals + 1, colon == std::string::npos ? colon : colon - equals - 1) : "";
+    const std::string hard = colon == std::string::npos ? soft : one.substr(colon + 1);
+    RlimitWire wire{rlimit_by_name(one.substr(0, equals).c_str()), 0, 0, 0};
+    if (wire.resource < 0 || (soft.empty() && hard.empty())) return given.refuse(one, kAnRlimit);
+    if (!take_half(wire, kSoft, soft)) return given.refuse(soft, kAnRlimit);
+    if (!take_half(wire, kHard, hard)) return given.refuse(hard, kAnRlimit);
+    const auto same = [&](const RlimitWire& before) { return before.resource == wire.resource; };
+    rlimits.erase(std::remove_if(rlimits.begin(), rlimits.end(), same), rlimits.end());
+    rlimits.push_back(wire);
+  }
+}
+
+void take_signal(const Given& given) {
+  const char* name = given.text.c_str() + (given.text[0] == '-');
+  if (strncasecmp(name, "SIG", 3) == 0) name += 3;
+  const auto same = [&](const char* known) { return strcasecmp(name, known) == 0; };
+  const auto found = std::find_if(std::begin(kSignals), std::end(kSignals), same);
+  const bool digits = std::strspn(name, "0123456789") == std::strlen(name);
+  const int number = found != std::end(kSignals) ? static_cast<int>(found - kSignals) + 1 : digits ? std::atoi(name) : 0;
+  if (number < 1 || number > 64) return given.refuse(given.text, "a name or a number from 1 to 64, for example TERM");
+  given.options.stop_signal = number;
+}
+
+// `90` (seconds), MM:SS, HH:MM:SS, D-HH, D-HH:MM, D-HH:MM:SS, or a duration: src/options/wall-time.ts.
+double wall_time_ms(const std::string& text) {
+  unsigned days = 0, hours = 0, minutes = 0, seconds = 0;
+  int end = 0;
+  const auto whole = [&] { return end > 0 && text[static_cast<size_t>(end)] == 0; };
+  const auto scan = [&](const char* format, auto*... parts) {
+    end = 0;
+    days = hours = minutes = seconds = 0;
+    std::sscanf(text.c_str(), format, parts..., &end);
+    return whole();
+  };
+  if (text.find_first_not_of("0123456789:-") != std::string::npos || text[0] == '-') return duration_ms(text);
+  const bool dated = scan("%6u-%2u%n", &days, &hours) || scan("%6u-%2u:%2u%n", &days, &hours, &minutes) ||
+                     scan("%6u-%2u:%2u:%2u%n", &days, &hours, &minutes, &seconds);
+  const bool timed = dated || scan("%6u:%2u:%2u%n", &hours, &minutes, &seconds);
+  const bool short_form = timed || scan("%8u:%2u%n", &minutes, &seconds);
+  if (!short_form && !scan("%9u%n", &seconds)) return -1;
+  if ((dated && hours >= 24) || (timed && minutes >= 60) || (short_form && seconds >= 60)) return -1;
+  return ((days * 24.0 + hours) * 60 + minutes) * 6e4 + seconds * 1e3;
+}
+
+void take_duration(const Given& given, double& out) {
+  const double ms = duration_ms(given.text);
+  if (ms < 0) given.refuse(given.text, "a duration, for example 1h30m");
+  else out = ms;
+}
+
+void take_limit(const Given& given) {
+  const double ms = wall_time_ms(given.text);
+  if (ms < 0) given.refuse(given.text, "a duration (1h30m, 1d), seconds (90), or as in Slurm MM:SS, HH:MM:SS, D-HH, D-HH:MM or D-HH:MM:SS");
+  else given.options.timeout_ms = ms;
+}
+
+// strconv.ParseBool's words: src/options/values.ts.
+bool is_true(const std::string& text) {
+  for (const char* no : {"false", "f", "0"})
+    if (strcasecmp(text.c_str(), no) == 0) return false;
+  return true;
+}
+
+void take(Options& options, const std::string& source, const std::string& option, const std::string& text) {
+  const Given given{options, source, text};
+  if (option == "argv0") options.name = text;
+  if (option == "enforce") options.strict = text == "strict";
+  if (option == "failure") options.failure_open = text == "open";
+  if (option == "reraise") options.reraise = is_true(text);
+  if (option == "grace") take_duration(given, options.grace_ms);
+  if (option == "stop-signal") take_signal(given);
+  if (option == "rlimit" && !text.empty()) take_rlimits(given);
+  if ((option == "version" || option == "help" || option == "h") && options.verb.empty() && is_true(text)) options.verb = "--" + option;
+  if (option != "timeout") return;
+  if (text == "scheduler" || is_unlimited(text)) options.timeout_ms = 0;
+  else take_limit(given);
+}
+
+void take_variables(Options& options, const Words& words) {
+  for (const std::string option : {"argv0", "enforce", "failure", "reraise", "timeout", "grace", "stop-signal", "rlimit"}) {
+    std::string name = "PBOX_" + option;
+    for (char& letter : name) letter = letter == '-' ? '_' : static_cast<char>(std::toupper(letter));
+    const char* text = words.variable(name.c_str());
+    if (text) take(options, name, option, text);
+  }
+}
+
+bool is_boolean(const std::string& option) {
+  const auto same = [&](const char* known) { return option == known; };
+  // `adopt` has one more, and `-h` is an option of its own.
+  return option == "h" || option == "detach" || std::any_of(std::begin(kBooleans), std::end(kBooleans), same);
+}
+
+// As Go's `flag` reads them. `--` is nobody's value, so that an option which is unknown in here does not take it.
+int take_words(Options& options, const Words& words, int first) {
+  const int count = words.count();
+  for (int i = first; i < count; i++) {
+    const char* word = words.argv[static_cast<size_t>(i)];
+    if (word[0] != '-' || word[1] == 0) return i;
+    if (std::strcmp(word, "--") == 0) {
+      options.separated = true;
+      return i + 1;
+    }
+    const std::string source = word + (word[1] == '-' ? 2 : 1);
+    const size_t equals = source.find('=');
+    const std::string option = source.substr(0, equals);
+    const char* next = words.argv[static_cast<size_t>(i) + 1];
+    if (equals != std::string::npos) take(options, "--" + option, option, source.substr(equals + 1));
+    else if (is_boolean(option)) take(options, "--" + option, option, "true");
+    else if (next && std::strcmp(next, "--") != 0) take(options, "--" + option, option, words.argv[static_cast<size_t>(++i)]);
+  }
+  return count;
+}
+
+}  // namespace
+
+Options read_options(const Words& words) {
+  Options options;
+  const auto set = [&](const char* name) { const char* value = words.variable(name); return value && *value; };
+  // PBS counts 256+n for a signal.
+  options.reraise = set("PBS_JOBID");
+  options.timeout_ms = std::any_of(std::begin(kSchedulers), std::end(kSchedulers), set) ? 0 : kTimeoutMs;
+  take_variables(options, words);
+  const std::vector<RlimitWire> of_variables = std::move(options.rlimits);
+  options.rlimits.clear();
+  const char* first = words.count() > 1 ? words.argv[1] : "";
+  const auto same = [&](const char* verb) { return std::strcmp(first, verb) == 0; };
+  if (std::any_of(std::begin(kVerbs), std::end(kVerbs), same)) options.verb = first;
+  options.command = take_words(options, words, options.verb.empty() ? 1 : 2);
+  if (options.rlimits.empty()) options.rlimits = of_variables;
+  return options;
+}
+
+}  // namespace pbox

@@ -1,0 +1,216 @@
+// An adopted box: theory of operation
+//
+// The main process runs already, as somebody else's child. Its end is told by its pidfd; others of the box are found by
+// looking (members.h). Nothing can be reaped, so `empty` means that a look has found nobody. The wrapper's end is not the
+// box's: what was adopted goes on within its limits, and the keeper stays only to take its control groups away.
+#include "keeper/adopted.h"
+
+#include <cerrno>
+#include <poll.h>
+#include <string>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+#include "keeper/adopted_output.h"
+#include "keeper/box.h"
+#include "keeper/caller.h"
+#include "keeper/patience.h"
+#include "proc/clock.h"
+#include "proc/exit_status.h"
+#include "proc/text_file.h"
+
+namespace pbox {
+namespace {
+
+constexpr int kExecMs = 10;          // between looks for the program that an awaited exec brings
+constexpr int kEndMs = 20;           // between looks for the end of what the main process has left
+constexpr int kLookMs = 1000;        // between looks where no group lists the box
+constexpr int kNoPidfdMs = 100;     // between looks for the end of a process without a pidfd
+constexpr int kStatusMs = 1000;      // longest wait for the exit status of the main process
+
+class Adopted final : public Box {
+ public:
+  Adopted(Control control, Cgroup cgroup, const AdoptHead& head, const std::vector<int>& excluded, const std::string& procs);
+  [[noreturn]] void run();
+
+ private:
+  Processes& processes() override { return processes_; }
+  StdoutCount& output() override { return output_; }
+  void begin(Control&, Request, Reader) override {}
+  bool has_processes() const override { return !empty_; }
+  bool is_running() const override { return started_ && !empty_; }
+  Main main() const override;
+  UsageBody usage() override;
+  bool is_held() override { return all_stopped(getppid(), processes_.look()); }
+
+  void started();
+  void look_for_exec();
+  void main_ended();
+  bool main_alive() const;
+  bool find_status(int& status);
+  void check_end();
+  void check_survivors();
+  void wrapper_gone();
+  int timeout();
+  std::string proc(const char* name) const { return "/proc/" + std::to_string(main_.pid) + "/" + name; }
+
+  const Member main_;
+  AdoptedProcesses processes_;
+  const bool listed_;  // a group lists the box
+  int pidfd_ = -1;
+  std::string awaiting_;  // name of the program that is to be replaced
+  AdoptedOutput output_;
+  uint64_t user_ticks_ = 0, system_ticks_ = 0;  // of the main process, when it had ended
+  bool started_ = false, ended_ = false, empty_ = false;
+};
+
+Adopted::Adopted(Control control, Cgroup cgroup, const AdoptHead& head, const std::vector<int>& excluded, const std::string& procs)
+    : Box(std::move(control), Control(-1), std::move(cgroup), nullptr), main_{head.pid, head.start},
+      processes_(cgroup_, Members(main_, excluded, procs)), listed_(!procs.empty()) {
+  setsid();
+  keep_only({node_.fd()});
+  output_.limit(head.stdout_max);
+  pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, main_.pid, 0));
+  if (!main_alive()) {
+    node_.tell(Event::failed, FailedBody{static_cast<int32_t>(Step::adopt), -1, ESRCH, 0});
+    return;
+  }
+  processes_.look();
+  if (head.await_exec) awaiting_ = read_text_file(proc("comm"));
+  else started();
+}
+
+bool Adopted::main_alive() const {
+  ProcessStat now;
+  return read_process(main_.pid, now) && now.start == main_.start && !now.dead;
+}
+
+// Of its group only those count that are of the box: a shell's pipeline may have others in it.
+Main Adopted::main() const {
+  ProcessStat now;
+  const bool alive = read_process(main_.pid, now) && now.start == main_.start && !now.dead;
+  return {main_.pid, alive ? now.group : 0, !alive};
+}
+
+void Adopted::started() {
+  started_ = true;
+  output_.open(main_.pid);
+  node_.tell(Event::started, StartedBody{main_.pid, 0, monotonic_ms()});
+}
+
+void Adopted::look_for_exec() {
+  if (read_text_file(proc("comm")) != awaiting_) started();
+}
+
+// Whoever is its parent may reap it at any moment. False where nobody tells its exit status.
+bool Adopted::find_status(int& status) {
+  const bool readable = may_read_status(main_.pid);
+  const double deadline = monotonic_ms() + kStatusMs;
+  for (ProcessStat now; monotonic_ms() < deadline; usleep(2000)) {
+    const bool there = read_process(main_.pid, now) && now.start == main_.start;
+    if (there) {
+      user_ticks_ = now.user_ticks;
+      system_ticks_ = now.system_ticks;
+      status = now.wait_status;
+      if (now.dead && readable) return true;
+    }
+    // After the look: by then it has been reaped, and the kernel keeps the status for the descriptor.
+    if (status_of_pidfd(pidfd_, &status)) return true;
+    if (!there) return false;
+  }
+  return false;
+}
+
+void Adopted::main_ended() {
+  ended_ = true;
+  if (!started_) started();
+  output_.ended();
+  int status = 0;
+  const bool known = find_status(status);
+  ExitedBody body = exited_body(status, usage());
+  if (!known) {
+    body.code = body.signal = -1;
+    body.core_dumped = 0;
+  }
+  node_.tell(Event::exited, body);
+}
+
+void Adopted::check_end() {
+  if (!ended_ || empty_) return;
+  if (!processes_.look().empty()) return processes_.ask_rest();
+  empty_ = true;
+  node_.tell(Event::empty, usage());
+}
+
+// CPU of the main process counts as reaped once it has ended; what else has ended is in its parent's figures.
+UsageBody Adopted::usage() {
+  static const uint64_t usec_per_tick = 1000000 / static_cast<uint64_t>(sysconf(_SC_CLK_TCK));
+  UsageBody body{};
+  body.user_usec = user_ticks_ * usec_per_tick;
+  body.system_usec = system_ticks_ * usec_per_tick;
+  body.stdout_bytes = output_.bytes();
+  return body;
+}
+
+void Adopted::check_survivors() {
+  if (empty_ || !give_up()) return;
+  empty_ = true;
+  node_.tell(Event::empty, usage());
+}
+
+// Nobody could resume the box any more, or change its deadline.
+void Adopted::wrapper_gone() {
+  node_.close();
+  deadline_ = {};
+  if (processes_.suspended()) processes_.resume();
+  if (cgroup_.cleanup.empty() && !processes_.killed()) _exit(0);
+}
+
+int Adopted::timeout() {
+  if (processes_.killed() || (ended_ && node_.fd() >= 0)) return kEndMs;
+  if (!started_) return kExecMs;
+  const int look = pidfd_ < 0 ? kNoPidfdMs : listed_ && node_.fd() >= 0 ? -1 : kLookMs;
+  return sooner(sooner(look, output_.next_look_ms()), deadline_.wait_ms(monotonic_ms()));
+}
+
+void Adopted::run() {
+  double looked_ms = monotonic_ms();
+  for (;;) {
+    pollfd entries[2] = {{node_.fd(), node_.events(), 0}, {ended_ ? -1 : pidfd_, POLLIN, 0}};
+    if (poll(entries, 2, timeout()) < 0 && errno != EINTR) _exit(125);
+    node_.flush();
+    if (!started_ && !ended_) look_for_exec();
+    if (!ended_ && (entries[1].revents || (pidfd_ < 0 && !main_alive()))) main_ended();
+    tell_output();
+    on_deadline();
+    if (!listed_ && monotonic_ms() - looked_ms >= kLookMs) {
+      looked_ms = monotonic_ms();
+      processes_.look();
+    }
+    if (processes_.killed() && !empty_) kill_all();
+    check_end();
+    check_survivors();
+    if (node_.fd() >= 0 && (entries[0].revents & ~POLLOUT) && !receive(node_)) wrapper_gone();
+    if (node_.fd() < 0 && (empty_ || (ended_ && processes_.look().empty()))) {
+      cgroup_.remove();
+      _exit(0);
+    }
+  }
+}
+
+}  // namespace
+
+void keep_adopted(Control control, Cgroup cgroup, Reader request) {
+  const auto head = request.value<AdoptHead>();
+  std::vector<int> excluded;
+  for (uint32_t i = 0; i < head.excluded; i++) excluded.push_back(request.value<int32_t>());
+  const std::string procs = request.word();
+  cgroup.freezer_version = static_cast<int>(head.freezer_version);
+  cgroup.freezer_dir = request.word();
+  cgroup.kill_file = request.word();
+  Adopted(std::move(control), std::move(cgroup), head, excluded, procs).run();
+}
+
+}  // namespace pbox

@@ -1,0 +1,140 @@
+#include "keeper/box.h"
+
+#include <sys/wait.h>
+#include <utility>
+
+#include "keeper/cleanup_log.h"
+#include "proc/clock.h"
+
+namespace pbox {
+namespace {
+
+// From the keeper's own stop until a late Node must have seen it.
+constexpr double kLateMs = 5000;
+
+}  // namespace
+
+ExitedBody exited_body(int status, const UsageBody& usage) {
+  const bool killed = WIFSIGNALED(status);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, killed ? WTERMSIG(status) : -1, killed && WCOREDUMP(status), 0, monotonic_ms(), usage};
+}
+
+Box::Box(Control node, Control front, Cgroup cgroup, CleanupLog* log)
+    : node_(std::move(node)), front_(std::move(front)), cgroup_(std::move(cgroup)), cleanup_log_(log) {}
+
+bool Box::receive(Control& from) {
+  const bool there = from.read();
+  FrameHead head;
+  std::string body;
+  while (there && from.next(head, body)) handle(from, head, Reader(body));
+  return there;
+}
+
+void Box::handle(Control& from, const FrameHead& head, Reader body) {
+  switch (const auto request = static_cast<Request>(head.type)) {
+    case Request::start:
+    case Request::adopt:
+      return begin(from, request, body);
+    case Request::deadline:
+      return deadline_.set(body.value<DeadlineBody>());
+    case Request::cleanup:
+      return add_cleanup(body);
+    case Request::signal:
+      return from.reply_count(head.id, signal(body.value<SignalBody>()));
+    case Request::stop:
+      return from.reply_count(head.id, stop(body.value<StopBody>()));
+    case Request::kill:
+      if (body.value<KillBody>().abandon) output().lose_patience();
+      return from.reply_count(head.id, kill_all());
+    case Request::pause: {
+      const bool reached = body.value<PauseBody>().reached != 0;
+      return from.reply(head.id, has_processes() ? pause(reached) : PauseReply{});
+    }
+    case Request::suspend:
+      return from.reply_count(head.id, processes().suspend());
+    case Request::resume:
+      before_resume();
+      return from.reply_count(head.id, processes().resume());
+    case Request::rlimit:
+      return from.reply(head.id, processes().set_rlimit(body.value<RlimitWire>()));
+    case Request::stdout_limit:
+      output().limit(body.value<uint64_t>());
+      return from.reply_count(head.id, 0);
+    case Request::stdout_mark:
+      output().mark(body.value<uint64_t>());
+      from.reply_count(head.id, 0);
+      return tell_output();  // it may be reached already, and a pipe wakes nobody while it is quiet
+    case Request::usage:
+      return from.reply(head.id, usage());
+  }
+}
+
+// Before the wrapper makes a group, so that it goes whenever the wrapper dies.
+void Box::add_cleanup(Reader body) {
+  const auto head = body.value<CleanupHead>();
+  cgroup_.abandoned = {body.word(), head.id_digits, head.min_age_sec};
+  if (cleanup_log_) cleanup_log_->add_abandoned(cgroup_.abandoned);
+  while (!body.done()) {
+    const bool remove = body.word() == "r";
+    const std::string path = body.word(), text = body.word();
+    cgroup_.cleanup.push_back({remove, path, text});
+    if (cleanup_log_) cleanup_log_->add_cleanup(remove, path, text);
+  }
+}
+
+int Box::signal(const SignalBody& request) {
+  if (request.all) return processes().signal(request.signal);
+  if (!has_processes()) return 0;
+  const Main now = main();
+  return now.group > 0 ? processes().signal_group(request.signal, now) : 0;
+}
+
+int Box::stop(const StopBody& request) {
+  if (!has_processes()) return 0;
+  // A Node that was late asks for what the keeper has just done in its stead: the job's handler runs once.
+  const double now = monotonic_ms();
+  const bool asked = stopped_ms_ > 0 && now - stopped_ms_ < kLateMs && request.signal == stopped_by_;
+  if (asked && request.how == static_cast<uint32_t>(StopHow::group)) return 0;
+  return processes().stop(request, main(), session());
+}
+
+int Box::kill_all() {
+  survivors_.killed();
+  return processes().kill();
+}
+
+void Box::tell_output() {
+  uint64_t bytes = 0;
+  if (!is_running()) return;
+  if (output().marked(&bytes)) node_.tell(Event::stdoutmark, bytes);
+  if (output().exceeded(&bytes)) node_.tell(Event::stdoutlimit, bytes);
+}
+
+void Box::on_deadline() {
+  if (!is_running()) return;
+  switch (deadline_.due(monotonic_ms(), [this] { return is_held(); })) {
+    case Deadline::Due::nothing:
+      return;
+    case Deadline::Due::stop:
+      announce(Event::expired, monotonic_ms());
+      stop({deadline_.signal(), static_cast<uint32_t>(StopHow::group)});
+      stopped_ms_ = monotonic_ms();
+      stopped_by_ = deadline_.signal();
+      if (processes().suspended()) processes().resume();
+      return;
+    case Deadline::Due::kill:
+      output().lose_patience();
+      kill_all();
+  }
+}
+
+bool Box::give_up() {
+  if (!processes().killed() || !survivors_.due()) return false;
+  const Survivors::Verdict verdict = survivors_.look(processes().look(), zombies());
+  if (verdict == Survivors::Verdict::wait || !is_running()) return false;
+  const bool final = verdict == Survivors::Verdict::give_up;
+  for (Control* listener : {&node_, &front_}) tell_survivors(*listener, survivors_, final);
+  return final;
+}
+
+}  // namespace pbox

@@ -1,0 +1,40 @@
+#include "keeper/deadline.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "proc/clock.h"
+
+namespace pbox {
+namespace {
+
+constexpr double kSlackMs = 500;  // the wrapper comes first
+
+}  // namespace
+
+void Deadline::set(const DeadlineBody& body) {
+  body_ = body;
+  overslept_ = false;
+  plan();
+}
+
+void Deadline::plan() {
+  next_ms_ = 0;
+  for (const double at : {body_.stop_at_ms, body_.kill_at_ms})
+    if (at > 0 && (next_ms_ == 0 || at + kSlackMs < next_ms_)) next_ms_ = at + kSlackMs;
+}
+
+Deadline::Due Deadline::take() {
+  const bool stop = body_.stop_at_ms > 0 && (body_.kill_at_ms == 0 || body_.stop_at_ms < body_.kill_at_ms);
+  if (stop) body_ = {0, monotonic_ms() + body_.grace_ms, 0, body_.signal, 0};
+  else body_ = {};
+  plan();
+  return stop ? Due::stop : Due::kill;
+}
+
+int Deadline::wait_ms(double now_ms) const {
+  if (next_ms_ == 0) return -1;
+  return static_cast<int>(std::clamp(std::ceil(next_ms_ - now_ms), 0.0, 3600e3));
+}
+
+}  // namespace pbox

@@ -1,0 +1,89 @@
+#include "keeper/ladder.h"
+
+#include <csignal>
+#include <set>
+
+#include "proc/clock.h"
+#include "proc/disposition.h"
+
+namespace pbox {
+
+void Ladder::witnessed(int signal) {
+  if (signal != SIGTERM && signal != SIGINT && signal != SIGQUIT) return;
+  witnessed_signal_ = signal;
+  witnessed_ticks_ = boot_ticks();
+}
+
+const Ladder::Asked* Ladder::find(const Member& member) const {
+  const auto found = asked_.find(member.pid);
+  return found != asked_.end() && found->second.start == member.start ? &found->second : nullptr;
+}
+
+// Returns 0 where it has ended meanwhile.
+int Ladder::ask(const Descendant& process, int signal) {
+  const bool in_vain = refuses(process, signal);
+  const bool sent = signal_member(process, in_vain ? SIGKILL : signal) == 0;
+  // A stopped process takes nothing but SIGKILL.
+  if (sent && !in_vain && process.state == 'T') signal_member(process, SIGCONT);
+  note(process, in_vain);
+  return sent;
+}
+
+int Ladder::beside_main(const std::vector<Descendant>& all, int main, int group, int signal) {
+  round_++;
+  int count = 0;
+  for (const Descendant& process : all) {
+    const bool in_group = process.group == group;
+    if (process.pid == main || (in_group && !refuses(process, signal))) {
+      if (process.state == 'T') signal_member(process, SIGCONT);
+      if (process.pid != main && !find(process)) note(process, false);
+      count++;
+    } else if (!find(process) && (in_group || refuses(process, SIGTERM))) {
+      count += ask(process, SIGTERM);
+    }
+  }
+  return count;
+}
+
+void Ladder::noted(const std::vector<Descendant>& all, int main, int group) {
+  round_++;
+  for (const Descendant& process : all)
+    if (process.pid != main && process.group == group && !find(process)) note(process, false);
+}
+
+void Ladder::leave_rest(int signal, int group, int session, bool spare) {
+  rest_signal_ = signal;
+  group_ = group;
+  session_ = session;
+  spare_ = spare;
+}
+
+// A scheduler's signal reaches whoever there is; what it reached through us is the job's group.
+bool Ladder::had_it(const Descendant& process) const {
+  if (witnessed_signal_ == 0) return spare_ && process.group == group_;
+  if (session_ != 0 && process.session != session_) return false;
+  return spare_ || (witnessed_signal_ == rest_signal_ && process.start <= witnessed_ticks_);
+}
+
+int Ladder::round(const std::vector<Descendant>& all) {
+  round_++;
+  int count = 0;
+  std::set<int> left;  // to themselves: who is ending, and what that one has forked since
+  for (const Descendant& process : all) {
+    const Asked* before = find(process);
+    if (before) {
+      if (!before->killed) left.insert(process.pid);
+    } else if (left.count(process.parent) != 0) {
+      left.insert(process.pid);
+    } else if (had_it(process) && (spare_ || !refuses(process, rest_signal_))) {
+      note(process, false);
+      left.insert(process.pid);
+    } else {
+      // Not left: what it has forked before is asked in the same round.
+      count += ask(process, rest_signal_);
+    }
+  }
+  return count;
+}
+
+}  // namespace pbox

@@ -1,0 +1,12 @@
+#pragma once
+#include <cstdint>
+
+namespace pbox {
+
+// CLOCK_MONOTONIC, the same for the wrapper and the keeper. Async-signal-safe.
+double monotonic_ms();
+
+// CLOCK_BOOTTIME in clock ticks, the unit of field 22 of proc_pid_stat(5).
+uint64_t boot_ticks();
+
+}  // namespace pbox

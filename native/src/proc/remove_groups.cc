@@ -1,0 +1,104 @@
+#include "proc/remove_groups.h"
+
+#include <cerrno>
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <vector>
+
+namespace pbox {
+namespace {
+
+// EBUSY for a moment after the last task has gone; for all groups together.
+constexpr int kTries = 200;
+
+struct Level {
+  std::string name;  // below the level before
+  dev_t device;
+  ino_t inode;
+  std::vector<std::string> below;  // that have not been looked at
+};
+
+// One directory is open at a time: groups may be nested deeper than descriptors go, and than a path is long.
+class Walk {
+ public:
+  explicit Walk(const std::string& dir) : fd_(open(dir.c_str(), kFlags)) {
+    if (fd_ >= 0) enter(dir);
+  }
+  ~Walk() { close(fd_); }
+
+  void remove_below() {
+    while (fd_ >= 0 && !levels_.empty()) {
+      Level& level = levels_.back();
+      if (level.below.empty()) {
+        up();
+        continue;
+      }
+      const std::string name = level.below.back();
+      level.below.pop_back();
+      if (unlinkat(fd_, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) continue;
+      const int next = openat(fd_, name.c_str(), kFlags);
+      if (next < 0) continue;
+      close(fd_);
+      fd_ = next;
+      enter(name);
+    }
+  }
+
+  int tries = kTries;
+
+ private:
+  static constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+
+  void enter(const std::string& name) {
+    struct stat info {};
+    fstat(fd_, &info);
+    Level level{name, info.st_dev, info.st_ino, {}};
+    if (DIR* list = fdopendir(dup(fd_))) {
+      while (const dirent* entry = readdir(list)) {
+        const std::string below = entry->d_name;
+        if (entry->d_type == DT_DIR && below != "." && below != "..") level.below.push_back(below);
+      }
+      closedir(list);
+    }
+    levels_.push_back(std::move(level));
+  }
+
+  void up() {
+    const std::string name = levels_.back().name;
+    levels_.pop_back();
+    if (levels_.empty()) return;
+    const int parent = openat(fd_, "..", kFlags);
+    close(fd_);
+    fd_ = parent;
+    struct stat info {};
+    // Moved meanwhile by somebody: then this is not where we came from.
+    if (parent < 0 || fstat(parent, &info) != 0 || info.st_dev != levels_.back().device || info.st_ino != levels_.back().inode)
+      return levels_.clear();
+    while (unlinkat(fd_, name.c_str(), AT_REMOVEDIR) != 0 && errno == EBUSY && tries-- > 0) usleep(1000);
+  }
+
+  int fd_;
+  std::vector<Level> levels_;
+};
+
+}  // namespace
+
+int remove_groups(const std::string& dir) {
+  if (rmdir(dir.c_str()) == 0 || errno == ENOENT) return 0;
+  int tries = kTries;
+  {
+    Walk walk(dir);
+    walk.remove_below();
+    tries = walk.tries;
+  }
+  while (rmdir(dir.c_str()) != 0) {
+    if (errno == ENOENT) return 0;
+    if (errno != EBUSY || tries-- <= 0) return errno;
+    usleep(1000);
+  }
+  return 0;
+}
+
+}  // namespace pbox

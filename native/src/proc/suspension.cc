@@ -1,0 +1,149 @@
+#include "proc/suspension.h"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "proc/clock.h"
+
+namespace pbox {
+namespace {
+
+// A suspension begins somewhere between two ticks: in the middle, half a period at most beside the truth.
+constexpr double kPeriodMs = 60;
+// Later than this for no reason that the kernel gives: suspended.
+constexpr double kNoiseMs = 15;
+// The same where the kernel does not count how long a thread waits for a CPU.
+constexpr double kUncountedNoiseMs = 2000;
+// Lateness that adds up while run_delay is not read: reading it costs more than a tick.
+constexpr double kUnreadMs = 5;
+// The thread may have to wait for a CPU before it can tell.
+constexpr auto kPatience = std::chrono::milliseconds(1000);
+constexpr size_t kStackBytes = 256 << 10;
+
+timespec at(double ms) {
+  const auto ns = static_cast<int64_t>(ms * 1e6);
+  return {static_cast<time_t>(ns / 1000000000), static_cast<long>(ns % 1000000000)};
+}
+
+}  // namespace
+
+std::shared_ptr<Suspension> Suspension::shared() {
+  static std::mutex mutex;
+  static std::weak_ptr<Suspension> current;
+  const std::lock_guard<std::mutex> lock(mutex);
+  std::shared_ptr<Suspension> watch = current.lock();
+  if (!watch) current = watch = std::shared_ptr<Suspension>(new Suspension());
+  return watch;
+}
+
+Suspension::Suspension() {
+  pthread_condattr_t monotonic;
+  pthread_condattr_init(&monotonic);
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  pthread_cond_init(&wake_, &monotonic);
+  pthread_condattr_destroy(&monotonic);
+  due_ms_ = monotonic_ms() + kPeriodMs;
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, kStackBytes);
+  // No signal is handled there: it inherits the mask.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const auto start = [](void* self) -> void* {
+    static_cast<Suspension*>(self)->run();
+    return nullptr;
+  };
+  // Where the user may have no more threads, nothing is seen.
+  running_ = pthread_create(&thread_, &attributes, start, this) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pthread_attr_destroy(&attributes);
+}
+
+Suspension::~Suspension() {
+  if (running_) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      ending_ = true;
+    }
+    pthread_cond_signal(&wake_);
+    pthread_join(thread_, nullptr);
+  }
+  pthread_cond_destroy(&wake_);
+  if (schedstat_ >= 0) close(schedstat_);
+}
+
+void Suspension::run() {
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/self/task/%d/schedstat", static_cast<int>(syscall(SYS_gettid)));
+  std::unique_lock<std::mutex> lock(mutex_);
+  schedstat_ = open(path, O_RDONLY | O_CLOEXEC);
+  if (!read_schedstat() && schedstat_ >= 0) {
+    close(schedstat_);
+    schedstat_ = -1;
+  }
+  due_ms_ = monotonic_ms() + kPeriodMs;
+  while (!ending_) {
+    const timespec due = at(due_ms_);
+    pthread_cond_timedwait(&wake_, lock.mutex()->native_handle(), &due);
+    tick(monotonic_ms());
+    ticked_.notify_all();
+  }
+}
+
+void Suspension::tick(double now_ms) {
+  const double late = std::max(0.0, now_ms - due_ms_);
+  double net = late;
+  if (schedstat_ >= 0 && (late > kNoiseMs || lateness_ms_ + late > kUnreadMs)) {
+    const double before_ms = delay_ms_;
+    read_schedstat();
+    net -= std::clamp(delay_ms_ - before_ms - lateness_ms_, 0.0, late);
+    lateness_ms_ = 0;
+  } else {
+    lateness_ms_ += late;
+  }
+  due_ms_ = now_ms + kPeriodMs;
+  if (net <= (schedstat_ >= 0 ? kNoiseMs : kUncountedNoiseMs)) return;
+  total_ms_ += net + kPeriodMs / 2;
+  for (const auto& [key, tell] : listeners_) tell();
+}
+
+// Nanoseconds on a CPU, nanoseconds on a run queue, and how often it was given a CPU: Documentation/scheduler/
+// sched-stats.rst. A kernel that does not count says 0 0 0 of a thread that runs.
+bool Suspension::read_schedstat() {
+  char text[96];
+  const ssize_t n = schedstat_ < 0 ? -1 : pread(schedstat_, text, sizeof text - 1, 0);
+  if (n <= 0) return false;
+  text[n] = '\0';
+  char* rest;
+  std::strtoull(text, &rest, 10);
+  delay_ms_ = static_cast<double>(std::strtoull(rest, &rest, 10)) / 1e6;
+  return std::strtoull(rest, nullptr, 10) > 0;
+}
+
+double Suspension::total_ms() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  // The tick under way may have read the clock before the suspension: then it is the next one that tells.
+  if (running_) ticked_.wait_for(lock, kPatience, [&] { return monotonic_ms() <= due_ms_ + kNoiseMs; });
+  return total_ms_;
+}
+
+void Suspension::add(const void* key, std::function<void()> tell) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  listeners_.emplace_back(key, std::move(tell));
+}
+
+void Suspension::remove(const void* key) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  listeners_.erase(std::remove_if(listeners_.begin(), listeners_.end(), [&](const auto& l) { return l.first == key; }),
+                   listeners_.end());
+}
+
+}  // namespace pbox

@@ -1,0 +1,51 @@
+#include "wire/frames.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <sys/socket.h>
+
+namespace pbox {
+
+bool Outbox::send(int fd, uint16_t type, uint32_t id, const void* body, size_t size) {
+  const FrameHead head{static_cast<uint32_t>(size), type, kProtocolVersion, id};
+  bytes_.append(reinterpret_cast<const char*>(&head), sizeof head);
+  if (size) bytes_.append(static_cast<const char*>(body), size);
+  return flush(fd);
+}
+
+bool Outbox::flush(int fd) {
+  while (sent_ < bytes_.size()) {
+    const ssize_t n = ::send(fd, bytes_.data() + sent_, bytes_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n > 0) sent_ += static_cast<size_t>(n);
+    else if (errno == EAGAIN) return true;
+    else if (errno != EINTR) return false;
+  }
+  explicit_bzero(bytes_.data(), bytes_.size());  // `hello` has passwords
+  bytes_.clear();
+  sent_ = 0;
+  return true;
+}
+
+bool next_frame(std::string& inbox, FrameHead& head, std::string& body) {
+  if (inbox.size() < sizeof head) return false;
+  std::memcpy(&head, inbox.data(), sizeof head);
+  if (inbox.size() < sizeof head + head.length) return false;
+  body.assign(inbox, sizeof head, head.length);
+  inbox.erase(0, sizeof head + head.length);
+  return true;
+}
+
+void Reader::copy(void* out, size_t size) {
+  const size_t have = std::min(size, static_cast<size_t>(end_ - at_));
+  std::memcpy(out, at_, have);
+  at_ += have;
+}
+
+std::string Reader::word() {
+  const std::string out(at_, strnlen(at_, static_cast<size_t>(end_ - at_)));
+  at_ = std::min(end_, at_ + out.size() + 1);
+  return out;
+}
+
+}  // namespace pbox

@@ -1,0 +1,59 @@
+// Frames of protocol.h as bytes, for both ends of the socket.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "wire/protocol.h"
+
+namespace pbox {
+
+// Frames on their way out. What the socket does not take at once waits in here: neither end ever blocks for the other, which
+// may be stopped, and no frame is cut.
+class Outbox {
+ public:
+  // False where the other end has gone.
+  bool send(int fd, uint16_t type, uint32_t id, const void* body, size_t size);
+  // As much as the socket takes now. False where the other end has gone.
+  bool flush(int fd);
+  size_t waiting() const { return bytes_.size() - sent_; }
+
+ private:
+  std::string bytes_;
+  size_t sent_ = 0;
+};
+
+// Takes the first frame off what was received. False where it is not whole yet.
+bool next_frame(std::string& inbox, FrameHead& head, std::string& body);
+
+// Writes a frame's body.
+struct Writer {
+  std::string body;
+  template <typename T>
+  void value(const T& in) { body.append(reinterpret_cast<const char*>(&in), sizeof in); }
+  // With its NUL.
+  void word(const char* in) { body.append(in).push_back('\0'); }
+};
+
+// Reads it: the values and words in order. What is beyond its end is 0 or empty.
+class Reader {
+ public:
+  Reader(const char* body, size_t size) : at_(body), end_(body + size) {}
+  explicit Reader(const std::string& body) : Reader(body.data(), body.size()) {}
+  bool done() const { return at_ >= end_; }
+  template <typename T>
+  T value() {
+    T out{};
+    copy(&out, sizeof out);
+    return out;
+  }
+  // Up to its NUL.
+  std::string word();
+
+ private:
+  void copy(void* out, size_t size);
+  const char* at_;
+  const char* end_;
+};
+
+}  // namespace pbox

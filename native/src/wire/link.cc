@@ -1,0 +1,45 @@
+#include "wire/link.h"
+
+#include <cerrno>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace pbox {
+
+void Link::close() {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+}
+
+bool Link::fill() {
+  char chunk[8192];  // also under a small `ulimit -s`
+  for (;;) {
+    const ssize_t n = recv(fd_, chunk, sizeof chunk, MSG_DONTWAIT);
+    if (n > 0) inbox_.append(chunk, static_cast<size_t>(n));
+    else if (n == 0) return false;
+    else if (errno == EAGAIN) return true;
+    else if (errno != EINTR) return false;
+  }
+}
+
+uint16_t Link::peek_version() const {
+  FrameHead head{};
+  const ssize_t n = recv(fd_, &head, sizeof head, MSG_PEEK | MSG_DONTWAIT);
+  return n == static_cast<ssize_t>(sizeof head) ? head.version : 0;
+}
+
+bool Link::finish(int wait_ms) {
+  for (pollfd room{fd_, POLLOUT, 0}; pending();)
+    if (poll(&room, 1, wait_ms) <= 0 || !flush()) break;
+  shutdown(fd_, SHUT_WR);
+  for (;;) {
+    pollfd end{fd_, POLLIN, 0};
+    const int ready = poll(&end, 1, wait_ms);
+    if (ready == 0) return false;
+    if (ready > 0 && !fill()) return true;
+    if (ready < 0 && errno != EINTR) return false;
+  }
+}
+
+}  // namespace pbox

@@ -1,0 +1,193 @@
+// Wire format between the wrapper and the keeper: frames on one AF_UNIX stream socket, host byte order.
+// Both ends are built from this file. docs: native/README.md.
+#pragma once
+#include <cstdint>
+
+namespace pbox {
+
+// Wrapper to keeper. `id` comes back in the reply.
+enum class Request : uint16_t {
+  start = 1,         // StartHead, RlimitWire x rlimits, NUL-terminated: `tasks` files, directory to fork into,
+                     // freezer directory, cgroup.kill file, argv[0] of the job (empty: the command)
+  signal = 2,        // SignalBody -> count
+  kill = 3,          // KillBody -> count
+  suspend = 4,       // -> count
+  resume = 5,        // -> count
+  rlimit = 6,        // RlimitWire -> RlimitReply
+  stdout_limit = 7,  // uint64 bytes -> count
+  usage = 8,         // -> UsageBody
+  cleanup = 9,       // CleanupHead, prefix NUL-terminated, for each step NUL-terminated: `r` or `w`, path, text; no reply
+  adopt = 10,        // instead of start: AdoptHead, int32 x excluded, NUL-terminated: cgroup.procs, freezer directory,
+                     // cgroup.kill file
+  stop = 11,         // StopBody -> count
+  pause = 12,        // PauseBody -> PauseReply
+  stdout_mark = 13,  // uint64 bytes, 0: none -> count
+  deadline = 14,     // DeadlineBody, in place of the one before; no reply
+};
+
+// Keeper to wrapper.
+enum class Event : uint16_t {
+  hello = 64,        // HelloHead, argc NUL-terminated words, settings NUL-terminated entries
+  started = 65,      // StartedBody
+  failed = 66,       // FailedBody
+  exited = 67,       // ExitedBody
+  empty = 68,        // UsageBody
+  stopped = 69,      // int32 signal
+  continued = 70,    //
+  stdoutlimit = 71,  // uint64 bytes
+  reply = 72,        // by request
+  witnessed = 73,    // WitnessedBody
+  unkillable = 74,   // UnkillableHead, for each an int32 pid and two NUL-terminated words: name, reason
+  stdoutmark = 75,   // uint64 bytes: the mark is reached
+  expired = 76,      // double at_ms: the keeper has acted on its deadline, since nobody else has
+};
+
+constexpr const char* kEventNames[] = {"hello", "started", "failed", "exited", "empty", "stopped", "continued", "stdoutlimit", "reply", "witnessed", "unkillable", "stdoutmark", "expired"};
+
+// A checksum of this file, which the build computes: an upgrade in place can put a new Node before an old keeper, or the
+// reverse. Both ends look at it before the job starts. The head itself, `hello`, and a `start` without limits and groups stay
+// as they are in every version, so that the job can run without a box.
+constexpr uint16_t kProtocolVersion = static_cast<uint16_t>(PROTOCOL_CHECKSUM % 65535 + 1);
+
+struct FrameHead {
+  uint32_t length;  // of the payload
+  uint16_t type;
+  uint16_t version;
+  uint32_t id;
+};
+
+enum class StdoutMode : uint32_t { file = 0, pipe = 1, terminal = 2, other = 3 };
+
+struct HelloHead {
+  int32_t pid;
+  int32_t guard;  // pid of the keeper's guard, 0 without one
+  uint32_t stdout_mode;
+  uint32_t terminal;
+  uint32_t argc;
+  uint32_t settings;
+  uint32_t command;       // index of the command's first word, as the front end reads the words
+  uint32_t failure_open;  // --failure open
+};
+
+struct StartHead {
+  uint32_t command_index;
+  uint32_t rlimits;
+  uint32_t tasks;
+  uint32_t freezer_version;  // 0: none
+  uint64_t stdout_max;
+};
+
+// Which groups beside those of the box may be taken away with them: `prefix`, and at least so many hexadecimal digits.
+struct CleanupHead {
+  uint32_t id_digits;
+  uint32_t min_age_sec;  // a younger one may be about to start its job
+};
+
+// Of a process that runs already. What is below the excluded ones does not belong to the box.
+struct AdoptHead {
+  int32_t pid;
+  uint32_t await_exec;  // 1: `started` comes when it has executed another program
+  uint64_t start;       // clock ticks after boot: no other process with that number
+  uint64_t stdout_max;
+  uint32_t excluded;
+  uint32_t freezer_version;  // 0: none
+};
+
+constexpr uint32_t kSoft = 1, kHard = 2;
+
+struct RlimitWire {
+  int32_t resource;
+  uint32_t which;  // kSoft | kHard
+  uint64_t soft, hard;
+};
+
+struct RlimitReply {
+  int32_t changed, failed, error, reserved;
+  uint64_t soft, hard;  // in force now on the main process, or on the first process that is left
+};
+
+struct SignalBody {
+  int32_t signal;
+  uint32_t all;  // 0: the job's process group, 1: every process of the box
+};
+
+// What the keeper does by itself where the wrapper has not done it half a second later. CLOCK_MONOTONIC; 0: never.
+struct DeadlineBody {
+  double stop_at_ms;  // the signal to the job's group; SIGKILL to every process after the grace period
+  double kill_at_ms;  // SIGKILL to every process
+  double grace_ms;
+  int32_t signal;
+  uint32_t reserved;
+};
+
+// Who is asked to end; ladder.h.
+enum class StopHow : uint32_t {
+  group = 0,    // the job's process group, and those outside of it who would never end by themselves
+  forward = 1,  // a scheduler's signal: the group, and nobody is killed
+  rest = 2,     // the main process has ended: whoever has not been asked
+  spare = 3,    // the same, but for those who have had the scheduler's signal
+};
+
+struct StopBody {
+  int32_t signal;
+  uint32_t how;  // StopHow
+};
+
+// SIGTSTP, as it works on a job that the kernel does not take for orphaned.
+struct PauseBody {
+  uint32_t reached;  // 1: its sender has signalled the job, too
+};
+
+struct PauseReply {
+  int32_t count;
+  uint32_t all_stopped;  // nothing of the box runs any more
+};
+
+struct KillBody {
+  uint32_t abandon;  // 1: a reader that takes nothing any more does not hold up the end
+};
+
+// A signal of those that the wrapper handles, sent to the keeper: its sender signals a whole tree or session.
+struct WitnessedBody {
+  int32_t signal;
+  int32_t pid;  // of the sender
+  double at_ms;
+};
+
+// What SIGKILL does not end.
+struct UnkillableHead {
+  uint32_t count;
+  uint32_t final;  // 1: the keeper no longer waits for it, and `empty` follows
+};
+
+struct StartedBody {
+  int32_t pid;
+  uint32_t reserved;
+  double at_ms;
+};
+
+struct FailedBody {
+  int32_t step;  // Step
+  int32_t index;
+  int32_t error;
+  uint32_t reserved;
+};
+
+struct UsageBody {
+  uint64_t user_usec, system_usec, max_rss_bytes;
+  uint64_t read_count, write_count, read_bytes, write_bytes;
+  uint64_t stdout_bytes;
+};
+
+struct ExitedBody {
+  int32_t code, signal;  // one of them is -1; both where an adopted process took it with it
+  uint32_t core_dumped, reserved;
+  double at_ms;
+  UsageBody usage;
+};
+
+// Where a launch can fail.
+enum class Step : int32_t { pipe = 0, fork, parent, setpgid, terminal, cgroup, stdio, rlimit, exec, adopt };
+constexpr const char* kStepNames[] = {"pipe", "fork", "parent", "setpgid", "terminal", "cgroup", "stdio", "rlimit", "exec", "adopt"};
+
+}  // namespace pbox
