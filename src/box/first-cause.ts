@@ -12,6 +12,8 @@ export interface FirstCause {
   /** The keeper, beside the job, has seen a signal that the wrapper got as well: perhaps earlier. */
   witnessed(signal: string, atMs: number): void;
   mainEnded(atMs: number): void;
+  /** The keeper had begun the end that is under way before this process did. */
+  begunByKeeper(atMs: number): void;
   /** The life without what came after the end of the main process. */
   of(life: Lifecycle): Lifecycle;
 }
@@ -48,6 +50,9 @@ export function createFirstCause(): FirstCause {
     },
     mainEnded(atMs) {
       endedAtMs = atMs;
+    },
+    begunByKeeper(atMs) {
+      endingAtMs = Math.min(endingAtMs, atMs);
     },
     of: (life) => ({
       ...life,

@@ -61,6 +61,8 @@ export class Reached {
   /** The keeper has stopped the job in our stead: this process was stopped, or too busy. */
   timeByKeeper(atMs: number): void {
     const { spec, log, clock, life } = this.#box;
+    // This process was about to do the same, and may hear only now that the job was stopped before.
+    if (life.state.ending?.reason === 'timeout') life.cause.begunByKeeper(atMs);
     if (life.state.ending !== null) return;
     log.warn(`the wall clock limit of ${clock.limitMs / 1000} s was over, and the keeper has stopped the job`);
     // The job may have ended of it long before this process goes on and hears of either.

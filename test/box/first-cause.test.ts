@@ -60,3 +60,12 @@ t.test('what lives on after the main process may still be ended', async (t) => {
   cause.stepped(BEGIN, after, 100);
   t.match(cause.of(after).ending, { reason: 'stopped' }, 'no end of the main process is told where a box lingers');
 });
+
+t.test('an end that the keeper had begun before counts from then', async (t) => {
+  const { cause, after } = causeAfter({ ...stop, reason: 'timeout', by: { via: 'limit' } }, 105, 100, 'asked first');
+  t.equal(cause.of(after).ending, null, 'this process was about to stop a job that had ended');
+  cause.begunByKeeper(98);
+  t.match(cause.of(after).ending, { reason: 'timeout' }, 'because the keeper had stopped it');
+  cause.begunByKeeper(200);
+  t.match(cause.of(after).ending, { reason: 'timeout' });
+});
