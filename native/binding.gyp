@@ -34,7 +34,7 @@
         'src/wire/control.cc', 'src/wire/frames.cc', 'src/wire/link.cc',
       ],
       'defines': ['NODE_BINARY="<(node_binary)"', 'NODE_FLAGS="<(node_flags)"'],
-      'cflags_cc': ['-fno-exceptions', '-fno-rtti', '-fno-pie', '-ffunction-sections', '-fdata-sections', '-U_FORTIFY_SOURCE'],
+      'cflags_cc': ['-fno-exceptions', '-fno-rtti', '-Os', '-fno-pie', '-ffunction-sections', '-fdata-sections', '-U_FORTIFY_SOURCE'],
       'cflags': ['-fno-pie'],
       'ldflags': ['<(static_flag)', '-no-pie', '-Wl,--gc-sections', '-s'],
       'libraries!': ['-rdynamic'],
