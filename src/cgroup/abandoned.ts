@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { fsPath } from '../bytes.js';
-import { directoriesIn, removeDir } from '../kernel/files.js';
+import { directoriesIn, readFile, removeDir, removeTree } from '../kernel/files.js';
 import { parentOf } from './below.js';
 import { BOX_GROUPS, isBoxGroup } from './box-groups.js';
 
@@ -17,8 +17,11 @@ export function removeAbandoned(dirs: readonly string[], levels: number): number
     let top = around;
     for (let up = 0; up < levels && existsSync(fsPath(`${parentOf(top)}/cgroup.procs`)); up++) top = parentOf(top);
     for (const dir of abandonedBelow(top, levels)) {
-      // The kernel refuses where a process is inside.
-      if (!removeDir(dir)) continue;
+      // The kernel refuses where a process is inside, or a group of a box that the job has started.
+      if (!removeDir(dir)) {
+        if (isUnused(dir)) removeTree(dir);
+        if (existsSync(fsPath(dir))) continue;
+      }
       count++;
       for (let at = parentOf(dir); at !== top && at !== around && removeDir(at); ) at = parentOf(at);
     }
@@ -32,6 +35,10 @@ function abandonedBelow(top: string, levels: number): string[] {
     if (isBoxGroup(name)) return isOld(dir) ? [dir] : [];
     return levels === 0 ? [] : abandonedBelow(dir, levels - 1);
   });
+}
+
+function isUnused(dir: string): boolean {
+  return readFile(`${dir}/cgroup.procs`) === '' && directoriesIn(dir).every((name) => isUnused(`${dir}/${name}`));
 }
 
 function isOld(dir: string): boolean {

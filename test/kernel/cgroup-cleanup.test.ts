@@ -1,6 +1,8 @@
 // test-timeout: 300s
+
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, rmdirSync, utimesSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, utimesSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { boxIdOf, delegate, groupsOf, ownGroup, withoutV1 } from '../fixtures/cgroups.js';
 import { host } from '../fixtures/keeper.js';
@@ -111,6 +113,30 @@ t.test('what a wrapper and keeper that were killed at once have left goes with t
     [old, young, other].map((dir) => existsSync(dir)),
     [false, true, true],
     'only what is old and a box',
+  );
+});
+
+t.test('so does one with the groups of a box inside the box, but not one in use', need, async (t) => {
+  const own = ownGroup('pids') as string;
+  const [unused, used] = [0, 1].map(() => `${own}/proc_box-${randomBytes(10).toString('hex')}`) as [string, string];
+  const sleeper = spawn('sleep', ['1000'], { stdio: 'ignore' });
+  t.teardown(async () => {
+    const ended = new Promise((resolve) => sleeper.on('exit', resolve));
+    sleeper.kill('SIGKILL');
+    await ended;
+    await until(() => {
+      for (const dir of [`${used}/inner`, used]) if (existsSync(dir)) rmdirSync(dir);
+      return true;
+    }, 'the group of the test is removed');
+  });
+  for (const dir of [unused, used]) mkdirSync(`${dir}/inner`, { recursive: true });
+  writeFileSync(`${used}/inner/cgroup.procs`, String(sleeper.pid));
+  const past = Date.now() / 1000 - 120;
+  for (const dir of [unused, used]) utimesSync(dir, past, past);
+  await run(t, ['true'], { options });
+  t.strictSame(
+    [unused, used, `${used}/inner`].map((dir) => existsSync(dir)),
+    [false, true, true],
   );
 });
 

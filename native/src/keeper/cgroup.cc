@@ -61,7 +61,7 @@ bool is_box(const char* name, const AbandonedGroups& groups) {
   return std::strncmp(name, groups.prefix.c_str(), length) == 0 && std::strspn(name + length, "0123456789abcdef") >= groups.id_digits;
 }
 
-// The kernel refuses where a process is inside; a young one may be about to start its job.
+// A young group may be about to get its job. One that holds a box of its job, or other groups, goes with them.
 void sweep_beside(const std::string& dir, const AbandonedGroups& groups) {
   if (groups.prefix.empty()) return;
   const std::string parent = dir.substr(0, dir.rfind('/'));
@@ -72,7 +72,7 @@ void sweep_beside(const std::string& dir, const AbandonedGroups& groups) {
     struct stat status {};
     if (entry->d_type != DT_DIR || !is_box(entry->d_name, groups)) continue;
     if (fstatat(dirfd(list), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_mtime < old)
-      unlinkat(dirfd(list), entry->d_name, AT_REMOVEDIR);
+      remove_unused_groups(parent + "/" + entry->d_name);
   }
   closedir(list);
 }

@@ -83,7 +83,30 @@ class Walk {
   std::vector<Level> levels_;
 };
 
+// What is nested deeper than this was made to be in the way, and stays.
+constexpr int kLevels = 32;
+
+bool is_used(const std::string& dir, int levels) {
+  const int procs = open((dir + "/cgroup.procs").c_str(), O_RDONLY | O_CLOEXEC);
+  char first;
+  const bool empty = procs >= 0 && read(procs, &first, 1) == 0;
+  if (procs >= 0) close(procs);
+  DIR* list = empty && levels > 0 ? opendir(dir.c_str()) : nullptr;
+  if (!list) return true;
+  bool used = false;
+  while (const dirent* entry = used ? nullptr : readdir(list)) {
+    const std::string below = entry->d_name;
+    if (entry->d_type == DT_DIR && below != "." && below != "..") used = is_used(dir + "/" + below, levels - 1);
+  }
+  closedir(list);
+  return used;
+}
+
 }  // namespace
+
+void remove_unused_groups(const std::string& dir) {
+  if (rmdir(dir.c_str()) != 0 && errno == EBUSY && !is_used(dir, kLevels)) remove_groups(dir);
+}
 
 int remove_groups(const std::string& dir) {
   if (rmdir(dir.c_str()) == 0 || errno == ENOENT) return 0;

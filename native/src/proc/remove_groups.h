@@ -8,4 +8,7 @@ namespace pbox {
 // the group has gone, else the errno of its last removal.
 int remove_groups(const std::string& dir);
 
+// The same for a group of which nobody knows whether it is in use: it stays where a process is in it or anywhere below.
+void remove_unused_groups(const std::string& dir);
+
 }  // namespace pbox
