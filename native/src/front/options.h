@@ -1,5 +1,5 @@
 // What the native part understands of the command line and the PBOX_* variables: read once, in here. Node's own reader
-// (src/spec/) knows all options; these count where the job runs without Node, and in what comes before Node.
+// (src/options/) knows all options; these count where the job runs without Node, and in what comes before Node.
 #pragma once
 #include <csignal>
 #include <string>

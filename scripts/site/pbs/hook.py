@@ -149,7 +149,7 @@ def split(options):
     return words
 
 
-# --- options of proc_box, as far as they can be told to be wrong before there is one: src/spec/options/
+# --- options of proc_box, as far as they can be told to be wrong before there is one: src/options/table/
 
 
 BOOLEAN = ("debug", "help", "linger", "multiRmtKey", "nowarn", "oom-group", "pss", "quiet", "report", "reraise", "runanyway", "version")
