@@ -28,7 +28,7 @@ constexpr double kIdleMs = 10000, kStartMs = 60000;
 // settings of OpenSSL, of malloc and of Node itself.
 constexpr const char* kNames[] = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "QUEUE", "RESTARTED", "JOB_ID", "CONDOR_JOB_ID"};
 constexpr const char* kPrefixes[] = {"LC_", "SLURM", "PBS_", "SGE_", "LSB_", "_CONDOR_", "XDG_", "PROC_BOX_"};
-// For squeue, which may need it; src/scheduler/squeue-environment.ts.
+// For squeue, which may need it: src/scheduler/slurm-end.ts.
 constexpr char kLibraries[] = "LD_LIBRARY_PATH=";
 
 bool is_for_node(const char* entry) {
