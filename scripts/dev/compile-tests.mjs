@@ -43,14 +43,17 @@ export async function compileTests(files, cwd) {
   return programs;
 }
 
+/** Not where it is text in quotes. */
+const own = (property) => new RegExp(`(?<!['"\`])\\bimport\\.meta\\.${property}\\b(?!['"\`])`, 'g');
+
 const ownPlaces = {
   name: 'own-places',
   setup: (build) =>
     build.onLoad({ filter: /\.(ts|mjs)$/ }, ({ path }) => ({
       loader: path.endsWith('.ts') ? 'ts' : 'js',
       contents: readFileSync(path, 'utf8')
-        .replaceAll('import.meta.url', JSON.stringify(pathToFileURL(path).href))
-        .replaceAll('import.meta.dirname', JSON.stringify(dirname(path))),
+        .replaceAll(own('url'), JSON.stringify(pathToFileURL(path).href))
+        .replaceAll(own('dirname'), JSON.stringify(dirname(path))),
     })),
 };
 
