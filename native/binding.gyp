@@ -20,9 +20,7 @@
       ],
       'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
       'defines': ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS'],
-      # Loading it is on the launch path: fewer pages and relocations.
-      'cflags_cc': ['-fno-exceptions', '-fno-rtti', '-Os', '-fvisibility=hidden', '-fvisibility-inlines-hidden', '-ffunction-sections', '-fdata-sections'],
-      'ldflags': ['-Wl,--gc-sections', '-Wl,-Bsymbolic', '-s'],
+      'cflags_cc': ['-fno-exceptions'],
     },
     {
       'target_name': 'proc_box',

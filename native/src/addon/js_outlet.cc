@@ -1,4 +1,6 @@
 // The log, on stderr or in a file of its own: writing it never holds up the event loop.
+#include <cstdlib>
+
 #include "addon/js.h"
 #include "addon/outlet.h"
 
@@ -31,7 +33,8 @@ class JsOutlet : public Napi::ObjectWrap<JsOutlet> {
 void export_outlet(Env env, Object& exports) {
   exports.Set("writeStderr", Napi::Function::New<write_stderr>(env));
   exports.Set("Outlet", JsOutlet::define(env));
-  env.AddCleanupHook([] { Outlet::drain_all(Outlet::kLastWordsMs); });  // of process.exit()
+  env.AddCleanupHook([] { Outlet::drain_all(Outlet::kLastWordsMs); });
+  std::atexit([] { Outlet::drain_all(Outlet::kLastWordsMs); });  // process.exit() does not always run the hook
 }
 
 }  // namespace pbox::js
