@@ -239,7 +239,11 @@ export class Commands {
   /** One after the other: a change counts from what the one before it has left. */
   #rlimitTurn<Result>(change: () => Promise<Result>): Promise<Result> {
     const turn = this.#lastRlimit.then(change);
-    this.#lastRlimit = turn.catch(() => {});
+    // The caller gets the error, whatever it is; the next change only waits for the end of this one.
+    this.#lastRlimit = turn.then(
+      () => {},
+      () => {},
+    );
     return turn;
   }
 

@@ -48,8 +48,12 @@ export class Segment implements AsyncDisposable {
       return new Segment(folder, name, head, handle, bytes.length);
     } catch (error) {
       await handle.close();
-      // Why it could not be written is what is told.
-      await removeFile(folder, temporary).catch(() => {});
+      try {
+        await removeFile(folder, temporary);
+      } catch {
+        // EIO, EROFS or ESTALE: the same trouble. The caller is told why the file could not be written; room.ts counts
+        // unfinished files and empties old ones.
+      }
       throw error;
     }
   }

@@ -55,8 +55,8 @@ export function fillIn(path: string, identity: JobIdentity): string {
 
 /** All of it or nothing; who reads meanwhile has the old one. Permissions are those that the umask leaves. */
 async function replaceFile(path: string, temporary: string, text: string): Promise<void> {
-  const target = await realpath(path).catch(() => path);
-  const old = await lstat(target).catch(() => null);
+  const target = (await ifThere(realpath(path))) ?? path;
+  const old = await ifThere(lstat(target));
   if (old !== null && !old.isFile() && !old.isSymbolicLink()) throw new Error('it is there, and is no regular file');
   const beside = join(dirname(target), basename(temporary));
   await rm(beside, { force: true });
@@ -70,6 +70,16 @@ async function replaceFile(path: string, temporary: string, text: string): Promi
     await rename(beside, target);
   } catch (error) {
     await rm(beside, { force: true });
+    throw error;
+  }
+}
+
+/** Null for ENOENT: nothing is there yet. */
+async function ifThere<Found>(found: Promise<Found>): Promise<Found | null> {
+  try {
+    return await found;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
   }
 }

@@ -58,11 +58,14 @@ export async function flushFolders(
   }
 }
 
-/** What cannot be read is told when it is to be delivered. */
+/** A folder that cannot be read (EACCES, EIO, ESTALE) counts: its delivery meets the same error, and tells it. */
 async function holdAny(folders: readonly Folder[]): Promise<boolean> {
   for (const folder of folders) {
-    const names = await folder.names(SPOOLED).catch(() => null);
-    if (names === null || names.length > 0) return true;
+    try {
+      if ((await folder.names(SPOOLED)).length > 0) return true;
+    } catch {
+      return true;
+    }
   }
   return false;
 }
