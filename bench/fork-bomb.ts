@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Keeper, type KeeperEvent, launchKeeper, randomHex } from 'cgroup-utils-native';
-import { createCgroup, removeCgroup } from '../src/cgroup/create.js';
+import { createCgroup } from '../src/cgroup/create.js';
+import { removeCgroup } from '../src/cgroup/remove.js';
 import { type Bench, ms, procBox, type Row, root } from './measure.js';
 
 const BOMB = join(root, 'test', 'fixtures', 'jobs', 'fork-bomb-forever.py');

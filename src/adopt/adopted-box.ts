@@ -1,8 +1,8 @@
 import { Members, prlimit, sampleTree, type TreeSample } from 'cgroup-utils-native';
 import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';
-import { releaseCgroup } from '../cgroup/create.js';
 import { moveAll } from '../cgroup/join.js';
+import { releaseCgroup } from '../cgroup/remove.js';
 import { EnvironmentError, isEnvironmentError, isSpecError } from '../errors.js';
 import { createLogger } from '../log.js';
 import type { BoxSpec, RlimitRequest } from '../options/spec.js';

@@ -1,6 +1,7 @@
 import type { Logger } from '../log.js';
 import type { Outgoing } from '../model/types.js';
 import { duration } from '../options/amounts.js';
+import { keepHeapSmall } from './heap.js';
 import { type Packed, pack } from './packed.js';
 import { Patience } from './patience.js';
 
@@ -125,20 +126,11 @@ export class Outbox implements Queue {
     while (this.length > 0 && !this.#fits(cost)) this.#dropOldest();
     this.#entries.push({ message, cost, confirmed: false });
     this.#bytes += cost;
-    if (!this.#filling && this.#bytes > FILLING_BYTES) this.#keepHeapSmall();
+    if (!this.#filling && this.#bytes > FILLING_BYTES) {
+      this.#filling = true;
+      keepHeapSmall(this.log);
+    }
     this.#pump();
-  }
-
-  /**
-   * Messages that wait for the broker survive, so V8 would let its space for new objects grow by up to 48 MB: as much again as
-   * the outbox may hold. That space is not limited from the start, because loading the broker's code needs it.
-   */
-  #keepHeapSmall(): void {
-    this.#filling = true;
-    import('node:v8').then(
-      ({ setFlagsFromString }) => setFlagsFromString('--semi-space-growth-factor=1'),
-      (error: Error) => this.log.debug(`node:v8: ${error.message}`),
-    );
   }
 
   costOf({ content }: Packed): number {

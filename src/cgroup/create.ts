@@ -1,17 +1,14 @@
-import { access, allowedCpuCount, killGroup, processDirectory } from 'cgroup-utils-native';
-import { EnvironmentError } from '../errors.js';
-import { createReader, type Reader, readFile, removeTree, tryWrite } from '../kernel/files.js';
-import { listProcesses } from '../kernel/procs.js';
+import { access, allowedCpuCount, processDirectory } from 'cgroup-utils-native';
+import { readFile, tryWrite } from '../kernel/files.js';
 import type { CgroupRow } from '../options/table/limit.js';
 import { type CgroupLimitName, LIMITS } from '../options/table/limits.js';
 import { isBelow, parentOf, placeBelow } from './below.js';
+import { compose } from './compose.js';
 import { type Controller, findHierarchies, type Hierarchies } from './hierarchy.js';
-import type { BoxCgroup, CgroupValue, CleanupStep, Mechanism } from './types.js';
-import { type CgroupUsage, pidsUsage, readNumber } from './usage.js';
-import { makeV1, notInV1, readV1, setV1, type V1Groups } from './v1.js';
-import { v1Cpu, v1Io, v1Memory, v1Throttling } from './v1-usage.js';
-import { makeV2, readV2, setV2, type V2Controller, type V2Group } from './v2.js';
-import { v2Usage } from './v2-usage.js';
+import { clean } from './remove.js';
+import type { Adoption, BoxCgroup, CleanupStep } from './types.js';
+import { makeV1, setV1, type V1Groups } from './v1.js';
+import { makeV2, setV2, type V2Controller, type V2Group } from './v2.js';
 
 export interface CgroupRequest {
   /** Name of the box's directories; one path segment. */
@@ -44,13 +41,6 @@ export interface CgroupRequest {
   readonly adopt?: Adoption;
   /** @default /proc */
   readonly proc?: string;
-}
-
-/** Of a process that runs already. */
-export interface Adoption {
-  readonly pid: number;
-  /** Moves it and all of its processes into a group, by its `cgroup.procs`. @returns why not, or null */
-  readonly join: (procsFile: string) => string | null;
 }
 
 /**
@@ -156,159 +146,4 @@ function v1Wanted({ v1 }: Hierarchies, request: CgroupRequest, v2: V2Group | nul
 function tryOomGroup(dir: string): void {
   // Not before Linux 4.19: the kernel then kills one process at a time.
   tryWrite(`${dir}/memory.oom.group`, '1');
-}
-
-function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V1Groups): BoxCgroup {
-  const v2Group = 'dir' in v2 ? v2 : null;
-  const serving = (name: CgroupLimitName): { mechanism: Mechanism; dir: string } | { why: string } => {
-    const [v1Name, v1File] = (LIMITS[name].cgroup as CgroupRow).v1;
-    const [v2Name] = LIMITS[name].cgroup.v2;
-    if (v2Group?.controllers.has(v2Name)) return { mechanism: 'cgroup2', dir: v2Group.dir };
-    const dir = v1File === null ? undefined : v1.dir(v1Name);
-    if (dir !== undefined) return { mechanism: 'cgroup1', dir };
-    if (found.v1.has(v1Name)) return { why: v1File === null ? notInV1(name) : v1.why(v1Name) };
-    return { why: 'dir' in v2 ? v2.why(v2Name) : v2.why };
-  };
-  const read = createReader();
-  const freezerDir = v1.dir('freezer');
-  const cleanup: CleanupStep[] = v1.possible.map((path) => ({ op: 'rmdir', path }));
-  return {
-    forkInto: v2Group?.dir ?? null,
-    tasks: v1.dirs.map((dir) => `${dir}/tasks`),
-    freezer:
-      v2Group !== null
-        ? { version: 2, dir: v2Group.dir }
-        : freezerDir === undefined
-          ? null
-          : { version: 1, dir: freezerDir },
-    killFile: v2Group?.killFile ?? null,
-    cleanup: [...cleanup, ...(v2Group?.cleanup ?? [])],
-    get dirs() {
-      return [...v1.dirs, ...(v2Group === null ? [] : [v2Group.dir])];
-    },
-    pressureDir: v2Group?.dir ?? null,
-    procsFile:
-      v2Group !== null ? `${v2Group.dir}/cgroup.procs` : v1.dirs.length > 0 ? `${v1.dirs[0]}/cgroup.procs` : null,
-    holds: (name) => {
-      const by = serving(name);
-      return 'mechanism' in by ? { mechanism: by.mechanism } : by;
-    },
-    ceiling(name) {
-      const by = serving(name);
-      const { ceiling, v1: inV1 }: CgroupRow = LIMITS[name].cgroup;
-      if (ceiling !== true) return NO_CEILING;
-      if ('dir' in by && by.mechanism === 'cgroup2')
-        return tightest(parentOf(by.dir), found.v2?.mount, (dir) => readV2(dir, name));
-      // Also for a directory that is made only when the limit is set.
-      const place = found.v1.get(inV1[0]);
-      return tightest(place?.dir ?? '', place?.mount, (dir) => readV1(dir, name));
-    },
-    set(name, value): CgroupValue {
-      let by = serving(name);
-      if ('why' in by) {
-        const failure = addController(name, found, v2Group, v1);
-        if (failure !== null) throw new EnvironmentError(failure === NO_GROUP ? by.why : failure);
-        by = serving(name);
-      }
-      if ('why' in by) throw new EnvironmentError(by.why);
-      return by.mechanism === 'cgroup2' ? setV2(by.dir, name, value) : setV1(by.dir, name, value);
-    },
-    inForce(name) {
-      const by = serving(name);
-      if ('why' in by) return null;
-      return by.mechanism === 'cgroup2' ? readV2(by.dir, name) : readV1(by.dir, name);
-    },
-    usage: () => usageOf(v2Group, v1, read),
-    charged(name) {
-      const by = serving(name);
-      if ('why' in by) return null;
-      const { used } = LIMITS[name].cgroup;
-      return readNumber(`${by.dir}/${by.mechanism === 'cgroup2' ? used.v2 : used.v1}`);
-    },
-    close: () => read.close(),
-  };
-}
-
-const NO_GROUP = 'the box has no control group';
-
-/** For a running box: the processes are those of the group that it has. */
-function addController(
-  name: CgroupLimitName,
-  found: Hierarchies,
-  v2Group: V2Group | null,
-  v1: V1Groups,
-): string | null {
-  const [v1Name, v1File] = (LIMITS[name].cgroup as CgroupRow).v1;
-  if (found.v1.has(v1Name)) {
-    const list = v2Group?.dir ?? v1.dirs[0];
-    // A controller is in one hierarchy only: v2 has no memory.high where v1 has the controller memory.
-    if (list === undefined || v1File === null) return NO_GROUP;
-    return v1.add(v1Name, () => listProcesses(`${list}/cgroup.procs`) ?? []);
-  }
-  return v2Group === null ? NO_GROUP : v2Group.add(LIMITS[name].cgroup.v2[0]);
-}
-
-type Ceiling = ReturnType<BoxCgroup['ceiling']>;
-const NO_CEILING: Ceiling = { value: 'unlimited', path: '' };
-
-/** From the group around the box up to the topmost that we see. */
-function tightest(dir: string, mount: string | undefined, read: (dir: string) => CgroupValue | null): Ceiling {
-  let best = NO_CEILING;
-  if (mount === undefined) return best;
-  for (let at = dir; at.length >= mount.length; at = parentOf(at)) {
-    const value = read(at);
-    if (typeof value !== 'number') continue;
-    if (best.value === 'unlimited' || value < best.value) best = { value, path: at };
-  }
-  return best;
-}
-
-/** Each figure from v2 where it has it, else from the v1 controller that counts it. */
-function usageOf(v2Group: V2Group | null, v1: V1Groups, read: Reader): CgroupUsage | null {
-  if (v2Group === null && v1.dirs.length === 0) return null;
-  const own = v2Group === null ? null : v2Usage(v2Group, read);
-  const from = <T>(controller: Controller, figures: (dir: string, read: Reader) => T | null): T | null => {
-    const dir = v1.dir(controller);
-    return dir === undefined ? null : figures(dir, read);
-  };
-  const cpuDir = v1.dir('cpu');
-  const cpu = own?.cpu ?? from('cpuacct', (dir) => v1Cpu(dir, cpuDir, read));
-  return {
-    memory: own?.memory ?? from('memory', v1Memory),
-    // On hybrid hosts v2 counts the time and v1 throttles.
-    cpu: cpu === null || cpuDir === undefined ? cpu : { ...cpu, ...v1Throttling(cpuDir, read) },
-    io: own?.io ?? from('blkio', v1Io),
-    pids: own?.pids ?? from('pids', pidsUsage),
-  };
-}
-
-/** Takes the processes of a box that is not to be out of its groups again, and the groups away. Best effort. */
-export function releaseCgroup(cgroup: BoxCgroup, adopt: Adoption): void {
-  clean(cgroup.cleanup.filter((step) => step.op === 'write'));
-  for (const dir of cgroup.dirs) adopt.join(`${parentOf(dir)}/cgroup.procs`);
-  removeCgroup(cgroup);
-}
-
-/**
- * SIGKILL to everything in the box's group where the kernel does that in one step; else it is the keeper's work.
- * @returns number of processes that were there
- */
-export function killCgroup({ killFile }: BoxCgroup): number {
-  return killFile === null ? 0 : killGroup(parentOf(killFile));
-}
-
-/** Runs the cleanup where no keeper does: after a launch that failed, or after the keeper has died. */
-export function removeCgroup(cgroup: BoxCgroup): void {
-  // What was frozen cannot die in v1.
-  if (cgroup.freezer?.version === 1)
-    clean([{ op: 'write', path: `${cgroup.freezer.dir}/freezer.state`, text: 'THAWED' }]);
-  clean(cgroup.cleanup);
-}
-
-function clean(steps: readonly CleanupStep[]): void {
-  for (const step of steps) {
-    if (step.op === 'rmdir') removeTree(step.path);
-    // The process may have gone meanwhile, or the group is no longer ours.
-    else tryWrite(step.path, step.text);
-  }
 }

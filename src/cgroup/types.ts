@@ -60,3 +60,10 @@ export interface BoxCgroup {
   /** One `cgroup.procs` that lists the box; null where there is none. */
   readonly procsFile: string | null;
 }
+
+/** Of a process that runs already. */
+export interface Adoption {
+  readonly pid: number;
+  /** Moves it and all of its processes into a group, by its `cgroup.procs`. @returns why not, or null */
+  readonly join: (procsFile: string) => string | null;
+}

@@ -3,7 +3,7 @@ import { Box } from '../box/box.js';
 import type { BoxEnd } from '../box/box-options.js';
 import type { ResourceControl } from '../box/resource-control.js';
 import { systemTime } from '../box/time.js';
-import { killCgroup } from '../cgroup/create.js';
+import { killCgroup } from '../cgroup/remove.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import { hostFacts } from '../kernel/host.js';
 import { boxPressure } from '../kernel/pressure.js';

@@ -4,8 +4,9 @@ import { createResourceControl, type ResourceControl } from '../box/resource-con
 import { cgroupNames } from '../box/resources.js';
 import type { Watched } from '../box/watchdog.js';
 import { BOX_GROUPS, boxGroupName } from '../cgroup/box-groups.js';
-import { createCgroup, releaseCgroup, removeCgroup } from '../cgroup/create.js';
+import { createCgroup } from '../cgroup/create.js';
 import { noCgroup } from '../cgroup/none.js';
+import { releaseCgroup, removeCgroup } from '../cgroup/remove.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import { readFile } from '../kernel/files.js';
 import { type BoxSpec, isObserved } from '../options/spec.js';

@@ -7,7 +7,7 @@ import {
   type TreeSampleOptions,
   userName,
 } from 'cgroup-utils-native';
-import type { Adoption } from '../cgroup/create.js';
+import type { Adoption } from '../cgroup/types.js';
 import type { Environment } from '../scheduler/identity.js';
 
 /** Whose box it is: a job that the keeper launches, or a process that runs already. */

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import t, { type Test } from 'tap';
-import { type CgroupRequest, createCgroup, killCgroup, releaseCgroup, removeCgroup } from '../../src/cgroup/create.js';
+import { type CgroupRequest, createCgroup } from '../../src/cgroup/create.js';
+import { killCgroup, releaseCgroup, removeCgroup } from '../../src/cgroup/remove.js';
 import type { CleanupStep } from '../../src/cgroup/types.js';
 
 /**

@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "addon/js.h"
+#include "proc/kill_group.h"
 #include "proc/remove_groups.h"
 #include "proc/text.h"
 
@@ -112,18 +113,7 @@ Value remove_directory(const CallbackInfo& info) {
 }
 
 // Native, since what a kill has to go through should not have to be compiled first.
-Value kill_group(const CallbackInfo& info) {
-  const std::string dir = bytes_of(info[0]);
-  int count = 0;
-  const int list = open((dir + "/cgroup.procs").c_str(), O_RDONLY | O_CLOEXEC);
-  char text[4096];
-  for (ssize_t n; list >= 0 && (n = read(list, text, sizeof text)) > 0;) count += static_cast<int>(std::count(text, text + n, '\n'));
-  if (list >= 0) close(list);
-  const int fd = open((dir + "/cgroup.kill").c_str(), O_WRONLY | O_CLOEXEC);
-  const bool killed = fd >= 0 && write(fd, "1", 1) == 1;
-  if (fd >= 0) close(fd);
-  return Number::New(info.Env(), killed ? count : 0);
-}
+Value kill_group_at(const CallbackInfo& info) { return Number::New(info.Env(), std::max(0, kill_group(bytes_of(info[0])))); }
 
 // flock(2) is the file's, not the process's: it ends with the last descriptor, so with its owner, however that ended.
 Value lock_file(const CallbackInfo& info) {
@@ -144,7 +134,7 @@ void export_files(Env env, Object& exports) {
   exports.Set("makeDirectory", Napi::Function::New<make_directory>(env));
   exports.Set("removeGroups", Napi::Function::New<remove_groups_at>(env));
   exports.Set("removeDirectory", Napi::Function::New<remove_directory>(env));
-  exports.Set("killGroup", Napi::Function::New<kill_group>(env));
+  exports.Set("killGroup", Napi::Function::New<kill_group_at>(env));
   exports.Set("lockFile", Napi::Function::New<lock_file>(env));
 }
 

@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proc/kill_group.h"
 #include "proc/remove_groups.h"
 #include "proc/text_file.h"
-#include "proc/tree.h"
 
 namespace pbox {
 namespace {
@@ -102,13 +102,7 @@ void Cgroup::thaw_any() {
   thaw();
 }
 
-int Cgroup::kill() {
-  if (kill_file.empty()) return -1;
-  // They are gone before a walk could meet them.
-  std::vector<int> members;
-  read_pids((kill_file.substr(0, kill_file.rfind('/')) + "/cgroup.procs").c_str(), members);
-  return write_text_file(kill_file, "1") ? static_cast<int>(members.size()) : -1;
-}
+int Cgroup::kill() { return kill_file.empty() ? -1 : kill_group(kill_file.substr(0, kill_file.rfind('/'))); }
 
 void Cgroup::remove() {
   for (const CleanupStep& step : cleanup) {

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { hostname, randomHex, userName } from 'cgroup-utils-native';
 import { EXIT } from '../../box/outcome.js';
 import { BOX_GROUPS } from '../../cgroup/box-groups.js';
-import { removeCgroup } from '../../cgroup/create.js';
+import { removeCgroup } from '../../cgroup/remove.js';
 import { describeError, SpecError } from '../../errors.js';
 import { createLogger } from '../../log.js';
 import { assembleSpec } from '../../options/assemble.js';
