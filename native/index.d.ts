@@ -177,6 +177,8 @@ export interface KeeperDeadline {
   readonly killAtMs: number;
   readonly graceMs: number;
   readonly signal: number;
+  /** At `killAtMs` a reader of stdout that takes nothing any more does not hold up the end. An end by `stopAtMs` never waits. */
+  readonly abandon: boolean;
 }
 
 export interface Unkillable {

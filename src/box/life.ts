@@ -83,7 +83,8 @@ export class Life {
     const { graceMs, endSignal: signal } = spec;
     const runs = Number.isFinite(this.#graceEndsMs);
     const [stopAtMs, killAtMs] = runs ? [0, this.#graceEndsMs] : [timeoutAtMs, 0];
-    keeper.deadline({ stopAtMs, killAtMs, graceMs, signal });
+    // As with #kill(): what is left behind ends, but what the job has written waits for its reader.
+    keeper.deadline({ stopAtMs, killAtMs, graceMs, signal, abandon: this.#state.ending !== null });
     onDeadline?.(killAtMs || (stopAtMs && stopAtMs + graceMs));
   }
 

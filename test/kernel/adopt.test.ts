@@ -232,7 +232,7 @@ t.test('the keeper holds the deadline of an adopted process where nobody else do
     const cgroup = { freezer: null, killFile: null, procsFile: null };
     keeper.adopt({ pid: process.pid, startTicks, excluded: [], awaitExec: false, cgroup, stdoutMaxBytes: 0 });
     await event('started');
-    keeper.deadline({ stopAtMs: monotonicMs() + 100, killAtMs: 0, graceMs: 300, signal: 15 });
+    keeper.deadline({ stopAtMs: monotonicMs() + 100, killAtMs: 0, graceMs: 300, signal: 15, abandon: true });
     await event('expired');
     await event('empty');
     t.match(await process.ended, { signal: signal === 15 ? 'SIGTERM' : 'SIGKILL' });

@@ -81,7 +81,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   void deadline(const CallbackInfo& info) {
     const Object by = info[0].As<Object>();
     const auto number = [&](const char* name) { return by.Get(name).As<Number>().DoubleValue(); };
-    const DeadlineBody body{number("stopAtMs"), number("killAtMs"), number("graceMs"), static_cast<int32_t>(number("signal")), 0};
+    const DeadlineBody body{number("stopAtMs"), number("killAtMs"), number("graceMs"), static_cast<int32_t>(number("signal")), by.Get("abandon").ToBoolean() ? 1U : 0U};
     if (poll_) link_->send(Request::deadline, 0, &body, sizeof body);
   }
 

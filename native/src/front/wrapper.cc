@@ -217,7 +217,7 @@ void Wrapper::pass_on() {
   passed_ = true;
   asked_.clear();
   const double kill_at = now + (kill_now ? 0 : front_.options.grace_ms);
-  const DeadlineBody deadline{0, kill_at, 0, body.signal, 0};
+  const DeadlineBody deadline{0, kill_at, 0, body.signal, 1};
   if (!kill_now) front_.link.send(Request::signal, 0, &body, sizeof body);
   front_.link.send(Request::deadline, 0, &deadline, sizeof deadline);
   if (kill_ms_ == 0 || kill_at + kActMs < kill_ms_) kill_ms_ = kill_at + kActMs;
@@ -248,7 +248,8 @@ void Wrapper::on_time() {
   }
   if (bound_ms_ > 0 && now >= bound_ms_ + kActMs) {
     bound_ms_ = 0;
-    kill_box("the job is over its time and the keeper does not answer");
+    // With nobody left the keeper only waits for the reader of what the job has written.
+    if (descendants(front_.helper).size() > 1) kill_box("the job is over its time and the keeper does not answer");
   }
   if (front_.node > 0 && end_ms_ > 0 && now >= end_ms_) {
     end_ms_ = 0;

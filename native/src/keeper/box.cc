@@ -123,7 +123,7 @@ void Box::on_deadline() {
       if (processes().suspended()) processes().resume();
       return;
     case Deadline::Due::kill:
-      output().lose_patience();
+      if (deadline_.abandons()) output().lose_patience();
       kill_all();
   }
 }

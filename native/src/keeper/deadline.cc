@@ -26,7 +26,8 @@ void Deadline::plan() {
 
 Deadline::Due Deadline::take() {
   const bool stop = body_.stop_at_ms > 0 && (body_.kill_at_ms == 0 || body_.stop_at_ms < body_.kill_at_ms);
-  if (stop) body_ = {0, monotonic_ms() + body_.grace_ms, 0, body_.signal, 0};
+  abandons_ = !stop && body_.abandon != 0;
+  if (stop) body_ = {0, monotonic_ms() + body_.grace_ms, 0, body_.signal, 1};
   else body_ = {};
   plan();
   return stop ? Due::stop : Due::kill;

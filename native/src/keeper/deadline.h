@@ -28,6 +28,8 @@ class Deadline {
   // For poll(2): ms until it may be due; -1: never.
   int wait_ms(double now_ms) const;
   int signal() const { return body_.signal; }
+  // Of the last `kill`: what the job has written need not wait for its reader.
+  bool abandons() const { return abandons_; }
 
  private:
   static constexpr double kOversleptMs = 500, kAgainMs = 1000;
@@ -35,7 +37,7 @@ class Deadline {
   void plan();
   DeadlineBody body_{};
   double next_ms_ = 0;  // 0: never
-  bool overslept_ = false;
+  bool overslept_ = false, abandons_ = false;
 };
 
 }  // namespace pbox

@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <ctime>
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -27,8 +29,8 @@ constexpr double kUnreadMs = 5;
 constexpr auto kPatience = std::chrono::milliseconds(1000);
 constexpr size_t kStackBytes = 256 << 10;
 
-timespec at(double ms) {
-  const auto ns = static_cast<int64_t>(ms * 1e6);
+timespec duration(double ms) {
+  const auto ns = static_cast<int64_t>(std::max(0.0, ms) * 1e6);
   return {static_cast<time_t>(ns / 1000000000), static_cast<long>(ns % 1000000000)};
 }
 
@@ -44,11 +46,7 @@ std::shared_ptr<Suspension> Suspension::shared() {
 }
 
 Suspension::Suspension() {
-  pthread_condattr_t monotonic;
-  pthread_condattr_init(&monotonic);
-  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-  pthread_cond_init(&wake_, &monotonic);
-  pthread_condattr_destroy(&monotonic);
+  wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   due_ms_ = monotonic_ms() + kPeriodMs;
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
@@ -61,8 +59,8 @@ Suspension::Suspension() {
     static_cast<Suspension*>(self)->run();
     return nullptr;
   };
-  // Where the user may have no more threads, nothing is seen.
-  running_ = pthread_create(&thread_, &attributes, start, this) == 0;
+  // Where the user may have no more threads or descriptors, nothing is seen.
+  running_ = wake_ >= 0 && pthread_create(&thread_, &attributes, start, this) == 0;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_attr_destroy(&attributes);
 }
@@ -73,27 +71,32 @@ Suspension::~Suspension() {
       const std::lock_guard<std::mutex> lock(mutex_);
       ending_ = true;
     }
-    pthread_cond_signal(&wake_);
+    eventfd_write(wake_, 1);
     pthread_join(thread_, nullptr);
   }
-  pthread_cond_destroy(&wake_);
+  if (wake_ >= 0) close(wake_);
   if (schedstat_ >= 0) close(schedstat_);
 }
 
 void Suspension::run() {
   char path[64];
   std::snprintf(path, sizeof path, "/proc/self/task/%d/schedstat", static_cast<int>(syscall(SYS_gettid)));
-  std::unique_lock<std::mutex> lock(mutex_);
   schedstat_ = open(path, O_RDONLY | O_CLOEXEC);
   if (!read_schedstat() && schedstat_ >= 0) {
     close(schedstat_);
     schedstat_ = -1;
   }
+  std::unique_lock<std::mutex> lock(mutex_);
   due_ms_ = monotonic_ms() + kPeriodMs;
   while (!ending_) {
-    const timespec due = at(due_ms_);
-    pthread_cond_timedwait(&wake_, lock.mutex()->native_handle(), &due);
-    tick(monotonic_ms());
+    pollfd wake{wake_, POLLIN, 0};
+    const timespec left = duration(due_ms_ - monotonic_ms());
+    lock.unlock();
+    ppoll(&wake, 1, &left, nullptr);
+    // Before the lock: another thread may hold it and wait for a CPU, which the kernel does not count for this one.
+    const double now_ms = monotonic_ms();
+    lock.lock();
+    tick(now_ms);
     ticked_.notify_all();
   }
 }

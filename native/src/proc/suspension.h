@@ -36,7 +36,7 @@ class Suspension {
   bool read_schedstat();
 
   std::mutex mutex_;
-  pthread_cond_t wake_;  // std::condition_variable follows the wall clock before glibc 2.30
+  int wake_ = -1;  // eventfd(2): the thread has to end
   std::condition_variable ticked_;
   pthread_t thread_{};
   bool running_ = false, ending_ = false;

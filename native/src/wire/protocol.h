@@ -117,7 +117,7 @@ struct DeadlineBody {
   double kill_at_ms;  // SIGKILL to every process
   double grace_ms;
   int32_t signal;
-  uint32_t reserved;
+  uint32_t abandon;  // as in KillBody; an end that the keeper begins by itself always does
 };
 
 // Who is asked to end; ladder.h.
