@@ -120,10 +120,15 @@ export type KeeperEvent =
       /** Every `PBOX_*` entry of the environment as `NAME=value`; the job does not get them. */
       readonly settings: readonly string[];
       readonly stdoutMode: StdoutMode;
-      /** Index of the command's first word as the front end reads the words; `argv.length` where there is none. */
+      /** The front end reads the words; nobody decides these again. A verb as in `proc_box ctl`; empty for a job. */
+      readonly verb: '' | 'adopt' | 'serve' | 'check' | 'ctl' | 'spool' | 'where' | '--help' | '--version';
+      /** Index of the command's first word; `argv.length` where there is no command. */
       readonly commandIndex: number;
-      /** `--failure open` (the last one counts), and the words say where the command begins. */
+      /** The same where a word before the command may be wrong: only `--` tells. */
+      readonly fallbackIndex: number;
+      /** `--failure open`; the last one counts. */
       readonly failsOpen: boolean;
+      readonly debug: boolean;
       /** There is a controlling terminal. */
       readonly terminal: boolean;
     }

@@ -66,13 +66,14 @@ export function parseAdopt(argv: readonly string[]): AdoptOptions | null {
   if (rest[0] !== undefined)
     throw new SpecError(`${quote(rest[0])} is no option; usage: proc_box adopt --pid <pid> [options]`);
   if (isSet(words, 'help')) return null;
-  // Beside --detach the front end has taken it.
-  if (own.has('via')) throw new SpecError('--via goes with --detach only: nobody can wait for the end of the process');
+  const detach = isSet(words, 'detach');
+  if (own.has('via') && !detach)
+    throw new SpecError('--via goes with --detach only: nobody can wait for the end of the process');
   const pid = own.get('pid');
   if (pid === undefined) throw new SpecError('no process given: expected --pid <pid>; "proc_box adopt --help"');
   return {
     pid: naming('--pid', () => parseCount(pid, 1, 2 ** 22)),
-    detach: isSet(words, 'detach'),
+    detach,
     logFile: own.get('log-file') ?? null,
     pidFile: own.get('pid-file') ?? null,
     boxWords: forBox,
@@ -105,9 +106,7 @@ export function adoptSpec(words: readonly string[], environment: Environment, in
 /** What of it can be understood, where the user or the site has said so. */
 function assembleOrLess(words: readonly string[], input: AdoptInput & Pick<SpecInput, 'deadline'>): AdoptSpec {
   try {
-    const assembled = assembleSpec({ ...input, argv: ['proc_box', ...words, '--', 'adopted'] });
-    if (assembled.kind === 'run') return assembled;
-    throw new SpecError('"proc_box adopt --help" lists the options');
+    return assembleSpec({ ...input, words, command: ['adopted'] });
   } catch (error) {
     if (!isSpecError(error) || !input.failsOpen) throw error;
     const { value: less } = fallbacks({ ...input, words, command: ['adopted'] }, error, null).next();

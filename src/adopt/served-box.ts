@@ -145,7 +145,7 @@ function mayHang(path: string): boolean {
 /** Never rejects. */
 async function tellUnboxed({ request, loadNotice, loadYaml }: ServedBox, why: string): Promise<void> {
   try {
-    await loadNotice().tellUnboxed({ ...request, why, loadYaml });
+    await loadNotice().tellUnboxed({ ...request, words: request.argv.slice(2), why, loadYaml });
   } catch {
     // A bundle is missing: whoever asked knows why there is no box.
   }

@@ -8,10 +8,10 @@ import { describeError, isEnvironmentError, isSpecError } from '../errors.js';
 import { createLogger } from '../log.js';
 import { type Assembled, assembleSpec } from '../options/assemble.js';
 import { systemFiles } from '../options/files.js';
+import type { VERBS } from '../options/table/verbs.js';
 import type { YamlLoader } from '../options/yaml-document.js';
 import { jobDeadline } from '../scheduler/deadline.js';
 import type * as Spool from '../spool/index.js';
-import { wantsDebug } from '../supervise/failure-policy.js';
 import type * as FallbacksBundle from '../supervise/fallbacks.js';
 import type { Fallback } from '../supervise/fallbacks.js';
 import type * as LaunchFailure from '../supervise/launch-failure.js';
@@ -42,6 +42,7 @@ const CONTROL_FD = 3;
 process.exitCode = EXIT.failed;
 protectSelf();
 type Hello = Extract<KeeperEvent, { type: 'hello' }>;
+type Tool = Exclude<(typeof VERBS)[number], 'adopt'>;
 
 let running: RunBundle.Run | undefined;
 /** The keeper has been told to launch the job. */
@@ -74,14 +75,34 @@ const loaders = {
   loadReportFile: () => loadBundle<typeof ReportFile>('report-file'),
 };
 
+/** The front end has read the verb. */
 function begin(hello: Hello): void {
-  const [, word] = hello.argv;
-  debugging = wantsDebug(hello);
-  if (word === 'adopt' && hello.argv.includes('--serve')) return serveBoxes(hello);
-  if (word === 'ctl' || word === 'check' || word === 'spool' || word === 'where') return useTool(word, hello);
-  const deliverSignals = watchSignals((delivery) => running?.onSignal(delivery));
+  debugging = hello.debug;
+  switch (hello.verb) {
+    case '':
+      return launchJob(hello);
+    case 'adopt':
+      return adoptProcess(hello);
+    case 'serve':
+      return serveBoxes(hello);
+    case '--help':
+      return say(loadBundle<typeof Tools>('tools').helpText());
+    case '--version':
+      return say(`proc_box ${PROC_BOX_VERSION}\n`);
+    default:
+      return useTool(hello.verb, hello);
+  }
+}
+
+/** A signal that arrives before there is a box waits for it. @returns hands over what has arrived */
+function holdSignals(): () => void {
+  return watchSignals((delivery) => running?.onSignal(delivery));
+}
+
+function launchJob(hello: Hello): void {
+  const deliverSignals = holdSignals();
   const input = {
-    argv: hello.argv,
+    ...split(hello.argv, hello.commandIndex),
     settings: hello.settings,
     files: systemFiles(),
     deadline: jobDeadline(process.env, Date.now()),
@@ -89,26 +110,26 @@ function begin(hello: Hello): void {
   };
   let assembled: Assembled | undefined;
   try {
-    if (hello.argv[1] === 'adopt') return adoptProcess(hello, deliverSignals);
     assembled = assembleSpec(input);
-    if (assembled.kind === 'help') return say(loadBundle<typeof Tools>('tools').helpText());
-    if (assembled.kind === 'version') return say(`proc_box ${PROC_BOX_VERSION}\n`);
-    launch(hello, assembled, deliverSignals);
+    launch(hello, assembled, hello.commandIndex, deliverSignals);
   } catch (error) {
     const why = describeError(error, debugging);
-    if (running !== undefined || started) fail(why);
-    if (hello.argv[1] === 'adopt') return notAdopted(hello, why);
-    if (!hello.failsOpen) fail(why);
-    const { commandStart, fallbacks } = loadBundle<typeof FallbacksBundle>('fallbacks');
-    const start = commandStart(hello.argv);
-    if (start >= hello.argv.length) fail(why);
-    const words = hello.argv.slice(1, start).filter((word, index) => word !== '--' || index < start - 2);
-    const asked = assembled?.kind === 'run' ? assembled.spec : null;
-    for (const fallback of fallbacks({ ...input, words, command: hello.argv.slice(start) }, error as Error, asked)) {
-      if (launchInstead(hello, fallback, start, deliverSignals, why)) return;
+    if (running !== undefined || started || !hello.failsOpen) fail(why);
+    const { areTold, fallbacks } = loadBundle<typeof FallbacksBundle>('fallbacks');
+    const index = areTold(input.words) ? hello.commandIndex : hello.fallbackIndex;
+    if (index >= hello.argv.length) fail(why);
+    const known = { ...input, ...split(hello.argv, index) };
+    for (const fallback of fallbacks(known, error as Error, assembled?.spec ?? null)) {
+      if (launchInstead(hello, fallback, index, deliverSignals, why)) return;
     }
     fail(why);
   }
+}
+
+/** The options, without the `--` after them, and the command. */
+function split(argv: readonly string[], index: number): { words: readonly string[]; command: readonly string[] } {
+  const end = index > 1 && argv[index - 1] === '--' ? index - 1 : index;
+  return { words: argv.slice(1, end), command: argv.slice(index) };
 }
 
 /** @returns false where that cannot be had, either */
@@ -121,8 +142,8 @@ function launchInstead(
 ): boolean {
   try {
     const line = `${why}; ${says} (--failure open)`;
-    const tell = kind === 'box' ? undefined : () => tellUnboxed(hello, why);
-    launch(hello, { spec: { ...spec, commandIndex }, warnings }, deliverSignals, { line, tell });
+    const tell = kind === 'box' ? undefined : () => tellUnboxed(hello, hello.argv.slice(1, commandIndex), why);
+    launch(hello, { spec, warnings }, commandIndex, deliverSignals, { line, tell });
     return true;
   } catch (error) {
     if (started || !(isSpecError(error) || isEnvironmentError(error))) throw error;
@@ -133,15 +154,15 @@ function launchInstead(
 /** `proc_box adopt --failure open`: the process runs all the same, and whoever waits learns it a moment later. */
 function notAdopted(hello: Hello, message: string): void {
   if (!hello.failsOpen) fail(message);
-  void tellUnboxed(hello, message).then(() => fail(message));
+  void tellUnboxed(hello, hello.argv.slice(2), message).then(() => fail(message));
 }
 
 /** Beside the job, which runs already. Never rejects. */
-async function tellUnboxed({ argv, settings }: Hello, why: string): Promise<void> {
+async function tellUnboxed({ settings }: Hello, words: readonly string[], why: string): Promise<void> {
   await null;
   try {
     const { tellUnboxed } = loadBundle<typeof NoticeBundle>('notice');
-    await tellUnboxed({ argv, settings, environment: process.env, why, loadYaml: () => loadBundle('yaml') });
+    await tellUnboxed({ words, settings, environment: process.env, why, loadYaml: () => loadBundle('yaml') });
   } catch {
     // A bundle is missing: stderr has the reason why there is no box.
   }
@@ -150,7 +171,8 @@ async function tellUnboxed({ argv, settings }: Hello, why: string): Promise<void
 /** The job first: what it does not need for its start is loaded while the keeper forks it. */
 function launch(
   hello: Hello,
-  assembled: Pick<Extract<Assembled, { kind: 'run' }>, 'spec' | 'warnings'>,
+  assembled: Assembled,
+  commandIndex: number,
   deliverSignals: () => void,
   instead?: { readonly line: string; readonly tell: (() => Promise<void>) | undefined },
 ): void {
@@ -160,7 +182,7 @@ function launch(
   const subject = launchedJob(keeper);
   const { cgroup, control } = prepareResources(spec, boxId, keeper, subject, () => box);
   if (instead !== undefined) createLogger('error').error(instead.line);
-  const { commandIndex, argv0, rlimits, stdoutMaxBytes } = spec;
+  const { argv0, rlimits, stdoutMaxBytes } = spec;
   started = true;
   keeper.start({ commandIndex, argv0, rlimits, stdoutMaxBytes, cgroup });
   const { run } = loaders.loadRun();
@@ -184,7 +206,7 @@ function launch(
 }
 
 /** Loaded only where something was asked for that this host may not allow. */
-function allowedOf(assembled: Pick<Extract<Assembled, { kind: 'run' }>, 'spec' | 'warnings'>, { stdoutMode }: Hello) {
+function allowedOf(assembled: Assembled, { stdoutMode }: Hello) {
   const { stdoutAsked, enforceAsked, rlimits } = assembled.spec;
   if (!stdoutAsked && !(enforceAsked && rlimits.length > 0)) return assembled;
   return loadBundle<typeof Allowed>('within-allowed').withinAllowed(assembled, keeper.pid, stdoutMode);
@@ -209,15 +231,22 @@ function serveBoxes({ argv }: Hello): void {
 }
 
 /** A process that runs already; `proc_box -- adopt` runs a program of that name. */
-function adoptProcess(hello: Hello, deliverSignals: () => void): void {
-  running = loadBundle<typeof AdoptBundle>('adopt').adopt({
-    keeper,
-    hello,
-    boxId: newBoxId(),
-    files: systemFiles(),
-    ...loaders,
-    deliverSignals,
-  });
+function adoptProcess(hello: Hello): void {
+  const deliverSignals = holdSignals();
+  try {
+    running = loadBundle<typeof AdoptBundle>('adopt').adopt({
+      keeper,
+      hello,
+      boxId: newBoxId(),
+      files: systemFiles(),
+      ...loaders,
+      deliverSignals,
+    });
+  } catch (error) {
+    const why = describeError(error, debugging);
+    if (running !== undefined) fail(why);
+    notAdopted(hello, why);
+  }
 }
 
 /** Time first, so that boxes sort; random after it, so that no two of a site are alike. */
@@ -226,12 +255,12 @@ function newBoxId(): string {
 }
 
 /** There is no job, so nothing for the keeper to do. `proc_box -- ctl` runs a program of that name. */
-function useTool(name: 'ctl' | 'check' | 'spool' | 'where', { argv, settings }: Hello): void {
+function useTool(name: Tool, { argv, settings, debug }: Hello): void {
   running = { onKeeper() {}, onSignal() {} };
   keeper.close();
   const { runCheck, runCtl, runSpool, runWhere } = loadBundle<typeof Tools>('tools');
   const tool = { ctl: runCtl, check: runCheck, spool: runSpool, where: runWhere }[name];
-  void tool({ argv, settings, files: systemFiles(), loadYaml: () => loadBundle('yaml') }).then(exitNow);
+  void tool({ argv, settings, debug, files: systemFiles(), loadYaml: () => loadBundle('yaml') }).then(exitNow);
 }
 
 function say(text: string): never {

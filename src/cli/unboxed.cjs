@@ -14,7 +14,7 @@ const WHY_MAX = 900;
 const KEEPER_FD = 3;
 const EVENT_HELLO = 64;
 const FRAME_HEAD_BYTES = 12;
-const HELLO_HEAD_BYTES = 32;
+const HELLO_HEAD_BYTES = 40;
 
 /** Of the native part what bundles need that are loaded without it; native/index.d.ts. */
 exports.files = {
@@ -59,7 +59,7 @@ exports.run = (error, loadBundle) => {
     if (inbox.length < FRAME_HEAD_BYTES || inbox.length < FRAME_HEAD_BYTES + inbox.readUInt32LE(0)) return;
     socket.pause();
     const hello = parseHello(inbox.subarray(FRAME_HEAD_BYTES, FRAME_HEAD_BYTES + inbox.readUInt32LE(0)));
-    if (inbox.readUInt16LE(4) !== EVENT_HELLO || !hello.failsOpen || !hello.argv.includes('--')) process.exit(1);
+    if (inbox.readUInt16LE(4) !== EVENT_HELLO || !hello.runs) process.exit(1);
     void tell(loadBundle, { ...hello, environment: process.env, why }).then(() => process.exit(1));
   });
 };
@@ -74,14 +74,13 @@ async function tell(loadBundle, notice) {
 }
 
 function parseHello(hello) {
-  const argc = hello.readUInt32LE(16);
-  const words = hello.subarray(HELLO_HEAD_BYTES).toString('utf8').split('\0');
-  const command = hello.readUInt32LE(24);
-  // The front end runs only what `--` marks as the command: front.cc.
-  const isKnown = words[command - 1] === '--' || words[1] === 'adopt';
+  const [argc, settings, , fallback, failsOpen] = [16, 20, 24, 28, 32].map((at) => hello.readUInt32LE(at));
+  const strings = hello.subarray(HELLO_HEAD_BYTES).toString('utf8').split('\0');
+  const adopts = strings[argc + settings] === 'adopt';
   return {
-    argv: words.slice(0, argc),
-    settings: words.slice(argc).filter(Boolean),
-    failsOpen: hello.readUInt32LE(28) !== 0 && isKnown,
+    // Adopted processes run anyway; a job does only where the front end knows its command: front.cc.
+    runs: failsOpen !== 0 && (fallback !== 0 || adopts),
+    words: adopts ? strings.slice(2, argc) : strings.slice(1, fallback - 1),
+    settings: strings.slice(argc, argc + settings),
   };
 }

@@ -6,7 +6,6 @@ import { duration } from '../options/amounts.js';
 import { isSet, readVerb } from '../options/verb-words.js';
 import { quote } from '../options/words.js';
 import { findSlurmJobs, findSlurmSteps, isSlurmJob, type SlurmJob, type SlurmStep } from '../scheduler/slurm-where.js';
-import { wantsDebug } from '../supervise/failure-policy.js';
 import { printable, printableJson } from '../text.js';
 import { parseAnswer } from './ctl/answer.js';
 import { CTL, type CtlInput, type CtlRequest, type CtlWords, requestsFor } from './ctl/options.js';
@@ -67,7 +66,7 @@ export async function runWhere(input: CtlInput): Promise<number> {
     log.error(`job ${quote(job)} was not found: ${unlisted}, and ${silent}`);
     return NOTHING_FOUND;
   } catch (error) {
-    log.error(describeError(error, wantsDebug(input)));
+    log.error(describeError(error, input.debug));
     return EXIT.failed;
   }
 }

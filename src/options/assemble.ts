@@ -4,20 +4,21 @@ import { readSettings } from './environment.js';
 import { atHome, type Files, readNamed, readSecret } from './files.js';
 import { allOptions } from './locks.js';
 import { readRascalConfig, type SiteConfig } from './rascal-config.js';
-import { type Given, naming, type Resolved, type ResolvedOptions, resolveOptions } from './resolve.js';
+import { naming, type Resolved, type ResolvedOptions, resolveOptions } from './resolve.js';
 import { mergeRlimits } from './rlimits.js';
 import type { BoxSpec, Source } from './spec.js';
 import type { LimitRow } from './table/limit.js';
 import { LIMITS, type LimitName, type Resources, resourceNames } from './table/limits.js';
-import { OPTIONS } from './table.js';
 import { type Deadline, timeLimit } from './time-limit.js';
 import { parseUris } from './uri.js';
 import { parseCommandKey } from './values.js';
 import type { YamlLoader } from './yaml-document.js';
 
 export interface SpecInput {
-  /** As the user typed it, with argv[0]. */
-  readonly argv: readonly string[];
+  /** The words of the command line before the command. */
+  readonly words: readonly string[];
+  /** The program and its arguments. */
+  readonly command: readonly string[];
   /** Every `PBOX_*` entry of the environment, `NAME=value`. */
   readonly settings: readonly string[];
   readonly files: Files;
@@ -27,15 +28,11 @@ export interface SpecInput {
   readonly locks?: 'kept' | 'ignored';
 }
 
-export type Assembled =
-  | {
-      readonly kind: 'run';
-      readonly spec: BoxSpec;
-      /** For the log, level warn. */
-      readonly warnings: readonly string[];
-    }
-  | { readonly kind: 'help' }
-  | { readonly kind: 'version' };
+export interface Assembled {
+  readonly spec: BoxSpec;
+  /** For the log, level warn. */
+  readonly warnings: readonly string[];
+}
 
 export const USAGE = 'usage: proc_box [options] [--] <command> [arguments]';
 
@@ -45,14 +42,12 @@ export const USAGE = 'usage: proc_box [options] [--] <command> [arguments]';
  * @throws SpecError for whatever the user must change; exit status 125
  */
 export function assembleSpec(input: SpecInput): Assembled {
-  const { argv, files, loadYaml } = input;
-  const { given, commandIndex, warnings } = parseCommandLine(argv);
-  if (asks(given, 'help')) return { kind: 'help' };
-  if (asks(given, 'version')) return { kind: 'version' };
+  const { command, files, loadYaml } = input;
+  const { given, warnings } = parseCommandLine(input.words, command);
   const environment = readSettings(input.settings);
   const options = resolveOptions(allOptions([...environment.given, ...given], files, loadYaml, input.locks ?? 'kept'));
   if (options.refuse.value !== undefined) throw new SpecError(options.refuse.value);
-  if (commandIndex >= argv.length) throw new SpecError(`no command given; ${USAGE}`);
+  if (command.length === 0) throw new SpecError(`no command given; ${USAGE}`);
 
   const timeout = timeLimit(options.timeout, input.deadline);
   const site = siteConfig(options, files, loadYaml);
@@ -108,20 +103,12 @@ export function assembleSpec(input: SpecInput): Assembled {
     nowarn: options.nowarn.value || options.quiet.value,
     quiet: options.quiet.value && !options.debug.value,
     reportFile: options['report-file'].value,
-    command: argv.slice(commandIndex),
-    commandIndex,
+    command: [...command],
   };
   return {
-    kind: 'run',
     spec: deepFreeze(spec),
     warnings: [...warnings, ...environment.warnings, ...broker.warnings, ...siteWarnings(site)],
   };
-}
-
-/** Answered before anything else is read. */
-function asks(given: readonly Given[], name: 'help' | 'version'): boolean {
-  const last = given.findLast((item) => item.name === name);
-  return last !== undefined && naming(last.origin, () => OPTIONS[name].parse(last.text));
 }
 
 /** As every scheduler does it. QUIT, which is the command's, writes a core file where `ulimit -c` allows one. */

@@ -5,35 +5,30 @@ import { didYouMean, quote } from './words.js';
 
 export interface CommandLine {
   readonly given: readonly Given[];
-  /** Index of the command's first word in argv; argv's length where there is none. */
-  readonly commandIndex: number;
   /** What was probably meant otherwise. */
   readonly warnings: readonly string[];
 }
 
 /**
- * The words of argv up to the command, exactly as Go's `flag` reads them: `-x v`, `--x v`, `-x=v`, `--x=v`, `-b`,
- * `-b=false`; options end at the first word that is not one, at a lone `-`, or after `--`.
- * @param argv with argv[0]
+ * The words before the command, as Go's `flag` reads them: `-x v`, `--x v`, `-x=v`, `--x=v`, `-b`, `-b=false`. The front end
+ * decides where the command begins (native/src/front/options.cc).
+ * @param words may end with the `--` that separates them from the command
+ * @param command the words after them. @default none
  * @throws SpecError for an unknown option, one without its value, or a word like `---x`
  */
-export function parseCommandLine(argv: readonly string[]): CommandLine {
+export function parseCommandLine(words: readonly string[], command: readonly string[] = []): CommandLine {
   const given: Given[] = [];
   const warnings: string[] = [];
-  let index = 1;
-  for (; index < argv.length; index++) {
-    const word = argv[index]!;
-    if (!word.startsWith('-') || word === '-') break;
-    if (word === '--') {
-      index++;
-      break;
-    }
-    const read = readOption(word, argv[index + 1]);
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index]!;
+    if (word === '--' && index === words.length - 1) break;
+    const next = words[index + 1];
+    const read = readOption(word, next);
     given.push(read.given);
     if (read.takesNext) index++;
-    else warnings.push(...nextIsCommand(read.given, word, argv[index + 1]));
+    else if (next === undefined) warnings.push(...nextIsCommand(read.given, word, command[0]));
   }
-  return { given, commandIndex: index, warnings };
+  return { given, warnings };
 }
 
 /**
@@ -44,15 +39,10 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
 export function lenientCommandLine(words: readonly string[]): Pick<CommandLine, 'given'> {
   const given: Given[] = [];
   for (let at = 0; at < words.length; ) {
-    const next = words[at + 1];
-    // A word that is no option ends them: where it is taken all the same, it is the value.
-    const rest = next === undefined ? [] : ['value'];
     try {
-      const { commandIndex } = parseCommandLine(['', words[at]!, ...rest]);
-      const taken = Math.max(1, commandIndex - 1);
-      const [item] = parseCommandLine(['', ...words.slice(at, at + taken)]).given;
-      if (item !== undefined) given.push(item);
-      at += taken === 2 && item !== undefined && lacksValue(item) ? 1 : taken;
+      const { given: item, takesNext } = readOption(words[at]!, words[at + 1]);
+      given.push(item);
+      at += takesNext && !lacksValue(item) ? 2 : 1;
     } catch {
       at++; // unknown, or without its value
     }

@@ -109,8 +109,6 @@ export interface BoxSpec {
   readonly quiet: boolean;
   /** The command and its arguments. */
   readonly command: readonly string[];
-  /** Index of the command's first word in argv. */
-  readonly commandIndex: number;
   /** Why not all that was asked for counts (`--failure open`). */
   readonly ignored?: string;
 }

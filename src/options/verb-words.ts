@@ -80,7 +80,7 @@ export function isOptionOf<Name extends string>(verb: Verb<Name>, word: string):
 }
 
 function ofBox({ ofBox }: Pick<Verb<string>, 'ofBox'>): readonly string[] {
-  return ofBox === 'all' ? OPTION_NAMES : ofBox;
+  return ofBox === 'all' ? OPTION_NAMES.filter((name) => name !== 'version') : ofBox;
 }
 
 function unknownOption(verb: Verb<string>, dashes: string, name: string): SpecError {

@@ -19,11 +19,7 @@ export interface Fallback {
   readonly kind: 'box' | 'limits' | 'none';
 }
 
-export interface FallbackInput extends Omit<SpecInput, 'argv' | 'locks'> {
-  /** The words between `proc_box` and `--`. */
-  readonly words: readonly string[];
-  readonly command: readonly string[];
-}
+export type FallbackInput = Omit<SpecInput, 'locks'>;
 
 /** Reads no file, has no broker, and limits nothing by default: a job that is not boxed as asked is not ended for that. */
 const NO_BROKER = '--uri none --config none --timeout 0 --stdoutlimit 0 --nowarn'.split(' ');
@@ -31,19 +27,17 @@ const NO_BROKER = '--uri none --config none --timeout 0 --stdoutlimit 0 --nowarn
 const LIMITS_ONLY: ReadonlySet<string> = new Set([...Object.keys(GROUPS.Limits), ...Object.keys(GROUPS.Job)]);
 
 /**
- * Index of the command, argv's length where it is not known: only `--` tells after an unknown option, or after one without its
- * value, which has taken the option that follows for it.
+ * Whether the words before the command tell where it begins. They do not after an unknown option, which may have a value, or
+ * after an option without its value, which takes the next option for it.
  */
-export function commandStart(argv: readonly string[]): number {
+export function areTold(words: readonly string[]): boolean {
   try {
-    const { given, commandIndex } = parseCommandLine(argv);
-    const isApart = ({ origin, text }: Given) => argv.some((word, at) => word === origin && argv[at + 1] === text);
-    if (!given.some((item) => isApart(item) && lacksValue(item))) return commandIndex;
+    const { given } = parseCommandLine(words);
+    const isApart = ({ origin, text }: Given) => words.some((word, at) => word === origin && words[at + 1] === text);
+    return !given.some((item) => isApart(item) && lacksValue(item));
   } catch {
-    // An unknown option.
+    return false;
   }
-  const end = argv.indexOf('--');
-  return end < 0 ? argv.length : end + 1;
 }
 
 /**
@@ -129,10 +123,9 @@ function word({ name, text }: Given): string {
   return `--${name}=${text}`;
 }
 
-function attempt(input: Omit<SpecInput, 'argv'> & FallbackInput, options: readonly string[]): Attempt | undefined {
+function attempt(input: SpecInput, words: readonly string[]): Attempt | undefined {
   try {
-    const assembled = assembleSpec({ ...input, argv: ['proc_box', ...options, '--', ...input.command] });
-    return assembled.kind === 'run' ? assembled : undefined;
+    return assembleSpec({ ...input, words });
   } catch (error) {
     if (!isSpecError(error)) throw error;
     return undefined;

@@ -3,6 +3,7 @@ import type { KeeperEvent } from 'cgroup-utils-native';
 import { EXIT } from '../box/outcome.js';
 import type { BoxSpec } from '../options/spec.js';
 import { COMMAND_NAMES } from '../options/table/commands.js';
+import { VERBS } from '../options/table/verbs.js';
 import { redactUri } from '../options/uri.js';
 import { nearName } from '../options/words.js';
 
@@ -56,7 +57,7 @@ function isDirectory(name: string): boolean {
 
 /** Words that are no programs, and what somebody who writes one of them wants. */
 const MEANT: ReadonlyMap<string, string> = new Map([
-  ...['adopt', 'check', 'ctl', 'spool', 'where'].map((verb) => [verb, verb] as const),
+  ...VERBS.map((verb) => [verb, verb] as const),
   ...['list', 'flush'].map((word) => [word, `spool ${word}`] as const),
   ['keygen', 'ctl keygen'],
   ...COMMAND_NAMES.map((word) => [word, `ctl --job <id> ${word}`] as const),

@@ -16,8 +16,8 @@ import { type Environment, identifyJob } from '../scheduler/identity.js';
  * what is broken.
  */
 export interface Notice {
-  /** As the user typed it, with argv[0]. */
-  readonly argv: readonly string[];
+  /** The words of the command line before the command; some may be wrong. */
+  readonly words: readonly string[];
   /** Every `PBOX_*` entry of the environment, `NAME=value`. */
   readonly settings: readonly string[];
   readonly environment: Environment;
@@ -50,15 +50,16 @@ async function publishFirst(notice: Notice, late: AbortSignal): Promise<void> {
 }
 
 /** What of the options can be understood: one that cannot is why there is no box. */
-function whereTo({ argv, settings, loadYaml }: Notice): BoxSpec | undefined {
-  const options = connectionWords(argv);
+function whereTo({ words, settings, loadYaml }: Notice): BoxSpec | undefined {
+  const options = connectionWords(words);
   const variables = settings.filter((entry) =>
     WHERE.some((name) => entry.startsWith(`PBOX_${name.toUpperCase().replaceAll('-', '_')}=`)),
   );
   for (const config of [[], ['--config=none']]) {
     try {
-      const assembled = assembleSpec({
-        argv: ['proc_box', ...options, ...config, '--', 'unboxed'],
+      const { spec } = assembleSpec({
+        words: [...options, ...config],
+        command: ['unboxed'],
         settings: variables,
         files: systemFiles(),
         deadline: { scheduler: 'none', remainingMs: null },
@@ -66,7 +67,7 @@ function whereTo({ argv, settings, loadYaml }: Notice): BoxSpec | undefined {
         // Nobody knows what a file fixes that cannot be read, and there is no box that could be loosened.
         ...(config.length > 0 && { locks: 'ignored' as const }),
       });
-      return assembled.kind === 'run' ? assembled.spec : undefined;
+      return spec;
     } catch {
       // The config file may be what cannot be read: again without.
     }
@@ -74,10 +75,9 @@ function whereTo({ argv, settings, loadYaml }: Notice): BoxSpec | undefined {
   return undefined;
 }
 
-/** Of the words before the command those that say where events go, whatever stands between them. */
-function connectionWords(argv: readonly string[]): string[] {
-  const end = argv.indexOf('--');
-  const { given } = lenientCommandLine(argv.slice(1, end < 0 ? undefined : end));
+/** The words that say where events go, whatever stands between them. */
+function connectionWords(words: readonly string[]): string[] {
+  const { given } = lenientCommandLine(words);
   return given.filter(({ name }) => WHERE.includes(name)).map(({ name, text }) => `--${name}=${text}`);
 }
 

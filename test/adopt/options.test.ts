@@ -71,7 +71,6 @@ t.test('with --failure open what can be understood counts', async (t) => {
     open.warnings.at(-1),
     /^--memory: "much" is not a size.*; the job runs in a box without that \(--failure open\)$/,
   );
-  t.throws(() => adoptSpec(['--help'], {}, input()), { message: '"proc_box adopt --help" lists the options' });
 });
 
 t.test('the limits of the command line alone, where the box cannot be had', async (t) => {

@@ -42,15 +42,16 @@ t.test("the site's config file is one, and the rules of the page are rules", asy
   const rules = /^# \/etc\/proc_box\/config\.yaml\n(control-auth: user[\s\S]*?)```/m.exec(page)![1]!;
   for (const text of [readFileSync(join(site, 'config.yaml'), 'utf8'), rules]) {
     const result = assembleSpec({
-      argv: ['proc_box', 'job'],
+      words: [],
+      command: ['job'],
       settings: [],
       deadline: { scheduler: 'none', remainingMs: null },
       loadYaml: () => createRequire(import.meta.url)('yaml'),
       files: { uid: 0, read: (path) => (path.startsWith('~/') ? 'ENOENT' : { text, mode: 0o644, uid: 0 }) },
     });
-    t.match(result, { kind: 'run', spec: { controlAuth: 'user' } });
-    t.ok(result.kind === 'run' && result.warnings.every((text) => text.includes('without a broker')));
-    t.equal(result.kind === 'run' && result.spec.controlRules.length, 2);
+    t.match(result, { spec: { controlAuth: 'user' } });
+    t.ok(result.warnings.every((text) => text.includes('without a broker')));
+    t.equal(result.spec.controlRules.length, 2);
   }
 });
 

@@ -3,6 +3,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { parseSignal } from '../../src/options/signals.js';
+
+import { VERBS } from '../../src/options/table/verbs.js';
 import { OPTION_NAMES, OPTIONS } from '../../src/options/table.js';
 import { findScheduler } from '../../src/scheduler/identity.js';
 import { sessionOf, until } from '../fixtures/processes.js';
@@ -158,6 +160,7 @@ t.test('the native lists are those of the tables', async (t) => {
     return [...text.matchAll(/"([^"]+)"/g)].map(([, word]) => word!);
   };
   const booleans = OPTION_NAMES.filter((name) => OPTIONS[name].type === 'boolean');
+  t.strictSame(list('kVerbs'), VERBS);
   t.strictSame(list('kBooleans').sort(), [...booleans].sort());
   for (const mark of list('kSchedulers')) t.not(findScheduler({ [mark]: '1' }), 'none', mark);
   t.equal(list('kSchedulers').length, 5);

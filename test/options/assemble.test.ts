@@ -8,16 +8,21 @@ import type { BoxSpec } from '../../src/options/spec.js';
 const DEFAULT_FILE = '/etc/proc_box/config.yaml';
 const UID = 1000;
 
-interface Given extends Partial<Omit<SpecInput, 'files'>> {
+interface Given extends Partial<Omit<SpecInput, 'files' | 'command'>> {
+  /** The command is the last word, or follows `--`. */
   words?: readonly string[];
   contents?: Readonly<Record<string, string | Partial<FileContent> | NodeJS.ErrnoException>>;
   /** Paths that were read. */
   reads?: string[];
 }
 
-const assemble = ({ words = ['x'], contents = {}, reads = [], ...rest }: Given) =>
-  assembleSpec({
-    argv: ['proc_box', ...words],
+const assemble = ({ words: typed = ['x'], contents = {}, reads = [], ...rest }: Given) => {
+  const separator = typed.indexOf('--');
+  const [words, command] =
+    separator < 0 ? [typed.slice(0, -1), typed.slice(-1)] : [typed.slice(0, separator), typed.slice(separator + 1)];
+  return assembleSpec({
+    words,
+    command,
     settings: [],
     deadline: { scheduler: 'none', remainingMs: null },
     loadYaml: () => createRequire(import.meta.url)('yaml'),
@@ -32,19 +37,16 @@ const assemble = ({ words = ['x'], contents = {}, reads = [], ...rest }: Given) 
     },
     ...rest,
   });
-
-const specOf = (given: Given): BoxSpec => {
-  const result = assemble(given);
-  if (result.kind !== 'run') throw new Error(`kind is ${result.kind}`);
-  return result.spec;
 };
+
+const specOf = (given: Given): BoxSpec => assemble(given).spec;
 
 const refuses = (t: Test, given: Given, message: string) =>
   t.throws(() => assemble(given), new SpecError(message), message);
 
 t.test('without options everything is as the contract says', async (t) => {
   const reads: string[] = [];
-  t.strictSame(specOf({ words: ['ls', '-l'], reads }), {
+  t.strictSame(specOf({ words: ['--', 'ls', '-l'], reads }), {
     uris: ['amqp://guest:guest@localhost:5672'],
     uriAsked: false,
     exchange: 'amq.topic',
@@ -97,7 +99,6 @@ t.test('without options everything is as the contract says', async (t) => {
     nowarn: false,
     quiet: false,
     command: ['ls', '-l'],
-    commandIndex: 1,
   });
   t.strictSame(reads, [DEFAULT_FILE], 'one file is looked for');
 });
@@ -134,16 +135,17 @@ t.test('rlimits of all sources are merged by resource', async (t) => {
   });
 });
 
-t.test('help and version come before everything but the words themselves', async (t) => {
-  t.strictSame(assemble({ words: ['--help'], settings: ['PBOX_SINT=junk'] }), { kind: 'help' });
-  t.strictSame(assemble({ words: ['-version', '-sint', 'junk'] }), { kind: 'version' });
-  t.equal(assemble({ words: ['-version=false', 'x'] }).kind, 'run');
-  refuses(
-    t,
-    { words: ['-version=maybe', 'x'] },
-    '-version: "maybe" is neither true nor false: expected 1, t, true, 0, f or false, for example "true"',
-  );
-});
+t.test(
+  'the front end has answered help and version; another value of theirs is an option like any other',
+  async (t) => {
+    t.strictSame(specOf({ words: ['-version=false', 'x'] }).command, ['x']);
+    refuses(
+      t,
+      { words: ['-version=maybe', 'x'] },
+      '-version: "maybe" is neither true nor false: expected 1, t, true, 0, f or false, for example "true"',
+    );
+  },
+);
 
 t.test('a wrong value names its source, also where a stronger source overrides it', async (t) => {
   const missing = '"5" has no unit: expected a duration, for example "5s"';
@@ -229,7 +231,7 @@ t.test("a URI file of each user's own may be missing where a config file names i
   });
   const own = assemble({ contents: { ...site, '~/.proc_box_uri': 'amqp://u:p@h' } });
   t.match(own, { spec: { uris: ['amqp://u:p@h:5672'] } });
-  t.strictSame(own.kind === 'run' && own.warnings, []);
+  t.strictSame(own.warnings, []);
   for (const [given, message] of [
     [{ contents: { ...site, '~/.proc_box_uri': { mode: 0o644 } } }, /has mode 0644/],
     [{ contents: { [DEFAULT_FILE]: 'uri-file: /etc/uri' } }, /ENOENT/],
@@ -362,14 +364,12 @@ t.test('every option reaches its field', async (t) => {
     debug: true,
     nowarn: true,
     command: ['-x'],
-    commandIndex: 37,
   });
 });
 
 t.test('warnings come back, and the spec is frozen', async (t) => {
   const result = assemble({ settings: ['PBOX_SNIT=1'] });
   t.match(result, {
-    kind: 'run',
     warnings: ['the variable "PBOX_SNIT" has no effect: no option is read from it; did you mean "PBOX_SINT"?'],
   });
   const spec = specOf({ words: ['-json', '{"a":{}}', 'x'] });

@@ -20,8 +20,9 @@ function specOf({ words = [], settings = [], site, mine, locks }: Given): BoxSpe
     '/mine': mine,
     '/uri': 'amqp://file',
   };
-  const result = assembleSpec({
-    argv: ['proc_box', ...words, '--', 'job'],
+  return assembleSpec({
+    words,
+    command: ['job'],
     settings,
     deadline: { scheduler: 'none', remainingMs: null },
     loadYaml: () => createRequire(import.meta.url)('yaml'),
@@ -34,9 +35,7 @@ function specOf({ words = [], settings = [], site, mine, locks }: Given): BoxSpe
       },
     },
     ...(locks && { locks }),
-  });
-  if (result.kind !== 'run') throw new Error(result.kind);
-  return result.spec;
+  }).spec;
 }
 
 const refused = (origin: string, line = 2) =>

@@ -104,7 +104,8 @@ t.test('command lines and variables', async (t) => {
   check(t, 'words', fc.tuple(fc.array(word, { maxLength: 6 }), settings), ([words, settings]) =>
     foreseen(() =>
       assembleSpec({
-        argv: ['proc_box', '--config=none', ...words, 'true'],
+        words: ['--config=none', ...words],
+        command: ['true'],
         settings,
         files: noFiles,
         deadline: { scheduler: 'none', remainingMs: null },

@@ -127,8 +127,11 @@ Object event_object(Env env, Event type, const std::string& bytes) {
       event.Set("settings", words(env, body, hello.settings));
       event.Set("stdoutMode", kModes[hello.stdout_mode]);
       event.Set("terminal", hello.terminal != 0);
+      event.Set("verb", body.word());
       set(event, "commandIndex", hello.command);
+      set(event, "fallbackIndex", hello.fallback != 0 ? hello.fallback : hello.argc);
       event.Set("failsOpen", hello.failure_open != 0);
+      event.Set("debug", hello.debug != 0);
       break;
     }
     case Event::started: {

@@ -63,6 +63,7 @@ class Alone {
   std::vector<Seen> seen_;
   double started_ms_ = 0, ended_ms_ = 0, grace_until_ms_ = 0;
   bool timed_out_ = false;
+  bool reader_counts_ = false;  // the job has ended by itself: its output waits for the reader, however long
   int code_ = -1, signal_ = -1;
   int interrupts_ = 0;
 };
@@ -92,7 +93,8 @@ void Alone::event(const FrameHead& head, Reader body) {
       ended_ms_ = monotonic_ms();
       // What it leaves gets the stop ladder; `empty` follows at once where that is nothing.
       stop(StopHow::rest);
-      if (grace_until_ms_ == 0) grace_until_ms_ = ended_ms_ + options_.grace_ms;
+      reader_counts_ = grace_until_ms_ == 0;
+      if (reader_counts_) grace_until_ms_ = ended_ms_ + options_.grace_ms;
       return;
     }
     case Event::empty:
@@ -128,6 +130,7 @@ void Alone::reap() {
 
 void Alone::signalled(int signal, int pid) {
   if (signal == SIGHUP) return;
+  if (signal == SIGINT || signal == SIGQUIT || signal == SIGTERM) reader_counts_ = false;
   if (signal == SIGINT && ++interrupts_ > 1) return kill_all();
   if (signal == SIGINT || signal == SIGQUIT || signal == SIGTERM)
     if (grace_until_ms_ == 0) grace_until_ms_ = monotonic_ms() + options_.grace_ms;
@@ -162,7 +165,7 @@ void Alone::stop(StopHow how) {
 }
 
 void Alone::kill_all() {
-  const KillBody body{1};
+  const KillBody body{!reader_counts_};
   link_.send(Request::kill, ++id_, &body, sizeof body);
 }
 

@@ -31,15 +31,6 @@ constexpr int kFailed = 125;
 
 }  // namespace
 
-bool adopts(int argc, char* const* argv) { return argc > 1 && std::strcmp(argv[1], "adopt") == 0; }
-
-bool wants_detach(int argc, char* const* argv) {
-  if (!adopts(argc, argv)) return false;
-  for (int i = 2; i < argc; i++)
-    if (std::strcmp(argv[i], "--detach") == 0 || std::strcmp(argv[i], "-detach") == 0) return true;
-  return false;
-}
-
 int detach() {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return -1;

@@ -3,10 +3,6 @@
 
 namespace pbox {
 
-// `proc_box adopt ...`, whatever follows.
-bool adopts(int argc, char* const* argv);
-bool wants_detach(int argc, char* const* argv);
-
 // Returns in a child with a session of its own and /dev/null as stdin and stdout; the caller's process waits for its
 // word and exits with that. Returns the descriptor for the word: one byte, the exit status. -1: could not fork.
 int detach();

@@ -90,12 +90,19 @@ void let_go(Front& front, int channel, int complaints) {
   close(err);
 }
 
+// Whether the job may run without its box: then its command is the one that is known for sure.
+bool fall_back(Front& front) {
+  Options& options = front.options;
+  if (!options.failure_open || options.fallback == 0 || !front.words.argv[static_cast<size_t>(options.fallback)]) return false;
+  options.command = options.fallback;
+  return true;
+}
+
 // The job, where its box cannot be made: by the keeper, with us as its wrapper, or not at all.
 [[noreturn]] void without_box(Front& front, const std::string& why) {
-  const Options& options = front.options;
-  const char* command = front.words.argv[static_cast<size_t>(options.command)];
+  Options& options = front.options;
   if (!options.verb.empty()) die(why);
-  if (!options.failure_open || !options.separated || !command) {
+  if (!fall_back(front)) {
     pbox::say("error", why + "; the job is not started");
     front.end(125, 0);
   }
@@ -109,7 +116,7 @@ void let_go(Front& front, int channel, int complaints) {
   const size_t end = why.find(';');
   const std::string what = why.substr(0, end), remedy = why.substr(end + 1);
   if (!options.verb.empty()) die("\"proc_box " + options.verb + "\" needs Node: " + what + "; " + remedy);
-  const bool open = options.failure_open && options.separated;
+  const bool open = fall_back(front);
   if (options.strict && !open) die("--enforce strict: " + what + " to hold limits; " + remedy);
   if (!options.error.empty() && !open) die(options.error);
   if (!front.words.argv[static_cast<size_t>(options.command)]) die("no command given; usage: proc_box [options] [--] <command> [arguments]");
@@ -117,7 +124,7 @@ void let_go(Front& front, int channel, int complaints) {
   pbox::run_alone(front);
 }
 
-[[noreturn]] void be_front(Words& words, const Options& options, int word) {
+[[noreturn]] void be_front(Words& words, Options& options, int word) {
   int keeper[2], lifeline[2], channel[2];
   make_pair(SOCK_STREAM, keeper);
   make_pair(SOCK_STREAM, lifeline);
@@ -158,11 +165,14 @@ void let_go(Front& front, int channel, int complaints) {
   without_box(front, why);
 }
 
-// The keeper tells Node where the command begins, and what holds where there can be no box.
+// The keeper tells Node what was read here, so that nobody reads it again.
 Options read(Words& words) {
   Options options = pbox::read_options(words);
   words.command = options.command;
+  words.fallback = options.fallback;
+  words.verb = options.verb;
   words.failure_open = options.failure_open;
+  words.debug = options.debug;
   return options;
 }
 
@@ -182,11 +192,10 @@ int main(int argc, char** argv, char** environment) {
     pbox::keeper_main(by, words);
   }
   words.mask();
-  const Options options = read(words);
+  Options options = read(words);
   pbox::ask_supervisor(words, options);
-  const char* served = pbox::wants_serve(words.count(), words.argv.data());
-  const bool detached = !served && pbox::wants_detach(words.count(), words.argv.data());
-  const int word = served ? pbox::serve(served) : detached ? pbox::detach() : -1;
-  if ((served || detached) && word < 0) die_of_errno("fork", "is the nproc or pids limit reached?");
+  if (options.serves && !options.serve_usage) die("usage: proc_box adopt --serve <socket> [--log-file <path>]");
+  const int word = options.serves ? pbox::serve(options.serve.c_str()) : options.detach ? pbox::detach() : -1;
+  if ((options.serves || options.detach) && word < 0) die_of_errno("fork", "is the nproc or pids limit reached?");
   be_front(words, options, word);
 }

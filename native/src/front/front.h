@@ -14,7 +14,7 @@ class CleanupLog;
 
 struct Front {
   const Words& words;
-  const Options& options;
+  Options& options;
   Link link;                   // to the keeper
   int helper;                  // our child: the guard, or the keeper where there is none
   CleanupLog* cleanup_log;     // null: what is adopted outlives us

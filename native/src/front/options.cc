@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <strings.h>
+#include <utility>
 
 #include "proc/rlimit.h"
 
@@ -21,7 +22,7 @@ constexpr const char* kSignals[] = {"HUP",  "INT",  "QUIT", "ILL",    "TRAP", "A
                                     "USR2", "PIPE", "ALRM", "TERM",   "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU",
                                     "URG",  "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",  "PWR",  "SYS"};
 
-// Words that are no programs as the first one: src/cli/main.ts; the same test compares.
+// Words that name no program when they come first: src/options/table/verbs.ts; the same test compares.
 constexpr const char* kVerbs[] = {"adopt", "check", "ctl", "spool", "where"};
 
 constexpr double kTimeoutMs = 600000;  // outside of jobs
@@ -172,30 +173,42 @@ void take_limit(const Given& given) {
   else given.options.timeout_ms = ms;
 }
 
-// strconv.ParseBool's words: src/options/values.ts.
-bool is_true(const std::string& text) {
-  for (const char* no : {"false", "f", "0"})
-    if (strcasecmp(text.c_str(), no) == 0) return false;
-  return true;
+// strconv.ParseBool's words: src/options/values.ts. Another word changes nothing here, and Node refuses it.
+void take_boolean(const std::string& text, bool& out) {
+  for (const auto& [yes, no] : {std::pair{"true", "false"}, {"t", "f"}, {"1", "0"}}) {
+    if (strcasecmp(text.c_str(), yes) == 0) out = true;
+    if (strcasecmp(text.c_str(), no) == 0) out = false;
+  }
+}
+
+void take_of_adopt(Options& options, const std::string& option, const std::string& text) {
+  options.serve_usage &= (option == "serve" || option == "log-file") && !text.empty();
+  if (option == "detach") take_boolean(text, options.detach);
+  if (option == "serve") options.serve = text, options.serves = true;
+  if (option == "via") options.via = text;
 }
 
 void take(Options& options, const std::string& source, const std::string& option, const std::string& text) {
   const Given given{options, source, text};
+  bool asks = false;  // for a text
   if (option == "argv0") options.name = text;
+  if (option == "debug") take_boolean(text, options.debug);
   if (option == "enforce") options.strict = text == "strict";
   if (option == "failure") options.failure_open = text == "open";
-  if (option == "reraise") options.reraise = is_true(text);
+  if (option == "reraise") take_boolean(text, options.reraise);
   if (option == "grace") take_duration(given, options.grace_ms);
   if (option == "stop-signal") take_signal(given);
   if (option == "rlimit" && !text.empty()) take_rlimits(given);
-  if ((option == "version" || option == "help" || option == "h") && options.verb.empty() && is_true(text)) options.verb = "--" + option;
+  if (option == "version" || option == "help" || option == "h") take_boolean(text, asks);
+  if (asks && options.verb.empty()) options.verb = option == "version" ? "--version" : "--help";
+  if (options.adopts()) take_of_adopt(options, option, text);
   if (option != "timeout") return;
   if (text == "scheduler" || is_unlimited(text)) options.timeout_ms = 0;
   else take_limit(given);
 }
 
 void take_variables(Options& options, const Words& words) {
-  for (const std::string option : {"argv0", "enforce", "failure", "reraise", "timeout", "grace", "stop-signal", "rlimit"}) {
+  for (const std::string option : {"argv0", "debug", "enforce", "failure", "reraise", "timeout", "grace", "stop-signal", "rlimit"}) {
     std::string name = "PBOX_" + option;
     for (char& letter : name) letter = letter == '-' ? '_' : static_cast<char>(std::toupper(letter));
     const char* text = words.variable(name.c_str());
@@ -209,25 +222,49 @@ bool is_boolean(const std::string& option) {
   return option == "h" || option == "detach" || std::any_of(std::begin(kBooleans), std::end(kBooleans), same);
 }
 
-// As Go's `flag` reads them. `--` is nobody's value, so that an option which is unknown in here does not take it.
-int take_words(Options& options, const Words& words, int first) {
-  const int count = words.count();
-  for (int i = first; i < count; i++) {
+bool is_option(const char* word) { return word[0] == '-' && word[1] != 0; }
+bool is_separator(const char* word) { return std::strcmp(word, "--") == 0; }
+// Without its dashes: `name` or `name=value`.
+std::string assignment(const char* word) { return word + (word[1] == '-' ? 2 : 1); }
+
+// Go's `flag` takes any word as the value of an option that needs one.
+int command_index(const Words& words, int first) {
+  int i = first;
+  for (; i < words.count(); i++) {
     const char* word = words.argv[static_cast<size_t>(i)];
-    if (word[0] != '-' || word[1] == 0) return i;
-    if (std::strcmp(word, "--") == 0) {
-      options.separated = true;
-      return i + 1;
-    }
-    const std::string source = word + (word[1] == '-' ? 2 : 1);
-    const size_t equals = source.find('=');
-    const std::string option = source.substr(0, equals);
-    const char* next = words.argv[static_cast<size_t>(i) + 1];
-    if (equals != std::string::npos) take(options, "--" + option, option, source.substr(equals + 1));
-    else if (is_boolean(option)) take(options, "--" + option, option, "true");
-    else if (next && std::strcmp(next, "--") != 0) take(options, "--" + option, option, words.argv[static_cast<size_t>(++i)]);
+    if (!is_option(word)) return i;
+    if (is_separator(word)) return i + 1;
+    const std::string option = assignment(word);
+    if (option.find('=') == std::string::npos && !is_boolean(option)) i++;
   }
-  return count;
+  return std::min(i, words.count());
+}
+
+// A forgotten value must not cost the option that follows it, nor the `--`: `--memory --pids 5 -- app`.
+bool is_value(const std::string& option, const char* word) {
+  return word && !is_separator(word) && (std::strncmp(word, "--", 2) != 0 || option == "argv0");
+}
+
+void lacks_value(Options& options, const std::string& option) {
+  if (options.error.empty()) options.error = "--" + option + " needs a value";
+  if (options.adopts()) take_of_adopt(options, option, "");
+}
+
+void take_words(Options& options, const Words& words, int first) {
+  for (int i = first; i < words.count(); i++) {
+    const char* word = words.argv[static_cast<size_t>(i)];
+    if (!is_option(word)) return;
+    if (is_separator(word)) {
+      options.fallback = i + 1;
+      return;
+    }
+    const std::string source = assignment(word), option = source.substr(0, source.find('='));
+    const char* next = words.argv[static_cast<size_t>(i) + 1];
+    if (option.size() < source.size()) take(options, "--" + option, option, source.substr(option.size() + 1));
+    else if (is_boolean(option)) take(options, "--" + option, option, "true");
+    else if (is_value(option, next)) take(options, "--" + option, option, words.argv[static_cast<size_t>(++i)]);
+    else lacks_value(options, option);
+  }
 }
 
 }  // namespace
@@ -244,7 +281,10 @@ Options read_options(const Words& words) {
   const char* first = words.count() > 1 ? words.argv[1] : "";
   const auto same = [&](const char* verb) { return std::strcmp(first, verb) == 0; };
   if (std::any_of(std::begin(kVerbs), std::end(kVerbs), same)) options.verb = first;
-  options.command = take_words(options, words, options.verb.empty() ? 1 : 2);
+  const int begin = options.verb.empty() ? 1 : 2;
+  options.command = command_index(words, begin);
+  take_words(options, words, begin);
+  if (options.serves) options.verb = "serve";
   if (options.rlimits.empty()) options.rlimits = of_variables;
   return options;
 }

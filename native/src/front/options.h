@@ -11,10 +11,11 @@
 namespace pbox {
 
 struct Options {
-  int command = 0;             // index of its first word; the number of words where there is none
-  bool separated = false;      // `--` says where the command begins
-  std::string verb;            // `ctl`, `--version`: what needs Node and starts no job; empty for a job
-  bool failure_open = false;   // --failure open; without Node only with `separated`
+  int command = 0;             // index of its first word, as Go's `flag` reads them; the number of words where there is no command
+  int fallback = 0;            // the same where a word before it may be wrong: only `--` tells; 0 where it does not
+  std::string verb;            // `ctl`, `--version`: needs Node and starts no job; empty for a job; `serve`: adopt --serve
+  bool failure_open = false;   // --failure open; without Node it needs `fallback` as well
+  bool debug = false;
   std::string name;            // --argv0
   bool strict = false;
   bool reraise = false;
@@ -22,9 +23,13 @@ struct Options {
   double grace_ms = 10000;
   int stop_signal = SIGTERM;
   std::vector<RlimitWire> rlimits;
-  std::string error;  // the first value that cannot be read: its source, itself, and what was expected
+  std::string error;  // the first value that cannot be read: its source, itself, and the expected form
+  // Of `adopt`:
+  bool detach = false, serves = false;
+  std::string serve, via;   // paths of sockets
+  bool serve_usage = true;  // --serve and --log-file stand alone, each with its value
 
-  bool adopts() const { return verb == "adopt"; }
+  bool adopts() const { return verb == "adopt" || verb == "serve"; }
 };
 
 Options read_options(const Words& words);

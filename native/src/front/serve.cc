@@ -11,7 +11,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "front/detach.h"
 #include "wire/signals.h"
 
 namespace pbox {
@@ -76,23 +75,6 @@ const char* remedy_of(int error) {
 }
 
 }  // namespace
-
-const char* wants_serve(int argc, char* const* argv) {
-  if (!adopts(argc, argv)) return nullptr;
-  const char* path = nullptr;
-  bool asked = false, fits = true;
-  for (int i = 2; i < argc; i += 2) {
-    const bool serves = std::strcmp(argv[i], "--serve") == 0;
-    asked |= serves;
-    fits &= i + 1 < argc && (serves || std::strcmp(argv[i], "--log-file") == 0);
-    if (serves && i + 1 < argc) path = argv[i + 1];
-  }
-  if (asked && !fits) {
-    std::fprintf(stderr, "proc_box: error: usage: proc_box adopt --serve <socket> [--log-file <path>]\n");
-    _exit(kFailed);
-  }
-  return path;
-}
 
 int serve(const char* path) {
   int ends[2];

@@ -3,9 +3,6 @@
 
 namespace pbox {
 
-// The socket that it is to listen on, or null. Ends with a message where other words are beside it: later nobody reads one.
-const char* wants_serve(int argc, char* const* argv);
-
 // Returns in a child in the background, with a session of its own, stdio on /dev/null, and the socket that it listens on;
 // the caller's process prints the child's pid and ends. Whoever connects from then on is in its queue, however long Node
 // takes to start.

@@ -9,7 +9,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "front/detach.h"
 #include "proc/clock.h"
 
 namespace pbox {
@@ -25,22 +24,6 @@ bool is_told(const char* entry) {
   for (const char* prefix : {"SLURM", "PBS_"})
     if (std::strncmp(entry, prefix, std::strlen(prefix)) == 0) return true;
   return false;
-}
-
-// Null where there is none.
-const char* take_socket(std::vector<char*>& argv) {
-  for (size_t i = 2; argv[i]; i++) {
-    const char* name = argv[i] + std::strspn(argv[i], "-");
-    const size_t dashes = static_cast<size_t>(name - argv[i]);
-    if (dashes < 1 || dashes > 2 || std::strncmp(name, "via", 3) != 0) continue;
-    int taken = 1;
-    const char* path = name[3] == '=' ? name + 4 : nullptr;
-    if (name[3] == 0 && argv[i + 1]) path = argv[i + 1], taken = 2;
-    if (!path) continue;
-    argv.erase(argv.begin() + static_cast<long>(i), argv.begin() + static_cast<long>(i) + taken);
-    return path;
-  }
-  return nullptr;
 }
 
 // Each call waits until `until_ms` at most.
@@ -117,10 +100,9 @@ std::string read_answer(int fd, double until_ms) {
 
 }  // namespace
 
-void ask_supervisor(Words& words, const Options& options) {
-  if (!wants_detach(words.count(), words.argv.data())) return;
-  const char* path = take_socket(words.argv);
-  if (!path) return;
+void ask_supervisor(const Words& words, const Options& options) {
+  if (!options.detach || options.via.empty()) return;
+  const char* path = options.via.c_str();
   const double until_ms = monotonic_ms() + kPatienceMs;
   std::string text = request(words, options.failure_open, until_ms);
   if (text.size() > kRequestMax) return;

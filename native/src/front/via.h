@@ -15,8 +15,8 @@ struct ViaHead {
   double until_ms;    // CLOCK_MONOTONIC: after that it has given up
 };
 
-// Takes `--via <socket>` out of the words. Returns only where nobody has answered: whoever asks then goes on without.
+// Returns where --detach and --via do not both stand in the words, and where nobody has answered: then we make the box.
 // The answer is a byte, our exit status, and text for stderr up to the end.
-void ask_supervisor(Words& words, const Options& options);
+void ask_supervisor(const Words& words, const Options& options);
 
 }  // namespace pbox

@@ -11,8 +11,10 @@ struct Invocation {
   std::vector<char*> argv;            // NULL-terminated
   std::vector<char*> environment;     // the job's, NULL-terminated
   std::vector<std::string> settings;  // PBOX_*
-  int command = 0;                    // index of the command's first word
-  bool failure_open = false;          // the job runs without a box where there can be none
+  // As the front end reads the words (front/options.h); Node gets them with `hello`.
+  int command = 0, fallback = 0;
+  std::string verb;
+  bool failure_open = false, debug = false;
 
   int count() const { return static_cast<int>(argv.size()) - 1; }
   // Shows `name` in ps, and no word.

@@ -49,11 +49,12 @@ void say_hello(Control& control, Caller& caller, int guard) {
   const Invocation& words = caller.words;
   const HelloHead head{getpid(), guard, static_cast<uint32_t>(caller.stdout_mode), caller.terminal.exists(),
                        static_cast<uint32_t>(words.count()), static_cast<uint32_t>(words.settings.size()),
-                       static_cast<uint32_t>(words.command), words.failure_open};
+                       static_cast<uint32_t>(words.command), static_cast<uint32_t>(words.fallback), words.failure_open, words.debug};
   Writer hello;
   hello.value(head);
   for (int i = 0; i < words.count(); i++) hello.word(words.argv[static_cast<size_t>(i)]);
   for (const auto& entry : words.settings) hello.word(entry.c_str());
+  hello.word(words.verb.c_str());
   control.send(Event::hello, 0, hello.body.data(), hello.body.size());
   for (auto& entry : caller.words.settings) explicit_bzero(entry.data(), entry.size());
   explicit_bzero(hello.body.data(), hello.body.size());

@@ -27,7 +27,7 @@ enum class Request : uint16_t {
 
 // Keeper to wrapper.
 enum class Event : uint16_t {
-  hello = 64,        // HelloHead, argc NUL-terminated words, settings NUL-terminated entries
+  hello = 64,        // HelloHead, NUL-terminated: argc words, settings entries, the verb
   started = 65,      // StartedBody
   failed = 66,       // FailedBody
   exited = 67,       // ExitedBody
@@ -65,8 +65,11 @@ struct HelloHead {
   uint32_t terminal;
   uint32_t argc;
   uint32_t settings;
-  uint32_t command;       // index of the command's first word, as the front end reads the words
-  uint32_t failure_open;  // --failure open
+  // As the front end reads the words: front/options.h.
+  uint32_t command;
+  uint32_t fallback;
+  uint32_t failure_open;
+  uint32_t debug;
 };
 
 struct StartHead {

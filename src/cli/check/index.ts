@@ -11,7 +11,6 @@ import type { BoxSpec } from '../../options/spec.js';
 import { isSet, readVerb, type Verb } from '../../options/verb-words.js';
 import { quote } from '../../options/words.js';
 import { findScheduler } from '../../scheduler/identity.js';
-import { wantsDebug } from '../../supervise/failure-policy.js';
 import { printableJson } from '../../text.js';
 import { type CtlInput, socketOptionsOf } from '../ctl/options.js';
 import { print } from '../print.js';
@@ -56,7 +55,7 @@ export async function runCheck(input: CtlInput): Promise<number> {
     const status = rows.some((row) => row.status === 'FAIL') ? 1 : 0;
     return print(json ? `${printableJson(report(rows), 2)}\n` : rows.map(formatRow).join(''), status);
   } catch (error) {
-    createLogger('info').error(describeError(error, wantsDebug(input)));
+    createLogger('info').error(describeError(error, input.debug));
     return EXIT.failed;
   }
 }
@@ -68,9 +67,8 @@ function parseCheck(input: CtlInput): { spec: BoxSpec; json: boolean; help: bool
   if (extra !== undefined)
     throw new SpecError(`${quote(extra)} is no option; usage: proc_box check [--json] [options of a box]`);
   const deadline = { scheduler: 'none', remainingMs: null } as const;
-  const assembled = assembleSpec({ ...input, argv: ['proc_box', ...words.forBox, '--', 'check'], deadline });
-  if (assembled.kind !== 'run') throw new SpecError('"proc_box check --help" lists the options');
-  return { spec: assembled.spec, json: isSet(words, 'json'), help: isSet(words, 'help') };
+  const { spec } = assembleSpec({ ...input, words: words.forBox, command: ['check'], deadline });
+  return { spec, json: isSet(words, 'json'), help: isSet(words, 'help') };
 }
 
 async function collect(spec: BoxSpec): Promise<Row[]> {

@@ -5,7 +5,6 @@ import { createLogger, type Logger } from '../../log.js';
 import { duration } from '../../options/amounts.js';
 import { findCommand } from '../../options/table/commands.js';
 import { minified } from '../../options/verbatim.js';
-import { wantsDebug } from '../../supervise/failure-policy.js';
 import { printable } from '../../text.js';
 import { runKeygen } from '../keygen.js';
 import { print } from '../print.js';
@@ -30,7 +29,7 @@ export async function runCtl(input: CtlInput): Promise<number> {
       throw new SpecError('a command goes over a broker, and --uri is "none", or its file is missing: give its URI');
     return await send(parsed.requests, log);
   } catch (error) {
-    log.error(describeError(error, wantsDebug(input)));
+    log.error(describeError(error, input.debug));
     return EXIT.failed;
   }
 }

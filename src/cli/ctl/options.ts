@@ -22,6 +22,8 @@ export interface CtlInput {
   readonly argv: readonly string[];
   /** Every `PBOX_*` entry of the environment, `NAME=value`. */
   readonly settings: readonly string[];
+  /** `--debug`: an error that nobody foresaw is told with its place. */
+  readonly debug: boolean;
   readonly files: Files;
   readonly loadYaml: YamlLoader;
 }
@@ -130,14 +132,13 @@ export function requestsFor(
   const checked = toCommand({ kind: 'request', name, args });
   if ('kind' in checked) throw new SpecError(checked.answer.error.message);
 
-  const assembled = assembleSpec({
+  const { spec, warnings } = assembleSpec({
     ...input,
-    argv: ['proc_box', ...forBox, '--', 'ctl'],
+    words: forBox,
+    command: ['ctl'],
     locks: 'ignored',
     deadline: { scheduler: 'none', remainingMs: null },
   });
-  if (assembled.kind !== 'run') throw new SpecError('"proc_box ctl --help" lists the options');
-  const { spec, warnings } = assembled;
   const addresses = addressesOf(own, isSet(words, 'all'), spec.routingKeys, userName);
   const keyFile = own.get('sign-key');
   const signKey =

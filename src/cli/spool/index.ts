@@ -22,7 +22,6 @@ import {
   spoolOwners,
   statOf,
 } from '../../spool/index.js';
-import { wantsDebug } from '../../supervise/failure-policy.js';
 import { printable, printableJson } from '../../text.js';
 import type { CtlInput } from '../ctl/options.js';
 import { print } from '../print.js';
@@ -87,7 +86,7 @@ export async function runSpool(input: CtlInput): Promise<number> {
     const failed = result.left + result.bad + folders.failed > 0;
     return print(request.json ? `${printableJson(result)}\n` : sentence(result), failed ? 1 : 0);
   } catch (error) {
-    log.error(describeError(error, wantsDebug(input)));
+    log.error(describeError(error, input.debug));
     return EXIT.failed;
   }
 }
@@ -102,13 +101,12 @@ function parseSpool(input: CtlInput): Request | 'help' {
       `${quote(['spool', ...words.rest].join(' '))} is no command: expected "spool list" or "spool flush"`,
     );
   }
-  const assembled = assembleSpec({
+  const { spec, warnings } = assembleSpec({
     ...input,
-    argv: ['proc_box', ...words.forBox, '--', 'spool'],
+    words: words.forBox,
+    command: ['spool'],
     deadline: { scheduler: 'none', remainingMs: null },
   });
-  if (assembled.kind !== 'run') return 'help';
-  const { spec, warnings } = assembled;
   const { spoolDir } = spec;
   if (spoolDir === undefined) throw new SpecError('--spool-dir is not given: which directory do the boxes use?');
   if (verb === 'flush' && spec.uris.length === 0)
