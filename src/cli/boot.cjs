@@ -1,16 +1,16 @@
 'use strict';
-// The file that the front end starts Node with. It loads bundles of dist/ with V8's code cache beside them, so that
-// launching compiles nothing. Everything in here is on the launch path: keep it this small.
+// The front end starts Node with this file. It loads the bundles of dist/ with V8's code caches, so that a launch compiles
+// nothing. Everything in here is on the launch path: keep it small.
 const { Script } = require('node:vm');
 
 const CACHE_MAX_BYTES = 64 * 1024 * 1024;
 const loaded = new Map();
-/** Exports of the native part: it reads the files, since what node:fs takes for that would have to be compiled first. */
+/** Exports of the native part. It also reads the files, because node:fs would have to compile code for that first. */
 let native;
 
 /**
- * Loads dist/<name>.cjs once and returns its exports. Bundles are pure ASCII. A missing cache costs time, never
- * correctness; V8 itself refuses one of another version or of other flags.
+ * Loads dist/<name>.cjs once and returns its exports. Bundles are pure ASCII. A missing cache only costs time, and V8 itself
+ * rejects a cache that another version or other flags have made.
  */
 function loadBundle(name) {
   let module = loaded.get(name);
@@ -26,12 +26,12 @@ function loadBundle(name) {
   return module.exports;
 }
 
-/** require() for bundles: the native part is found without a search, which takes longer than loading it. */
+/** require() for bundles. It knows the native part, because searching for that takes longer than loading it. */
 function load(name) {
   return name === '../native/index.js' ? native : require(name);
 }
 
-/** @param error what is broken; `remedy`: what to do about it */
+/** @param error says what is broken, and in `remedy` what to do about it */
 loadBundle.unboxed = (error) => {
   const unboxed = require('./unboxed.cjs');
   native ??= unboxed.files;

@@ -26,19 +26,19 @@ import type * as AdoptBundle from './adopt.js';
 import type * as PrintBundle from './print.js';
 import type * as Tools from './tools.js';
 
-/** boot.cjs passes it: loads a bundle of dist/ that is not on the launch path. */
+/** Loads a bundle of dist/ that the launch path does not need; boot.cjs passes this function in. */
 declare const loadBundle: {
   <Exports>(name: string): Exports;
-  /** Does what unboxed.cjs does: the front end launches the job without a box, or does not. */
+  /** Runs unboxed.cjs: the front end then launches the job without a box, or refuses to. */
   readonly unboxed: (why: { readonly message: string; readonly remedy: string }) => void;
 };
-/** The version of the package; the build sets it. */
+/** Version of the package; the build defines it. */
 declare const PROC_BOX_VERSION: string;
 
-/** The keeper's socket; native/src/front/front.cc knows it too. */
+/** The keeper's socket; native/src/front/node.cc puts it there. */
 const CONTROL_FD = 3;
 
-// Every end that is known sets its own status; one that is not is never 0.
+// Every foreseen end sets its own status. An unforeseen one must not look like success.
 process.exitCode = EXIT.failed;
 protectSelf();
 type Hello = Extract<KeeperEvent, { type: 'hello' }>;
@@ -48,7 +48,7 @@ let running: RunBundle.Run | undefined;
 /** The keeper has been told to launch the job. */
 let started = false;
 let debugging = false;
-// What nobody foresaw is one line, without source text. A box has a guard of its own: run.ts.
+// An unforeseen error is one line without source text. Once there is a box, run.ts handles such errors.
 process.on('uncaughtException', (error) => fail(describeError(error, debugging)));
 const keeper = new Keeper(CONTROL_FD, (event) => {
   if (event.type === 'hello') begin(event);
@@ -57,13 +57,13 @@ const keeper = new Keeper(CONTROL_FD, (event) => {
   else if (event.type === 'gone') fail('the keeper has died before the job was started');
 });
 
-/** An upgrade between the start of the front end and that of Node. */
+/** The package was upgraded after the front end had started and before Node did. */
 function anotherVersion({ version, expected }: { version: number; expected: number }) {
   const message = `the keeper speaks version ${version} of its protocol, and this proc_box ${expected}: it was installed anew while it started`;
   return { message, remedy: 'start it again' };
 }
 
-/** Each is loaded when it is needed. */
+/** Bundles that are loaded on first use. */
 const loaders = {
   loadYaml: () => loadBundle<ReturnType<YamlLoader>>('yaml'),
   loadRun: () => loadBundle<typeof RunBundle>('run'),
@@ -75,7 +75,7 @@ const loaders = {
   loadReportFile: () => loadBundle<typeof ReportFile>('report-file'),
 };
 
-/** The front end has read the verb. */
+/** Dispatches on the verb that the front end has read. */
 function begin(hello: Hello): void {
   debugging = hello.debug;
   switch (hello.verb) {
@@ -94,7 +94,7 @@ function begin(hello: Hello): void {
   }
 }
 
-/** A signal that arrives before there is a box waits for it. @returns hands over what has arrived */
+/** Holds signals that arrive before there is a box. @returns a function that delivers them */
 function holdSignals(): () => void {
   return watchSignals((delivery) => running?.onSignal(delivery));
 }
@@ -126,13 +126,13 @@ function launchJob(hello: Hello): void {
   }
 }
 
-/** The options, without the `--` after them, and the command. */
+/** Splits argv into the options, without the `--` that ends them, and the command. */
 function split(argv: readonly string[], index: number): { words: readonly string[]; command: readonly string[] } {
   const end = index > 1 && argv[index - 1] === '--' ? index - 1 : index;
   return { words: argv.slice(1, end), command: argv.slice(index) };
 }
 
-/** @returns false where that cannot be had, either */
+/** @returns false if this fallback cannot be had either */
 function launchInstead(
   hello: Hello,
   { spec, warnings, says, kind }: Fallback,
@@ -151,24 +151,24 @@ function launchInstead(
   }
 }
 
-/** `proc_box adopt --failure open`: the process runs all the same, and whoever waits learns it a moment later. */
+/** `proc_box adopt --failure open`: the process runs on without a box. The caller learns that once the event has been sent. */
 function notAdopted(hello: Hello, message: string): void {
   if (!hello.failsOpen) fail(message);
   void tellUnboxed(hello, hello.argv.slice(2), message).then(() => fail(message));
 }
 
-/** Beside the job, which runs already. Never rejects. */
+/** Publishes the `unboxed` event while the job already runs. Never rejects. */
 async function tellUnboxed({ settings }: Hello, words: readonly string[], why: string): Promise<void> {
   await null;
   try {
     const { tellUnboxed } = loadBundle<typeof NoticeBundle>('notice');
     await tellUnboxed({ words, settings, environment: process.env, why, loadYaml: () => loadBundle('yaml') });
   } catch {
-    // A bundle is missing: stderr has the reason why there is no box.
+    // A bundle is missing. Stderr already says why there is no box.
   }
 }
 
-/** The job first: what it does not need for its start is loaded while the keeper forks it. */
+/** Starts the job first: the bundles that its start does not need are loaded while the keeper forks it. */
 function launch(
   hello: Hello,
   assembled: Assembled,
@@ -205,14 +205,14 @@ function launch(
   });
 }
 
-/** Loaded only where something was asked for that this host may not allow. */
+/** Loads its bundle only if an option asks for something that this host may not allow. */
 function allowedOf(assembled: Assembled, { stdoutMode }: Hello) {
   const { stdoutAsked, enforceAsked, rlimits } = assembled.spec;
   if (!stdoutAsked && !(enforceAsked && rlimits.length > 0)) return assembled;
   return loadBundle<typeof Allowed>('within-allowed').withinAllowed(assembled, keeper.pid, stdoutMode);
 }
 
-/** Many boxes in this process, each with a keeper of its own: this one has nothing to do. */
+/** Supervises many boxes in this process. Each has a keeper of its own, so the one that we were started with ends. */
 function serveBoxes({ argv }: Hello): void {
   running = { onKeeper() {}, onSignal() {} };
   keeper.finish();
@@ -230,7 +230,7 @@ function serveBoxes({ argv }: Hello): void {
   }
 }
 
-/** A process that runs already; `proc_box -- adopt` runs a program of that name. */
+/** Boxes a process that already runs. (`proc_box -- adopt` runs a program of that name.) */
 function adoptProcess(hello: Hello): void {
   const deliverSignals = holdSignals();
   try {
@@ -249,12 +249,12 @@ function adoptProcess(hello: Hello): void {
   }
 }
 
-/** Time first, so that boxes sort; random after it, so that no two of a site are alike. */
+/** The time comes first so that box ids sort; random digits follow so that no two boxes of a site share one. */
 function newBoxId(): string {
   return `${Math.floor(Date.now() / 1000).toString(16)}${randomHex(6)}`;
 }
 
-/** There is no job, so nothing for the keeper to do. `proc_box -- ctl` runs a program of that name. */
+/** Runs a tool: there is no job, so the keeper has nothing to do. (`proc_box -- ctl` runs a program of that name.) */
 function useTool(name: Tool, { argv, settings, debug }: Hello): void {
   running = { onKeeper() {}, onSignal() {} };
   keeper.close();

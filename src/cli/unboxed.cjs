@@ -1,7 +1,7 @@
 'use strict';
-// What boot.cjs does where this installation is broken: the native part cannot be loaded, or a bundle is missing. The front
-// end is told, and launches the job without us where --failure open allows that; then we tell the broker, where enough of
-// the installation is left. Plain Node: nothing of ours can be relied upon.
+// boot.cjs runs this file if the installation is broken: the native part cannot be loaded, or a bundle is missing. It tells
+// the front end, which launches the job without a box if --failure open allows that. It then tells the broker, if enough of
+// the installation is left. It is plain Node code because nothing else of the package can be relied upon.
 const { closeSync, fstatSync, openSync, readFileSync, writeSync } = require('node:fs');
 const { Socket } = require('node:net');
 
@@ -16,7 +16,7 @@ const EVENT_HELLO = 64;
 const FRAME_HEAD_BYTES = 12;
 const HELLO_HEAD_BYTES = 40;
 
-/** Of the native part what bundles need that are loaded without it; native/index.d.ts. */
+/** Stands in for the parts of the native addon (native/index.d.ts) that the bundles loaded here need. */
 exports.files = {
   readText(path) {
     const file = exports.files.readFile(path, Number.POSITIVE_INFINITY);
@@ -38,17 +38,17 @@ exports.files = {
   },
 };
 
-/** @param loadBundle that of boot.cjs; what it loads may be what is broken */
+/** @param loadBundle from boot.cjs; the bundle that it loads may be the broken part */
 exports.run = (error, loadBundle) => {
   const remedy = error.remedy ?? 'run "npm rebuild proc_box", or install it again';
   const why = `${String(error.message).split('\n', 1)[0].slice(0, WHY_MAX)}; ${remedy}`;
   const head = Buffer.alloc(SAYING_BYTES);
   head.writeUInt32LE(SAY_UNABLE, 0);
   writeSync(FRONT_FD, Buffer.concat([head, Buffer.from(why)]));
-  // Nothing of this installation can read what a keeper of another version says. Not process.exit: it aborts where the native
-  // part is on the stack.
+  // This installation cannot understand a keeper of another version. process.exit() would abort while the native part is on
+  // the stack, so Node kills itself.
   if (error.remedy !== undefined) process.kill(process.pid, 'SIGKILL');
-  // The front end passes them to the job, or ends.
+  // The front end handles these signals: it passes them to the job, or ends.
   for (const name of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR2', 'SIGTSTP']) process.on(name, () => {});
   const socket = new Socket({ fd: KEEPER_FD, readable: true, writable: true });
   let inbox = Buffer.alloc(0);
@@ -64,12 +64,12 @@ exports.run = (error, loadBundle) => {
   });
 };
 
-/** The event, where enough of the installation is left. Never rejects. */
+/** Publishes the event if enough of the installation is left. Never rejects. */
 async function tell(loadBundle, notice) {
   try {
     await loadBundle('notice').tellUnboxed({ ...notice, loadYaml: () => loadBundle('yaml') });
   } catch {
-    // The bundle is what is missing; stderr has the reason.
+    // The bundle itself is missing. Stderr already has the reason.
   }
 }
 
@@ -78,7 +78,7 @@ function parseHello(hello) {
   const strings = hello.subarray(HELLO_HEAD_BYTES).toString('utf8').split('\0');
   const adopts = strings[argc + settings] === 'adopt';
   return {
-    // Adopted processes run anyway; a job does only where the front end knows its command: front.cc.
+    // An adopted process runs anyway. A job runs only if the front end knows where its command begins: front.cc.
     runs: failsOpen !== 0 && (fallback !== 0 || adopts),
     words: adopts ? strings.slice(2, argc) : strings.slice(1, fallback - 1),
     settings: strings.slice(argc, argc + settings),

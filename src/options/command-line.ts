@@ -5,12 +5,12 @@ import { didYouMean, quote } from './words.js';
 
 export interface CommandLine {
   readonly given: readonly Given[];
-  /** What was probably meant otherwise. */
+  /** Words that the user probably meant differently. */
   readonly warnings: readonly string[];
 }
 
 /**
- * The words before the command, as Go's `flag` reads them: `-x v`, `--x v`, `-x=v`, `--x=v`, `-b`, `-b=false`. The front end
+ * Reads the words before the command as Go's `flag` does: `-x v`, `--x v`, `-x=v`, `--x=v`, `-b`, `-b=false`. The front end
  * decides where the command begins (native/src/front/options.cc).
  * @param words may end with the `--` that separates them from the command
  * @param command the words after them. @default none
@@ -32,9 +32,9 @@ export function parseCommandLine(words: readonly string[], command: readonly str
 }
 
 /**
- * As `parseCommandLine`, for words of which some are wrong: those that are no options are left out, with what looks like their
+ * Like `parseCommandLine`, for words some of which are wrong: it skips words that are not options, with what looks like their
  * values.
- * @param words up to the `--`, which is none of them
+ * @param words up to and without the `--`
  */
 export function lenientCommandLine(words: readonly string[]): Pick<CommandLine, 'given'> {
   const given: Given[] = [];
@@ -50,7 +50,7 @@ export function lenientCommandLine(words: readonly string[]): Pick<CommandLine, 
   return { given };
 }
 
-/** `--memory --pids 5`: of an option whose value is a word of its own, whether it was forgotten. */
+/** Whether the value of an option was forgotten, so that the next option was taken for it: `--memory --pids 5`. */
 export function lacksValue(item: Given): boolean {
   return item.text.startsWith('--') && !parses(item);
 }
@@ -62,11 +62,11 @@ export function parses({ name, text }: Given): boolean {
     option.parse(text);
     return true;
   } catch {
-    return false; // why is told by whoever needs the value
+    return false; // the caller that needs the value reports the error
   }
 }
 
-/** `--name=value`, taken apart. @returns undefined where the word is no option: `-`, `--`, `---x`, `-=x`, `job` */
+/** Splits `--name=value`. @returns undefined for a word that is not an option: `-`, `--`, `---x`, `-=x`, `job` */
 export function splitOption(
   word: string,
 ): { readonly dashes: string; readonly name: string; readonly value: string | undefined } | undefined {
@@ -83,7 +83,7 @@ function readOption(word: string, next: string | undefined): { given: Given; tak
   const { dashes, name: typed, value } = split;
   const option = findOption(typed === 'h' ? 'help' : typed);
   if (option === undefined) throw unknownOption(dashes, typed);
-  // As it was typed: a message about "--timeout" sends whoever wrote "-timeout" looking.
+  // Messages show the option as it was typed: a user who wrote "-timeout" would not look for "--timeout".
   const origin = `${dashes}${typed}`;
   const text = value ?? (option.type === 'boolean' ? 'true' : next);
   if (text === undefined) {
@@ -96,7 +96,7 @@ function readOption(word: string, next: string | undefined): { given: Given; tak
 
 const READS_AS_BOOLEAN = /^(?:[01tf]|true|false|yes|no|on|off)$/i;
 
-/** `--report true ./job` runs the program `true`, which ends at once and well. */
+/** Warns of `--report true ./job`, which runs the program `true` and succeeds at once. */
 function nextIsCommand({ origin }: Given, word: string, next: string | undefined): readonly string[] {
   if (next === undefined || word.includes('=') || !READS_AS_BOOLEAN.test(next)) return [];
   return [

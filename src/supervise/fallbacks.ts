@@ -7,28 +7,28 @@ import type { BoxSpec } from '../options/spec.js';
 import { GROUPS } from '../options/table.js';
 
 /**
- * `--failure open`: what a job runs with where the box that was asked for cannot be made. One wrong word must not cost it the
- * limits that other words set, nor what the site has fixed.
+ * With `--failure open`, what a job runs with if the requested box cannot be made. One wrong word must not cost the job the
+ * limits that other words set, nor lift what the site has locked.
  */
 export interface Fallback {
   readonly spec: BoxSpec;
   readonly warnings: readonly string[];
-  /** For the user: what the job runs with. */
+  /** Tells the user what the job runs with. */
   readonly says: string;
-  /** A box of what was understood, the limits of the command line alone, or nothing but the job. */
+  /** A box from the words that make sense, only the limits of the command line, or the bare job. */
   readonly kind: 'box' | 'limits' | 'none';
 }
 
 export type FallbackInput = Omit<SpecInput, 'locks'>;
 
-/** Reads no file, has no broker, and limits nothing by default: a job that is not boxed as asked is not ended for that. */
+/** No files, no broker and no default limits: a job must not end because its box is not the requested one. */
 const NO_BROKER = '--uri none --config none --timeout 0 --stdoutlimit 0 --nowarn'.split(' ');
-/** What a box does without a broker and without the site's file, which may fix everything else. */
+/** Options that work without a broker and that the site's file, which nobody could read, cannot have locked. */
 const LIMITS_ONLY: ReadonlySet<string> = new Set([...Object.keys(GROUPS.Limits), ...Object.keys(GROUPS.Job)]);
 
 /**
- * Whether the words before the command tell where it begins. They do not after an unknown option, which may have a value, or
- * after an option without its value, which takes the next option for it.
+ * Whether the words before the command tell where it begins. They do not if one is an unknown option, which may or may not
+ * take a value, or if an option lacks its value and so swallows the next option.
  */
 export function areTold(words: readonly string[]): boolean {
   try {
@@ -41,8 +41,8 @@ export function areTold(words: readonly string[]): boolean {
 }
 
 /**
- * From the most that can be had down to nothing but the job.
- * @param error why the box that was asked for cannot be made. @param asked the spec, where the words were understood
+ * Yields the fallbacks in order, from the most complete box down to the bare job.
+ * @param error why the requested box cannot be made. @param asked its spec, or null if the words made no sense
  */
 export function* fallbacks(input: FallbackInput, error: Error, asked: BoxSpec | null): Generator<Fallback> {
   if (asked !== null) yield* bestEffort({ spec: asked, warnings: [] }, error);
@@ -84,15 +84,15 @@ function* bestEffort({ spec, warnings }: Attempt, error: Error): Generator<Fallb
   yield { ...weaker, says: 'the job runs in a box with those of its limits that can be held', kind: 'box' };
 }
 
-/** The box tells it by an event. */
+/** The box publishes the reason in an event. */
 function ignoring({ spec, warnings }: Attempt, error: Error): Attempt {
   return { spec: { ...spec, ignored: error.message }, warnings };
 }
 
-/** One by one where some are wrong: nobody has more good words than this. */
+/** Bounds the search for wrong words, which tries the options one by one. */
 const ITEMS_MAX = 500;
 
-/** The box of those that count: all of them, else each that can be had with what was understood before it. */
+/** A box from all the options, or else from those that work together with the ones before them. */
 function understood(input: FallbackInput, given: readonly Given[]): Attempt | undefined {
   const make = (items: readonly Given[]) =>
     attempt({ ...input, settings: items.flatMap(setting) }, items.flatMap(flag));
@@ -100,7 +100,7 @@ function understood(input: FallbackInput, given: readonly Given[]): Attempt | un
   const all = make(parsed);
   if (all !== undefined) return all;
   let good = make([]);
-  if (good === undefined) return undefined; // the site's own file is what is wrong
+  if (good === undefined) return undefined; // the site's own file is wrong
   let kept: readonly Given[] = [];
   let late: readonly Given[] = [];
   const keep = (items: readonly Given[]) => {
@@ -111,7 +111,7 @@ function understood(input: FallbackInput, given: readonly Given[]): Attempt | un
     return true;
   };
   for (const item of parsed.slice(0, ITEMS_MAX)) if (!keep([item])) late = [...late, item];
-  // A certificate needs its key, which comes after it.
+  // Some options need another one that comes later, as a certificate needs its key.
   for (const item of late) late.some((other) => other !== item && !kept.includes(item) && keep([item, other]));
   return good;
 }

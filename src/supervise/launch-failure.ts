@@ -7,7 +7,7 @@ import { VERBS } from '../options/table/verbs.js';
 import { redactUri } from '../options/uri.js';
 import { nearName } from '../options/words.js';
 
-/** Words for a job that could not be started: what was tried, how it failed, what to do. */
+/** Says why a job could not be started: what was tried, how it failed, and what to do. */
 export function launchFailure(
   failed: Extract<KeeperEvent, { type: 'failed' }>,
   spec: BoxSpec,
@@ -28,7 +28,7 @@ export function launchFailure(
 }
 
 function execFailure(name: string, code: string, lookup: boolean): { message: string; exitStatus: number } {
-  // What is set may be a secret.
+  // The value of a variable may be a secret.
   const shown = redactUri(isAssignment(name) ? name.replace(/=.*/s, '=...') : name);
   const found = !lookup && (!name.includes('/') || existsSync(name));
   if (code === 'ENOENT' && !found) {
@@ -51,11 +51,11 @@ function execFailure(name: string, code: string, lookup: boolean): { message: st
 }
 
 function isDirectory(name: string): boolean {
-  // With the slash a name that is no directory does not exist: existsSync never throws, as statSync does for ENOTDIR and ELOOP.
+  // `name/.` exists only if the name is a directory. existsSync never throws, unlike statSync for ENOTDIR and ELOOP.
   return name.includes('/') && existsSync(`${name}/.`);
 }
 
-/** Words that are no programs, and what somebody who writes one of them wants. */
+/** Words that users mistake for commands, and what they mean by each. */
 const MEANT: ReadonlyMap<string, string> = new Map([
   ...VERBS.map((verb) => [verb, verb] as const),
   ...['list', 'flush'].map((word) => [word, `spool ${word}`] as const),
@@ -69,7 +69,7 @@ function isAssignment(name: string): boolean {
   return /^[A-Za-z_]\w*=/.test(name);
 }
 
-/** What a word that is no program was probably meant as. */
+/** Suggests what the user meant by a word that names no program. */
 function meant(name: string): string | undefined {
   if (/^amqps?:\/\//i.test(name)) {
     return 'a URI of a broker is an option: write --uri before it, or better name a file with it: --uri-file';

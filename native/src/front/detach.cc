@@ -11,7 +11,7 @@
 namespace pbox {
 namespace {
 
-// A prolog must not hang with a file system that does.
+// A prolog must not hang because a file system does.
 constexpr int kPatienceMs = 30000;
 constexpr int kFailed = 125;
 
@@ -24,7 +24,7 @@ constexpr int kFailed = 125;
     kill(-child, SIGKILL);
     std::fprintf(stderr, "proc_box: error: the box was not made within %d s; is the file system of proc_box or Node slow?\n", kPatienceMs / 1000);
   } else if (read(from, &status, 1) != 1) {
-    status = kFailed;  // it has died, and has said why
+    status = kFailed;  // the child died and has said why
   }
   _exit(status);
 }
@@ -42,7 +42,7 @@ int detach() {
   }
   close(ends[0]);
   setsid();
-  // Whoever reads our output waits for its end.
+  // The reader of our output waits until every writer has closed it.
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   dup2(null, 0);
   dup2(null, 1);

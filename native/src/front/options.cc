@@ -13,22 +13,22 @@
 namespace pbox {
 namespace {
 
-// Options that take no value: src/options/table.ts; test/end-to-end/launch-without-node.test.ts compares.
+// Options without a value. They mirror src/options/table.ts; test/end-to-end/launch-without-node.test.ts compares both.
 constexpr const char* kBooleans[] = {"multiRmtKey", "pss", "report", "oom-group", "linger", "reraise", "runanyway", "debug", "nowarn", "quiet", "version", "help"};
-// Each is set in every job of its scheduler: src/scheduler/identity.ts; the same test compares.
+// A variable per scheduler that is set in every job of it. They mirror src/scheduler/identity.ts; the same test compares.
 constexpr const char* kSchedulers[] = {"SLURM_JOB_ID", "PBS_JOBID", "SGE_TASK_ID", "LSB_JOBID", "_CONDOR_SLOT"};
-// From 1; signal(7).
+// Signals by number, from 1; signal(7).
 constexpr const char* kSignals[] = {"HUP",  "INT",  "QUIT", "ILL",    "TRAP", "ABRT", "BUS",  "FPE",  "KILL", "USR1", "SEGV",
                                     "USR2", "PIPE", "ALRM", "TERM",   "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU",
                                     "URG",  "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",  "PWR",  "SYS"};
 
-// Words that name no program when they come first: src/options/table/verbs.ts; the same test compares.
+// Verbs, which count only as the first word. They mirror src/options/table/verbs.ts; the same test compares.
 constexpr const char* kVerbs[] = {"adopt", "check", "ctl", "spool", "where"};
 
-constexpr double kTimeoutMs = 600000;  // outside of jobs
+constexpr double kTimeoutMs = 600000;  // the default outside scheduler jobs
 constexpr char kAnRlimit[] = "a limit as in prlimit(1), for example nofile=1024:4096 or cpu=90";
 
-// One option: where it was given, and its text.
+// The text of one option, and where it was given.
 struct Given {
   Options& options;
   std::string source, text;
@@ -45,7 +45,7 @@ bool is_number(const std::string& text) {
 
 bool is_unlimited(const std::string& text) { return strcasecmp(text.c_str(), "unlimited") == 0 || strcasecmp(text.c_str(), "infinity") == 0; }
 
-// Go's syntax, in ms; -1 for what is none: src/options/units.ts.
+// Parses a duration in Go's syntax, as src/options/units.ts does. Returns ms, or -1 for anything else.
 double duration_ms(const std::string& text) {
   static constexpr struct {
     const char* name;
@@ -65,7 +65,7 @@ double duration_ms(const std::string& text) {
   return sum;
 }
 
-// Bytes, with K, M, G, T or P as powers of 1024; -1 for what is none.
+// Parses a size with K, M, G, T or P as powers of 1024. Returns bytes, or -1 for anything else.
 double size_bytes(const std::string& text) {
   const size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
   if (!is_number(text.substr(0, digits))) return -1;
@@ -77,7 +77,7 @@ double size_bytes(const std::string& text) {
   return -1;
 }
 
-// In the unit of setrlimit(2); -1 for what is none.
+// Parses one half of a limit. Returns it in the unit of setrlimit(2), or -1 for anything else.
 double rlimit_half(int resource, const std::string& text) {
   if (is_unlimited(text)) return static_cast<double>(RLIM_INFINITY);
   const bool plain = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
@@ -109,7 +109,7 @@ bool take_half(RlimitWire& wire, uint32_t which, const std::string& text) {
   return true;
 }
 
-// `nofile=1024:4096,core=0`; the last one of a resource counts.
+// Parses `nofile=1024:4096,core=0`. If a resource occurs twice, the last one counts.
 void take_rlimits(const Given& given) {
   auto& rlimits = given.options.rlimits;
   for (size_t at = 0; at <= given.text.size();) {
@@ -140,7 +140,7 @@ void take_signal(const Given& given) {
   given.options.stop_signal = number;
 }
 
-// `90` (seconds), MM:SS, HH:MM:SS, D-HH, D-HH:MM, D-HH:MM:SS, or a duration: src/options/wall-time.ts.
+// Parses `90` (seconds), MM:SS, HH:MM:SS, D-HH, D-HH:MM, D-HH:MM:SS or a duration, as src/options/wall-time.ts does.
 double wall_time_ms(const std::string& text) {
   unsigned days = 0, hours = 0, minutes = 0, seconds = 0;
   int end = 0;
@@ -173,7 +173,7 @@ void take_limit(const Given& given) {
   else given.options.timeout_ms = ms;
 }
 
-// strconv.ParseBool's words: src/options/values.ts. Another word changes nothing here, and Node refuses it.
+// Takes the words of Go's strconv.ParseBool, as src/options/values.ts does. Any other word changes nothing here; Node rejects it.
 void take_boolean(const std::string& text, bool& out) {
   for (const auto& [yes, no] : {std::pair{"true", "false"}, {"t", "f"}, {"1", "0"}}) {
     if (strcasecmp(text.c_str(), yes) == 0) out = true;
@@ -190,7 +190,7 @@ void take_of_adopt(Options& options, const std::string& option, const std::strin
 
 void take(Options& options, const std::string& source, const std::string& option, const std::string& text) {
   const Given given{options, source, text};
-  bool asks = false;  // for a text
+  bool asks = false;  // for help or the version
   if (option == "argv0") options.name = text;
   if (option == "debug") take_boolean(text, options.debug);
   if (option == "enforce") options.strict = text == "strict";
@@ -218,16 +218,16 @@ void take_variables(Options& options, const Words& words) {
 
 bool is_boolean(const std::string& option) {
   const auto same = [&](const char* known) { return option == known; };
-  // `adopt` has one more, and `-h` is an option of its own.
+  // `detach` belongs to `adopt`, and `-h` stands for --help.
   return option == "h" || option == "detach" || std::any_of(std::begin(kBooleans), std::end(kBooleans), same);
 }
 
 bool is_option(const char* word) { return word[0] == '-' && word[1] != 0; }
 bool is_separator(const char* word) { return std::strcmp(word, "--") == 0; }
-// Without its dashes: `name` or `name=value`.
+// The word without its dashes: `name` or `name=value`.
 std::string assignment(const char* word) { return word + (word[1] == '-' ? 2 : 1); }
 
-// Go's `flag` takes any word as the value of an option that needs one.
+// Finds the command as Go's `flag` does, which takes any word as the value of an option that needs one.
 int command_index(const Words& words, int first) {
   int i = first;
   for (; i < words.count(); i++) {
@@ -240,7 +240,7 @@ int command_index(const Words& words, int first) {
   return std::min(i, words.count());
 }
 
-// A forgotten value must not cost the option that follows it, nor the `--`: `--memory --pids 5 -- app`.
+// If a value was forgotten, the option or the `--` that follows must still count: `--memory --pids 5 -- app`.
 bool is_value(const std::string& option, const char* word) {
   return word && !is_separator(word) && (std::strncmp(word, "--", 2) != 0 || option == "argv0");
 }
@@ -272,7 +272,7 @@ void take_words(Options& options, const Words& words, int first) {
 Options read_options(const Words& words) {
   Options options;
   const auto set = [&](const char* name) { const char* value = words.variable(name); return value && *value; };
-  // PBS counts 256+n for a signal.
+  // PBS reports a job that died of signal n as 256+n.
   options.reraise = set("PBS_JOBID");
   options.timeout_ms = std::any_of(std::begin(kSchedulers), std::end(kSchedulers), set) ? 0 : kTimeoutMs;
   take_variables(options, words);

@@ -1,5 +1,6 @@
-// What the native part understands of the command line and the PBOX_* variables: read once, in here. Node's own reader
-// (src/options/) knows all options; these count where the job runs without Node, and in what comes before Node.
+// The native reader of the command line and the PBOX_* variables. It decides the verb, where the command begins, --failure and
+// --debug, and Node gets these decisions with `hello`. It also knows the options that count before Node starts or without it;
+// src/options/ knows all of them.
 #pragma once
 #include <csignal>
 #include <string>
@@ -11,10 +12,10 @@
 namespace pbox {
 
 struct Options {
-  int command = 0;             // index of its first word, as Go's `flag` reads them; the number of words where there is no command
-  int fallback = 0;            // the same where a word before it may be wrong: only `--` tells; 0 where it does not
-  std::string verb;            // `ctl`, `--version`: needs Node and starts no job; empty for a job; `serve`: adopt --serve
-  bool failure_open = false;   // --failure open; without Node it needs `fallback` as well
+  int command = 0;             // index of the command's first word, found as Go's `flag` does; the number of words if there is none
+  int fallback = 0;            // the same if a word before the command may be wrong, so that only `--` tells; 0: nothing tells
+  std::string verb;            // `ctl`, `--version`: needs Node and starts no job; `serve` is adopt --serve; empty for a job
+  bool failure_open = false;   // --failure open; without Node the job also needs `fallback`
   bool debug = false;
   std::string name;            // --argv0
   bool strict = false;
@@ -23,8 +24,8 @@ struct Options {
   double grace_ms = 10000;
   int stop_signal = SIGTERM;
   std::vector<RlimitWire> rlimits;
-  std::string error;  // the first value that cannot be read: its source, itself, and the expected form
-  // Of `adopt`:
+  std::string error;  // about the first value that makes no sense: its source, the value and the expected form
+  // Options of `adopt`:
   bool detach = false, serves = false;
   std::string serve, via;   // paths of sockets
   bool serve_usage = true;  // --serve and --log-file stand alone, each with its value
