@@ -15,51 +15,54 @@ export interface BoxOptions {
   readonly spec: BoxSpec;
   readonly identity: JobIdentity;
   readonly keeper: Keeper;
-  /** A process that ran before its box was made: its end is not ours, and how it ended may be unknown. */
+  /** True if the process ran before its box was made. It is not the keeper's child, so how it ended may be unknown. */
   readonly adopted: boolean;
-  /** SIGKILL to everything in the box's control group at once, where the kernel can do that; must not throw. Returns their number. */
+  /** Kills every process in the box's control group at once if the kernel can do that. Returns their number; must not throw. */
   readonly killGroup: () => number;
-  /** Limits of the box as a whole, in force already. */
+  /** The limits of the box as a whole, already in force. */
   readonly resources: ResourceControl;
   readonly stdoutMode: Extract<KeeperEvent, { type: 'hello' }>['stdoutMode'];
   readonly log: Logger;
   readonly time: Time;
-  /** Made once the job runs. */
-  readonly createSampler: (box: Sampled, pid: number, startedMs: number) => Sampler;
-  /** Somebody gets the samples: without a broker and a report only the watchdog looks at the box. */
+  /** Called once the job runs. */
+  readonly createSampler: (box: SampledBox, pid: number, startedMs: number) => Sampler;
+  /** True if the samples are used. Without a broker and a report, only the watchdog looks at the box. */
   readonly observed: boolean;
-  /** Time left for the job since its scheduler has asked it to end, ms. */
+  /** Milliseconds that the scheduler, having asked the job to end, still leaves it; infinite if the scheduler has not asked. */
   readonly schedulerGraceMs: () => number;
-  /** Samples and events, in order; must not throw. */
+  /** Takes samples and events, in order; must not throw. */
   readonly emit: (message: Outgoing) => void;
-  /** Gets each command's event as well; must not throw. @default nobody does */
+  /** Called with each command's event as well; must not throw. @default no audit */
   readonly audit?: (event: EventHead & CommandEvent) => void;
-  /** Messages given up so far. */
+  /** Number of messages given up so far. */
   readonly dropped: () => number;
-  /** State of the link to the broker, for `status`. */
+  /** The state of the link to the broker, for `status`. */
   readonly brokerState: () => unknown;
-  /** By then, monotonic ms, nothing of the box may run any more; 0: for now no such time. @default nobody wants to know */
+  /**
+   * Called whenever the time changes by which every process of the box must have ended (CLOCK_MONOTONIC, ms; 0 if there is
+   * no such time at present). @default not called
+   */
   readonly onDeadline?: (endMs: number) => void;
   readonly onStarted: () => void;
   /** Called once, however the box ends. */
   readonly onEnded: (end: BoxEnd) => void;
 }
 
-/** What a sampler asks of its box. */
-export interface Sampled {
+/** The part of a box that its sampler reads. */
+export interface SampledBox {
   readonly state: BoxState;
   readonly limits: Limits;
   readonly clock: WallClock;
   readonly near: Near;
-  /** Next number of the box's one sequence of samples and events. */
+  /** Returns the next sequence number; samples and events share one sequence. */
   nextSequence(): number;
 }
 
 export interface BoxEnd {
   readonly outcome: Outcome;
   readonly elapsedMs: number;
-  /** Why the job ended and who asked, for people; null where its exit status says everything. */
+  /** Why the job ended and who asked, as a line for people; null if its exit status says everything. */
   readonly why: string | null;
-  /** Null where nobody gets it (see `observed`), and where the job never started. */
+  /** Null if nobody receives it (see `observed`) or the job never started. */
   readonly report: (EventHead & Exited) | null;
 }

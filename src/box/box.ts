@@ -7,7 +7,7 @@ import type { JobIdentity } from '../options/spec.js';
 import type { WatchedName } from '../options/table/limits.js';
 import { toBy } from '../stats/audit.js';
 import { redactUri } from '../text.js';
-import type { BoxOptions, Sampled } from './box-options.js';
+import type { BoxOptions, SampledBox } from './box-options.js';
 import { Commands } from './commands.js';
 import { endBox } from './ending.js';
 import { createIncidents, type Incidents } from './incidents.js';
@@ -23,14 +23,14 @@ import { createTimeLimit, type TimeLimit } from './time-limit.js';
 import type { WallClock } from './timer.js';
 import { createLeftBehind, type LeftBehind } from './unkillable.js';
 
-/** One job under control: wires the parts of a box to each other, takes what the keeper tells, and carries out commands. */
-export class Box implements Controllable, Sampled {
+/** One job under control: connects the parts of a box, handles the keeper's events, and carries out commands. */
+export class Box implements Controllable, SampledBox {
   readonly identity: JobIdentity;
   readonly limits: Limits;
   readonly clock: WallClock;
   readonly near: Near;
   readonly #options: BoxOptions;
-  readonly #emitEvent: <Body extends EventBody>(body: Body) => EventHead & Body;
+  readonly #sendEvent: <Body extends EventBody>(body: Body) => EventHead & Body;
   readonly #life: Life;
   readonly #timeLimit: TimeLimit;
   readonly #reached: Reached;
@@ -38,7 +38,7 @@ export class Box implements Controllable, Sampled {
   readonly #incidents: Incidents;
   readonly #commands: Commands;
   readonly #leftBehind: LeftBehind;
-  /** Its last event is out; what comes now is for the audit log alone. */
+  /** The last event has been sent; later ones go to the audit log only. */
   #over = false;
   #pid = 0;
   #startedMs = 0;
@@ -48,7 +48,7 @@ export class Box implements Controllable, Sampled {
   #cpuUsec = 0;
   readonly #limitSetBy = new Map<string, By>();
   #suspendedBy: By | null = null;
-  /** Fires in the turn of the event loop after the end of the main process. */
+  /** Fires in the turn of the event loop that follows the end of the main process. */
   readonly #afterMain: ReturnType<Time['createTimer']>;
 
   constructor(options: BoxOptions) {
@@ -57,7 +57,7 @@ export class Box implements Controllable, Sampled {
     this.identity = identity;
     this.limits = withSources([...initialLimits(spec, options.stdoutMode), ...options.resources.limits], spec);
     this.#leftBehind = createLeftBehind(log);
-    this.#emitEvent = createEventSource({
+    this.#sendEvent = createEventSource({
       identity,
       state: () => this.state,
       sequence: () => this.nextSequence(),
@@ -70,7 +70,7 @@ export class Box implements Controllable, Sampled {
       ...options,
       life: this.#life,
       limits: this.limits,
-      tell: (body: EventBody) => this.#tell(body),
+      emitEvent: (body: EventBody) => this.#emitEvent(body),
       sample: (cause: SampleCause) => this.sample(cause),
     };
     this.near = createNear({ ...parts, thresholds: spec.near });
@@ -110,7 +110,7 @@ export class Box implements Controllable, Sampled {
     return ++this.#sequence;
   }
 
-  /** What the keeper tells; `hello`, `failed` and the launch itself are the composition root's. */
+  /** Handles an event of the keeper. The composition root handles `hello`, `failed` and the launch itself. */
   onKeeper(event: KeeperEvent): void {
     switch (event.type) {
       case 'started':
@@ -122,7 +122,7 @@ export class Box implements Controllable, Sampled {
       case 'expired':
         return this.#reached.timeByKeeper(event.atMs);
       case 'continued':
-        // Somebody else has let the main process go on: its time counts again.
+        // Another process has continued the main process, so its time counts again.
         if (this.isPaused) void this.unpause({ via: 'box' });
         return;
       case 'unkillable':
@@ -142,38 +142,38 @@ export class Box implements Controllable, Sampled {
     }
   }
 
-  /** An end is being asked for; `stop` follows. @param atMs CLOCK_MONOTONIC, when the signal came */
+  /** Records that the job's end was asked for; `stop` follows. @param atMs CLOCK_MONOTONIC, when the signal came */
   asked(reason: 'stopped' | 'scheduler', by: Requester, atMs: number): void {
     void this.#life.apply({ type: 'asked', reason, by }, atMs);
   }
 
-  /** The keeper got a signal as well. @param signal its name, with `SIG` */
+  /** Records that the keeper got a signal, too. @param signal its name, with `SIG` @param atMs CLOCK_MONOTONIC */
   witnessed(signal: string, atMs: number): void {
     this.#life.cause.witnessed(signal, atMs);
   }
 
-  /** The stop ladder; `signal` is what the job's group gets first, null where it has it already. */
+  /** Starts the stop ladder. @param signal goes to the job's process group first; null if the group has already got it */
   stop(reason: 'stopped' | 'scheduler', by: Requester, signal: number | null, graceMs: number): Promise<number> {
     return this.#life.stop(reason, by, signal, graceMs);
   }
 
-  /** The wall clock limit follows the end of the scheduler's job. @param limitMs from the job's start; 0 means none */
+  /** Moves the wall clock limit to the end of the scheduler's job. @param limitMs from the job's start; 0 means no limit */
   followScheduler(limitMs: number): void {
     const from = this.limits.get('timeout') ?? null;
     const to = timeoutStatus(limitMs, 'scheduler');
     this.clock.limit(limitMs);
     this.limits.set('timeout', to);
-    this.#tell({ event: 'limit_changed', limit: 'timeout', from, to, by: { via: 'box' } });
+    this.#emitEvent({ event: 'limit_changed', limit: 'timeout', from, to, by: { via: 'box' } });
   }
 
-  /** A SIGTSTP has stopped every process: the next SIGCONT to the wrapper lets them go on. */
+  /** Records that a SIGTSTP has stopped every process. The next SIGCONT to the wrapper continues them. */
   paused(by: Requester): void {
     const { phase, suspended } = this.#life.state;
     if (phase !== 'running' || suspended !== null) return;
     void this.#life.apply({ type: 'paused' });
     this.clock.hold(true);
-    this.#options.log.info(`${by.signal} has suspended the job; SIGCONT lets it go on`);
-    this.#tell({ event: 'suspended', by: toBy(by) });
+    this.#options.log.info(`${by.signal} has suspended the job; SIGCONT resumes it`);
+    this.#emitEvent({ event: 'suspended', by: toBy(by) });
   }
 
   get isPaused(): boolean {
@@ -184,31 +184,31 @@ export class Box implements Controllable, Sampled {
   async unpause(by: Requester): Promise<void> {
     await this.#life.apply({ type: 'resume' });
     this.clock.hold(false);
-    this.#tell({ event: 'resumed', by: toBy(by) });
+    this.#emitEvent({ event: 'resumed', by: toBy(by) });
   }
 
-  /** SIGKILL to everything. */
+  /** Sends SIGKILL to every process of the box. */
   kill(by: Requester): Promise<number> {
     return this.#life.apply({ type: 'kill', reason: 'killed', by, signal: 9 });
   }
 
-  /** Ends the supervision of an adopted process, which goes on within its limits. */
+  /** Ends the supervision of an adopted process. The process continues within its limits. */
   async release(by: Requester): Promise<void> {
     if (this.#life.hasEnded()) return;
     await this.sample('signal');
     this.#stopTimers();
-    this.#options.log.info('the supervision has ended; the process goes on within its limits');
-    this.#tell({ event: 'released', by: toBy(by) });
+    this.#options.log.info('the supervision has ended; the process continues within its limits');
+    this.#emitEvent({ event: 'released', by: toBy(by) });
     this.#over = true;
     void this.#life.apply({ type: 'ended' });
   }
 
-  /** The watchdog has seen that a limit which no control group holds was passed. */
+  /** Handles a limit that no control group holds, after the watchdog has seen it exceeded. */
   exceeded(name: WatchedName, used: number, limit: number, processes: readonly ProcessRow[]): void {
     this.#reached.watched(name, used, limit, processes);
   }
 
-  /** One sample; never rejects. */
+  /** Takes a sample; never rejects. */
   sample(cause: SampleCause): Promise<unknown> {
     return this.#sampling.take(cause);
   }
@@ -218,7 +218,7 @@ export class Box implements Controllable, Sampled {
   }
 
   refused(answer: Answer, by: Requester, command: string, args: readonly string[] | null): void {
-    this.#commands.turnedDown(answer, by, command, args);
+    this.#commands.recordRefusal(answer, by, command, args);
   }
 
   #started(pid: number, atMs: number): void {
@@ -229,7 +229,7 @@ export class Box implements Controllable, Sampled {
     this.clock.start(atMs);
     this.#options.resources.start();
     this.#sampling.start(this.#options.createSampler(this, pid, atMs));
-    this.#tell({
+    this.#emitEvent({
       event: 'started',
       pid,
       adopted: this.#options.adopted,
@@ -240,7 +240,7 @@ export class Box implements Controllable, Sampled {
       limits: Object.fromEntries(this.limits),
     });
     this.#reached.markStdout();
-    if (spec.ignored !== undefined) this.#tell({ event: 'options_ignored', why: spec.ignored });
+    if (spec.ignored !== undefined) this.#emitEvent({ event: 'options_ignored', why: spec.ignored });
     if (this.#options.observed) this.#sampling.every(spec.sampleIntervalMs);
     onStarted();
   }
@@ -249,12 +249,12 @@ export class Box implements Controllable, Sampled {
     const { spec } = this.#options;
     this.#main = { code: main.code, signal: main.signal, coreDumped: main.coreDumped };
     if (!spec.linger) this.clock.close(atMs);
-    // What is left of a box that lingers may still be ended by a limit or a command.
+    // With --linger, a limit or a command may still end the remaining processes.
     if (!spec.linger) this.#life.cause.mainEnded(atMs);
     this.#elapsedMs = atMs - this.#startedMs;
     this.#cpuUsec = usage.userUsec + usage.systemUsec;
     void this.#life.apply({ type: 'mainEnded' });
-    // Where nothing is left, `empty` comes together with this.
+    // If no process is left, `empty` arrives in this turn of the event loop.
     this.#afterMain.start(0);
   }
 
@@ -262,10 +262,10 @@ export class Box implements Controllable, Sampled {
     if (this.#life.hasEnded()) return;
     const { log, spec, time } = this.#options;
     const { endSignal: signal, linger } = spec;
-    // Its signal has reached the rest as well, and its SIGKILL follows.
+    // The scheduler's signal has reached the other processes as well, and its SIGKILL follows.
     const spare = this.#life.state.ending?.reason === 'scheduler';
     const graceMs = spare ? this.#life.schedulersGrace(spec.graceMs) : spec.graceMs;
-    log.debug(`the main process has ended after ${Math.round(time.now() - this.#startedMs)} ms, others have not`);
+    log.debug(`the main process ended after ${Math.round(time.now() - this.#startedMs)} ms, but others still run`);
     void this.#life.apply({ type: 'leftovers', signal, graceMs, linger, spare });
   }
 
@@ -281,7 +281,7 @@ export class Box implements Controllable, Sampled {
     const { log, adopted, time } = this.#options;
     if (usage === undefined && this.#main === null) {
       log.error(
-        `the keeper has died; ${adopted ? 'what was adopted goes on alone' : 'the rest of the job was killed'}`,
+        `the keeper has died; ${adopted ? 'the adopted process continues unsupervised' : 'the rest of the job was killed'}`,
       );
     }
     this.#stopTimers();
@@ -306,14 +306,14 @@ export class Box implements Controllable, Sampled {
       refusedCommands: this.#commands.refusedCount,
       sampler: this.#sampling.sampler,
       usage,
-      emitEvent: this.#emitEvent,
+      emitEvent: this.#sendEvent,
     });
     this.#over = true;
     this.#options.onEnded(end);
   }
 
-  #tell(body: EventBody): void {
-    const event = this.#emitEvent(body);
+  #emitEvent(body: EventBody): void {
+    const event = this.#sendEvent(body);
     if (event.event === 'command') this.#options.audit?.(event);
     if (event.event === 'limit_changed') this.#limitSetBy.set(event.limit, event.by);
     if (event.event === 'limit_changed' && event.limit === 'stdoutlimit') this.#reached.markStdout();

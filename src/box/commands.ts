@@ -19,8 +19,8 @@ import type { ResourceControl } from './resource-control.js';
 import type { Ticker } from './ticker.js';
 import type { WallClock } from './timer.js';
 
-/** What commands need of the box that they are given to. */
-export interface Commanded {
+/** The part of a box that commands need. */
+export interface CommandedBox {
   readonly spec: BoxSpec;
   readonly identity: JobIdentity;
   readonly keeper: Keeper;
@@ -34,18 +34,18 @@ export interface Commanded {
   readonly now: () => number;
   readonly life: () => Lifecycle;
   readonly state: () => BoxState;
-  /** Of the job's main process; 0 and 0 before it has started. */
+  /** The job's main process; both are 0 before it has started. */
   readonly main: () => { readonly pid: number; readonly startedMs: number };
   readonly sample: (cause: SampleCause) => Promise<unknown>;
   readonly lastSample: () => TakenSample | undefined;
-  /** One step of the life; resolves to the number of processes that were signalled. */
+  /** Takes one step of the life cycle; resolves to the number of processes that were signalled. */
   readonly apply: (input: Input) => Promise<number>;
-  readonly tell: (body: EventBody) => void;
+  readonly emitEvent: (body: EventBody) => void;
   readonly dropped: () => number;
   readonly brokerState: () => unknown;
 }
 
-/** A box that could not do what a command asked; becomes an answer. */
+/** The box cannot do what a command asks. The error becomes the answer. */
 class Refused extends Error {
   constructor(
     readonly code: RefusalCode,
@@ -55,20 +55,20 @@ class Refused extends Error {
   }
 }
 
-/** Carries out commands on one box, answers them, and keeps the record of it. */
+/** Carries out the commands of one box, answers them, and emits an event for each. */
 export class Commands {
-  readonly #box: Commanded;
+  readonly #box: CommandedBox;
   readonly #logged = new Set<RefusalCode>();
   readonly #underWay = new Set<Promise<Answer>>();
   #closed = false;
   #refused = 0;
   #lastRlimit: Promise<unknown> = Promise.resolve();
 
-  constructor(box: Commanded) {
+  constructor(box: CommandedBox) {
     this.#box = box;
   }
 
-  /** Commands that were turned down so far. */
+  /** Number of commands refused so far. */
   get refusedCount(): number {
     return this.#refused;
   }
@@ -79,7 +79,7 @@ export class Commands {
     return answer.finally(() => this.#underWay.delete(answer));
   }
 
-  /** No further command is carried out, and every one so far has its answer and its event: a kill ends the job before it has either. */
+  /** Refuses further commands, and waits until the others have answer and event: a kill ends the job before it has either. */
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.allSettled(this.#underWay);
@@ -99,22 +99,22 @@ export class Commands {
     this.#box.log.debug(
       `command ${command.name} from ${by.user ?? by.via}: ${answer.ok ? 'done' : answer.error.message}`,
     );
-    this.#box.tell(commandEvent(command, by, answer));
+    this.#box.emitEvent(commandEvent(command, by, answer));
     return answer;
   }
 
-  /** Counted and audited; who turned it down has logged it. */
-  turnedDown(answer: Answer, by: Requester, command: string, args: readonly string[] | null): void {
+  /** Counts and audits a command that was refused before it came here; the caller has logged it. */
+  recordRefusal(answer: Answer, by: Requester, command: string, args: readonly string[] | null): void {
     this.#refused++;
-    this.#box.tell(refusalEvent(command, args, by, answer));
+    this.#box.emitEvent(refusalEvent(command, args, by, answer));
   }
 
-  /** Refusals of one kind are logged once: a sender may repeat them as often as it likes. */
+  /** Logs refusals of one kind once, because a sender may repeat them as often as it likes. */
   #logFailure(code: RefusalCode, message: string): void {
     const { log } = this.#box;
     if (code === 'failed') log.warn(`command ${message}`);
     else if (this.#logged.has(code)) log.debug(`refused ${message}`);
-    else log.warn(`refused ${message} (further ones with code ${code} are only counted)`);
+    else log.warn(`refused ${message} (further refusals with code ${code} are only counted)`);
     this.#logged.add(code);
   }
 
@@ -196,7 +196,7 @@ export class Commands {
     const already = this.#box.life().suspended !== null;
     const processes = await this.#box.apply({ type: 'suspend' });
     this.#box.clock.hold(true);
-    if (!already) this.#box.tell({ event: 'suspended', by: toBy(by) });
+    if (!already) this.#box.emitEvent({ event: 'suspended', by: toBy(by) });
     return processes;
   }
 
@@ -204,7 +204,7 @@ export class Commands {
     const was = this.#box.life().suspended !== null;
     const processes = await this.#box.apply({ type: 'resume' });
     this.#box.clock.hold(false);
-    if (was) this.#box.tell({ event: 'resumed', by: toBy(by) });
+    if (was) this.#box.emitEvent({ event: 'resumed', by: toBy(by) });
     return processes;
   }
 
@@ -212,7 +212,7 @@ export class Commands {
     if (isRlimitName(name)) return this.#rlimitTurn(() => this.#setRlimit(name, value, by));
     const row = rowOf(this.#box.resources.rows, name);
     const before = this.#box.limits.get(name);
-    // A change of the limit in force becomes the value that it leads to.
+    // A relative change becomes an absolute value here.
     const text = isRelative(value) ? changedValue(name, value, before, row) : value;
     if (row.otherwise !== 'timer' && row.otherwise !== 'stdout')
       return this.#setResource(name as ResourceName, text, by);
@@ -236,10 +236,10 @@ export class Commands {
     return stdoutStatus(maxBytes, stdoutMode, 'command');
   }
 
-  /** One after the other: a change counts from what the one before it has left. */
+  /** Makes changes one after the other, because a relative change starts from the result of the previous one. */
   #rlimitTurn<Result>(change: () => Promise<Result>): Promise<Result> {
     const turn = this.#lastRlimit.then(change);
-    // The caller gets the error, whatever it is; the next change only waits for the end of this one.
+    // The caller handles the error; the next change only waits until this one has ended.
     this.#lastRlimit = turn.then(
       () => {},
       () => {},
@@ -254,7 +254,7 @@ export class Commands {
     if (changed === 0 && failed > 0) {
       throw new Refused(
         'not_possible',
-        `prlimit ${name}=${value}: ${code} for all ${failed} processes; a hard limit can be raised by root only`,
+        `prlimit ${name}=${value}: ${code} for all ${failed} processes; only root can raise a hard limit`,
       );
     }
     if (changed === 0) throw new Refused('ended', 'no process is left to limit');
@@ -263,12 +263,12 @@ export class Commands {
     return { limit: name, ...to, processes: changed, ...(failed > 0 && { failed, error: code }) };
   }
 
-  /** Of the main process; the job may have changed it itself. */
+  /** Reads the limit of the main process, because the job may have changed it itself. */
   async #rlimitInForce(name: RlimitName): Promise<LimitStatus> {
     try {
       return rlimitStatus(name, prlimit(this.#box.main().pid, name));
     } catch {
-      // It has ended, or is another user's: the keeper asks for what is left.
+      // The main process has ended or belongs to another user, so the keeper asks a remaining process.
       return rlimitStatus(name, (await this.#box.keeper.rlimit(name, {})).limit);
     }
   }
@@ -293,7 +293,7 @@ export class Commands {
     for (const [name, to] of limits) {
       const from = this.#box.limits.get(name) ?? null;
       this.#box.limits.set(name, to);
-      this.#box.tell({ event: 'limit_changed', limit: name, from, to, by: toBy(by) });
+      this.#box.emitEvent({ event: 'limit_changed', limit: name, from, to, by: toBy(by) });
     }
   }
 }

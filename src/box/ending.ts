@@ -12,34 +12,35 @@ import type { WallClock } from './timer.js';
 import type { LeftBehind } from './unkillable.js';
 import { whyEnded } from './why.js';
 
-/** What the box knows when nothing of it is left. */
+/** What the box knows when its last process has ended. */
 export interface Ending extends Pick<BoxOptions, 'spec' | 'observed'> {
   readonly life: Life;
   readonly limits: Limits;
   readonly clock: WallClock;
   readonly incidents: Incidents;
   readonly leftBehind: LeftBehind;
-  /** Null where it is not known: the keeper died. */
+  /** Null if it is unknown because the keeper died. */
   readonly main: MainExit | null;
   readonly cpuUsec: number;
   readonly elapsedMs: number;
-  /** What was used of the limit that has ended the job; null where that is not known. */
+  /** Usage of the limit that ended the job, in its unit; null if unknown. */
   readonly used: number | null;
   readonly limitSetBy: ReadonlyMap<string, By>;
   readonly suspendedBy: By | null;
+  /** The signal of --warn-signal; null if it was not sent. */
   readonly warned: number | null;
   readonly refusedCommands: number;
-  /** Undefined where the job never started. */
+  /** Undefined if the job never started. */
   readonly sampler: Sampler | undefined;
-  /** Totals as the keeper counted them; undefined where it died. */
+  /** The keeper's totals; undefined if the keeper died. */
   readonly usage: KeeperUsage | undefined;
   readonly emitEvent: <Body extends EventBody>(body: Body) => EventHead & Body;
 }
 
-/** Decides how the box has ended, and takes the last step of its life; the last sample and `exited` go out where somebody gets them. */
+/** Decides how the box has ended and ends its life cycle. Emits the last sample and `exited` if anybody receives them. */
 export function endBox(box: Ending): BoxEnd {
   const { life, limits, incidents, clock, main, cpuUsec, elapsedMs } = box;
-  // A sample may have seen the kill before the process had ended.
+  // An earlier sample may already have counted the kill.
   const { oomKilled } = incidents;
   const outcome = decideOutcome(life.cause.of(life.state), main, { rlimits: cpuLimit(limits), cpuUsec, oomKilled });
   void life.apply({ type: 'ended' });

@@ -1,26 +1,26 @@
 import type { Lifecycle } from './lifecycle.js';
 
 /**
- * Whether what was asked for has ended the job, or the job had ended by itself before. The order in which we hear of it says
- * nothing: the end of a process and a signal that came after it may reach us in either order. Times do, all of them
- * CLOCK_MONOTONIC of the moment itself: when the keeper reaped the main process, when a signal came, when a command was
- * carried out.
+ * Decides whether a request ended the job, or the job had already ended by itself. The order in which this process learns
+ * of the two says nothing, because the end of a process and a later signal may arrive here in either order. So it compares
+ * the times of the events themselves (CLOCK_MONOTONIC, ms): when the keeper reaped the main process, when a signal came,
+ * when a command was carried out.
  */
 export interface FirstCause {
-  /** Call after each step of the life. @param atMs when that was asked for which the step has carried out */
+  /** Call after each step of the life cycle. @param atMs when the step was asked for */
   stepped(before: Lifecycle, after: Lifecycle, atMs: number): void;
-  /** The keeper, beside the job, has seen a signal that the wrapper got as well: perhaps earlier. */
+  /** The keeper got the same signal as the wrapper, perhaps earlier. */
   witnessed(signal: string, atMs: number): void;
   mainEnded(atMs: number): void;
-  /** The keeper had begun the end that is under way before this process did. */
+  /** The keeper began to end the job before this process did. */
   begunByKeeper(atMs: number): void;
-  /** The life without what came after the end of the main process. */
+  /** Returns the life cycle without the requests that came after the end of the main process. */
   of(life: Lifecycle): Lifecycle;
 }
 
-/** Wrapper and keeper see one signal at most so far apart. */
+/** Longest time between the arrival of one signal at the wrapper and at the keeper. */
 const APART_MS = 1_000;
-/** A scheduler that signals every process of a job may reach the job this much before us: its signals go out one by one. */
+/** A scheduler signals the processes of a job one by one, so the job may get its signal this much before the wrapper. */
 const SPREAD_MS = 250;
 
 export function createFirstCause(): FirstCause {
@@ -37,7 +37,7 @@ export function createFirstCause(): FirstCause {
     stepped(before, after, atMs) {
       if (after.lastKill !== before.lastKill) killAtMs = atMs;
       if (before.ending !== null || after.ending === null) return;
-      // What has passed this limit was written before, and is cut: the job's output is not whole, however soon it ended.
+      // The excess output was written before and is cut off, so the output is incomplete however soon the job ended.
       const { reason } = after.ending;
       endingAtMs =
         reason === 'stdoutlimit' ? Number.NEGATIVE_INFINITY : reason === 'scheduler' ? atMs - SPREAD_MS : atMs;

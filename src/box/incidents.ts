@@ -7,25 +7,25 @@ import type { ResourceControl } from './resource-control.js';
 import type { Time } from './time.js';
 import { kernelsMemoryLimit, outOfMemoryText } from './why.js';
 
-/** Longest time that the end of a process which the kernel kills for memory may take: it gives its memory back first. */
+/** Longest time between the OOM kill of a process and its end: it has to free its memory first. */
 const OOM_DEATH_MS = 30_000;
 
-/** The job may end of a kill at once: then the line about its end tells, and no warning before it. */
+/** If the job ends within this time of a kill, the line about its end reports the kill and there is no warning. */
 const WARN_AFTER_MS = 1_000;
 
-/** What the kernel has done about the limits of a box. */
+/** Follows what the kernel does to a box at its limits: OOM kills and refused forks. */
 export interface Incidents {
   /**
-   * Looks, and tells what is new; the OOM killer may have taken a child while the job goes on.
-   * @param processes the largest
-   * @param usage as a sample has just read it; undefined reads it now
+   * Emits events for what is new. The OOM killer may have killed a child while the job continues.
+   * @param processes the largest processes
+   * @param usage as a sample has just read it @default read now
    */
   notice(processes: readonly ProcessInfo[], usage?: CgroupUsage | null): void;
-  /** A process of the box was killed for memory so lately that the end of the job may come of it. */
+  /** True if the OOM killer killed a process of the box so recently that this may be what ends the job. */
   readonly oomKilled: boolean;
-  /** All that was killed for memory so far. */
+  /** All OOM kills so far. */
   readonly oom: { readonly kills: number; readonly peakBytes: number };
-  /** The box is over. @param told the line about its end tells of the kills */
+  /** The box has ended. @param told the line about its end reports the kills */
   close(told: boolean): void;
 }
 
@@ -34,12 +34,12 @@ export interface IncidentsOptions {
   readonly limits: Limits;
   readonly time: Time;
   readonly log: Logger;
-  readonly tell: (body: EventBody) => void;
+  readonly emitEvent: (body: EventBody) => void;
   readonly lastSample: () => Sample | undefined;
 }
 
 export function createIncidents(options: IncidentsOptions): Incidents {
-  const { resources, limits, time, log, tell, lastSample } = options;
+  const { resources, limits, time, log, emitEvent, lastSample } = options;
   let oomAtMs = Number.NEGATIVE_INFINITY;
   let all = { kills: 0, peakBytes: 0 };
   let untold = 0;
@@ -53,7 +53,7 @@ export function createIncidents(options: IncidentsOptions): Incidents {
       const { oomKills, forksRefused, memoryPeakBytes } = resources.incidents(usage);
       const pids = limits.get('pids');
       if (forksRefused > 0 && pids !== undefined) {
-        tell({ event: 'limit_exceeded', limit: 'pids', status: pids, used: null, processes });
+        emitEvent({ event: 'limit_exceeded', limit: 'pids', status: pids, used: null, processes });
       }
       if (oomKills === 0) return;
       oomAtMs = time.now();
@@ -62,10 +62,10 @@ export function createIncidents(options: IncidentsOptions): Incidents {
       all = { kills: all.kills + oomKills, peakBytes };
       if (untold === 0) late.start(WARN_AFTER_MS);
       untold += oomKills;
-      tell({
+      emitEvent({
         event: 'oom',
         kills: oomKills,
-        // What the watchdog holds is no limit of the kernel's.
+        // The OOM killer does not act on a limit that the watchdog holds.
         limit: kernelsMemoryLimit(limits),
         memory_peak_bytes: peakBytes,
         processes,

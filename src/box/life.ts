@@ -6,14 +6,11 @@ import type { Time } from './time.js';
 
 export interface LifeOptions
   extends Pick<BoxOptions, 'spec' | 'keeper' | 'killGroup' | 'log' | 'time' | 'schedulerGraceMs' | 'onDeadline'> {
-  /** A step other than `resume` has ended the suspension of the box. */
+  /** Called when a step other than `resume` has ended the suspension of the box. */
   readonly onWoken: () => void;
 }
 
-/**
- * The life of a box as it happens: takes the steps of lifecycle.ts one after the other, carries out their effects, and
- * keeps the end of the grace period.
- */
+/** Runs the life cycle of a box: takes the steps of lifecycle.ts, carries out their effects, and times the grace period. */
 export class Life {
   readonly cause: FirstCause = createFirstCause();
   readonly #options: LifeOptions;
@@ -34,7 +31,7 @@ export class Life {
     return this.#state.phase === 'ended';
   }
 
-  /** Takes one step; resolves to the number of processes that were signalled. @param atMs when it was asked for */
+  /** Takes one step; resolves to the number of processes that were signalled. @param atMs when the step was asked for */
   apply(input: Input, atMs = this.#options.time.now()): Promise<number> {
     const before = this.#state;
     const [after, effects] = step(before, input);
@@ -42,12 +39,12 @@ export class Life {
     this.#state = after;
     if (before.suspended !== null && after.suspended === null && input.type !== 'resume') this.#options.onWoken();
     let done: Promise<number> = Promise.resolve(0);
-    // Requests are sent at once and in order; the keeper answers in order.
+    // The requests are sent at once, and the keeper answers them in order: the last answer stands for all.
     for (const effect of effects) {
       const request = this.#run(effect);
       if (request === undefined) continue;
       done = request.catch((error: Error) => {
-        // The keeper has ended and has killed its box: `gone` tells.
+        // The keeper has died. `gone` follows and ends the box.
         this.#options.log.debug(`${input.type}: ${error.message}`);
         return 0;
       });
@@ -55,7 +52,7 @@ export class Life {
     return done;
   }
 
-  /** The stop ladder; `signal` is what the job's group gets first, null where it has it already. */
+  /** Starts the stop ladder. @param signal goes to the job's process group first; null if the group has already got it */
   stop(
     reason: 'stopped' | 'scheduler' | 'timeout' | 'stdoutlimit' | 'cpu',
     by: Requester,
@@ -67,7 +64,7 @@ export class Life {
     return this.apply({ type: 'stop', reason, by, signal, graceMs: withinMs }, atMs);
   }
 
-  /** The scheduler kills by itself: the job has the time until then, less what the box still has to tell. */
+  /** The grace period under a scheduler that will kill the job itself: it leaves the box time to report, ms. */
   schedulersGrace(graceMs: number): number {
     const mostMs = this.#options.schedulerGraceMs();
     const uncapped = !this.#options.spec.graceAsked && mostMs !== Number.POSITIVE_INFINITY;
@@ -75,20 +72,20 @@ export class Life {
   }
 
   /**
-   * Tells the keeper, and after it the front end, what to do where this process does not act. A stop ladder that has begun
-   * has its own end.
+   * Tells the keeper, and through it the front end, when to act if this process does not. Once a stop ladder has begun, the
+   * end of its grace period counts instead of the time limit.
    */
   deadline(timeoutAtMs: number): void {
     const { spec, keeper, onDeadline } = this.#options;
     const { graceMs, endSignal: signal } = spec;
     const runs = Number.isFinite(this.#graceEndsMs);
     const [stopAtMs, killAtMs] = runs ? [0, this.#graceEndsMs] : [timeoutAtMs, 0];
-    // As with #kill(): what is left behind ends, but what the job has written waits for its reader.
+    // As in #kill(): unless somebody asked for the end, the job's output still waits for its reader.
     keeper.deadline({ stopAtMs, killAtMs, graceMs, signal, abandon: this.#state.ending !== null });
     onDeadline?.(killAtMs || (stopAtMs && stopAtMs + graceMs));
   }
 
-  /** No grace period ends any more. */
+  /** Cancels the grace period. */
   close(): void {
     this.#grace.stop();
   }
@@ -112,14 +109,14 @@ export class Life {
     }
   }
 
-  /** The group first, without a hop to the keeper; it takes what is left, and goes on until that is nothing. */
+  /** Kills the group first, without a detour through the keeper. The keeper then kills until no process is left. */
   async #kill(): Promise<number> {
     const inGroup = this.#options.killGroup();
-    // Where nobody asked for the end, what the job has written waits for its reader.
+    // Unless somebody asked for the end, the job's output still waits for its reader.
     return Math.max(inGroup, await this.#options.keeper.kill(this.#state.ending !== null));
   }
 
-  /** A deadline moves earlier only: whoever asks again does not prolong it. */
+  /** Only ever moves the deadline earlier, so that a second request does not prolong the grace period. */
   #graceUntil(atMs: number): void {
     if (atMs >= this.#graceEndsMs) return;
     this.#graceEndsMs = atMs;

@@ -2,26 +2,26 @@ import type { StopHow } from 'cgroup-utils-native';
 import type { BoxState, Reason, Requester } from '../model/types.js';
 
 /**
- * The life of a box as a pure function: (state, input) -> (state, effects). Nothing here waits, signals or logs;
- * box.ts runs the effects in their order.
+ * The life cycle of a box as a pure function: (state, input) -> (state, effects). Nothing here waits, signals or logs;
+ * life.ts carries out the effects in order.
  */
 export interface Lifecycle {
   readonly phase: 'starting' | 'running' | 'stopping' | 'ended';
-  /** Who has suspended it: a command, or a SIGTSTP, which the next SIGCONT undoes. */
+  /** What suspended the box: a command, or a SIGTSTP, which the next SIGCONT undoes. */
   readonly suspended: 'command' | 'signal' | null;
-  /** The main process has ended; others of the box may live. */
+  /** The main process has ended; other processes of the box may still run. */
   readonly mainEnded: boolean;
-  /** Why the box ends and who asked: the first one wins. */
+  /** Why the box ends and who asked for it. The first reason wins. */
   readonly ending: { readonly reason: Reason; readonly by: Requester } | null;
-  /** The last signal that `kill` sent, for when the job dies of it. */
+  /** The last signal that `kill` sent, in case the job dies of it. */
   readonly lastKill: { readonly signal: number; readonly by: Requester } | null;
 }
 
 export type Input =
   | { readonly type: 'started' }
-  /** An end was asked for, and `stop` follows: what happens in between has this reason. */
+  /** An end was asked for, and `stop` follows. An end in between has this reason. */
   | { readonly type: 'asked'; readonly reason: Reason; readonly by: Requester }
-  /** The stop ladder: `signal` now (null: the job has it already), SIGKILL to everything after the grace period. */
+  /** The stop ladder: `signal` now (null if the job has already got it), SIGKILL to every process after the grace period. */
   | {
       readonly type: 'stop';
       readonly reason: Reason;
@@ -36,7 +36,7 @@ export type Input =
   | { readonly type: 'resume' }
   | { readonly type: 'graceOver' }
   | { readonly type: 'mainEnded' }
-  /** The main process has ended and others have not. `spare`: those who have had the scheduler's signal are left alone. */
+  /** The main process has ended, others have not. `spare` leaves those alone that have got the scheduler's signal. */
   | {
       readonly type: 'leftovers';
       readonly signal: number;
@@ -48,13 +48,13 @@ export type Input =
 
 export type Effect =
   | { readonly do: 'signal'; readonly scope: 'group' | 'all'; readonly signal: number }
-  /** The first rung of the stop ladder; native/src/keeper/ladder.h. */
+  /** The first rung of the stop ladder (native/src/keeper/ladder.h). */
   | { readonly do: 'stop'; readonly how: StopHow; readonly signal: number }
-  /** SIGKILL to every process until none is left. */
+  /** Sends SIGKILL to every process until none is left. */
   | { readonly do: 'kill' }
   | { readonly do: 'suspend' }
   | { readonly do: 'resume' }
-  /** The grace period ends after `ms`, or when it would have ended anyway. */
+  /** The grace period ends after `ms`, or earlier if it already would have. */
   | { readonly do: 'grace'; readonly ms: number };
 
 export const SIGKILL = 9;
@@ -71,7 +71,7 @@ export function step(state: Lifecycle, input: Input): readonly [Lifecycle, reado
     case 'stop': {
       const how = state.mainEnded ? 'rest' : input.reason === 'scheduler' ? 'forward' : 'group';
       const next: Lifecycle = { ...state, phase: 'stopping', suspended: null, ending: state.ending ?? input };
-      // The signal first, then the thaw: the job wakes up to it.
+      // The signal is sent before the thaw, so that it is the first thing the job sees.
       const effects: Effect[] = input.signal === null ? [] : [{ do: 'stop', how, signal: input.signal }];
       if (state.suspended !== null) effects.push({ do: 'resume' });
       return [next, [...effects, { do: 'grace', ms: input.graceMs }]];
@@ -104,7 +104,7 @@ export function step(state: Lifecycle, input: Input): readonly [Lifecycle, reado
   }
 }
 
-/** The state as messages name it. */
+/** The state by the name that messages use. */
 export function boxState({ phase, suspended }: Lifecycle): BoxState {
   return phase === 'running' && suspended !== null ? 'suspended' : phase;
 }

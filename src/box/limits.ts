@@ -35,7 +35,7 @@ export function initialLimits(spec: BoxSpec, stdoutMode: StdoutMode): Limits {
   return limits;
 }
 
-/** With where each value came from. */
+/** Adds to each limit the source of its value. */
 export function withSources(limits: Iterable<[string, LimitStatus]>, { limitSources }: BoxSpec): Limits {
   return new Map(
     [...limits].map(([name, status]) => [name, { source: limitSources[name] ?? 'default', ...status } as LimitStatus]),
@@ -61,7 +61,7 @@ export function rlimitStatus(name: RlimitName, limit: Rlimit, source?: LimitStat
   };
 }
 
-/** RLIMIT_CPU as it is now: what it can end a process for. */
+/** RLIMIT_CPU as it is now; empty if neither its soft nor its hard limit is set. */
 export function cpuLimit(limits: Limits): RlimitRequest[] {
   const { value: soft, hard } = limits.get('cpu') ?? {};
   if (typeof soft !== 'number' && typeof hard !== 'number') return [];
@@ -75,7 +75,7 @@ function rlimitUnit(name: RlimitName): { unit: LimitUnit } {
   return { unit: unit === 'microseconds' ? 'usec' : unit };
 }
 
-/** The row of the limit that `set_limit` names. @throws SpecError where there is no such limit */
+/** Finds the row of the limit that `set_limit` names. @throws SpecError if there is no such limit */
 export function rowOf(rows: Readonly<Record<string, LimitRow>>, name: string): LimitRow {
   const row = Object.hasOwn(rows, name) ? rows[name] : undefined;
   if (row !== undefined) return row;

@@ -2,34 +2,35 @@ import { Timer } from 'cgroup-utils-native';
 import type { CountedName } from '../options/table/limits.js';
 
 /**
- * Looks at what the kernel holds by itself, so that its thresholds are noticed between samples: one small file for each
- * limit, seldom while there is room, more often near a threshold, and no more once all of them were passed.
+ * Watches limits that the kernel holds, so that their --near thresholds are noticed between samples. It reads one small
+ * file per limit: rarely while there is room, more often near a threshold, and not at all once every threshold has passed.
  */
 export interface NearWatch {
-  /** Watches this limit, or no more where `next` has nothing for it. */
+  /** Watches this limit until `next` has no threshold left for it. */
   watch(name: CountedName): void;
   stop(): void;
 }
 
 export interface NearWatchOptions {
-  /** What the kernel counts against the limit now; null where it cannot be read. */
+  /** Returns what the kernel counts against the limit now; null if that cannot be read. */
   readonly charged: (name: CountedName) => number | null;
-  /** Of the charged memory what cannot be given back; asked for only where all of it would be near. */
+  /** Returns the charged memory that cannot be reclaimed, in bytes. Called only if all charged memory passes the threshold. */
   readonly busyMemory: () => number | null;
+  /** Returns the usage that reaches the limit's next threshold; null if there is none. */
   readonly next: (name: CountedName) => number | null;
   readonly onUsed: (name: CountedName, used: number) => void;
 }
 
 const SOONEST_MS = 100;
 const LATEST_MS = 2_000;
-/** Page cache fills the group; it says nothing of what is to come, and memory.stat is dear. */
+/** Interval while page cache fills the group. That predicts nothing, and reading memory.stat is expensive. */
 const CACHE_MS = 1_000;
-/** What a fast job fills. */
+/** How fast a greedy job uses up its limit: bytes or processes per ms. */
 const PER_MS: Readonly<Record<CountedName, number>> = { memory: 2 ** 20, pids: 0.1 };
 
 export function createNearWatch({ charged, busyMemory, next, onUsed }: NearWatchOptions): NearWatch {
   const names = new Set<CountedName>();
-  /** @returns ms until the next look; null where there is nothing more to see */
+  /** @returns ms until the next look; null if no threshold is left */
   const look = (name: CountedName): number | null => {
     const threshold = next(name);
     if (threshold === null) return null;

@@ -1,25 +1,25 @@
 import type { EventBody } from '../model/event.js';
 import type { Limits } from './limits.js';
 
-/** Tells before a limit is reached: once for each threshold, until the limit gets another value. */
+/** Emits `limit_near` before a limit is reached: once per threshold and value of the limit. */
 export interface Near {
-  /** So much of a limit is used now, in its unit. */
+  /** Reports the present usage of a limit, in its unit. */
   used(name: string, amount: number): void;
-  /** What of a limit reaches its next threshold; null where none is left, or there is no such limit. */
+  /** Returns the usage that reaches the limit's next threshold; null if no threshold is left or there is no such limit. */
   next(name: string): number | null;
-  /** By the limit's name the highest threshold, in percent, that was reached under its present value. */
+  /** For each limit the highest threshold, in percent, that was reached under its present value. */
   readonly reached: Readonly<Record<string, number>>;
 }
 
 export interface NearOptions {
-  /** Percent, ascending. */
+  /** In percent, ascending. */
   readonly thresholds: readonly number[];
   readonly limits: Limits;
-  readonly tell: (body: EventBody) => void;
+  readonly emitEvent: (body: EventBody) => void;
 }
 
-export function createNear({ thresholds, limits, tell }: NearOptions): Near {
-  /** How many thresholds were passed of which value. */
+export function createNear({ thresholds, limits, emitEvent }: NearOptions): Near {
+  /** How many thresholds were passed, and under which value of the limit. */
   const passed = new Map<string, { readonly value: number; readonly count: number }>();
   const limitOf = (name: string): number | null => {
     const limit = limits.get(name);
@@ -38,7 +38,7 @@ export function createNear({ thresholds, limits, tell }: NearOptions): Near {
         const percent = thresholds[count]!;
         if (amount < share(value, percent)) return;
         passed.set(name, { value, count: count + 1 });
-        tell({ event: 'limit_near', limit: name, status, threshold_percent: percent, used: amount });
+        emitEvent({ event: 'limit_near', limit: name, status, threshold_percent: percent, used: amount });
       }
     },
     next(name) {

@@ -2,7 +2,7 @@ import type { Reason, Requester } from '../model/types.js';
 import type { RlimitRequest } from '../options/spec.js';
 import type { Lifecycle } from './lifecycle.js';
 
-/** Exit statuses of proc_box itself; docs/exit-status.md. */
+/** Exit statuses of proc_box itself (docs/exit-status.md). */
 export const EXIT = {
   unknown: 123,
   timeout: 124,
@@ -12,7 +12,7 @@ export const EXIT = {
   signalBase: 128,
 } as const;
 
-/** How the main process ended, waitpid(2); both null where somebody else's wait took it: an adopted process. */
+/** How the main process ended (waitpid(2)). Code and signal are both null if an adopted process's parent took its status. */
 export interface MainExit {
   readonly code: number | null;
   readonly signal: number | null;
@@ -28,22 +28,22 @@ export interface Outcome extends MainExit {
 const SIGKILL = 9;
 const SIGXCPU = 24;
 /**
- * The kernel holds RLIMIT_CPU by counting ticks, which can run far ahead of the time that a process has really had: it was
- * seen to kill after 1.63 s of a limit of 2 s.
+ * The kernel enforces RLIMIT_CPU by counting ticks, which can run far ahead of the CPU time that a process has really had.
+ * We saw it kill after 1.63 s under a limit of 2 s.
  */
-const COUNTED = 0.75;
+const CPU_TICK_ACCURACY = 0.75;
 
-/** What tells one SIGKILL from another. */
+/** Evidence of what sent a SIGKILL. */
 export interface Evidence {
-  /** As they were in force at the end, from the start or from `set_limit`. */
+  /** The rlimits in force at the end, from the start or from `set_limit`. */
   readonly rlimits: readonly RlimitRequest[];
-  /** CPU time of the box. */
+  /** CPU time of the whole box. */
   readonly cpuUsec: number;
-  /** The kernel has killed processes of the box for memory, by its counters. */
+  /** The kernel's counters say that the OOM killer has killed processes of the box. */
   readonly oomKilled: boolean;
 }
 
-/** @param main null where it is not known: the keeper died */
+/** Decides how the box ended. @param main null if it is unknown because the keeper died */
 export function decideOutcome(life: Lifecycle, main: MainExit | null, evidence: Evidence): Outcome {
   if (main === null) {
     return { code: null, signal: null, coreDumped: false, exitStatus: EXIT.failed, reason: 'failed', by: null };
@@ -69,7 +69,7 @@ function ownReason(
   if (life.lastKill !== null && life.lastKill.signal === signal) return { reason: 'killed', by: life.lastKill.by };
   const cpu = rlimits.find(({ name }) => name === 'cpu');
   const hardSec = cpu?.hard;
-  const overHard = signal === SIGKILL && typeof hardSec === 'number' && cpuUsec >= hardSec * 1e6 * COUNTED;
+  const overHard = signal === SIGKILL && typeof hardSec === 'number' && cpuUsec >= hardSec * 1e6 * CPU_TICK_ACCURACY;
   if (cpu !== undefined && (signal === SIGXCPU || overHard)) return { reason: 'cpu', by: { via: 'limit' } };
   return { reason: 'signaled', by: null };
 }

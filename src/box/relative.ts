@@ -7,17 +7,17 @@ import { parseCount, parseSize } from '../options/units.js';
 import { parseWallTime } from '../options/wall-time.js';
 import { quote } from '../options/words.js';
 
-/** `set_limit` changes the limit in force by that much, instead of replacing it. */
+/** True if `set_limit` is to change the limit in force by this amount instead of replacing it. */
 export function isRelative(text: string): boolean {
   return /^[+-]/.test(text);
 }
 
 /**
- * The value that `+3s` or `-512M` makes of the limit in force, as text that `set_limit` takes.
+ * Applies a change such as `+3s` or `-512M` to the limit in force. Returns the new value as text that `set_limit` takes.
  *
- * @param now undefined where the box has no such limit
- * @param row of the table of limits; undefined for an rlimit
- * @throws SpecError where there is nothing to change, or too little would be left
+ * @param now undefined if the box has no such limit
+ * @param row the limit's row of the table; undefined for an rlimit
+ * @throws SpecError if there is no limit to change, or too little would be left
  */
 export function changedValue(
   name: string,
@@ -26,10 +26,10 @@ export function changedValue(
   row?: Pick<LimitRow, 'zeroIsNone'>,
 ): string {
   if (now === undefined || now.value === 'unlimited') {
-    throw new SpecError(`${name} has no limit now that ${quote(text)} could change: give the limit itself`);
+    throw new SpecError(`${name} has no limit that ${quote(text)} could change: give an absolute value`);
   }
   if (typeof now.value !== 'number') {
-    throw new SpecError(`${name} is a list, which ${quote(text)} cannot change: give all of it`);
+    throw new SpecError(`${name} is a list, which ${quote(text)} cannot change: give the whole list`);
   }
   const by = parseAmount(name, text.slice(1), now.unit, text);
   const value = rounded(now.value + (text.startsWith('-') ? -by : by));
@@ -54,11 +54,11 @@ function parseAmount(name: string, text: string, unit: LimitStatus['unit'], whol
     return parseCount(text, 0, Number.MAX_SAFE_INTEGER);
   } catch (cause) {
     if (!isSpecError(cause)) throw cause;
-    throw new SpecError(`${quote(whole)} is no change of ${name}: ${cause.message}`, { cause });
+    throw new SpecError(`${quote(whole)} is not a valid change of ${name}: ${cause.message}`, { cause });
   }
 }
 
-/** `+-3s` and `++3s`: a duration of its own may have a sign. */
+/** Refuses `+-3s` and `++3s`, which the parser of durations would take because a duration may have a sign. */
 function unsigned(text: string): string {
   if (isRelative(text)) throw new SpecError(`${quote(text)} has a second sign`);
   return text;
@@ -69,14 +69,14 @@ function parseDecimal(text: string): number {
   throw new SpecError(`${quote(text)} is not a number of CPUs: for example "0.5"`);
 }
 
-/** Without what adding fractions leaves behind, which would be no limit at all where nothing else is left. */
+/** Removes the rounding error of adding fractions: a tiny remainder would otherwise pass for a limit. */
 function rounded(value: number): number {
   return Number.isInteger(value) ? value : Number(value.toFixed(6));
 }
 
-/** Without an exponent. */
+/** Writes the number without an exponent, which the parsers would refuse. */
 function asText(value: number, { unit, enforcement }: LimitStatus): string {
   const digits = Number.isInteger(value) ? `${value}` : value.toFixed(6).replace(/\.?0+$/, '');
-  // Of an rlimit the soft half.
+  // `soft:` changes the soft limit of an rlimit and leaves the hard one.
   return enforcement === 'rlimit' ? `${digits}:` : unit === 'ms' ? `${digits}ms` : digits;
 }

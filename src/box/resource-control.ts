@@ -15,42 +15,43 @@ import {
   type WatchedName,
 } from '../options/table/limits.js';
 import { createNearWatch } from './near-watch.js';
-import { type Host, hold, holdSwapAgain, type ResourceValue, shown, withoutSwap } from './resources.js';
+import { disableSwap, displayed, enforce, type HostConstraints, type ResourceValue, restoreSwap } from './resources.js';
 import { createWatchdog, type Watched } from './watchdog.js';
 
-/** Holds the limits of a box as a whole, and knows when the kernel has acted on one. */
+/** Enforces the limits of the box as a whole, and knows when the kernel has acted on one. */
 export interface ResourceControl {
-  /** The table of limits, by name. It comes with the control so that the bundle of a running box needs no second copy. */
+  /** The table of limits, by name. It is here so that the bundle of a running box needs no second copy. */
   readonly rows: Readonly<Record<string, LimitRow>>;
-  /** In force since before the launch, by name. */
+  /** The limits in force, by name; set before the launch. */
   readonly limits: ReadonlyMap<string, LimitStatus>;
-  /** One line a limit that is held weaker than by the kernel. */
+  /** One line per limit that is enforced less strictly than by the kernel. */
   readonly warnings: readonly string[];
-  /** From the launch on. */
+  /** Starts watching the limits; called when the job starts. */
   start(): void;
-  /** `set_limit`. @throws SpecError for a bad value, EnvironmentError where nothing can hold it */
+  /** Carries out `set_limit`. @throws SpecError for a bad value, EnvironmentError if nothing can enforce it */
   change(name: ResourceName, text: string): LimitStatus;
   /**
-   * Reads what the kernel holds, after a change or an attempt at one: in v1 a limit of memory takes that of swap with it.
-   * @returns the limits that are others now than `limits` said, which says so from now on
+   * Reads the limits back from the kernel after a change was made or tried: in v1, a change of the memory limit also moves the
+   * swap limit. Updates `limits`.
+   * @returns the limits whose values have changed
    */
   reread(): ReadonlyMap<string, LimitStatus>;
   /**
-   * What the kernel did since the last call. Never throws.
+   * Returns what the kernel did since the last call. Never throws.
    * @param usage as a sample has just read it @default read now
    */
-  incidents(usage?: CgroupUsage | null): Incidents;
-  /** One line for each limit whose control group had disappeared at the last `incidents`; each is told once. */
+  incidents(usage?: CgroupUsage | null): IncidentCounts;
+  /** One line per limit whose control group could not be read at the last `incidents`; each is returned once. */
   lost(): readonly string[];
   stop(): void;
 }
 
-export interface Incidents {
-  /** Processes that the kernel has killed for memory. */
+export interface IncidentCounts {
+  /** Processes killed by the OOM killer. */
   readonly oomKills: number;
-  /** Forks that the limit of processes has refused. */
+  /** Forks refused because of the process limit. */
   readonly forksRefused: number;
-  /** Highest memory that the group has counted; null where it keeps no mark. */
+  /** Peak memory of the group; null if the kernel does not record it. */
   readonly memoryPeakBytes: number | null;
 }
 
@@ -58,20 +59,22 @@ export interface ResourceControlOptions {
   readonly resources: Resources;
   readonly enforce: 'strict' | 'best-effort';
   readonly cgroup: BoxCgroup;
-  readonly host: Host;
-  /** For limits that only sampling holds. */
+  readonly host: HostConstraints;
+  /** Measures the box, for limits that only sampling enforces. */
   readonly look: () => Watched;
   readonly onExceeded: (name: WatchedName, used: number, limit: number) => void;
-  /** So much of a limit is used, as a look between the samples has found it. */
+  /** Called with the usage of a limit that was measured between the samples. */
   readonly onUsed: (name: string, used: number) => void;
-  /** What of a limit is worth the next `onUsed`; null where nothing is. */
+  /** Returns the usage at which `onUsed` is to be called next; null if it need not be. */
   readonly nextUsed: (name: string) => number | null;
+  /** CPU time of this process in ms, for the watchdog. */
   readonly now: () => number;
 }
 
 /**
- * Puts the limits in force, before the job exists.
- * @throws SpecError for values that this host cannot have; EnvironmentError where `strict` asks for more than it allows
+ * Puts the limits in force before the job exists.
+ * @throws SpecError for values that this host cannot provide; EnvironmentError if `enforce` is `strict` and the kernel
+ * cannot enforce a limit
  */
 export function createResourceControl(options: ResourceControlOptions): ResourceControl {
   const { resources, cgroup, host } = options;
@@ -98,13 +101,13 @@ export function createResourceControl(options: ResourceControlOptions): Resource
   for (const name of resourceNames()) {
     const value = resources[name];
     if (value === undefined) continue;
-    const { status, weaker } = hold(name, value, cgroup, host);
+    const { status, weaker } = enforce(name, value, cgroup, host);
     limits.set(name, status);
-    if (name === 'memory' && resources.swap === undefined) withoutSwap(cgroup, status.value);
+    if (name === 'memory' && resources.swap === undefined) disableSwap(cgroup, status.value);
     if (weaker !== null) warnings.push(weaker);
   }
   if (options.enforce === 'strict' && warnings.length > 0) {
-    throw new EnvironmentError(`${warnings.join('; ')}; --enforce best-effort starts the job all the same`);
+    throw new EnvironmentError(`${warnings.join('; ')}; --enforce best-effort starts the job anyway`);
   }
   return {
     rows: LIMITS,
@@ -114,14 +117,14 @@ export function createResourceControl(options: ResourceControlOptions): Resource
       for (const [name, status] of limits) watch(name, status);
     },
     change(name, text) {
-      const { status, weaker } = hold(name, changeOf(LIMITS[name] as LimitRow, text) as ResourceValue, cgroup, host);
+      const { status, weaker } = enforce(name, changeOf(LIMITS[name] as LimitRow, text) as ResourceValue, cgroup, host);
       const value = status.value;
       if (weaker !== null && (value === 'unlimited' || status.enforcement === 'none' || options.enforce === 'strict'))
         throw new EnvironmentError(weaker);
       limits.set(name, status);
       if (name === 'swap') swap = value as Bound;
-      else if (name === 'memory' && swap === undefined) withoutSwap(cgroup, value);
-      else if (name === 'memory') holdSwapAgain(cgroup, swap as Bound);
+      else if (name === 'memory' && swap === undefined) disableSwap(cgroup, value);
+      else if (name === 'memory') restoreSwap(cgroup, swap as Bound);
       watch(name, status);
       return status;
     },
@@ -130,13 +133,13 @@ export function createResourceControl(options: ResourceControlOptions): Resource
       for (const [name, status] of limits) {
         if (!isKernels(status.enforcement)) continue;
         const now = cgroup.inForce(name as CgroupLimitName);
-        if (now !== null && shown(now) !== status.value) changed.set(name, { ...status, value: shown(now) });
+        if (now !== null && displayed(now) !== status.value) changed.set(name, { ...status, value: displayed(now) });
       }
       for (const [name, status] of changed) limits.set(name, status);
       return changed;
     },
     incidents(usage = cgroup.usage()) {
-      // A counter that cannot be read any more stays where it was.
+      // A counter that can no longer be read keeps its value.
       const now = {
         oomKills: Math.max(seen.oomKills, usage?.memory?.oomKills ?? 0),
         forksRefused: Math.max(seen.forksRefused, usage?.pids?.refused ?? 0),
@@ -156,7 +159,7 @@ export function createResourceControl(options: ResourceControlOptions): Resource
       );
       for (const [name] of gone) told.add(name);
       return gone.map(
-        ([name, { enforcement }]) => `${name} may not be held any more: its ${enforcement} group cannot be read`,
+        ([name, { enforcement }]) => `${name} may no longer be held: its ${enforcement} group cannot be read`,
       );
     },
     stop() {
@@ -176,7 +179,7 @@ function isWatched(name: string): name is WatchedName {
   return row.otherwise === 'watchdog';
 }
 
-/** Page cache is given back before the limit stops anybody. */
+/** Memory without page cache, which the kernel reclaims before it enforces the limit; in bytes. */
 function busyMemory(usage: CgroupUsage | null): number | null {
   const memory = usage?.memory ?? null;
   return memory === null ? null : Math.max(0, memory.currentBytes - (memory.fileBytes ?? 0));

@@ -16,26 +16,26 @@ import {
 import { quote } from '../options/words.js';
 
 /**
- * The enforcement ladder of the limits of a box as a whole: the kernel's control groups where this host and user allow
- * them, else the sampling watchdog where it can hold the limit, else nothing. docs/limits.md.
+ * A limit of the box as a whole after it was put in force. The kernel's control groups enforce it if this host and user
+ * allow that; otherwise the sampling watchdog does if it can; otherwise nothing does (docs/limits.md).
  */
-export interface Held {
+export interface Enforced {
   readonly status: LimitStatus;
-  /** Why it is held weaker than by the kernel; null where it is not. */
+  /** Why it is enforced less strictly than by the kernel; null if the kernel enforces it. */
   readonly weaker: string | null;
 }
 
 export type ResourceValue = Bound | string | readonly IoRequest[];
 
-/** What of the host decides about limits beside its control groups. */
-export interface Host {
-  /** CPUs that the scheduler allows: `Cpus_allowed_list` of this process. */
+/** What the host, apart from its control groups, allows in the way of limits. */
+export interface HostConstraints {
+  /** Returns the CPUs that the scheduler allows: `Cpus_allowed_list` in proc_pid_status(5). */
   readonly allowedCpus: () => string;
-  /** Why the processes of the box cannot be looked at, so that nothing can be held by sampling; null where they can. */
-  readonly blind: string | null;
+  /** Why the processes of the box cannot be sampled, so that the watchdog cannot enforce limits; null if they can be. */
+  readonly samplingObstacle: string | null;
 }
 
-/** Limits that control groups know, of those that were asked for. */
+/** Selects the requested limits that control groups can enforce. */
 export function cgroupNames(resources: Resources): CgroupLimitName[] {
   return resourceNames()
     .filter((name) => resources[name] !== undefined)
@@ -44,16 +44,17 @@ export function cgroupNames(resources: Resources): CgroupLimitName[] {
 
 /**
  * Puts one limit in force.
- * @throws SpecError for a value that this host cannot have: an unknown device, a CPU outside, above the limit around us
+ * @throws SpecError for a value that this host cannot provide: an unknown device, a CPU that we may not use, more than a
+ * group around the box allows
  */
-export function hold(name: ResourceName, value: ResourceValue, cgroup: BoxCgroup, host: Host): Held {
-  const { blind } = host;
+export function enforce(name: ResourceName, value: ResourceValue, cgroup: BoxCgroup, host: HostConstraints): Enforced {
+  const { samplingObstacle: obstacle } = host;
   const { unit, otherwise: below }: LimitRow = LIMITS[name];
-  const otherwise: 'watchdog' | 'none' = blind === null && below === 'watchdog' ? 'watchdog' : 'none';
+  const otherwise: 'watchdog' | 'none' = obstacle === null && below === 'watchdog' ? 'watchdog' : 'none';
   if (!isCgroupLimit(name)) {
     const isHeld = otherwise !== 'none' || value === 'unlimited';
     const status = { value: value as Bound, unit, enforcement: otherwise };
-    return { status, weaker: isHeld ? null : `${name} is not held at all: ${blind}` };
+    return { status, weaker: isHeld ? null : `${name} is not held at all: ${obstacle}` };
   }
   const wanted = resolve(name, value, host.allowedCpus);
   checkCeiling(name, wanted, cgroup, unit);
@@ -61,20 +62,20 @@ export function hold(name: ResourceName, value: ResourceValue, cgroup: BoxCgroup
     const now = cgroup.set(name, wanted);
     const by = cgroup.holds(name);
     const enforcement = 'mechanism' in by ? by.mechanism : otherwise;
-    return { status: { value: shown(now), unit, enforcement }, weaker: null };
+    return { status: { value: displayed(now), unit, enforcement }, weaker: null };
   } catch (error) {
     if (!isEnvironmentError(error)) throw error;
-    // Nothing is asked for, so nothing is weaker, unless a group goes on holding what it had.
+    // "unlimited" needs no enforcement, unless a group still enforces the old value.
     if (value === 'unlimited' && !('mechanism' in cgroup.holds(name)))
       return { status: { value, unit, enforcement: 'none' }, weaker: null };
-    const notEven = blind === null || below === undefined ? '' : `; ${blind}`;
-    const weaker = `${name} is ${otherwise === 'none' ? 'not held at all' : 'held by sampling only'}: ${error.message}${notEven}`;
-    return { status: { value: shown(wanted), unit, enforcement: otherwise }, weaker };
+    const alsoBecause = obstacle === null || below === undefined ? '' : `; ${obstacle}`;
+    const weaker = `${name} is ${otherwise === 'none' ? 'not held at all' : 'held by sampling only'}: ${error.message}${alsoBecause}`;
+    return { status: { value: displayed(wanted), unit, enforcement: otherwise }, weaker };
   }
 }
 
-/** Memory without a word on swap: no swap, quietly where the kernel does not count it. */
-export function withoutSwap(cgroup: BoxCgroup, memory: LimitStatus['value']): void {
+/** Denies swap to a box that has a memory limit but no swap limit. Does nothing if the kernel does not count swap. */
+export function disableSwap(cgroup: BoxCgroup, memory: LimitStatus['value']): void {
   try {
     cgroup.set('swap', memory === 'unlimited' ? 'unlimited' : 0);
   } catch (error) {
@@ -95,9 +96,7 @@ function resolve(name: CgroupLimitName, value: ResourceValue, allowedCpus: () =>
 function checkCpus(list: string, allowed: string): void {
   const outside = cpusOutside(list, allowed);
   if (outside.length > 0) {
-    throw new SpecError(
-      `cpuset ${quote(list)}: CPU ${outside.join(', ')} may not be used here; allowed are ${allowed}`,
-    );
+    throw new SpecError(`cpuset ${quote(list)}: CPU ${outside.join(', ')} may not be used here; allowed: ${allowed}`);
   }
 }
 
@@ -109,18 +108,18 @@ function checkCeiling(name: CgroupLimitName, value: CgroupValue, cgroup: BoxCgro
   );
 }
 
-/** Memory once more with the swap beside it: where v1 has lost a limit of swap with that of memory, it has it again. */
-export function holdSwapAgain(cgroup: BoxCgroup, swap: Bound): void {
+/** Sets the swap limit again after a change of the memory limit, because v1 may have lost it with that change. */
+export function restoreSwap(cgroup: BoxCgroup, swap: Bound): void {
   try {
     cgroup.set('swap', swap);
   } catch (error) {
-    // What is in force then is read back, and told.
+    // The caller reads back which limit is in force and reports that.
     if (!isEnvironmentError(error)) throw error;
   }
 }
 
-/** As messages show it: lists of devices as text, of each what is limited. */
-export function shown(value: CgroupValue): LimitStatus['value'] {
+/** The value as messages show it; per-device limits become text. */
+export function displayed(value: CgroupValue): LimitStatus['value'] {
   if (typeof value !== 'object') return value;
   const devices = value.flatMap(({ device, ...limits }) => {
     const parts = Object.entries(limits).filter(([, limit]) => limit !== 'unlimited');

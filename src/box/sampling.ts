@@ -7,11 +7,11 @@ import { createTicker, type Ticker } from './ticker.js';
 
 export interface SamplingOptions extends Pick<BoxOptions, 'log' | 'time' | 'resources'> {
   readonly life: Life;
-  /** A sample was taken: perhaps it shows what the kernel has done. */
+  /** Called after each sample, which may show that the kernel has acted on a limit. */
   readonly onTaken: (processes: readonly ProcessInfo[], usage: CgroupUsage | null) => void;
 }
 
-/** Takes the samples of a box: the first, one per interval, and those that somebody asks for. */
+/** Takes the samples of a box: the first, one per interval, and one on each request. */
 export class Sampling {
   readonly ticker: Ticker;
   readonly #options: SamplingOptions;
@@ -33,35 +33,35 @@ export class Sampling {
     return this.#sampler;
   }
 
-  /** The last one; undefined before the first. */
+  /** The last sample; undefined before the first. */
   get last(): TakenSample | undefined {
     return this.#sampler?.last;
   }
 
-  /** The largest processes as last walked. */
+  /** The largest processes in the last sample. */
   get largest(): readonly ProcessInfo[] {
     return this.last?.sample.Processes ?? [];
   }
 
-  /** The job has started; samples are taken when somebody asks. */
+  /** The job has started; from now on samples are taken on request. */
   start(sampler: Sampler): void {
     this.#sampler = sampler;
   }
 
-  /** The first sample now, and one per interval from now on. */
+  /** Takes the first sample now, and one per interval from now on. */
   every(intervalMs: number): void {
     this.#first = this.take('start');
     this.ticker.every(intervalMs);
   }
 
-  /** One sample; never rejects. A failing sampler never disturbs the job. */
+  /** Takes a sample. Never rejects, because a failing sampler must not disturb the job. */
   async take(cause: SampleCause): Promise<unknown> {
     const { log, life, resources, onTaken } = this.#options;
     const before = this.largest;
     try {
       const taken = await this.#sampler?.take(cause);
       if (taken !== undefined && !life.hasEnded()) {
-        // The sample that sees a kill may find its victim without memory: then it is the one before that tells.
+        // A sample that sees an OOM kill may find the victim without memory. Then the sample before shows the culprit.
         const now = taken.sample.Processes;
         onTaken((now[0]?.rss ?? 0) < (before[0]?.rss ?? 0) ? before : now, taken.cgroup);
         for (const line of resources.lost()) log.warn(line);

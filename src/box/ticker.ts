@@ -1,16 +1,16 @@
 import type { Time } from './time.js';
 
-/** Periodic sampling with one timer: a new rate replaces the old one. */
+/** Times periodic sampling with a single timer: a new interval replaces the old one. */
 export interface Ticker {
-  /** From now on every so many ms; 0 turns it off. */
+  /** Ticks every `intervalMs` from now on; 0 turns the ticker off. */
   every(intervalMs: number): void;
   stop(): void;
   readonly intervalMs: number;
 }
 
 /**
- * Ticks stay on their grid: a late one does not delay those after it, and ticks that were missed (the wrapper was
- * suspended) are not made up for.
+ * Ticks stay on their grid: a late tick does not delay the next ones, and ticks that were missed because the wrapper was
+ * suspended are not made up for.
  */
 export function createTicker({ createTimer, now }: Time, onTick: () => void): Ticker {
   let intervalMs = 0;

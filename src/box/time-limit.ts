@@ -9,19 +9,19 @@ import { createWallClock, type Mark, type WallClock } from './timer.js';
 export interface TimeLimitOptions extends Pick<BoxOptions, 'spec' | 'keeper' | 'log' | 'time'> {
   readonly life: Life;
   readonly near: Near;
-  readonly tell: (body: EventBody) => void;
+  readonly emitEvent: (body: EventBody) => void;
   readonly onExpired: () => void;
 }
 
-/** The wall clock limit of a box, and what comes before it: the thresholds of --near and the signal of --warn-signal. */
+/** The wall clock limit of a box, with the --near thresholds and the --warn-signal that precede it. */
 export interface TimeLimit {
   readonly clock: WallClock;
-  /** The signal of --warn-signal, where it was sent. */
+  /** Returns the signal of --warn-signal if it was sent. */
   readonly warned: () => number | null;
 }
 
 export function createTimeLimit(options: TimeLimitOptions): TimeLimit {
-  const { spec, keeper, log, time, life, near, tell, onExpired } = options;
+  const { spec, keeper, log, time, life, near, emitEvent, onExpired } = options;
   let warned: number | null = null;
   const thresholds = spec.near.map((percent): Mark => {
     const used = (atMs: number) => Math.max(clock.status().elapsed_ms, Math.ceil(atMs));
@@ -33,7 +33,7 @@ export function createTimeLimit(options: TimeLimitOptions): TimeLimit {
     warned = signal;
     keeper.signal('group', signal).catch((error: Error) => log.debug(`--warn-signal: ${error.message}`));
     const remaining = clock.status().remaining_ms ?? 0;
-    tell({ event: 'warned', signal: `SIG${signalName(signal)}`, remaining_ms: remaining });
+    emitEvent({ event: 'warned', signal: `SIG${signalName(signal)}`, remaining_ms: remaining });
   };
   const warning = ({ signal, beforeMs }: NonNullable<typeof spec.warnSignal>): Mark => ({
     atMs: (limitMs) => Math.max(0, limitMs - beforeMs),
@@ -46,12 +46,12 @@ export function createTimeLimit(options: TimeLimitOptions): TimeLimit {
     onExpired,
     onArmed: (atMs) => life.deadline(atMs),
     marks: spec.warnSignal === undefined ? thresholds : [...thresholds, warning(spec.warnSignal)],
-    // The scheduler had stopped or frozen the wrapper, and the job with it.
+    // The scheduler had stopped or frozen the wrapper together with the job.
     onGap: (ms) => {
       log.info(`the wrapper was suspended for ${duration(ms)}; the wall clock limit does not count it`);
       const by = { via: 'box' } as const;
-      tell({ event: 'suspended', by });
-      tell({ event: 'resumed', by });
+      emitEvent({ event: 'suspended', by });
+      emitEvent({ event: 'resumed', by });
     },
   });
   return { clock, warned: () => warned };

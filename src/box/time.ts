@@ -1,12 +1,12 @@
 import { monotonicMs, SuspensionWatch, Timer } from 'cgroup-utils-native';
 
-/** The clock of a box, with timers on it; tests give one that they move themselves. */
+/** The clock of a box and timers on that clock. Tests pass one that they advance themselves. */
 export interface Time {
   /** CLOCK_MONOTONIC, ms. */
   readonly now: () => number;
-  /** @param background does not keep the process alive. @default false */
+  /** @param background the timer does not keep the process alive. @default false */
   readonly createTimer: (onFire: () => void, background?: boolean) => Pick<Timer, 'start' | 'stop'>;
-  /** Tells how long this process itself has been stopped or frozen. */
+  /** Measures how long this process itself has been stopped or frozen. */
   readonly watchSuspension: (onSuspended: () => void) => Pick<SuspensionWatch, 'suspendedMs' | 'close'>;
 }
 

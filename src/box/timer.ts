@@ -2,38 +2,38 @@ import type { TimerStatus } from '../model/sample.js';
 import type { Time } from './time.js';
 
 /**
- * The wall clock limit: armed for the moment it runs out, not polled. Time in which the box, or by the scheduler the
- * wrapper itself, was suspended does not count.
+ * The wall clock limit. A timer fires at the moment when the limit runs out; nothing polls. Time during which the box was
+ * suspended, or the scheduler had suspended the wrapper itself, does not count.
  */
 export interface WallClock {
-  /** From zero, on. @param atMs monotonic ms */
+  /** Starts the clock from zero. @param atMs the moment of the start, CLOCK_MONOTONIC */
   start(atMs: number): void;
-  /** Off, elapsed time stays. */
+  /** Stops the clock and keeps the elapsed time. */
   stop(): void;
-  /** On again, without resetting. */
+  /** Starts the clock again without resetting it. */
   resume(): void;
-  /** Elapsed time to zero, and off. */
+  /** Sets the elapsed time to zero and stops the clock. */
   reset(): void;
   /** The box was suspended (true) or resumed (false); independent of `stop` and `resume`. */
   hold(held: boolean): void;
-  /** New limit in ms; 0 means none. */
+  /** Sets a new limit; 0 means no limit. */
   limit(limitMs: number): void;
-  /** Takes out a suspension of the wrapper itself, where the kernel tells of one; called on SIGCONT too. */
+  /** Subtracts a suspension of the wrapper itself if the kernel reports one. Called on SIGCONT, too. */
   noticeGap(): void;
-  /** The job's end: nothing fires any more. @param atMs monotonic ms */
+  /** The job has ended: the clock stops for good. @param atMs the moment of the end, CLOCK_MONOTONIC */
   close(atMs: number): void;
   readonly limitMs: number;
-  /** Time in which the box was suspended, ms. */
+  /** Time during which the box was suspended. */
   readonly suspendedMs: number;
   status(): TimerStatus;
 }
 
-/** Something to do before the limit is reached; once, until the limit changes or the clock begins from zero. */
+/** An action at a moment before the limit: once, until the limit changes or the clock restarts from zero. */
 export interface Mark {
-  /** In elapsed time. */
+  /** Returns the moment as elapsed time. */
   readonly atMs: (limitMs: number) => number;
   readonly onReached: (atMs: number) => void;
-  /** Where the limit changes and this moment of the new one is over: again all the same. */
+  /** True if a change of the limit repeats the action even if its new moment has already passed. */
   readonly again: boolean;
 }
 
@@ -41,11 +41,11 @@ export interface WallClockOptions {
   readonly limitMs: number;
   readonly time: Time;
   readonly onExpired: () => void;
-  /** When it runs out, monotonic ms, at each change; 0: not as things are. */
+  /** Called at each change with the time when the limit will run out (CLOCK_MONOTONIC); 0 if it will not as things are. */
   readonly onArmed?: (atMs: number) => void;
-  /** Moments before the limit. */
+  /** Actions before the limit is reached. */
   readonly marks?: readonly Mark[];
-  /** The wrapper was suspended for so many ms. */
+  /** Called when the wrapper was suspended for `gapMs`. */
   readonly onGap?: (gapMs: number) => void;
 }
 
@@ -57,18 +57,18 @@ export function createWallClock(options: WallClockOptions): WallClock {
   let on = false;
   let held = false;
   let closed = false;
-  /** Elapsed until `since`. */
+  /** Time elapsed until `since`. */
   let elapsedMs = 0;
   let since = now();
   let suspendedMs = 0;
   let heldSince = 0;
   let watch: ReturnType<Time['watchSuspension']> | undefined;
-  /** Of this process, as far as it is reckoned with. */
+  /** Suspension of this process that is already taken into account. */
   let seenMs = 0;
 
   const running = () => on && !held && !closed;
   const elapsed = () => elapsedMs + (running() ? now() - since : 0);
-  /** Fixes what has elapsed; every change of `on` or `held` stands between settle and arm. */
+  /** Saves the elapsed time. Each change of `on` or `held` happens between settle() and arm(). */
   const settle = () => {
     elapsedMs = elapsed();
     since = now();
@@ -96,14 +96,14 @@ export function createWallClock(options: WallClockOptions): WallClock {
     noticeGap();
     if (!running() || limitMs === 0) return;
     passMarks();
-    // The loop's clock has whole milliseconds.
+    // The timer counts whole milliseconds and may fire a little early.
     if (elapsed() < limitMs) return arm();
     options.onExpired();
   };
   const noticeGap = () => {
     const gapMs = (watch?.suspendedMs() ?? 0) - seenMs;
     seenMs += gapMs;
-    // A suspended box counts its time already.
+    // While the box is suspended, its clock stands still anyway.
     if (gapMs <= 0 || held || closed) return;
     suspendedMs += gapMs;
     if (running()) {

@@ -1,11 +1,11 @@
 import type { Unkillable } from 'cgroup-utils-native';
 import type { Logger } from '../log.js';
 
-/** The processes that SIGKILL does not end. */
+/** Processes that SIGKILL does not end. */
 export interface LeftBehind {
-  /** Names each in the log once, and again where the end of the box no longer waits for it. */
+  /** Logs each process once, and again when the box ends without waiting for it any longer (`final`). */
   notice(processes: readonly Unkillable[], final: boolean): void;
-  /** Those that the box has left behind. */
+  /** The processes that the box left behind when it ended. */
   readonly left: readonly Unkillable[];
 }
 

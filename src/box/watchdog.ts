@@ -2,29 +2,29 @@ import { Timer } from 'cgroup-utils-native';
 import type { WatchedName } from '../options/table/limits.js';
 
 /**
- * Holds by sampling what no control group holds: memory and processes of the tree, and CPU time. It looks often enough
- * that a process which fills 1 GB a second gets 300 MB beyond its limit at most, and seldom enough to cost at most half
- * a percent of a core: where looking takes long (large trees) it looks less often.
+ * Enforces by sampling the limits that no control group enforces: memory, processes and CPU time of the tree. It looks often
+ * enough that a process which allocates 1 GB per second gets at most 300 MB beyond its limit, and rarely enough to use at
+ * most half a percent of a core: if a look takes long because the tree is large, it looks less often.
  */
 export interface Watchdog {
-  /** Watches this limit, or no more. */
+  /** Starts to watch a limit, or stops if `limit` is `unlimited`. */
   watch(name: WatchedName, limit: number | 'unlimited'): void;
   stop(): void;
 }
 
-/** Of the whole box: bytes, processes and threads, ms. */
+/** Usage of the whole box: `memory` in bytes, `pids` in processes and threads, `cpu-time` in ms. */
 export type Watched = Readonly<Record<WatchedName, number>>;
 
 export const PERIOD_MS = 200;
 const COST_SHARE = 0.005;
 
 export interface WatchdogOptions {
-  /** Looks at the box now; a figure may be taken only when it is read. */
+  /** Measures the box now. A figure may be a getter that measures only when it is read. */
   readonly look: () => Watched;
   readonly onExceeded: (name: WatchedName, used: number, limit: number) => void;
-  /** Each look, also below the limit. */
+  /** Called after each look for each limit, even below the limit. */
   readonly onLooked: (name: WatchedName, used: number) => void;
-  /** CPU time of this process, ms: what a look costs. */
+  /** Returns the CPU time of this process in ms, to tell what a look costs. */
   readonly now: () => number;
 }
 

@@ -8,28 +8,28 @@ import type { Lifecycle } from './lifecycle.js';
 import type { Limits } from './limits.js';
 import type { Outcome } from './outcome.js';
 
-/** What the box has seen, beside its outcome, that explains its end to people. */
+/** Facts beside the outcome that explain the end of the box to people. */
 export interface Circumstances {
   readonly limits: Limits;
   readonly origins: BoxSpec['limitOrigins'];
   readonly lastKill: Lifecycle['lastKill'];
-  /** Who has set a limit on the running box, by the limit's name. */
+  /** Who set a limit of the running box, by the limit's name. */
   readonly limitSetBy: ReadonlyMap<string, By>;
-  /** Who has suspended the box, and for how long it was suspended; null where no command has. */
+  /** Who suspended the box, and for how long; null if no command did. */
   readonly suspended: { readonly by: By; readonly ms: number } | null;
-  /** What was used of the limit that ended the job, in its unit; null where that is not known. */
+  /** Usage of the limit that ended the job, in its unit; null if unknown. */
   readonly used: number | null;
-  /** What the kernel has killed for memory. */
+  /** What the OOM killer did. */
   readonly oom: { readonly kills: number; readonly peakBytes: number };
-  /** The signal of --warn-signal, where it was sent. */
+  /** The signal of --warn-signal, if it was sent. */
   readonly warnSignal: number | null;
 }
 
 /**
- * Why the job ended, and who asked for it, in one line for people: stderr has it before `Task elapsed time`, and `exited`
- * carries it.
+ * Explains to people in one line why the job ended and who asked for it. stderr shows the line before `Task elapsed time`,
+ * and the event `exited` carries it.
  *
- * @returns null where there is nothing to tell beside the job's own exit status
+ * @returns null if the job's own exit status says everything
  */
 export function whyEnded(outcome: Outcome, seen: Circumstances): string | null {
   const { reason, by, code } = outcome;
@@ -41,7 +41,7 @@ export function whyEnded(outcome: Outcome, seen: Circumstances): string | null {
     case 'timeout':
       return `time limit of ${limitText('timeout', seen)} reached`;
     case 'stdoutlimit':
-      return `limit of ${limitText('stdoutlimit', seen)} for stdout reached`;
+      return `stdout limit of ${limitText('stdoutlimit', seen)} reached`;
     case 'memory':
       return `memory limit of ${limitText('memory', seen)} passed${inUse('memory', seen)}`;
     case 'pids':
@@ -57,20 +57,20 @@ export function whyEnded(outcome: Outcome, seen: Circumstances): string | null {
     case 'scheduler':
       return `the scheduler ended the job${by === null ? '' : `: proc_box got ${askedBy(toBy(by))}`}`;
     case 'ended':
-      return 'the process has ended; the kernel does not tell how';
+      return 'the process has ended; how is unknown because proc_box is not its parent';
     case 'failed':
-      return 'the keeper of proc_box has died; how the job ended is not known';
+      return "proc_box's keeper has died; how the job ended is unknown";
   }
 }
 
 /** `out of memory: the kernel killed 1 process (limit 60 MiB, peak 60 MiB)` */
 export function outOfMemoryText(kills: number, limit: LimitStatus | null, peakBytes: number): string {
-  const held = limit === null ? 'no limit of this box: the host or a group around it had no more' : limitAmount(limit);
+  const held = limit === null ? 'not a limit of this box: the host or an enclosing group ran out' : limitAmount(limit);
   const figures = limit === null ? held : `limit ${held}`;
   return `out of memory: the kernel killed ${counted(kills, 'process', 'processes')} (${figures}, peak ${bytes(peakBytes)})`;
 }
 
-/** The memory limit where the kernel holds it: what the watchdog holds makes no OOM killer act. */
+/** The memory limit if the kernel enforces it. The OOM killer does not act on a limit that the watchdog enforces. */
 export function kernelsMemoryLimit(limits: Limits): LimitStatus | null {
   const memory = limits.get('memory');
   return memory?.enforcement === 'cgroup2' || memory?.enforcement === 'cgroup1' ? memory : null;
@@ -91,18 +91,18 @@ function ownExit(code: number | null, { lastKill, suspended }: Circumstances): s
   return `${exited}; it was suspended for ${duration(suspended.ms)} ${byWhom(suspended.by)}`;
 }
 
-/** What a signal usually means where nobody has asked for it. */
+/** What a signal usually means if nobody has asked proc_box to send it. */
 const USUAL: Readonly<Record<string, string>> = {
   ABRT: 'it aborted itself',
   BUS: 'a bus error',
   FPE: 'an arithmetic error',
   ILL: 'an illegal instruction',
-  KILL: 'proc_box did not send it: somebody on this host did, or the kernel',
-  PIPE: 'nobody reads the pipe that it wrote to',
+  KILL: 'proc_box did not send it; the kernel or somebody on this host did',
+  PIPE: 'it wrote to a pipe that nobody reads',
   SEGV: 'a segmentation fault',
-  SYS: 'a system call that is forbidden to it',
+  SYS: 'a forbidden system call',
   TRAP: 'a breakpoint or trap',
-  XCPU: 'a limit of CPU time that proc_box has not set',
+  XCPU: 'a CPU time limit that proc_box did not set',
 };
 
 function ownSignal({ signal, coreDumped }: Outcome, seen: Circumstances): string {
@@ -112,7 +112,7 @@ function ownSignal({ signal, coreDumped }: Outcome, seen: Circumstances): string
     signal === seen.warnSignal
       ? 'the signal of --warn-signal, which it did not handle'
       : name === 'XFSZ' && fileSize !== undefined
-        ? `the limit of ${limitText('fsize', seen)} for a file`
+        ? `the file size limit of ${limitText('fsize', seen)}`
         : (USUAL[name] ?? 'proc_box did not send it');
   return `the job died of SIG${name}${coreDumped ? ', core dumped' : ''}: ${why}`;
 }
@@ -121,7 +121,7 @@ function cpuLimit(seen: Circumstances): string {
   const box = seen.limits.has('cpu-time') && seen.used !== null;
   return box
     ? `CPU time limit of ${limitText('cpu-time', seen)} reached`
-    : `CPU time limit of ${limitText('cpu', seen)} for a process reached`;
+    : `CPU time limit per process of ${limitText('cpu', seen)} reached`;
 }
 
 /** `10 min (default; --timeout changes it)` */

@@ -58,7 +58,7 @@ export function prepareResources(
       resources: spec.resources,
       enforce: spec.enforce,
       cgroup,
-      host: { allowedCpus: () => allowedCpus(adopted?.pid ?? 'self'), blind: subject.blind },
+      host: { allowedCpus: () => allowedCpus(adopted?.pid ?? 'self'), samplingObstacle: subject.blind },
       look: () => look(cgroup, keeperPid, walk),
       onExceeded: (name, used, limit) => box()?.exceeded(name, used, limit, largest),
       onUsed: (name, used) => box()?.near.used(name, used),

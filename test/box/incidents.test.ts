@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 import { createIncidents, type IncidentsOptions } from '../../src/box/incidents.js';
 import type { Limits } from '../../src/box/limits.js';
-import type { Incidents as Counted, ResourceControl } from '../../src/box/resource-control.js';
+import type { IncidentCounts, ResourceControl } from '../../src/box/resource-control.js';
 import type { EventBody } from '../../src/model/event.js';
 import type { LimitStatus, ProcessInfo, Sample } from '../../src/model/sample.js';
 import { linesLogger } from '../fixtures/light.js';
@@ -14,17 +14,17 @@ function incidents(t: Test, limits: Limits, more: Partial<IncidentsOptions> = {}
   const time = virtualTime(t);
   const { log, lines } = linesLogger();
   const told: EventBody[] = [];
-  let next: Counted = { oomKills: 0, forksRefused: 0, memoryPeakBytes: null };
+  let next: IncidentCounts = { oomKills: 0, forksRefused: 0, memoryPeakBytes: null };
   const made = createIncidents({
     resources: { incidents: () => next } as unknown as ResourceControl,
     limits,
     time,
     log,
-    tell: (body) => told.push(body),
+    emitEvent: (body) => told.push(body),
     lastSample: () => undefined,
     ...more,
   });
-  const happens = (counted: Partial<Counted>) => {
+  const happens = (counted: Partial<IncidentCounts>) => {
     next = { oomKills: 0, forksRefused: 0, memoryPeakBytes: null, ...counted };
     made.notice(processes);
   };

@@ -12,7 +12,7 @@ const pids = (value: LimitStatus['value'], enforcement: LimitStatus['enforcement
 
 function near(thresholds: readonly number[], limits: Limits) {
   const told: EventBody[] = [];
-  return { near: createNear({ thresholds, limits, tell: (body) => told.push(body) }), told };
+  return { near: createNear({ thresholds, limits, emitEvent: (body) => told.push(body) }), told };
 }
 
 t.test('each threshold is told once, in order', async (t) => {

@@ -43,9 +43,9 @@ t.test('a sign makes it a change of the limit in force', async (t) => {
 
 t.test('a change that cannot be is refused', async (t) => {
   const cases: readonly (readonly [string, string, LimitStatus | undefined, RegExp])[] = [
-    ['timeout', '+3s', { ...timeout, value: 'unlimited' }, /timeout has no limit now that "\+3s" could change/],
-    ['timeout', '-3s', { ...timeout, value: 'unlimited' }, /has no limit now/],
-    ['memory', '+1G', undefined, /memory has no limit now/],
+    ['timeout', '+3s', { ...timeout, value: 'unlimited' }, /timeout has no limit that "\+3s" could change/],
+    ['timeout', '-3s', { ...timeout, value: 'unlimited' }, /has no limit that/],
+    ['memory', '+1G', undefined, /memory has no limit that/],
     ['timeout', '-10m', timeout, /timeout is 10 min now: "-10m" would leave nothing of it/],
     ['timeout', '-1h', timeout, /would leave nothing/],
     ['pids', '-101', pids, /would leave nothing/],
@@ -59,15 +59,15 @@ t.test('a change that cannot be is refused', async (t) => {
     ['nofile', '-1025', nofile, /would leave nothing/],
     ['nofile', '+3073', nofile, /nofile would be 4097, above its hard limit of 4096: give both/],
     ['cpuset', '+1', { value: '0-3', unit: 'list', enforcement: 'cgroup1' }, /cpuset is a list/],
-    ['timeout', '+', timeout, /"\+" is no change of timeout: "" is not a time limit/],
-    ['timeout', '++3s', timeout, /"\+\+3s" is no change of timeout/],
-    ['timeout', '+-3s', timeout, /no change of timeout/],
-    ['timeout', '+unlimited', timeout, /no change of timeout/],
-    ['memory', '+1X', memory, /"\+1X" is no change of memory: "1X" is not a size/],
-    ['memory', '+-1G', memory, /no change of memory/],
-    ['pids', '+1.5', pids, /no change of pids/],
-    ['cpus', '+1e3', cpus, /no change of cpus/],
-    ['nofile', '+10:20', nofile, /no change of nofile/],
+    ['timeout', '+', timeout, /"\+" is not a valid change of timeout: "" is not a time limit/],
+    ['timeout', '++3s', timeout, /"\+\+3s" is not a valid change of timeout/],
+    ['timeout', '+-3s', timeout, /not a valid change of timeout/],
+    ['timeout', '+unlimited', timeout, /not a valid change of timeout/],
+    ['memory', '+1X', memory, /"\+1X" is not a valid change of memory: "1X" is not a size/],
+    ['memory', '+-1G', memory, /not a valid change of memory/],
+    ['pids', '+1.5', pids, /not a valid change of pids/],
+    ['cpus', '+1e3', cpus, /not a valid change of cpus/],
+    ['nofile', '+10:20', nofile, /not a valid change of nofile/],
   ];
   for (const [name, text, now, message] of cases)
     t.throws(() => changedValue(name, text, now, rows[name]), { name: 'SpecError', message }, `${name} ${text}`);

@@ -29,7 +29,7 @@ function control(more: Partial<ResourceControlOptions> = {}) {
     resources: {},
     enforce: 'best-effort',
     cgroup: none,
-    host: { allowedCpus: () => '0-3', blind: null },
+    host: { allowedCpus: () => '0-3', samplingObstacle: null },
     look: () => ({ memory: 0, pids: 0, 'cpu-time': 0 }),
     onExceeded: () => {},
     onUsed: () => {},
@@ -56,7 +56,7 @@ t.test('limits are in force at once, and what is held weaker is told', async (t)
   t.throws(() => control({ resources: { memory: 100, cpus: 1 }, enforce: 'strict' }), {
     name: 'EnvironmentError',
     message:
-      'memory is held by sampling only: --cgroup off; cpus is not held at all: --cgroup off; --enforce best-effort starts the job all the same',
+      'memory is held by sampling only: --cgroup off; cpus is not held at all: --cgroup off; --enforce best-effort starts the job anyway',
   });
 });
 
@@ -134,9 +134,9 @@ t.test('a group that cannot be read any more is told of once', async (t) => {
   one.incidents(usage({}, {}));
   t.strictSame(one.lost(), []);
   one.incidents(usage({}, null));
-  t.strictSame(one.lost(), ['pids may not be held any more: its cgroup1 group cannot be read']);
+  t.strictSame(one.lost(), ['pids may no longer be held: its cgroup1 group cannot be read']);
   one.incidents(null);
-  t.strictSame(one.lost(), ['memory may not be held any more: its cgroup1 group cannot be read']);
+  t.strictSame(one.lost(), ['memory may no longer be held: its cgroup1 group cannot be read']);
   t.strictSame(one.lost(), []);
 });
 
@@ -169,7 +169,7 @@ t.test('set_limit may name the limits of a box as a whole', async (t) => {
           allowedCpus: () => {
             throw bug;
           },
-          blind: null,
+          samplingObstacle: null,
         },
         resources: { cpuset: '0' },
       }),

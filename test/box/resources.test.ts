@@ -1,11 +1,18 @@
 import t from 'tap';
-import { cgroupNames, type Host, hold, holdSwapAgain, shown, withoutSwap } from '../../src/box/resources.js';
+import {
+  cgroupNames,
+  disableSwap,
+  displayed,
+  enforce,
+  type HostConstraints,
+  restoreSwap,
+} from '../../src/box/resources.js';
 import { noCgroup } from '../../src/cgroup/none.js';
 import type { BoxCgroup, CgroupValue } from '../../src/cgroup/types.js';
 import { EnvironmentError } from '../../src/errors.js';
 import type { CgroupLimitName } from '../../src/options/table/limits.js';
 
-const host: Host = { allowedCpus: () => '0-3', blind: null };
+const host: HostConstraints = { allowedCpus: () => '0-3', samplingObstacle: null };
 const none = noCgroup('--cgroup off');
 
 /** Control groups that take everything, unless they refuse. */
@@ -36,15 +43,19 @@ t.test('memory comes before swap, and time is none of a control group', async (t
 
 t.test('a limit that the kernel holds is told as it is in force', async (t) => {
   const { made } = groups({ set: () => 8192 });
-  t.strictSame(hold('memory', 5000, made, host), {
+  t.strictSame(enforce('memory', 5000, made, host), {
     status: { value: 8192, unit: 'bytes', enforcement: 'cgroup2' },
     weaker: null,
   });
 });
 
 t.test('below the kernel some are held by sampling, others not at all', async (t) => {
-  const held = (name: Parameters<typeof hold>[0], value: Parameters<typeof hold>[1], of: Host = host) => {
-    const { status, weaker } = hold(name, value, none, of);
+  const held = (
+    name: Parameters<typeof enforce>[0],
+    value: Parameters<typeof enforce>[1],
+    of: HostConstraints = host,
+  ) => {
+    const { status, weaker } = enforce(name, value, none, of);
     return [status.enforcement, weaker];
   };
   t.strictSame(held('memory', 5), ['watchdog', 'memory is held by sampling only: --cgroup off']);
@@ -52,34 +63,34 @@ t.test('below the kernel some are held by sampling, others not at all', async (t
   t.strictSame(held('cpus', 5), ['none', 'cpus is not held at all: --cgroup off']);
   t.strictSame(held('memory', 'unlimited'), ['none', null], 'nothing was asked for');
   t.strictSame(held('cpu-time', 5), ['watchdog', null]);
-  const blind = { ...host, blind: 'hidepid' };
-  t.strictSame(held('memory', 5, blind), ['none', 'memory is not held at all: --cgroup off; hidepid']);
-  t.strictSame(held('cpus', 5, blind), ['none', 'cpus is not held at all: --cgroup off']);
-  t.strictSame(held('cpu-time', 5, blind), ['none', 'cpu-time is not held at all: hidepid']);
-  t.strictSame(held('cpu-time', 'unlimited', blind), ['none', null]);
+  const hidden = { ...host, samplingObstacle: 'hidepid' };
+  t.strictSame(held('memory', 5, hidden), ['none', 'memory is not held at all: --cgroup off; hidepid']);
+  t.strictSame(held('cpus', 5, hidden), ['none', 'cpus is not held at all: --cgroup off']);
+  t.strictSame(held('cpu-time', 5, hidden), ['none', 'cpu-time is not held at all: hidepid']);
+  t.strictSame(held('cpu-time', 'unlimited', hidden), ['none', null]);
 });
 
 t.test('a limit that cannot be taken away is told, since the group goes on holding it', async (t) => {
   const { made } = groups(refusing(new EnvironmentError('EBUSY')));
-  t.match(hold('memory', 'unlimited', made, host), { weaker: 'memory is held by sampling only: EBUSY' });
+  t.match(enforce('memory', 'unlimited', made, host), { weaker: 'memory is held by sampling only: EBUSY' });
   const bug = new TypeError('bug');
-  t.throws(() => hold('memory', 5, groups(refusing(bug)).made, host), bug);
+  t.throws(() => enforce('memory', 5, groups(refusing(bug)).made, host), bug);
 });
 
 t.test('what this host cannot have is refused', async (t) => {
-  t.throws(() => hold('cpuset', '2-5', none, host), {
+  t.throws(() => enforce('cpuset', '2-5', none, host), {
     name: 'SpecError',
-    message: 'cpuset "2-5": CPU 4, 5 may not be used here; allowed are 0-3',
+    message: 'cpuset "2-5": CPU 4, 5 may not be used here; allowed: 0-3',
   });
-  t.doesNotThrow(() => hold('cpuset', '0-3', none, host));
+  t.doesNotThrow(() => enforce('cpuset', '0-3', none, host));
   const { made } = groups({ ceiling: () => ({ value: 2 ** 20, path: '/sys/fs/cgroup/job' }) });
-  t.throws(() => hold('memory', 2 ** 21, made, host), {
+  t.throws(() => enforce('memory', 2 ** 21, made, host), {
     name: 'SpecError',
     message: 'memory 2 MiB is above the limit around this box: at most 1 MiB (/sys/fs/cgroup/job)',
   });
-  t.doesNotThrow(() => hold('memory', 2 ** 20, made, host));
-  t.doesNotThrow(() => hold('memory', 'unlimited', made, host));
-  t.throws(() => hold('io-max', [{ target: '/no/such', rbps: 5 }], none, host), {
+  t.doesNotThrow(() => enforce('memory', 2 ** 20, made, host));
+  t.doesNotThrow(() => enforce('memory', 'unlimited', made, host));
+  t.throws(() => enforce('io-max', [{ target: '/no/such', rbps: 5 }], none, host), {
     name: 'SpecError',
     message: /ENOENT/,
   });
@@ -87,29 +98,29 @@ t.test('what this host cannot have is refused', async (t) => {
 
 t.test('memory without a word on swap has none, quietly', async (t) => {
   const { made, set } = groups();
-  withoutSwap(made, 5);
-  withoutSwap(made, 'unlimited');
-  holdSwapAgain(made, 7);
+  disableSwap(made, 5);
+  disableSwap(made, 'unlimited');
+  restoreSwap(made, 7);
   t.strictSame(set, [
     ['swap', 0],
     ['swap', 'unlimited'],
     ['swap', 7],
   ]);
   const refused = groups(refusing(new EnvironmentError('no swap'))).made;
-  t.doesNotThrow(() => withoutSwap(refused, 5));
-  t.doesNotThrow(() => holdSwapAgain(refused, 5));
+  t.doesNotThrow(() => disableSwap(refused, 5));
+  t.doesNotThrow(() => restoreSwap(refused, 5));
   const bug = new TypeError('bug');
-  t.throws(() => withoutSwap(groups(refusing(bug)).made, 5), bug);
-  t.throws(() => holdSwapAgain(groups(refusing(bug)).made, 5), bug);
+  t.throws(() => disableSwap(groups(refusing(bug)).made, 5), bug);
+  t.throws(() => restoreSwap(groups(refusing(bug)).made, 5), bug);
 });
 
 t.test('limits of devices are told as text', async (t) => {
-  t.equal(shown(5), 5);
-  t.equal(shown('0-3'), '0-3');
-  t.equal(shown([]), 'unlimited');
-  t.equal(shown([{ device: '8:0', rbps: 'unlimited' }]), 'unlimited');
+  t.equal(displayed(5), 5);
+  t.equal(displayed('0-3'), '0-3');
+  t.equal(displayed([]), 'unlimited');
+  t.equal(displayed([{ device: '8:0', rbps: 'unlimited' }]), 'unlimited');
   t.equal(
-    shown([
+    displayed([
       { device: '8:0', rbps: 5, wiops: 7 },
       { device: '8:16', rbps: 'unlimited' },
       { device: '8:32', wbps: 1 },

@@ -45,7 +45,7 @@ t.test('every reason has its line', async (t) => {
     ],
     [
       why('stdoutlimit', {}, { ...limits('stdoutlimit', stdout), origins }),
-      'limit of 1 GiB (/etc/x:3: stdoutlimit) for stdout reached',
+      'stdout limit of 1 GiB (/etc/x:3: stdoutlimit) reached',
     ],
     [
       why('memory', {}, { ...limits('memory', watched), origins, used: 64 * 2 ** 20 }),
@@ -56,7 +56,7 @@ t.test('every reason has its line', async (t) => {
       why('pids', {}, { ...limits('pids', pids), origins, used: 101 }),
       'limit of 100 (PBOX_PIDS) for processes and threads passed: 101 in use',
     ],
-    [why('cpu', {}, { ...limits('cpu', cpu), origins }), 'CPU time limit of 1 min (--rlimit) for a process reached'],
+    [why('cpu', {}, { ...limits('cpu', cpu), origins }), 'CPU time limit per process of 1 min (--rlimit) reached'],
     [
       why('cpu', {}, { ...limits('cpu-time', cpuTime), origins: { 'cpu-time': '--cpu-time' }, used: 5_001 }),
       'CPU time limit of 5 s (--cpu-time) reached',
@@ -71,8 +71,8 @@ t.test('every reason has its line', async (t) => {
       why('scheduler', { by: term }),
       'the scheduler ended the job: proc_box got SIGTERM from slurmstepd (pid 42, uid 0)',
     ],
-    [why('ended'), 'the process has ended; the kernel does not tell how'],
-    [why('failed'), 'the keeper of proc_box has died; how the job ended is not known'],
+    [why('ended'), 'the process has ended; how is unknown because proc_box is not its parent'],
+    [why('failed'), "proc_box's keeper has died; how the job ended is unknown"],
   ];
   for (const [found, expected] of cases) t.equal(found, expected);
 });
@@ -91,11 +91,11 @@ t.test("the job's own exit is told where somebody had a part in it", async (t) =
 t.test('a signal that nobody asked for is told with what it usually means', async (t) => {
   const cases: Record<number, string> = {
     6: 'the job died of SIGABRT: it aborted itself',
-    9: 'the job died of SIGKILL: proc_box did not send it: somebody on this host did, or the kernel',
+    9: 'the job died of SIGKILL: proc_box did not send it; the kernel or somebody on this host did',
     11: 'the job died of SIGSEGV: a segmentation fault',
-    13: 'the job died of SIGPIPE: nobody reads the pipe that it wrote to',
+    13: 'the job died of SIGPIPE: it wrote to a pipe that nobody reads',
     15: 'the job died of SIGTERM: proc_box did not send it',
-    24: 'the job died of SIGXCPU: a limit of CPU time that proc_box has not set',
+    24: 'the job died of SIGXCPU: a CPU time limit that proc_box did not set',
     25: 'the job died of SIGXFSZ: proc_box did not send it',
   };
   for (const [signal, text] of Object.entries(cases)) t.equal(why('signaled', { signal: Number(signal) }), text);
@@ -107,7 +107,7 @@ t.test('a signal that nobody asked for is told with what it usually means', asyn
   const fsize: LimitStatus = { value: 1024, unit: 'bytes', enforcement: 'rlimit', source: 'command line' };
   t.equal(
     why('signaled', { signal: 25 }, { ...limits('fsize', fsize), origins: { fsize: '--rlimit' } }),
-    'the job died of SIGXFSZ: the limit of 1 KiB (--rlimit) for a file',
+    'the job died of SIGXFSZ: the file size limit of 1 KiB (--rlimit)',
   );
 });
 
@@ -126,7 +126,7 @@ t.test('out of memory is told with the limit, or that it was none of the box', a
   );
   t.equal(
     why('oom'),
-    'out of memory: the kernel killed 1 process (no limit of this box: the host or a group around it had no more, peak 0 B)',
+    'out of memory: the kernel killed 1 process (not a limit of this box: the host or an enclosing group ran out, peak 0 B)',
   );
   for (const [enforcement, held] of [
     ['cgroup2', true],

@@ -74,7 +74,7 @@ t.test('TERM ends the supervision and not the process', async (t) => {
   running.kill('SIGTERM');
   const { code, stderr } = await running.done;
   t.equal(code, 0);
-  t.match(stderr, /the supervision has ended; the process goes on within its limits/);
+  t.match(stderr, /the supervision has ended; the process continues within its limits/);
   t.ok(isAlive(process.pid));
   t.match(readFileSync(`/proc/${process.pid}/limits`, 'utf8'), /Max open files +64 +64/);
 });

@@ -36,8 +36,8 @@ t.test('a change that cannot be is refused, and changes nothing', async (t) => {
   const job = await operator.start(t, ['sleep', '1000'], { options: ['--timeout', '0', '--stdoutlimit', '1M'] });
   await job.bound();
   for (const [name, value, message] of [
-    ['timeout', '+3s', /timeout has no limit now/],
-    ['memory', '+1G', /memory has no limit now/],
+    ['timeout', '+3s', /timeout has no limit that/],
+    ['memory', '+1G', /memory has no limit that/],
     ['stdoutlimit', '-1M', /would leave nothing of it/],
     ['stdoutlimit', '+much', /is not a size/],
     ['timeout', '1:99', /is not a time limit: expected .*D-HH:MM:SS/],

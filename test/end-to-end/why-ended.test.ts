@@ -47,11 +47,11 @@ t.test('a limit of ours is told with its value and where it came from', async (t
     t,
     ['cat', '/dev/zero'],
     ['--stdoutlimit', '100K'],
-    /^proc_box: limit of 100 KiB \(--stdoutlimit\) for stdout reached$/,
+    /^proc_box: stdout limit of 100 KiB \(--stdoutlimit\) reached$/,
   );
   const spin = ['sh', '-c', 'while :; do :; done'];
   await ends(t, spin, ['--cpu-time', '300ms'], /^proc_box: CPU time limit of 300 ms \(--cpu-time\) reached$/);
-  await ends(t, spin, ['--rlimit', 'cpu=1:3'], /^proc_box: CPU time limit of 1 s \(--rlimit\) for a process reached$/);
+  await ends(t, spin, ['--rlimit', 'cpu=1:3'], /^proc_box: CPU time limit per process of 1 s \(--rlimit\) reached$/);
 });
 
 t.test('the memory that a box may have is told in units for people', async (t) => {
@@ -70,7 +70,7 @@ t.test('a signal that proc_box did not send is told by its name', async (t) => {
   await ends(t, ['sh', '-c', 'kill -KILL $$'], [], /^proc_box: the job died of SIGKILL: .*somebody on this host/);
   await ends(t, ['head', '-c', '100000', '/dev/zero'], ['--rlimit', 'fsize=unlimited', '--rlimit', 'core=0'], null);
   const full = ['sh', '-c', 'exec head -c 100000 /dev/zero > "$1"', 'sh', join(t.testdir(), 'f')];
-  await ends(t, full, ['--rlimit', 'fsize=4K'], /died of SIGXFSZ.*: the limit of 4 KiB \(--rlimit\) for a file$/);
+  await ends(t, full, ['--rlimit', 'fsize=4K'], /died of SIGXFSZ.*: the file size limit of 4 KiB \(--rlimit\)$/);
 });
 
 t.test('the end of a job by itself needs no line', async (t) => {

@@ -31,7 +31,7 @@ interface Given {
 async function given(
   t: Test,
   resources: Resources,
-  more: { enforce?: 'strict'; blind?: string; cgroup?: BoxCgroup; look?: () => Watched } = {},
+  more: { enforce?: 'strict'; samplingObstacle?: string; cgroup?: BoxCgroup; look?: () => Watched } = {},
 ) {
   const name = `proc_box-test${randomBytes(4).toString('hex')}`;
   const limits = cgroupNames(resources);
@@ -51,7 +51,7 @@ async function given(
     resources,
     enforce: more.enforce ?? 'best-effort',
     cgroup,
-    host: { allowedCpus, blind: more.blind ?? null },
+    host: { allowedCpus, samplingObstacle: more.samplingObstacle ?? null },
     look: more.look ?? (() => ({ memory: 0, pids: 0, 'cpu-time': 0 })),
     onUsed: () => {},
     nextUsed: () => null,
@@ -205,7 +205,7 @@ t.test('bad values are refused, and what was in force stays', need('memory', 'pi
     ['memory', 'lots', /"lots" is not a size/],
     ['pids', '-1', /is not a number from 1/],
     ['cpus', '-1', /is not a number of CPUs/],
-    ['cpuset', '4095', /CPU 4095 may not be used here; allowed are/],
+    ['cpuset', '4095', /CPU 4095 may not be used here; allowed:/],
     ['io-max', '/dev/nothing:rbps=1', /ENOENT; expected a block device/],
     ['memory-high', '32M', /^memory-high is not held at all: cgroup v1 has no memory.high$/],
   ];
@@ -233,7 +233,7 @@ t.test('where the box cannot be looked at nothing is held by sampling', async (t
   const { control } = await given(
     t,
     { memory: 64 * MIB, 'cpu-time': 1000 },
-    { cgroup: noCgroup('--cgroup off'), blind: 'hidden' },
+    { cgroup: noCgroup('--cgroup off'), samplingObstacle: 'hidden' },
   );
   t.strictSame(control.warnings, [
     'memory is not held at all: --cgroup off; hidden',
@@ -275,7 +275,7 @@ t.test('a group that disappears is told once, and counters do not go back', need
   }, 'the group is empty');
   rmdirSync(dir);
   t.match(control.incidents(), { oomKills: 0, forksRefused: 0 });
-  t.strictSame(control.lost(), ['pids may not be held any more: its cgroup1 group cannot be read']);
+  t.strictSame(control.lost(), ['pids may no longer be held: its cgroup1 group cannot be read']);
   control.incidents();
   t.strictSame(control.lost(), [], 'told once');
   t.equal(control.change('pids', '30').enforcement, 'watchdog', 'one rung down the ladder');

@@ -118,7 +118,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     await slurm.command('scontrol', 'resume', job.id);
     const { stderr } = await told(job);
     return (t) => {
-      t.match(stderr, /SIGTSTP has suspended the job; SIGCONT lets it go on/);
+      t.match(stderr, /SIGTSTP has suspended the job; SIGCONT resumes it/);
       t.match(stderr, /\d\.\d+ s of it suspended/);
       t.match(stderr, /ended +timeout/);
       const elapsed = Number(/Task elapsed time: (\d+\.\d+)/.exec(stderr)?.[1]);

@@ -149,7 +149,7 @@ async function suspended(uid: number) {
   await new Promise((resolve) => setTimeout(resolve, 6000));
   await slurm.command('scontrol', 'resume', job);
   assert.equal(await client.ended, 0, client.text());
-  assert.match(client.text(), /SIGTSTP has suspended the job; SIGCONT lets it go on/);
+  assert.match(client.text(), /SIGTSTP has suspended the job; SIGCONT resumes it/);
 }
 
 async function heldBySampling() {
