@@ -5,11 +5,11 @@ import { parentOf } from './below.js';
 import { BOX_GROUPS, isBoxGroup } from './box-groups.js';
 
 /**
- * Removes groups of boxes that were killed together with their keepers, as Slurm kills a step: in groups that are relatives
- * of ours, and then these, where the kernel lets them go: they could not be removed because of ours. Best effort.
- * @param dirs groups of a box
- * @param levels how far above the group around ours their common ancestor is at most
- * @returns number of groups of boxes
+ * Removes the groups of boxes that were killed together with their keepers, as happens when Slurm kills a step. Then removes
+ * the groups around them, which the scheduler could not remove while they had children. Best effort.
+ * @param dirs the groups of a box; abandoned groups are looked for in related groups
+ * @param levels how many levels above the parent of `dirs` the common ancestor may be
+ * @returns number of box groups removed
  */
 export function removeAbandoned(dirs: readonly string[], levels: number): number {
   let count = 0;
@@ -17,7 +17,7 @@ export function removeAbandoned(dirs: readonly string[], levels: number): number
     let top = around;
     for (let up = 0; up < levels && existsSync(fsPath(`${parentOf(top)}/cgroup.procs`)); up++) top = parentOf(top);
     for (const dir of abandonedBelow(top, levels)) {
-      // The kernel refuses where a process is inside, or a group of a box that the job has started.
+      // The kernel refuses if the group holds a process, or a group that the job has made.
       if (!removeDir(dir)) {
         if (isUnused(dir)) removeTree(dir);
         if (existsSync(fsPath(dir))) continue;

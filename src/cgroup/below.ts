@@ -3,23 +3,23 @@ import { fsPath } from '../bytes.js';
 import { SpecError } from '../errors.js';
 import type { Controller, Hierarchies, Place } from './hierarchy.js';
 
-/** Where a box goes that was not to be made below our own groups: `--cgroup <path>`. */
+/** Finds the place of a box that is not made below our own groups but below given ones: `--cgroup <path>`. */
 
 export interface Below {
-  /** With the directories that were given in the places of our own. */
+  /** The hierarchies, with the given directories in place of our own groups. */
   readonly found: Hierarchies;
-  /** The v2 directory that was given. */
+  /** The given v2 directory; null if none was given. */
   readonly v2Below: string | null;
 }
 
-interface Given {
+interface BelowRequest {
   readonly below: readonly string[];
-  /** Inside a scheduler's job: only at or below its groups. */
+  /** True inside a scheduler's job: the directories must be at or below its groups. */
   readonly scheduled: boolean;
 }
 
-/** @throws SpecError where the only directory is no place for a box */
-export function placeBelow(own: Hierarchies, { below, scheduled }: Given): Below {
+/** Skips directories in which no box can be made. @throws SpecError if that was the only one */
+export function placeBelow(own: Hierarchies, { below, scheduled }: BelowRequest): Below {
   const v1 = new Map<Controller, Place>(own.v1);
   let v2Below: string | null = null;
   for (const dir of below) {
@@ -40,10 +40,10 @@ function whyNot(own: Hierarchies, dir: string, scheduled: boolean): string | nul
   if (around === undefined || dir.split('/').includes('..') || !existsSync(fsPath(`${dir}/cgroup.procs`))) {
     const [example] = places;
     if (example === undefined) return 'no control groups are mounted here; expected auto or off';
-    return `not a directory of control groups; expected one below ${example.mount}, for example "${example.dir}"`;
+    return `not a cgroup directory; expected one below ${example.mount}, for example "${example.dir}"`;
   }
   if (scheduled && !isBelow(dir, around.dir))
-    return `outside of the scheduler's group; expected a directory at or below ${around.dir}`;
+    return `outside the scheduler's group; expected a directory at or below ${around.dir}`;
   return null;
 }
 

@@ -1,12 +1,12 @@
 import type { AbandonedGroups } from 'cgroup-utils-native';
 
 /**
- * How boxes name their groups, and when such a group counts as abandoned: a younger one may be about to start its job. The
- * keeper takes abandoned groups beside its own away by this.
+ * How boxes name their groups, and from which age on an empty group counts as abandoned: in a younger one a job may be about
+ * to start. The keeper removes abandoned groups beside its own by the same rule.
  */
 export const BOX_GROUPS: AbandonedGroups = { prefix: 'proc_box-', idDigits: 20, minAgeSec: 60 };
 
-/** @param more words that tell people whose box it is */
+/** Returns the directory name of a box's groups. @param more words that tell people whose box it is */
 export function boxGroupName(boxId: string, more: readonly string[]): string {
   return BOX_GROUPS.prefix + [boxId, ...more].join('-');
 }

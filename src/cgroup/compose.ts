@@ -12,7 +12,7 @@ import { v1Cpu, v1Io, v1Memory, v1Throttling } from './v1-usage.js';
 import { readV2, setV2, type V2Group } from './v2.js';
 import { v2Usage } from './v2-usage.js';
 
-/** The groups of a box as one: each limit and each figure comes from the version that has its controller. */
+/** Combines the v1 and v2 groups of a box: each limit and figure comes from the version that has its controller. */
 export function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V1Groups): BoxCgroup {
   const v2Group = 'dir' in v2 ? v2 : null;
   const serving = (name: CgroupLimitName): { mechanism: Mechanism; dir: string } | { why: string } => {
@@ -54,7 +54,7 @@ export function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V
       if (ceiling !== true) return NO_CEILING;
       if ('dir' in by && by.mechanism === 'cgroup2')
         return tightest(parentOf(by.dir), found.v2?.mount, (dir) => readV2(dir, name));
-      // Also for a directory that is made only when the limit is set.
+      // The box's own directory may not exist yet, because it is made only when the limit is set.
       const place = found.v1.get(inV1[0]);
       return tightest(place?.dir ?? '', place?.mount, (dir) => readV1(dir, name));
     },
@@ -86,7 +86,7 @@ export function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V
 
 const NO_GROUP = 'the box has no control group';
 
-/** For a running box: the processes are those of the group that it has. */
+/** Adds a controller to a running box. The processes to move are those of the group that it already has. */
 function addController(
   name: CgroupLimitName,
   found: Hierarchies,
@@ -96,7 +96,7 @@ function addController(
   const [v1Name, v1File] = (LIMITS[name].cgroup as CgroupRow).v1;
   if (found.v1.has(v1Name)) {
     const list = v2Group?.dir ?? v1.dirs[0];
-    // A controller is in one hierarchy only: v2 has no memory.high where v1 has the controller memory.
+    // A controller is in one hierarchy only: if v1 has the memory controller, v2 has no memory.high.
     if (list === undefined || v1File === null) return NO_GROUP;
     return v1.add(v1Name, () => listProcesses(`${list}/cgroup.procs`) ?? []);
   }
@@ -106,7 +106,7 @@ function addController(
 type Ceiling = ReturnType<BoxCgroup['ceiling']>;
 const NO_CEILING: Ceiling = { value: 'unlimited', path: '' };
 
-/** From the group around the box up to the topmost that we see. */
+/** Finds the tightest limit from the group around the box up to the topmost group that we can see. */
 function tightest(dir: string, mount: string | undefined, read: (dir: string) => CgroupValue | null): Ceiling {
   let best = NO_CEILING;
   if (mount === undefined) return best;
@@ -118,7 +118,7 @@ function tightest(dir: string, mount: string | undefined, read: (dir: string) =>
   return best;
 }
 
-/** Each figure from v2 where it has it, else from the v1 controller that counts it. */
+/** Takes each figure from v2 if it is there, otherwise from the v1 controller that counts it. */
 function usageOf(v2Group: V2Group | null, v1: V1Groups, read: Reader): CgroupUsage | null {
   if (v2Group === null && v1.dirs.length === 0) return null;
   const own = v2Group === null ? null : v2Usage(v2Group, read);
@@ -130,7 +130,7 @@ function usageOf(v2Group: V2Group | null, v1: V1Groups, read: Reader): CgroupUsa
   const cpu = own?.cpu ?? from('cpuacct', (dir) => v1Cpu(dir, cpuDir, read));
   return {
     memory: own?.memory ?? from('memory', v1Memory),
-    // On hybrid hosts v2 counts the time and v1 throttles.
+    // On hybrid hosts, v2 counts the CPU time but v1 throttles.
     cpu: cpu === null || cpuDir === undefined ? cpu : { ...cpu, ...v1Throttling(cpuDir, read) },
     io: own?.io ?? from('blkio', v1Io),
     pids: own?.pids ?? from('pids', pidsUsage),

@@ -11,45 +11,45 @@ import { makeV1, setV1, type V1Groups } from './v1.js';
 import { makeV2, setV2, type V2Controller, type V2Group } from './v2.js';
 
 export interface CgroupRequest {
-  /** Name of the box's directories; one path segment. */
+  /** Name of the box's directories, a single path segment. */
   readonly name: string;
-  /** Limits that were asked for. */
+  /** The limits that were asked for. */
   readonly limits: readonly CgroupLimitName[];
-  /** Never above our own group: inside a scheduler's job, and where no limit asks for it. */
+  /** Make nothing above our own group: inside a scheduler's job, or if no limit needs it. */
   readonly stayBelow: boolean;
-  /** Inside a scheduler's job: then `below` must be inside of its group, too. */
+  /** True inside a scheduler's job. Then `below` must be inside the scheduler's group, too. */
   readonly scheduled: boolean;
   /**
-   * The scheduler finds the processes of a job by the list of its own group alone, as Slurm does: a process below it would
-   * get none of its signals, and outlive the job. @default false
+   * True if the scheduler finds a job's processes only by the list of its own group, as Slurm does. It would not signal a
+   * process in a group below, and such a process would outlive the job. @default false
    */
   readonly listed?: boolean;
-  /** The wrapper and its keeper. */
+  /** Process ids of the wrapper and its keeper. */
   readonly ourPids: readonly number[];
   /**
-   * Put the box below these directories (`--cgroup <path>`), or where we are. Of several, each of a hierarchy of its own,
-   * those that are no place for the box are left out.
+   * Make the box below these directories (`--cgroup <path>`); empty: below our own groups. If there are several, each from
+   * its own hierarchy, those in which no box can be made are left out.
    */
   readonly below: readonly string[];
-  /** Somebody reads them, or may ask for the box to be suspended. @default true */
+  /** True if the groups' figures are read, or the box may have to be suspended. @default true */
   readonly figures?: boolean;
-  /** Kill the whole box when the kernel kills one process of it for memory. */
+  /** Kill the whole box if the OOM killer kills one of its processes. */
   readonly oomGroup: boolean;
-  /** Told before something is made how to take it away: for whoever does that if we die. @default nobody is */
+  /** Called before anything is made, with the steps that remove it, so that the keeper can do so if we die. @default not called */
   readonly beforeMaking?: (steps: readonly CleanupStep[]) => void;
-  /** A process that runs already: the box is made below its groups, and it is moved there. @default a job to be launched */
+  /** A running process: the box is made below its groups, and the process is moved there. @default a job to be launched */
   readonly adopt?: Adoption;
   /** @default /proc */
   readonly proc?: string;
 }
 
 /**
- * Makes the box's groups. What cannot be had is told by `holds`.
- * @throws SpecError where `below` is no place for a box; nothing is made then
+ * Makes the box's groups. `holds` says which limits they cannot enforce.
+ * @throws SpecError if no box can be made in `below`; then nothing has been made
  */
 export function createCgroup(request: CgroupRequest): BoxCgroup {
   const proc = request.proc ?? '/proc';
-  // v1 shows a main thread that has ended in the root of each hierarchy.
+  // If the main thread has ended, v1 shows the process in the root of each hierarchy, so look at a live thread.
   const whose = request.adopt === undefined ? `${proc}/self` : processDirectory(request.adopt.pid);
   const own = findHierarchies(readFile(`${proc}/self/mountinfo`) ?? '', readFile(`${whose}/cgroup`) ?? '');
   const { found, v2Below } = placeBelow(own, request);
@@ -62,14 +62,14 @@ export function createCgroup(request: CgroupRequest): BoxCgroup {
 }
 
 /**
- * Processes without end shall not starve what is beside them, the wrapper first: a box with a limit of processes gets
- * CPU time as one, however many they are. 64 forking ones delay an answer by 10 ms then, and by 200 ms without.
+ * Keeps a fork bomb from starving what runs beside it, above all the wrapper: a box with a process limit gets CPU time as a
+ * single unit, however many processes it has. With this, 64 forking processes delay an answer by 10 ms instead of 200 ms.
  */
 function weighedAsOne({ limits }: CgroupRequest): boolean {
   return limits.includes('pids') && !limits.includes('cpu-weight');
 }
 
-/** As much as one process a CPU would get. */
+/** Weighs the box like one process per CPU. */
 function tryWeight(v2Group: V2Group | null, v1: V1Groups): void {
   const weight = Math.min(10_000, 100 * allowedCpuCount());
   const cpuDir = v1.dir('cpu');
@@ -77,7 +77,7 @@ function tryWeight(v2Group: V2Group | null, v1: V1Groups): void {
     if (v2Group?.controllers.has('cpu')) setV2(v2Group.dir, 'cpu-weight', weight);
     else if (cpuDir !== undefined) setV1(cpuDir, 'cpu-weight', weight);
   } catch {
-    // Nobody has asked for it.
+    // The user did not ask for this weight, so its failure is not worth a message.
   }
 }
 
@@ -86,14 +86,14 @@ function makeOurV2(
   below: string | null,
   request: CgroupRequest,
 ): V2Group | { why: string } {
-  if (place === null) return { why: 'no cgroup2 is mounted' };
-  // Where v1 has the freezer that is the list, and v2 is nobody's.
+  if (place === null) return { why: 'cgroup2 is not mounted' };
+  // If v1 has the freezer, the scheduler looks there and does not use v2.
   if (request.listed && !v1.has('freezer')) return { why: whyListed(place.dir) };
   const needed = [...new Set<V2Controller>(request.limits.map((limit) => LIMITS[limit].cgroup.v2[0]))];
   const { name, ourPids, beforeMaking = () => {}, adopt } = request;
   const optional: V2Controller[] = weighedAsOne(request) ? ['cpu'] : [];
   const at = below === null ? place : { dir: below, mount: place.mount };
-  // What runs already has been put where it is by somebody.
+  // Somebody has put a running process where it is, so it stays below.
   const stayBelow = request.stayBelow || below !== null || adopt !== undefined;
   const group = makeV2({ place: at, name, needed, optional, stayBelow, ourPids, beforeMaking, adopt });
   const refusal = 'dir' in group ? whyNotJoined(place.dir, group.dir) : null;
@@ -103,20 +103,20 @@ function makeOurV2(
 }
 
 function whyListed(dir: string): string {
-  return `Slurm finds the processes of a task in ${dir} alone, so none may be in a group below it; its own --mem and --cpus-per-task are held by the kernel (docs/slurm.md)`;
+  return `Slurm looks for the processes of a task in ${dir} only, so none may be in a group below it; the kernel enforces Slurm's own --mem and --cpus-per-task (docs/slurm.md)`;
 }
 
-/** The kernel asks for write permission to the `cgroup.procs` of the nearest group around both places. cgroup-v2.rst */
+/** A move needs write permission to the `cgroup.procs` of the nearest common ancestor (cgroup-v2.rst). */
 function whyNotJoined(from: string, to: string): string | null {
   let around = from;
   while (!isBelow(to, around)) around = parentOf(around);
   const file = `${around}/cgroup.procs`;
   const code = access(file, true);
   if (code === null) return null;
-  return `write to ${file}: ${code}; no process may be moved from ${from} to ${to}: ask the administrator to delegate ${around} (docs/limits.md)`;
+  return `write to ${file}: ${code}, so no process can be moved from ${from} to ${to}; ask the administrator to delegate ${around} (docs/limits.md)`;
 }
 
-/** What limits need and v2 does not give, and where somebody reads figures those of memory, processes and I/O. */
+/** The v1 controllers that limits need and v2 lacks, and those of the figures (memory, processes, I/O) if these are read. */
 function v1Wanted({ v1 }: Hierarchies, request: CgroupRequest, v2: V2Group | null): Controller[] {
   const { limits, figures = true, scheduled, listed, adopt, below } = request;
   const wanted = new Set<Controller>();
@@ -134,7 +134,7 @@ function v1Wanted({ v1 }: Hierarchies, request: CgroupRequest, v2: V2Group | nul
       if (!v2?.controllers.has(v2Name)) wanted.add(controller);
     }
     if (v2 === null) {
-      // A scheduler looks for the processes of a job in its own freezer group, not below it.
+      // A scheduler looks for a job's processes in its own freezer group and not below it.
       const given = below.includes(v1.get('freezer')?.dir ?? '');
       if (!(listed || (scheduled && adopt !== undefined)) || given) wanted.add('freezer');
       wanted.add('cpuacct');
@@ -144,6 +144,6 @@ function v1Wanted({ v1 }: Hierarchies, request: CgroupRequest, v2: V2Group | nul
 }
 
 function tryOomGroup(dir: string): void {
-  // Not before Linux 4.19: the kernel then kills one process at a time.
+  // Before Linux 4.19 there is no such file, and the kernel kills one process at a time.
   tryWrite(`${dir}/memory.oom.group`, '1');
 }

@@ -1,10 +1,10 @@
-/** Where this process stands in the kernel's control groups: cgroups(7), /proc/self/mountinfo and /proc/self/cgroup. */
+/** Finds the control groups of a process from /proc/self/mountinfo and /proc/PID/cgroup (cgroups(7)). */
 
-/** Controllers that limits and figures need, by their v1 names. */
+/** The controllers that limits and figures need, by their v1 names. */
 export type Controller = 'memory' | 'cpu' | 'cpuacct' | 'cpuset' | 'pids' | 'blkio' | 'freezer';
 
 export interface Hierarchies {
-  /** Our group in the v2 hierarchy; null where none is mounted. */
+  /** Our group in the v2 hierarchy; null if it is not mounted. */
   readonly v2: Place | null;
   /** Our group in the hierarchy of each v1 controller that is mounted. */
   readonly v1: ReadonlyMap<Controller, Place>;
@@ -34,7 +34,7 @@ const CONTROLLERS: ReadonlySet<string> = new Set<Controller>([
   'freezer',
 ]);
 
-/** Directory names are never matched: schedulers rename theirs. What is not mounted or not below the mount is left out. */
+/** Matches no directory names, because schedulers change theirs. Leaves out what is not mounted or is outside the mount. */
 export function findHierarchies(mountinfo: string, selfCgroup: string): Hierarchies {
   const mounts = parseMounts(mountinfo);
   let v2: Place | null = null;
@@ -62,12 +62,12 @@ export function findHierarchies(mountinfo: string, selfCgroup: string): Hierarch
   return { v2, v1 };
 }
 
-/** The first mount through which the group can be reached; a bind mount may show a part of the tree only. */
+/** Takes the first mount through which the group can be reached: a bind mount may show only a part of the tree. */
 function placeIn(mounts: readonly Mount[], path: string): Place | null {
   for (const { root, point } of mounts) {
     const below =
       root === '/' ? path : path === root ? '/' : path.startsWith(`${root}/`) ? path.slice(root.length) : null;
-    // `/..` is outside of our cgroup namespace.
+    // `/..` is outside our cgroup namespace.
     if (below === null || below.startsWith('/..')) continue;
     return { dir: below === '/' ? point : point + below, mount: point };
   }

@@ -3,7 +3,7 @@ import type { DeviceUsage } from './usage.js';
 
 const KEYS = ['rbps', 'wbps', 'riops', 'wiops'] as const;
 
-/** A line of v2's io.max: `8:0 rbps=1048576 wiops=max`. */
+/** Formats a line of v2's io.max: `8:0 rbps=1048576 wiops=max`. */
 export function formatIoMax(limit: IoLimit): string {
   const parts = KEYS.filter((key) => limit[key] !== undefined).map(
     (key) => `${key}=${limit[key] === 'unlimited' ? 'max' : limit[key]}`,
@@ -11,7 +11,7 @@ export function formatIoMax(limit: IoLimit): string {
   return [limit.device, ...parts].join(' ');
 }
 
-/** What io.max says: only devices with a limit have a line. */
+/** Parses v2's io.max, in which only devices with a limit have a line. */
 export function parseIoMax(text: string): readonly IoLimit[] {
   return text
     .split('\n')
@@ -27,7 +27,7 @@ export function parseIoMax(text: string): readonly IoLimit[] {
     });
 }
 
-/** v2 io.stat: `8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0`. */
+/** Parses v2's io.stat: `8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0`. */
 export function parseIoStat(text: string): readonly DeviceUsage[] {
   const devices: DeviceUsage[] = [];
   for (const line of text.split('\n')) {
@@ -55,8 +55,8 @@ export const V1_THROTTLE = {
 } as const;
 
 /**
- * What the v1 files say, each `8:0 1048576` a line, as v2's io.max would: only devices with a limit.
- * @param read a file of V1_THROTTLE
+ * Parses the v1 files, with lines such as `8:0 1048576`. Like v2's io.max, the result has only devices with a limit.
+ * @param read reads one of the files in V1_THROTTLE
  */
 export function parseV1IoMax(read: (file: string) => string): readonly IoLimit[] {
   const devices = new Map<string, Record<string, number | 'unlimited'>>();
@@ -72,7 +72,7 @@ export function parseV1IoMax(read: (file: string) => string): readonly IoLimit[]
   return [...devices].map(([device, limits]) => ({ device, ...limits }));
 }
 
-/** v1 blkio.throttle.io_service_bytes and io_serviced: `8:0 Read 4096`. */
+/** Parses v1's blkio.throttle.io_service_bytes and io_serviced: `8:0 Read 4096`. */
 export function parseV1Io(bytes: string, serviced: string): readonly DeviceUsage[] {
   const devices = new Map<string, { -readonly [Key in keyof DeviceUsage]: DeviceUsage[Key] }>();
   const add = (text: string, read: 'readBytes' | 'readCount', write: 'writeBytes' | 'writeCount') => {

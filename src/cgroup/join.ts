@@ -3,10 +3,10 @@ import { writeText } from 'cgroup-utils-native';
 const PASSES = 16;
 
 /**
- * Moves processes that run already into a group: in passes, because they fork meanwhile; their children are born where
- * they are.
+ * Moves running processes into a group, in passes because they may fork meanwhile. The children of a moved process are born
+ * in the group.
  * @param procs the group's `cgroup.procs`
- * @returns why it cannot be done, or null
+ * @returns why the move failed, or null
  */
 export function moveAll(procs: string, pids: () => readonly number[]): string | null {
   const moved = new Set<number>();

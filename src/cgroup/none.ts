@@ -1,7 +1,7 @@
 import { EnvironmentError } from '../errors.js';
 import type { BoxCgroup } from './types.js';
 
-/** The null object: a box without control groups. @param why what `holds` answers */
+/** The null object: a box without control groups. @param why the reason that `holds` gives */
 export function noCgroup(why: string): BoxCgroup {
   return {
     forkInto: null,

@@ -3,7 +3,7 @@ import { removeTree, tryWrite } from '../kernel/files.js';
 import { parentOf } from './below.js';
 import type { Adoption, BoxCgroup, CleanupStep } from './types.js';
 
-/** Takes the processes of a box that is not to be out of its groups again, and the groups away. Best effort. */
+/** Undoes a box that failed to start: moves the adopted processes back out of its groups and removes these. Best effort. */
 export function releaseCgroup(cgroup: BoxCgroup, adopt: Adoption): void {
   clean(cgroup.cleanup.filter((step) => step.op === 'write'));
   for (const dir of cgroup.dirs) adopt.join(`${parentOf(dir)}/cgroup.procs`);
@@ -11,26 +11,26 @@ export function releaseCgroup(cgroup: BoxCgroup, adopt: Adoption): void {
 }
 
 /**
- * SIGKILL to everything in the box's group where the kernel does that in one step; else it is the keeper's work.
- * @returns number of processes that were there
+ * Sends SIGKILL to every process in the box's group if the kernel does that in one step; otherwise the keeper has to.
+ * @returns number of processes in the group
  */
 export function killCgroup({ killFile }: BoxCgroup): number {
   return killFile === null ? 0 : killGroup(parentOf(killFile));
 }
 
-/** Runs the cleanup where no keeper does: after a launch that failed, or after the keeper has died. */
+/** Runs the clean-up when no keeper does: after a failed launch, or after the keeper has died. */
 export function removeCgroup(cgroup: BoxCgroup): void {
-  // What was frozen cannot die in v1.
+  // In v1 a frozen process cannot die.
   if (cgroup.freezer?.version === 1)
     clean([{ op: 'write', path: `${cgroup.freezer.dir}/freezer.state`, text: 'THAWED' }]);
   clean(cgroup.cleanup);
 }
 
-/** Runs the steps that take groups away, in order. */
+/** Runs the steps that remove groups, in order. */
 export function clean(steps: readonly CleanupStep[]): void {
   for (const step of steps) {
     if (step.op === 'rmdir') removeTree(step.path);
-    // The process may have gone meanwhile, or the group is no longer ours.
+    // This may fail: the process may have ended meanwhile, or the group may no longer be ours.
     else tryWrite(step.path, step.text);
   }
 }

@@ -1,6 +1,6 @@
 import { type Reader, readFile } from '../kernel/files.js';
 
-/** Figures of a box's control groups, in the units of the kernel's files; null is unknown. cgroup-v2.rst, cgroup-v1/*.rst. */
+/** Figures of a box's control groups in the units of the kernel's files (cgroup-v2.rst, cgroup-v1/*.rst); null if unknown. */
 export interface CgroupUsage {
   readonly memory: MemoryUsage | null;
   readonly cpu: CpuUsage | null;
@@ -9,22 +9,22 @@ export interface CgroupUsage {
 }
 
 export interface MemoryUsage {
-  /** With page cache and kernel memory. */
+  /** Includes page cache and kernel memory. */
   readonly currentBytes: number;
   /** Highest `currentBytes`; null before Linux 5.19 in v2. */
   readonly peakBytes: number | null;
   readonly swapBytes: number | null;
   readonly anonBytes: number | null;
-  /** Page cache without `shmemBytes`. */
+  /** Page cache, without `shmemBytes`. */
   readonly fileBytes: number | null;
   /** tmpfs and shared memory. */
   readonly shmemBytes: number | null;
-  /** Part of file and shmem that is mapped into processes. */
+  /** The part of file and shmem that is mapped into processes. */
   readonly mappedBytes: number | null;
   readonly kernelBytes: number | null;
-  /** The limit was hit and nothing could be reclaimed; null in v1, whose failcnt counts every hit. */
+  /** How often the limit was hit and nothing could be reclaimed; null in v1, whose failcnt counts every hit. */
   readonly oomEvents: number | null;
-  /** Processes that the kernel's OOM killer has killed. */
+  /** Processes killed by the OOM killer. */
   readonly oomKills: number | null;
 }
 
@@ -32,7 +32,7 @@ export interface CpuUsage {
   readonly usageUsec: number;
   readonly userUsec: number | null;
   readonly systemUsec: number | null;
-  /** Enforcement periods that have passed, those in which the group ran out of its quota, and the time it waited. */
+  /** Elapsed enforcement periods, those in which the group used up its quota, and the time that it then had to wait. */
   readonly periods: number | null;
   readonly throttledPeriods: number | null;
   readonly throttledUsec: number | null;
@@ -51,11 +51,11 @@ export interface PidsUsage {
   /** Processes and threads. */
   readonly current: number;
   readonly peak: number | null;
-  /** Forks that the limit has refused. */
+  /** Forks refused because of the limit. */
   readonly refused: number | null;
 }
 
-/** A file of one number; `max` and what cannot be read are null. */
+/** Reads a file with a single number; null for `max` or if it cannot be read. */
 export function readNumber(path: string): number | null {
   return parseNumber(readFile(path));
 }
@@ -64,13 +64,13 @@ export function parseNumber(text: string | null | undefined): number | null {
   return text == null || !/^\d+$/.test(text) ? null : Number(text);
 }
 
-/** A file of `key value` lines. */
+/** A parsed file of `key value` lines. */
 export interface Table {
-  /** Null where there is no such key. */
+  /** Null if the file has no such key. */
   get(key: string): number | null;
 }
 
-/** Looks keys up in the text: of memory.stat's sixty a sample needs five. */
+/** Looks up keys in the text only on demand, because a sample needs five of the sixty in memory.stat. */
 export function parseTable(text: string | null | undefined): Table | null {
   if (text == null) return null;
   return {
@@ -84,7 +84,7 @@ export function parseTable(text: string | null | undefined): Table | null {
   };
 }
 
-/** `whole` without `part`: both are counted apart, so for a moment the part may be larger. */
+/** Returns `whole` minus `part`, at least 0: the kernel counts them separately, so the part may be larger for a moment. */
 export function without(whole: number | null, part: number | null): number | null {
   return whole === null ? null : Math.max(0, whole - (part ?? 0));
 }

@@ -2,7 +2,7 @@ import type { Reader } from '../kernel/files.js';
 import { parseV1Io } from './io.js';
 import { type CpuUsage, type MemoryUsage, parseNumber, parseTable, without } from './usage.js';
 
-/** What the files of v1 groups say of their use, in the terms of v2. cgroup-v1/*.rst. */
+/** Reads the usage of v1 groups, in the terms of v2. Source: cgroup-v1/*.rst. */
 
 export function v1Memory(dir: string, read: Reader): MemoryUsage | null {
   const [usage, peak, kernel, figures, oom] = read(
@@ -23,7 +23,7 @@ export function v1Memory(dir: string, read: Reader): MemoryUsage | null {
     peakBytes: parseNumber(peak),
     swapBytes: get('swap'),
     anonBytes: get('rss'),
-    // As in v2, `cache` includes shared memory and `mapped_file` what of both is mapped.
+    // As in v2, `cache` includes shared memory, and `mapped_file` is the mapped part of both.
     fileBytes: without(get('cache'), shmemBytes),
     shmemBytes,
     mappedBytes: get('mapped_file'),
@@ -33,7 +33,7 @@ export function v1Memory(dir: string, read: Reader): MemoryUsage | null {
   };
 }
 
-/** @param cpuDir where --cpus is held, for the throttling figures */
+/** @param cpuDir the group that enforces --cpus, for the throttling figures */
 export function v1Cpu(acctDir: string, cpuDir: string | undefined, read: Reader): CpuUsage | null {
   const [usage, user, system] = read(acctDir, 'cpuacct.usage', 'cpuacct.usage_user', 'cpuacct.usage_sys');
   const usageNs = parseNumber(usage);
@@ -59,7 +59,7 @@ export function v1Throttling(
 }
 
 export function v1Io(dir: string, read: Reader) {
-  // With the groups below since Linux 5.0.
+  // The `_recursive` files (Linux 5.0) include the groups below.
   for (const suffix of ['_recursive', '']) {
     const [bytes, serviced] = read(
       dir,

@@ -8,33 +8,34 @@ import { moveAll } from './join.js';
 import type { CgroupValue, CleanupStep, IoLimit } from './types.js';
 import { readNumber } from './usage.js';
 
-/** The box's directories in v1 hierarchies, one a controller (co-mounted ones share theirs). cgroup-v1/*.rst. */
+/** The box's directories in v1 hierarchies, one per controller; co-mounted controllers share one. Source: cgroup-v1/*.rst. */
 export interface V1Groups {
-  /** Directory of a controller, or why there is none. */
+  /** Returns the directory of a controller; undefined if there is none. */
   dir(controller: Controller): string | undefined;
+  /** Explains why a controller has no directory. */
   why(controller: Controller): string;
-  /** Made so far. */
+  /** Directories made so far. */
   readonly dirs: readonly string[];
-  /** Where directories of this box could be: for the clean-up. */
+  /** Every directory that this box could have, for the clean-up. */
   readonly possible: readonly string[];
-  /** Makes one more for a running box and moves `pids` there. @returns why not, or null */
+  /** Makes another directory for a running box and moves `pids` there. @returns why that failed, or null */
   add(controller: Controller, pids: () => readonly number[]): string | null;
 }
 
 const PERIOD_USEC = 100_000;
-/** cpu.shares of a group with the default weight of v2, 100. */
+/** The cpu.shares that correspond to v2's default weight, 100. */
 const SHARES_AT_100 = 1024;
 
 export interface V1Request {
   /** Name of the box's directories. */
   readonly name: string;
-  /** Told before something is made how to take it away. */
+  /** Called before anything is made, with the steps that remove it. */
   readonly beforeMaking?: (steps: readonly CleanupStep[]) => void;
-  /** For a process that runs already: moves it into the group. */
+  /** Moves an adopted process into the group. */
   readonly adopt?: { readonly join: (procsFile: string) => string | null };
 }
 
-/** Makes a directory below ours in each hierarchy; a controller that refuses is left out, with its reason. */
+/** Makes a directory below ours in each hierarchy. A controller that refuses is left out, and `why` gives the reason. */
 export function makeV1(
   hierarchies: Hierarchies,
   wanted: readonly Controller[],
@@ -47,7 +48,7 @@ export function makeV1(
   const made = new Set<string>();
   const make = (controller: Controller): string | null => {
     const place = hierarchies.v1.get(controller);
-    if (place === undefined) return `cgroup v1 has no ${controller} controller mounted here`;
+    if (place === undefined) return `the ${controller} controller of cgroup v1 is not mounted here`;
     const dir = `${place.dir}/${name}`;
     const code = made.has(dir) ? null : makeDirectory(dir);
     if (code !== null) return `mkdir ${dir}: ${code}; ask the administrator to delegate ${controller} (docs/limits.md)`;
@@ -79,7 +80,7 @@ export function makeV1(
   };
 }
 
-/** A new cpuset is empty, and nothing can join an empty one. */
+/** Copies the parent's cpuset, because a new cpuset is empty and no process can join an empty one. */
 function inheritCpuset(parent: string, dir: string): string | null {
   try {
     for (const file of ['cpuset.mems', 'cpuset.cpus']) {
@@ -93,14 +94,14 @@ function inheritCpuset(parent: string, dir: string): string | null {
   }
 }
 
-/** How one limit is set and read in the directory of its controller. */
-interface Mechanism {
+/** Sets and reads one limit in the directory of its controller. */
+interface LimitAccess {
   readonly set: (dir: string, value: CgroupValue) => void;
-  /** Null where it cannot be read. */
+  /** Null if it cannot be read. */
   readonly read: (dir: string) => CgroupValue | null;
 }
 
-const MECHANISMS: Readonly<Record<V1LimitName, Mechanism>> = {
+const ACCESS: Readonly<Record<V1LimitName, LimitAccess>> = {
   memory: {
     set: (dir, value) => setMemory(dir, value as number | 'unlimited'),
     read: (dir) => readLimit(memoryFile(dir)),
@@ -142,24 +143,24 @@ const MECHANISMS: Readonly<Record<V1LimitName, Mechanism>> = {
   },
 };
 
-function mechanismOf(name: CgroupLimitName): Mechanism | undefined {
-  return (MECHANISMS as Partial<Record<CgroupLimitName, Mechanism>>)[name];
+function accessOf(name: CgroupLimitName): LimitAccess | undefined {
+  return (ACCESS as Partial<Record<CgroupLimitName, LimitAccess>>)[name];
 }
 
-/** Sets a limit in a controller's directory and reads back what is in force. @throws EnvironmentError */
+/** Sets a limit in a controller's directory and reads back the value in force. @throws EnvironmentError */
 export function setV1(dir: string, name: CgroupLimitName, value: CgroupValue): CgroupValue {
-  const mechanism = mechanismOf(name);
-  if (mechanism === undefined) throw new EnvironmentError(notInV1(name));
-  mechanism.set(dir, value);
-  return mechanism.read(dir) ?? value;
+  const access = accessOf(name);
+  if (access === undefined) throw new EnvironmentError(notInV1(name));
+  access.set(dir, value);
+  return access.read(dir) ?? value;
 }
 
-/** What is in force in a controller's directory; null where that cannot be read. */
+/** Reads the value in force in a controller's directory; null if that cannot be read. */
 export function readV1(dir: string, name: CgroupLimitName): CgroupValue | null {
-  return mechanismOf(name)?.read(dir) ?? null;
+  return accessOf(name)?.read(dir) ?? null;
 }
 
-/** Why v1 cannot hold a limit whose controller it has. */
+/** Explains why v1 cannot enforce a limit although it has the controller. */
 export function notInV1(name: CgroupLimitName): string {
   return `cgroup v1 has no ${LIMITS[name].cgroup.v2[1]}`;
 }
@@ -168,17 +169,17 @@ function memoryFile(dir: string): string {
   return `${dir}/${LIMITS.memory.cgroup.v1[1]}`;
 }
 
-/** Of memory and swap together. */
+/** The file that limits memory and swap together. */
 function sumFile(dir: string): string {
   return `${dir}/${LIMITS.swap.cgroup.v1[1]}`;
 }
 
-/** v1 counts memory and swap together: the swap beside the memory stays what it was. */
+/** Sets the memory limit and keeps the swap limit: v1 limits memory and the sum of both, so the sum has to move along. */
 function setMemory(dir: string, memory: number | 'unlimited'): void {
   const was = readLimit(memoryFile(dir));
   const sum = readLimit(sumFile(dir));
   if (typeof was !== 'number' || typeof sum !== 'number') return setMemoryAndSum(dir, memory, null);
-  // Without a limit of memory the sum can have none either: then swap has none.
+  // Without a memory limit there can be no limit of the sum, so swap is unlimited, too.
   setMemoryAndSum(dir, memory, memory === 'unlimited' ? memory : memory + sum - was);
 }
 
@@ -193,9 +194,9 @@ function setSwap(dir: string, swap: number | 'unlimited'): void {
 }
 
 /**
- * The sum of memory and swap may never be below the memory: where the new sum has room for the memory of now it goes
- * first, else the memory does. Where the second is refused the first is taken back.
- * @param sum null: stays as it is
+ * The limit of the sum may never be below that of memory. So if the new sum has room for the present memory limit, the sum is
+ * written first, otherwise memory is. If the second write is refused, the first is undone.
+ * @param sum null leaves it as it is
  */
 function setMemoryAndSum(dir: string, memory: number | 'unlimited', sum: number | 'unlimited' | null): void {
   const files = [memoryFile(dir), sumFile(dir)] as const;
@@ -235,7 +236,7 @@ function readSwap(dir: string): number | 'unlimited' {
   return typeof sum === 'number' && typeof memory === 'number' ? sum - memory : 'unlimited';
 }
 
-/** v1 says "none" with the largest number of pages, or -1. */
+/** v1 expresses "unlimited" as the largest number of pages, or as -1. */
 function readLimit(path: string): number | 'unlimited' {
   const value = readNumber(path);
   return value === null || value > Number.MAX_SAFE_INTEGER ? 'unlimited' : value;

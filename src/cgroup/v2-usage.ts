@@ -12,7 +12,7 @@ import {
 } from './usage.js';
 import type { V2Group } from './v2.js';
 
-/** What the files of a v2 group say of its use. cgroup-v2.rst. */
+/** Reads the usage of a v2 group. Source: cgroup-v2.rst. */
 export function v2Usage({ dir, controllers }: Pick<V2Group, 'dir' | 'controllers'>, read: Reader): CgroupUsage {
   return {
     memory: controllers.has('memory') ? v2Memory(dir, read) : null,
@@ -50,13 +50,13 @@ function v2Memory(dir: string, read: Reader): MemoryUsage | null {
   };
 }
 
-/** With memory.oom.group the kernel counts the process that it chose twice; oom_group_kill is there since Linux 5.17. */
+/** With memory.oom.group the kernel counts the process that it chose twice. oom_group_kill exists since Linux 5.17. */
 function killed(events: Table): number | null {
   const kills = events.get('oom_kill');
   return kills === null ? null : Math.max(kills - (events.get('oom_group_kill') ?? 0), Math.min(kills, 1));
 }
 
-/** memory.stat has its sum since Linux 5.18. */
+/** Adds up kernel memory for kernels before 5.18, whose memory.stat lacks the sum. */
 function kernelParts(stat: Table): number | null {
   const slab = stat.get('slab');
   const others = ['kernel_stack', 'pagetables', 'percpu'].reduce((sum, key) => sum + (stat.get(key) ?? 0), 0);
@@ -68,7 +68,7 @@ function v2Io(dir: string, read: Reader) {
   return text == null ? null : parseIoStat(text);
 }
 
-/** cpu.stat is there without the cpu controller, too; the throttling figures are not. */
+/** cpu.stat exists even without the cpu controller, but then lacks the throttling figures. */
 function v2Cpu(dir: string, read: Reader): CpuUsage | null {
   const stat = parseTable(read(dir, 'cpu.stat')[0]);
   const usageUsec = stat?.get('usage_usec');

@@ -14,11 +14,11 @@ export interface V2Group {
   readonly dir: string;
   readonly controllers: ReadonlySet<string>;
   readonly killFile: string | null;
-  /** Takes away what was made, in order. */
+  /** Steps that remove what was made, in order. */
   readonly cleanup: readonly CleanupStep[];
-  /** Why a controller is not there. */
+  /** Explains why the group lacks a controller. */
   why(controller: V2Controller): string;
-  /** Tries to have it on a running box. @returns why not, or null */
+  /** Tries to enable a controller on a running box. @returns why that failed, or null */
   add(controller: V2Controller): string | null;
 }
 
@@ -26,27 +26,27 @@ export interface V2Request {
   readonly place: Place;
   /** Name of the box's directory. */
   readonly name: string;
-  /** Controllers that limits ask for; enabled where that is allowed. */
+  /** Controllers that limits need; enabled if that is allowed. */
   readonly needed: readonly V2Controller[];
-  /** Controllers that are enabled where needed ones have to be enabled as well. */
+  /** Controllers that are enabled only together with needed ones. */
   readonly optional: readonly V2Controller[];
-  /** Inside a scheduler's job: never above our own group. */
+  /** Make nothing above our own group, as inside a scheduler's job. */
   readonly stayBelow: boolean;
-  /** The wrapper and its keeper: the only processes that may be moved aside. */
+  /** Process ids of the wrapper and its keeper, the only processes that may be moved aside. */
   readonly ourPids: readonly number[];
-  /** Told before something is made how to take it away. */
+  /** Called before anything is made, with the steps that remove it. */
   readonly beforeMaking: (steps: readonly CleanupStep[]) => void;
-  /** For a process that runs already: moves it into the group. */
+  /** Moves an adopted process into the group. */
   readonly adopt: { readonly join: (procsFile: string) => string | null } | undefined;
 }
 
 const DELEGATE =
-  'start it by `systemd-run --user --scope -p Delegate=yes`, or ask the administrator to delegate a group (docs/limits.md)';
+  'start proc_box with `systemd-run --user --scope -p Delegate=yes`, or ask the administrator to delegate a group (docs/limits.md)';
 
 /**
- * Makes the box's group below the nearest group that this user may write: our own, or, outside of a scheduler's job, one
- * of its ancestors.
- * @returns the group, or why there is none
+ * Makes the box's group below the nearest group that this user may write: our own or, outside a scheduler's job, one of its
+ * ancestors.
+ * @returns the group, or why it could not be made
  */
 export function makeV2(request: V2Request): V2Group | { readonly why: string } {
   const { place, name, needed, stayBelow } = request;
@@ -76,12 +76,12 @@ export function makeV2(request: V2Request): V2Group | { readonly why: string } {
   }
   return (
     fallback ?? {
-      why: refusals[0] === undefined ? 'no cgroup2 directory of ours is visible' : `${refusals[0]}; ${DELEGATE}`,
+      why: refusals[0] === undefined ? 'our own cgroup2 directory is not visible here' : `${refusals[0]}; ${DELEGATE}`,
     }
   );
 }
 
-/** Our own group first; then upwards, but not the root of the hierarchy, which belongs to the system. */
+/** Our own group first, then its ancestors, except the root of the hierarchy, which belongs to the system. */
 function* parents({ dir, mount }: Place, stayBelow: boolean): Generator<string> {
   yield dir;
   if (stayBelow) return;
@@ -94,15 +94,15 @@ function enable(request: V2Request, parent: string, dir: string): V2Group {
   let refusal = '';
   const missing = request.needed.length === 0 ? [] : offeredAndMissing(request.needed, parent);
   const wanted = missing.length === 0 ? [] : [...missing, ...offeredAndMissing(request.optional, parent)];
-  // A box that starts beside us may be enabling them: the kernel makes the files a moment after it lists the controller,
-  // and a second writer waits for that.
+  // A box that starts beside us may be enabling the same controllers. The kernel lists a controller a moment before it makes
+  // the files, and a second write waits until they are there.
   if (request.needed.length > 0 && missing.length === 0 && parent === request.place.dir) {
     tryWrite(`${parent}/cgroup.subtree_control`, request.needed.map((controller) => `+${controller}`).join(' '));
   }
-  // Only our own group may be changed: an ancestor has other children.
+  // We change only our own group, because an ancestor has other children.
   if (wanted.length > 0 && parent === request.place.dir) {
     const text = wanted.map((controller) => `+${controller}`).join(' ');
-    // Threaded controllers (cpu, pids) could be switched on beside processes, but nothing could join the box's group then.
+    // The threaded controllers (cpu, pids) could be enabled despite processes, but then none could join the box's group.
     const populated = access(`${parent}/cgroup.type`) === null && words(`${parent}/cgroup.procs`).size > 0;
     const refused = populated
       ? makeRoom(request, parent, text, wanted, cleanup)
@@ -111,17 +111,17 @@ function enable(request: V2Request, parent: string, dir: string): V2Group {
   }
   const controllers = new Set(words(`${dir}/cgroup.controllers`));
   const notOffered = (controller: V2Controller) =>
-    `${dir}/cgroup.controllers has no ${controller}: the group above us does not hand it down; ` +
-    `an administrator enables it with systemd's Delegate=yes, or: echo +${controller} > ${parent}/cgroup.subtree_control`;
+    `${dir}/cgroup.controllers has no ${controller}: the parent group does not delegate it; ` +
+    `an administrator can enable it with systemd's Delegate=yes, or with: echo +${controller} > ${parent}/cgroup.subtree_control`;
   return {
     dir,
     controllers,
     add(controller) {
-      if (parent !== request.place.dir) return `${parent} is not ours alone; give --${controller} at the start`;
+      if (parent !== request.place.dir) return `${parent} also has groups of others; give --${controller} at the start`;
       if (!words(`${parent}/cgroup.controllers`).has(controller)) return notOffered(controller);
       const failure = tryWrite(`${parent}/cgroup.subtree_control`, `+${controller}`);
       if (failure === null) controllers.add(controller);
-      // What kept it away at the start says more.
+      // The failure at the start says more.
       return failure === null ? null : refusal || failure;
     },
     killFile: access(`${dir}/cgroup.kill`) === null ? `${dir}/cgroup.kill` : null,
@@ -137,8 +137,8 @@ function offeredAndMissing(needed: readonly V2Controller[], parent: string): V2C
 }
 
 /**
- * "No internal processes": a group with controllers for its children may hold no process itself. Where only we are in
- * it, we move into a leaf beside the job's. @returns why it cannot be done, or null
+ * The rule of "no internal processes": a group that delegates controllers may hold no process itself. If only our own
+ * processes are in it, they move into a leaf beside the job's. @returns why that is impossible, or null
  */
 function makeRoom(
   request: V2Request,
@@ -151,7 +151,7 @@ function makeRoom(
   const others = there.filter((pid) => !request.ourPids.includes(pid));
   const ours = there.filter((pid) => request.ourPids.includes(pid));
   if (others.length > 0) {
-    return `${parent} holds other processes (${others.slice(0, 3).join(', ')}), so it cannot hand down controllers; start proc_box by \`systemd-run --user --scope -p Delegate=yes\` or by exec`;
+    return `${parent} holds other processes (${others.slice(0, 3).join(', ')}), so it cannot delegate controllers; start proc_box with \`systemd-run --user --scope -p Delegate=yes\` or with exec`;
   }
   const leaf = `${parent}/${request.name}.wrapper`;
   const disable = wanted.map((controller) => `-${controller}`).join(' ');
@@ -186,7 +186,7 @@ function readCpuMax(path: string): number | 'unlimited' {
   return quota === 'max' ? 'unlimited' : Number(quota) / Number(period);
 }
 
-/** Sets a limit and reads back what is in force. @throws EnvironmentError */
+/** Sets a limit and reads back the value in force. @throws EnvironmentError */
 export function setV2(dir: string, name: CgroupLimitName, value: CgroupValue): CgroupValue {
   const path = `${dir}/${fileOf(name)}`;
   switch (name) {
@@ -204,7 +204,7 @@ export function setV2(dir: string, name: CgroupLimitName, value: CgroupValue): C
   return readV2(dir, name) ?? value;
 }
 
-/** What is in force; null where that cannot be read. */
+/** Reads the value in force; null if that cannot be read. */
 export function readV2(dir: string, name: CgroupLimitName): CgroupValue | null {
   const path = `${dir}/${fileOf(name)}`;
   switch (name) {

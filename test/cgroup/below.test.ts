@@ -35,10 +35,10 @@ t.test('a box goes below the directories that were given', async (t) => {
 
   const refusal = (name: string, why: string, scheduled = false) =>
     t.throws(() => at([name], scheduled), { name: 'SpecError', message: `--cgroup ${dir}/${name}: ${why}` }, name);
-  const expected = `not a directory of control groups; expected one below ${dir}/v2, for example "${dir}/v2/ours"`;
+  const expected = `not a cgroup directory; expected one below ${dir}/v2, for example "${dir}/v2/ours"`;
   for (const name of ['nowhere', 'v2/plain', 'v2/none', 'v2/ours/..', 'v2/ours/../other', 'v22'])
     refusal(name, expected);
-  refusal('v2/other', `outside of the scheduler's group; expected a directory at or below ${dir}/v2/ours`, true);
+  refusal('v2/other', `outside the scheduler's group; expected a directory at or below ${dir}/v2/ours`, true);
   t.strictSame(at(['v2/other', 'memory/other'], true), { found: own, v2Below: null }, 'a job stays in its own groups');
   t.throws(() => placeBelow({ v2: null, v1: new Map() }, { below: ['/x'], scheduled: false }), {
     message: '--cgroup /x: no control groups are mounted here; expected auto or off',

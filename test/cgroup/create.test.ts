@@ -50,13 +50,13 @@ function host(t: Test, { v2 = false, v1 = [], files = {} }: Host) {
 t.test('a host without control groups holds nothing, and says so', async (t) => {
   const cgroup = host(t, {}).create({ limits: ['memory', 'pids'] });
   t.match(cgroup, { forkInto: null, tasks: [], freezer: null, killFile: null, dirs: [], procsFile: null });
-  t.strictSame(cgroup.holds('memory'), { why: 'no cgroup2 is mounted' });
-  t.strictSame(cgroup.holds('memory-high'), { why: 'no cgroup2 is mounted' });
+  t.strictSame(cgroup.holds('memory'), { why: 'cgroup2 is not mounted' });
+  t.strictSame(cgroup.holds('memory-high'), { why: 'cgroup2 is not mounted' });
   t.equal(cgroup.usage(), null);
   t.equal(cgroup.charged('memory'), null);
   t.equal(cgroup.inForce('memory'), null);
   t.strictSame(cgroup.ceiling('memory'), { value: 'unlimited', path: '' });
-  t.throws(() => cgroup.set('memory', 1), { name: 'EnvironmentError', message: 'no cgroup2 is mounted' });
+  t.throws(() => cgroup.set('memory', 1), { name: 'EnvironmentError', message: 'cgroup2 is not mounted' });
   t.equal(killCgroup(cgroup), 0);
   cgroup.close();
 });
@@ -72,7 +72,7 @@ t.test('v1 serves each limit in the hierarchy of its controller', async (t) => {
   t.strictSame(cgroup.holds('memory'), { mechanism: 'cgroup1' });
   t.strictSame(cgroup.holds('memory-high'), { why: 'cgroup v1 has no memory.high' });
   t.throws(() => cgroup.set('memory-high', 1), { message: 'cgroup v1 has no memory.high' });
-  t.strictSame(cgroup.holds('cpuset'), { why: 'no cgroup2 is mounted' });
+  t.strictSame(cgroup.holds('cpuset'), { why: 'cgroup2 is not mounted' });
   t.match(cgroup, { forkInto: null, freezer: { version: 1, dir: `${ours('freezer')}/box` }, pressureDir: null });
   t.ok(cgroup.tasks.includes(`${ours('memory')}/box/tasks`));
   t.strictSame(told, cgroup.cleanup, 'told before it is made');
@@ -119,7 +119,7 @@ t.test('where a scheduler looks for processes in its own freezer group the box h
   const none = v2.create({ limits: ['memory'], scheduled: true, listed: true });
   t.strictSame(v2.made(), []);
   t.strictSame(none.holds('memory'), {
-    why: `Slurm finds the processes of a task in ${v2.ours('unified')} alone, so none may be in a group below it; its own --mem and --cpus-per-task are held by the kernel (docs/slurm.md)`,
+    why: `Slurm looks for the processes of a task in ${v2.ours('unified')} only, so none may be in a group below it; the kernel enforces Slurm's own --mem and --cpus-per-task (docs/slurm.md)`,
   });
 });
 
@@ -130,7 +130,7 @@ t.test('v2 has the box in one group, and says which controllers it lacks', async
   t.match(cgroup, { forkInto: dir, freezer: { version: 2, dir }, pressureDir: dir, dirs: [dir], tasks: [] });
   t.equal(cgroup.procsFile, `${dir}/cgroup.procs`);
   t.match(cgroup.holds('memory'), {
-    why: /cgroup\.controllers has no memory: the group above us does not hand it down/,
+    why: /cgroup\.controllers has no memory: the parent group does not delegate it/,
   });
   t.throws(() => cgroup.set('memory', 1), { name: 'EnvironmentError', message: /has no memory/ });
   t.same(cgroup.usage(), { memory: null, cpu: null, io: null, pids: null });
@@ -164,7 +164,7 @@ t.test('a box goes below the directories that were given', async (t) => {
   t.strictSame(made(), []);
   t.throws(() => create({ below: [`${dir}/nowhere`] }), {
     name: 'SpecError',
-    message: /^--cgroup .*\/nowhere: not a directory/,
+    message: /^--cgroup .*\/nowhere: not a cgroup directory/,
   });
 });
 

@@ -166,7 +166,7 @@ t.test('a directory is made for each controller, one where two are mounted toget
   t.strictSame(groups.dirs, [`${dir}/cpu/box`, `${dir}/memory/box`]);
   t.equal(
     groups.add('pids', () => []),
-    'cgroup v1 has no pids controller mounted here',
+    'the pids controller of cgroup v1 is not mounted here',
   );
 });
 

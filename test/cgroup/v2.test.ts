@@ -86,7 +86,7 @@ t.test('a box without limits takes whatever is handed down', async (t) => {
   t.strictSame(told, [{ op: 'rmdir', path: `${ours}/box` }], 'told before it was made');
   t.match(
     group.why('memory'),
-    `${ours}/box/cgroup.controllers has no memory: the group above us does not hand it down; an administrator enables it with systemd's Delegate=yes, or: echo +memory > ${ours}/cgroup.subtree_control`,
+    `${ours}/box/cgroup.controllers has no memory: the parent group does not delegate it; an administrator can enable it with systemd's Delegate=yes, or with: echo +memory > ${ours}/cgroup.subtree_control`,
   );
 });
 
@@ -99,7 +99,7 @@ t.test('a controller that a limit needs is enabled in our own group', async (t) 
   there.made({ needed: ['memory'] });
   t.equal(there.read('cgroup.subtree_control'), '+memory', 'one that is there is asked for, to wait for its files');
   const none = groups(t, { ...DELEGATED, 'cgroup.controllers': 'cpu\n' });
-  t.match(none.made({ needed: ['memory'] }).why('memory'), /has no memory: the group above us does not hand it down/);
+  t.match(none.made({ needed: ['memory'] }).why('memory'), /has no memory: the parent group does not delegate it/);
   t.equal(none.read('cgroup.subtree_control'), '+memory', 'asked for all the same');
 });
 
@@ -127,7 +127,7 @@ t.test('where others are in our group it hands nothing down', async (t) => {
   const { ours, made } = groups(t, { ...DELEGATED, 'cgroup.type': 'domain', 'cgroup.procs': '10\n7\n8\n9\n6\n' });
   t.equal(
     made({ needed: ['memory'] }).why('memory'),
-    `${ours} holds other processes (7, 8, 9), so it cannot hand down controllers; start proc_box by \`systemd-run --user --scope -p Delegate=yes\` or by exec`,
+    `${ours} holds other processes (7, 8, 9), so it cannot delegate controllers; start proc_box with \`systemd-run --user --scope -p Delegate=yes\` or with exec`,
   );
 });
 
@@ -137,7 +137,7 @@ t.test('a running box gets a controller where our group may hand it down', async
   t.equal(group.add('memory'), null);
   t.ok(group.controllers.has('memory'));
   t.equal(read('cgroup.subtree_control'), '+memory');
-  t.match(group.add('cpuset'), /has no cpuset: the group above us does not hand it down/);
+  t.match(group.add('cpuset'), /has no cpuset: the parent group does not delegate it/);
   const lacking = groups(t, { 'cgroup.controllers': 'memory\n' }, { 'cgroup.controllers': '' });
   const refused = lacking.make({ adopt: { join: () => null } });
   t.match(
@@ -173,15 +173,15 @@ t.test('outside of a job the box may be below the nearest ancestor that has what
   });
   const group = makeV2(request());
   t.match(group, { dir: `${dir}/top/mid/box` });
-  t.match('dir' in group && group.add('pids'), `${dir}/top/mid is not ours alone; give --pids at the start`);
+  t.match('dir' in group && group.add('pids'), `${dir}/top/mid also has groups of others; give --pids at the start`);
 });
 
 t.test('without any place there is no group, and the first refusal says why', async (t) => {
   const { ours, mount, make } = groups(t, DELEGATED);
   writeFileSync(`${ours}/file`, '');
   t.strictSame(make({ place: { dir: `${ours}/file`, mount } }), {
-    why: `mkdir ${ours}/file/box: ENOTDIR; start it by \`systemd-run --user --scope -p Delegate=yes\`, or ask the administrator to delegate a group (docs/limits.md)`,
+    why: `mkdir ${ours}/file/box: ENOTDIR; start proc_box with \`systemd-run --user --scope -p Delegate=yes\`, or ask the administrator to delegate a group (docs/limits.md)`,
   });
-  t.match(make({ adopt: { join: () => 'no room' } }), { why: /^no room; start it by/ });
+  t.match(make({ adopt: { join: () => 'no room' } }), { why: /^no room; start proc_box with/ });
   t.notOk(existsSync(`${ours}/box`));
 });

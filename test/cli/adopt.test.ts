@@ -32,7 +32,7 @@ t.test('bad input: 125, a clear line, and the process runs as before', async (t)
   for (const [options, message] of [
     [['--rlimit', 'nofile=9:5'], /nofile/],
     [['--memory', 'much'], /--memory: /],
-    [['--cgroup', '/nowhere'], /--cgroup \/nowhere: not a directory of control groups/],
+    [['--cgroup', '/nowhere'], /--cgroup \/nowhere: not a cgroup directory/],
     [['--pids', '10', '--cgroup', 'off', '--enforce', 'strict'], /pids is held by sampling only/],
   ] as const) {
     const { code, stderr } = await adopt(t, process.pid, options).done;

@@ -165,10 +165,10 @@ t.test('bad input: 125, a clear line, nothing left behind', need('memory', 'blki
     'a weight out of range': [['--cpu-weight', '10001'], /"10001" is not a number from 1 to 10000/],
     'a place that does not exist': [
       ['--cgroup', '/nowhere'],
-      /--cgroup \/nowhere: not a directory of control groups; expected one below /,
+      /--cgroup \/nowhere: not a cgroup directory; expected one below /,
     ],
     'a place that is no path': [['--cgroup', 'on'], /expected auto, off or absolute paths/],
-    'a place outside by dots': [['--cgroup', `${ownGroup('v2')}/..`], /not a directory of control groups/],
+    'a place outside by dots': [['--cgroup', `${ownGroup('v2')}/..`], /not a cgroup directory/],
     'a way to enforce that does not exist': [['--enforce', 'hard'], /expected strict or best-effort/],
   };
   const { through, dirs } = delegate(t, ['memory', 'pids', 'blkio', 'cpuset', 'cpu', 'v2'], 0, false);
@@ -193,7 +193,7 @@ t.test('inside a scheduler job --cgroup may not lead out of its group', need('pi
     env: { SLURM_JOB_ID: '7' },
   });
   t.equal(code, 125);
-  t.match(stderr, `outside of the scheduler's group; expected a directory at or below ${ours.dirs['v2']}`);
+  t.match(stderr, `outside the scheduler's group; expected a directory at or below ${ours.dirs['v2']}`);
   const free = await run(t, ['cat', '/proc/self/cgroup'], { options: ['--cgroup', ours.dirs['v2'] as string] });
   t.equal(groupsIn(free.stdout)['v2'], `${pathOf(ours.dirs['v2'] as string)}/proc_box-${boxIdOf(free.stderr)}`);
   return;

@@ -155,7 +155,7 @@ async function suspended(uid: number) {
 async function heldBySampling() {
   const bomb = srun(USER, ...inBox('--pids 20', 'echo up; for i in $(seq 60); do sleep 7003 & done; wait'));
   assert.equal(await bomb.ended, 137, bomb.text());
-  assert.match(bomb.text(), /pids is held by sampling only: Slurm finds the processes of a task in .* alone/);
+  assert.match(bomb.text(), /pids is held by sampling only: Slurm looks for the processes of a task in .* only/);
   assert.match(bomb.text(), /ended +pids: SIGKILL/);
   const strict = srun(0, PROC_BOX, '--memory', '64M', '--enforce', 'strict', '--', 'echo', 'never');
   assert.equal(await strict.ended, 125, strict.text());
