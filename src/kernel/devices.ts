@@ -7,20 +7,20 @@ const BLOCK_DEVICE = 0o060000;
 const FORMAT_MASK = 0o170000;
 
 /**
- * The whole disk behind a name: a block device, a file on one, or `major:minor`. The kernel takes no partitions.
+ * Finds the whole disk behind a name: a block device, a file on one, or `major:minor`. The kernel accepts no partitions.
  * @param sys @default /sys
  * @returns `major:minor`
- * @throws SpecError where there is none
+ * @throws SpecError if there is no such disk
  */
 export function findDevice(target: string, sys = '/sys'): string {
   const number = /^\d+:\d+$/.test(target) ? target : numberOf(target);
   const folder = `${sys}/dev/block/${number}`;
   if (!existsSync(folder)) {
     throw new SpecError(
-      `${quote(target)} is not on a block device of its own (${number}): name the disk, for example "/dev/sda"; \`lsblk\` lists them`,
+      `${quote(target)} does not belong to a block device (${number}): name the disk, for example "/dev/sda"; \`lsblk\` lists them`,
     );
   }
-  // A partition's folder lies in that of its disk.
+  // A partition's folder is inside the folder of its disk.
   return existsSync(`${folder}/partition`) ? readFileSync(`${folder}/../dev`, 'latin1').trim() : number;
 }
 
@@ -35,7 +35,7 @@ function numberOf(path: string): string {
   }
 }
 
-/** makedev(3), the kernel's 12 and 20 bits as stat(2) has them. */
+/** Splits a device number of stat(2) into the kernel's 12 bits of major and 20 bits of minor number (makedev(3)). */
 function split(device: number): string {
   const wide = BigInt(device);
   const major = ((wide >> 8n) & 0xfffn) | ((wide >> 32n) & 0xfffff000n);

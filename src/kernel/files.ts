@@ -3,29 +3,29 @@ import { readText, removeDirectory, removeGroups, TextFiles, writeText } from 'c
 import { fsPath, textOf } from '../bytes.js';
 import { EnvironmentError } from '../errors.js';
 
-/** The kernel's files, as small synchronous steps; errors carry path and value. */
+/** Synchronous access to the kernel's files. Errors carry path and value. */
 
-/** A missing file is a missing feature: it is never made. @returns why not, or null */
+/** Writes a file, but never creates it, because a missing file is a missing feature. @returns why that failed, or null */
 export function tryWrite(path: string, text: string): string | null {
   const code = writeText(path, text);
   return code === null ? null : `write "${text}" to ${path}: ${code}`;
 }
 
-/** @throws EnvironmentError `write "max" to .../pids.max: EACCES` */
+/** Like tryWrite. @throws EnvironmentError such as `write "max" to .../pids.max: EACCES` */
 export function writeFile(path: string, text: string): void {
   const failure = tryWrite(path, text);
   if (failure !== null) throw new EnvironmentError(failure);
 }
 
-/** The file's text without its last newline; null where this kernel does not have it, or not for this user. */
+/** Reads a file without its last newline; null if this kernel does not have it or this user may not read it. */
 export function readFile(path: string): string | null {
   return readText(path)?.trimEnd() ?? null;
 }
 
-/** Reads files of one directory; in this order, without their last newlines, null for one that cannot be read. */
+/** Reads files of one directory in the given order, without their last newlines; null for a file that cannot be read. */
 export type Reader = (dir: string, ...names: readonly string[]) => readonly (string | null)[];
 
-/** For figures that every sample asks for: keeps the files open until it is closed. */
+/** Makes a reader for the figures of every sample. It keeps the files open until it is closed. */
 export function createReader(): Reader & { close(): void } {
   const open = new Map<string, TextFiles>();
   const read: Reader = (dir, ...names) => {
@@ -43,25 +43,25 @@ export function createReader(): Reader & { close(): void } {
   return Object.assign(read, { close });
 }
 
-/** Best effort: what is left is the keeper's to remove. */
+/** Removes a directory; true if it is gone. Best effort, because the keeper removes what is left. */
 export function removeDir(path: string): boolean {
   const code = removeDirectory(path);
   return code === null || code === 'ENOENT';
 }
 
-/** A group with those that the job has made below it; the processes have ended. Best effort. */
+/** Removes a group without processes, and the groups that the job has made below it. Best effort. */
 export function removeTree(path: string): void {
   removeGroups(path);
 }
 
-/** Groups below a group; none where it cannot be read. */
+/** Lists the groups below a group; empty if it cannot be read. */
 export function directoriesIn(path: string): string[] {
   try {
     return readdirSync(fsPath(path), { withFileTypes: true, encoding: 'buffer' })
       .filter((entry) => entry.isDirectory())
       .map(({ name }) => textOf(name as unknown as Buffer));
   } catch {
-    // It has gone, or is not for this user.
+    // The group is gone, or this user may not read it.
     return [];
   }
 }

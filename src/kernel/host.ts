@@ -1,23 +1,23 @@
 import { type Roots, readText, SYSTEM_ROOTS } from './roots.js';
 import { type Virtualization, virtualization } from './virtualization.js';
 
-/** What does not change while a box lives. Names and values as gopsutil gave them to the old proc_box; '' is unknown. */
+/** Facts that do not change during a box. Names and values are those of gopsutil, as in the old proc_box; '' is unknown. */
 export interface HostFacts extends Virtualization {
   readonly hostname: string;
-  /** Seconds since the epoch, from /proc/uptime: as /proc/stat btime, without its cost on hosts with many CPUs. */
+  /** Seconds since the epoch. From /proc/uptime, because reading btime in /proc/stat is expensive on hosts with many CPUs. */
   readonly boot_time: number;
   readonly os: 'linux';
   /** `debian`, `ubuntu`, `centos`, `redhat`, ...: os-release(5) ID. */
   readonly platform: string;
   /** `debian`, `rhel`, `suse`, ... */
   readonly platform_family: string;
-  /** `12.11` (/etc/debian_version), else os-release(5) VERSION_ID. */
+  /** `12.11` (/etc/debian_version), otherwise os-release(5) VERSION_ID. */
   readonly platform_version: string;
 }
 
 /**
- * Reads a handful of small files, forks nothing (the old proc_box ran lsb_release, getopt, cut, tr and pgrep a sample).
- * Call it after the job was started: it is not needed before.
+ * Reads a handful of small files and forks nothing; the old proc_box ran lsb_release, getopt, cut, tr and pgrep for each
+ * sample. Call it after the job's start, because nothing needs it earlier.
  *
  * @param nowMs realtime clock, ms since the epoch
  */
@@ -74,14 +74,14 @@ function family(id: string, like: string): string {
   return '';
 }
 
-/** The point release, which os-release does not have on Debian and CentOS. */
+/** The version with the point release, which os-release lacks on Debian and CentOS. */
 function version(id: string, versionId: string, etc: string): string {
   if (id === 'debian') return readText(`${etc}/debian_version`)?.trim() || versionId;
   if (id === 'centos') return /release (\d[\d.]*)/.exec(readText(`${etc}/centos-release`) ?? '')?.[1] ?? versionId;
   return versionId;
 }
 
-/** os-release(5): shell assignments, values perhaps quoted. */
+/** Parses os-release(5): shell assignments whose values may be quoted. */
 function osRelease(etc: string): Readonly<Record<string, string>> {
   const entries: Record<string, string> = {};
   for (const line of (readText(`${etc}/os-release`) ?? '').split('\n')) {

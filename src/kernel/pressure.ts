@@ -1,13 +1,13 @@
 import { TextFiles } from 'cgroup-utils-native';
 
-/** One line of a pressure file (accounting/psi.rst): share of time in percent, and the total. */
+/** A line of a pressure file (accounting/psi.rst): shares of time in percent, and the total. */
 export interface PressureLine {
   readonly avg10: number;
   readonly avg60: number;
   readonly total_usec: number;
 }
 
-/** `some`: at least one task was stalled; `full`: all were at once (null: not told by this kernel). */
+/** `some`: at least one task was stalled; `full`: all tasks were at once (null if this kernel does not report it). */
 export interface PressureOf {
   readonly some: PressureLine;
   readonly full: PressureLine | null;
@@ -23,16 +23,16 @@ export interface ScopedPressure extends HostPressure {
   readonly scope: 'host' | 'cgroup';
 }
 
-/** Reads the pressure files; null where the kernel has none. They stay open until it is closed. */
+/** Reads the pressure files, which stay open until the reader is closed; null if the kernel has none. */
 export interface PressureReader<Pressure = HostPressure> {
   (): Pressure | null;
   close(): void;
 }
 
 /**
- * Where none could be read once, none is tried again: PSI is absent or switched off for good (EOPNOTSUPP with psi=0).
+ * Makes a reader that gives up once no file could be read: PSI is then missing or off for good (EOPNOTSUPP with psi=0).
  *
- * @param pathOf path of the file for `cpu`, `memory`, `io`: `/proc/pressure/cpu` or a cgroup's `cpu.pressure`
+ * @param pathOf returns the path for `cpu`, `memory` or `io`, such as `/proc/pressure/cpu` or a cgroup's `cpu.pressure`
  */
 export function pressureReader(pathOf: (resource: keyof HostPressure) => string): PressureReader {
   let files: TextFiles | undefined;
@@ -40,7 +40,7 @@ export function pressureReader(pathOf: (resource: keyof HostPressure) => string)
   const read = () => {
     if (none) return null;
     files ??= new TextFiles(RESOURCES.map(pathOf));
-    // ENOENT, EOPNOTSUPP, EACCES: all mean that this box gets no such figure.
+    // ENOENT, EOPNOTSUPP and EACCES all mean that this box does not get the figure.
     const [cpu = null, memory = null, io = null] = files
       .read()
       .map((text) => (text === null ? null : parsePressure(text)));
@@ -53,9 +53,9 @@ export function pressureReader(pathOf: (resource: keyof HostPressure) => string)
 const RESOURCES = ['cpu', 'memory', 'io'] as const;
 
 /**
- * Pressure of the box's cgroup where the kernel has it (v2, whatever its controllers), else of the whole host.
+ * Reads the pressure of the box's cgroup if the kernel has it (v2, with any controllers), otherwise that of the host.
  *
- * @param cgroupDir null where the box has no v2 directory
+ * @param cgroupDir null if the box has no v2 directory
  */
 export function boxPressure(cgroupDir: string | null, hostDir = '/proc/pressure'): PressureReader<ScopedPressure> {
   const ofGroup = cgroupDir === null ? null : pressureReader((resource) => `${cgroupDir}/${resource}.pressure`);
@@ -73,7 +73,7 @@ export function boxPressure(cgroupDir: string | null, hostDir = '/proc/pressure'
   return Object.assign(read, { close });
 }
 
-/** @returns null where there is no `some` line */
+/** Parses a pressure file; null if it has no `some` line. */
 export function parsePressure(text: string): PressureOf | null {
   const some = line(text, 'some ');
   return some === null ? null : { some, full: line(text, 'full ') };

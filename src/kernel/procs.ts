@@ -4,29 +4,29 @@ import { fsPath } from '../bytes.js';
 import { directoriesIn, readFile } from './files.js';
 
 /**
- * The processes of a group and of those that the job has made below it, in the kernel's order; null where the file
+ * Lists the processes of a group and of the groups that the job has made below it, in the kernel's order; null if the file
  * cannot be read.
  * @param procsFile a `cgroup.procs`
  */
 export function listProcesses(procsFile: string): readonly number[] | null {
   const text = readFile(procsFile);
   if (text === null) return null;
-  // A process that moves while the list is made may be there twice.
+  // A process that moves while the kernel makes the list may appear twice.
   const pids = new Set(parse(text));
   addBelow(dirname(procsFile), pids);
   return [...pids];
 }
 
-/** One number a line. JSON has the fastest parser. */
+/** Parses one number per line, with JSON because that has the fastest parser. */
 function parse(text: string): readonly number[] {
   return JSON.parse(`[${text.replaceAll('\n', ',')}]`);
 }
 
-/** kernfs counts directories in the link count: a group without others below it costs one stat(2). */
+/** kernfs counts subdirectories in the link count, so a group without groups below it costs one stat(2). */
 function addBelow(dir: string, pids: Set<number>): void {
   if ((statSync(fsPath(dir), { throwIfNoEntry: false })?.nlink ?? 2) <= 2) return;
   for (const name of directoriesIn(dir)) {
-    // A threaded group lists its processes in the one above, and its own file says EOPNOTSUPP.
+    // The processes of a threaded group are listed in its parent; its own file cannot be read (EOPNOTSUPP).
     for (const pid of parse(readFile(`${dir}/${name}/cgroup.procs`) ?? '')) pids.add(pid);
     addBelow(`${dir}/${name}`, pids);
   }

@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
 
-/** Where the kernel's and the system's files are; a test gives its own. */
+/** Where the kernel's and the system's files are. Tests pass their own. */
 export interface Roots {
   readonly proc: string;
   readonly etc: string;
@@ -10,9 +10,9 @@ export interface Roots {
 
 export const SYSTEM_ROOTS: Roots = { proc: '/proc', etc: '/etc', sys: '/sys', run: '/run' };
 
-/** @returns undefined where the file is missing or may not be read: the fact is then unknown */
+/** Reads a file; undefined if it is missing or may not be read, so that the fact is unknown. */
 export function readText(path: string): string | undefined {
-  // Most of these files are missing on most hosts, and an exception costs ten times as much as this question.
+  // Most of these files are missing on most hosts, and an exception costs ten times as much as this check.
   if (!existsSync(path)) return undefined;
   try {
     return readFileSync(path, 'utf8');
@@ -21,7 +21,7 @@ export function readText(path: string): string | undefined {
   }
 }
 
-/** The first 4 KiB, '' where there is none: some kernels ask every CPU for its frequency when all of cpuinfo is read. */
+/** Reads the first 4 KiB, '' if it fails: some kernels ask every CPU for its frequency when all of cpuinfo is read. */
 export function readHead(path: string): string {
   let fd = -1;
   try {

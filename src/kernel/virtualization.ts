@@ -1,14 +1,14 @@
 import { type Roots, readHead, readText } from './roots.js';
 
-/** `kvm`, `vmware`, `docker`, ... and whether this system is the `guest` or the `host`; '' is unknown or none. */
+/** `kvm`, `vmware`, `docker`, ... and whether this system is the `guest` or the `host`; '' if unknown or not virtualized. */
 export interface Virtualization {
   readonly virtualization_system: string;
   readonly virtualization_role: '' | 'guest' | 'host';
 }
 
 /**
- * A guess from files that everybody may read; no program is run. Containers first, then the machine's firmware,
- * then the CPU's hypervisor flag, then modules that make this machine a host.
+ * Guesses from files that everybody may read, without running a program: first the marks of containers, then the machine's
+ * firmware, then the CPU's hypervisor flag, then kernel modules that make this machine a host.
  */
 export function virtualization(roots: Roots): Virtualization {
   const container = containerSystem(roots);
@@ -29,7 +29,7 @@ function isDom0(roots: Roots): boolean {
   return readText(`${roots.proc}/xen/capabilities`)?.includes('control_d') === true;
 }
 
-/** Under a cgroup namespace the path says nothing, so the marks that the engines leave are looked at as well. */
+/** In a cgroup namespace the path says nothing, so this also looks for the marks that the engines leave. */
 function containerSystem(roots: Roots): string {
   const cgroup = readText(`${roots.proc}/self/cgroup`) ?? '';
   const found = /\/(docker|libpod|lxc)(?:[-/][0-9a-f]{12}|[/.]payload|\/)/.exec(cgroup)?.[1];
@@ -40,7 +40,7 @@ function containerSystem(roots: Roots): string {
   return readText(`${roots.etc}/../.dockerenv`) === undefined ? '' : 'docker';
 }
 
-/** Words of the DMI tables' vendor and product, first match wins. */
+/** Words in the DMI tables' vendor and product, and the system that they mean; the first match wins. */
 const FIRMWARE: readonly (readonly [string, string])[] = [
   ['vmware', 'vmware'],
   ['innotek', 'vbox'],
@@ -60,12 +60,12 @@ const FIRMWARE: readonly (readonly [string, string])[] = [
   ['hetzner vserver', 'kvm'],
 ];
 
-/** @returns '' for real hardware, undefined where there is no DMI */
+/** @returns '' for real hardware, undefined without DMI */
 function firmwareSystem(roots: Roots): string | undefined {
   const vendor = readText(`${roots.sys}/class/dmi/id/sys_vendor`);
   const product = readText(`${roots.sys}/class/dmi/id/product_name`);
   if (vendor === undefined && product === undefined) return undefined;
-  // The metal instances of a cloud carry its name too: "Amazon EC2", "c5.metal".
+  // The bare-metal instances of a cloud carry its name, too: "Amazon EC2", "c5.metal".
   if (product?.includes('.metal')) return '';
   const text = `${vendor ?? ''} ${product ?? ''}`.toLowerCase();
   return FIRMWARE.find(([word]) => text.includes(word))?.[1] ?? '';

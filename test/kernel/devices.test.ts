@@ -15,14 +15,14 @@ t.test('a partition stands for its disk, which is what the kernel limits', async
   t.equal(findDevice('8:1', sys), '8:0');
   t.throws(() => findDevice('8:7', sys), {
     name: 'SpecError',
-    message: /"8:7" is not on a block device of its own \(8:7\): name the disk/,
+    message: /"8:7" does not belong to a block device \(8:7\): name the disk/,
   });
   t.throws(
     () => findDevice('/dev/null', sys),
-    { message: /"\/dev\/null" is not on a block device of its own/ },
+    { message: /"\/dev\/null" does not belong to a block device/ },
     'no block device',
   );
-  t.throws(() => findDevice(`${sys}/other/file`, sys), { message: /is not on a block device of its own/ });
+  t.throws(() => findDevice(`${sys}/other/file`, sys), { message: /does not belong to a block device/ });
   t.throws(() => findDevice(`${sys}/nothing`, sys), {
     message: /ENOENT; expected a block device, a file on one, or major:minor/,
   });
