@@ -3,21 +3,21 @@ import type { JobIdentity } from '../options/spec.js';
 import type { LimitStatus, LimitTable, OomCounts, Pressure, ProcessInfo, Throttling } from './sample.js';
 import type { BoxState, Outgoing, Reason, RefusalCode, Requester } from './types.js';
 
-/** Version of the event schema; docs/messages.md and docs/schema/event.json describe the same keys. */
+/** The version of the event schema. docs/messages.md and docs/schema/event.json describe the same keys. */
 export const EVENT_VERSION = 1;
 
 /** The AMQP message type of an event. */
 export const EVENT_TYPE = 'proc_box.event';
 
-/** What every event has; keys are snake_case, units come last. */
+/** The keys that every event has. Keys are snake_case, and units come last. */
 export interface EventHead {
   readonly version: number;
-  /** Position in the box's one sequence of samples and events, from 1. */
+  /** Position in the sequence that the box's samples and events share, from 1. */
   readonly sequence: number;
   /** RFC 3339, UTC. */
   readonly time: string;
   readonly identity: JobIdentity;
-  /** After what the event tells of. */
+  /** The state after the event. */
   readonly state: BoxState;
 }
 
@@ -35,13 +35,13 @@ export interface By {
 export interface Started {
   readonly event: 'started';
   readonly pid: number;
-  /** It ran before its box was made: `proc_box adopt`. */
+  /** True if the process ran before its box was made: `proc_box adopt`. */
   readonly adopted: boolean;
-  /** First word of the command; its arguments stay on the host, they may hold secrets. */
+  /** The first word of the command. Its arguments are not published because they may hold secrets. */
   readonly executable: string;
   readonly argument_count: number;
   readonly stdout_mode: StdoutMode;
-  /** 0: no periodic samples. */
+  /** 0 if there are no periodic samples. */
   readonly sample_interval_ms: number;
   readonly limits: LimitTable;
 }
@@ -59,9 +59,9 @@ export interface Resumed {
 export interface LimitChanged {
   readonly event: 'limit_changed';
   readonly limit: string;
-  /** Null where there was none. */
+  /** Null if there was no such limit before. */
   readonly from: LimitStatus | null;
-  /** Null where there is none any more. */
+  /** Null if the limit no longer exists. */
   readonly to: LimitStatus | null;
   readonly by: By;
 }
@@ -70,20 +70,20 @@ export interface LimitExceeded {
   readonly event: 'limit_exceeded';
   readonly limit: string;
   readonly status: LimitStatus;
-  /** In the unit of the limit; null where it is not known. */
+  /** Usage in the unit of the limit; null if unknown. */
   readonly used: number | null;
-  /** The largest, for limits of the box as a whole; of the look that found it, or as last sampled. */
+  /** For limits of the box as a whole: the largest processes when the excess was found, or in the last sample. */
   readonly processes: readonly ProcessInfo[];
 }
 
-/** A limit is not reached yet; once for each threshold, until the limit changes. */
+/** A limit will soon be reached: once per threshold, until the limit changes. */
 export interface LimitNear {
   readonly event: 'limit_near';
   readonly limit: string;
   readonly status: LimitStatus;
   /** The threshold of `--near` that was reached. */
   readonly threshold_percent: number;
-  /** In the unit of the limit; of memory what cannot be given back. */
+  /** Usage in the unit of the limit; for memory, only what cannot be reclaimed. */
   readonly used: number;
 }
 
@@ -91,7 +91,7 @@ export interface LimitNear {
 export interface Warned {
   readonly event: 'warned';
   readonly signal: string;
-  /** Until the wall clock limit. */
+  /** Time until the wall clock limit. */
   readonly remaining_ms: number;
 }
 
@@ -99,28 +99,28 @@ export interface OutOfMemory {
   readonly event: 'oom';
   /** Processes killed since the last event of this kind. */
   readonly kills: number;
-  /** The limit that was hit; null where the box's cgroup holds none: it was the host's or the scheduler's memory. */
+  /** The limit that was hit; null if the box's cgroup has none, so that the host or the scheduler's group ran out. */
   readonly limit: LimitStatus | null;
-  /** As the cgroup counts it: MemoryPeak.cgroup of samples; MemoryPeak.rss where it does not. */
+  /** The sample's MemoryPeak.cgroup, or MemoryPeak.rss if no cgroup counts memory. */
   readonly memory_peak_bytes: number;
-  /** The largest as last sampled. */
+  /** The largest processes in the last sample. */
   readonly processes: readonly ProcessInfo[];
 }
 
-/** The audit trail: one for each command, carried out or refused. */
+/** The audit trail: one event per command, whether it was carried out or refused. */
 export interface CommandEvent {
   readonly event: 'command';
-  /** As it was sent, at most 128 characters; empty where the message had none. */
+  /** As it was sent, at most 128 characters; empty if the message had none. */
   readonly command: string;
-  /** By name as they were understood; of a command that was refused before that as they were sent, null if unreadable. */
+  /** By name, as parsed; as sent if the command was refused before that; null if unreadable. */
   readonly arguments: Readonly<Record<string, string | number>> | readonly string[] | null;
   readonly by: By;
-  /** Whether the box was given the command; what it made of it is the answer. */
+  /** Whether the command reached the box. The answer says what the box did. */
   readonly decision: 'accepted' | 'refused';
   readonly answer: AnswerSummary;
 }
 
-/** The answer without the result of `status`, which repeats the last sample. */
+/** The answer, but without the result of `status`, which repeats the last sample. */
 export type AnswerSummary =
   | { readonly ok: true; readonly result?: unknown }
   | { readonly ok: false; readonly error: { readonly code: RefusalCode; readonly message: string } };
@@ -128,52 +128,52 @@ export type AnswerSummary =
 /** The end report. */
 export interface Exited {
   readonly event: 'exited';
-  /** Exit status of proc_box: docs/exit-status.md. */
+  /** Exit status of proc_box (docs/exit-status.md). */
   readonly exit_status: number;
-  /** Exit code of the main process; null where a signal ended it, it never ran, or it was adopted and nobody told. */
+  /** Exit code of the main process; null if a signal ended it, it never ran, or it was adopted and the code is unknown. */
   readonly code: number | null;
-  /** `SIGKILL`; null where none ended it. */
+  /** The signal that ended the main process, such as `SIGKILL`; null if no signal did. */
   readonly signal: string | null;
   readonly core_dumped: boolean;
   readonly reason: Reason;
-  /** Who asked for the end; null where the job ended by itself. */
+  /** Who asked for the end; null if the job ended by itself. */
   readonly by: By | null;
-  /** The line that stderr has about the end, for people; null where the exit status says everything. */
+  /** The line about the end that stderr shows to people; null if the exit status says everything. */
   readonly why: string | null;
-  /** Wall clock from the start to the end of the main process, suspension included. */
+  /** Wall clock time from the start to the end of the main process, including suspension. */
   readonly elapsed_ms: number;
-  /** Part of `elapsed_ms` in which the box was suspended. */
+  /** The part of `elapsed_ms` during which the box was suspended. */
   readonly suspended_ms: number;
   readonly usage: TotalUsage;
   readonly limits: Readonly<Record<string, UsedLimit>>;
-  /** Messages refused, not carried out. */
+  /** Commands refused and not carried out. */
   readonly refused_commands: number;
-  /** Processes that SIGKILL had not ended when proc_box ended. */
+  /** Processes that had not ended despite SIGKILL when proc_box ended. */
   readonly left: readonly { readonly pid: number; readonly name: string; readonly reason: string }[];
-  /** Samples and events given up. */
+  /** Number of samples and events given up. */
   readonly dropped: number;
 }
 
-/** Of the whole tree, from start to end. */
+/** Usage of the whole process tree, from start to end. */
 export interface TotalUsage {
   readonly user_sec: number;
   readonly system_sec: number;
-  /** CPU time over `elapsed_ms`, 100 is one core kept busy. */
+  /** CPU time divided by `elapsed_ms`; 100 is one core kept busy. */
   readonly cpu_percent: number;
   readonly memory_peak_bytes: number;
-  /** What `--memory` counts: with page cache and kernel memory; null where no cgroup counts it. */
+  /** What `--memory` limits, including page cache and kernel memory; null if no cgroup counts it. */
   readonly cgroup_memory_peak_bytes: number | null;
-  /** `cgroup_memory_peak_bytes` is the kernel's own mark, not the highest sampled. */
+  /** True if `cgroup_memory_peak_bytes` is the kernel's own record, false if it is the highest sample. */
   readonly cgroup_memory_peak_exact: boolean;
   readonly process_memory_peak_bytes: number;
   readonly processes_peak: number;
   readonly threads_peak: number;
-  /** Processes and threads, as `--pids` counts them; null where no cgroup does. */
+  /** Processes and threads, as `--pids` counts them; null if no cgroup counts them. */
   readonly tasks_peak: number | null;
   readonly forks_refused: number | null;
   readonly oom: OomCounts | null;
   readonly throttling: Throttling | null;
-  /** Time in which tasks of the box were stalled; null where only the host's pressure is known. */
+  /** Time during which tasks of the box were stalled; null if only the host's pressure is known. */
   readonly stalled_usec: StalledUsec | null;
   readonly read_count: number;
   readonly write_count: number;
@@ -182,7 +182,7 @@ export interface TotalUsage {
   readonly stdout_bytes: number;
 }
 
-/** The totals of Pressure, `some` and `full`; null where the kernel does not tell. */
+/** The `some` and `full` totals of Pressure; null if the kernel does not report them. */
 export type StalledUsec = {
   readonly [Resource in Exclude<keyof Pressure, 'scope'>]: {
     readonly some: number;
@@ -190,40 +190,40 @@ export type StalledUsec = {
   } | null;
 };
 
-/** A limit with what was used of it, in its unit: the total or the peak; null where it is not measured. */
+/** A limit and its usage in the limit's unit: the total or the peak; null if it is not measured. */
 export interface UsedLimit extends LimitStatus {
   readonly used: number | null;
 }
 
-/** Not of the box: whoever delivers its spool says what of it was lost, in the place of the first lost message. */
+/** Comes not from the box but from the delivery of its spool, in place of the first lost message. Counts lost messages. */
 export interface SpoolDropped {
   readonly event: 'spool_dropped';
-  /** Samples and events, all reasons together. */
+  /** Samples and events, for all reasons together. */
   readonly messages: number;
   /** `--spool-max-bytes` */
   readonly no_room: number;
   /** `--spool-max-age` */
   readonly too_old: number;
-  /** Records that do not match their checksum, or are torn. */
+  /** Records that are torn or do not match their checksum. */
   readonly damaged: number;
   /** Records that the file's owner may not publish. */
   readonly refused: number;
 }
 
-/** The supervision of an adopted process has ended; the process goes on within its limits. */
+/** The supervision of an adopted process has ended. The process continues within its limits. */
 export interface Released {
   readonly event: 'released';
   readonly by: By;
 }
 
-/** Not of a box: none could be made, and the job runs all the same (`--failure open`). Its only message. */
+/** No box could be made, and the job runs without one (`--failure open`). This is the job's only message. */
 export interface Unboxed {
   readonly event: 'unboxed';
   /** For people. */
   readonly why: string;
 }
 
-/** Not all that was asked for counts, and the job runs in a box without it (`--failure open`). */
+/** Some options could not be read, and the job runs in a box without them (`--failure open`). */
 export interface OptionsIgnored {
   readonly event: 'options_ignored';
   /** For people. */
@@ -251,11 +251,11 @@ export type BoxEvent = EventHead & EventBody;
 export interface EventSourceOptions {
   readonly identity: JobIdentity;
   readonly state: () => BoxState;
-  /** Next number of the box's sequence of samples and events. */
+  /** Returns the next number of the sequence that samples and events share. */
   readonly sequence: () => number;
-  /** Gets every event once, in order of `sequence`. */
+  /** Called once per event, in order of `sequence`. */
   readonly emit: (event: BoxEvent, outgoing: Outgoing) => void;
-  /** Realtime clock, ms since the epoch. @default Date.now */
+  /** The realtime clock, ms since the epoch. @default Date.now */
   readonly nowMs?: () => number;
 }
 

@@ -6,17 +6,17 @@ import type { JobIdentity, Source } from '../options/spec.js';
 import type { BoxState } from './types.js';
 
 /**
- * The statistics message, schema version 1: docs/messages.md and docs/schema/sample.json describe the same keys.
+ * The version of the statistics message. docs/messages.md and docs/schema/sample.json describe the same keys.
  *
- * The first block is what the old proc_box published: names, types and units are kept for its consumers.
- * Its style (CamelCase on top, snake_case below) holds for the new keys beside them too.
+ * The old proc_box published the first block. Its names, types and units stay the same for its consumers. The new keys follow
+ * its style: CamelCase at the top, snake_case below.
  */
 export const SAMPLE_VERSION = 1;
 
 /** The AMQP message type of a sample. */
 export const SAMPLE_TYPE = 'proc_box.stats';
 
-/** Why a sample was taken: at the job's start, by the clock, on a command, on a signal, before a stop, at a limit, at the end. */
+/** Why a sample was taken: job start, interval, command, signal, imminent stop, limit reached, or end. */
 export type SampleCause = 'start' | 'interval' | 'request' | 'signal' | 'stop' | 'limit' | 'final';
 
 export interface Sample {
@@ -25,115 +25,115 @@ export interface Sample {
   readonly Memory: MemoryInfo;
   readonly CPUTimes: CpuTimes;
   readonly IOCounters: IoCounters;
-  /** Descriptors of the main process, at most 256, /proc/PID/fd; null where none is known (always null in the old one). */
+  /** Open files of the main process (/proc/PID/fd), at most 256; null if unknown. Always null in the old proc_box. */
   readonly OpenFiles: readonly OpenFile[] | null;
-  /** Threads of every live process, proc_pid_stat(5) num_threads. */
+  /** Threads of all live processes; proc_pid_stat(5) num_threads. */
   readonly NumThreads: number;
-  /** The main process of the job; it may have ended already. */
+  /** The main process of the job, which may have already ended. */
   readonly Pid: number;
-  /** Every other live process of the box, parents before children; null where there is none. */
+  /** Every other live process of the box, parents before children; null if there are no others. */
   readonly ChildPids: readonly number[] | null;
-  /** CPU time of the whole tree since the previous sample (the first: since the start), 100 is one core kept busy. */
+  /** CPU use of the whole tree since the previous sample (or the start); 100 is one core kept busy. */
   readonly CPUPercent: number;
   /** RFC 3339, UTC. */
   readonly TimeUTC: string;
-  /** Seconds since the epoch, whole. */
+  /** Whole seconds since the epoch. */
   readonly TimeUnix: number;
-  /** Bytes that the job has written to stdout; see StdoutMode for what is counted. */
+  /** Bytes that the job has written to stdout. StdoutMode says how they are counted. */
   readonly StdoutBytes: number;
-  /** The JSON given with `-json`; null without. */
+  /** The JSON object of `--json`; null without it. */
   readonly UserData: unknown;
 
   // New.
-  /** Version of this schema; a key that changes its meaning raises it, a new key does not. */
+  /** Version of this schema. It rises if a key changes its meaning, but not if a key is added. */
   readonly Version: number;
   readonly Identity: JobIdentity;
-  /** Position in the box's one sequence of samples and events, from 1; the message id is `<box>-<Sequence>`. */
+  /** Position in the sequence that the box's samples and events share, from 1. The message id is `<box>-<Sequence>`. */
   readonly Sequence: number;
   readonly Cause: SampleCause;
   readonly State: BoxState;
   readonly Timer: TimerStatus;
-  /** Every limit in force by its name. */
+  /** Every limit in force, by name. */
   readonly Limits: LimitTable;
-  /** By name of the limit the highest threshold of `--near`, in percent, that was reached under its present value. */
+  /** For each limit the highest `--near` threshold, in percent, that was reached under its present value. */
   readonly LimitsNear: Readonly<Record<string, number>>;
   readonly MemoryDetail: MemoryDetail;
-  /** What counts against `--memory`; null where no cgroup counts it. */
+  /** What counts against `--memory`; null if no cgroup counts it. */
   readonly MemoryCgroup: MemoryCgroup | null;
   readonly MemoryPeak: MemoryPeak;
   readonly Counts: Counts;
-  /** Null where no cgroup counts it. */
+  /** Null if no cgroup counts OOM kills. */
   readonly OOM: OomCounts | null;
-  /** Null where no cgroup counts it. */
+  /** Null if no cgroup counts throttling. */
   readonly Throttling: Throttling | null;
-  /** I/O of each block device, since the box began; null where no cgroup counts it. */
+  /** I/O per block device since the start of the box; null if no cgroup counts it. */
   readonly Devices: readonly DeviceIo[] | null;
-  /** Pressure stall information; null where the kernel has none (CONFIG_PSI, psi=1). */
+  /** Pressure stall information; null if the kernel does not provide it (CONFIG_PSI, psi=1). */
   readonly Pressure: Pressure | null;
   /** The largest live processes by resident memory (`--rows`), largest first. */
   readonly Processes: readonly ProcessInfo[];
   /**
-   * How old, ms, is what takes a walk over the processes: Processes, OpenFiles, NumThreads, IOCounters, Memory.vms,
-   * CPUTimes.iowait and guest, MemoryDetail.pss. 0 where they were walked for this sample.
+   * Age in ms of the figures that come from a walk over the processes: Processes, OpenFiles, NumThreads, IOCounters,
+   * Memory.vms, CPUTimes.iowait and guest, MemoryDetail.pss. 0 if this sample walked over them.
    */
   readonly ProcessesAgeMs: number;
-  /** How StdoutBytes is counted: `file` (shared offset), `pipe` (spliced); `terminal` and `other` are not counted. */
+  /** How StdoutBytes is counted: `file` by the shared offset, `pipe` by splice(2); `terminal` and `other` not at all. */
   readonly StdoutMode: StdoutMode;
-  /** Samples and events of this box that had to be given up so far: outbox full or message timeout. */
+  /** Samples and events that this box had to give up so far because its outbox was full or they timed out. */
   readonly Dropped: number;
 }
 
-/** Facts of the host, and of this moment. */
+/** Constant facts about the host, and its present state. */
 export interface HostInfo extends HostFacts {
-  /** Seconds since boot, sysinfo(2). */
+  /** Seconds since boot; sysinfo(2). */
   readonly uptime: number;
-  /** Processes on the host, counted in /proc (0 in the old one). */
+  /** Processes on the host, counted in /proc. Always 0 in the old proc_box. */
   readonly procs: number;
 }
 
-/** Bytes, of the live processes of the box at this moment. */
+/** Memory of the box's live processes at this moment, in bytes. */
 export interface MemoryInfo {
   /**
-   * Resident. Where a cgroup has counted from the start: anonymous memory and mapped page cache, each page once, and
-   * never below the largest process nor above the sum where the processes were walked for this sample. Else the sum,
-   * proc_pid_stat(5), in which shared pages count once in each process.
+   * Resident memory. If a cgroup has counted from the start: anonymous memory and mapped page cache, each page once. If this
+   * sample walked over the processes, it is at least the largest process and at most the sum of all. Without a cgroup it is
+   * that sum (proc_pid_stat(5)), in which shared pages count once per process.
    */
   readonly rss: number;
-  /** Virtual, proc_pid_statm(5). */
+  /** Virtual memory; proc_pid_statm(5). */
   readonly vms: number;
-  /** As the cgroup counts it, else proc_pid_status(5) VmSwap. */
+  /** As the cgroup counts it, otherwise proc_pid_status(5) VmSwap. */
   readonly swap: number;
 }
 
-/** Seconds, of the whole tree, ended processes included; never goes back. */
+/** CPU time of the whole tree in seconds, including ended processes. Never falls. */
 export interface CpuTimes {
-  /** Always empty, as in the old one. */
+  /** Always empty, as in the old proc_box. */
   readonly cpu: '';
-  /** cpu.stat or cpuacct; else proc_pid_stat(5) utime and cutime of live processes, getrusage(2) of reaped ones. */
+  /** cpu.stat or cpuacct; otherwise proc_pid_stat(5) utime and cutime of live processes, getrusage(2) of reaped ones. */
   readonly user: number;
   readonly system: number;
   readonly idle: 0;
   readonly nice: 0;
-  /** Waiting for block I/O, proc_pid_stat(5) delayacct_blkio_ticks, live processes; 0 where delay accounting is off. */
+  /** Waits of live processes for block I/O; proc_pid_stat(5) delayacct_blkio_ticks. 0 if delay accounting is off. */
   readonly iowait: number;
   readonly irq: 0;
   readonly softirq: 0;
   readonly steal: 0;
-  /** Running a virtual CPU, proc_pid_stat(5) guest_time; part of `user`. */
+  /** Time spent running a virtual CPU, part of `user`; proc_pid_stat(5) guest_time. */
   readonly guest: number;
   readonly guest_nice: 0;
   readonly stolen: 0;
 }
 
-/** Of the whole tree, ended processes included, proc_pid_io(5); never goes back. */
+/** I/O of the whole tree, including ended processes (proc_pid_io(5)). Never falls. */
 export interface IoCounters {
-  /** read(2) and the like: syscr. */
+  /** Calls of read(2) and the like: syscr. */
   readonly read_count: number;
-  /** write(2) and the like: syscw. */
+  /** Calls of write(2) and the like: syscw. */
   readonly write_count: number;
-  /** Bytes that came from storage: read_bytes. */
+  /** Bytes read from storage: read_bytes. */
   readonly read_bytes: number;
-  /** Bytes that went to storage: write_bytes. */
+  /** Bytes written to storage: write_bytes. */
   readonly write_bytes: number;
 }
 
@@ -142,67 +142,67 @@ export interface OpenFile {
   readonly fd: number;
 }
 
-/** The wall clock timer. Milliseconds, monotonic clock, suspension taken out. */
+/** The wall clock timer, in ms of the monotonic clock without suspension. */
 export interface TimerStatus {
   readonly running: boolean;
   readonly elapsed_ms: number;
-  /** Null where there is no limit. */
+  /** Null if there is no limit. */
   readonly remaining_ms: number | null;
-  /** Null where there is no limit. */
+  /** Null if there is no limit. */
   readonly limit_ms: number | null;
 }
 
-/** What holds a limit. `splice` and `offset` are the two ways of stdout; `none` is asked for but held by nothing. */
+/** What enforces a limit. `splice` and `offset` are for stdout. `none`: the limit was asked for, but nothing enforces it. */
 export type Enforcement = 'timer' | 'splice' | 'offset' | 'rlimit' | 'cgroup2' | 'cgroup1' | 'watchdog' | 'none';
 
 /** One limit in force. */
 export interface LimitStatus {
-  /** The soft limit where there are two; a text where the unit is `list`. */
+  /** The soft limit if there are two; text if the unit is `list`. */
   readonly value: number | string | 'unlimited';
   /** The hard limit of an rlimit. */
   readonly hard?: number | 'unlimited';
   readonly unit: LimitUnit;
   readonly enforcement: Enforcement;
-  /** Where the value came from; `command` is `set_limit`. */
+  /** Where the value came from; `command` means `set_limit`. */
   readonly source?: Source | 'command';
 }
 
-/** By name: `timeout`, `stdoutlimit`, `memory`, ..., and the rlimits as prlimit(1) calls them. */
+/** Limits by name: `timeout`, `stdoutlimit`, `memory`, ..., and rlimits by the names of prlimit(1). */
 export type LimitTable = Readonly<Record<string, LimitStatus>>;
 
-/** Memory by kind, bytes; null where the kernel does not tell or it was not asked for. */
+/** Memory by kind, in bytes; null if the kernel does not report it or it was not asked for. */
 export interface MemoryDetail {
   /** What was measured: the sum over processes, or the box's cgroup. */
   readonly source: 'processes' | 'cgroup';
   /** memory.stat; proc_pid_status(5) RssAnon. */
   readonly anon: number | null;
-  /** The page cache, mapped or not, without `shmem`; of processes RssFile: what they have mapped of it. */
+  /** Page cache, mapped or not, without `shmem`; for processes RssFile, the part that they have mapped. */
   readonly file: number | null;
-  /** tmpfs and shared memory, mapped or not; of processes RssShmem. */
+  /** tmpfs and shared memory, mapped or not; for processes RssShmem. */
   readonly shmem: number | null;
   /** Slab, stacks, page tables, ...; null for processes. */
   readonly kernel: number | null;
-  /** Proportional set size, smaps_rollup, where `--pss` asks for it: shared pages count once. */
+  /** Proportional set size (smaps_rollup), in which shared pages count once; only with `--pss`. */
   readonly pss: number | null;
 }
 
-/** Bytes, as the limit of the cgroup counts them. */
+/** Memory as the cgroup's limit counts it, in bytes. */
 export interface MemoryCgroup {
-  /** With page cache and kernel memory: v2 memory.current, v1 memory.usage_in_bytes. Of now, also after the end. */
+  /** At present, even after the end; includes page cache and kernel memory. v2 memory.current, v1 memory.usage_in_bytes. */
   readonly current: number;
-  /** v2 memory.swap.current, v1 memory.stat swap; null where swap is not counted. */
+  /** v2 memory.swap.current, v1 memory.stat swap; null if swap is not counted. */
   readonly swap: number | null;
 }
 
-/** Bytes, highest so far. */
+/** Peaks so far, in bytes. */
 export interface MemoryPeak {
-  /** Of `Memory.rss` as sampled, and at least `process_rss`: a spike between samples may be missing. */
+  /** Peak of the sampled `Memory.rss`, and at least `process_rss`. A spike between two samples may be missing. */
   readonly rss: number;
-  /** Of one process: exact for ended ones (getrusage(2) ru_maxrss), as sampled for live ones. */
+  /** Peak of a single process: exact for ended ones (getrusage(2) ru_maxrss), as sampled for live ones. */
   readonly process_rss: number;
-  /** Of `MemoryCgroup.current`; null where no cgroup counts it. */
+  /** Peak of `MemoryCgroup.current`; null if no cgroup counts it. */
   readonly cgroup: number | null;
-  /** `cgroup` is the kernel's own mark (v1; v2 from Linux 5.19), not the highest sampled. */
+  /** True if `cgroup` is the kernel's own record (v1; v2 since Linux 5.19), false if it is the highest sample. */
   readonly exact: boolean;
 }
 
@@ -213,30 +213,30 @@ export interface Counts {
   readonly processes_peak: number;
   /** Highest `NumThreads` sampled so far. */
   readonly threads_peak: number;
-  /** Processes and threads now, as `--pids` counts them; null where no cgroup does. */
+  /** Processes and threads now, as `--pids` counts them; null if no cgroup counts them. */
   readonly tasks: number | null;
-  /** Highest `tasks`: pids.peak (Linux 6.1), else as sampled. */
+  /** Highest `tasks`: pids.peak (Linux 6.1), otherwise as sampled. */
   readonly tasks_peak: number | null;
-  /** Forks that the limit has refused, pids.events. */
+  /** Forks refused because of the limit; pids.events. */
   readonly forks_refused: number | null;
 }
 
-/** Since the box began: v2 memory.events, v1 memory.oom_control. */
+/** Counted since the start of the box: v2 memory.events, v1 memory.oom_control. */
 export interface OomCounts {
-  /** The limit was hit and reclaim failed; null in v1. */
+  /** How often the limit was hit and reclaim failed; null in v1. */
   readonly events: number | null;
-  /** Processes killed by the kernel's OOM killer. */
+  /** Processes killed by the OOM killer. */
   readonly kills: number;
 }
 
-/** cgroup-v2.rst cpu.stat, since the box began. */
+/** Counted since the start of the box; cpu.stat in cgroup-v2.rst. */
 export interface Throttling {
   readonly periods: number;
   readonly throttled_periods: number;
   readonly throttled_ms: number;
 }
 
-/** I/O of one block device, v2 io.stat, v1 blkio.throttle.io_service_bytes and io_serviced. */
+/** I/O of one block device; v2 io.stat, v1 blkio.throttle.io_service_bytes and io_serviced. */
 export interface DeviceIo {
   /** `major:minor`. */
   readonly device: string;
@@ -246,14 +246,14 @@ export interface DeviceIo {
   readonly write_bytes: number;
 }
 
-/** Pressure of the box's cgroup, or of the whole host where it has none. */
+/** Pressure of the box's cgroup, or of the whole host if the cgroup does not provide it. */
 export type Pressure = ScopedPressure;
 
-/** One live process; bytes and seconds, proc_pid_stat(5). */
+/** A live process; bytes and seconds, from proc_pid_stat(5). */
 export interface ProcessInfo {
   readonly pid: number;
   readonly ppid: number;
-  /** The kernel's name of it, at most 15 bytes. */
+  /** The kernel's name of the process, at most 15 bytes. */
   readonly name: string;
   /** One letter: R, S, D, T, Z, ... */
   readonly state: string;

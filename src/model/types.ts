@@ -3,30 +3,30 @@ import type { Command, CommandName } from '../options/table/commands.js';
 
 export type { Command, CommandName };
 
-/** Who asked; it goes into events and the end report. */
+/** Who asked for something. Events and the end report name them. */
 export interface Requester {
   readonly via: 'amqp' | 'signal' | 'limit' | 'box';
   /** AMQP message id. */
   readonly messageId?: string;
   /** AMQP user id, validated by the broker. */
   readonly user?: string;
-  /** Id of the key that has signed the command, and the name that it is bound to. */
+  /** Id of the key that signed the command. */
   readonly key?: string;
   readonly signer?: string;
-  /** Name of the signal that the wrapper got, for `signal`. */
+  /** Name of the signal that the wrapper got; for `via: 'signal'`. */
   readonly signal?: string;
-  /** Who sent that signal, where it was a process that this one can see. */
+  /** The process that sent the signal, if the wrapper can see it. */
   readonly sender?: SignalSender;
 }
 
 export interface SignalSender {
   readonly pid: number;
   readonly uid: number;
-  /** The kernel's name of it, at most 15 bytes; absent where it had ended already. */
+  /** The kernel's name of the process, at most 15 bytes; absent if the process had already ended. */
   readonly name?: string;
 }
 
-/** Closed set of codes; docs/messages.md. */
+/** The closed set of codes (docs/messages.md). */
 export type RefusalCode =
   | 'not_json'
   | 'bad_message'
@@ -47,7 +47,7 @@ export type Answer =
   | { readonly ok: true; readonly result: unknown }
   | { readonly ok: false; readonly error: { readonly code: RefusalCode; readonly message: string } };
 
-/** Why the box ended; the first reason wins. */
+/** Why the box ended. The first reason wins. */
 export type Reason =
   | 'exited'
   | 'signaled'
@@ -65,22 +65,22 @@ export type Reason =
 
 export type BoxState = 'starting' | 'running' | 'suspended' | 'stopping' | 'ended';
 
-/** What the AMQP side needs of a box; a box knows nothing of AMQP. */
+/** The part of a box that the AMQP side uses. A box knows nothing of AMQP. */
 export interface Controllable {
   readonly identity: JobIdentity;
   /** Never throws and never rejects. */
   execute(command: Command, by: Requester): Promise<Answer>;
   /**
-   * A request that was turned down before it became a Command: counted and audited.
-   * @param args as they were sent; null where they could not be read
+   * Counts and audits a request that was refused before it became a Command.
+   * @param args as they were sent; null if they could not be read
    */
   refused(answer: Answer, by: Requester, command: string, args: readonly string[] | null): void;
 }
 
-/** What leaves a box: samples and events, in order. */
+/** A sample or event that leaves the box. */
 export interface Outgoing {
   readonly kind: 'sample' | 'event';
-  /** `<box>-<sequence>`, the same on a resend. */
+  /** `<box>-<sequence>`; the same if the message is sent again. */
   readonly messageId: string;
   /** The message type: `proc_box.stats` or `proc_box.event`. */
   readonly type: string;
