@@ -1,17 +1,18 @@
 /**
- * Paths and words are bytes to the kernel. Here they are strings: UTF-8 is decoded, and each byte that is none is one of
- * U+DC80 to U+DCFF, as Python's surrogateescape has it. The addon's functions take and give such strings; for others:
+ * To the kernel, paths and arguments are bytes. Here they are strings: UTF-8 is decoded, and each byte that is not UTF-8
+ * becomes one of U+DC80 to U+DCFF, as in Python's surrogateescape (PEP 383). The addon takes and returns such strings. These
+ * functions convert them for other uses.
  */
 
 const ESCAPES = /(?<![\ud800-\udbff])[\udc80-\udcff]/g;
 const FIRST = 0xdc00;
 
-/** A path as node:fs takes it. */
+/** Converts a path for node:fs. */
 export function fsPath(path: string): string | Buffer {
   return path.isWellFormed() ? path : bytesOf(path);
 }
 
-/** The bytes that a string stands for. */
+/** Returns the bytes that a string stands for. */
 export function bytesOf(text: string): Buffer {
   const parts: Buffer[] = [];
   let at = 0;
@@ -22,7 +23,7 @@ export function bytesOf(text: string): Buffer {
   return Buffer.concat([...parts, Buffer.from(text.slice(at))]);
 }
 
-/** The string that stands for these bytes. */
+/** Returns the string that stands for these bytes. */
 export function textOf(bytes: Uint8Array): string {
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
   if (!text.includes('\ufffd')) return text;
@@ -36,7 +37,7 @@ export function textOf(bytes: Uint8Array): string {
   return result;
 }
 
-/** For people and for messages, which are valid text: such a byte as `\xe9`. */
+/** Makes valid text for people and messages: writes a byte that is not UTF-8 as `\xe9`. */
 export function shown(text: string): string {
   return text.isWellFormed()
     ? text

@@ -1,16 +1,15 @@
-/** Node makes a wait that is longer than this, 24.8 days, one of 1 ms. */
+/** Node turns a wait that is longer than this (24.8 days) into one of 1 ms. */
 const LONGEST_MS = 2 ** 31 - 1;
 
-/** A wait that has begun. */
+/** A pending wait. */
 export interface Delay {
-  /** It no longer happens. */
   cancel(): void;
 }
 
 /**
- * Calls `onOver` once after a wait of any length, where a constant does not say how long it is: what users, sites and
- * schedulers give may be months, or Infinity.
- * @param background does not keep the process alive. @default false
+ * Calls `onOver` once after a wait of any length. Use it for any wait that is not a constant: users, sites and schedulers may
+ * ask for months, or Infinity.
+ * @param background the wait does not keep the process alive. @default false
  */
 export function after(ms: number, onOver: () => void, background = false): Delay {
   let timer: NodeJS.Timeout;

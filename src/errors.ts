@@ -1,4 +1,4 @@
-/** Who must act is told by the class: the user, the site's administrator, or the broker's. */
+/** The class of an error says who must act: the user, the site's administrator, or the broker's administrator. */
 
 /** The user asked for something that cannot be parsed or granted. Exit status 125. */
 export class SpecError extends Error {
@@ -10,14 +10,14 @@ export class EnvironmentError extends Error {
   override readonly name: string = 'EnvironmentError';
 }
 
-/** The broker refused or did not answer. Never ends a job. */
+/** The broker refused or did not answer. This error never ends a job. */
 export class BrokerError extends Error {
   override readonly name = 'BrokerError';
 }
 
 /**
- * Errors are told apart by their names, and never by `instanceof`: each bundle has classes of its own, and an error may come
- * from another one.
+ * Compares errors by name and not with `instanceof`, because each bundle has its own classes and an error may come from
+ * another bundle.
  */
 function isNamed(error: unknown, ...names: readonly string[]): boolean {
   return error instanceof Error && names.includes(error.name);
@@ -36,8 +36,8 @@ export function isBrokerError(error: unknown): error is BrokerError {
 }
 
 /**
- * An error for the log. One that nobody foresaw shows where it came from with `debug` only: people read source text as
- * noise, and it may quote what nobody should see.
+ * Words an error for the log. An unexpected error shows its stack only with `debug`: to most people it is noise, and it may
+ * quote secrets.
  */
 export function describeError(error: unknown, debug: boolean): string {
   if (!(error instanceof Error)) return `internal error: ${String(error)}`;

@@ -1,12 +1,12 @@
 import { writeStderr } from 'cgroup-utils-native';
 import { printable, redactUri } from './text.js';
 
-/** error: someone must act; warn: degraded; info: lifecycle; debug: the rest. */
+/** error: somebody must act; warn: degraded; info: life cycle; debug: everything else. */
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 
 /**
- * One line a record, on stderr, never on stdout: that belongs to the job. Whatever a message quotes, the line stays one line,
- * drives no terminal, and shows no password of a URI.
+ * Writes one line per record to stderr, never to stdout, which belongs to the job. Whatever a message quotes, the record
+ * stays on one line, cannot control a terminal, and shows no password of a URI.
  */
 export interface Logger {
   error(message: string): void;
@@ -18,11 +18,11 @@ export interface Logger {
 const ORDER: Record<LogLevel, number> = { error: 0, warn: 1, info: 2, debug: 3 };
 
 export interface LoggerOptions {
-  /** Gets one line with its newline. @default stderr, where a reader that is slow or gone holds up nobody */
+  /** Writes one line, which ends in a newline. @default writes to stderr and never waits for its reader */
   readonly write?: (line: string) => void;
 }
 
-/** @param level least important level that is written */
+/** @param level the least important level that is written */
 export function createLogger(level: LogLevel, options: LoggerOptions = {}): Logger {
   const { write = writeStderr } = options;
   const at = (name: LogLevel) => (message: string) => {

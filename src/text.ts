@@ -1,26 +1,26 @@
-/** Foreign text on its way to a terminal, a log or a table: names, job ids, paths, answers, a broker's words. */
+/** Makes foreign text safe for a terminal, a log or a table: names, job ids, paths, answers, a broker's messages. */
 
-/** Most texts: nothing in them needs a look. */
+/** Matches most texts, which need no escaping. */
 const HARMLESS = /^[ -~]*$/;
 /**
- * What a terminal obeys or does not show: C0, DEL and C1, format characters (bidi overrides, zero width, tags), line and
- * paragraph separators, halves of surrogate pairs, private use, and whatever else Unicode has to be ignored.
+ * Matches the characters that a terminal obeys or hides: C0, DEL and C1, format characters (bidi overrides, zero width,
+ * tags), line and paragraph separators, lone surrogates, private use, and everything else that Unicode calls ignorable.
  */
 function unsafe(): RegExp {
-  // Not a constant: creating it looks up Unicode's tables, half a millisecond of every launch.
+  // Not a constant, because creating it looks up Unicode's tables, which would cost every launch half a millisecond.
   return /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 }
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 /**
- * The text on one line, with nothing in it that a terminal would obey or hide: such characters are written as JSON writes
- * them, `\n` or `\u001b`. JSON text stays JSON, with the same value.
+ * Returns the text on one line, without characters that a terminal would obey or hide: it writes these as JSON does, as `\n`
+ * or `\u001b`. JSON text stays JSON with the same value.
  */
 export function printable(text: string): string {
   return HARMLESS.test(text) ? text : text.replaceAll(unsafe(), escapeOne);
 }
 
-/** A value as JSON for a terminal, a log or a table: see `printable`. @param indent as of JSON.stringify. @default one line */
+/** Formats a value as JSON that is safe in the same way. @param indent as for JSON.stringify. @default one line */
 export function printableJson(value: unknown, indent?: number): string {
   return JSON.stringify(value, undefined, indent).split('\n').map(printable).join('\n');
 }
@@ -31,8 +31,8 @@ function escapeOne(character: string): string {
 }
 
 /**
- * Any text with the passwords of the URIs in it replaced by `***`. Where it is not certain how far a password reaches,
- * everything up to the last `@` is taken out.
+ * Replaces the passwords of all URIs in a text with `***`. If it is uncertain where a password ends, everything up to the
+ * last `@` is replaced.
  */
 export function redactUri(text: string): string {
   if (!text.includes('://')) return text;
