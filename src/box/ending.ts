@@ -13,7 +13,7 @@ import type { LeftBehind } from './unkillable.js';
 import { whyEnded } from './why.js';
 
 /** What the box knows when its last process has ended. */
-export interface Ending extends Pick<BoxOptions, 'spec' | 'observed'> {
+export interface EndedBox extends Pick<BoxOptions, 'spec' | 'observed'> {
   readonly life: Life;
   readonly limits: Limits;
   readonly clock: WallClock;
@@ -38,7 +38,7 @@ export interface Ending extends Pick<BoxOptions, 'spec' | 'observed'> {
 }
 
 /** Decides how the box has ended and ends its life cycle. Emits the last sample and `exited` if anybody receives them. */
-export function endBox(box: Ending): BoxEnd {
+export function endBox(box: EndedBox): BoxEnd {
   const { life, limits, incidents, clock, main, cpuUsec, elapsedMs } = box;
   // An earlier sample may already have counted the kill.
   const { oomKilled } = incidents;
@@ -60,7 +60,7 @@ export function endBox(box: Ending): BoxEnd {
   return { outcome, elapsedMs, why, report: box.emitEvent(exited) };
 }
 
-function explain(box: Ending, outcome: Outcome): string | null {
+function explain(box: EndedBox, outcome: Outcome): string | null {
   const { life, limits, clock, incidents, suspendedBy: by } = box;
   const { oom } = incidents;
   const why = whyEnded(outcome, {

@@ -19,38 +19,38 @@ import type { JobIdentity } from '../options/spec.js';
 import type { Measured } from './measure.js';
 import type { Counted, Totals } from './totals.js';
 
-/** What only the box knows, asked for at each sample. */
+/** Facts that only the box knows, read for each sample. */
 export interface BoxStatus {
   readonly state: BoxState;
   readonly timer: TimerStatus;
   readonly limits: LimitTable;
-  /** As `LimitsNear`. */
+  /** The sample's `LimitsNear`. */
   readonly near: Sample['LimitsNear'];
-  /** Messages given up so far. */
+  /** Number of messages given up so far. */
   readonly dropped: number;
 }
 
-/** What stays the same for all samples of a box. */
-export interface SampledBox {
+/** Facts that are the same for all samples of a box. */
+export interface BoxFacts {
   readonly identity: JobIdentity;
   /** The main process of the job. */
   readonly pid: number;
   readonly stdoutMode: StdoutMode;
   readonly userData: unknown;
-  /** Rows of the largest processes. */
+  /** Number of the largest processes to list. */
   readonly rows: number;
 }
 
-/** Everything that goes into one sample, as measured. */
+/** Everything that goes into one sample. */
 export interface Reading {
-  readonly box: SampledBox;
+  readonly box: BoxFacts;
   readonly cause: SampleCause;
   readonly sequence: number;
   /** Realtime clock, ms since the epoch. */
   readonly nowMs: number;
   readonly measured: Measured;
   readonly totals: Totals;
-  /** CPU of the tree since the previous sample. */
+  /** CPU use of the tree since the previous sample; 100 is one core kept busy. */
   readonly percent: number;
   readonly facts: HostFacts;
   readonly host: HostSample;
@@ -58,7 +58,7 @@ export interface Reading {
   readonly pressure: Pressure | null;
 }
 
-/** Gives the figures their names and units of the message. */
+/** Converts the figures to the names and units of the message. */
 export function assemble(reading: Reading): Sample {
   const { box, measured, totals: sum, status } = reading;
   const { tree, cgroup } = measured;
@@ -120,7 +120,7 @@ export function assemble(reading: Reading): Sample {
   };
 }
 
-/** A row as messages show it. */
+/** Converts a row of the native sampler to the form of messages. */
 export function processInfo(row: ProcessRow): ProcessInfo {
   return {
     pid: row.pid,
@@ -161,7 +161,7 @@ function devices({ devices: all }: Counted): DeviceIo[] | null {
   }));
 }
 
-/** In the old order of keys. */
+/** Keeps the order of keys of the old proc_box. */
 function hostInfo(facts: HostFacts, now: HostSample): HostInfo {
   const { hostname, boot_time, ...rest } = facts;
   return { hostname, uptime: now.uptimeSec, boot_time, procs: now.processes, ...rest };
@@ -188,7 +188,7 @@ function seconds(usec: number): number {
   return usec / 1_000_000;
 }
 
-/** The native side says -1 for what it did not read. */
+/** The native side uses -1 for figures that it did not read. */
 function known(bytes: number): number | null {
   return bytes < 0 ? null : bytes;
 }

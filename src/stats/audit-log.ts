@@ -7,18 +7,18 @@ import type { CommandEvent, EventHead } from '../model/event.js';
 import { printableJson } from '../text.js';
 
 /**
- * The file of `--audit-log`: one line of JSON for each command. Written beside the job, never in its way: one line
- * after the other in Node's thread pool, a bounded number of them waiting, each in one write(2) with O_APPEND, so that
- * the boxes of a host may share a file. It is opened for each line: it may be rotated away at any time.
+ * The file of `--audit-log`, with one line of JSON per command. It never delays the job: Node's thread pool writes the lines
+ * in order, and a bounded number of lines may wait. Each line is one write(2) with O_APPEND, so that the boxes of a host can
+ * share a file. The file is opened for each line, because it may be rotated at any time.
  */
 export interface AuditLog {
   append(event: EventHead & CommandEvent): void;
-  /** Waits at most that long for what has not been written yet. */
+  /** Waits until every line is written, but at most `deadlineMs`. */
   close(deadlineMs: number): Promise<void>;
 }
 
 const WAITING_MAX = 1_000;
-/** Never follow a symbolic link, never wait for the reader of a FIFO. */
+/** The flags never follow a symbolic link and never wait for the reader of a FIFO. */
 const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 export function createAuditLog(path: string, log: Logger): AuditLog {
@@ -29,7 +29,9 @@ export function createAuditLog(path: string, log: Logger): AuditLog {
 
   const warn = (problem: string) => {
     if (!warned)
-      log.warn(`audit log ${path}: ${problem}; the job goes on, lines are lost (further ones are only counted)`);
+      log.warn(
+        `audit log ${path}: ${problem}; the job continues, but lines are lost (further losses are only counted)`,
+      );
     warned = true;
   };
   const lose = (problem: string) => {
@@ -46,14 +48,14 @@ export function createAuditLog(path: string, log: Logger): AuditLog {
     }
     waiting--;
   };
-  // What is wrong with the file is told at the start, not at the first command.
+  // Open the file once at the start, so that a problem is reported before the first command.
   let tail: Promise<void> = openFile(path).then(
     (file) => file.close(),
     (error: Error) => warn(error.message),
   );
   return {
     append(event) {
-      if (waiting >= WAITING_MAX) return lose('it is written too slowly');
+      if (waiting >= WAITING_MAX) return lose('writing is too slow');
       waiting++;
       const line = `${printableJson(auditLine(event))}\n`;
       tail = tail.then(() => write(line));
@@ -68,7 +70,7 @@ export function createAuditLog(path: string, log: Logger): AuditLog {
   };
 }
 
-/** What a line tells, in the words of the command's event; docs/messages.md. */
+/** The content of a line, with the names that the command's event uses (docs/messages.md). */
 function auditLine({ time, identity, command, arguments: args, by, decision, answer }: EventHead & CommandEvent) {
   const { via: _via, message_id = null, user, key, signer } = by;
   return {
@@ -87,10 +89,10 @@ function auditLine({ time, identity, command, arguments: args, by, decision, ans
   };
 }
 
-/** The disk was full in the middle of a line: the next one begins with a newline. */
+/** The disk was full in the middle of a line, so the next line has to begin with a newline. */
 class ShortWrite extends Error {}
 
-/** @throws Error that says why the line is not in the file, or not all of it */
+/** @throws Error that says why the line is missing or incomplete */
 async function appendLine(path: string, line: string): Promise<void> {
   const file = await openFile(path);
   try {
@@ -104,7 +106,7 @@ async function appendLine(path: string, line: string): Promise<void> {
   }
 }
 
-/** @throws Error that says why nothing may be written there */
+/** @throws Error that says why this file must not be written */
 async function openFile(path: string): Promise<FileHandle> {
   let file: FileHandle | undefined;
   try {

@@ -1,7 +1,7 @@
 import type { AnswerSummary, By, CommandEvent } from '../model/event.js';
 import type { Answer, Command, Requester } from '../model/types.js';
 
-/** The requester as it goes into events. */
+/** Converts the requester to the form of events. */
 export function toBy(requester: Requester): By {
   return {
     via: requester.via,
@@ -14,7 +14,7 @@ export function toBy(requester: Requester): By {
   };
 }
 
-/** Who asked, for people: `user ops, message m-17`, `SIGTERM from slurmstepd (pid 4242, uid 0)`. */
+/** Says to people who asked: `user ops, message m-17`, `SIGTERM from slurmstepd (pid 4242, uid 0)`. */
 export function askedBy({ via, user, signer, key, message_id: id, signal, sender }: By): string {
   if (via === 'limit') return 'a limit';
   if (via === 'box') return 'proc_box';
@@ -28,12 +28,12 @@ export function askedBy({ via, user, signer, key, message_id: id, signal, sender
   return who === undefined ? message : `user ${who}, ${message}`;
 }
 
-/** The audit record of a command that the box was given, whatever came of it. */
+/** The audit record of a command that reached the box, whether or not it succeeded. */
 export function commandEvent(command: Command, by: Requester, answer: Answer): CommandEvent {
   return record('accepted', command.name, argumentsOf(command), by, answer);
 }
 
-/** The audit record of a command that was turned down before the box saw it. @param args as they were sent */
+/** The audit record of a command that was refused before it reached the box. @param args as they were sent */
 export function refusalEvent(
   command: string,
   args: readonly string[] | null,
@@ -79,7 +79,7 @@ function snake(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-/** A hostile message may be 64 KiB of anything; what is repeated of it has a bound. */
+/** Bounds what events repeat of a message, because a hostile one may contain 64 KiB of anything. */
 function clip(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length - 3)}...`;
 }

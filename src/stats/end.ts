@@ -5,11 +5,11 @@ import type { LimitTable, Pressure, Sample } from '../model/sample.js';
 import type { Reason, Requester } from '../model/types.js';
 import { toBy } from './audit.js';
 
-/** How the box ended, as the box knows it. */
+/** How the box ended. */
 export interface Ending {
   readonly exitStatus: number;
   readonly code: number | null;
-  /** With `SIG`. */
+  /** Its name with `SIG`. */
   readonly signal: string | null;
   readonly coreDumped: boolean;
   readonly reason: Reason;
@@ -18,11 +18,11 @@ export interface Ending {
   readonly elapsedMs: number;
   readonly suspendedMs: number;
   readonly refusedCommands: number;
-  /** What SIGKILL has not ended. */
+  /** Processes that SIGKILL has not ended. */
   readonly left: readonly Unkillable[];
 }
 
-/** The end report from the final sample and the outcome. */
+/** Makes the end report from the final sample and the outcome. */
 export function exitedEvent(final: Sample, ending: Ending): Exited {
   const usage = totalUsage(final, ending.elapsedMs);
   return {
@@ -66,14 +66,14 @@ function totalUsage(final: Sample, elapsedMs: number): TotalUsage {
   };
 }
 
-/** A host's pressure is not the box's doing. */
+/** The host's pressure says nothing about the box, so it is left out. */
 function stalled(pressure: Pressure | null): StalledUsec | null {
   if (pressure === null || pressure.scope === 'host') return null;
   const of = (one: PressureOf | null) => one && { some: one.some.total_usec, full: one.full?.total_usec ?? null };
   return { cpu: of(pressure.cpu), memory: of(pressure.memory), io: of(pressure.io) };
 }
 
-/** rlimits are per process, or per user: the tree's sums are not what they count, so `used` is null for them. */
+/** `used` is null for rlimits: they count per process or per user, and not the sums of the tree. */
 function usedLimits(limits: LimitTable, usage: TotalUsage, timerMs: number): Readonly<Record<string, UsedLimit>> {
   const used: Readonly<Record<string, number>> = {
     timeout: Math.round(timerMs),
@@ -84,7 +84,7 @@ function usedLimits(limits: LimitTable, usage: TotalUsage, timerMs: number): Rea
   };
   const usedOf = (name: string, enforcement: UsedLimit['enforcement']) => {
     if (enforcement === 'rlimit') return null;
-    // The watchdog holds the memory of processes, a cgroup what it counts itself.
+    // The watchdog limits the memory of processes, a cgroup the memory that it counts itself.
     if (name === 'memory' && enforcement === 'watchdog') return usage.memory_peak_bytes;
     if (name === 'memory' || name === 'memory-high') return usage.cgroup_memory_peak_bytes ?? usage.memory_peak_bytes;
     return used[name] ?? null;

@@ -4,20 +4,20 @@ import type { CgroupUsage, CpuUsage, MemoryUsage } from '../cgroup/usage.js';
 import { listProcesses } from '../kernel/procs.js';
 import type { SampleCause } from '../model/sample.js';
 
-/** What was read for one sample. */
+/** The figures that were read for one sample. */
 export interface Measured {
   readonly cgroup: CgroupUsage | null;
-  /** Memory and CPU time as the groups count them; null where they do not, or not from the start of the job. */
+  /** Memory and CPU time as the groups count them; null unless they have counted from the start of the job. */
   readonly memory: MemoryUsage | null;
   readonly cpu: CpuUsage | null;
-  /** Live processes, now. */
+  /** The live processes now. */
   readonly pids: readonly number[];
-  /** Of now, or the last walk. */
+  /** The result of this sample's walk or of the last one. */
   readonly tree: TreeSample;
   readonly walked: boolean;
-  /** How old `tree` is; 0 where the processes were walked now. */
+  /** Age of `tree`; 0 if this sample walked over the processes. */
   readonly ageMs: number;
-  /** `Memory.rss` and `Memory.swap`. */
+  /** The sample's `Memory.rss` and `Memory.swap`. */
   readonly rssBytes: number;
   readonly swapBytes: number;
 }
@@ -27,7 +27,7 @@ export interface MeterOptions {
   readonly walk: () => TreeSample;
   /** Longest time between walks of a large box; 0 walks for every sample. */
   readonly rowsIntervalMs: number;
-  /** Gets one line, once for each controller that falls silent. */
+  /** Called with one line, once per controller that stops counting. */
   readonly warn: (message: string) => void;
 }
 
@@ -42,16 +42,16 @@ interface List {
   readonly atMs: number;
 }
 
-/** A box of at most so many processes is walked for every sample. */
+/** A box of at most this many processes is walked for every sample. */
 const SMALL_BOX = 64;
-/** A list of as many tasks as before is used again for so long: the kernel's own part of making one is 0.25 to 0.75 µs a process. */
+/** How long a list is reused while the number of tasks stays the same. Making one costs the kernel 0.25 to 0.75 µs per process. */
 const LIST_AGE_MS = 10_000;
-/** The timer that samples a box may be late once and not the next time. */
+/** Tolerance for the sampling timer, which may be late once and punctual the next time. */
 const PUNCTUAL = 0.99;
 
 /**
- * Reads the sources of a sample. A walk costs 20 µs a process; the groups' files cost the same for a box of any size.
- * Where they count memory and CPU time, periodic samples of a large box do without the walk.
+ * Reads the sources of a sample. A walk costs 20 µs per process, while reading the groups' files costs the same for a box of
+ * any size. If the groups count memory and CPU time, periodic samples of a large box do without the walk.
  */
 export function createMeter({
   cgroup,
@@ -61,7 +61,7 @@ export function createMeter({
 }: MeterOptions): (cause: SampleCause, nowMs: number) => Measured {
   let last: Walk | undefined;
   let list: List | undefined;
-  // Groups that come later (set_limit) do not know what was before them.
+  // A group that set_limit has made later does not know what happened before it.
   let fromStart: { readonly memory: boolean; readonly cpu: boolean } | undefined;
   const watch = silenceWatch(warn);
 
@@ -103,9 +103,9 @@ export function createMeter({
 }
 
 /**
- * Each page once: anonymous memory and what is mapped of the page cache. Where the processes were walked, too, it is
- * between the largest of them and their sum: pages that another group has paid for (shared libraries) are not counted
- * here, and the kernel may be two seconds late with its counts.
+ * Resident memory with each page counted once: anonymous memory and the mapped part of the page cache. If the processes were
+ * walked, too, the result is kept between the largest of them and their sum. The group alone may be too low, because it does
+ * not count pages that were charged to another group (shared libraries), and the kernel's counts may be two seconds late.
  */
 function resident(memory: MemoryUsage | null, tree: TreeSample | null): number | null {
   if (memory === null || memory.anonBytes === null || memory.mappedBytes === null) return null;
@@ -124,7 +124,7 @@ function silenceWatch(warn: (message: string) => void): (usage: CgroupUsage | nu
     const silent = FIGURES.filter((name) => usage?.[name] == null && had.has(name) && !told.has(name));
     for (const name of silent) told.add(name);
     if (silent.length > 0) {
-      warn(`the box's control group does not count ${silent.join(', ')} any more: statistics go on with its processes`);
+      warn(`the box's control group no longer counts ${silent.join(', ')}: statistics now come from its processes`);
     }
   };
 }

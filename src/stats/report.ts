@@ -6,7 +6,7 @@ import { askedBy } from './audit.js';
 const WIDTH = 80;
 
 /**
- * The `exited` event for people: `--report` prints it on stderr.
+ * Formats the `exited` event for people. `--report` prints it on stderr.
  *
  * @returns lines of at most 80 columns, each with its newline
  */
@@ -52,7 +52,7 @@ function summary(event: EventHead & Exited): string[] {
 
 function howItEnded(event: Exited): string {
   if (event.signal !== null) return `${event.signal}${event.core_dumped ? ', core dumped' : ''}`;
-  return event.code === null ? 'how is not known' : `code ${event.code}`;
+  return event.code === null ? 'how is unknown' : `code ${event.code}`;
 }
 
 type Rows = readonly (readonly [string, string])[];

@@ -6,12 +6,12 @@ import type { Logger } from '../log.js';
 import { type Pressure, SAMPLE_TYPE, type Sample, type SampleCause } from '../model/sample.js';
 import type { Outgoing } from '../model/types.js';
 import { withUserData } from '../options/verbatim.js';
-import { assemble, type BoxStatus, type SampledBox } from './assemble.js';
+import { assemble, type BoxFacts, type BoxStatus } from './assemble.js';
 import { createMeter } from './measure.js';
 import { totals } from './totals.js';
 
-export interface SamplerOptions extends SampledBox {
-  /** When the job was started, on the clock of `monotonicMs`. */
+export interface SamplerOptions extends BoxFacts {
+  /** When the job started, on the clock of `monotonicMs`. */
   readonly startedMs: number;
   readonly pss: boolean;
   /** The box's control groups, or the null object. */
@@ -19,52 +19,52 @@ export interface SamplerOptions extends SampledBox {
   /** Longest time between walks of a box of more than 64 processes; 0 walks for every sample. */
   readonly rowsIntervalMs: number;
   readonly log: Pick<Logger, 'warn'>;
-  /** Walks the tree below the keeper; the native `sampleTree` with the keeper's pid bound. */
+  /** Walks the tree below the keeper: the native `sampleTree` with the keeper's pid bound. */
   readonly tree: (options: TreeSampleOptions) => TreeSample;
-  /** Asks the keeper; a rejection (the keeper has gone) makes the sampler go on with the last answer. */
+  /** Asks the keeper for its totals. If it rejects because the keeper has gone, the sampler uses the last answer. */
   readonly usage: () => Promise<KeeperUsage>;
   readonly status: () => BoxStatus;
   /** Called once, at the first sample. */
   readonly hostFacts: () => HostFacts;
   readonly hostSample: () => HostSample;
   readonly pressure: () => Pressure | null;
-  /** Next number of the box's sequence of samples and events. */
+  /** Returns the next number of the sequence that samples and events share. */
   readonly sequence: () => number;
-  /** Gets every sample exactly once, in order of `Sequence`. */
+  /** Called with every sample exactly once, in order of `Sequence`. */
   readonly emit: (taken: TakenSample) => void;
   /** CLOCK_MONOTONIC, ms. */
   readonly monotonicMs: () => number;
   /** Realtime clock, ms since the epoch. @default Date.now */
   readonly nowMs?: () => number;
-  /** Longest wait for the keeper's answer; after it the last one is used. @default 1000 */
+  /** Longest wait for the keeper's answer, after which the last answer is used. @default 1000 */
   readonly usageWaitMs?: number;
 }
 
 export interface TakenSample {
   readonly sample: Sample;
   readonly outgoing: Outgoing;
-  /** What the control groups said for it. */
+  /** The figures of the control groups for this sample. */
   readonly cgroup: CgroupUsage | null;
 }
 
 export interface Sampler {
   /**
-   * One sample of now. A call while another is being taken shares it, and so does one after the final sample.
-   * Rejects only where the tree could not be walked; nothing is emitted then.
+   * Takes a sample now. A call while another is being taken shares that one, and a call after the final sample returns the
+   * final sample. Rejects only if the tree could not be walked; then nothing is emitted.
    */
   take(cause: SampleCause): Promise<TakenSample>;
   /**
-   * The last sample: nothing is alive any more. Later calls give the same one.
+   * Takes the last sample, when no process is left. Later calls return the same sample.
    *
-   * @param usage what the keeper's `empty` event carries: exact totals
-   * @default the last answer of the keeper, for when it has died
+   * @param usage the exact totals of the keeper's `empty` event
+   * @default the keeper's last answer, in case the keeper has died
    */
   final(usage?: KeeperUsage): TakenSample;
   /** The last sample emitted. */
   readonly last: TakenSample | undefined;
 }
 
-/** Assembles samples of one box. Starts no timer and opens nothing: it is dropped without being closed. */
+/** Makes a sampler for one box. It starts no timer and opens nothing, so it need not be closed. */
 export function createSampler(options: SamplerOptions): Sampler {
   const sums = totals();
   const nowMs = options.nowMs ?? Date.now;
@@ -83,7 +83,7 @@ export function createSampler(options: SamplerOptions): Sampler {
 
   const sampleNow = (cause: SampleCause, usage: KeeperUsage): TakenSample => {
     lastUsage = usage;
-    // Usage first, tree second: a process that ends in between is missing once, and never counted twice.
+    // The usage was read before the tree, so a process that ends in between is missed once but never counted twice.
     const atMs = options.monotonicMs();
     const measured = measure(cause, atMs);
     const now = sums.add({
@@ -119,7 +119,7 @@ export function createSampler(options: SamplerOptions): Sampler {
 
   const begin = async (cause: SampleCause): Promise<TakenSample> => {
     const usage = await bounded(options.usage, options.usageWaitMs ?? 1000);
-    // The box may have ended while the keeper was asked.
+    // The box may have ended while the keeper was answering.
     return finished ?? sampleNow(cause, usage ?? lastUsage);
   };
 
@@ -149,7 +149,7 @@ const NO_USAGE: KeeperUsage = {
   stdoutBytes: 0,
 };
 
-/** @returns undefined where the question fails or takes longer: the keeper has gone or is stopped */
+/** Asks for at most `waitMs`. @returns undefined if the keeper has gone or is stopped */
 function bounded<T>(ask: () => Promise<T>, waitMs: number): Promise<T | undefined> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, waitMs, undefined);
@@ -161,12 +161,12 @@ function bounded<T>(ask: () => Promise<T>, waitMs: number): Promise<T | undefine
   });
 }
 
-/** Two samples in one clock tick have no interval to speak of. */
+/** Returns 0 for two samples within one clock tick, which have no interval between them. */
 function cpuPercent(usec: number, ms: number): number {
   return ms > 0 ? Math.round((usec / ms) * 100) / 1000 : 0;
 }
 
-/** Its text is made when somebody takes it: a report alone does not. */
+/** Makes the text only when it is read: a box with just a report never reads it. */
 function toOutgoing(sample: Sample): Outgoing {
   let text: string | undefined;
   return {

@@ -1,7 +1,7 @@
 import type { KeeperUsage, TreeSample } from 'cgroup-utils-native';
 import type { CgroupUsage, CpuUsage, DeviceUsage, MemoryUsage, PidsUsage } from '../cgroup/usage.js';
 
-/** Running sums and peaks of one box. None of them goes back, also where a source falls silent. */
+/** Running sums and peaks of one box. They never fall, even if a source stops counting. */
 export interface Totals {
   readonly userUsec: number;
   readonly systemUsec: number;
@@ -16,13 +16,15 @@ export interface Totals {
   readonly processRssPeakBytes: number;
   readonly processesPeak: number;
   readonly threadsPeak: number;
-  /** What the control groups have counted so far; null where none does. */
+  /** What the control groups have counted so far. */
   readonly counted: Counted;
 }
 
+/** The figures of the control groups; null if no group counts them. */
 export interface Counted {
   readonly memoryPeak: {
-    readonly bytes: number /** The kernel's own mark, not the highest sampled. */;
+    readonly bytes: number;
+    /** True for the kernel's own record, false for the highest sample. */
     readonly exact: boolean;
   } | null;
   readonly oom: { readonly events: number | null; readonly kills: number } | null;
@@ -36,22 +38,22 @@ export interface Counted {
   readonly devices: ReadonlyMap<string, DeviceUsage> | null;
 }
 
-/** Figures of one moment. */
+/** The figures of one moment. */
 export interface Moment {
-  /** Null where the processes were not walked now: what only they tell stays as it was. */
+  /** Null if the processes were not walked now. Figures that only a walk yields then stay as they were. */
   readonly tree: TreeSample | null;
   readonly usage: KeeperUsage;
   readonly cgroup: CgroupUsage | null;
-  /** Use the time that the group has counted: it has been there from the start. */
+  /** CPU time as the group counts it; null unless it has counted from the start of the job. */
   readonly cpu: CpuUsage | null;
   readonly rssBytes: number;
   readonly processes: number;
 }
 
 /**
- * Without a group: live processes (with what they have reaped) plus what the keeper has reaped. Each figure keeps its
- * maximum: a process that is ending is for a moment in neither, a child whose parent ignores SIGCHLD is in neither for
- * good, and a counter that went back would read as a negative rate.
+ * Adds up the figures of a box. Without a group, these are the live processes (including the children that they have reaped)
+ * plus the processes that the keeper has reaped. Each figure keeps its maximum: an ending process is missing from both for a
+ * moment, a child whose parent ignores SIGCHLD for good, and a counter that fell would read as a negative rate.
  */
 export function totals(): { add(moment: Moment): Totals } {
   let sum: Totals = ZERO;
@@ -61,7 +63,7 @@ export function totals(): { add(moment: Moment): Totals } {
       const largest = Math.max(sum.processRssPeakBytes, usage.maxRssBytes, tree?.rows[0]?.rssBytes ?? 0);
       sum = {
         ...cpuTime(sum, moment),
-        // A process that was reaped since the last walk is in both: only together are they right.
+        // Tree and usage count only together: a process that was reaped since the last walk is in both.
         ...(tree === null ? processCounters(sum) : added(sum, tree, usage)),
         stdoutBytes: Math.max(sum.stdoutBytes, usage.stdoutBytes),
         rssPeakBytes: Math.max(sum.rssPeakBytes, moment.rssBytes, largest),
@@ -87,8 +89,8 @@ function cpuTime(sum: CpuTime, { cpu, tree, usage }: Moment): CpuTime {
 }
 
 /**
- * The kernel knows the sum to the microsecond and the two parts by samples, so their ratio moves: here, as in its own
- * cputime_adjust(), neither part goes back and both together are the sum.
+ * Splits the CPU time into user and system time. The kernel knows the sum to the microsecond but samples the two parts, so
+ * their ratio varies. As in the kernel's cputime_adjust(), neither part ever falls, and together they are the sum.
  */
 export function splitTime(before: CpuTime, { usageUsec, userUsec, systemUsec }: CpuUsage): CpuTime {
   const sum = Math.max(usageUsec, before.userUsec + before.systemUsec);
@@ -185,7 +187,7 @@ function highest(before: number | null | undefined, now: number | null): number 
 
 const NOTHING: Counted = { memoryPeak: null, oom: null, throttling: null, tasks: null, devices: null };
 
-/** A box has had one process with one thread, also where it ended before the first sample. */
+/** The peaks are 1: a box has had one process with one thread even if it ended before the first sample. */
 const ZERO: Totals = {
   userUsec: 0,
   systemUsec: 0,

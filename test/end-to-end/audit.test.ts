@@ -67,7 +67,7 @@ t.test(
     while (!job.stderr().includes('lines are lost')) {
       t.match(await job.ask('ping', [], { messageId: `m${asked++}` }), { ok: true });
     }
-    t.match(job.stderr(), /warn: audit log \S+: (the disk is full|ENOSPC); the job goes on, lines are lost/);
+    t.match(job.stderr(), /warn: audit log \S+: (the disk is full|ENOSPC); the job continues, but lines are lost/);
     t.ok(asked > 50, `${asked} commands`);
     for (let n = 0; n < 20; n++) t.match(await job.ask('ping'), { ok: true }, 'commands are answered as before');
     const full = readFileSync(path, 'utf8');
@@ -101,7 +101,7 @@ t.test('an audit log that cannot be written is a warning, and the job is what it
     options: ['--audit-log', join(dir, 'none', 'audit')],
   });
   await job.bound();
-  await job.logged('ENOENT: its folder does not exist; the job goes on, lines are lost');
+  await job.logged('ENOENT: its folder does not exist; the job continues, but lines are lost');
   t.match(job.stderr(), /audit log/, 'before the first command');
   t.match(await job.ask('ping'), { ok: true });
   t.match(await job.ask('kill', ['TERM']), { ok: true });

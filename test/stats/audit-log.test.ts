@@ -136,7 +136,7 @@ t.test(
     const { stdout, stderr } = spawnSync('prlimit', words, { encoding: 'utf8' });
     const warnings = stdout.trimEnd().split('\n');
     t.equal(warnings.length, 2, stdout + stderr);
-    t.match(warnings, [/full: (the disk is full|EFBIG); the job goes on, lines are lost/, /\d+ lines were lost/]);
+    t.match(warnings, [/full: (the disk is full|EFBIG); the job continues, but lines are lost/, /\d+ lines were lost/]);
     const whole = readFileSync(path, 'utf8')
       .split('\n')
       .filter((line) => line.endsWith('}'));

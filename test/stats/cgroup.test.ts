@@ -191,7 +191,7 @@ t.test('a group that disappears is told once, and the sums over processes go on'
   });
   t.ok(after.Memory.rss > 0);
   t.ok(after.CPUTimes.user >= before.CPUTimes.user);
-  t.equal(hosted.log.filter((line) => line.includes('does not count memory any more')).length, 1);
+  t.equal(hosted.log.filter((line) => line.includes('no longer counts memory')).length, 1);
 });
 
 function removed(dir: string): boolean {

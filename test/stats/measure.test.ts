@@ -140,7 +140,7 @@ t.test('a controller that falls silent is told once, and the processes are walke
   state.usage = cgroupUsage({ memory: null, io: null });
   for (const atMs of [2, 3]) t.match(measure('interval', atMs), { walked: true, memory: null, rssBytes: 1000 });
   t.same(state.warnings, [
-    "the box's control group does not count memory, io any more: statistics go on with its processes",
+    "the box's control group no longer counts memory, io: statistics now come from its processes",
   ]);
   state.usage = cgroupUsage();
   t.notOk(measure('interval', 4).walked, 'it is back');

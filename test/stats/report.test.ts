@@ -53,7 +53,7 @@ t.test('no line is wider than 80 columns, whatever the names are', (t) => {
 t.test('tells how it ended and who asked', (t) => {
   const cases: readonly (readonly [Partial<Exited>, RegExp])[] = [
     [{ signal: null, code: 3, reason: 'exited', by: null }, /ended +exited: code 3\n {2}exit status/],
-    [{ signal: null, code: null, reason: 'failed' }, /ended +failed: how is not known\n/],
+    [{ signal: null, code: null, reason: 'failed' }, /ended +failed: how is unknown\n/],
     [{ signal: 'SIGSEGV', core_dumped: true, reason: 'signaled' }, /ended +signaled: SIGSEGV, core dumped\n/],
     [{ by: { via: 'amqp', message_id: 'm1', user: 'ops' } }, /asked by +user ops, message m1\n/],
     [{ by: { via: 'amqp' } }, /asked by +a message without an id\n/],
