@@ -124,7 +124,7 @@ function describeRascal(): string {
 This is a YAML or JSON file. The names are those of rascal, of amqplib (\`connection.options\`) and of Node's net and tls
 (\`connection.socketOptions\`). Its values override those that proc_box sets itself. Any other key is an error: queues, bindings,
 confirms and recovery belong to proc_box, because its promises depend on them. A \`pem\` is PEM text or the absolute path of a PEM
-file, which is read at start; \`arguments\` is a mapping of names to texts, numbers or booleans.
+file, which is read at start; \`arguments\` is a mapping of names to strings, numbers or booleans.
 
 | key | type | meaning |
 |---|---|---|

@@ -1,8 +1,6 @@
-/**
- * Amounts as people read them: log lines, reports, errors and the text of `proc_box ctl`. JSON keeps the plain numbers.
- */
+/** Formats amounts for people, in log lines, reports, errors and the text of `proc_box ctl`. JSON keeps the plain numbers. */
 
-/** The unit of a limit, as getrlimit(2) or the option has it; `cpus` is cores, `nice` and `priority` are the kernel's numbers. */
+/** The unit of a limit, as in getrlimit(2) or its option. `cpus` are cores; `nice` and `priority` are the kernel's numbers. */
 export type LimitUnit = (typeof UNITS)[number];
 
 const UNITS = [
@@ -10,12 +8,12 @@ const UNITS = [
   ...(['cpus', 'list', 'nice', 'priority'] as const),
 ] as const;
 
-/** For what comes from outside. */
+/** Checks a unit that comes from outside. */
 export function isUnit(unit: unknown): unit is LimitUnit {
   return (UNITS as readonly unknown[]).includes(unit);
 }
 
-/** A value in its unit: `64 MiB`, `10 min`, `1.5`; a text stays as it is. */
+/** Formats a value with its unit: `64 MiB`, `10 min`, `1.5`. Text stays as it is. */
 export function amount(value: number | string, unit: LimitUnit): string {
   if (typeof value === 'string') return value;
   switch (unit) {
@@ -41,7 +39,7 @@ export function amount(value: number | string, unit: LimitUnit): string {
   }
 }
 
-/** A limit with its hard half, where that differs: `1024:4096`. */
+/** Formats a limit, with its hard limit if that differs: `1024:4096`. */
 export function limitAmount(limit: {
   readonly value: number | string;
   readonly hard?: number | string;
@@ -53,7 +51,7 @@ export function limitAmount(limit: {
 
 const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'] as const;
 
-/** `512 B`, `108.2 MiB`, `100 GiB`. */
+/** Formats bytes: `512 B`, `108.2 MiB`, `100 GiB`. */
 export function bytes(count: number): string {
   let scaled = count;
   let unit = 0;
@@ -70,7 +68,7 @@ const MINUTE_SEC = 60;
 const HOUR_SEC = 3600;
 const DAY_SEC = 86_400;
 
-/** `5 ms`, `1.03 s`, `1 min 05 s`, `2 h 05 min`, `2 h 00 min 05 s`, `3 d 04 h`; days are told to the minute. */
+/** `5 ms`, `1.03 s`, `1 min 05 s`, `2 h 05 min`, `2 h 00 min 05 s`, `3 d 04 h`; from a day on, rounded to the minute. */
 export function duration(ms: number): string {
   if (ms < 999.5) return `${Math.round(ms)} ms`;
   if (ms < 59_995) return `${(ms / 1000).toFixed(2).replace(/\.00$/, '')} s`;

@@ -15,7 +15,7 @@ import { parseCommandKey } from './values.js';
 import type { YamlLoader } from './yaml-document.js';
 
 export interface SpecInput {
-  /** The words of the command line before the command. */
+  /** The words of the command line that precede the command. */
   readonly words: readonly string[];
   /** The program and its arguments. */
   readonly command: readonly string[];
@@ -24,22 +24,22 @@ export interface SpecInput {
   readonly files: Files;
   readonly deadline: Deadline;
   readonly loadYaml: YamlLoader;
-  /** Whether options that the site has locked stay as it set them: not for operators' own tools. @default kept */
+  /** Whether the site's locked options apply. Operators' own tools ignore them. @default kept */
   readonly locks?: 'kept' | 'ignored';
 }
 
 export interface Assembled {
   readonly spec: BoxSpec;
-  /** For the log, level warn. */
+  /** Lines for the log, level warn. */
   readonly warnings: readonly string[];
 }
 
 export const USAGE = 'usage: proc_box [options] [--] <command> [arguments]';
 
 /**
- * Command line, `PBOX_*` variables, config file and defaults become one frozen BoxSpec. Synchronous; reads no file
- * but those that are named and the default config file, and loads nothing.
- * @throws SpecError for whatever the user must change; exit status 125
+ * Assembles one frozen BoxSpec from command line, `PBOX_*` variables, config file and defaults. It is synchronous, reads only
+ * the named files and the default config file, and loads no code except the YAML parser if a file needs it.
+ * @throws SpecError for everything that the user must change; exit status 125
  */
 export function assembleSpec(input: SpecInput): Assembled {
   const { command, files, loadYaml } = input;
@@ -111,7 +111,7 @@ export function assembleSpec(input: SpecInput): Assembled {
   };
 }
 
-/** As every scheduler does it. QUIT, which is the command's, writes a core file where `ulimit -c` allows one. */
+/** Schedulers send TERM, too. QUIT, the default of the command `stop`, writes a core file if `ulimit -c` allows one. */
 const SIGTERM = 15;
 
 const RANKS: Readonly<Record<Source, number>> = {
@@ -127,7 +127,7 @@ interface BrokerUris {
   readonly warnings: readonly string[];
 }
 
-/** The URIs of `uri` or `uri-file`, whichever came from the stronger source. */
+/** Takes the URIs of `uri` or `uri-file`, from whichever has the stronger source. */
 function brokerUris(options: ResolvedOptions, files: Files): BrokerUris {
   const { uri, 'uri-file': file } = options;
   if (file.value === undefined || RANKS[uri.source] > RANKS[file.source]) return { uris: uri.value, warnings: [] };
@@ -136,14 +136,14 @@ function brokerUris(options: ResolvedOptions, files: Files): BrokerUris {
   }
   const path = file.value;
   if (file.source === 'config file' && path.startsWith('~/') && files.read(path) === 'ENOENT') {
-    // A site names a file that each user may have; who has no account at the broker still has jobs.
+    // A site names a file that each user may have. A user without a broker account still runs jobs.
     return { uris: [], warnings: [`${file.origin}: ${path} does not exist, so this box runs without a broker`] };
   }
   const text = readSecret(files, path, file.origin);
   return { uris: naming(`${file.origin}: ${path}`, () => parseUris(text)), warnings: [] };
 }
 
-/** `--rascal-config`, and the PEM files of `--tls-ca`, `--tls-cert` and `--tls-key` over it. */
+/** Reads `--rascal-config`, and the PEM files of `--tls-ca`, `--tls-cert` and `--tls-key`, which override it. */
 function siteConfig(options: ResolvedOptions, files: Files, loadYaml: YamlLoader): SiteConfig | undefined {
   const { 'rascal-config': rascal, 'tls-ca': ca, 'tls-cert': cert, 'tls-key': key } = options;
   const site = rascal.value === undefined ? undefined : readRascalConfig(rascal.value, rascal.origin, files, loadYaml);
@@ -174,23 +174,23 @@ function siteConfig(options: ResolvedOptions, files: Files, loadYaml: YamlLoader
 function siteWarnings(site: SiteConfig | undefined): readonly string[] {
   if (site?.connection?.socketOptions?.['rejectUnauthorized'] !== false) return [];
   return [
-    'rejectUnauthorized is false in --rascal-config: whoever answers is taken for the broker, and gets the password',
+    'rejectUnauthorized is false in --rascal-config: any server that answers is taken for the broker and gets the password',
   ];
 }
 
-/** @throws SpecError where signatures are asked for and there is no key to check them with */
+/** @throws SpecError if commands must be signed but there is no key to check signatures with */
 function keysFolder(options: ResolvedOptions): string | undefined {
   const { 'control-auth': auth, 'control-keys': keys } = options;
   if (auth.value !== 'signed' || keys.value !== undefined) return pathOf(keys);
   throw new SpecError(`${auth.origin}: signed needs the folder of the public keys: give it with --control-keys`);
 }
 
-/** `~/` counts where no shell has seen it, too: after `--name=`, in a variable, in a file. */
+/** Expands `~/` where no shell has done so: after `--name=`, in a variable, in a file. */
 function pathOf({ value }: Resolved<string | undefined>): string | undefined {
   return value === undefined ? undefined : atHome(value);
 }
 
-/** Of every limit that somebody has given. */
+/** The origin and source of every limit that was given. */
 function limitOrigins(options: ResolvedOptions): Pick<BoxSpec, 'limitOrigins' | 'limitSources'> {
   const limits = (Object.keys(LIMITS) as LimitName[]).map((name) => [name, options[name]] as const);
   const rlimits = options.rlimit.value.map(({ name }) => [name, options.rlimit] as const);
@@ -201,7 +201,7 @@ function limitOrigins(options: ResolvedOptions): Pick<BoxSpec, 'limitOrigins' | 
   };
 }
 
-/** What was given of them. */
+/** The limits of the box as a whole that were given. */
 function resources(options: ResolvedOptions): Resources {
   const given = resourceNames().flatMap((name) => {
     const { value } = options[name];

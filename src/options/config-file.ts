@@ -6,7 +6,7 @@ import { parseYaml, scalarText, type YamlDocument, type YamlLoader, type YamlPai
 
 export interface SiteFile {
   readonly given: readonly Given[];
-  /** Options that it fixes for everyone. */
+  /** Options that the file locks for every user. */
   readonly locked: readonly Lock[];
 }
 
@@ -18,18 +18,18 @@ export interface Lock {
 }
 
 /**
- * The options of a config file: a YAML mapping of option names. An empty value counts as not set.
- * A file of plain `key: value` lines, the usual one, is read without loading the YAML parser.
+ * Reads the options of a config file, a YAML mapping with option names as keys. An empty value counts as not set. The usual
+ * file of plain `key: value` lines is read without loading the YAML parser.
  * @param file its path, for messages
- * @throws SpecError that names file and line: not YAML, a key that is no option, a value of the wrong shape
+ * @throws SpecError that names file and line if it is not YAML, a key is not an option, or a value has the wrong shape
  */
 export function readConfig(file: string, text: string, loadYaml: YamlLoader): readonly Given[] {
   const { given: options, locked } = readSiteFile(file, text, loadYaml);
   if (locked[0] === undefined) return options;
-  throw new SpecError(`${locked[0].origin}: "${LOCKED}" counts in ${OPTIONS.config.default} only: remove the line`);
+  throw new SpecError(`${locked[0].origin}: "${LOCKED}" is allowed only in ${OPTIONS.config.default}: remove the line`);
 }
 
-/** As `readConfig`, for the file of the site, which may have the key `locked`: names of options. @throws SpecError */
+/** Like `readConfig`, for the site's file, whose key `locked` may name options. @throws SpecError */
 export function readSiteFile(file: string, text: string, loadYaml: YamlLoader): SiteFile {
   const flat = readFlat(text);
   if (flat !== undefined) {
@@ -68,7 +68,7 @@ function locks(file: string, line: number, text: string | undefined): readonly L
 const SHAPES = { list: 'a list', map: 'a map', object: 'a JSON object', objects: 'a list of mappings' } as const;
 
 const BLANK = /^ *(?:#.*)?$/;
-/** Plain scalars whose reading is certain, and quoted ones without escapes. */
+/** Matches plain scalars that can only be read in one way, and quoted scalars without escapes. */
 const PLAIN = /^([A-Za-z][A-Za-z-]*): +(?:([\w./][\w./:+=@%,{}-]*)|"([^"\\]*)"|'([^']*)') *(?: #.*)?$/;
 
 interface FlatEntry {
@@ -77,7 +77,7 @@ interface FlatEntry {
   readonly line: number;
 }
 
-/** @returns undefined where a line is not certain to mean the same to a YAML parser */
+/** @returns undefined if a YAML parser might read some line differently */
 export function readFlat(text: string): readonly FlatEntry[] | undefined {
   const entries = new Map<string, FlatEntry>();
   let line = 0;
@@ -111,7 +111,7 @@ function checkKey(file: string, line: number, key: string): Option & { readonly 
 function readPair(file: string, document: YamlDocument, { key, value, line }: YamlPair): readonly Given[] {
   const option = checkKey(file, line, key);
   const { yaml } = document;
-  // A block text ends with a newline.
+  // A block scalar ends with a newline.
   const text = scalarText(yaml, value)?.replace(/\n$/, '');
   if (value === null || text === '' || (yaml.isScalar(value) && value.value === null)) return [];
   if (text !== undefined) return [given(file, line, option.name, text)];
@@ -134,7 +134,7 @@ function readPair(file: string, document: YamlDocument, { key, value, line }: Ya
   return parts.length === 0 ? [] : [given(file, line, option.name, parts.join(','))];
 }
 
-/** `nofile=1024:4096` for the pair `nofile: 1024:4096`. */
+/** Returns `nofile=1024:4096` for the pair `nofile: 1024:4096`. */
 function assignment(document: YamlDocument, { key, value }: YamlPair): string | undefined {
   const text = scalarText(document.yaml, value);
   return typeof text === 'string' ? `${key}=${text}` : undefined;

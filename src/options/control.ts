@@ -6,15 +6,15 @@ import { didYouMean, quote } from './words.js';
 
 export type ControlAuth = 'broker' | 'user' | 'signed';
 
-/** A user that one of the patterns of `users` names may give the commands that one of the patterns of `commands` names. */
+/** Allows the users that match a pattern in `users` to give the commands that match a pattern in `commands`. */
 export interface ControlRule {
-  /** Broker users; `*` stands for any characters, `{owner}` for the user that the job belongs to. */
+  /** Broker users; `*` stands for any characters, `{owner}` for the job's user. */
   readonly users: readonly string[];
   /** Names of commands; `*` stands for any characters. */
   readonly commands: readonly string[];
 }
 
-/** The job's owner may do everything, and nobody else anything. */
+/** The job's owner may give every command, and nobody else may give any. */
 export const DEFAULT_RULES = '[{"users": ["{owner}"], "commands": ["*"]}]';
 
 const EXAMPLE = `for example '[{"users": ["{owner}"], "commands": ["status", "suspend"]}, {"users": ["op-*"], "commands": ["*"]}]'`;
@@ -26,7 +26,7 @@ export function parseControlAuth(text: string): ControlAuth {
   throw new SpecError(`${quote(text)} is not a way to authorise: expected broker, user or signed`);
 }
 
-/** A JSON list of rules; an empty one lets nobody in. @throws SpecError that names the rule */
+/** Parses a JSON list of rules; an empty list admits nobody. @throws SpecError that names the rule */
 export function parseControlRules(text: string): readonly ControlRule[] {
   let rules: unknown;
   try {
@@ -52,24 +52,24 @@ export function parseControlRules(text: string): readonly ControlRule[] {
   });
 }
 
-/** Patterns of names of commands. @throws SpecError where one names none */
+/** Checks patterns for command names. @throws SpecError if a pattern matches no command */
 export function commandPatterns(value: unknown, where: string): readonly string[] {
   const patterns = patternList(value, where);
   const empty = patterns.find((pattern) => !COMMAND_NAMES.some((name) => matchesPattern(pattern, name)));
   if (empty === undefined) return patterns;
-  throw new SpecError(`${where}: ${quote(empty)} names no command${didYouMean(empty, COMMAND_NAMES)}`);
+  throw new SpecError(`${where}: ${quote(empty)} matches no command${didYouMean(empty, COMMAND_NAMES)}`);
 }
 
-/** A list of texts that are not empty. @throws SpecError */
+/** Checks a list of non-empty strings. @throws SpecError */
 export function patternList(value: unknown, where: string): readonly string[] {
   if (Array.isArray(value) && value.every((item) => typeof item === 'string' && item !== '')) return value;
   throw new SpecError(`${where}: expected a list of names, in which * stands for any characters, for example ["*"]`);
 }
 
 /**
- * Whether the whole text fits; `*` stands for any characters, also none. Takes time in proportion to the text, whatever
- * the pattern.
- * @param owner what `{owner}` in the pattern stands for; none of its characters is special
+ * Whether the pattern matches the whole text; `*` stands for any number of characters. The time is proportional to the length
+ * of the text, whatever the pattern.
+ * @param owner replaces `{owner}` in the pattern; none of its characters is special
  */
 export function matchesPattern(pattern: string, text: string, owner?: string): boolean {
   const literal = (part: string) => (owner === undefined ? part : part.replaceAll('{owner}', () => owner));

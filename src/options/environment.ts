@@ -3,8 +3,8 @@ import { OPTION_NAMES, OPTIONS, type Option, variableName } from './table.js';
 import { didYouMean, quote } from './words.js';
 
 /**
- * Options from `PBOX_*` variables. An empty one counts as not set; of two with one name the first counts, as in
- * getenv(3); one that no option has is a warning, since it may belong to another version.
+ * Reads options from `PBOX_*` variables. An empty variable counts as not set. If a name occurs twice, the first one counts, as
+ * in getenv(3). A variable without an option is only a warning, because it may belong to another version.
  * @param settings `NAME=value` entries
  */
 export function readSettings(settings: readonly string[]): {

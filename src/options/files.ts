@@ -1,7 +1,7 @@
 import { readFile } from 'cgroup-utils-native';
 import { SpecError } from '../errors.js';
 
-/** A file as it was when it was opened: no second look-up of its name. */
+/** Content and attributes of a file that was opened once, so that both belong to the same file. */
 export interface FileContent {
   readonly text: string;
   /** Permission bits; inode(7). */
@@ -9,11 +9,11 @@ export interface FileContent {
   readonly uid: number;
 }
 
-/** The files that options name; tests give a fake. */
+/** Access to the files that options name. Tests pass a fake. */
 export interface Files {
-  /** Effective user id: who may own a file with a secret. */
+  /** The effective user id, which may own a file with a secret. */
   readonly uid: number;
-  /** @param path `~/` is the user's home. @returns the errno's name where it cannot be read; EFBIG where it is over 1 MiB */
+  /** @param path `~/` is the user's home. @returns the errno's name if it cannot be read; EFBIG if it is over 1 MiB */
   read(path: string): FileContent | string;
 }
 
@@ -31,13 +31,13 @@ function readSystemFile(path: string): FileContent | string {
   return { text: bytes.toString('utf8').replace(/^\uFEFF/, ''), mode, uid };
 }
 
-/** `~/` is the user's home: no shell has said so for what a site's config file or plugin names. */
+/** Expands `~/` to the user's home, because no shell expands the paths in a site's config file or plugin. */
 export function atHome(path: string): string {
   const home = process.env['HOME'] ?? '';
   return path.startsWith('~/') && home !== '' ? home + path.slice(1) : path;
 }
 
-/** Reads a file that holds a secret. @throws SpecError also where others may read it, or it is another user's */
+/** Reads a file that holds a secret. @throws SpecError also if others may access it, or it belongs to another user */
 export function readSecret(files: Files, path: string, origin: string): string {
   const { text, mode, uid } = readNamed(files, path, origin);
   if (uid !== files.uid && uid !== 0) {
@@ -47,13 +47,13 @@ export function readSecret(files: Files, path: string, origin: string): string {
   }
   if ((mode & 0o077) !== 0) {
     throw new SpecError(
-      `${origin}: ${path} has mode 0${mode.toString(8)}, so others may reach its secret; run: chmod 600 ${shellQuote(path)}`,
+      `${origin}: ${path} has mode 0${mode.toString(8)}, so others may access its secret; run: chmod 600 ${shellQuote(path)}`,
     );
   }
   return text;
 }
 
-/** Between quotes `~/` would be a name like others. */
+/** Leaves `~/` outside the quotes, where the shell expands it. */
 function shellQuote(path: string): string {
   const [, home = '', rest = ''] = /^(~\/)?(.*)$/s.exec(path) ?? [];
   return home + (/^[\w./-]+$/.test(rest) ? rest : `'${rest.replaceAll("'", "'\\''")}'`);

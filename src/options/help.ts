@@ -10,24 +10,24 @@ const EXAMPLES = `Examples:
   PBOX_URI=amqp://user:password@host PBOX_SKEY=hpc.stats proc_box --report make -j8`;
 
 const EXIT_STATUS = `Exit status:
-  that of the job; 128+n where signal n ended it
+  that of the job; 128+n if signal n ended it
   124  the wall clock limit ended it
   125  proc_box itself failed, or an option is wrong: nothing was started
   126  the command cannot be executed
   127  the command was not found`;
 
-/** The text of `--help`, generated from the options table; at most 100 columns. */
+/** Generates the text of `--help` from the options table, with at most 100 columns. */
 export function helpText(): string {
   const groups = Object.entries(GROUPS).map(([heading, options]) => {
     const rows = Object.entries<Option>(options).map(([name, option]) => describeOption(name, option));
     return `${heading}:\n${rows.join('\n')}`;
   });
   const sources = [
-    'Runs the command in a box: limits it, takes remote commands for it over AMQP, publishes its usage.',
-    `Every option may also stand in a variable (${variableName('uri-file')} for --uri-file) or in the config`,
-    'file (uri-file: ...). The command line comes first, then the variable, then the file.',
+    'Runs the command in a box: limits it, accepts remote commands for it over AMQP, publishes its usage.',
+    `Almost every option can also be set by a variable (${variableName('uri-file')} for --uri-file) or in the`,
+    'config file (uri-file: ...). The command line overrides the variable, and the variable the file.',
     'To send commands to running boxes: proc_box ctl --help',
-    'To deliver what boxes have kept on disk: proc_box spool --help',
+    'To deliver messages that boxes have kept on disk: proc_box spool --help',
   ];
   return `${[USAGE, sources.join('\n'), ...groups, EXAMPLES, EXIT_STATUS].join('\n\n')}\n`;
 }

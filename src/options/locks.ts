@@ -7,11 +7,11 @@ import { parsePath } from './values.js';
 import type { YamlLoader } from './yaml-document.js';
 
 /**
- * The config file, and what the site's one fixes: `locked: control-auth, uri` in /etc/proc_box/config.yaml. An option that
- * is locked is what that file says, or its default: whatever `--config` names, no flag, variable or other file changes it.
+ * Merges the config file and applies the locks of the site's file: `locked: control-auth, uri` in /etc/proc_box/config.yaml. A
+ * locked option has the value of that file, or its default. No flag, variable or other file (`--config`) can change it.
  */
 
-/** Options that are one setting: who locks one of them locks all. */
+/** Options that form one setting: locking one of them locks all. */
 const TOGETHER: readonly (readonly OptionName[])[] = [
   ['uri', 'uri-file'],
   ['rkey', 'multiRmtKey'],
@@ -21,7 +21,7 @@ const TOGETHER: readonly (readonly OptionName[])[] = [
 const NOTHING: SiteFile = { given: [], locked: [] };
 
 /**
- * @param given of command line and environment
+ * @param given the options of command line and environment
  * @returns everything that was given, from the weakest source to the strongest
  * @throws SpecError for a config file that cannot be read, and for an option that is locked
  */
@@ -32,8 +32,8 @@ export function allOptions(
   locks: 'kept' | 'ignored',
 ): readonly Given[] {
   const named = given.findLast(({ name }) => name === 'config');
-  const nobodyAsks = locks === 'ignored' && named !== undefined;
-  const site = nobodyAsks ? NOTHING : readSite(files, loadYaml);
+  const skipsSite = locks === 'ignored' && named !== undefined;
+  const site = skipsSite ? NOTHING : readSite(files, loadYaml);
   const config = named === undefined ? site.given : namedConfig(named, files, loadYaml);
   const all = [...config, ...given];
   if (locks === 'ignored' || site.locked.length === 0) return all;
@@ -44,7 +44,7 @@ export function allOptions(
 }
 
 /**
- * Only a file that is not there locks nothing: of one that cannot be read or understood nobody knows what it locks.
+ * Reads the site's file. Only a missing file locks nothing: if it cannot be read or parsed, its locks are unknown.
  * @throws SpecError
  */
 function readSite(files: Files, loadYaml: YamlLoader): SiteFile {
@@ -54,7 +54,7 @@ function readSite(files: Files, loadYaml: YamlLoader): SiteFile {
   if (file === 'ENOENT' || file === 'ENOTDIR') return NOTHING;
   const why = file === 'EFBIG' ? 'it is over 1 MiB' : file;
   throw new SpecError(
-    `read ${path}: ${why}; it may fix options for every user, so nothing is done without it: ask the administrator to make it a readable file`,
+    `read ${path}: ${why}; it may lock options for every user, so proc_box cannot go on without it: ask the administrator to make it a readable file`,
   );
 }
 
@@ -69,12 +69,12 @@ function together(name: OptionName): readonly OptionName[] {
   return TOGETHER.find((names) => names.includes(name)) ?? [name];
 }
 
-/** What says the same as the site is no reason to refuse a job. @throws SpecError that names both places */
+/** Accepts a value that agrees with the site's. @throws SpecError that names both places */
 function mustAgree({ name, text, origin }: Given, site: readonly Given[], { origin: lock }: Lock): void {
   const option: Option = OPTIONS[name];
   const own = site.filter((item) => item.name === name).map((item) => item.text);
   const fixed = own.length > 0 ? own : option.default === '' ? [] : [option.default];
   const value = (texts: readonly string[]) => JSON.stringify(texts.map((one) => option.parse(one)));
   if (fixed.length > 0 && naming(origin, () => value([text])) === value(fixed.slice(-1))) return;
-  throw new SpecError(`${origin}: the site has fixed this option (${lock}): leave it out`);
+  throw new SpecError(`${origin}: the site has locked this option (${lock}): leave it out`);
 }

@@ -5,8 +5,8 @@ import { didYouMean, quote } from './words.js';
 import { parseYaml, scalarText, type YamlDocument, type YamlLoader, type YamlPair } from './yaml-document.js';
 
 /**
- * What a site may set of rascal's configuration: what proc_box's own promises do not rest on. Names are rascal's
- * (its schema.json), amqplib's for `connection.options` and node:net's and node:tls's for `connection.socketOptions`.
+ * The part of rascal's configuration that a site may set, because no promise of proc_box depends on it. The names are those of
+ * rascal (its schema.json), of amqplib for `connection.options`, and of node:net and node:tls for `connection.socketOptions`.
  */
 export type LeafType = 'count' | 'boolean' | 'text' | 'pem' | 'arguments';
 export interface Leaf {
@@ -25,12 +25,12 @@ const table = (help: string): Leaf => ({ type: 'arguments', help });
 
 const publication: Section = {
   persistent: flag('messages survive a restart of the broker in durable queues'),
-  expiration: text('life of a message in a queue, ms as text'),
+  expiration: text('lifetime of a message in a queue: ms, as a string'),
   priority: count('priority of the messages'),
   headers: table('headers of the messages'),
 };
 
-/** A checked file: the shape of RASCAL_SECTIONS, which amqp/config.ts merges in. */
+/** A checked file. It has the shape of RASCAL_SECTIONS, and amqp/config.ts merges it into our configuration. */
 export interface SiteConfig {
   readonly connection?: { readonly options?: Fields; readonly socketOptions?: Fields };
   readonly exchange?: { readonly options?: Fields };
@@ -64,15 +64,15 @@ export const RASCAL_SECTIONS: Section = {
       minVersion: text('oldest TLS version: TLSv1.2 or TLSv1.3'),
       maxVersion: text('newest TLS version'),
       ciphers: text('TLS cipher suites'),
-      clientProperties: table('what the broker shows of this client'),
+      clientProperties: table('properties of this client that the broker shows'),
     },
   },
   exchange: {
     options: {
       durable: flag('survives a restart of the broker'),
       autoDelete: flag('deleted with its last binding'),
-      internal: flag('takes messages from exchanges only'),
-      alternateExchange: text('exchange that gets what no queue is bound for'),
+      internal: flag('accepts messages only from other exchanges'),
+      alternateExchange: text('exchange that gets the messages for which no queue is bound'),
       arguments: table('arguments of the declaration'),
     },
   },
@@ -83,7 +83,7 @@ export const RASCAL_SECTIONS: Section = {
 /**
  * Reads and checks a file of `--rascal-config`: YAML or JSON.
  * @returns the same tree as in the file, with the content of the PEM files that it names
- * @throws SpecError that names file and line, for an unknown key (with the near one) or a wrong value
+ * @throws SpecError that names file and line, for an unknown key (with the nearest known one) or a wrong value
  */
 export function readRascalConfig(path: string, origin: string, files: Files, loadYaml: YamlLoader): SiteConfig {
   const document = parseYaml(path, readNamed(files, path, origin).text, loadYaml());
@@ -141,7 +141,7 @@ function readLeaf({ document, files }: Context, { type }: Leaf, node: unknown, w
       throw new SpecError(`${where}: expected true or false`);
     case 'text':
       if (shown !== '') return shown;
-      throw new SpecError(`${where}: expected a text, for example "x"`);
+      throw new SpecError(`${where}: expected a string, for example "x"`);
     case 'pem':
       if (shown.startsWith('-----BEGIN ')) return shown;
       if (shown.startsWith('/')) return readNamed(files, shown, where).text;
@@ -159,7 +159,7 @@ function readArguments(document: YamlDocument, node: unknown, where: string): Re
   const entries = pairs?.map(({ key, value }) => [key, yaml.isScalar(value) ? value.value : undefined] as const);
   if (entries === undefined || entries.some(([, value]) => !['string', 'number', 'boolean'].includes(typeof value))) {
     throw new SpecError(
-      `${where}: expected a mapping of names to texts, numbers or booleans, for example {x-max-length: 100}`,
+      `${where}: expected a mapping of names to strings, numbers or booleans, for example {x-max-length: 100}`,
     );
   }
   return Object.fromEntries(entries);

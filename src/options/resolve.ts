@@ -2,7 +2,7 @@ import { isSpecError, SpecError } from '../errors.js';
 import type { Source } from './spec.js';
 import { OPTION_NAMES, OPTIONS, type Option, type OptionName, type OptionValue } from './table.js';
 
-/** An option's text as some source gave it. */
+/** An option's text as a source gave it. */
 export interface Given {
   readonly name: OptionName;
   readonly text: string;
@@ -11,19 +11,19 @@ export interface Given {
   readonly source: Source;
 }
 
-/** An option's value, and where it came from. */
+/** An option's value and where it came from. */
 export interface Resolved<V> {
   readonly value: V;
   readonly source: Source;
-  /** As in `Given`; for a default the flag. */
+  /** As in `Given`; the flag for a default. */
   readonly origin: string;
 }
 
 export type ResolvedOptions = { readonly [N in OptionName]: Resolved<OptionValue<N>> };
 
 /**
- * Parses every text that was given, also those that a stronger source overrides, and picks what counts.
- * @param given from the weakest source to the strongest
+ * Parses every given text, even if a stronger source overrides it, and picks the value that counts.
+ * @param given ordered from the weakest source to the strongest
  * @throws SpecError that names the origin of the text
  */
 export function resolveOptions(given: readonly Given[]): ResolvedOptions {
@@ -44,7 +44,7 @@ export function resolveOptions(given: readonly Given[]): ResolvedOptions {
   return resolved as ResolvedOptions;
 }
 
-/** Parsed when it is asked for: another option may count in its place, as `uri-file` in that of `uri`. */
+/** Parses a default only when it is read, because another option may replace it, as `uri-file` replaces `uri`. */
 class Default implements Resolved<unknown> {
   readonly source = 'default';
   readonly #option: Option;
@@ -66,7 +66,7 @@ function parseGiven(option: Option, { text, origin }: Given): unknown {
   return naming(origin, () => option.parse(text));
 }
 
-/** Runs `parse`. @throws SpecError with `origin` before the message of the one that `parse` threw */
+/** Runs `parse` and puts `origin` before the message of its SpecError. @throws SpecError */
 export function naming<V>(origin: string, parse: () => V): V {
   try {
     return parse();

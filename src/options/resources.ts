@@ -2,11 +2,11 @@ import { SpecError } from '../errors.js';
 import { isNone, isUnlimited, parseSize } from './units.js';
 import { didYouMean, quote } from './words.js';
 
-/** Values of the limits that control groups hold. */
+/** Parsers for the limits that control groups enforce. */
 
 export type Bound = number | 'unlimited';
 
-/** Limits of one device, which is named by its path, by that of a file on it, or as `major:minor`. */
+/** Limits of one device, which is named by its path, by the path of a file on it, or as `major:minor`. */
 export interface IoRequest {
   readonly target: string;
   readonly rbps?: Bound;
@@ -15,17 +15,17 @@ export interface IoRequest {
   readonly wiops?: Bound;
 }
 
-/** Below this nothing starts: the kernel would kill the shell that starts the job. */
+/** With less memory nothing starts, because the kernel would kill the shell that starts the job. */
 const MEMORY_MIN_BYTES = 1024 * 1024;
 const CPUS_MIN = 0.01;
 const CPUS_MAX = 100_000;
-/** Every second CPU of 8192, the most that Linux can have, is less. */
+/** Even a list of every second CPU is shorter: Linux supports at most 8192 CPUs. */
 const CPU_LIST_MAX_CHARACTERS = 32_768;
 const SHOWN_CPUS = 5;
 const IO_DEVICES_MAX = 64;
 const IO_KEYS = ['rbps', 'wbps', 'riops', 'wiops'] as const;
 
-/** @returns bytes; 0 means none. @throws SpecError where it is no size, or below 1 MiB */
+/** @returns bytes; 0 means no limit. @throws SpecError if it is not a size, or below 1 MiB */
 export function parseMemory(text: string): Bound {
   if (isNone(text)) return 'unlimited';
   const bytes = parseSize(text);
@@ -40,7 +40,7 @@ export function parseSwap(text: string): Bound {
   return isUnlimited(text) ? 'unlimited' : parseSize(text);
 }
 
-/** @returns cores, to a hundredth; 0 means none. @throws SpecError */
+/** @returns cores; 0 means no limit. @throws SpecError */
 export function parseCpus(text: string): Bound {
   if (isNone(text)) return 'unlimited';
   const cpus = /^\d{1,6}(\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN;
@@ -50,7 +50,7 @@ export function parseCpus(text: string): Bound {
   return cpus;
 }
 
-/** @returns the list in its shortest form, ascending. @throws SpecError where it is no list, or a range runs backwards */
+/** @returns the list in its shortest form, ascending. @throws SpecError if it is not a list, or a range runs backwards */
 export function parseCpuList(text: string): string {
   const parts = text.length > CPU_LIST_MAX_CHARACTERS ? [] : text.split(',');
   const good = parts.every((part) => {
@@ -64,7 +64,7 @@ export function parseCpuList(text: string): string {
     .join(',');
 }
 
-/** Of the CPUs in a checked list the first few that another list does not have. */
+/** Returns the first few CPUs of a checked list that another list lacks. */
 export function cpusOutside(list: string, allowed: string): number[] {
   const have = rangesOf(allowed);
   const outside: number[] = [];
@@ -80,7 +80,7 @@ export function cpusOutside(list: string, allowed: string): number[] {
   return outside;
 }
 
-/** Ranges of a checked list, ascending and apart: a list may name a CPU as often as it likes. */
+/** Returns the ranges of a checked list, ascending and disjoint. The list may name a CPU several times. */
 function rangesOf(list: string): readonly (readonly [first: number, last: number])[] {
   const given = list
     .split(',')
@@ -97,10 +97,10 @@ function rangesOf(list: string): readonly (readonly [first: number, last: number
   return ranges;
 }
 
-/** `/dev/sda:rbps=10M,wiops=100`; several separated by a space. @throws SpecError */
+/** Parses `/dev/sda:rbps=10M,wiops=100`; several devices are separated by spaces. @throws SpecError */
 export function parseIoMax(text: string): readonly IoRequest[] {
   const parts = text.split(' ').filter((part) => part !== '');
-  // Each of them is looked for in the file system.
+  // The number is bounded because each device is looked up in the file system.
   if (parts.length > IO_DEVICES_MAX)
     throw new SpecError(`${quote(text)} names ${parts.length} devices: expected at most ${IO_DEVICES_MAX}`);
   return parts.map(parseIoRequest);
@@ -122,7 +122,7 @@ function parseIoRequest(text: string): IoRequest {
         `${quote(key)} is not a limit of a device: expected one of ${IO_KEYS.join(', ')}${didYouMean(key, IO_KEYS)}`,
       );
     }
-    // 0 is none: a device that takes nothing at all would hang the job, and the kernel refuses it.
+    // 0 means no limit: the kernel refuses a limit of 0, which would hang the job.
     request[key] = isUnlimited(value) || value === 'max' ? 'unlimited' : parseSize(value) || 'unlimited';
   }
   return { target, ...request };

@@ -4,16 +4,16 @@ import type { RlimitRequest } from './spec.js';
 import { isUnlimited, parseDuration, parseSize } from './units.js';
 import { didYouMean, quote } from './words.js';
 
-/** What a resource counts; getrlimit(2). */
+/** The unit of a resource; getrlimit(2). */
 export type RlimitUnit = 'bytes' | 'seconds' | 'microseconds' | 'count';
 
-/** The 16 resources by their prlimit(1) names, the unit of each, and what it limits. */
+/** The 16 resources by their names in prlimit(1), with the unit of each and what it limits. */
 export const RLIMITS: Readonly<Record<RlimitName, { readonly unit: RlimitUnit; readonly help: string }>> = {
   as: { unit: 'bytes', help: 'address space of each process; breaks JIT runtimes' },
   core: { unit: 'bytes', help: 'size of a core file' },
   cpu: { unit: 'seconds', help: 'CPU time of each process' },
   data: { unit: 'bytes', help: 'data segment of each process' },
-  fsize: { unit: 'bytes', help: 'size of a file that is written' },
+  fsize: { unit: 'bytes', help: 'size of a written file' },
   locks: { unit: 'count', help: 'file locks (without effect since Linux 2.4.25)' },
   memlock: { unit: 'bytes', help: 'memory locked into RAM' },
   msgqueue: { unit: 'bytes', help: 'POSIX message queues of the user' },
@@ -36,8 +36,8 @@ const EXAMPLES: Readonly<Record<RlimitUnit, string>> = {
 const UNIT_MS: Readonly<Record<'seconds' | 'microseconds', number>> = { seconds: 1000, microseconds: 0.001 };
 
 /**
- * One or several limits, comma-separated: `nofile=1024:4096`, `core=0,stack=64M`.
- * @returns one request a resource, in the order given; the last one of a resource counts
+ * Parses one or several comma-separated limits: `nofile=1024:4096`, `core=0,stack=64M`.
+ * @returns one request per resource, in the order given; the last limit of a resource counts
  * @throws SpecError
  */
 export function parseRlimits(text: string): readonly RlimitRequest[] {
@@ -45,7 +45,7 @@ export function parseRlimits(text: string): readonly RlimitRequest[] {
 }
 
 /**
- * One limit with its resource: `nofile=1024:4096`; the value as in `parseRlimitValue`.
+ * Parses one limit with its resource: `nofile=1024:4096`. `parseRlimitValue` describes the value.
  * @throws SpecError
  */
 export function parseRlimit(text: string): RlimitRequest {
@@ -58,12 +58,12 @@ export function parseRlimit(text: string): RlimitRequest {
   return { name, ...parseRlimitValue(name, text.slice(at + 1)) };
 }
 
-/** The text names one of the 16 resources. */
+/** Whether the text names one of the 16 resources. */
 export function isRlimitName(text: string): text is RlimitName {
   return Object.hasOwn(RLIMITS, text);
 }
 
-/** @throws SpecError where the text is not the name of a resource */
+/** @throws SpecError if the text is not the name of a resource */
 function parseRlimitName(text: string): RlimitName {
   if (isRlimitName(text)) return text;
   const near = didYouMean(text.replace(/^RLIMIT_/i, ''), Object.keys(RLIMITS));
@@ -71,10 +71,10 @@ function parseRlimitName(text: string): RlimitName {
 }
 
 /**
- * The value of a limit as in prlimit(1): `1024` (soft and hard), `1024:4096`, `1024:` (soft only), `:4096` (hard only),
- * each a number or `unlimited`; with a size suffix for resources in bytes, a duration for cpu and rttime.
- * @returns the halves that were given, in the unit of setrlimit(2): bytes, seconds for cpu, microseconds for rttime
- * @throws SpecError where a half does not parse, none is given, or soft is above hard
+ * Parses the value of a limit as in prlimit(1): `1024` (soft and hard), `1024:4096`, `1024:` (soft only), `:4096` (hard only).
+ * Each is a number or `unlimited`, may have a size suffix for resources in bytes, and may be a duration for cpu and rttime.
+ * @returns the given limits, in the unit of setrlimit(2): bytes, seconds for cpu, microseconds for rttime
+ * @throws SpecError if a limit does not parse, neither is given, or soft is above hard
  */
 export function parseRlimitValue(name: RlimitName, text: string): Partial<Rlimit> {
   const halves = text.split(':');
@@ -99,7 +99,7 @@ export function parseRlimitValue(name: RlimitName, text: string): Partial<Rlimit
   return limit;
 }
 
-/** One request a resource: the last one of a resource counts, whole. */
+/** Keeps one request per resource: the last one replaces the others as a whole. */
 export function mergeRlimits(requests: readonly RlimitRequest[]): readonly RlimitRequest[] {
   return [...new Map(requests.map((request) => [request.name, request])).values()];
 }
@@ -119,7 +119,7 @@ function parseHalf(name: RlimitName, text: string): RlimitValue {
   }
 }
 
-/** @returns in the unit of setrlimit(2). @throws SpecError */
+/** @returns the amount in the unit of setrlimit(2). @throws SpecError */
 export function parseRlimitAmount(unit: RlimitUnit, text: string): number {
   if (unit === 'bytes') return parseSize(text);
   const plain = /^\d+$/.test(text);

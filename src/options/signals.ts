@@ -1,21 +1,21 @@
 import { SpecError } from '../errors.js';
 import { didYouMean, quote } from './words.js';
 
-/** Real-time signals as glibc gives them to programs: it keeps 32 and 33 for itself; signal(7). */
+/** The real-time signals that glibc leaves to programs; it reserves 32 and 33 (signal(7)). */
 const RTMIN = 34;
 const RTMAX = 64;
-/** By number from 1 on: signal(7), x86, ARM and most others. */
+/** Names by number, from 1, on x86, ARM and most other architectures (signal(7)). */
 const NAMES = (
   'HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT ' +
   'CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS'
 ).split(' ');
-/** Second names. */
+/** Alternative names. */
 const ALSO: Readonly<Record<string, string>> = { CLD: 'CHLD', IOT: 'ABRT', POLL: 'IO', UNUSED: 'SYS' };
 
 /**
- * A signal as in kill(1): `15`, `TERM`, `SIGTERM`, `-9`, `-TERM`, `RTMIN+1`, `RTMAX-1`, in whatever case.
+ * Parses a signal as in kill(1), in upper or lower case: `15`, `TERM`, `SIGTERM`, `-9`, `-TERM`, `RTMIN+1`, `RTMAX-1`.
  * @returns its number, 1 to 64
- * @throws SpecError for an unknown one, and for 0, which sends nothing
+ * @throws SpecError for an unknown signal, and for 0, which sends nothing
  */
 export function parseSignal(text: string): number {
   const word = text.replace(/^-/, '').toUpperCase();
@@ -28,7 +28,7 @@ export function parseSignal(text: string): number {
   );
 }
 
-/** Name without `SIG` of a signal's number: `TERM`, `RTMIN+1`; the number as text where it has none. */
+/** Returns the name of a signal without `SIG`: `TERM`, `RTMIN+1`; or the number as text if it has no name. */
 export function signalName(number: number): string {
   if (number === RTMIN) return 'RTMIN';
   if (number === RTMAX) return 'RTMAX';

@@ -1,22 +1,22 @@
 import type { Resolved } from './resolve.js';
 import type { JobIdentity, Source } from './spec.js';
 
-/** What the box's scheduler says about the job's end; scheduler/deadline.ts. */
+/** What the scheduler says about the end of its job; scheduler/deadline.ts finds it out. */
 export interface Deadline {
   readonly scheduler: JobIdentity['scheduler'];
-  /** Time left to the job's own end, ms; null where unknown. */
+  /** Time until the end of the scheduler's job; null if unknown. */
   readonly remainingMs: number | null;
 }
 
 export interface TimeLimit {
-  /** ms; 0 means none. */
+  /** 0 means no limit. */
   readonly limitMs: number;
   readonly source: Source;
-  /** The scheduler is to be asked where its environment does not tell. */
+  /** True if the scheduler is to be asked when its environment does not say. */
   readonly asked: boolean;
 }
 
-/** Inside a scheduler's job the default is the job's own end, or none where that is unknown; outside there is none. */
+/** Decides the time limit. Inside a scheduler's job the default is a little before that job's end, or no limit if it is unknown. */
 export function timeLimit(timeout: Resolved<number | 'scheduler'>, deadline: Deadline): TimeLimit {
   const { value, source } = timeout;
   const { scheduler, remainingMs } = deadline;
@@ -31,8 +31,8 @@ const MARGIN_MAX_MS = 5_000;
 const MARGIN_SHARE = 0.1;
 
 /**
- * The box stops itself a little before its scheduler ends the job, so that the reason is its own and is told.
- * @param endMs from the box's start
+ * Returns when to stop the box: a little before its scheduler ends the job, so that the box itself can report the reason.
+ * @param endMs time from the box's start to the end of the scheduler's job
  */
 export function stopBeforeMs(endMs: number): number {
   const marginMs = Math.min(MARGIN_MAX_MS, endMs * MARGIN_SHARE);

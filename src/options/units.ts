@@ -1,7 +1,7 @@
 import { SpecError } from '../errors.js';
 import { quote } from './words.js';
 
-/** Text to values with units. The same functions read options, config files and the arguments of remote commands. */
+/** Parsers for values with units. They read options, config files and the arguments of remote commands alike. */
 
 const NS_PER_MS = 1_000_000n;
 const DURATION_UNITS_NS: Readonly<Record<string, bigint>> = {
@@ -15,16 +15,16 @@ const DURATION_UNITS_NS: Readonly<Record<string, bigint>> = {
   h: 3_600_000_000_000n,
   d: 86_400_000_000_000n,
 };
-/** Go's time.Duration holds no more: about 292 years. */
+/** The maximum of Go's time.Duration, about 292 years. */
 const DURATION_MAX_NS = 2n ** 63n - 1n;
 const NUMBER_MAX_CHARACTERS = 100;
 const SIZE_UNITS = ['', 'k', 'm', 'g', 't', 'p'];
 const NONE_WORDS = /^(?:unlimited|infinity)$/i;
 
 /**
- * A duration in Go's syntax (time.ParseDuration) with days beside it: `1h30m`, `100ms`, `1.5h`, `1d`, `0`.
- * @returns ms; what is below a millisecond is kept as a fraction
- * @throws SpecError where it is no duration, negative, without a unit, or over 292 years
+ * Parses a duration in Go's syntax (time.ParseDuration), and days in addition: `1h30m`, `100ms`, `1.5h`, `1d`, `0`.
+ * @returns ms, with fractions
+ * @throws SpecError if it is not a duration, negative, without a unit, or over 292 years
  */
 export function parseDuration(text: string): number {
   const unsigned = bounded(text).replace(/^[+-]/, '');
@@ -46,7 +46,7 @@ export function parseDuration(text: string): number {
   return Number(ns / NS_PER_MS) + Number(ns % NS_PER_MS) / Number(NS_PER_MS);
 }
 
-/** @returns ns, or undefined where the text is not a row of numbers with units */
+/** @returns ns, or undefined if the text is not a sequence of numbers with units */
 function sumOfParts(text: string): bigint | undefined {
   if (text === '') return undefined;
   const part = /(\d*)(?:\.(\d*))?(ns|us|\u00b5s|\u03bcs|ms|s|m|h|d)/y;
@@ -63,8 +63,8 @@ function sumOfParts(text: string): bigint | undefined {
 }
 
 /**
- * Of a text that is too long for a number so much that it is still none: what a remote command sends is looked at in a
- * bounded time.
+ * Shortens a text that is too long for a number, in a way that it stays invalid: remote commands must not make parsing take
+ * unbounded time.
  */
 function bounded(text: string): string {
   return text.length > NUMBER_MAX_CHARACTERS ? `${text.slice(0, NUMBER_MAX_CHARACTERS)}…` : text;
@@ -75,10 +75,10 @@ function shorten(digits: string): string {
 }
 
 /**
- * A number of bytes: `1048576`, `512M`, `4G`, `1.5GiB`, `10kB`. K, M, G, T and P are powers of 1024, in whatever case
- * and with or without `B` or `iB`, as in systemd and docker. What is below a byte is dropped.
+ * Parses a number of bytes: `1048576`, `512M`, `4G`, `1.5GiB`, `10kB`. K, M, G, T and P are powers of 1024, in upper or lower
+ * case and with or without `B` or `iB`, as in systemd and docker. Fractions of a byte are dropped.
  * @returns bytes, a safe integer
- * @throws SpecError where it is no size, or over 8 PiB less a byte
+ * @throws SpecError if it is not a size, or 8 PiB or more
  */
 export function parseSize(text: string): number {
   const match = /^(\d+)(\.\d+)? ?(?:([kmgtp])(?:i?b)?|b)?$/i.exec(bounded(text));
@@ -102,19 +102,19 @@ export function parseSize(text: string): number {
   return bytes;
 }
 
-/** The text is `unlimited` or `infinity`, in whatever case. */
+/** Whether the text is `unlimited` or `infinity`, in upper or lower case. */
 export function isUnlimited(text: string): boolean {
   return NONE_WORDS.test(text);
 }
 
-/** The same of a limit that cannot be 0: there 0 means none, too, as for `--timeout`. */
+/** The same for a limit that cannot be 0: there 0 means no limit, too, as for `--timeout`. */
 export function isNone(text: string): boolean {
   return isUnlimited(text) || /^0+(?:\.0*)?$/.test(text);
 }
 
 /**
- * A whole number from `min` to `max`.
- * @throws SpecError where it is none, or out of that range
+ * Parses a whole number from `min` to `max`.
+ * @throws SpecError if it is not a whole number, or out of range
  */
 export function parseCount(text: string, min: number, max: number): number {
   const count = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
@@ -127,7 +127,7 @@ export function parseCount(text: string, min: number, max: number): number {
 }
 
 /**
- * The words of Go's strconv.ParseBool.
+ * Parses the words of Go's strconv.ParseBool.
  * @throws SpecError for every other word
  */
 export function parseBoolean(text: string): boolean {

@@ -2,21 +2,21 @@ import { SpecError } from '../errors.js';
 
 export { redactUri } from '../text.js';
 
-/** Broker URIs. They hold passwords: no message from here repeats any part of what was given. */
+/** Parses broker URIs. They hold passwords, so no message from here repeats any part of the text. */
 
-/** What is tried where the URI has no port. */
+/** The ports for URIs without a port. */
 const PORTS: Readonly<Record<string, number>> = { amqp: 5672, amqps: 5671 };
-/** Parameters of a URI that amqplib and rascal read. */
+/** The parameters of a URI that amqplib and rascal read. */
 const PARAMETERS = ['heartbeat', 'frameMax', 'channelMax', 'connection_timeout', 'locale'];
-/** SASL mechanisms by the values of the parameter that RabbitMQ's own clients read, too. */
+/** The parameter for SASL mechanisms, with the same values as in RabbitMQ's own clients. */
 const MECHANISM = /^auth_mechanism=(plain|external)$/i;
 const EXAMPLE = 'for example "amqp://user:password@host:5672/vhost"';
 
 /**
- * Comma-separated broker URIs: whole ones (`amqp://h1/v,amqps://h2/v`), or several hosts in one
+ * Parses comma-separated broker URIs: complete ones (`amqp://h1/v,amqps://h2/v`), one with several hosts
  * (`amqp://user:password@h1:5672,h2:5672/vhost`), or `none`.
- * @returns one URI a host, in the order given, with explicit port, user and password percent-encoded, and no path for
- * the default vhost; empty for `none`
+ * @returns one URI per host, in the order given, with explicit port, percent-encoded user and password, and no path for the
+ * default vhost; empty for `none`
  * @throws SpecError whose message contains nothing of the text
  */
 export function parseUris(text: string): readonly string[] {
@@ -63,7 +63,7 @@ function parseCredentials(text: string, fail: Fail): string {
   return colon < 0 ? `${user}@` : `${user}:${encode(text.slice(colon + 1), fail, NUL)}@`;
 }
 
-/** What a log or a terminal must not get; of a password, which neither gets, only what would end it in the login. */
+/** The only character that a password must not contain: it would end it in the login. Logs and terminals never get passwords. */
 const NUL = /\0/;
 
 function encode(text: string, fail: Fail, forbidden = /\p{Cc}/u): string {
@@ -80,7 +80,7 @@ function encode(text: string, fail: Fail, forbidden = /\p{Cc}/u): string {
 
 function parseHost(text: string, scheme: string, fail: Fail): string {
   const match = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?$/.exec(text);
-  if (match === null) return fail('has a host that is not <name>:<port> (IPv6 addresses stand in brackets)');
+  if (match === null) return fail('has a host that is not <name>:<port> (write IPv6 addresses in brackets)');
   const port = match[2] === undefined ? PORTS[scheme]! : Number(match[2]);
   if (port < 1 || port > 65_535) fail('has a port that is not from 1 to 65535');
   return `${match[1]}:${port}`;
@@ -89,10 +89,11 @@ function parseHost(text: string, scheme: string, fail: Fail): string {
 function parseVhost(path: string, fail: Fail): string {
   const vhost = path.slice(1);
   if (vhost === '') return '';
-  if (vhost.includes(',')) fail('has a comma after the vhost (several hosts stand before it, or each URI is whole)');
+  if (vhost.includes(',')) fail('has a comma after the vhost (put all hosts before it, or write complete URIs)');
   if (vhost.includes('/')) fail('has more than one / after the host (write / in a vhost as %2F)');
   const encoded = encode(vhost, fail);
-  if (encoded === '.' || encoded === '..') fail('has a vhost that a URI cannot name: "." and ".." are steps of a path');
+  if (encoded === '.' || encoded === '..')
+    fail('has the vhost "." or "..", which a URI cannot contain because they are steps of a path');
   return `/${encoded}`;
 }
 

@@ -6,15 +6,15 @@ import { withText } from './verbatim.js';
 import { parseWallTime } from './wall-time.js';
 import { didYouMean, quote } from './words.js';
 
-/** Values with the bounds that an option or a remote command puts on them. */
+/** Parsers for values with the bounds of their option or remote command. */
 
-/** An AMQP short string holds 255 bytes; the rest is left for the addressing suffixes. */
+/** An AMQP short string holds 255 bytes. The rest is for the addressing suffixes. */
 const KEY_MAX_BYTES = 127;
 
-/** `auto`, `off`, or directories of control groups. @throws SpecError */
+/** Parses `auto`, `off`, or cgroup directories. @throws SpecError */
 export function parseCgroupMode(text: string): CgroupMode {
   if (text === 'auto' || text === 'off') return text;
-  // A hierarchy may be mounted as `cpu,cpuacct`.
+  // A path may contain a comma: a hierarchy may be mounted as `cpu,cpuacct`.
   const dirs = text.split(/,(?=\s*(?:\/|,|$))/).map((dir) => dir.trim().replace(/(?<!\/)\/+$/, ''));
   if (dirs.every((dir) => /^\/./.test(dir))) return dirs;
   throw new SpecError(
@@ -31,10 +31,10 @@ export function parseEnforce(text: string): 'strict' | 'best-effort' {
 /** @throws SpecError */
 export function parseFailure(text: string): 'open' | 'closed' {
   if (text === 'open' || text === 'closed') return text;
-  throw new SpecError(`${quote(text)} is no policy for failures: expected open or closed, for example "open"`);
+  throw new SpecError(`${quote(text)} is not a failure policy: expected open or closed, for example "open"`);
 }
 
-/** Name of an exchange, a routing key or a prefix of one. @throws SpecError where it is empty or over 127 bytes */
+/** Checks the name of an exchange, a routing key or its prefix. @throws SpecError if it is empty or over 127 bytes */
 export function parseKey(text: string): string {
   const bytes = Buffer.byteLength(text);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
@@ -45,18 +45,18 @@ export function parseKey(text: string): string {
 }
 
 /**
- * A routing key of commands. @throws SpecError also where it has a wildcard: a box would be bound to what is not for it, its
- * own events among that, and nobody could send to its other keys (`K.job.<job>`).
+ * Checks a routing key of commands. @throws SpecError also if it has a wildcard: the box would then get messages that are not
+ * for it, including its own events, and nobody could send to its other keys (`K.job.<job>`).
  */
 export function parseCommandKey(text: string): string {
   const key = parseKey(text);
   if (!key.split('.').some((word) => word === '*' || word === '#')) return key;
   throw new SpecError(
-    `${quote(text)} has a wildcard, and commands come by exact keys: for example "proc_box.remote_control"; for several keys set multiRmtKey and separate them by commas`,
+    `${quote(text)} has a wildcard, but commands need an exact key: for example "proc_box.remote_control"; for several keys set multiRmtKey and separate them by commas`,
   );
 }
 
-/** Path of a file. @throws SpecError where it is empty or holds a NUL */
+/** Checks the path of a file. @throws SpecError if it is empty or contains a NUL */
 export function parsePath(text: string): string {
   if (text === '' || text.includes('\0'))
     throw new SpecError(`${quote(text)} is not a path: for example "/etc/proc_box/uri"`);
@@ -65,23 +65,23 @@ export function parsePath(text: string): string {
 
 const NEAR_MAX = 10;
 
-/** The value of `--near`. @returns percents, ascending; none for `none`. @throws SpecError */
+/** Parses the value of `--near`. @returns percentages, ascending; empty for `none`. @throws SpecError */
 export function parseNear(text: string): readonly number[] {
   if (text === 'none') return [];
   const percents = text.split(',').map((part) => (/^ *\d{1,2} *$/.test(part) ? Number(part) : 0));
   if (percents.some((percent) => percent === 0) || percents.length > NEAR_MAX) {
     throw new SpecError(
-      `${quote(text)} is no list of percents: expected up to ${NEAR_MAX} numbers from 1 to 99, or none, for example "80,95"`,
+      `${quote(text)} is not a list of percentages: expected up to ${NEAR_MAX} numbers from 1 to 99, or none, for example "80,95"`,
     );
   }
   return [...new Set(percents)].sort((a, b) => a - b);
 }
 
-/** As in sbatch(1). */
+/** The default of sbatch(1). */
 const WARN_BEFORE_MS = 60_000;
 const CANNOT_WARN = ['KILL', 'STOP'];
 
-/** The value of `--warn-signal`: `USR1`, `USR1@5m`, `10@300`. @throws SpecError */
+/** Parses the value of `--warn-signal`: `USR1`, `USR1@5m`, `10@300`. @throws SpecError */
 export function parseWarnSignal(text: string): WarnSignal {
   const at = text.indexOf('@');
   try {
@@ -91,16 +91,16 @@ export function parseWarnSignal(text: string): WarnSignal {
   } catch (cause) {
     if (!isSpecError(cause)) throw cause;
     throw new SpecError(
-      `${quote(text)} is no signal with a time: ${cause.message}; expected <signal>[@<time before the limit>], for example "USR1@5m"`,
+      `${quote(text)} is not a signal with a time: ${cause.message}; expected <signal>[@<time before the limit>], for example "USR1@5m"`,
       { cause },
     );
   }
 }
 
-/** What may stand in braces in the value of `--report-file`. */
+/** The names that the value of `--report-file` may contain in braces. */
 export const REPORT_NAMES = ['job', 'step', 'task', 'host', 'box'] as const;
 
-/** The value of `--report-file`. @throws SpecError where it is no path, or braces hold something else */
+/** Checks the value of `--report-file`. @throws SpecError if it is not a path, or has an unknown name in braces */
 export function parseReportPath(text: string): string {
   for (const [whole, name = ''] of parsePath(text).matchAll(/\{([^{}]*)\}/g)) {
     if ((REPORT_NAMES as readonly string[]).includes(name)) continue;
@@ -113,7 +113,7 @@ export function parseReportPath(text: string): string {
   return text;
 }
 
-/** A JSON object, which keeps its numbers as they were given: see verbatim.ts. @throws SpecError where it does not parse, or is another kind of value */
+/** Parses a JSON object and keeps its numbers as they were given (verbatim.ts). @throws SpecError if it is not a JSON object */
 export function parseJsonObject(text: string): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {

@@ -5,38 +5,38 @@ import { findOption, OPTION_NAMES, type OptionName } from './table.js';
 import { parseBoolean } from './units.js';
 import { didYouMean, quote } from './words.js';
 
-/** The words after a verb (`proc_box ctl`, `adopt`, `spool`, ...), read in one way: its own options, a box's, and the rest. */
+/** Reads the words after a verb (`proc_box ctl`, `adopt`, `spool`, ...): the verb's own options, a box's options, and the rest. */
 
-/** An option of a verb's own. */
+/** An option that belongs to a verb. */
 export interface VerbOption {
-  /** Name of its value; an option without one is a flag: `--json`, `--json=false`. */
+  /** Name of its value. An option without one is a flag: `--json`, `--json=false`. */
   readonly placeholder?: string;
   readonly default?: string;
   readonly help?: string;
 }
 
 export interface Verb<Name extends string> {
-  /** As it is called: `proc_box ctl`. */
+  /** The words that call it: `proc_box ctl`. */
   readonly name: string;
   readonly own: Readonly<Record<Name, VerbOption>>;
-  /** Options of a box that it takes as well. */
+  /** The options of a box that the verb takes as well. */
   readonly ofBox: 'all' | readonly OptionName[];
-  /** Where its options end: at the first other word, as before a job; else they may stand anywhere. */
+  /** Whether options end at the first other word, as before a job's command, or may be anywhere. */
   readonly ends: 'at the first word' | 'with the words';
-  /** An own option may have an empty value. @default it is refused, as none is */
+  /** An own option may have an empty value. @default an empty value is refused like a missing one */
   readonly takesEmpty?: true;
 }
 
 export interface VerbWords<Name extends string> {
-  /** What was given of its own options; the last text counts. */
+  /** The verb's own options that were given; if one was given twice, the last text counts. */
   readonly own: ReadonlyMap<Name, string>;
-  /** What was given of a box's options, each in one word. */
+  /** The options of a box that were given, each as one word. */
   readonly forBox: readonly string[];
-  /** The words that are no options. */
+  /** The words that are not options. */
   readonly rest: readonly string[];
 }
 
-/** @param words after the verb. @throws SpecError for an unknown option, or one without its value */
+/** @param words the words after the verb. @throws SpecError for an unknown option, or one without its value */
 export function readVerb<Name extends string>(words: readonly string[], verb: Verb<Name>): VerbWords<Name> {
   const own = new Map<Name, string>();
   const forBox: string[] = [];
@@ -68,7 +68,7 @@ export function readVerb<Name extends string>(words: readonly string[], verb: Ve
   return { own, forBox, rest };
 }
 
-/** Whether a flag was given. @throws SpecError where its value is neither true nor false */
+/** Whether a flag is on. @throws SpecError if its value is neither true nor false */
 export function isSet<Name extends string>({ own }: Pick<VerbWords<Name>, 'own'>, name: Name): boolean {
   return naming(`--${name}`, () => parseBoolean(own.get(name) ?? 'false'));
 }

@@ -1,29 +1,29 @@
 /**
- * JSON as it was given. JSON.parse makes a double of every number: 64 bit ids are rounded by it, 1e400 becomes infinite,
- * -0 and 1.0 lose what they were written with. A value remembers its text where that says more than the value does.
+ * Keeps JSON as it was given. JSON.parse turns every number into a double: it rounds 64-bit ids, makes 1e400 infinite, and
+ * loses the form of -0 and 1.0. So a value remembers its text if the text says more than the value.
  */
 
-/** For all bundles: each has a copy of this file. */
+/** A global symbol, because each bundle has its own copy of this file. */
 const TEXT = Symbol.for('proc_box.json');
 const STRINGS_AND_SPACE = /"(?:[^"\\]|\\.)*"|\s+/g;
 
-/** @param text from which `value` was parsed */
+/** Attaches the text from which `value` was parsed, unless JSON.stringify() would return the same. */
 export function withText<V extends object>(value: V, text: string): V {
   const given = minified(text);
   return JSON.stringify(value) === given ? value : Object.defineProperty(value, TEXT, { value: given });
 }
 
-/** @param text which is JSON @returns it on one line, with its numbers as they are */
+/** Puts JSON text on one line and keeps its numbers as they are. */
 export function minified(text: string): string {
   return text.replaceAll(STRINGS_AND_SPACE, (part) => (part.startsWith('"') ? part : ''));
 }
 
 /**
- * @param json of an object that has `value` as its `UserData`
- * @returns it with the value as it was given
+ * Puts the user data back as it was given.
+ * @param json text of an object that has `value` as its `UserData`
  */
 export function withUserData(json: string, value: unknown): string {
   if (typeof value !== 'object' || value === null || !(TEXT in value)) return json;
-  // In a text the quotes would be escaped: this is the key and nothing else.
+  // Inside a string the quotes would be escaped, so this can only be the key.
   return json.replaceAll(`"UserData":${JSON.stringify(value)}`, () => `"UserData":${value[TEXT]}`);
 }

@@ -2,11 +2,11 @@ import { isSpecError, SpecError } from '../errors.js';
 import { parseDuration } from './units.js';
 import { quote } from './words.js';
 
-/** Limits of time as people know them from Slurm, PBS and timeout(1). */
+/** Parses time limits in the forms of Slurm, PBS and timeout(1). */
 
 const FORMS =
   'expected a duration ("1h30m", "1d12h"), seconds ("90"), or as in Slurm MM:SS, HH:MM:SS, D-HH, D-HH:MM or D-HH:MM:SS';
-/** The first number may be any, `90:00` is 90 minutes; those after it stay below the next larger unit. */
+/** The first number may be any: `90:00` is 90 minutes. Those after it must be below the next larger unit. */
 const CLOCK = /^(?:(\d{1,6}):)?(\d{1,8}):(\d{1,2})$/;
 const DAYS = /^(\d{1,6})-(\d{1,2})(?::(\d{1,2})(?::(\d{1,2}))?)?$/;
 
@@ -16,9 +16,9 @@ const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
 /**
- * `1h30m`, `1d`, `90` (seconds, as in timeout(1)), `MM:SS`, `HH:MM:SS`, `D-HH`, `D-HH:MM`, `D-HH:MM:SS` as in sbatch(1).
+ * Parses `1h30m`, `1d`, `90` (seconds, as in timeout(1)), and `MM:SS`, `HH:MM:SS`, `D-HH`, `D-HH:MM`, `D-HH:MM:SS` as in sbatch(1).
  * @returns ms
- * @throws SpecError that names the forms
+ * @throws SpecError that lists the forms
  */
 export function parseWallTime(text: string): number {
   if (/^\d{1,10}$/.test(text)) return Number(text) * SECOND_MS;

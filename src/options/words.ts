@@ -1,19 +1,19 @@
 import { printableJson, redactUri } from '../text.js';
 
-/** Words in messages to the user: how a value is shown, and which known word was probably meant. */
+/** Helps to word messages to the user: quotes values, and finds the known word that was probably meant. */
 
 const SHOWN_CHARACTERS = 60;
 
-/** A user's value for a message: quoted, escaped, one line, at most 60 characters of it, passwords of URIs masked. */
+/** Quotes a user's value for a message: escaped, on one line, cut after 60 characters, with masked passwords of URIs. */
 export function quote(text: string): string {
   const shown = redactUri(text);
   return printableJson(shown.length > SHOWN_CHARACTERS ? `${shown.slice(0, SHOWN_CHARACTERS)}…` : shown);
 }
 
 /**
- * The candidate that was probably meant: equal but for case, `-` and `_`; else at most one edit in three characters
- * away; else the only one that begins with at least three characters of the word.
- * @returns undefined where none is near
+ * Finds the candidate that was probably meant: the one that is equal except for case, `-` and `_`; otherwise the nearest with
+ * at most one edit per three characters; otherwise the only one that begins with the word, if that has three characters.
+ * @returns undefined if no candidate is near
  */
 export function nearName(word: string, candidates: Iterable<string>): string | undefined {
   const wanted = fold(word.slice(0, SHOWN_CHARACTERS));
@@ -32,7 +32,7 @@ export function nearName(word: string, candidates: Iterable<string>): string | u
   return best ?? (beginning.length === 1 ? beginning[0] : undefined);
 }
 
-/** `; did you mean "sint"?`, or nothing where no candidate is near. */
+/** Returns `; did you mean "sint"?`, or '' if no candidate is near. */
 export function didYouMean(word: string, candidates: Iterable<string>, shown = (name: string) => `"${name}"`): string {
   const near = nearName(word, candidates);
   return near === undefined ? '' : `; did you mean ${shown(near)}?`;
@@ -42,7 +42,7 @@ function fold(word: string): string {
   return word.toLowerCase().replaceAll(/[-_]/g, '');
 }
 
-/** Edits of one character (insert, delete, replace, swap of neighbours) from `a` to `b`. */
+/** Counts the edits of one character (insert, delete, replace, swap of neighbours) from `a` to `b`. */
 function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, index) => index);

@@ -1,16 +1,16 @@
 import type * as Yaml from 'yaml';
 import { SpecError } from '../errors.js';
 
-/** Loads the YAML parser: 12 ms even when bundled, so only where a file needs it. */
+/** Loads the YAML parser. That takes 12 ms even when it is bundled, so it is loaded only if a file needs it. */
 export type YamlLoader = () => typeof Yaml;
 
-/** A parsed file whose nodes know their lines. */
+/** A parsed file with the line numbers of its keys. */
 export interface YamlDocument {
   readonly yaml: typeof Yaml;
-  /** Keys and values of the file's mapping; empty for an empty file. */
+  /** The keys and values of the file's mapping; empty for an empty file. */
   readonly pairs: readonly YamlPair[];
   pairsOf(map: Yaml.YAMLMap): readonly YamlPair[];
-  /** The node that an alias stands for, or the node itself. */
+  /** Returns the node that an alias stands for, or the node itself. */
   resolve(node: unknown): unknown;
   toJson(node: Yaml.Node): string;
 }
@@ -18,19 +18,19 @@ export interface YamlDocument {
 export interface YamlPair {
   readonly key: string;
   readonly value: unknown;
-  /** Line of the key, from 1. */
+  /** The line of the key, from 1. */
   readonly line: number;
 }
 
 const EXPECTED = 'expected lines of "key: value"';
 const PROBLEMS: Readonly<Record<string, string>> = {
-  DUPLICATE_KEY: 'a key stands here for the second time: remove one of the two',
+  DUPLICATE_KEY: 'this key occurs twice: remove one of the two',
   MULTIPLE_DOCS: 'a second document begins here: keep one, without "---"',
 };
 
 /**
- * @param file path for messages, which never repeat the file's text: it may hold a password
- * @throws SpecError that names file and line, where the text is not YAML 1.2 or not a mapping
+ * @param file path for messages, which never repeat the file's text because it may hold a password
+ * @throws SpecError that names file and line, if the text is not YAML 1.2 or not a mapping
  */
 export function parseYaml(file: string, text: string, yaml: typeof Yaml): YamlDocument {
   const lineCounter = new yaml.LineCounter();
@@ -62,17 +62,17 @@ export function parseYaml(file: string, text: string, yaml: typeof Yaml): YamlDo
       try {
         return toJson(yaml, document, node);
       } catch (cause) {
-        // An alias within what it stands for, or so many that they would fill the memory.
+        // An alias refers to itself, or the aliases multiply so that they would fill the memory.
         const line = lineAt(node.range?.[0]);
-        throw new SpecError(`${file}:${line}: aliases that cannot be resolved: write the values out`, { cause });
+        throw new SpecError(`${file}:${line}: the aliases cannot be resolved: write out the values`, { cause });
       }
     },
   };
 }
 
 /**
- * Text of a scalar as it was written: `0x10` and `True` stay so.
- * @returns null for YAML's null, undefined where the node is no scalar
+ * Returns the text of a scalar as it was written: `0x10` and `True` stay as they are.
+ * @returns null for YAML's null, undefined if the node is not a scalar
  */
 export function scalarText(yaml: typeof Yaml, node: unknown): string | null | undefined {
   if (node === null) return null;
@@ -85,7 +85,7 @@ const MARK = '\0number:';
 const MARKED = /"\\u0000number:([^"]*)"/g;
 const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
-/** Numbers as they were written: as doubles, 64 bit ids would be rounded. */
+/** Keeps numbers as they were written, because doubles would round 64-bit ids. */
 function toJson(yaml: typeof Yaml, document: Yaml.Document, node: Yaml.Node): string {
   yaml.visit(node, {
     Scalar(key, scalar) {
@@ -96,7 +96,7 @@ function toJson(yaml: typeof Yaml, document: Yaml.Document, node: Yaml.Node): st
   return JSON.stringify(node.toJS(document)).replaceAll(MARKED, '$1');
 }
 
-/** `+5`, `0x10` and the like are YAML's alone. */
+/** Converts numbers that are valid only in YAML, such as `+5` and `0x10`. */
 function numberText(value: number, source = ''): string {
   if (JSON_NUMBER.test(source)) return source;
   if (!Number.isFinite(value)) return 'null';

@@ -109,8 +109,8 @@ t.test('a URI without a vhost, and one that ends with /, mean the default one', 
 });
 
 for (const [text, problem] of [
-  ['amqp://h/.', /vhost that a URI cannot name/],
-  ['amqp://h/%2e%2e', /vhost that a URI cannot name/],
+  ['amqp://h/.', /vhost "." or "..", which a URI cannot contain/],
+  ['amqp://h/%2e%2e', /vhost "." or "..", which a URI cannot contain/],
   ['amqp://u%00x:p@h', /escape of a control character/],
   ['amqp://u:p%00x@h', /escape of a control character/],
   ['amqp://u:p@h/v%0Ax', /escape of a control character/],

@@ -21,7 +21,7 @@ t.test('the file of a key must be whole', async (t) => {
     [{ kid: 'other' }, /"kid" is not the name of its file/],
     [{ name: undefined }, /has no "name"/],
     [{ commands: undefined }, /commands: expected a list/],
-    [{ commands: ['kil'] }, /"kil" names no command; did you mean "kill"/],
+    [{ commands: ['kil'] }, /"kil" matches no command; did you mean "kill"/],
     [{ owners: 'alice' }, /owners: expected a list/],
   ];
   for (const [more, message] of wrong) {

@@ -56,7 +56,7 @@ t.test('what is wrong is said before anything is written', async (t) => {
     [['--qqqqqq', 'a'], 'unknown option "--qqqqqq"; "proc_box ctl keygen --help" lists them'],
     [['a', '--name'], '--name needs a value'],
     [['--name=', 'a'], '--name needs a value'],
-    [['--commands', 'kil', 'a'], /--commands: "kil" names no command; did you mean "kill"/],
+    [['--commands', 'kil', 'a'], /--commands: "kil" matches no command; did you mean "kill"/],
     [['--dir', '/no/such', 'a'], 'write /no/such/a.key: ENOENT'],
   ];
   for (const [words, message] of cases)

@@ -38,7 +38,7 @@ t.test('keygen makes a private key for its owner and a public one for the boxes'
     [['a/b'], /"a\/b" is not a key id/],
     [['a', 'b'], /one key at a time/],
     [['--nam', 'x', 'a'], /unknown option "--nam"; did you mean --name\?/],
-    [['--commands', 'kil', 'a'], /"kil" names no command/],
+    [['--commands', 'kil', 'a'], /"kil" matches no command/],
     [['--dir', '/no/such', 'a'], /write \/no\/such\/a\.key: ENOENT/],
   ];
   for (const [words, message] of wrong) {
@@ -98,7 +98,7 @@ t.test('a key that cannot sign is told before anything is sent', async (t) => {
   const jwk = { kty: 'OKP', crv: 'Ed25519', kid: 'x', x: 'AAAA' };
   const wrong: readonly (readonly [() => void, RegExp])[] = [
     [() => {}, /--sign-key: read x\.key: ENOENT/],
-    [() => put('{}', 0o644), /x\.key has mode 0644, so others may reach its secret; run: chmod 600/],
+    [() => put('{}', 0o644), /x\.key has mode 0644, so others may access its secret; run: chmod 600/],
     [() => put('secret'), /it is not JSON: expected the file <key id>\.key/],
     [() => put('null'), /it is no Ed25519 key/],
     [() => put(JSON.stringify(jwk)), /it is a public key/],

@@ -18,12 +18,12 @@ const skip = !possible && 'needs unshare --mount and overlayfs';
 /** What is wrong with the file, and what the line has to say. */
 const FAULTS: readonly (readonly [string, string, RegExp])[] = [
   ['an unknown key', 'timeout: 5m\nsnit: 1s\n', /:2: "snit" is not an option; did you mean "sint"\?/],
-  ['a duplicate key', 'timeout: 5m\ntimeout: 6m\n', /:2: a key stands here for the second time: remove one of the two/],
+  ['a duplicate key', 'timeout: 5m\ntimeout: 6m\n', /:2: this key occurs twice: remove one of the two/],
   ['no YAML', 'timeout: [5m\nsint: }', /:2: not valid YAML \(bad indent\): expected lines of "key: value"/],
   ['no mapping', '- timeout\n', /:1: not a mapping: expected lines of "key: value"/],
   ['a second document', 'timeout: 5m\n---\ntimeout: 1s\n', /:2: a second document begins here/],
-  ['an alias of itself', 'json: &a {a: *a}\n', /:1: aliases that cannot be resolved: write the values out/],
-  ['a bomb of aliases', bomb(), /: aliases that cannot be resolved: write the values out/],
+  ['an alias of itself', 'json: &a {a: *a}\n', /:1: the aliases cannot be resolved: write out the values/],
+  ['a bomb of aliases', bomb(), /: the aliases cannot be resolved: write out the values/],
   ['a value that does not parse', 'timeout: soon\n', /:1: timeout: "soon" is not a time limit: expected a duration/],
   ['a key that is a list', '? [a, b]\n: 1\n', /:1: "" is not an option/],
   ['binary bytes', '\0\xff\x1b[2J', /:1: /],

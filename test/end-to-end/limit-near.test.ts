@@ -123,7 +123,7 @@ t.test('--near none tells nothing, and what is no list is refused', async (t) =>
   for (const near of ['', '0', '100', '80;95', '80,', 'all', '1,2,3,4,5,6,7,8,9,10,11']) {
     const { code, stderr } = await run(t, ['true'], { options: [`--near=${near}`] });
     t.equal(code, 125, near);
-    t.match(stderr, /--near: ".*" is no list of percents: expected .* for example "80,95"/);
+    t.match(stderr, /--near: ".*" is not a list of percentages: expected .* for example "80,95"/);
   }
 });
 
@@ -178,6 +178,6 @@ t.test('what is no warning signal is refused', async (t) => {
   for (const text of ['', 'USR9@5m', 'USR1@', 'USR1@soon', 'KILL@5m', '@5m', 'B:USR1@5m', 'USR1@5m@6m', 'USR1@-5m']) {
     const { code, stderr } = await run(t, ['true'], { options: [`--warn-signal=${text}`] });
     t.equal(code, 125, text);
-    t.match(stderr, /--warn-signal: ".*" is no signal with a time: .* for example "USR1@5m"/);
+    t.match(stderr, /--warn-signal: ".*" is not a signal with a time: .* for example "USR1@5m"/);
   }
 });

@@ -34,7 +34,7 @@ t.test(
     t.equal(loose.stdout, '', 'the job is not started');
     t.equal(
       loose.stderr,
-      'proc_box: error: --control-auth: the site has fixed this option (/etc/proc_box/config.yaml:2): leave it out\n',
+      'proc_box: error: --control-auth: the site has locked this option (/etc/proc_box/config.yaml:2): leave it out\n',
     );
     const none = proc_box('--config', 'none', 'echo', 'ran');
     t.equal(none.stdout.slice(0, 3), 'ran', none.stderr);

@@ -142,7 +142,10 @@ t.test('bad input: 125, a clear line, nothing left behind', need('memory', 'blki
       ['--io-max', '/dev/nothing:rbps=1M'],
       /"\/dev\/nothing": ENOENT; expected a block device, a file on one, or major:minor/,
     ],
-    'a device number that does not exist': [['--io-max', '999:99:rbps=1M'], /"999:99" does not belong to a block device/],
+    'a device number that does not exist': [
+      ['--io-max', '999:99:rbps=1M'],
+      /"999:99" does not belong to a block device/,
+    ],
     'a file that is on no disk': [
       ['--io-max', '/proc/self:rbps=1M'],
       /does not belong to a block device .*`lsblk` lists them/,

@@ -177,7 +177,7 @@ t.test('the default config file may be absent, a named one may not', async (t) =
   refuses(
     t,
     { contents: { [DEFAULT_FILE]: denied } },
-    `read ${DEFAULT_FILE}: EACCES; it may fix options for every user, so nothing is done without it: ask the administrator to make it a readable file`,
+    `read ${DEFAULT_FILE}: EACCES; it may lock options for every user, so proc_box cannot go on without it: ask the administrator to make it a readable file`,
   );
 });
 
@@ -190,7 +190,7 @@ t.test('routing keys are one, or a list where asked for', async (t) => {
       ['-rkey', key, 'x'],
       ['-multiRmtKey', '-rkey', `a,${key}`, 'x'],
     ])
-      t.throws(() => specOf({ words }), { message: /rkey: ".*" has a wildcard, and commands come by exact keys/ }, key);
+      t.throws(() => specOf({ words }), { message: /rkey: ".*" has a wildcard, but commands need an exact key/ }, key);
   refuses(
     t,
     { words: ['-rkey', 'a,,b', '-multiRmtKey', 'x'] },
@@ -262,22 +262,22 @@ t.test('a URI file must be private, and the stronger source counts', async (t) =
   refuses(
     t,
     { contents: { '/u': { mode: 0o640 } }, words: ['--uri-file', '/u', 'x'] },
-    '--uri-file: /u has mode 0640, so others may reach its secret; run: chmod 600 /u',
+    '--uri-file: /u has mode 0640, so others may access its secret; run: chmod 600 /u',
   );
   refuses(
     t,
     { contents: { "/a 'b": { mode: 0o604 } }, words: ['--uri-file', "/a 'b", 'x'] },
-    "--uri-file: /a 'b has mode 0604, so others may reach its secret; run: chmod 600 '/a '\\''b'",
+    "--uri-file: /a 'b has mode 0604, so others may access its secret; run: chmod 600 '/a '\\''b'",
   );
   refuses(
     t,
     { contents: { '~/u': { mode: 0o640 } }, words: ['--uri-file', '~/u', 'x'] },
-    '--uri-file: ~/u has mode 0640, so others may reach its secret; run: chmod 600 ~/u',
+    '--uri-file: ~/u has mode 0640, so others may access its secret; run: chmod 600 ~/u',
   );
   refuses(
     t,
     { contents: { '~/u v': { mode: 0o640 } }, words: ['--uri-file', '~/u v', 'x'] },
-    "--uri-file: ~/u v has mode 0640, so others may reach its secret; run: chmod 600 ~/'u v'",
+    "--uri-file: ~/u v has mode 0640, so others may access its secret; run: chmod 600 ~/'u v'",
   );
   refuses(
     t,
@@ -292,7 +292,7 @@ t.test('a URI file must be private, and the stronger source counts', async (t) =
   refuses(
     t,
     { contents: { '/u': 'amqp://u:s3cret' }, words: ['--uri-file', '/u', 'x'] },
-    '--uri-file: /u: the URI has a host that is not <name>:<port> (IPv6 addresses stand in brackets): for example "amqp://user:password@host:5672/vhost"',
+    '--uri-file: /u: the URI has a host that is not <name>:<port> (write IPv6 addresses in brackets): for example "amqp://user:password@host:5672/vhost"',
   );
 });
 

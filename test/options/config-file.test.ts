@@ -53,7 +53,7 @@ t.test('every fault names file and line, and never repeats a value', async (t) =
     ['{sint: 10s, qqqqqqqq: 1}', ':1: "qqqqqqqq" is not an option; "proc_box --help" lists them'],
     ['config: /x', ':1: "config" cannot be set in a config file: remove the line'],
     ['version: true', ':1: "version" cannot be set in a config file: remove the line'],
-    ['sint: 10s\nsint: 11s', ':2: a key stands here for the second time: remove one of the two'],
+    ['sint: 10s\nsint: 11s', ':2: this key occurs twice: remove one of the two'],
     [
       'sint: 10s\nuri: *s3cret',
       ':2: uri: expected one value or a list, for example "uri: amqp://guest:guest@localhost:5672"',

@@ -33,7 +33,7 @@ t.test('rules are a list of users and commands', async (t) => {
     ['[{"users": [""], "commands": ["*"]}]', /rule 1: users: expected a list/],
     [
       '[{"users": ["a"], "commands": ["*"]}, {"users": ["a"], "commands": ["suspnd"]}]',
-      /rule 2: commands: "suspnd" names no command; did you mean "suspend"\?/,
+      /rule 2: commands: "suspnd" matches no command; did you mean "suspend"\?/,
     ],
   ];
   for (const [text, message] of wrong) {

@@ -39,7 +39,7 @@ function specOf({ words = [], settings = [], site, mine, locks }: Given): BoxSpe
 }
 
 const refused = (origin: string, line = 2) =>
-  new SpecError(`${origin}: the site has fixed this option (${SITE}:${line}): leave it out`);
+  new SpecError(`${origin}: the site has locked this option (${SITE}:${line}): leave it out`);
 
 const USER = 'control-auth: user\nlocked: control-auth\n';
 
@@ -121,7 +121,7 @@ t.test('a lock is for the site alone, and names options', async (t) => {
   const wrong: readonly (readonly [Given, RegExp])[] = [
     [
       { words: ['--config', '/mine'], mine: 'locked: sint\n' },
-      /^\/mine:1: "locked" counts in \/etc\/proc_box\/config\.yaml only/,
+      /^\/mine:1: "locked" is allowed only in \/etc\/proc_box\/config\.yaml/,
     ],
     [{ site: 'locked: sins\n' }, /config\.yaml:1: "sins" is not an option; did you mean "sint"\?/],
     [{ site: 'locked: config\n' }, /config\.yaml:1: "config" cannot be set in a config file/],

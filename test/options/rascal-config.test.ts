@@ -70,7 +70,7 @@ t.test('every fault names file, line and key, and repeats no value', async (t) =
     ['exchange: {options: {durable: yes}}', '/r.yaml:1: exchange.options.durable: expected true or false'],
     [
       'connection: {socketOptions: {passphrase: [s3cret]}}',
-      '/r.yaml:1: connection.socketOptions.passphrase: expected a text, for example "x"',
+      '/r.yaml:1: connection.socketOptions.passphrase: expected a string, for example "x"',
     ],
     [
       'connection: {socketOptions: {key: s3cret}}',
@@ -82,11 +82,11 @@ t.test('every fault names file, line and key, and repeats no value', async (t) =
     ],
     [
       'queue: {arguments: {a: [1]}}',
-      '/r.yaml:1: queue.arguments: expected a mapping of names to texts, numbers or booleans, for example {x-max-length: 100}',
+      '/r.yaml:1: queue.arguments: expected a mapping of names to strings, numbers or booleans, for example {x-max-length: 100}',
     ],
     [
       'queue: {arguments: 5}',
-      '/r.yaml:1: queue.arguments: expected a mapping of names to texts, numbers or booleans, for example {x-max-length: 100}',
+      '/r.yaml:1: queue.arguments: expected a mapping of names to strings, numbers or booleans, for example {x-max-length: 100}',
     ],
     ['queue: {', '/r.yaml:1: not valid YAML (bad indent): expected lines of "key: value"'],
   ];

@@ -79,7 +79,7 @@ t.test('what is not is refused, with what is expected and an example', async (t)
         ] as const,
     ),
     [parseEnforce, 'Strict', '"Strict" is not a way to enforce: expected strict or best-effort, for example "strict"'],
-    [parseFailure, 'no', '"no" is no policy for failures: expected open or closed, for example "open"'],
+    [parseFailure, 'no', '"no" is not a failure policy: expected open or closed, for example "open"'],
     [parseInterval, '9ms', '"9ms" is too short: expected at least 10ms, for example "10s"'],
     [parseInterval, '0', '"0" is too short: expected at least 10ms, for example "10s"'],
     [parseSampleInterval, '1us', '"1us" is too short: expected at least 10ms, for example "10s"'],
@@ -93,7 +93,7 @@ t.test('what is not is refused, with what is expected and an example', async (t)
         [
           parseCommandKey,
           text,
-          `"${text}" has a wildcard, and commands come by exact keys: for example "proc_box.remote_control"; for several keys set multiRmtKey and separate them by commas`,
+          `"${text}" has a wildcard, but commands need an exact key: for example "proc_box.remote_control"; for several keys set multiRmtKey and separate them by commas`,
         ] as const,
     ),
     [parsePath, '', '"" is not a path: for example "/etc/proc_box/uri"'],
@@ -103,7 +103,7 @@ t.test('what is not is refused, with what is expected and an example', async (t)
         [
           parseNear,
           text,
-          `"${text}" is no list of percents: expected up to 10 numbers from 1 to 99, or none, for example "80,95"`,
+          `"${text}" is not a list of percentages: expected up to 10 numbers from 1 to 99, or none, for example "80,95"`,
         ] as const,
     ),
     ...['KILL', 'STOP@5m', '9'].map(
@@ -111,11 +111,11 @@ t.test('what is not is refused, with what is expected and an example', async (t)
         [
           parseWarnSignal,
           text,
-          `"${text}" is no signal with a time: no job can handle that signal; expected <signal>[@<time before the limit>], for example "USR1@5m"`,
+          `"${text}" is not a signal with a time: no job can handle that signal; expected <signal>[@<time before the limit>], for example "USR1@5m"`,
         ] as const,
     ),
-    [parseWarnSignal, 'NOPE', /^"NOPE" is no signal with a time: "NOPE" is not a signal/],
-    [parseWarnSignal, 'USR1@', /^"USR1@" is no signal with a time: "" is not a time limit/],
+    [parseWarnSignal, 'NOPE', /^"NOPE" is not a signal with a time: "NOPE" is not a signal/],
+    [parseWarnSignal, 'USR1@', /^"USR1@" is not a signal with a time: "" is not a time limit/],
     [
       parseReportPath,
       'r-{jobs}.json',

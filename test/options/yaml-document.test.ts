@@ -62,7 +62,7 @@ t.test('every fault names file and line, and never repeats the text', async (t) 
   const cases: Record<string, string | RegExp> = {
     '- s3cret': `${FILE}:1: not a mapping: expected lines of "key: value"`,
     s3cret: `${FILE}:1: not a mapping: expected lines of "key: value"`,
-    'a: 1\na: s3cret': `${FILE}:2: a key stands here for the second time: remove one of the two`,
+    'a: 1\na: s3cret': `${FILE}:2: this key occurs twice: remove one of the two`,
     'a: 1\n---\nb: s3cret': `${FILE}:2: a second document begins here: keep one, without "---"`,
     'a: "s3cret': /^\/etc\/x\.yaml:1: not valid YAML \([a-z ]+\): expected lines of "key: value"$/,
     'a:\n\t- s3cret': /^\/etc\/x\.yaml:2: not valid YAML/,
@@ -84,6 +84,6 @@ t.test('every fault names file and line, and never repeats the text', async (t) 
   const { pairs, toJson } = parse('x: 1\na: &a [*a]\n');
   t.throws(() => toJson(pairs[1]!.value as yaml.Node), {
     name: 'SpecError',
-    message: /^\/etc\/x\.yaml:2: aliases that cannot be resolved: write the values out$/,
+    message: /^\/etc\/x\.yaml:2: the aliases cannot be resolved: write out the values$/,
   });
 });

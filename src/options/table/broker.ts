@@ -3,13 +3,13 @@ import { parseUris } from '../uri.js';
 import { parsePath } from '../values.js';
 import type { Option } from './option.js';
 
-/** Where the broker is and how it is reached; what is kept of messages while it is away. */
+/** Where the broker is, how it is reached, and how many messages are kept while it is away. */
 export const BROKER = {
   uri: {
     type: 'URI',
     placeholder: 'uris',
     default: 'amqp://guest:guest@localhost:5672',
-    help: 'broker; several hosts, separated by commas, fail over; none runs without a broker',
+    help: 'broker; with several hosts, separated by commas, the box fails over; none runs without a broker',
     parse: parseUris,
     shapes: ['list'],
   },
@@ -17,14 +17,14 @@ export const BROKER = {
     type: 'path',
     placeholder: 'path',
     default: '',
-    help: 'file with the URI, so that its password shows nowhere; mode 0600, owned by the user or root',
+    help: 'file with the URI, so that its password is visible nowhere; mode 0600, owned by the user or root',
     parse: parsePath,
   },
   'tls-ca': {
     type: 'path',
     placeholder: 'path',
     default: '',
-    help: "for amqps: PEM file of the authority that signed the broker's certificate; by default the authorities that Node knows",
+    help: "for amqps: PEM file of the authority that signed the broker's certificate; by default the authorities that Node trusts",
     parse: parsePath,
   },
   'tls-cert': {
@@ -45,14 +45,14 @@ export const BROKER = {
     type: 'path',
     placeholder: 'path',
     default: '',
-    help: 'YAML or JSON file with settings of rascal, which override our own',
+    help: 'YAML or JSON file with rascal settings, which override the built-in ones',
     parse: parsePath,
   },
   msgtimeout: {
     type: 'duration',
     placeholder: 'duration',
     default: '30s',
-    help: 'give a message up when it could not be sent for this long; 0 never gives up',
+    help: 'give up a message that could not be sent for this long; 0 never gives up',
     parse: parseDuration,
   },
   flush: {
@@ -66,7 +66,7 @@ export const BROKER = {
     type: 'count',
     placeholder: 'number',
     default: '100000',
-    help: 'messages kept in memory while the broker is away; with --spool-dir the others are on disk, otherwise the oldest are dropped and counted',
+    help: 'messages kept in memory while the broker is away; with --spool-dir the others stay on disk, otherwise the oldest are dropped and counted',
     parse: (text: string) => parseCount(text, 1, 10_000_000),
   },
   'outbox-bytes': {
@@ -87,14 +87,14 @@ export const BROKER = {
     type: 'size',
     placeholder: 'size',
     default: '256M',
-    help: "bytes of a user's spool; the oldest messages are dropped and counted",
+    help: "maximum size of a user's spool; beyond it the oldest messages are dropped and counted",
     parse: parseSize,
   },
   'spool-max-age': {
     type: 'duration',
     placeholder: 'duration',
     default: '168h',
-    help: 'older messages in the spool are dropped and counted',
+    help: 'messages in the spool that are older are dropped and counted',
     parse: parseDuration,
   },
 } as const satisfies Readonly<Record<string, Option>>;

@@ -3,8 +3,8 @@ import { parseSignal } from '../signals.js';
 import { parseDuration } from '../units.js';
 
 /**
- * Every remote command. The launch path needs the names alone (--control-rules); the compiler sees to it that each has its
- * row below.
+ * The names of all remote commands. They are apart from the rows because the launch path needs only the names
+ * (--control-rules). The compiler checks that each has its row below.
  */
 export const COMMAND_NAMES = [
   'stop',
@@ -24,25 +24,25 @@ export const COMMAND_NAMES = [
 
 export type CommandName = (typeof COMMAND_NAMES)[number];
 
-/** A row of the table of commands: a box that gets one, `proc_box ctl`, and the tests of the documents read it. */
+/** A row of the table of commands, which boxes, `proc_box ctl` and the tests of the documents read. */
 export interface CommandRow {
-  /** Names of its arguments. @default none */
+  /** Names of its arguments. @default no arguments */
   readonly args?: readonly string[];
-  /** They may be left out. */
+  /** The arguments may be left out. */
   readonly optional?: true;
-  /** What it makes of its arguments, of which there are as many as it takes. @throws SpecError */
+  /** Parses its arguments, whose number has been checked. @throws SpecError */
   readonly parse?: (args: readonly string[]) => object;
-  /** What other programs call it. */
+  /** Names that other programs have for it. */
   readonly aliases?: readonly string[];
-  /** For `proc_box ctl --help`. */
+  /** The line in `proc_box ctl --help`. */
   readonly help: string;
-  /** How `proc_box ctl` shows its answer. @default by its fields alone */
+  /** How `proc_box ctl` shows its answer. @default just its fields */
   readonly answer?: 'with its sample' | 'as a row of a table';
 }
 
 const SIGKILL = 9;
 
-/** The table of commands. A new one is a name above, a row here, what it does in box/commands.ts, and its test. */
+/** The table of commands. A new command needs a name above, a row here, its implementation in box/commands.ts, and a test. */
 export const COMMANDS = {
   stop: {
     args: ['grace'],
@@ -54,11 +54,11 @@ export const COMMANDS = {
   },
   suspend: {
     aliases: ['pause', 'freeze', 'hold'],
-    help: 'stop every process; the wall clock limit waits as well',
+    help: 'suspend every process and the wall clock timer',
   },
   resume: {
     aliases: ['continue', 'cont', 'unpause', 'thaw', 'unfreeze'],
-    help: 'let the processes and the wall clock limit go on',
+    help: 'resume the processes and the wall clock timer',
   },
   kill: {
     args: ['signal'],
@@ -75,7 +75,7 @@ export const COMMANDS = {
     parse: ([interval = '']: readonly string[]) => ({ intervalMs: parseInterval(interval) }),
     help: 'set the interval of statistics, at least 10ms',
   },
-  timer_reset: { help: 'set the wall clock timer to zero, and switch it off' },
+  timer_reset: { help: 'set the wall clock timer to zero and switch it off' },
   timer_start: { help: 'start the wall clock timer from zero' },
   timer_stop: { help: 'switch the wall clock timer off' },
   timer_resume: { help: 'switch the wall clock timer on again, without resetting it' },
@@ -83,7 +83,7 @@ export const COMMANDS = {
     args: ['name', 'value'],
     parse: ([limit = '', value = '']: readonly string[]) => ({ limit, value }),
     aliases: ['limit', 'set'],
-    help: 'set timeout, memory, pids, ..., or an rlimit: nofile 1024:4096; +1h or -512M changes the limit in force by that much',
+    help: 'set timeout, memory, pids, ..., or an rlimit: nofile 1024:4096; +1h or -512M changes the limit in force by this amount',
   },
   status: {
     aliases: ['info', 'show', 'stat', 'limits'],
@@ -91,7 +91,7 @@ export const COMMANDS = {
     answer: 'with its sample',
   },
   ping: {
-    help: 'list the boxes that there are: user, job, host, state, memory',
+    help: 'list the boxes: user, job, host, state, memory',
     answer: 'as a row of a table',
   },
 } as const satisfies Readonly<Record<CommandName, CommandRow>>;
@@ -99,15 +99,15 @@ export const COMMANDS = {
 type Rows = typeof COMMANDS;
 type Parsed<Row> = Row extends { readonly parse: (args: readonly string[]) => infer Fields } ? Fields : unknown;
 
-/** Inward everything is a Command, whether a message, a signal or a deadline asked for it. */
+/** A command with its parsed arguments. */
 export type Command = { [Name in CommandName]: { readonly name: Name } & Readonly<Parsed<Rows[Name]>> }[CommandName];
 
-/** The row of a command, or undefined; safe for any text. */
+/** Returns the row of a command, or undefined. Safe for any text. */
 export function findCommand(name: string): CommandRow | undefined {
   return Object.hasOwn(COMMANDS, name) ? COMMANDS[name as CommandName] : undefined;
 }
 
-/** `stop [grace]`, `set_limit name value`; with `<` and `>` around what must be given where `shown` puts them. */
+/** Returns `stop [grace]` or `set_limit name value`. @param shown formats a mandatory argument, for example as `<name>` */
 export function usageOf(name: string, { args = [], optional }: CommandRow, shown = (arg: string) => arg): string {
   return [name, ...args.map((arg) => (optional ? `[${arg}]` : shown(arg)))].join(' ');
 }

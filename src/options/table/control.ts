@@ -2,7 +2,7 @@ import { DEFAULT_RULES, parseControlAuth, parseControlRules } from '../control.j
 import { parsePath } from '../values.js';
 import type { Option } from './option.js';
 
-/** Who may command a box, and the record of it. */
+/** Who may command a box, and the record of the commands. */
 export const CONTROL = {
   'control-auth': {
     type: 'text',
@@ -30,7 +30,7 @@ export const CONTROL = {
     type: 'path',
     placeholder: 'path',
     default: '',
-    help: 'append one line of JSON to this file for each command, accepted or refused; made with mode 0600',
+    help: 'append one line of JSON to this file for each command, accepted or refused; created with mode 0600',
     parse: parsePath,
   },
 } as const satisfies Readonly<Record<string, Option>>;

@@ -36,7 +36,7 @@ export const JOB = {
     type: 'text',
     placeholder: 'name',
     default: '',
-    help: 'argv[0] of the job, instead of the command: for a login shell it begins with -',
+    help: 'argv[0] of the job, instead of the command; for a login shell, begin it with -',
     parse: (text: string) => text,
   },
   reraise: {
@@ -57,7 +57,7 @@ export const JOB = {
     type: 'text',
     placeholder: 'reason',
     default: '',
-    help: "for programs that box jobs on a site's behalf: words of the job that they could not understand, which count as a wrong option (--failure)",
+    help: "for programs that box jobs on a site's behalf: why they could not understand the job's options; counts as a wrong option (--failure)",
     parse: (text: string) => text,
     only: 'command line',
   },

@@ -4,15 +4,16 @@ import { parseCount } from '../units.js';
 import type { LimitRow } from './limit.js';
 
 /**
- * The table of limits of a box, but for rlimits (rlimits.ts). A new limit is a row here, what sets it in cgroup/v1.ts and
- * cgroup/v2.ts (or in the watchdog), and its test. v1 counts swap on top of memory, so memory comes first.
+ * The table of a box's limits, except rlimits (rlimits.ts). A new limit needs a row here, its mechanism in cgroup/v1.ts and
+ * cgroup/v2.ts (or in the watchdog), and a test. Limits are set in this order: v1 limits memory and swap together, so memory
+ * comes before swap.
  */
 export const LIMITS = {
   timeout: {
     type: 'duration',
     placeholder: 'duration',
     default: '10m',
-    help: "wall clock limit: 1h30m, 1d, 90 (seconds), or as in Slurm MM:SS, HH:MM:SS, D-HH, D-HH:MM, D-HH:MM:SS; 0 means none; scheduler: a little before the job's own end, which Slurm is asked for where its environment does not tell; inside a Slurm or PBS job that is the default, without asking",
+    help: "wall clock limit: 1h30m, 1d, 90 (seconds), or as in Slurm MM:SS, HH:MM:SS, D-HH, D-HH:MM, D-HH:MM:SS; 0 means no limit; scheduler means a little before the end of the scheduler's job, and asks Slurm for that end if the environment does not say; inside a Slurm or PBS job this is the default, but without asking",
     parse: parseTimeout,
     change: parseTimeLimit,
     unit: 'ms',
@@ -23,7 +24,7 @@ export const LIMITS = {
     type: 'size',
     placeholder: 'size',
     default: '100GiB',
-    help: 'bytes of stdout before the job is stopped; 0 means none',
+    help: 'bytes of stdout before the job is stopped; 0 means no limit',
     parse: parseByteLimit,
     unit: 'bytes',
     zeroIsNone: true,
@@ -33,7 +34,7 @@ export const LIMITS = {
     type: 'size',
     placeholder: 'size',
     default: '',
-    help: 'memory of the box with its page cache; more is reclaimed or ends the box (oom); 0 means none',
+    help: 'memory of the box including page cache; at the limit, memory is reclaimed or the box is killed (oom); 0 means no limit',
     parse: parseMemory,
     unit: 'bytes',
     zeroIsNone: true,
@@ -51,7 +52,7 @@ export const LIMITS = {
     type: 'size',
     placeholder: 'size',
     default: '',
-    help: 'above this the box is slowed down and its memory reclaimed; 0 means none',
+    help: 'above this the box is slowed down and its memory reclaimed; 0 means no limit',
     parse: parseMemory,
     unit: 'bytes',
     zeroIsNone: true,
@@ -66,7 +67,7 @@ export const LIMITS = {
     type: 'size',
     placeholder: 'size',
     default: '',
-    help: 'swap beside --memory; 0 is no swap at all, which is what --memory alone gives',
+    help: 'swap in addition to --memory; 0 means no swap, which is the default with --memory',
     parse: parseSwap,
     unit: 'bytes',
     cgroup: {
@@ -80,7 +81,7 @@ export const LIMITS = {
     type: 'count',
     placeholder: 'number',
     default: '',
-    help: 'CPU time per time, in cores: 1.5; 0 means no limit',
+    help: 'CPU bandwidth, in cores: 1.5; 0 means no limit',
     parse: parseCpus,
     unit: 'cpus',
     zeroIsNone: true,
@@ -95,7 +96,7 @@ export const LIMITS = {
     type: 'count',
     placeholder: 'number',
     default: '',
-    help: 'share of busy CPUs against other groups, 1 to 10000; 100 is the usual one',
+    help: 'share of busy CPUs relative to other groups, 1 to 10000; 100 is the usual weight',
     parse: (text: string) => parseCount(text, 1, 10_000),
     unit: 'count',
     cgroup: {
@@ -121,7 +122,7 @@ export const LIMITS = {
     type: 'count',
     placeholder: 'number',
     default: '',
-    help: 'processes and threads of the box; more are refused (EAGAIN); 0 means none',
+    help: 'processes and threads of the box; more are refused (EAGAIN); 0 means no limit',
     parse: parsePids,
     unit: 'count',
     zeroIsNone: true,
@@ -138,7 +139,7 @@ export const LIMITS = {
     type: 'limit',
     placeholder: 'dev:key=limit',
     default: '',
-    help: 'rate of a block device, named by itself or a file on it: /dev/sda:rbps=10M,wbps=10M,riops=100,wiops=100; repeatable',
+    help: 'rate limits of a block device, named by its path or by a file on it: /dev/sda:rbps=10M,wbps=10M,riops=100,wiops=100; repeatable',
     parse: parseIoMax,
     repeatable: true,
     shapes: ['list'],
@@ -153,7 +154,7 @@ export const LIMITS = {
     type: 'duration',
     placeholder: 'duration',
     default: '',
-    help: 'CPU time of all processes of the box together, in the forms of --timeout; 0 means none',
+    help: 'CPU time of all processes of the box together, in the forms of --timeout; 0 means no limit',
     parse: parseTimeLimit,
     unit: 'ms',
     zeroIsNone: true,
@@ -164,24 +165,24 @@ export const LIMITS = {
 type Rows = typeof LIMITS;
 export type LimitName = keyof Rows;
 
-/** Those whose row has such a field. */
+/** The limits whose row has such a field. */
 type NamesWith<Part> = { [N in LimitName]: Rows[N] extends Part ? N : never }[LimitName];
 
-/** Limits that a control group can hold. */
+/** Limits that a control group can enforce. */
 export type CgroupLimitName = NamesWith<{ readonly cgroup: unknown }>;
-/** Those that v1 has as well. */
+/** Limits that v1 has as well. */
 export type V1LimitName = NamesWith<{ readonly cgroup: { readonly v1: readonly [string, string] } }>;
-/** Limits that the kernel counts in a file of its own. */
+/** Limits whose usage the kernel counts in a separate file. */
 export type CountedName = NamesWith<{ readonly cgroup: { readonly used: unknown } }>;
-/** Limits that sampling can hold. */
+/** Limits that the watchdog can enforce by sampling. */
 export type WatchedName = NamesWith<{ readonly otherwise: 'watchdog' }>;
-/** Limits of the box as a whole: those of control groups, and those that sampling holds. */
+/** Limits of the box as a whole: those of control groups and of the watchdog. */
 export type ResourceName = Exclude<LimitName, NamesWith<{ readonly otherwise: 'timer' | 'stdout' }>>;
 
-/** What was asked for of them: bytes, cores, ms, or as their parsers return it. */
+/** The requested limits, as their parsers return them: bytes, cores, ms, ... */
 export type Resources = { readonly [N in ResourceName]?: ReturnType<Rows[N]['parse']> };
 
-/** In the order in which they are put in force. A function, so that bundles that do not call it leave the table out. */
+/** Names in the order in which the limits are set. This is a function so that bundles that do not call it omit the table. */
 export function resourceNames(): readonly ResourceName[] {
   return (Object.keys(LIMITS) as LimitName[]).filter(isResource);
 }

@@ -2,7 +2,7 @@ import { parseBoolean } from '../units.js';
 import { parsePath } from '../values.js';
 import type { Option } from './option.js';
 
-/** About proc_box itself. */
+/** Options of proc_box itself. */
 export const PROGRAM = {
   config: {
     type: 'path',

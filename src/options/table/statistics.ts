@@ -3,7 +3,7 @@ import { parseBoolean, parseCount, parseDuration } from '../units.js';
 import { parseJsonObject, parseReportPath } from '../values.js';
 import type { Option } from './option.js';
 
-/** What is sampled, how often, and the report at the end. */
+/** What is sampled and how often, and the report at the end. */
 export const STATISTICS = {
   sint: {
     type: 'duration',
@@ -31,7 +31,7 @@ export const STATISTICS = {
     type: 'duration',
     placeholder: 'duration',
     default: '1m',
-    help: 'in a box with a cgroup and more than 64 processes, how old the figures that need a look at every process may be; 0 looks for each sample',
+    help: 'in a box with a cgroup and more than 64 processes, the maximum age of figures that need a walk over all processes; 0 walks for each sample',
     parse: parseDuration,
   },
   pss: {
@@ -50,7 +50,7 @@ export const STATISTICS = {
     type: 'path',
     placeholder: 'path',
     default: '',
-    help: "write the end report as JSON to this file; {job}, {step}, {task}, {host} and {box} in its name stand for the job's own",
+    help: "write the end report as JSON to this file; {job}, {step}, {task}, {host} and {box} in its name are replaced by the job's own",
     parse: parseReportPath,
   },
 } as const satisfies Readonly<Record<string, Option>>;

@@ -3,33 +3,33 @@ import { parseBoolean } from '../units.js';
 import { parseCgroupMode, parseEnforce, parseNear } from '../values.js';
 import type { Option } from './option.js';
 
-/** What holds the limits of limits.ts and how strictly, and the limits of each process. */
-export const HOLDING = {
+/** What enforces the limits of limits.ts and how strictly, and the limits of each process. */
+export const ENFORCEMENT = {
   cgroup: {
     type: 'text',
     placeholder: 'auto|off|paths',
     default: 'auto',
-    help: 'control groups: where possible below our own, none at all, or below these directories, comma-separated: a cgroup2 directory, or one of a v1 hierarchy each',
+    help: 'where to make control groups: auto (below our own, if possible), off (nowhere), or below these comma-separated directories, one per hierarchy',
     parse: parseCgroupMode,
   },
   enforce: {
     type: 'text',
     placeholder: 'strict|best-effort',
     default: 'best-effort',
-    help: 'refuse to start, or warn, where a limit can only be held weaker than by the kernel',
+    help: 'refuse to start, or warn, if the kernel cannot enforce a limit',
     parse: parseEnforce,
   },
   'oom-group': {
     type: 'boolean',
     default: 'true',
-    help: 'out of memory ends the whole box, not one process of it',
+    help: 'if memory runs out, kill the whole box instead of one of its processes',
     parse: parseBoolean,
   },
   near: {
     type: 'text',
     placeholder: 'percents',
     default: '80,95',
-    help: 'tell by an event and in the samples when so many percent of --memory, --timeout, --stdoutlimit or --pids are used; none tells nothing',
+    help: 'report in an event and in the samples when these percentages of --memory, --timeout, --stdoutlimit or --pids are used; none reports nothing',
     parse: parseNear,
   },
   rlimit: {
