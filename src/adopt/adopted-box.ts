@@ -12,8 +12,8 @@ import { prepareResources } from '../supervise/resources.js';
 import type * as RunBundle from '../supervise/run.js';
 import type { Adopted, Subject } from '../supervise/subject.js';
 import { withinAllowed } from '../supervise/within-allowed.js';
+import { ancestorsBelow, commandOf, type MainProcess, readMainProcess, stdoutModeOf } from './main-process.js';
 import { type AdoptInput, type AdoptOptions, type AdoptSpec, adoptLimits, adoptSpec } from './options.js';
-import { ancestorsBelow, commandOf, readTarget, stdoutModeOf, type Target } from './target.js';
 
 /** Without a group a process that leaves the tree of its parents is known only where it was seen before. */
 const LOOK_MS = 1000;
@@ -26,7 +26,7 @@ export type Loaders = Pick<
   readonly loadRun: () => typeof RunBundle;
 };
 
-export interface Adoption extends Loaders, AdoptInput {
+export interface AdoptionInput extends Loaders, AdoptInput {
   /** Has said hello. */
   readonly keeper: RunBundle.RunOptions['keeper'];
   readonly options: AdoptOptions;
@@ -52,30 +52,30 @@ export interface Boxed {
  * Groups and limits around a process that runs already, in force when this returns; then supervision.
  * @throws SpecError, EnvironmentError; the process then runs as before
  */
-export function adoptProcess(input: Adoption): Boxed {
+export function adoptProcess(input: AdoptionInput): Boxed {
   const { options } = input;
-  const target = readTarget(options.pid, input.ourPids, input.environment);
-  const adoptable = adoptSpec(options.boxWords, target.environment, input);
+  const main = readMainProcess(options.pid, input.ourPids, input.environment);
+  const adoptable = adoptSpec(options.boxWords, main.environment, input);
   try {
-    return boxTarget(input, target, adoptable);
+    return makeBox(input, main, adoptable);
   } catch (error) {
     if (!(isEnvironmentError(error) || isSpecError(error)) || !input.failsOpen) throw error;
     try {
       const spec = { ...adoptable.spec, enforce: 'best-effort', ignored: error.message } as const;
       const warning = `${error.message}; it is boxed with those of its limits that can be held (--failure open)`;
       if (adoptable.spec.enforce === 'strict')
-        return boxTarget(input, target, { spec, warnings: [...adoptable.warnings, warning] });
+        return makeBox(input, main, { spec, warnings: [...adoptable.warnings, warning] });
     } catch (again) {
       if (!(isEnvironmentError(again) || isSpecError(again))) throw again;
     }
-    return boxTarget(input, target, adoptLimits(options.boxWords, target.environment, input, error));
+    return makeBox(input, main, adoptLimits(options.boxWords, main.environment, input, error));
   }
 }
 
-function boxTarget(input: Adoption, target: Target, assembled: AdoptSpec): Boxed {
+function makeBox(input: AdoptionInput, main: MainProcess, assembled: AdoptSpec): Boxed {
   const asked = assembled.spec;
   const { keeper, boxId, options, boxProcess } = input;
-  const { pid, startTicks } = target;
+  const { pid, startTicks } = main;
   const uncounted = whyUncounted(asked, pid);
   if (uncounted !== null && asked.enforce === 'strict') throw new EnvironmentError(`${uncounted} (--enforce strict)`);
   const { spec, warnings } = withinAllowed(assembled, pid, 'file');
@@ -89,14 +89,14 @@ function boxTarget(input: Adoption, target: Target, assembled: AdoptSpec): Boxed
   };
   let walk: Subject['walk'] = (rows) => sampleTree(before.look(), rows);
   const subject: Subject = {
-    environment: target.environment,
-    user: target.user,
+    environment: main.environment,
+    user: main.user,
     walk: (rows) => walk(rows),
     blind: null,
     files: () => ({
-      home: target.environment['HOME'],
+      home: main.environment['HOME'],
       folder: input.environment['PWD'] ?? '/',
-      owner: target.uid === process.geteuid?.() ? null : { uid: target.uid, gid: target.gid },
+      owner: main.uid === process.geteuid?.() ? null : { uid: main.uid, gid: main.gid },
     }),
     ourPids: excluded,
     adopted,
@@ -113,7 +113,7 @@ function boxTarget(input: Adoption, target: Target, assembled: AdoptSpec): Boxed
   const { stdoutMaxBytes } = spec;
   const members = new Members({ pid, startTicks, excluded, procsFile });
   walk = sinceNow(members);
-  keeper.adopt({ ...target, excluded, cgroup: { procsFile, freezer, killFile }, stdoutMaxBytes });
+  keeper.adopt({ ...main, excluded, cgroup: { procsFile, freezer, killFile }, stdoutMaxBytes });
   const looking = procsFile === null ? setInterval(() => members.look(), LOOK_MS).unref() : undefined;
   const told = uncounted === null ? warnings : [...warnings, uncounted];
   const ended: BoxProcess['ended'] = (...how) => {
@@ -184,7 +184,7 @@ function sinceNow(members: Members): Subject['walk'] {
 }
 
 /** Of every process: one that is forked meanwhile has the limits of its parent. @throws EnvironmentError */
-function setRlimit(members: Members, main: number, { name, soft, hard }: RlimitRequest): void {
+function setRlimit(members: Members, mainPid: number, { name, soft, hard }: RlimitRequest): void {
   const done = new Set<number>();
   for (let fresh = true; fresh; ) {
     fresh = false;
@@ -196,7 +196,7 @@ function setRlimit(members: Members, main: number, { name, soft, hard }: RlimitR
         prlimit(pid, name, { ...(soft !== undefined && { soft }), ...(hard !== undefined && { hard }) });
       } catch (cause) {
         const { code } = cause as NodeJS.ErrnoException;
-        if (code === 'ESRCH' && pid !== main) continue;
+        if (code === 'ESRCH' && pid !== mainPid) continue;
         const remedy =
           code === 'EPERM'
             ? 'raising a hard limit, and limits of another user, need CAP_SYS_RESOURCE'

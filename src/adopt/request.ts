@@ -3,7 +3,7 @@ import { SpecError } from '../errors.js';
 import type { Environment } from '../scheduler/identity.js';
 
 /** What `proc_box adopt --via` sends; native/src/front/via.h has the format. */
-export interface Request {
+export interface AdoptRequest {
   /** The command line, with argv[0]. */
   readonly argv: readonly string[];
   /** `PBOX_*` entries, `NAME=value`. */
@@ -12,7 +12,7 @@ export interface Request {
   readonly environment: Environment;
   /** `--failure open`, as the front end reads the words. */
   readonly failsOpen: boolean;
-  /** Of the process that asks: its own word, which the kernel's takes the place of (reception.ts). */
+  /** Of the process that asks: its own word, which the kernel's takes the place of (request-server.ts). */
   readonly pid: number;
   /** CLOCK_MONOTONIC, ms: after that it does not wait any more. */
   readonly untilMs: number;
@@ -26,7 +26,7 @@ export const REQUEST_MAX_BYTES = 256 * 1024;
  * Puts a request together from what arrives of it.
  * @returns takes a chunk; the request once it is whole, undefined before. It throws SpecError for what is none
  */
-export function createRequestReader(): (chunk: Buffer) => Request | undefined {
+export function createRequestReader(): (chunk: Buffer) => AdoptRequest | undefined {
   const chunks: Buffer[] = [];
   let bytes = 0;
   return (chunk) => {
@@ -43,7 +43,7 @@ export function createRequestReader(): (chunk: Buffer) => Request | undefined {
   };
 }
 
-function parse(frame: Buffer): Request {
+function parse(frame: Buffer): AdoptRequest {
   const words = frame.readUInt32LE(4);
   const text = textOf(frame.subarray(HEAD_BYTES));
   const strings = text.split('\0');

@@ -13,8 +13,8 @@ import { createLogger } from '../log.js';
 import { readVerb, type Verb } from '../options/verb-words.js';
 import { guardProcess } from '../supervise/box-process.js';
 import { openLog } from '../supervise/own-files.js';
-import { type Answer, receive } from './reception.js';
-import type { Request } from './request.js';
+import type { AdoptRequest } from './request.js';
+import { type AdoptAnswer, receive } from './request-server.js';
 import { type Services, serveBox } from './served-box.js';
 
 /**
@@ -78,7 +78,7 @@ function createSupervisor(serving: Serving) {
   };
   process.on('SIGCHLD', reap);
   return {
-    take(request: Request, answer: Answer): boolean {
+    take(request: AdoptRequest, answer: AdoptAnswer): boolean {
       if (ending || boxes.size >= BOXES_MAX || monotonicMs() > request.untilMs - ANSWER_MS) return false;
       const id = ++count;
       boxes.add(id);

@@ -10,8 +10,8 @@ import type * as RunBundle from '../supervise/run.js';
 import { ourProcesses } from '../supervise/subject.js';
 import { adoptProcess, type Loaders } from './adopted-box.js';
 import { ADOPT_HELP, type AdoptInput, type AdoptOptions, parseAdopt } from './options.js';
-import type { Answer } from './reception.js';
-import type { Request } from './request.js';
+import type { AdoptRequest } from './request.js';
+import type { AdoptAnswer } from './request-server.js';
 
 export interface Services extends Loaders, Pick<AdoptInput, 'files' | 'loadYaml'> {
   readonly newBoxId: () => string;
@@ -19,8 +19,8 @@ export interface Services extends Loaders, Pick<AdoptInput, 'files' | 'loadYaml'
 }
 
 export interface ServedBox extends Services {
-  readonly request: Request;
-  readonly answer: Answer;
+  readonly request: AdoptRequest;
+  readonly answer: AdoptAnswer;
   readonly makeKeeper: (onEvent: (event: KeeperEvent) => void) => Keeper;
   /** Nothing follows for this keeper. @param gone told when it has ended, and its groups with it */
   readonly finish: (keeper: Keeper, gone: () => void) => void;

@@ -5,12 +5,13 @@ import type { Controllable, Outgoing } from '../model/types.js';
 import type { BoxSpec, JobIdentity } from '../options/spec.js';
 import type * as Spool from '../spool/index.js';
 import { createAuditLog } from '../stats/audit-log.js';
+import { CommandHandler } from './command-handler.js';
 import { controlConfig } from './config.js';
-import { Control } from './control.js';
 import { type Failure, WRONG_TYPE } from './failure.js';
 import { gateOf } from './gate-of.js';
 import { keySegment } from './keys.js';
 import { Link, type LinkOptions, type LinkState, type Session } from './link.js';
+import { noTopicExchange, onceFor, refusedAnswer } from './log-lines.js';
 import { Outbox, type Queue } from './outbox.js';
 import { Probe } from './probe.js';
 import { toPublication } from './publication.js';
@@ -22,7 +23,6 @@ import type * as Signed from './signed.js';
 import { SpooledOutbox } from './spooled-outbox.js';
 import { subscribe } from './subscribe.js';
 import { within } from './within.js';
-import { noTopicExchange, onceFor, refusedAnswer } from './words.js';
 
 export interface BrokerState {
   readonly control: LinkState;
@@ -80,7 +80,7 @@ export class BoxLink implements BrokerLink {
   readonly #queue: Queue;
   readonly #publication: (message: Outgoing, content: Buffer) => Publication;
   readonly #replies: Replies;
-  readonly #handler: Control;
+  readonly #handler: CommandHandler;
   readonly #auditLog: ReturnType<typeof createAuditLog> | undefined;
   readonly #redelivery: Redelivery;
   readonly #probe: Probe;
@@ -110,7 +110,7 @@ export class BoxLink implements BrokerLink {
     this.#queue = this.#spooled ?? this.#outbox;
     this.#replies = new Replies(spec.replyExchange, spec.rascalConfig?.publications?.replies);
     const gate = gateOf(spec, identity, log, loadSigned);
-    this.#handler = new Control(box, gate, (reply) => this.#replies.push(reply), log);
+    this.#handler = new CommandHandler(box, gate, (reply) => this.#replies.push(reply), log);
     this.#auditLog = spec.auditLog === undefined ? undefined : createAuditLog(spec.auditLog, log);
     this.#redelivery = new Redelivery(spec, identity, loadSpool, log);
     this.#probe = new Probe(spec, identity, {

@@ -1,7 +1,7 @@
 import { isSpecError } from '../errors.js';
 import { COMMAND_NAMES, type Command, findCommand, usageOf } from '../options/table/commands.js';
 import { didYouMean, quote } from '../options/words.js';
-import { type Refusal, type Request, refuse } from './message.js';
+import { type CommandRequest, type Refusal, refuse } from './message.js';
 
 /** Name and arguments as text -> Command, by the table of commands; the box checks what depends on its state. */
 
@@ -9,7 +9,7 @@ import { type Refusal, type Request, refuse } from './message.js';
 const ARGUMENT_MAX_CHARACTERS = 32_768;
 
 /** A command, or why there is none: nothing of a refused command is carried out. */
-export function toCommand(request: Request): Command | Refusal {
+export function toCommand(request: CommandRequest): Command | Refusal {
   const { name, args } = request;
   const row = findCommand(name);
   if (row === undefined) return refuse('unknown_command', `unknown command ${quote(name)}${meant(name)}`, name, args);

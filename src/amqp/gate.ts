@@ -2,11 +2,11 @@ import type { Requester } from '../model/types.js';
 import { type ControlRule, matchesPattern } from '../options/control.js';
 import type { JobIdentity } from '../options/spec.js';
 import {
+  type CommandRequest,
   type Delivery,
   type Ignored,
   parseMessage,
   type Refusal,
-  type Request,
   refuse,
   requesterOf,
 } from './message.js';
@@ -15,7 +15,7 @@ import {
 
 /** What a delivery asks for, or why it is turned down, and who sent it. */
 export interface Admitted {
-  readonly outcome: Request | Refusal | Ignored;
+  readonly outcome: CommandRequest | Refusal | Ignored;
   readonly by: Requester;
 }
 
@@ -78,8 +78,8 @@ function mayCommand(
   rules: readonly ControlRule[],
   owner: string,
   user: string | undefined,
-  request: Request,
-): Request | Refusal {
+  request: CommandRequest,
+): CommandRequest | Refusal {
   const { name, args } = request;
   if (user === undefined) {
     const message =

@@ -21,7 +21,7 @@ export interface Delivery {
 }
 
 /** A command by name with its arguments as text, not yet checked against the table of commands. */
-export interface Request {
+export interface CommandRequest {
   readonly kind: 'request';
   readonly name: string;
   readonly args: readonly string[];
@@ -58,7 +58,11 @@ const TARGET_KEYS = ['host', 'node', 'job', 'step', 'task', 'user', 'box'] as co
  * @param identity who this box is, for `target`
  * @param nowMs wall clock
  */
-export function parseMessage(delivery: Delivery, identity: JobIdentity, nowMs: number): Request | Refusal | Ignored {
+export function parseMessage(
+  delivery: Delivery,
+  identity: JobIdentity,
+  nowMs: number,
+): CommandRequest | Refusal | Ignored {
   const text = readText(delivery, nowMs);
   if (typeof text !== 'string') return text;
   let body: unknown;
@@ -116,7 +120,7 @@ export function refuse(
 }
 
 /** For a signed command that was given before, and whose answer is not remembered. */
-export function replayed({ name, args }: Pick<Request, 'name' | 'args'>): Refusal {
+export function replayed({ name, args }: Pick<CommandRequest, 'name' | 'args'>): Refusal {
   return refuse('replayed', 'this signed command was given before: sign it anew to give it again', name, args);
 }
 
@@ -137,7 +141,7 @@ function isExpired(timestamp: unknown, expiration: unknown, nowMs: number): bool
 export function readRequest(
   fields: Readonly<Record<string, unknown>>,
   identity: JobIdentity,
-): Request | Refusal | Ignored {
+): CommandRequest | Refusal | Ignored {
   const { command: name, arguments: args, target } = fields;
   const shownName = typeof name === 'string' ? name.slice(0, NAME_MAX_CHARACTERS) : '';
   const turnDown = (message: string) => refuse('bad_message', message, shownName);

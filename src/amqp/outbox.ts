@@ -1,9 +1,9 @@
 import type { Logger } from '../log.js';
-import type { Outgoing } from '../model/types.js';
+import type { Outgoing, PublishResult } from '../model/types.js';
 import { duration } from '../options/amounts.js';
+import { ConfirmTimer } from './confirm-timer.js';
 import { keepHeapSmall } from './heap.js';
 import { type Packed, pack } from './packed.js';
-import { Patience } from './patience.js';
 
 /**
  * What is to leave the box, in order, in memory, within bounds. A message stays until the broker has confirmed it and
@@ -17,11 +17,8 @@ import { Patience } from './patience.js';
  * second attempt on, so that no outage, a silent one neither, loses what the bounds can hold.
  */
 
-/** How one attempt at one message ended: kept by the broker, turned down by it, or not known because the link failed. */
-export type Sent = 'confirmed' | 'refused' | 'unknown';
-
 /** Puts one message on the link; `done` is called at most once: where the link ends it is detached instead. */
-export type Send = (message: Outgoing, content: Buffer, done: (sent: Sent) => void) => void;
+export type Send = (message: Outgoing, content: Buffer, done: (sent: PublishResult) => void) => void;
 
 export interface OutboxBounds {
   readonly maxMessages: number;
@@ -79,7 +76,7 @@ export class Outbox implements Queue {
   #generation = 0;
   #retry: NodeJS.Timeout | null = null;
   /** With the head. */
-  readonly #patience: Patience;
+  readonly #confirmTimer: ConfirmTimer;
   #waiting: (() => void)[] = [];
   #onLeft: () => void = () => {};
   #filling = false;
@@ -92,7 +89,7 @@ export class Outbox implements Queue {
     this.#windowMax = bounds.window ?? Math.max(1, Math.min(WINDOW_MESSAGES, bounds.maxMessages >> 1));
     this.#windowBytes = Math.min(WINDOW_BYTES, bounds.maxBytes / 2);
     this.#window = this.#windowMax;
-    this.#patience = new Patience(bounds.messageTimeoutMs, () => this.#unconfirmed(), nowMs);
+    this.#confirmTimer = new ConfirmTimer(bounds.messageTimeoutMs, () => this.#unconfirmed(), nowMs);
   }
 
   get dropped(): number {
@@ -162,7 +159,7 @@ export class Outbox implements Queue {
   setBlocked(blocked: boolean): void {
     if (this.#blocked === blocked) return;
     this.#blocked = blocked;
-    if (blocked) return this.#patience.stop();
+    if (blocked) return this.#confirmTimer.stop();
     if (this.#next > this.#head) this.#startClock();
     this.#pump();
   }
@@ -194,7 +191,7 @@ export class Outbox implements Queue {
   #attempt(entry: Entry): void {
     const generation = this.#generation;
     if (this.#next++ === this.#head) {
-      this.#patience.attempted();
+      this.#confirmTimer.attempted();
       this.#startClock();
     }
     this.#bytesInFlight += entry.cost;
@@ -203,9 +200,9 @@ export class Outbox implements Queue {
     });
   }
 
-  #ended(entry: Entry, sent: Sent): void {
+  #ended(entry: Entry, sent: PublishResult): void {
     if (sent === 'unknown') {
-      this.#patience.stop();
+      this.#confirmTimer.stop();
       this.#stuck?.();
     } else if (sent === 'refused') this.#refused(entry);
     else {
@@ -220,7 +217,7 @@ export class Outbox implements Queue {
     const isHead = this.#entries[this.#head] === entry;
     this.#rewind();
     this.#window = 1;
-    if (isHead && this.#patience.expired) {
+    if (isHead && this.#confirmTimer.expired) {
       this.#giveUpHead('the broker refuses it');
       this.#pump();
     } else this.#retryLater();
@@ -231,14 +228,14 @@ export class Outbox implements Queue {
     const startedAtMs = this.nowMs();
     this.#retry = setTimeout(() => {
       this.#retry = null;
-      this.#patience.tried(this.nowMs() - startedAtMs);
+      this.#confirmTimer.tried(this.nowMs() - startedAtMs);
       this.#pump();
     }, REFUSED_RETRY_MS).unref();
   }
 
   /** Nothing is in flight any more: the head is the next one again. */
   #rewind(): void {
-    this.#patience.stop();
+    this.#confirmTimer.stop();
     this.#generation++;
     for (let index = this.#head; index < this.#next; index++) this.#entries[index]!.confirmed = false;
     this.#next = this.#head;
@@ -246,11 +243,11 @@ export class Outbox implements Queue {
   }
 
   #startClock(): void {
-    if (!this.#blocked) this.#patience.start();
+    if (!this.#blocked) this.#confirmTimer.start();
   }
 
   #unconfirmed(): void {
-    if (this.#patience.expired) this.#giveUpHead(`no confirm within ${duration(this.bounds.messageTimeoutMs)}`);
+    if (this.#confirmTimer.expired) this.#giveUpHead(`no confirm within ${duration(this.bounds.messageTimeoutMs)}`);
     this.#stuck?.();
   }
 
@@ -301,7 +298,7 @@ export class Outbox implements Queue {
   #newHead(): void {
     this.#stopRetry();
     const inFlight = this.#next > this.#head;
-    this.#patience.renew(inFlight ? 1 : 0);
+    this.#confirmTimer.renew(inFlight ? 1 : 0);
     if (inFlight) this.#startClock();
   }
 }

@@ -1,4 +1,5 @@
 import amqp, { type Channel, type ConfirmChannel, type Connection, type Options } from 'amqplib/callback_api';
+import type { PublishResult } from '../model/types.js';
 import {
   type ConnectionRequest,
   connectionOptions,
@@ -8,7 +9,6 @@ import {
 } from './config.js';
 import { IS_OF_OTHER_TYPE } from './failure-rule.js';
 import type { Opened, Session } from './link.js';
-import type { Sent } from './outbox.js';
 import './handshake.js';
 
 /**
@@ -20,7 +20,7 @@ export interface Publisher extends Session {
   /** `blocked` and `unblocked`: a memory or disk alarm of the broker. */
   on(event: 'blocked' | 'unblocked', listener: (reason?: unknown) => void): void;
   /** With a confirm; `done` is called at most once: not where the connection ends first. */
-  publish(message: Publication, done: (sent: Sent) => void): void;
+  publish(message: Publication, done: (sent: PublishResult) => void): void;
   /** Another confirm channel, whose end is not the end of the connection. */
   openSecondChannel(channel: SecondChannel): void;
   /** Without a confirm; `done` is called once it is handed to the connection, or lost. */

@@ -5,7 +5,7 @@ import type { Logger } from '../log.js';
 import type { BoxSpec, JobIdentity } from '../options/spec.js';
 import type * as Spool from '../spool/index.js';
 import { forUser, outgoingKey } from './keys.js';
-import { lanesOf } from './lanes.js';
+import { publishChannels } from './publish-channels.js';
 import type { Publisher } from './publisher.js';
 
 /** For one confirm. */
@@ -51,7 +51,7 @@ export class Redelivery {
     await using folder = await openFolder(spoolDir, process.geteuid?.() ?? -1, false);
     if (folder === undefined || !lockFile(folder.fd)) return;
     const delivery = {
-      lane: lanesOf(publisher, stop.signal, CONFIRM_MS),
+      channel: publishChannels(publisher, stop.signal, CONFIRM_MS),
       eventsTo: eventsTo(spec),
       stop: stop.signal,
       confirmMs: CONFIRM_MS,

@@ -8,11 +8,11 @@ import type { Admitted, Gate } from './gate.js';
 import { repeatedKey } from './lenient-json.js';
 import {
   BODY_KEYS,
+  type CommandRequest,
   type Delivery,
   ownFields,
   parseMessage,
   type Refusal,
-  type Request,
   readRequest,
   readText,
   refuse,
@@ -99,7 +99,7 @@ export function signedGate(options: SignedOptions): Gate {
     return once(`${key.id}\0${claims.jti}`, request, by);
   };
 
-  const once = (id: string, request: Request, by: Requester): Request | Refusal => {
+  const once = (id: string, request: CommandRequest, by: Requester): CommandRequest | Refusal => {
     const now = monotonicMs();
     for (const [old, { atMs }] of seen) {
       if (now - atMs <= REMEMBER_MS) break;

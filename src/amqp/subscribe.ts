@@ -1,11 +1,11 @@
-import type { Control } from './control.js';
+import type { CommandHandler } from './command-handler.js';
 import type { Delivery } from './message.js';
 import type { AckOrNack, Broker } from './rascal.js';
 
 /** Begins to take commands. `fail` is called when that ends, `done` once it has begun. */
 export function subscribe(
   broker: Broker,
-  handler: Control,
+  handler: CommandHandler,
   probeId: string,
   fail: (error: unknown) => void,
   done: () => void,

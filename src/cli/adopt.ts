@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { holdOpen, type KeeperEvent, redirectStderr } from 'cgroup-utils-native';
-import { type Adoption, adoptProcess, type Boxed, type Loaders } from '../adopt/adopted-box.js';
+import { type AdoptionInput, adoptProcess, type Boxed, type Loaders } from '../adopt/adopted-box.js';
 import { ADOPT_HELP, type AdoptInput, type AdoptOptions, parseAdopt } from '../adopt/options.js';
 import { createLogger } from '../log.js';
 import { type BoxProcess, ownProcess } from '../supervise/box-process.js';
@@ -15,7 +15,7 @@ const WORD_FD = 6;
 export interface Adoptable
   extends Loaders,
     Omit<AdoptInput, 'settings' | 'failsOpen'>,
-    Pick<Adoption, 'keeper' | 'boxId' | 'deliverSignals'> {
+    Pick<AdoptionInput, 'keeper' | 'boxId' | 'deliverSignals'> {
   readonly hello: Pick<Extract<KeeperEvent, { type: 'hello' }>, 'argv' | 'settings' | 'failsOpen'>;
 }
 

@@ -8,7 +8,7 @@ const TASK_ALONE = /^[ \t]*ProctrackType[ \t]*=[ \t]*proctrack\/(?:cgroup|pgid)\
  * to one process after the other, in an order of their own. 0 where this scheduler signals nobody but the wrapper.
  * @param readFile text of a file; null where it cannot be read
  */
-export function signalPatienceMs(environment: Environment, readFile: (path: string) => string | null): number {
+export function signalWaitMs(environment: Environment, readFile: (path: string) => string | null): number {
   switch (findScheduler(environment)) {
     case 'slurm': {
       const conf = environment['SLURM_CONF'];

@@ -1,14 +1,14 @@
 import { rename, unlink } from 'node:fs/promises';
 import type { JobIdentity } from '../options/spec.js';
 import { quote } from '../options/words.js';
-import type { Delivered, Delivery } from './delivery.js';
+import type { Delivered, DeliveryOptions } from './delivery.js';
 import { droppedEvent, type Lost, sumOf } from './dropped.js';
 import { BROKEN_MAX, type Contents, examine, FILE_MAX_BYTES, messagesOf, type SpoolFile } from './file.js';
 import { BAD, type Folder } from './folder.js';
 import { identityIn } from './identity.js';
 import { encode, type MessageRecord } from './record.js';
 import { unsendable } from './sendable.js';
-import { type Lane, Sending } from './sending.js';
+import { type PublishChannel, Sending } from './sending.js';
 
 /** What became of a file, or of the part of it that a turn had time for. */
 export type Part = Partial<Delivered> & { readonly silent?: boolean };
@@ -22,7 +22,7 @@ const TURN_MS = 2_000;
  * @returns a part for each turn that it took
  * @throws Error with `code`
  */
-export async function* deliverFile(folder: Folder, file: SpoolFile, delivery: Delivery): AsyncGenerator<Part> {
+export async function* deliverFile(folder: Folder, file: SpoolFile, delivery: DeliveryOptions): AsyncGenerator<Part> {
   const tooLong = file.bytes > FILE_MAX_BYTES;
   const contents = tooLong ? undefined : await examine(file);
   if (contents === undefined || contents.broken > BROKEN_MAX) {
@@ -35,14 +35,14 @@ export async function* deliverFile(folder: Folder, file: SpoolFile, delivery: De
   }
   const doubt = contents.head === undefined ? undefined : delivery.doubt?.(contents.head.identity);
   if (doubt !== undefined) delivery.warn(`${folder.shown(file.name)} stays: ${doubt}`);
-  const lane = doubt === undefined ? await delivery.lane() : undefined;
-  if (lane === undefined) {
+  const channel = doubt === undefined ? await delivery.channel() : undefined;
+  if (channel === undefined) {
     yield { left: 1 };
     return;
   }
-  const sending = new Sending(lane, delivery);
+  const sending = new Sending(channel, delivery);
   try {
-    yield* new FileDelivery(folder, file, delivery, contents, lane, sending).run();
+    yield* new FileDelivery(folder, file, delivery, contents, channel, sending).run();
   } finally {
     sending.close();
   }
@@ -59,9 +59,9 @@ class FileDelivery {
   constructor(
     readonly folder: Folder,
     readonly file: SpoolFile,
-    readonly delivery: Delivery,
+    readonly delivery: DeliveryOptions,
     readonly contents: Contents,
-    readonly lane: Lane,
+    readonly channel: PublishChannel,
     readonly sending: Sending,
   ) {
     const { noRoom, broken, head, through } = contents;
@@ -77,7 +77,7 @@ class FileDelivery {
       if (this.#isLost(message)) this.#firstLost ||= message.n;
       else if (!(await sending.send(message))) break;
       if (performance.now() < untilMs) continue;
-      // The lane is everybody's: what is in flight on it belongs to one file.
+      // The channel is everybody's: what is in flight on it belongs to one file.
       await sending.settle();
       if (sending.trouble !== undefined) break;
       yield {};
@@ -107,7 +107,7 @@ class FileDelivery {
     if (trouble?.kind === 'refused') return this.#refused(trouble.why);
     if (trouble !== undefined) {
       // What is still in flight must not be taken for the next file's.
-      this.lane.close();
+      this.channel.close();
       if (trouble.kind === 'nacked') delivery.warn(`${this.#shown}: the broker takes no more for now: a full queue?`);
       if (trouble.kind === 'silent') delivery.warn(`${this.#shown}: no confirm within ${delivery.confirmMs / 1000} s`);
       await this.#mark();
@@ -125,7 +125,7 @@ class FileDelivery {
     return { files: 1, messages: confirmed, dropped: sumOf(this.#lost), bad: spoilt ? 1 : 0 };
   }
 
-  /** The broker has ended the lane: which message it meant is not known, only that all before the gap are with it. */
+  /** The broker has ended the channel: which message it meant is not known, only that all before the gap are with it. */
   async #refused(why: string): Promise<Part> {
     const { folder, file, delivery, contents, sending } = this;
     const { confirmed } = sending;
@@ -134,14 +134,14 @@ class FileDelivery {
     await this.#mark();
     const what = `the broker refuses it: ${quote(why)}; ${confirmed} messages were delivered, ${this.#lost.refused} were not`;
     await setAside(folder, file, delivery, what);
-    const lane = await delivery.lane();
-    if (lane !== undefined) await this.#tellLostOn(lane);
+    const channel = await delivery.channel();
+    if (channel !== undefined) await this.#tellLostOn(channel);
     return { files: 1, messages: confirmed, dropped: sumOf(this.#lost), bad: 1 };
   }
 
   /** Of no use where the broker refuses events too. */
-  async #tellLostOn(lane: Lane): Promise<void> {
-    const sending = new Sending(lane, this.delivery);
+  async #tellLostOn(channel: PublishChannel): Promise<void> {
+    const sending = new Sending(channel, this.delivery);
     await this.#tellLost(sending);
     sending.close();
   }
@@ -170,7 +170,7 @@ class FileDelivery {
   }
 }
 
-async function setAside(folder: Folder, file: SpoolFile, delivery: Delivery, why: string): Promise<void> {
+async function setAside(folder: Folder, file: SpoolFile, delivery: DeliveryOptions, why: string): Promise<void> {
   await rename(folder.at(file.name), folder.at(file.name + BAD));
   delivery.warn(`${folder.shown(file.name)}: ${why}; it was set aside as ${file.name}${BAD}`);
 }

@@ -1,6 +1,6 @@
 import type { Logger } from '../log.js';
 import { deliverFile, type Part } from './deliver-file.js';
-import { type Delivered, type Delivery, NOTHING } from './delivery.js';
+import { type Delivered, type DeliveryOptions, NOTHING } from './delivery.js';
 import { openSpooled } from './file.js';
 import { boxOf, type Folder, SPOOLED } from './folder.js';
 
@@ -16,7 +16,7 @@ const WARNINGS_MAX = 20;
  * @param giveUp called where the broker confirms nothing at all; it aborts `stop`
  */
 export async function deliverInTurn(
-  folders: readonly { readonly folder: Folder; readonly delivery: Delivery }[],
+  folders: readonly { readonly folder: Folder; readonly delivery: DeliveryOptions }[],
   giveUp: () => void,
 ): Promise<Delivered> {
   let sum = NOTHING;
@@ -43,7 +43,7 @@ function add(one: Delivered, other: Part): Delivered {
   return Object.fromEntries(names.map((name) => [name, one[name] + (other[name] ?? 0)])) as unknown as Delivered;
 }
 
-async function* deliverFolder(folder: Folder, given: Delivery): AsyncGenerator<Part> {
+async function* deliverFolder(folder: Folder, given: DeliveryOptions): AsyncGenerator<Part> {
   const complaints = limited(given.warn, folder);
   const delivery = { ...given, warn: complaints.warn };
   /** Boxes of which something earlier is still to come, from here or from somebody else. */
@@ -67,7 +67,7 @@ async function* deliverFolder(folder: Folder, given: Delivery): AsyncGenerator<P
   complaints.end();
 }
 
-async function namesOf(folder: Folder, delivery: Delivery): Promise<string[]> {
+async function namesOf(folder: Folder, delivery: DeliveryOptions): Promise<string[]> {
   try {
     return await folder.names(SPOOLED);
   } catch (error) {
@@ -76,7 +76,7 @@ async function namesOf(folder: Folder, delivery: Delivery): Promise<string[]> {
   }
 }
 
-async function* deliverNamed(folder: Folder, name: string, delivery: Delivery): AsyncGenerator<Part> {
+async function* deliverNamed(folder: Folder, name: string, delivery: DeliveryOptions): AsyncGenerator<Part> {
   try {
     const found = await openSpooled(folder, name);
     if (found.kind === 'gone') return;
@@ -94,7 +94,7 @@ async function* deliverNamed(folder: Folder, name: string, delivery: Delivery): 
   }
 }
 
-function limited(warn: Delivery['warn'], folder: Folder) {
+function limited(warn: DeliveryOptions['warn'], folder: Folder) {
   let count = 0;
   return {
     warn(text: string): void {
@@ -106,7 +106,7 @@ function limited(warn: Delivery['warn'], folder: Folder) {
   };
 }
 
-/** For `Delivery.warn`. */
-export function toLog(log: Logger): Delivery['warn'] {
+/** For `DeliveryOptions.warn`. */
+export function toLog(log: Logger): DeliveryOptions['warn'] {
   return (text) => log.warn(`spool: ${text}`);
 }

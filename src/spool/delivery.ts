@@ -1,12 +1,12 @@
 import type { JobIdentity } from '../options/spec.js';
 import type { MessageRecord } from './record.js';
-import type { Lane } from './sending.js';
+import type { PublishChannel } from './sending.js';
 
 /** What a delivery of spool files is given, and what came of it. */
 
-export interface Delivery {
+export interface DeliveryOptions {
   /** The channel that is there, or a new one where the broker has ended it; undefined where the link is lost. */
-  readonly lane: () => Promise<Lane | undefined>;
+  readonly channel: () => Promise<PublishChannel | undefined>;
   /** Where the events of a box go; undefined where none may be sent in its name. */
   readonly eventsTo: (identity: JobIdentity) => { readonly exchange: string; readonly routingKey: string } | undefined;
   /** Aborted: the link is lost, or there is no more time. */

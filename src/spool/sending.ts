@@ -1,14 +1,12 @@
+import type { PublishResult } from '../model/types.js';
 import type { MessageRecord } from './record.js';
 
-/** One message on a lane: kept by the broker, turned down for now (a nack: a full queue), or not known. */
-export type Outcome = 'confirmed' | 'refused' | 'unknown';
-
 /** A channel with confirms. The broker ends it where it refuses a message for good. */
-export interface Lane {
-  /** Publishes one message; `done` is called at most once: not where the lane ends first. */
-  publish(message: MessageRecord, done: (outcome: Outcome) => void): void;
+export interface PublishChannel {
+  /** Publishes one message; `done` is called at most once: not where the channel ends first. */
+  publish(message: MessageRecord, done: (outcome: PublishResult) => void): void;
   /**
-   * @param listener gets the end of the lane, also where that has been; it takes the place of an earlier listener. `why`
+   * @param listener gets the end of the channel, also where that has been; it takes the place of an earlier listener. `why`
    * is what the broker refuses in its words, or the client in its own; null where the link has ended
    */
   onEnded(listener: (why: string | null) => void): void;
@@ -36,13 +34,13 @@ const WINDOW = 64;
 interface InFlight {
   readonly n: number;
   /** Undefined until it is known; `onOutcome` gets it then. */
-  outcome: Outcome | undefined;
-  onOutcome: (outcome: Outcome) => void;
+  outcome: PublishResult | undefined;
+  onOutcome: (outcome: PublishResult) => void;
 }
 
 /** A window of the messages of one file in flight, and how far they are confirmed without a gap. */
 export class Sending {
-  readonly #lane: Lane;
+  readonly #channel: PublishChannel;
   readonly #options: SendingOptions;
   readonly #onStop = () => this.#end({ kind: 'stopped' });
   #inFlight: InFlight[] = [];
@@ -52,12 +50,12 @@ export class Sending {
   confirmed = 0;
   trouble: Trouble | undefined;
 
-  constructor(lane: Lane, options: SendingOptions) {
-    this.#lane = lane;
+  constructor(channel: PublishChannel, options: SendingOptions) {
+    this.#channel = channel;
     this.#options = options;
     if (options.stop.aborted) this.#onStop();
     options.stop.addEventListener('abort', this.#onStop);
-    lane.onEnded((why) => this.#end(why === null ? { kind: 'stopped' } : { kind: 'refused', why }));
+    channel.onEnded((why) => this.#end(why === null ? { kind: 'stopped' } : { kind: 'refused', why }));
   }
 
   /** @returns false where nothing more can be sent */
@@ -65,7 +63,7 @@ export class Sending {
     if (this.trouble !== undefined) return false;
     const one: InFlight = { n: message.n, outcome: undefined, onOutcome: () => {} };
     this.#inFlight.push(one);
-    this.#lane.publish(message, (outcome) => {
+    this.#channel.publish(message, (outcome) => {
       one.outcome = outcome;
       one.onOutcome(outcome);
     });
@@ -82,7 +80,7 @@ export class Sending {
   /** Nothing more will be sent. */
   close(): void {
     this.#options.stop.removeEventListener('abort', this.#onStop);
-    this.#lane.onEnded(() => {});
+    this.#channel.onEnded(() => {});
   }
 
   #end(trouble: Trouble): void {
@@ -93,7 +91,7 @@ export class Sending {
   async #oldest(): Promise<void> {
     const oldest = this.#inFlight[0]!;
     let timer: NodeJS.Timeout | undefined;
-    const settled = await new Promise<Outcome | Trouble>((resolve) => {
+    const settled = await new Promise<PublishResult | Trouble>((resolve) => {
       if (oldest.outcome !== undefined) return resolve(oldest.outcome);
       oldest.onOutcome = resolve;
       this.#wake = resolve;

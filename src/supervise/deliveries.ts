@@ -27,9 +27,9 @@ interface Seen {
 /**
  * Slurm's linuxproc signals every descendant, PBS every process of the session: then the job has the signal already, and
  * the wrapper must not pass it on. The keeper, beside the job in both, is the witness.
- * @param patienceMs how long after the wrapper the keeper may see it; 0 where nobody sends in that way
+ * @param waitMs how long after the wrapper the keeper may see it; 0 where nobody sends in that way
  */
-export function createDeliveries(patienceMs: () => number): Deliveries {
+export function createDeliveries(waitMs: () => number): Deliveries {
   const seen: Seen[] = [];
   const waiting = new Set<{ delivery: SignalDelivery; resolve: (reached: boolean) => void }>();
 
@@ -53,7 +53,7 @@ export function createDeliveries(patienceMs: () => number): Deliveries {
     },
     reachedJob(delivery) {
       if (claim(delivery)) return Promise.resolve(true);
-      const ms = patienceMs();
+      const ms = waitMs();
       if (ms === 0) return Promise.resolve(false);
       return new Promise((resolve) => {
         const one = { delivery, resolve };

@@ -12,7 +12,7 @@ import type { Requester } from '../model/types.js';
 import { signalName } from '../options/signals.js';
 import type { BoxSpec, JobIdentity } from '../options/spec.js';
 import { identifyJob } from '../scheduler/identity.js';
-import { signalPatienceMs } from '../scheduler/signalling.js';
+import { signalWaitMs } from '../scheduler/signalling.js';
 import { type BoxProcess, ownProcess } from './box-process.js';
 import { type BrokerLoaders, createBroker } from './broker.js';
 import { createBox } from './create-box.js';
@@ -122,7 +122,7 @@ export function run(options: RunOptions): Run {
     keeper.close();
     boxProcess.ended(0, null);
   };
-  const deliveries = createDeliveries(() => signalPatienceMs(process.env, readFile));
+  const deliveries = createDeliveries(() => signalWaitMs(process.env, readFile));
   const onSignal =
     adopted === null
       ? handleSignals(box, keeper, spec, deliveries)

@@ -3,7 +3,7 @@ import type { Box } from '../box/box.js';
 import { readFile } from '../kernel/files.js';
 import type { Logger } from '../log.js';
 import type { BoxSpec, JobIdentity } from '../options/spec.js';
-import { signalPatienceMs } from '../scheduler/signalling.js';
+import { signalWaitMs } from '../scheduler/signalling.js';
 import type * as Slurm from './slurm.js';
 import type { Subject } from './subject.js';
 
@@ -44,7 +44,7 @@ export function createScheduled({ spec, log, scheduler, subject, groups, loadSlu
     return {
       ...NOTHING,
       // MoM signals one process after the other: the job may be the first, and end before keeper and wrapper have theirs.
-      settled: (ofTerm) => (ofTerm ? after(signalPatienceMs(environment, readFile)) : null),
+      settled: (ofTerm) => (ofTerm ? after(signalWaitMs(environment, readFile)) : null),
       graceMs: countdown(spec, (nowMs) => nowMs + PBS_KILL_AFTER_MS),
     };
   }
@@ -64,7 +64,7 @@ export function createScheduled({ spec, log, scheduler, subject, groups, loadSlu
       if (follows) close = followJobEnd({ box, log, environment }, spec.timeoutAsked);
     },
     settled() {
-      if (adopted !== null || signalPatienceMs(environment, readFile) === 0) return null;
+      if (adopted !== null || signalWaitMs(environment, readFile) === 0) return null;
       return loadSlurm().untilStepdRests(environment);
     },
     graceMs: countdown(spec, (nowMs) => loadSlurm().killAtMs(environment, nowMs)),

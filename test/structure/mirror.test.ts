@@ -12,7 +12,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
  */
 const RUN_BY: Readonly<Record<string, string>> = {
   'adopt/adopted-box': 'kernel/adopt',
-  'adopt/reception': 'adopt/serve',
+  'adopt/request-server': 'adopt/serve',
   'adopt/served-box': 'adopt/serve',
   'amqp/box-link': 'amqp/link',
   'amqp/handshake': 'amqp/credentials',

@@ -11,7 +11,7 @@ import { atLeast, fail, pass, type Row, warn } from './row.js';
 
 /** A main process, and an orphan that only a subreaper gets. */
 const JOB = ['/bin/sh', '-c', '(sleep 60 &); exec sleep 60'];
-const PATIENCE_MS = 5000;
+const ANSWER_TIMEOUT_MS = 5000;
 const LOOK_MS = 10;
 
 /**
@@ -202,7 +202,7 @@ export function groupFiles({ v1 }: Hierarchies, cgroup: BoxCgroup): Row[] {
   return rows;
 }
 
-async function within<V>(look: () => V | undefined, ms = PATIENCE_MS): Promise<V | undefined> {
+async function within<V>(look: () => V | undefined, ms = ANSWER_TIMEOUT_MS): Promise<V | undefined> {
   for (const end = performance.now() + ms; ; ) {
     const value = look();
     if (value !== undefined || performance.now() > end) return value;

@@ -15,7 +15,7 @@ import '../../amqp/handshake.js';
  */
 
 /** What came of a command, and to whom it went. */
-export interface Sent {
+export interface CtlResult {
   readonly outcome: SendOutcome;
   readonly request: CtlRequest;
 }
@@ -54,7 +54,7 @@ export async function sendCommand(
   requests: readonly CtlRequest[],
   messageId: string,
   onAnswer: SendOptions['onAnswer'],
-): Promise<Sent> {
+): Promise<CtlResult> {
   for (const [index, request] of requests.entries()) {
     const { command, signKey, waitMs } = request;
     const body =

@@ -1,8 +1,8 @@
 import { userName } from 'cgroup-utils-native';
 import { alarmText } from '../../amqp/failure.js';
 import { forUser } from '../../amqp/keys.js';
-import { lanesOf } from '../../amqp/lanes.js';
 import { Link } from '../../amqp/link.js';
+import { publishChannels } from '../../amqp/publish-channels.js';
 import { openPublisher, type Publisher } from '../../amqp/publisher.js';
 import { eventsTo } from '../../amqp/redelivery.js';
 import { after, type Delay } from '../../delay.js';
@@ -13,7 +13,7 @@ import type { BoxSpec } from '../../options/spec.js';
 import { quote } from '../../options/words.js';
 import {
   type Delivered,
-  type Delivery,
+  type DeliveryOptions,
   deliverInTurn,
   type Folder,
   type MessageRecord,
@@ -46,8 +46,8 @@ export async function flushFolders(
   try {
     const publisher = await connected(link, Math.min(waitMs, mostMs));
     const tellAlarm = endOnAlarm(publisher, link.link, stop, waitMs, log);
-    const lane = lanesOf(publisher, stop.signal, waitMs);
-    const common = { lane, stop: stop.signal, confirmMs: waitMs, maxAgeMs: spec.spoolMaxAgeMs, warn: toLog(log) };
+    const channel = publishChannels(publisher, stop.signal, waitMs);
+    const common = { channel, stop: stop.signal, confirmMs: waitMs, maxAgeMs: spec.spoolMaxAgeMs, warn: toLog(log) };
     const turns = rotated(folders).map((folder) => ({ folder, delivery: { ...common, ...rulesFor(folder, spec) } }));
     const result = await deliverInTurn(turns, () => stop.abort());
     tellAlarm();
@@ -138,7 +138,7 @@ async function connected({ link, up }: PublisherLink, waitMs: number): Promise<P
 }
 
 /** What may be published of a folder, and where the events of its boxes go. */
-function rulesFor(folder: Folder, spec: BoxSpec): Pick<Delivery, 'eventsTo' | 'check' | 'doubt'> {
+function rulesFor(folder: Folder, spec: BoxSpec): Pick<DeliveryOptions, 'eventsTo' | 'check' | 'doubt'> {
   const toWhere = eventsTo(spec);
   if (folder.uid === process.geteuid?.()) return { eventsTo: toWhere };
   const owner = userName(folder.uid);

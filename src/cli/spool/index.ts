@@ -64,7 +64,7 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
 /** Directories that cannot be used. */
 const FAILURES_SHOWN = 20;
 
-interface Request {
+interface SpoolParsed {
   readonly verb: 'list' | 'flush';
   readonly json: boolean;
   readonly waitMs: number;
@@ -92,7 +92,7 @@ export async function runSpool(input: CtlInput): Promise<number> {
 }
 
 /** @throws SpecError */
-function parseSpool(input: CtlInput): Request | 'help' {
+function parseSpool(input: CtlInput): SpoolParsed | 'help' {
   const words = readVerb<keyof typeof OWN>(input.argv.slice(2), SPOOL);
   const [verb, ...more] = words.rest;
   if (isSet(words, 'help')) return 'help';

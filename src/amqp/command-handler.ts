@@ -4,7 +4,7 @@ import { withUserData } from '../options/verbatim.js';
 import { quote } from '../options/words.js';
 import { toCommand } from './command.js';
 import type { Admitted, Gate } from './gate.js';
-import { type Delivery, type Refusal, type Request, refuse, replayed } from './message.js';
+import { type CommandRequest, type Delivery, type Refusal, refuse, replayed } from './message.js';
 import type { AckOrNack } from './rascal.js';
 import type { Reply } from './replies.js';
 
@@ -25,7 +25,7 @@ interface Remembered {
   readonly answer: Promise<Answer>;
 }
 
-export class Control {
+export class CommandHandler {
   readonly #answers = new Map<string, Remembered>();
   readonly #logged = new Set<string>();
   #pending = 0;
@@ -79,7 +79,7 @@ export class Control {
     this.log.error(`control: ${(error as Error).message}`);
   }
 
-  #carryOut(request: Request, by: Requester, properties: Delivery['properties']): void {
+  #carryOut(request: CommandRequest, by: Requester, properties: Delivery['properties']): void {
     const key = by.messageId === undefined ? undefined : `${by.user ?? ''}\0${by.key ?? ''}\0${by.messageId}`;
     const asked = JSON.stringify([request.name, ...request.args]);
     const before = key === undefined ? undefined : this.#answers.get(key);
@@ -160,7 +160,7 @@ export class Control {
   }
 }
 
-function reused({ name, args }: Request, { messageId = '' }: Requester): Refusal {
+function reused({ name, args }: CommandRequest, { messageId = '' }: Requester): Refusal {
   const message = `the message id ${quote(messageId)} was that of another command: give each command an id of its own`;
   return refuse('bad_message', message, name, args);
 }

@@ -2,13 +2,13 @@ import { createServer, type Socket } from 'node:net';
 import { peerOf, userName } from 'cgroup-utils-native';
 import { EnvironmentError } from '../errors.js';
 import type { Logger } from '../log.js';
-import { createRequestReader, type Request } from './request.js';
+import { type AdoptRequest, createRequestReader } from './request.js';
 
 /** @param status what whoever asks exits with. @param text for its stderr */
-export type Answer = (status: number, text: string) => void;
+export type AdoptAnswer = (status: number, text: string) => void;
 
 /** @returns false: no answer, whoever asks goes on without us */
-export type Ask = (request: Request, answer: Answer) => boolean;
+export type TakeRequest = (request: AdoptRequest, answer: AdoptAnswer) => boolean;
 
 /** Whoever connects and does not say what he wants. */
 const REQUEST_MS = 5_000;
@@ -19,7 +19,7 @@ const CONNECTIONS_MAX = 256;
  * answer; what is none is refused, and disturbs no other.
  * @returns ends it: those who have not said what they want get no answer
  */
-export function receive(fd: number, log: Logger, ask: Ask): () => void {
+export function receive(fd: number, log: Logger, ask: TakeRequest): () => void {
   const waiting = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (client) => {
     waiting.add(client);
@@ -38,9 +38,9 @@ export function receive(fd: number, log: Logger, ask: Ask): () => void {
   };
 }
 
-function attend(client: Socket, log: Logger, ask: Ask): void {
+function attend(client: Socket, log: Logger, ask: TakeRequest): void {
   const read = createRequestReader();
-  const answer: Answer = (status, text) => {
+  const answer: AdoptAnswer = (status, text) => {
     client.end(Buffer.concat([Buffer.from([status]), Buffer.from(text)]));
   };
   const refuse = (why: string) => {

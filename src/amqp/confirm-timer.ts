@@ -5,7 +5,7 @@ const STUCK_MS = 10_000;
  * How long one message has been tried on links that were up and not blocked, and in how many attempts; and the moment at
  * which waiting for its confirm has no use any more.
  */
-export class Patience {
+export class ConfirmTimer {
   readonly #messageTimeoutMs: number;
   readonly #onOver: () => void;
   readonly #nowMs: () => number;

@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { Failure } from '../../src/amqp/failure.js';
-import { noTopicExchange, onceFor, refusedAnswer } from '../../src/amqp/words.js';
+import { noTopicExchange, onceFor, refusedAnswer } from '../../src/amqp/log-lines.js';
 import type { BoxSpec } from '../../src/options/spec.js';
 
 const failure = (kind: string): Failure => ({

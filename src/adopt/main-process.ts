@@ -4,7 +4,7 @@ import { EnvironmentError, SpecError } from '../errors.js';
 import type { Environment } from '../scheduler/identity.js';
 
 /** A process that is to be adopted, as /proc shows it. */
-export interface Target {
+export interface MainProcess {
   readonly pid: number;
   /** Field 22 of proc_pid_stat(5), clock ticks after boot: tells it from a later process with the same number. */
   readonly startTicks: number;
@@ -22,7 +22,7 @@ export interface Target {
  * @param ours the wrapper and its keeper
  * @throws SpecError, EnvironmentError where it is none that can be boxed
  */
-export function readTarget(pid: number, ours: readonly number[], environment: Environment): Target {
+export function readMainProcess(pid: number, ours: readonly number[], environment: Environment): MainProcess {
   const stat = statOf(pid);
   if (stat === null || hasEnded(stat)) throw new SpecError(`--pid ${pid}: there is no such process`);
   if (pid === 1 || ours.includes(pid) || stat.kernelThread)

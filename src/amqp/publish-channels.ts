@@ -1,24 +1,24 @@
-import type { Delivery, Lane } from '../spool/index.js';
+import type { DeliveryOptions, PublishChannel } from '../spool/index.js';
 import type { Publisher } from './publisher.js';
 
 /**
  * Channels for what comes out of the spool, one at a time: the broker ends the channel over which it gets what it refuses,
  * and the connection lives on.
  */
-export function lanesOf(publisher: Publisher, stop: AbortSignal, openMs: number): Delivery['lane'] {
-  let present: ClosingLane | undefined;
+export function publishChannels(publisher: Publisher, stop: AbortSignal, openMs: number): DeliveryOptions['channel'] {
+  let present: ClosingChannel | undefined;
   return async () => {
-    if (present === undefined || present.hasEnded) present = await openLane(publisher, stop, openMs);
+    if (present === undefined || present.hasEnded) present = await openChannel(publisher, stop, openMs);
     return present;
   };
 }
 
-interface ClosingLane extends Lane {
+interface ClosingChannel extends PublishChannel {
   readonly hasEnded: boolean;
 }
 
 /** @returns undefined where the link is lost, or says nothing */
-function openLane(publisher: Publisher, stop: AbortSignal, openMs: number): Promise<ClosingLane | undefined> {
+function openChannel(publisher: Publisher, stop: AbortSignal, openMs: number): Promise<ClosingChannel | undefined> {
   return new Promise((resolve) => {
     let end: string | null | undefined;
     let listener: (why: string | null) => void = () => {};
