@@ -9,22 +9,24 @@ import type { AckOrNack } from './rascal.js';
 import type { Reply } from './replies.js';
 
 /**
- * What is done with a delivery: never throws, always acknowledges. A command is handed to the box before anything else
- * happens, and acknowledged at once, so that a `kill` does not wait for the answer to a slow command before it.
+ * Message ids whose answers are remembered. A message with such an id gets the same answer, and has no further effect.
  */
-
-/** Message ids whose answers are remembered: a repeated one is answered again and not carried out again. */
 const REMEMBERED_MAX = 1_000;
-/** Commands that the box has not answered yet; more are left with the broker. */
+/** Commands that the box has not answered yet. At this number the broker keeps further ones. */
 const PENDING_MAX = 64;
 
 /** A command that was carried out. */
 interface Remembered {
-  /** Name and arguments. */
+  /** Name and arguments, as JSON. */
   readonly asked: string;
   readonly answer: Promise<Answer>;
 }
 
+/**
+ * Handles the deliveries of the control queue; never throws, always acknowledges. It gives a command to the box before
+ * it does anything else and acknowledges at once, so that a `kill` does not wait for the answer to a slow earlier
+ * command.
+ */
 export class CommandHandler {
   readonly #answers = new Map<string, Remembered>();
   readonly #logged = new Set<string>();
@@ -40,12 +42,12 @@ export class CommandHandler {
     readonly log: Logger,
   ) {}
 
-  /** Messages turned down so far. */
+  /** Messages refused so far. */
   get refused(): number {
     return this.#refused;
   }
 
-  /** For a new connection: acknowledgements of the last one mean nothing on it. */
+  /** Call this for a new connection: acknowledgements of the last one mean nothing on it. */
   reset(): void {
     this.#waiting = [];
   }
@@ -100,7 +102,7 @@ export class CommandHandler {
     this.#whenAnswered(answer, request.name, properties);
   }
 
-  /** The box promises not to throw and not to reject; a promise that is broken must not end the job. */
+  /** The box promises neither to throw nor to reject. If it does all the same, the job must go on. */
   #execute(run: () => Promise<Answer>): Promise<Answer> {
     const failed = (error: unknown): Answer => {
       this.log.error(`control: a command failed: ${(error as Error).message}`);
@@ -161,12 +163,12 @@ export class CommandHandler {
 }
 
 function reused({ name, args }: CommandRequest, { messageId = '' }: Requester): Refusal {
-  const message = `the message id ${quote(messageId)} was that of another command: give each command an id of its own`;
+  const message = `message id ${quote(messageId)} was used for another command: give each command an id of its own`;
   return refuse('bad_message', message, name, args);
 }
 
 function acknowledge(ack: AckOrNack): void {
-  // The channel may be gone by now; then the message is gone as well, because its queue was exclusive.
+  // If the channel has gone, so has the message, because its queue was exclusive.
   ack(() => {});
 }
 

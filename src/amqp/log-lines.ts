@@ -2,12 +2,16 @@ import type { BoxSpec } from '../options/spec.js';
 import { redactUri } from '../options/uri.js';
 import type { Failure } from './failure.js';
 
-/** What the log says of a box's link to the broker. */
+/** Log lines about a box's link to the broker. */
 
-/** Kinds of failures. */
+/** Kinds of failures that both links meet alike. */
 const OUT_OF_REACH = ['refused', 'name', 'silent'];
 
-/** Both links meet the same host: that it is out of reach is told once, and of a broker that nobody asked for no more than that. */
+/**
+ * Both links go to the same host, so the log says only once that it is out of reach. For the default broker, which the
+ * user has not asked for, it gives one warning in all.
+ * @returns tells whether a failure has been logged before
+ */
 export function onceFor(asked: boolean): (failure: Failure) => boolean {
   const told = new Set<string>();
   return ({ kind }) => {
@@ -19,16 +23,16 @@ export function onceFor(asked: boolean): (failure: Failure) => boolean {
   };
 }
 
-/** What the broker has against an answer; statistics have a channel of their own and go on. */
+/** The broker refuses an answer; samples and events have a channel of their own and are not affected. */
 export function refusedAnswer(error: Error, { replyExchange }: BoxSpec): string {
   const why = /"([A-Z_]+ - [^"]*)"/.exec(error.message)?.[1] ?? error.message;
   const remedy =
     replyExchange === ''
-      ? 'give the permission, or an exchange that this user may write with --reply-exchange (docs/security.md)'
-      : 'it must exist, and this user must be allowed to write it (docs/security.md)';
-  return `control: the broker refuses our answers: ${redactUri(why)}: ${remedy}; commands are carried out all the same`;
+      ? 'grant the permission, or name an exchange that this user may write to with --reply-exchange (docs/security.md)'
+      : 'the exchange must exist, and this user must be allowed to write to it (docs/security.md)';
+  return `control: the broker refuses our answers: ${redactUri(why)}: ${remedy}; commands are still carried out`;
 }
 
 export function noTopicExchange(exchange: string): string {
-  return `control: exchange "${exchange}" does not route this box's keys to its queue, so commands do not reach it: is it a topic exchange (--exchange), and does somebody delete it again and again?`;
+  return `control: exchange "${exchange}" does not route this box's keys to its queue, so commands do not reach it: is it a topic exchange (--exchange), or does somebody keep deleting it?`;
 }

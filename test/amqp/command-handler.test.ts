@@ -79,7 +79,7 @@ t.test('a repeated message is answered again and not carried out again', async (
   t.match(refusals, [{ code: 'bad_message', command: 'resume', args: [] }]);
   t.match(bodies()[2], {
     ok: false,
-    error: { message: 'the message id "m" was that of another command: give each command an id of its own' },
+    error: { message: 'message id "m" was used for another command: give each command an id of its own' },
   });
 });
 

@@ -258,8 +258,8 @@ t.test('at the end keeps what is left, and tells where', async (t) => {
 t.test('a directory that cannot be used is one warning, and the messages stay in memory', async (t) => {
   const dir = t.testdir({ file: '' });
   for (const [spoolDir, text] of [
-    [join(dir, 'file'), /spool \S+: it is no directory: remove what is there; .*in memory only/],
-    [join(dir, 'open'), /spool \S+: others may replace what is in it.*chmod 1777/],
+    [join(dir, 'file'), /spool \S+: it is not a directory: remove it; .*in memory only/],
+    [join(dir, 'open'), /spool \S+: others could replace its entries.*chmod 1777/],
   ] as const) {
     if (spoolDir.endsWith('open')) {
       mkdirSync(spoolDir);
@@ -288,7 +288,10 @@ t.test('where other boxes of the user have the room, that is one warning', async
   push(1, 1, 'x'.repeat(2_000));
   const warnings = () => lines.filter((line) => line.includes(': warn: '));
   await until(() => warnings().length === 1, 'it is said');
-  t.match(warnings()[0], /no room for a message of 2\d+ bytes within --spool-max-bytes: other boxes of this user have/);
+  t.match(
+    warnings()[0],
+    /no room for a message of 2\d+ bytes within --spool-max-bytes: other boxes of this user occupy/,
+  );
   t.strictSame([queue.length, other.files.files().length], [1, 1], 'and what another box keeps stays');
 });
 
