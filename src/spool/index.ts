@@ -1,4 +1,4 @@
-/** Entry of the bundle that is loaded when something has to be kept on disk, or is found there. */
+/** Entry point of the bundle that is loaded once messages have to be kept on disk, or are found there. */
 export { deliverInTurn, toLog } from './deliver.js';
 export { type Delivered, type DeliveryOptions, NOTHING } from './delivery.js';
 export { type Contents, examine, FILE_MAX_BYTES, openSpooled, statOf } from './file.js';

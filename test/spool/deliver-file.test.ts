@@ -119,7 +119,7 @@ t.test('what is damaged or may not be sent is set aside with its file; the rest 
   t.match(parts, [{ files: 1, messages: 2, dropped: 3, bad: 1 }]);
   t.match(told(sent), [{ damaged: 1, refused: 2, messages: 3, sequence: 1 }]);
   t.strictSame(warnings, [
-    `${shown}: 1 damaged and 2 refused records are lost, 2 messages were delivered; message 1 is not published: its priority is 999: expected 0 to 255; it was set aside as ${NAME}.bad`,
+    `${shown}: 1 damaged and 2 refused records are lost, 2 messages were delivered; message 1 was not published: its priority is 999: expected 0 to 255; the file was set aside as ${NAME}.bad`,
   ]);
   t.equal(read(), null);
   t.match(read(`${NAME}.bad`), new RegExp(`${mark(3).trimEnd().replaceAll(/[{}]/g, '\\$&')}\n$`), 'marked as done');
@@ -129,7 +129,7 @@ t.test('the check of a delivery refuses, too', async (t) => {
   const check = ({ n }: MessageRecord) => (n === 2 ? 'not theirs' : undefined);
   const { sent, warnings } = await deliver(t, head(1) + message(1) + message(2), { check });
   t.strictSame(numbers(sent), [1, 0]);
-  t.match(warnings, [/message 2 is not published: not theirs/]);
+  t.match(warnings, [/message 2 was not published: not theirs/]);
 });
 
 t.test('a file without a head is known by its messages, else nothing is told', async (t) => {
@@ -147,7 +147,7 @@ t.test('what is no spool file is set aside unread', async (t) => {
   const broken = await deliver(t, head(1) + '\n'.repeat(BROKEN_MAX + 1) + message(1));
   t.strictSame(broken.parts, [{ files: 1, bad: 1 }]);
   t.match(broken.warnings, [
-    `it has more than ${BROKEN_MAX} damaged records; nothing of it was delivered; it was set aside as ${NAME}.bad`,
+    `it has more than ${BROKEN_MAX} damaged records; none of it was delivered; the file was set aside as ${NAME}.bad`,
   ]);
   const folder = (await openFolder(temporaryFolder(t), process.geteuid!(), true))!;
   t.teardown(() => folder[Symbol.asyncDispose]());
@@ -172,7 +172,7 @@ t.test('what the broker does not take now stays, and what it has is marked', asy
   const text = head(1) + message(1) + message(2) + message(3);
   const nacked = await deliver(t, text, {}, [recordingChannel((n) => (n === 2 ? 'refused' : 'confirmed'))]);
   t.strictSame(nacked.parts, [{ messages: 1, left: 1, silent: false }]);
-  t.strictSame(nacked.warnings, [`${nacked.shown}: the broker takes no more for now: a full queue?`]);
+  t.strictSame(nacked.warnings, [`${nacked.shown}: the broker takes no more messages now: is a queue full?`]);
   t.equal(nacked.read(), text + mark(1));
   t.equal(nacked.closed, 1, 'what is in flight is not for the next file');
   const silent = await deliver(t, text, {}, [recordingChannel((n) => (n === 1 ? 'confirmed' : null))]);
@@ -198,7 +198,7 @@ t.test('what the broker refuses for good is set aside, and told on a new channel
   const { parts, warnings, shown, read } = await deliver(t, text, {}, [first, second]);
   t.strictSame(parts, [{ files: 1, messages: 1, dropped: 2, bad: 1 }]);
   t.strictSame(warnings, [
-    `${shown}: the broker refuses it: "PRECONDITION_FAILED - no"; 1 messages were delivered, 2 were not; it was set aside as ${NAME}.bad`,
+    `${shown}: the broker refuses it: "PRECONDITION_FAILED - no"; 1 messages were delivered, 2 were not; the file was set aside as ${NAME}.bad`,
   ]);
   t.match(told(second.sent), [{ refused: 2, sequence: 2 }]);
   t.equal(read(`${NAME}.bad`), text + mark(1));

@@ -81,16 +81,16 @@ t.test('links, FIFOs, files of others and open modes are not touched', { skip: !
   const flushed = await spool.run('flush', '-uri', uri, '-skey', 'k.stats', '-ekey', 'k.events');
   t.match(flushed, { status: 1, stdout: /delivered 0 messages of 0 files; 6 files are left/ });
   for (const [name, why] of [
-    ['symbolic', 'it is no file'],
+    ['symbolic', 'it is not a regular file'],
     ['hard', 'it belongs to uid 0|second name'],
-    ['fifo', 'it is no file'],
-    ['directory', 'it is no file'],
+    ['fifo', 'it is not a regular file'],
+    ['directory', 'it is not a regular file'],
     ['root', 'it belongs to uid 0'],
     ['open', 'others may read or write it'],
   ] as const) {
-    t.match(flushed.stderr, new RegExp(`${name}\\.spool is not touched: .*(${why})`), name);
+    t.match(flushed.stderr, new RegExp(`${name}\\.spool was left alone: .*(${why})`), name);
   }
-  t.match(flushed.stderr, /spool \S+\/7: it is no directory/);
+  t.match(flushed.stderr, /spool \S+\/7: it is not a directory/);
   t.match(flushed.stderr, /spool \S+\/8: it belongs to uid 0 with mode 0700; expected uid 8/);
   t.match(await spool.run('list'), { status: 0, stdout: /not trusted/ });
 });
