@@ -37,7 +37,7 @@ t.test('what cannot be boxed is refused', async (t) => {
 });
 
 t.test("only root may box another user's process", { skip: isRoot ? 'this user may' : false }, async (t) => {
-  t.throws(() => readMainProcess(1, [], {}), { message: /is not a job|only root may box processes of others/ });
+  t.throws(() => readMainProcess(1, [], {}), { message: /is not a job|only root may box processes of other users/ });
 });
 
 t.test('who is between a process and its ancestor', async (t) => {
