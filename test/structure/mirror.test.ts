@@ -30,6 +30,7 @@ const RUN_BY: Readonly<Record<string, string>> = {
   'cli/check/cgroup': 'cli/check',
   'cli/check/index': 'cli/check',
   'cli/check/job': 'cli/check',
+  'cli/ctl/connect': 'cli/ctl',
   'cli/ctl/help': 'cli/ctl',
   'cli/ctl/index': 'cli/ctl',
   'cli/ctl/options': 'cli/ctl',
