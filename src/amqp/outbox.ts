@@ -67,7 +67,7 @@ export class Outbox implements Queue {
   /** Counts rewinds: a result from an earlier generation is out of date. */
   #generation = 0;
   #retry: NodeJS.Timeout | null = null;
-  /** Of the head. */
+  /** How long the oldest message has been tried. */
   readonly #confirmTimer: ConfirmTimer;
   #waiting: (() => void)[] = [];
   #onLeft: () => void = () => {};

@@ -20,7 +20,7 @@ t.test('the words: own options, and those of a box with their values', async (t)
     [['--pid', 'x'], /--pid: /],
     [['--pid', '0'], /--pid: /],
     [['--pid', '7', 'sleep'], /"sleep" is not an option; usage: proc_box adopt/],
-    [['--pid', '7', '--', 'sleep'], /"--" is no option/],
+    [['--pid', '7', '--', 'sleep'], /"--" is not an option/],
     [['--pid', '7', '--memry', '1G'], /unknown option "--memry"; did you mean --memory/],
     [['--pid', '7', '--memory'], /--memory needs a value/],
   ] as const) {

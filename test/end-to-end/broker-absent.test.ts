@@ -226,7 +226,10 @@ t.test('a login that is refused is no reason to say how long the end has waited'
     options: ['-flush', '30s'],
   });
   await job.ended;
-  t.match(job.stderr(), /messages were not delivered: the broker refused the login; the box did not wait for it at its end/);
+  t.match(
+    job.stderr(),
+    /messages were not delivered: the broker refused the login; the box did not wait for it at its end/,
+  );
   t.notMatch(job.stderr(), /within 30 s|--flush/);
 });
 
