@@ -12,13 +12,16 @@ import { prepareResources } from '../supervise/resources.js';
 import type * as RunBundle from '../supervise/run.js';
 import type { Adopted, Subject } from '../supervise/subject.js';
 import { withinAllowed } from '../supervise/within-allowed.js';
+import { ancestorsBelow, commandOf, type MainProcess, readMainProcess, stdoutModeOf } from './main-process.js';
 import { type AdoptInput, type AdoptOptions, type AdoptSpec, adoptLimits, adoptSpec } from './options.js';
-import { ancestorsBelow, commandOf, readTarget, stdoutModeOf, type Target } from './target.js';
 
-/** Without a group a process that leaves the tree of its parents is known only where it was seen before. */
+/**
+ * In a box without a group, this is how often to look for processes: one that is reparented is known only if seen
+ * before.
+ */
 const LOOK_MS = 1000;
 
-/** Bundles that a box needs; each is loaded when it is needed. */
+/** Loads the bundles of a box, each when it is needed. */
 export type Loaders = Pick<
   RunBundle.RunOptions,
   'loadAmqp' | 'loadSigned' | 'loadSpool' | 'loadSlurm' | 'loadLaunchFailure' | 'loadReportFile'
@@ -26,60 +29,60 @@ export type Loaders = Pick<
   readonly loadRun: () => typeof RunBundle;
 };
 
-export interface Adoption extends Loaders, AdoptInput {
-  /** Has said hello. */
+export interface AdoptionInput extends Loaders, AdoptInput {
+  /** A keeper that has said hello. */
   readonly keeper: RunBundle.RunOptions['keeper'];
   readonly options: AdoptOptions;
   readonly boxId: string;
   readonly boxProcess: BoxProcess;
   readonly deliverSignals: () => void;
-  /** Of who asks for the box: says which job it is where the process does not show its own. */
+  /** The caller's environment; identifies the job if the process does not show its own. */
   readonly environment: Environment;
-  /** Who asks for the box, and with its parents up to the process is not of it. */
+  /** Pid of the caller. If it descends from the process, it and the processes between are not part of the box. */
   readonly caller: number;
-  /** Supervisor and keepers. */
+  /** Pids of the supervisor and its keepers. */
   readonly ourPids: readonly number[];
 }
 
 export interface Boxed {
   readonly run: RunBundle.Run;
   readonly warnings: readonly string[];
-  /** Some of its groups are the scheduler's to take away, with those around them: not below what was delegated. */
+  /** Some of its groups lie outside the delegated ones, among those that the scheduler removes. */
   readonly amongOthers: boolean;
 }
 
 /**
- * Groups and limits around a process that runs already, in force when this returns; then supervision.
+ * Puts a running process into a box. Groups and limits are in force when this returns; supervision follows.
  * @throws SpecError, EnvironmentError; the process then runs as before
  */
-export function adoptProcess(input: Adoption): Boxed {
+export function adoptProcess(input: AdoptionInput): Boxed {
   const { options } = input;
-  const target = readTarget(options.pid, input.ourPids, input.environment);
-  const adoptable = adoptSpec(options.boxWords, target.environment, input);
+  const main = readMainProcess(options.pid, input.ourPids, input.environment);
+  const adoptable = adoptSpec(options.boxWords, main.environment, input);
   try {
-    return boxTarget(input, target, adoptable);
+    return makeBox(input, main, adoptable);
   } catch (error) {
     if (!(isEnvironmentError(error) || isSpecError(error)) || !input.failsOpen) throw error;
     try {
       const spec = { ...adoptable.spec, enforce: 'best-effort', ignored: error.message } as const;
-      const warning = `${error.message}; it is boxed with those of its limits that can be held (--failure open)`;
+      const warning = `${error.message}; the process is boxed with those of its limits that can be held (--failure open)`;
       if (adoptable.spec.enforce === 'strict')
-        return boxTarget(input, target, { spec, warnings: [...adoptable.warnings, warning] });
+        return makeBox(input, main, { spec, warnings: [...adoptable.warnings, warning] });
     } catch (again) {
       if (!(isEnvironmentError(again) || isSpecError(again))) throw again;
     }
-    return boxTarget(input, target, adoptLimits(options.boxWords, target.environment, input, error));
+    return makeBox(input, main, adoptLimits(options.boxWords, main.environment, input, error));
   }
 }
 
-function boxTarget(input: Adoption, target: Target, assembled: AdoptSpec): Boxed {
+function makeBox(input: AdoptionInput, main: MainProcess, assembled: AdoptSpec): Boxed {
   const asked = assembled.spec;
   const { keeper, boxId, options, boxProcess } = input;
-  const { pid, startTicks } = target;
+  const { pid, startTicks } = main;
   const uncounted = whyUncounted(asked, pid);
   if (uncounted !== null && asked.enforce === 'strict') throw new EnvironmentError(`${uncounted} (--enforce strict)`);
   const { spec, warnings } = withinAllowed(assembled, pid, 'file');
-  // Where it is an ancestor of who asks, who stands between waits for us and is not of the box.
+  // If the process is an ancestor of the caller, the processes between them wait for us and are not part of the box.
   const excluded = [...new Set([...input.ourPids, input.caller, ...ancestorsBelow(pid, input.caller)])];
   const before = new Members({ pid, startTicks, excluded, procsFile: null });
   const adopted: Adopted = {
@@ -89,14 +92,14 @@ function boxTarget(input: Adoption, target: Target, assembled: AdoptSpec): Boxed
   };
   let walk: Subject['walk'] = (rows) => sampleTree(before.look(), rows);
   const subject: Subject = {
-    environment: target.environment,
-    user: target.user,
+    environment: main.environment,
+    user: main.user,
     walk: (rows) => walk(rows),
     blind: null,
     files: () => ({
-      home: target.environment['HOME'],
+      home: main.environment['HOME'],
       folder: input.environment['PWD'] ?? '/',
-      owner: target.uid === process.geteuid?.() ? null : { uid: target.uid, gid: target.gid },
+      owner: main.uid === process.geteuid?.() ? null : { uid: main.uid, gid: main.gid },
     }),
     ourPids: excluded,
     adopted,
@@ -113,7 +116,7 @@ function boxTarget(input: Adoption, target: Target, assembled: AdoptSpec): Boxed
   const { stdoutMaxBytes } = spec;
   const members = new Members({ pid, startTicks, excluded, procsFile });
   walk = sinceNow(members);
-  keeper.adopt({ ...target, excluded, cgroup: { procsFile, freezer, killFile }, stdoutMaxBytes });
+  keeper.adopt({ ...main, excluded, cgroup: { procsFile, freezer, killFile }, stdoutMaxBytes });
   const looking = procsFile === null ? setInterval(() => members.look(), LOOK_MS).unref() : undefined;
   const told = uncounted === null ? warnings : [...warnings, uncounted];
   const ended: BoxProcess['ended'] = (...how) => {
@@ -126,7 +129,7 @@ function boxTarget(input: Adoption, target: Target, assembled: AdoptSpec): Boxed
     onSignal: (delivery) => running?.onSignal(delivery),
     onKeeper(event) {
       if (event.type === 'started') {
-        // First, while it is there: it may end at any time.
+        // Read this first, because the process may end at any time.
         const command = commandOf(pid);
         const stdoutMode = stdoutModeOf(pid);
         running = input.loadRun().run({
@@ -146,10 +149,10 @@ function boxTarget(input: Adoption, target: Target, assembled: AdoptSpec): Boxed
       if (running !== undefined) return running.onKeeper(event);
       if (event.type !== 'failed' && event.type !== 'gone') return;
       createLogger('error', { write: boxProcess.write }).error(
-        // Ended between our look and the keeper's.
+        // The process ended after we looked at it and before the keeper did.
         event.type === 'gone' ? 'the keeper has died; the process goes on alone' : `--pid ${options.pid}: it has ended`,
       );
-      // The keeper stays as long as others of the box do: nobody waits for it.
+      // The keeper stays for as long as other processes of the box do, and we do not wait for it.
       ended(EXIT.failed, null);
     },
   };
@@ -161,13 +164,13 @@ function boxTarget(input: Adoption, target: Target, assembled: AdoptSpec): Boxed
   };
 }
 
-/** Nobody is between an adopted process and its reader: only the offset of a file tells what it writes. */
+/** We cannot stand between an adopted process and the reader of its stdout, so we can only count output to a file. */
 function whyUncounted({ stdoutAsked, stdoutMaxBytes }: BoxSpec, pid: number): string | null {
   if (!stdoutAsked || stdoutMaxBytes === 0 || stdoutModeOf(pid) === 'file') return null;
-  return `--stdoutlimit has no effect: stdout of ${pid} is no file, and what goes elsewhere is not counted (docs/adopt.md)`;
+  return `--stdoutlimit has no effect: stdout of ${pid} is not a file, and only output to a file can be counted (docs/adopt.md)`;
 }
 
-/** What the processes have used before their box was made is not its usage. */
+/** Samples without what the processes had used before their box was made. */
 function sinceNow(members: Members): Subject['walk'] {
   const { userUsec, systemUsec, guestUsec, iowaitUsec, readCount, writeCount, readBytes, writeBytes } = sampleTree(
     members.look(),
@@ -183,8 +186,11 @@ function sinceNow(members: Members): Subject['walk'] {
   };
 }
 
-/** Of every process: one that is forked meanwhile has the limits of its parent. @throws EnvironmentError */
-function setRlimit(members: Members, main: number, { name, soft, hard }: RlimitRequest): void {
+/**
+ * Sets the limit for every process. Loops until no new process appears, since a fork inherits its parent's old limit.
+ * @throws EnvironmentError
+ */
+function setRlimit(members: Members, mainPid: number, { name, soft, hard }: RlimitRequest): void {
   const done = new Set<number>();
   for (let fresh = true; fresh; ) {
     fresh = false;
@@ -196,10 +202,10 @@ function setRlimit(members: Members, main: number, { name, soft, hard }: RlimitR
         prlimit(pid, name, { ...(soft !== undefined && { soft }), ...(hard !== undefined && { hard }) });
       } catch (cause) {
         const { code } = cause as NodeJS.ErrnoException;
-        if (code === 'ESRCH' && pid !== main) continue;
+        if (code === 'ESRCH' && pid !== mainPid) continue;
         const remedy =
           code === 'EPERM'
-            ? 'raising a hard limit, and limits of another user, need CAP_SYS_RESOURCE'
+            ? 'raising a hard limit, or setting limits of another user, needs CAP_SYS_RESOURCE'
             : '`man setrlimit` tells the range';
         throw new EnvironmentError(`set --rlimit ${name}=${soft ?? ''}:${hard ?? ''} of ${pid}: ${code}; ${remedy}`, {
           cause,

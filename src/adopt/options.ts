@@ -11,38 +11,39 @@ import { jobDeadline } from '../scheduler/deadline.js';
 import type { Environment } from '../scheduler/identity.js';
 import { fallbacks } from '../supervise/fallbacks.js';
 
-/** The words after `proc_box adopt`. */
+/** The parsed words after `proc_box adopt`. */
 export interface AdoptOptions {
   readonly pid: number;
   readonly detach: boolean;
-  /** Null: stderr, or nowhere with `detach`. */
+  /** Null: the log goes to stderr, or nowhere with `detach`. */
   readonly logFile: string | null;
   readonly pidFile: string | null;
-  /** Words for a box; `adoptSpec` parses them. */
+  /** Options of the box, which `adoptSpec` parses. */
   readonly boxWords: readonly string[];
 }
 
 export const ADOPT_HELP = `usage: proc_box adopt --pid <pid> [--detach] [--log-file <path>] [--pid-file <path>] [--via <socket>] [options of a box]
        proc_box adopt --serve <socket> [--log-file <path>]
 
-Boxes a process that runs already, with its descendants: limits, remote commands, wall clock limit and statistics, as for
-a job that proc_box has started. Own processes, or any as root. docs/adopt.md tells what is different.
+Puts a running process and its descendants into a box: limits, remote commands, wall clock limit and statistics work as for
+a job that proc_box starts. Users can box their own processes, root any. docs/adopt.md describes the differences.
 
 Options:
   --pid <pid>                 the main process of the box
-  --detach                    return once the box is made, and supervise in the background
-  --log-file <path>           append the log there instead of writing to stderr
-  --pid-file <path>           a file with the pid of the supervisor, locked (flock) as long as there is one
-  --via <socket>              with --detach: have the supervisor there make the box; without one, as without this option
-  --serve <socket>            be a supervisor for many boxes, in the background; prints its pid. SIGTERM: end when they have
+  --detach                    return once the box is made, and supervise it in the background
+  --log-file <path>           append the log to this file instead of writing it to stderr
+  --pid-file <path>           write the pid of the supervisor to this file, and lock it (flock) while the supervisor runs
+  --via <socket>              with --detach: let the supervisor at this socket make the box; ignored if there is none
+  --serve <socket>            be a supervisor for many boxes, in the background, and print its pid; SIGTERM makes it end
+                              once they have ended
   --help                      print this text
-The options of a box: "proc_box --help". There is no wall clock limit unless one is asked for, or the scheduler has one.
+For the options of a box, see "proc_box --help". There is no wall clock limit unless you or the scheduler set one.
 
 Exit status:
-  with --detach, 0: the process is in its box
-  without: that of the process; 128+n where a signal n ended it; 123 where the kernel does not tell; 0 after a signal
-  to proc_box, which ends the supervision and not the process
-  125: the process is not boxed, and runs as before
+  with --detach: 0 if the process is in its box
+  without: the status of the process; 128+n if signal n ended it; 123 if the kernel does not tell; 0 after a signal to
+  proc_box, which ends the supervision but not the process
+  125: the process is not in a box, and runs as before
 `;
 
 const ADOPT: Verb<'pid' | 'log-file' | 'pid-file' | 'via' | 'detach' | 'help'> = {
@@ -64,13 +65,13 @@ export function parseAdopt(argv: readonly string[]): AdoptOptions | null {
   const words = readVerb(argv.slice(2), ADOPT);
   const { own, forBox, rest } = words;
   if (rest[0] !== undefined)
-    throw new SpecError(`${quote(rest[0])} is no option; usage: proc_box adopt --pid <pid> [options]`);
+    throw new SpecError(`${quote(rest[0])} is not an option; usage: proc_box adopt --pid <pid> [options]`);
   if (isSet(words, 'help')) return null;
   const detach = isSet(words, 'detach');
   if (own.has('via') && !detach)
-    throw new SpecError('--via goes with --detach only: nobody can wait for the end of the process');
+    throw new SpecError('--via needs --detach: a supervisor does not wait for the end of the process');
   const pid = own.get('pid');
-  if (pid === undefined) throw new SpecError('no process given: expected --pid <pid>; "proc_box adopt --help"');
+  if (pid === undefined) throw new SpecError('no process given: expected --pid <pid>; see "proc_box adopt --help"');
   return {
     pid: naming('--pid', () => parseCount(pid, 1, 2 ** 22)),
     detach,
@@ -93,17 +94,17 @@ export interface AdoptSpec {
   readonly warnings: readonly string[];
 }
 
-/** @param environment of the process that is adopted. @throws SpecError */
+/** @param environment of the process to adopt. @throws SpecError */
 export function adoptSpec(words: readonly string[], environment: Environment, input: AdoptInput): AdoptSpec {
   const known = jobDeadline(environment, Date.now());
-  // PBS tells how long a job may take, and this one has begun before.
+  // PBS tells the whole length of a job, and this one has already run for an unknown part of it.
   const deadline = known.scheduler === 'pbs' ? { ...known, remainingMs: null } : known;
   const { spec, warnings } = assembleOrLess(words, { ...input, deadline });
-  // Ten minutes are for a job that somebody has just started.
+  // The default of ten minutes is for a job that starts now.
   return { spec: spec.timeoutSource === 'default' ? { ...spec, timeoutMs: 0 } : spec, warnings };
 }
 
-/** What of it can be understood, where the user or the site has said so. */
+/** With `--failure open`, falls back to the options that can be understood. */
 function assembleOrLess(words: readonly string[], input: AdoptInput & Pick<SpecInput, 'deadline'>): AdoptSpec {
   try {
     return assembleSpec({ ...input, words, command: ['adopted'] });
@@ -115,7 +116,10 @@ function assembleOrLess(words: readonly string[], input: AdoptInput & Pick<SpecI
   }
 }
 
-/** The limits of the command line alone, where the box that was asked for cannot be had. @throws `error` where there are none */
+/**
+ * A box with only the limits of the command line, because the full one cannot be made.
+ * @throws `error` if there are none
+ */
 export function adoptLimits(
   words: readonly string[],
   environment: Environment,

@@ -2,31 +2,31 @@ import { textOf } from '../bytes.js';
 import { SpecError } from '../errors.js';
 import type { Environment } from '../scheduler/identity.js';
 
-/** What `proc_box adopt --via` sends; native/src/front/via.h has the format. */
-export interface Request {
+/** A request of `proc_box adopt --via`; native/src/front/via.h describes the format. */
+export interface AdoptRequest {
   /** The command line, with argv[0]. */
   readonly argv: readonly string[];
   /** `PBOX_*` entries, `NAME=value`. */
   readonly settings: readonly string[];
-  /** What else of its environment says whose job it is. */
+  /** Other variables of the client, which identify the job. */
   readonly environment: Environment;
-  /** `--failure open`, as the front end reads the words. */
+  /** `--failure open`, as the client's front end read it. */
   readonly failsOpen: boolean;
-  /** Of the process that asks: its own word, which the kernel's takes the place of (reception.ts). */
+  /** The client's pid as it claims; request-server.ts replaces it by what the kernel says. */
   readonly pid: number;
-  /** CLOCK_MONOTONIC, ms: after that it does not wait any more. */
+  /** Until when the client waits for the answer; CLOCK_MONOTONIC, ms. */
   readonly untilMs: number;
 }
 
 const HEAD_BYTES = 24;
-/** native/src/front/via.cc knows it too. */
+/** Also in native/src/front/via.cc. */
 export const REQUEST_MAX_BYTES = 256 * 1024;
 
 /**
- * Puts a request together from what arrives of it.
- * @returns takes a chunk; the request once it is whole, undefined before. It throws SpecError for what is none
+ * Assembles a request from its chunks.
+ * @returns takes the next chunk, and returns the request once it is complete; throws SpecError if it is not a request
  */
-export function createRequestReader(): (chunk: Buffer) => Request | undefined {
+export function createRequestReader(): (chunk: Buffer) => AdoptRequest | undefined {
   const chunks: Buffer[] = [];
   let bytes = 0;
   return (chunk) => {
@@ -43,7 +43,7 @@ export function createRequestReader(): (chunk: Buffer) => Request | undefined {
   };
 }
 
-function parse(frame: Buffer): Request {
+function parse(frame: Buffer): AdoptRequest {
   const words = frame.readUInt32LE(4);
   const text = textOf(frame.subarray(HEAD_BYTES));
   const strings = text.split('\0');

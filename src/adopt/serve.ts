@@ -13,27 +13,27 @@ import { createLogger } from '../log.js';
 import { readVerb, type Verb } from '../options/verb-words.js';
 import { guardProcess } from '../supervise/box-process.js';
 import { openLog } from '../supervise/own-files.js';
-import { type Answer, receive } from './reception.js';
-import type { Request } from './request.js';
+import type { AdoptRequest } from './request.js';
+import { type AdoptAnswer, receive } from './request-server.js';
 import { type Services, serveBox } from './served-box.js';
 
 /**
- * `proc_box adopt --serve <socket>`: one process supervises the boxes of all who ask for one there with `--via`. Who may
- * ask is the socket's folder's to say: it must be its user's alone.
+ * `proc_box adopt --serve <socket>`: one process that supervises the boxes of all clients which ask for one with
+ * `--via`. The permissions of the socket's folder decide who can connect; the folder must belong to this user alone.
  */
 export interface Serving extends Services {
   readonly argv: readonly string[];
-  /** The front end, which is the keeper as well. */
+  /** bin/proc_box, which is front end and keeper. */
   readonly executable: string;
 }
 
-/** Listens already; native/src/front/node.cc knows it too. */
+/** The front end listens on it before it starts Node; also in native/src/front/node.cc. */
 const LISTENING_FD = 6;
 const SIGTERM = 15;
-/** Whoever gives up before he has his answer would make a box of his own beside ours. */
+/** Time that a box takes at most. A client that waits for less could give up, and make a second box beside ours. */
 const ANSWER_MS = 5_000;
 const BOXES_MAX = 1024;
-/** Between looks whether anybody can still ask. */
+/** How often to check whether the socket's folder still exists. */
 const LOOK_MS = 5_000;
 
 export function serve(serving: Serving): void {
@@ -54,11 +54,11 @@ export function serve(serving: Serving): void {
   setInterval(() => {
     if (!existsSync(dirname(socket))) end();
   }, LOOK_MS).unref();
-  // The first who asks does not wait for it.
+  // Loaded now, so that the first client does not wait for it.
   setImmediate(() => serving.loadRun());
 }
 
-/** The boxes in here, and the keepers of those that are over, which are our children. */
+/** Counts the boxes of this process, and reaps their keepers, which are its children. */
 function createSupervisor(serving: Serving) {
   const boxes = new Set<number>();
   const leaving = new Map<Keeper, () => void>();
@@ -78,7 +78,7 @@ function createSupervisor(serving: Serving) {
   };
   process.on('SIGCHLD', reap);
   return {
-    take(request: Request, answer: Answer): boolean {
+    take(request: AdoptRequest, answer: AdoptAnswer): boolean {
       if (ending || boxes.size >= BOXES_MAX || monotonicMs() > request.untilMs - ANSWER_MS) return false;
       const id = ++count;
       boxes.add(id);
@@ -88,7 +88,7 @@ function createSupervisor(serving: Serving) {
         answer,
         makeKeeper: (onEvent) => new Keeper(launchKeeper(serving.executable, [], environment), onEvent),
         finish(keeper, gone) {
-          // One that has died before it said hello has no number.
+          // A keeper that died before its hello has no pid.
           if (keeper.pid > 0) leaving.set(keeper, gone);
           keeper.close();
           reap();
@@ -114,7 +114,7 @@ const SERVE: Verb<'serve' | 'log-file'> = {
   ends: 'with the words',
 };
 
-/** Names count from where it was started; then it holds no folder. */
+/** Resolves names against the working directory, and then leaves it, so that it can be unmounted. */
 function parseServe(argv: readonly string[]): { socket: string; logFile: string | null } {
   const { own } = readVerb(argv.slice(2), SERVE);
   const logFile = own.get('log-file');

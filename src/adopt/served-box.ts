@@ -10,8 +10,8 @@ import type * as RunBundle from '../supervise/run.js';
 import { ourProcesses } from '../supervise/subject.js';
 import { adoptProcess, type Loaders } from './adopted-box.js';
 import { ADOPT_HELP, type AdoptInput, type AdoptOptions, parseAdopt } from './options.js';
-import type { Answer } from './reception.js';
-import type { Request } from './request.js';
+import type { AdoptRequest } from './request.js';
+import type { AdoptAnswer } from './request-server.js';
 
 export interface Services extends Loaders, Pick<AdoptInput, 'files' | 'loadYaml'> {
   readonly newBoxId: () => string;
@@ -19,16 +19,16 @@ export interface Services extends Loaders, Pick<AdoptInput, 'files' | 'loadYaml'
 }
 
 export interface ServedBox extends Services {
-  readonly request: Request;
-  readonly answer: Answer;
+  readonly request: AdoptRequest;
+  readonly answer: AdoptAnswer;
   readonly makeKeeper: (onEvent: (event: KeeperEvent) => void) => Keeper;
-  /** Nothing follows for this keeper. @param gone told when it has ended, and its groups with it */
+  /** Lets the keeper end. @param gone called when it has ended and has removed its groups */
   readonly finish: (keeper: Keeper, gone: () => void) => void;
-  /** Nothing of this box is left in here. */
+  /** Called when nothing of this box is left in this process. */
   readonly ended: () => void;
 }
 
-/** One box of many in this process: what goes wrong with it is its own. */
+/** Serves one request for a box. An error of this box does not affect the others. */
 export function serveBox(served: ServedBox): void {
   const { request, answer, ended } = served;
   let run: RunBundle.Run | undefined;
@@ -53,7 +53,7 @@ export function serveBox(served: ServedBox): void {
       if (run !== undefined) return run.onKeeper(event);
       if (event.type === 'mismatch')
         return fail(
-          new Error('proc_box was installed anew, and its supervisor is the old one: end it, and start it again'),
+          new Error('proc_box has been updated, but its supervisor is of the old version: restart the supervisor'),
         );
       if (event.type !== 'hello') return fail(new Error('the keeper has died before the box was made'));
       try {
@@ -71,7 +71,7 @@ export function serveBox(served: ServedBox): void {
 
 function box(served: ServedBox, options: AdoptOptions, keeper: Keeper): RunBundle.Run {
   const { request, answer, finish, ended } = served;
-  // Names count from where it was asked.
+  // Names are relative to the client's working directory.
   const at = (path: string) => resolve(request.environment['PWD'] ?? '/', path);
   const { logFile, pidFile: pidPath } = options;
   const log = logFile === null ? null : new Outlet(openLog('--log-file', at(logFile)));
@@ -122,13 +122,13 @@ function lines(level: 'error' | 'warn', messages: readonly string[]): string {
   return text;
 }
 
-/** A FIFO or a terminal would hold up every box in here. */
+/** Reads only regular files, since a FIFO or a terminal would block every box of this process. */
 function plainFiles(files: Files, at: (path: string) => string): Files {
   return {
     ...files,
     read(path) {
       const named = at(path.replace(/^~(?=\/)/, process.env['HOME'] ?? '~'));
-      if (mayHang(named)) throw new SpecError(`${path} is no regular file`);
+      if (mayHang(named)) throw new SpecError(`${path} is not a regular file`);
       return files.read(named);
     },
   };
@@ -138,7 +138,7 @@ function mayHang(path: string): boolean {
   try {
     return !statSync(path).isFile();
   } catch {
-    return false; // who reads it is told why that fails
+    return false; // reading the file will report why this failed
   }
 }
 
@@ -147,6 +147,6 @@ async function tellUnboxed({ request, loadNotice, loadYaml }: ServedBox, why: st
   try {
     await loadNotice().tellUnboxed({ ...request, words: request.argv.slice(2), why, loadYaml });
   } catch {
-    // A bundle is missing: whoever asked knows why there is no box.
+    // A bundle is missing. The client already knows why there is no box.
   }
 }

@@ -5,16 +5,18 @@ import type { Controllable, Outgoing } from '../model/types.js';
 import type { BoxSpec, JobIdentity } from '../options/spec.js';
 import type * as Spool from '../spool/index.js';
 import { createAuditLog } from '../stats/audit-log.js';
+import { CommandHandler } from './command-handler.js';
 import { controlConfig } from './config.js';
-import { Control } from './control.js';
 import { type Failure, WRONG_TYPE } from './failure.js';
 import { gateOf } from './gate-of.js';
 import { keySegment } from './keys.js';
 import { Link, type LinkOptions, type LinkState, type Session } from './link.js';
-import { Outbox, type Queue } from './outbox.js';
+import { noTopicExchange, onceFor, refusedAnswer } from './log-lines.js';
+import { Outbox } from './outbox.js';
 import { Probe } from './probe.js';
 import { toPublication } from './publication.js';
 import { openPublisher, type Publication, type Publisher } from './publisher.js';
+import type { Queue } from './queue.js';
 import { type BrokerSession, openBroker } from './rascal.js';
 import { Redelivery } from './redelivery.js';
 import { Replies } from './replies.js';
@@ -22,43 +24,48 @@ import type * as Signed from './signed.js';
 import { SpooledOutbox } from './spooled-outbox.js';
 import { subscribe } from './subscribe.js';
 import { within } from './within.js';
-import { noTopicExchange, onceFor, refusedAnswer } from './words.js';
 
 export interface BrokerState {
   readonly control: LinkState;
   readonly statistics: LinkState;
   readonly outbox: { readonly messages: number; readonly bytes: number; readonly dropped: number };
-  /** Messages that were turned down. */
+  /** Command messages that the box refused. */
   readonly refused: number;
 }
 
 export interface BrokerLink {
-  /** Into the ordered outbox; never blocks, never throws. */
+  /** Queues a message in the ordered outbox; never blocks, never throws. */
   publish(message: Outgoing): void;
-  /** Writes a command's event into `--audit-log`, where there is one. */
+  /** Writes the event of a command to the file of `--audit-log`, if the option was given. */
   audit(event: EventHead & CommandEvent): void;
   /** Messages given up so far. */
   readonly dropped: number;
   state(): BrokerState;
-  /** Waits at most that long for the outbox to drain, then ends everything; at most one more second. */
+  /** Waits at most this long for the outbox to drain, then ends everything, which takes at most another second. */
   close(deadlineMs: number): Promise<Closed>;
 }
 
 export interface Closed {
   /** Messages that the broker has not confirmed. */
   readonly undelivered: number;
-  /** The file that keeps them; null where none does. */
+  /** The spool file that keeps them; null if they are lost. */
   readonly spooled: string | null;
-  /** What the end has given the broker: `--flush`, or nothing, where no try could help or nobody had asked for one. */
+  /**
+   * How long the end waited for the broker: the time of `--flush`, or not at all, because no retry could have helped or
+   * because the user had not asked for a broker.
+   */
   readonly given: 'time' | 'nothing: no login' | 'nothing: not asked';
 }
 
-/** Of a message in memory: its buffer's head and allocation, its id, its place in the queue. Measured: test/amqp/outbox-memory.test.ts. */
+/**
+ * Memory that a queued message takes beside its bytes: the Buffer object and its allocation, the id, the queue entry.
+ * test/amqp/outbox-memory.test.ts measures it.
+ */
 const MESSAGE_OVERHEAD_BYTES = 768;
-const NOT_ASKED = 'the job goes on without; --uri names another broker, --uri none none';
-/** For the last lines of the audit log, at the end. */
+const NOT_ASKED = 'the job goes on without it; --uri names another broker, --uri none turns this off';
+/** Bound for writing the last lines of the audit log when the box ends. */
 const AUDIT_MS = 1_000;
-/** For the marks of what was delivered of other boxes, at the end. */
+/** Bound for marking which messages of other boxes were delivered, when the box ends. */
 const REDELIVERY_MS = 1_000;
 
 interface Parts {
@@ -69,18 +76,21 @@ interface Parts {
   readonly loadSpool: () => typeof Spool;
 }
 
-/** Two connections: statistics with everything that leaves the box, and control with the queue of its commands. */
+/**
+ * A box's two connections to the broker: `statistics` carries everything that leaves the box, `control` consumes the
+ * queue of its commands.
+ */
 export class BoxLink implements BrokerLink {
   readonly #spec: BoxSpec;
   readonly #log: Logger;
-  /** Somebody wants the messages delivered: whoever keeps them on disk does. */
+  /** The user wants a broker: by `--uri`, or by `--spool-dir`, which keeps messages on disk for one. */
   readonly #asked: boolean;
   readonly #outbox: Outbox;
   readonly #spooled: SpooledOutbox | undefined;
   readonly #queue: Queue;
   readonly #publication: (message: Outgoing, content: Buffer) => Publication;
   readonly #replies: Replies;
-  readonly #handler: Control;
+  readonly #handler: CommandHandler;
   readonly #auditLog: ReturnType<typeof createAuditLog> | undefined;
   readonly #redelivery: Redelivery;
   readonly #probe: Probe;
@@ -110,7 +120,7 @@ export class BoxLink implements BrokerLink {
     this.#queue = this.#spooled ?? this.#outbox;
     this.#replies = new Replies(spec.replyExchange, spec.rascalConfig?.publications?.replies);
     const gate = gateOf(spec, identity, log, loadSigned);
-    this.#handler = new Control(box, gate, (reply) => this.#replies.push(reply), log);
+    this.#handler = new CommandHandler(box, gate, (reply) => this.#replies.push(reply), log);
     this.#auditLog = spec.auditLog === undefined ? undefined : createAuditLog(spec.auditLog, log);
     this.#redelivery = new Redelivery(spec, identity, loadSpool, log);
     this.#probe = new Probe(spec, identity, {
@@ -121,9 +131,10 @@ export class BoxLink implements BrokerLink {
     const told = onceFor(this.#asked);
     this.#statistics = this.#statisticsLink(this.#common('statistics', identity, told));
     this.#control = this.#controlLink(this.#common('control', identity, told), identity);
-    // Statistics first: a short job has ended before anybody could command it, but its samples have to get out.
+    // Statistics first: nobody can command a job that ends within milliseconds, but its samples must get out.
     this.#statistics.start();
-    // A turn of the event loop later: of a job that has ended meanwhile, `close` comes first, and nobody commands it.
+    // Control starts a turn of the event loop later: if the job has ended by then, `close` comes first and control
+    // never connects.
     setImmediate(() => setImmediate(() => this.#control.start()));
   }
 
@@ -202,7 +213,7 @@ export class BoxLink implements BrokerLink {
       failed: ({ missingExchange, kind }) => {
         if (kind === WRONG_TYPE) void this.#control.close(0);
         if (this.#isPointless()) this.#onPointless();
-        // A deleted exchange took the bindings of the control queue with it, and the broker says nothing about that.
+        // Deleting the exchange also deleted the bindings of the control queue, and the broker does not report that.
         if (missingExchange && this.#statistics.state.connections > 0) {
           this.#control.restart(new Error('the exchange was deleted'));
         }
@@ -250,7 +261,7 @@ export class BoxLink implements BrokerLink {
     });
   }
 
-  /** The default broker, which nobody has asked for, and which is not there. */
+  /** Only the default broker is configured, and nothing answers there. */
   #isUnaskedAndAbsent(): boolean {
     const { connections, lastError } = this.#statistics.state;
     return !this.#asked && connections === 0 && lastError !== null;

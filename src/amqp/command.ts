@@ -1,15 +1,18 @@
 import { isSpecError } from '../errors.js';
 import { COMMAND_NAMES, type Command, findCommand, usageOf } from '../options/table/commands.js';
 import { didYouMean, quote } from '../options/words.js';
-import { type Refusal, type Request, refuse } from './message.js';
+import { type CommandRequest, type Refusal, refuse } from './message.js';
 
-/** Name and arguments as text -> Command, by the table of commands; the box checks what depends on its state. */
+/**
+ * Turns the name and arguments of a request into a Command, by the table of commands. The box checks later what depends
+ * on its state.
+ */
 
-/** The longest that means anything is a list of CPUs. */
+/** The longest useful argument is a list of CPUs. */
 const ARGUMENT_MAX_CHARACTERS = 32_768;
 
-/** A command, or why there is none: nothing of a refused command is carried out. */
-export function toCommand(request: Request): Command | Refusal {
+/** @returns the command, or why it is refused; a refused command has no effect */
+export function toCommand(request: CommandRequest): Command | Refusal {
   const { name, args } = request;
   const row = findCommand(name);
   if (row === undefined) return refuse('unknown_command', `unknown command ${quote(name)}${meant(name)}`, name, args);
@@ -20,7 +23,7 @@ export function toCommand(request: Request): Command | Refusal {
   }
   const long = args.find((value) => value.length > ARGUMENT_MAX_CHARACTERS);
   if (long !== undefined) {
-    const message = `${name} was given an argument of ${long.length} characters: at most ${ARGUMENT_MAX_CHARACTERS} are read`;
+    const message = `${name} was given an argument of ${long.length} characters: at most ${ARGUMENT_MAX_CHARACTERS} are accepted`;
     return refuse('bad_arguments', message, name, args);
   }
   try {
@@ -31,7 +34,7 @@ export function toCommand(request: Request): Command | Refusal {
   }
 }
 
-/** What other programs call it, or what is spelled nearly so. */
+/** A hint: the command that other programs call by this name, or one with a similar spelling. */
 function meant(name: string): string {
   const word = name.toLowerCase();
   const other = COMMAND_NAMES.find((known) => findCommand(known)?.aliases?.includes(word));

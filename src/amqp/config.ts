@@ -2,35 +2,38 @@ import type { SiteConfig } from '../options/rascal-config.js';
 import type { JobIdentity } from '../options/spec.js';
 import { addressingKeys } from './keys.js';
 
-/** BoxSpec -> configuration of one connection, and of the rascal broker object of control, without rascal's recovery. */
+/**
+ * Turns parts of a BoxSpec into the configuration of one connection, and into that of rascal's broker object for the
+ * control connection. rascal's own recovery is off: link.ts reconnects.
+ */
 
 export type RascalConfig = Readonly<Record<string, unknown>>;
 
-/** What one connection is made from. */
+/** Where one connection goes, and as whom it logs in. */
 export interface Endpoint {
   /** `amqp://host:port/vhost`, without user and password. */
   readonly uri: string;
-  /** Empty where the broker takes it from the client certificate. */
+  /** Empty if the broker takes the user from the client certificate. */
   readonly user: string;
   readonly password: string;
   readonly mechanism: 'PLAIN' | 'EXTERNAL';
-  /** `user_id` of what we publish, which the broker compares with the login; empty where we do not know that name. */
+  /** `user_id` of our messages, which the broker compares with the login; empty if we do not know that name. */
   readonly sender: string;
-  /** Name or address, for messages. */
+  /** Host name or address, for log messages. */
   readonly host: string;
-  /** `host:port/vhost`, for messages. */
+  /** `host:port/vhost`, for log messages. */
   readonly shown: string;
 }
 
 export interface ConnectionRequest {
   readonly endpoint: Endpoint;
-  /** What the broker's management pages show. */
+  /** Name of the connection on the broker's management pages. */
   readonly connectionName: string;
   readonly timeoutMs: number;
-  /** Ends the socket, whatever state the connection is in. */
+  /** When aborted, destroys the socket, whatever state the connection is in. */
   readonly signal: AbortSignal;
   readonly exchange: string;
-  /** Declare the exchange, because it was found missing. */
+  /** Declare the exchange, because an earlier attempt found it missing. */
   readonly declare: boolean;
   readonly site: SiteConfig;
 }
@@ -38,11 +41,11 @@ export interface ConnectionRequest {
 export const VHOST = 'box';
 const HEARTBEAT_SECONDS = 10;
 const QUEUE_TTL_MS = 60_000;
-/** A burst of an operator's script fits; a flood costs the broker this much at most. */
+/** Large enough for a burst from an operator's script; a flood of messages costs the broker no more than this. */
 const QUEUE_MAX_LENGTH = 10_000;
 const QUEUE_MAX_BYTES = 16 * 1024 * 1024;
 
-/** One connection that only consumes: the broker does not block it in a memory or disk alarm. */
+/** A connection that only consumes, so that the broker does not block it in a memory or disk alarm. */
 export function controlConfig(
   request: ConnectionRequest,
   routingKeys: readonly string[],
@@ -66,7 +69,7 @@ export function controlConfig(
   return base(request, {
     vhost: {
       queues: { [queue]: { options } },
-      // rascal takes "no key" for "#", which would be every message of the exchange.
+      // rascal treats an empty list of keys as "#", which matches every message of the exchange.
       bindings: bindingKeys.length === 0 ? {} : { commands: { source: exchange, destination: queue, bindingKeys } },
     },
     subscriptions: {
@@ -75,7 +78,7 @@ export function controlConfig(
   });
 }
 
-/** What amqplib is given for a connection; rascal hands the same on to it. */
+/** Options for amqplib's connect; rascal passes the same ones on to it. */
 export function connectionOptions(request: ConnectionRequest) {
   const { endpoint, site } = request;
   return {
@@ -97,12 +100,12 @@ export function connectionOptions(request: ConnectionRequest) {
   };
 }
 
-/** `amq.*` is the broker's own: always there, and nobody may declare it. */
+/** The broker itself declares the exchanges `amq.*`: they always exist, and clients may not declare them. */
 export function isPredeclared(exchange: string): boolean {
   return exchange.startsWith('amq.');
 }
 
-/** Types of those that are no topic exchanges. */
+/** Types of the predeclared exchanges that are not topic exchanges. */
 const PREDECLARED_TYPES: Readonly<Record<string, string>> = {
   'amq.direct': 'direct',
   'amq.fanout': 'fanout',
@@ -110,7 +113,9 @@ const PREDECLARED_TYPES: Readonly<Record<string, string>> = {
   'amq.match': 'headers',
 };
 
-/** @returns what the broker would say, if one might ask it to declare them */
+/**
+ * @returns the error that the broker would give if clients could declare `amq.*` exchanges; undefined for a topic one
+ */
 export function predeclaredOfOtherType(exchange: string): Error | undefined {
   const type = PREDECLARED_TYPES[exchange];
   return type === undefined
@@ -118,15 +123,15 @@ export function predeclaredOfOtherType(exchange: string): Error | undefined {
     : new Error(`inequivalent arg 'type' for exchange '${exchange}': received 'topic' but current is '${type}'`);
 }
 
-/** @throws TypeError where the text is no URI; `spec.uris` holds only such as parse */
+/** @throws TypeError if the text is not a URI; everything in `spec.uris` is one */
 export function endpointOf(text: string): Endpoint {
   const url = new URL(text);
   const shown = url.host + decodeURIComponent(url.pathname);
   const host = url.hostname;
   const user = decodeURIComponent(url.username);
   const password = decodeURIComponent(url.password);
-  // rascal and amqplib each take credentials in a URI apart in their own way, and rascal puts what it finds into error
-  // texts; so they get the URI without, and the credentials as they go over the wire.
+  // rascal and amqplib parse credentials in a URI differently, and rascal repeats them in error messages. So they get a
+  // URI without credentials, and the credentials separately as they go over the wire.
   url.username = '';
   url.password = '';
   const mechanism = url.searchParams.get('auth_mechanism')?.toUpperCase() === 'EXTERNAL' ? 'EXTERNAL' : 'PLAIN';
@@ -165,14 +170,16 @@ function base(request: ConnectionRequest, own: { vhost: object; subscriptions: o
   };
 }
 
-/** rascal decodes the vhost and writes a new URI with what comes out, which amqplib decodes again: so it is encoded twice. */
+/**
+ * rascal decodes the vhost and writes it into a new URI, which amqplib decodes again. So the vhost is encoded twice.
+ */
 function forRascal({ uri }: Endpoint): string {
   const url = new URL(uri);
   url.pathname = url.pathname.replaceAll('%', '%25');
   return url.href;
 }
 
-/** SASL PLAIN (RFC 4616), or EXTERNAL (RFC 4422): the client certificate says who it is. */
+/** SASL PLAIN (RFC 4616), or EXTERNAL (RFC 4422), for which the client certificate identifies the user. */
 export function credentialsOf({ user, password, mechanism }: Endpoint) {
   const response = mechanism === 'EXTERNAL' ? '' : `\0${user}\0${password}`;
   return { mechanism, username: user, password, response: () => Buffer.from(response) };

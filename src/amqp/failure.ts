@@ -3,22 +3,22 @@ import type { Endpoint } from './config.js';
 import { type FailureRule, IS_OF_OTHER_TYPE } from './failure-rule.js';
 import { TLS_RULES } from './tls-failure.js';
 
-/** What went wrong with a link, in words: what failed, how, and what to do. Never a password. */
+/** What went wrong with a link. The text says what failed, how, and what to do, and never holds a password. */
 export interface Failure {
   /** Failures of one kind are logged once. */
   readonly kind: string;
   readonly text: string;
   /** The exchange does not exist. */
   readonly missingExchange: boolean;
-  /** The broker knows this login by another name than the one that `user_id` gave: this one. */
+  /** The broker's own name for this login, if the `user_id` that we sent was a different one. */
   readonly sender: string | undefined;
-  /** Trying again will not help until someone has acted. */
+  /** Retries will not help until someone has acted. */
   readonly permanent: boolean;
-  /** Trying again may help by itself, but not soon. */
+  /** Retries may help without anyone acting, but not soon. */
   readonly slow: boolean;
 }
 
-/** Of an exchange that is no topic exchange: nothing of ours is to go there. */
+/** Kind of failure for an exchange that is not a topic exchange: we must not publish to it. */
 export const WRONG_TYPE = 'exchange type';
 
 const RULES: readonly FailureRule[] = [
@@ -45,14 +45,14 @@ const RULES: readonly FailureRule[] = [
     match: /Login was refused using authentication mechanism EXTERNAL/,
     kind: 'login',
     text: () =>
-      "the login by client certificate was refused: has the broker a user of the certificate's name (ssl_cert_login_from)?",
+      "the login by client certificate was refused: does the broker have a user with the certificate's name (ssl_cert_login_from)?",
     permanent: true,
   },
   {
     match: /SASL mechanism (\w+) is not provided/,
     kind: 'mechanism',
     text: (_, found) =>
-      `the broker offers no login by ${found}: EXTERNAL needs amqps:// and its plugin rabbitmq_auth_mechanism_ssl`,
+      `the broker does not offer login by ${found}: EXTERNAL needs amqps:// and the broker's plugin rabbitmq_auth_mechanism_ssl`,
     permanent: true,
   },
   {
@@ -71,14 +71,15 @@ const RULES: readonly FailureRule[] = [
   {
     match: /NOT_FOUND - no exchange '(amq\.[^']*)'/,
     kind: 'reserved exchange',
-    text: (_, found) => `there is no exchange "${found}", and only the broker makes those of amq.*: check --exchange`,
+    text: (_, found) =>
+      `exchange "${found}" does not exist, and only the broker can declare amq.* exchanges: check --exchange`,
     permanent: true,
   },
   {
     match: IS_OF_OTHER_TYPE,
     kind: WRONG_TYPE,
     text: (_, exchange, type) =>
-      `exchange "${exchange}" is a ${type} exchange, and a topic exchange is needed: name another one with --exchange`,
+      `exchange "${exchange}" is a ${type} exchange, but proc_box needs a topic exchange: name another one with --exchange`,
     permanent: true,
   },
   { match: /NOT_FOUND - no exchange/, kind: 'exchange', text: () => 'the exchange does not exist; declaring it' },
@@ -86,7 +87,7 @@ const RULES: readonly FailureRule[] = [
     match: /user_id property set to '.*' but authenticated user was '(.*)'/,
     kind: 'sender',
     text: ({ sender }, found) =>
-      `the broker knows the login that the URI calls "${sender}" as "${found}": give that name in the URI`,
+      `the broker calls the user "${sender}" of the URI "${found}": give that name in the URI`,
   },
   {
     match: /PRECONDITION_FAILED - (inequivalent .*?)(?:"|$)/,
@@ -104,13 +105,13 @@ const RULES: readonly FailureRule[] = [
   {
     match: /during opening handshake/,
     kind: 'handshake',
-    text: () => 'the connection was closed during the handshake: a port for TLS needs amqps:// in --uri',
+    text: () => 'the connection was closed during the handshake: if the port expects TLS, give amqps:// in --uri',
   },
   { match: /ECONNRESET|Unexpected close|closed abruptly|EPIPE/, kind: 'lost', text: () => 'the connection was lost' },
   { match: /exchange was deleted/, kind: 'deleted', text: () => 'the exchange was deleted: binding the queue again' },
   { match: /channel (?:was )?closed/i, kind: 'channel', text: () => 'the broker closed the channel' },
   { match: /was cancelled by the broker/, kind: 'cancelled', text: () => 'the broker removed the queue' },
-  { match: /Heartbeat timeout/, kind: 'heartbeat', text: () => 'nothing heard within the heartbeat' },
+  { match: /Heartbeat timeout/, kind: 'heartbeat', text: () => 'the broker sent no heartbeat in time' },
 ];
 
 const TEXT_MAX_CHARACTERS = 300;
@@ -130,12 +131,12 @@ export function describe(error: unknown, endpoint: Endpoint): Failure {
   };
 }
 
-/** @param reason of `connection.blocked`, the broker's words: `low on memory` */
+/** @param reason the broker's words in `connection.blocked`, such as `low on memory` */
 export function alarmText(reason: unknown): string {
-  return `it takes no messages now: memory or disk alarm (${redactUri(String(reason)).slice(0, 80)}): ask its administrator`;
+  return `it takes no messages now: memory or disk alarm (${redactUri(String(reason)).slice(0, 80)}); ask its administrator`;
 }
 
-/** Takes the password out, as it is and percent-encoded, and whatever looks like one in a URI. */
+/** Masks the password, both as it is and percent-encoded, and everything that looks like a password in a URI. */
 export function redact(text: string, { password }: Endpoint): string {
   let result = redactUri(text);
   if (password === '' || password === 'guest') return result;
@@ -148,7 +149,7 @@ export function redact(text: string, { password }: Endpoint): string {
 function rawText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const code = (error as NodeJS.ErrnoException).code;
-  // rascal writes its own "Failed to connect to: <url>. Original message was:" before the broker's words.
+  // rascal puts "Failed to connect to: <url>. Original message was:" in front of the broker's words.
   const message = error.message.replace(/^Failed to connect to: \S+ Original message was: ?/, '');
   return typeof code === 'string' && !message.includes(code) ? `${code} ${message}` : message;
 }

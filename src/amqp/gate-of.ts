@@ -4,7 +4,7 @@ import { brokerGate, type Gate, onOwnRoute, userGate } from './gate.js';
 import { addressingKeys } from './keys.js';
 import type * as Signed from './signed.js';
 
-/** What a command of this box has to pass, by `--control-auth`. @param loadSigned loads what checks signatures */
+/** The gate that `--control-auth` puts before this box's commands. @param loadSigned loads the check of signatures */
 export function gateOf(spec: BoxSpec, identity: JobIdentity, log: Logger, loadSigned: () => typeof Signed): Gate {
   const gate = gateFor(spec, identity, log, loadSigned);
   return onOwnRoute(gate, spec.exchange, addressingKeys(spec.routingKeys, identity));

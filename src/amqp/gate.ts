@@ -2,37 +2,40 @@ import type { Requester } from '../model/types.js';
 import { type ControlRule, matchesPattern } from '../options/control.js';
 import type { JobIdentity } from '../options/spec.js';
 import {
+  type CommandRequest,
   type Delivery,
   type Ignored,
   parseMessage,
   type Refusal,
-  type Request,
   refuse,
   requesterOf,
 } from './message.js';
 
-/** Who may command a box: `--control-auth`. A gate is between the bytes of a message and the table of commands. */
+/** Who may command a box (`--control-auth`). A gate stands between the bytes of a message and the table of commands. */
 
-/** What a delivery asks for, or why it is turned down, and who sent it. */
+/** What a delivery asks for, or why it is refused, and who sent it. */
 export interface Admitted {
-  readonly outcome: Request | Refusal | Ignored;
+  readonly outcome: CommandRequest | Refusal | Ignored;
   readonly by: Requester;
 }
 
-/** Never rejects; promises are kept in the order of the deliveries. */
+/** Decides on a delivery. A promise never rejects, and promises resolve in the order of the deliveries. */
 export type Gate = (delivery: Delivery) => Admitted | Promise<Admitted>;
 
-/** Headers by which RabbitMQ routes, or says that it has routed, by other keys than the one that it has checked. */
+/** Headers that make RabbitMQ route by other keys than the one that it checked, or that say that it has done so. */
 const DETOURS = ['x-death', 'CC', 'BCC', 'x-cc'];
-/** Headers of federation and of shovels: another login has published the message here, under the key that it had. */
+/**
+ * Headers that federation and shovels set: a link republished the message here under its old key, with its own login.
+ */
 const RELAYED = ['x-received-from', 'x-shovelled'];
 
 /**
- * Before every gate: a command counts only where its sender has published it to the box's own exchange, with one of the
- * box's own keys, because RabbitMQ checks topic permissions for exactly that pair. It checks them neither for what comes
- * through an exchange that the sender has bound to ours (or declared with ours as its alternate exchange), nor for the
- * headers CC and BCC (before RabbitMQ 4), nor for what the sender's own queue dead-letters. A delivery shows each of
- * these: `exchange` and `routingKey` are those of the publication, except after a dead letter, which has x-death.
+ * Wraps every gate. It admits a command only if its sender published it to the box's own exchange with one of the box's
+ * own keys, because RabbitMQ checks topic permissions for exactly that pair. RabbitMQ does not check them for messages
+ * that arrive through an exchange which the sender has bound to ours (or declared with ours as its alternate exchange),
+ * nor for the headers CC and BCC (before RabbitMQ 4), nor for messages that the sender's own queue dead-letters. A
+ * delivery shows each of these: its `exchange` and `routingKey` are those of the publication, except after
+ * dead-lettering, which sets x-death.
  */
 export function onOwnRoute(gate: Gate, exchange: string, keys: readonly string[]): Gate {
   const own = new Set<unknown>(keys);
@@ -41,7 +44,7 @@ export function onOwnRoute(gate: Gate, exchange: string, keys: readonly string[]
     const direct = fields?.exchange === exchange && own.has(fields.routingKey) && !hasHeader(properties, DETOURS);
     if (direct) return gate(delivery);
     const message =
-      'the message has come by a detour: publish it to the exchange of this box, with a key of this box, without CC or BCC';
+      'the message came by a detour: publish it to the exchange of this box, with a key of this box, without CC or BCC';
     return { outcome: refuse('forged', message), by: requesterOf(properties) };
   };
 }
@@ -51,20 +54,20 @@ function hasHeader({ headers }: Delivery['properties'], names: readonly string[]
 }
 
 /**
- * `broker`: whatever the broker's permissions have let through. What a link from another broker has published here was
- * not checked by this one: who may send that is for `user_id` or a signature to say.
+ * `broker`: admits what the broker's permissions let through. This broker did not check messages that a link from
+ * another broker republished here; only `user_id` or a signature can vouch for their sender.
  */
 export function brokerGate(identity: JobIdentity, nowMs: () => number): Gate {
   return (delivery) => {
     const by = requesterOf(delivery.properties);
     if (!hasHeader(delivery.properties, RELAYED)) return { outcome: parseMessage(delivery, identity, nowMs()), by };
     const message =
-      'the message has come over a shovel or a federation link, and this box trusts permissions of its own broker only: it needs --control-auth user or signed (docs/security.md)';
+      'the message came over a shovel or a federation link, but this box trusts only the permissions of its own broker: it needs --control-auth user or signed (docs/security.md)';
     return { outcome: refuse('forged', message), by };
   };
 }
 
-/** `user`: the broker has checked `user_id`, and a rule lets that user give that command. */
+/** `user`: admits a command if the broker has checked its `user_id` and a rule lets that user give it. */
 export function userGate(rules: readonly ControlRule[], identity: JobIdentity, nowMs: () => number): Gate {
   return ({ properties, ...delivery }) => {
     const by = requesterOf(properties);
@@ -78,12 +81,12 @@ function mayCommand(
   rules: readonly ControlRule[],
   owner: string,
   user: string | undefined,
-  request: Request,
-): Request | Refusal {
+  request: CommandRequest,
+): CommandRequest | Refusal {
   const { name, args } = request;
   if (user === undefined) {
     const message =
-      'this box takes commands only with the property user_id, which the broker checks: send it with yours';
+      'this box takes only commands with the property user_id, which the broker checks: set it to your user name';
     return refuse('forbidden', message, name, args);
   }
   const allowed = rules.some(

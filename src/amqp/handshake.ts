@@ -1,10 +1,11 @@
-// By its path, because amqplib exports it to nobody; the bundles have it, like all of amqplib.
+// Imported by its path, because amqplib does not export it. The bundles contain it, like the rest of amqplib.
 import { Connection } from '../../node_modules/amqplib/lib/connection.js';
 
 /**
- * A broker that refuses a connection at its last step, for a limit of connections or for the vhost, says why in the frame
- * that closes it. amqplib 2.3 reads that frame and reports only that it was another one than expected; the same frame a
- * step earlier it reports with the broker's words. `step` hands it each frame of the handshake, and nothing else.
+ * A broker that refuses a connection at the last step of the handshake, because of a connection limit or the vhost,
+ * says why in the frame that closes it. amqplib 2.3 reports only that it expected another frame; one step earlier it
+ * would report the broker's words. `step` gets each frame of the handshake and no others, so it is the place to do the
+ * same.
  */
 interface Frame {
   readonly id?: number;

@@ -1,8 +1,9 @@
 import type { Logger } from '../log.js';
 
 /**
- * Messages that wait for the broker survive, so V8 would let its space for new objects grow by up to 48 MB: as much again as the
- * outbox may hold. Call this once messages wait, and not at the start: loading the broker's code needs that space.
+ * Keeps V8's space for new objects at its present size. Messages that wait for the broker survive garbage collections,
+ * so V8 would let that space grow by up to 48 MB, which is as much again as the outbox may hold. Call this once
+ * messages wait and not at the start, because loading the broker's code needs the space.
  */
 export function keepHeapSmall(log: Logger): void {
   import('node:v8').then(

@@ -7,12 +7,13 @@ import type * as Signed from './signed.js';
 
 export type { BrokerLink, BrokerState, Closed } from './box-link.js';
 
-/** Entry of the bundle that is loaded after the job was started: a box's link to the broker. */
+/** Entry point of the bundle with a box's link to the broker, loaded after the job has started. */
 
 /**
- * Connects in the background and keeps connecting; returns at once. Never throws once `spec` has been checked.
- * @param loadSigned loads what checks signatures, which only `--control-auth signed` needs
- * @param loadSpool loads what keeps messages on disk, once there are some to keep or to deliver
+ * Connects in the background, and reconnects for as long as the box lives; returns at once. Does not throw for a valid
+ * `spec`.
+ * @param loadSigned loads the check of signatures, which only `--control-auth signed` needs
+ * @param loadSpool loads the spool, once there are messages to keep on disk or to deliver from it
  */
 export function connectBroker(
   spec: BoxSpec,
@@ -25,5 +26,5 @@ export function connectBroker(
 }
 
 function notLoadable(): never {
-  throw new Error('nothing was given to load it with');
+  throw new Error('the caller gave no function that loads it');
 }

@@ -1,12 +1,14 @@
 import type { JobIdentity } from '../options/spec.js';
 
-/** Routing keys. An AMQP 0-9-1 short string holds 255 bytes; a topic key is made of segments with dots between them. */
+/**
+ * Routing keys. A topic key consists of segments with dots between them; an AMQP 0-9-1 short string holds 255 bytes.
+ */
 const KEY_MAX_BYTES = 255;
 
 /**
- * The binding keys of one box: for every routing key K of remote commands `K`, `K.host.<host>`, `K.job.<job>`,
+ * The binding keys of one box. Each routing key K of remote commands gives `K`, `K.host.<host>`, `K.job.<job>`,
  * `K.user.<user>`, `K.user.<user>.job.<job>` and `K.box.<box>`.
- * @returns each key once; keys over 255 bytes, which AMQP cannot carry, are left out
+ * @returns each key once, without those over 255 bytes, which AMQP cannot carry
  */
 export function addressingKeys(routingKeys: readonly string[], identity: JobIdentity): string[] {
   const [host, job, user, box] = [identity.host, identity.job, identity.user, identity.box].map(keySegment);
@@ -17,26 +19,28 @@ export function addressingKeys(routingKeys: readonly string[], identity: JobIden
   return [...new Set(keys)].filter((key) => Buffer.byteLength(key) <= KEY_MAX_BYTES);
 }
 
-/** The key of this box alone, as it is bound; undefined where AMQP cannot carry it, or there is no routing key. */
+/**
+ * The binding key that addresses this box alone; undefined if it is too long for AMQP, or if there is no routing key.
+ */
 export function boxKey(routingKeys: readonly string[], identity: JobIdentity): string | undefined {
   return addressingKeys(routingKeys.slice(0, 1), identity).find((key) =>
     key.endsWith(`.box.${keySegment(identity.box)}`),
   );
 }
 
-/** A key with the user's name for `{user}`, so that a site can let each user have keys of his own. */
+/** Replaces `{user}` by the user's name, so that a site can give each user keys of their own. */
 export function forUser(key: string, user: string): string {
   return key.replaceAll('{user}', () => keySegment(user));
 }
 
-/** One segment of a topic key: `.`, `*`, `#`, white space and control characters become `_`, as does nothing at all. */
+/** One segment of a topic key: `.`, `*`, `#`, white space and control characters become `_`, as does an empty text. */
 export function keySegment(text: string): string {
   return cleaned(text, /[.*#\s\p{Cc}]/gu);
 }
 
 /**
- * Key of statistics and events, `<prefix>.<hostname>`. The dots of a hostname stay, as in the old program: consumers
- * bind `<prefix>.#`. Other characters that a segment cannot hold become `_`.
+ * Routing key of statistics and events, `<prefix>.<hostname>`. The dots of a hostname stay, as in version 1, because
+ * consumers bind `<prefix>.#`. Other characters that a segment cannot hold become `_`.
  */
 export function outgoingKey(prefix: string, host: string): string {
   const key = `${prefix}.${cleaned(host, /[*#\s\p{Cc}]/gu)}`;

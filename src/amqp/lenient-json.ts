@@ -1,5 +1,5 @@
 /**
- * JSON, and JSON with a comma before a closing brace or bracket, as in the original README's example.
+ * Parses JSON, and also JSON with a comma before a closing brace or bracket, as in an example of version 1's README.
  * @throws SyntaxError for everything else
  */
 export function parseLenient(text: string): unknown {
@@ -12,7 +12,7 @@ export function parseLenient(text: string): unknown {
   }
 }
 
-/** Blanks each comma that stands after a value and, but for white space, before `}` or `]`. Strings stay as they are. */
+/** Replaces each comma between a value and `}` or `]` by a blank. Strings stay as they are. */
 function withoutTrailingCommas(text: string): string {
   let result = '';
   let copied = 0;
@@ -46,9 +46,10 @@ function withoutTrailingCommas(text: string): string {
 const TOKENS = /"(?:[^"\\]|\\.)*"|[{}[\]:]/gs;
 
 /**
- * A key that is twice in one object, in whatever case. JSON.parse takes the last of them, other parsers take the first.
- * @param text which `parseLenient` takes
- * @returns it in lower case; undefined where there is none
+ * Finds a key that occurs twice in one object, in any case: JSON.parse takes the last occurrence, other parsers the
+ * first.
+ * @param text JSON that `parseLenient` accepts
+ * @returns the key in lower case; undefined if each occurs once
  */
 export function repeatedKey(text: string): string | undefined {
   const objects: Set<string>[] = [];

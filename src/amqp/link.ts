@@ -4,68 +4,68 @@ import { type ConnectionRequest, type Endpoint, endpointOf } from './config.js';
 import { describe, type Failure } from './failure.js';
 
 /**
- * One supervised connection. One loop serves the first connection and every later one: a new session per attempt, a
- * bound on everything, and nothing that is thrown. Whatever goes wrong with a connection ends it as a whole.
+ * One supervised connection to the broker. The same loop serves the first connection and every later one: each attempt
+ * makes a new session, every wait is bounded, and nothing throws. Any error on a connection ends the whole connection.
  */
 
-/** What was opened on a connection. */
+/** What an attempt has opened on its connection. */
 export interface Session {
-  /** Ends it in an orderly way; on a dead connection `done` may never be called, and it may throw. */
+  /** Closes it in an orderly way. On a dead connection this may throw, or never call `done`. */
   close(done: () => void): void;
-  /** Lets go of what is left beside the socket, which is gone. */
+  /** Frees what is left once the socket has gone. */
   release(): void;
 }
 
-/** How an attempt goes on; each may be called late, or more than once. */
+/** Callbacks that report the progress of an attempt; each may come late, or more than once. */
 export interface Opened<S extends Session> {
-  /** There is something to end. */
+  /** From now on there is a session that has to be ended. */
   made(session: Session): void;
   up(session: S): void;
   fail(error: unknown): void;
 }
 
 export interface LinkOptions<S extends Session> {
-  /** `control` or `statistics`; part of messages and of the connection's name. */
+  /** `control` or `statistics`; part of log messages and of the connection's name. */
   readonly name: string;
   readonly uris: readonly string[];
   readonly request: Pick<ConnectionRequest, 'exchange' | 'connectionName' | 'site'>;
-  /** Makes a connection; may throw. */
+  /** Opens a connection; may throw. */
   readonly open: (request: ConnectionRequest, opened: Opened<S>) => void;
-  /** The connection is there: take it into use. `fail` ends it; `done` says that it is ready. */
+  /** Called when the connection is up, to start using it. Call `fail` to end it, and `done` once it is ready. */
   readonly up: (session: S, fail: (error: unknown) => void, done: () => void) => void;
-  /** It is not there any more. Called once for every `up`. */
+  /** Called when the connection is down again, once for every `up`. */
   readonly down: () => void;
-  /** A connection failed, or could not be made. */
+  /** Called when a connection has failed or could not be made. */
   readonly failed?: (failure: Failure) => void;
-  /** Somebody else has warned of it already. */
+  /** Whether another link has already warned of this failure. */
   readonly told?: (failure: Failure) => boolean;
-  /** What goes on, for warnings. @default 'retrying in the background' */
+  /** The end of a warning: what happens next. @default 'retrying in the background' */
   readonly remedy?: string;
   readonly log: Logger;
 }
 
 export interface LinkState {
   readonly state: 'connecting' | 'up' | 'down';
-  /** `host:port/vhost` of the connection or of the last attempt. */
+  /** `host:port/vhost` of the present connection or the last attempt. */
   readonly broker: string;
   /** Successful connections so far. */
   readonly connections: number;
   readonly lastError: string | null;
 }
 
-/** A broker that can be reached again is used again within the cap plus the time to connect: under 2 s. */
+/** Once a broker is back, a link is up again within this cap plus the time to connect: under 2 s. */
 const BACKOFF_MIN_MS = 50;
 const BACKOFF_CAP_MS = 1_500;
-/** Where someone has to act first (a wrong password, a missing permission), asking often only loads the broker. */
+/** If someone has to act first (a wrong password, a missing permission), frequent attempts only load the broker. */
 const HOPELESS_CAP_MS = 30_000;
-/** An attempt on a silent address is given up early, so that the next one meets a broker that is back. */
+/** An attempt on a silent address ends early, so that the next one soon finds a broker that is back. */
 const ATTEMPT_MS = 2_000;
 const LONG_ATTEMPT_MS = 10_000;
 const LONG_ATTEMPT_EVERY = 4;
-/** A connection that lasted so long was a good one: failures are counted, and warned of, from the start again. */
+/** A connection that lasted this long was good: after it, failures are counted and logged afresh. */
 const STABLE_MS = 5_000;
 const SHUTDOWN_MS = 1_000;
-/** Among the kinds of failures that were warned of: that it was over has been said. */
+/** Stands in the set of logged kinds of failures once the recovery has been logged. */
 const RECOVERED = 'recovered';
 
 interface Attempt {
@@ -83,9 +83,9 @@ export class Link<S extends Session> {
   #endpoint = 0;
   #connections = 0;
   #failures = 0;
-  /** In a row. */
+  /** Consecutive ones. */
   #permanentFailures = 0;
-  /** Of the last failure: someone has to act. An exchange that could not even be declared is such a one. */
+  /** Whether someone has to act after the last failure, for example because the exchange could not even be declared. */
   #hopeless = false;
   #declare = false;
   #lastFailure: Failure | null = null;
@@ -98,7 +98,7 @@ export class Link<S extends Session> {
     this.#endpoints = options.uris.map(endpointOf);
   }
 
-  /** Connects, and keeps connecting until `close`. After it nothing. */
+  /** Connects, and reconnects until `close`. Does nothing after `close`. */
   start(): void {
     if (this.#endpoints.length > 0) void this.#run();
   }
@@ -109,22 +109,24 @@ export class Link<S extends Session> {
     return { state: this.#state, broker: shown, connections: this.#connections, lastError };
   }
 
-  /** Not up, and no retry with any of the hosts will help until someone has acted (wrong password, for example). */
+  /**
+   * The link is down, and no retry with any host will help until someone has acted, for example on a wrong password.
+   */
   get hopeless(): boolean {
     return this.#state !== 'up' && this.#permanentFailures >= this.#endpoints.length;
   }
 
-  /** Ends the present connection, if any, and makes a new one at once. */
+  /** Ends the present connection, if any, and opens a new one at once. */
   restart(error: unknown): void {
     this.#current?.end(error);
   }
 
-  /** Ends the wait between two attempts. */
+  /** Cuts the wait before the next attempt short. */
   hurry(): void {
     this.#wake?.();
   }
 
-  /** Ends the connection in an orderly way if that takes at most `graceMs`, else at once. No new one is made. */
+  /** Ends the link: in an orderly way if that takes at most `graceMs`, else by destroying the socket. */
   async close(graceMs: number): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -148,7 +150,7 @@ export class Link<S extends Session> {
     }
   }
 
-  /** One connection from the first packet to its end; resolves with what ended it. */
+  /** One connection from the first packet to its end; resolves with the reason for the end. */
   async #connection(endpoint: Endpoint): Promise<unknown> {
     const attempt: Attempt = { abort: new AbortController(), session: null, end: () => {} };
     this.#current = attempt;
@@ -171,7 +173,7 @@ export class Link<S extends Session> {
     attempt.end = () => {};
     this.#current = null;
     if (isUp) this.#options.down();
-    // A connection that failed is not asked to end in an orderly way: nothing says that it can still answer.
+    // A failed connection gets no orderly end, because it may not be able to answer any more.
     if (!this.#closed) void dispose(attempt, 0);
     return error;
   }
@@ -185,7 +187,7 @@ export class Link<S extends Session> {
         {
           made(session) {
             attempt.session = session;
-            // Not answered by now, or not wanted any more.
+            // The attempt has timed out meanwhile, or the link was closed.
             if (signal.aborted) session.release();
           },
           up,
@@ -218,7 +220,7 @@ export class Link<S extends Session> {
     this.#state = 'down';
     this.#lastFailure = failure;
     const renamed = this.#rename(failure);
-    // A missing exchange is put right at once, but only once in a row: where declaring does not help, that is a failure.
+    // The next attempt declares a missing exchange, without a wait. If that did not help, it is a failure like others.
     const fixable = renamed || (failure.missingExchange && !this.#declare);
     this.#hopeless = failure.permanent || (failure.missingExchange && this.#declare);
     this.#permanentFailures = this.#hopeless ? this.#permanentFailures + 1 : 0;
@@ -235,7 +237,10 @@ export class Link<S extends Session> {
     this.#options.failed?.(failure);
   }
 
-  /** The broker has told its own name for our login: from now on that is our `user_id`. @returns whether that is new */
+  /**
+   * Uses the broker's own name for our login, if it told one, as our `user_id` from now on.
+   * @returns whether it is new
+   */
   #rename({ sender }: Failure): boolean {
     const endpoint = this.#endpoints[this.#endpoint]!;
     if (sender === undefined || endpoint.sender === sender) return false;
@@ -243,7 +248,7 @@ export class Link<S extends Session> {
     return true;
   }
 
-  /** Full jitter, doubling up to the cap; the other hosts of a list are tried without a wait. */
+  /** Exponential backoff with full jitter, up to the cap. Between the hosts of a list there is no wait. */
   #delayMs(): number {
     if (this.#failures === 0) return 0;
     const rounds = Math.floor(this.#failures / this.#endpoints.length);
@@ -265,7 +270,9 @@ export class Link<S extends Session> {
   }
 }
 
-/** Ends what an attempt has opened: orderly within `graceMs`, then the socket is destroyed. Never rejects. */
+/**
+ * Ends what an attempt has opened: in an orderly way within `graceMs`, else by destroying the socket. Never rejects.
+ */
 function dispose({ session, abort }: Attempt, graceMs: number): Promise<void> {
   if (session === null || graceMs <= 0) {
     abort.abort();
@@ -283,7 +290,7 @@ function dispose({ session, abort }: Attempt, graceMs: number): Promise<void> {
     try {
       session.close(done);
     } catch {
-      done(); // IllegalOperationError: of a dead connection there is nothing left to end
+      done(); // IllegalOperationError: the connection is dead, so there is nothing left to end
     }
   });
 }

@@ -3,9 +3,9 @@ import type { JobIdentity } from '../options/spec.js';
 import { didYouMean, quote } from '../options/words.js';
 import { parseLenient, repeatedKey } from './lenient-json.js';
 
-/** Bytes of a command message -> what it asks for, or why it is turned down. Nothing here trusts the sender. */
+/** Parses the bytes of a command message into a request, or says why it is refused. Nothing here trusts the sender. */
 
-/** A delivery as amqplib gives it, reduced to what is read here. Every property is the sender's choice. */
+/** A delivery as amqplib gives it, reduced to what we read. The sender chooses every property. */
 export interface Delivery {
   readonly content: unknown;
   readonly fields?: { readonly exchange?: unknown; readonly routingKey?: unknown };
@@ -20,27 +20,27 @@ export interface Delivery {
   };
 }
 
-/** A command by name with its arguments as text, not yet checked against the table of commands. */
-export interface Request {
+/** The name and arguments of a command as text, not yet checked against the table of commands. */
+export interface CommandRequest {
   readonly kind: 'request';
   readonly name: string;
   readonly args: readonly string[];
-  /** The gate has seen this very message before: it may be answered again, but not be carried out. */
+  /** The gate has seen this very message before: the box may answer it again, but must not carry it out again. */
   readonly repeated?: true;
 }
 
 export interface Refusal {
   readonly kind: 'refusal';
   readonly answer: Extract<Answer, { ok: false }>;
-  /** The command's name where the message had one, else empty. */
+  /** The command's name; empty if the message has none. */
   readonly name: string;
-  /** As they were sent; null where they could not be read. */
+  /** The arguments as they were sent; null if they could not be read. */
   readonly args: readonly string[] | null;
-  /** What the sender is not told, for our own log. */
+  /** More for our own log, which the sender must not learn. */
   readonly detail?: string;
 }
 
-/** The message is for others: its `target` does not name this box. */
+/** The message is for other boxes: its `target` does not name this one. */
 export interface Ignored {
   readonly kind: 'ignored';
 }
@@ -48,7 +48,7 @@ export interface Ignored {
 const BODY_MAX_BYTES = 64 * 1024;
 const ARGUMENTS_MAX = 16;
 const NAME_MAX_CHARACTERS = 64;
-/** Clocks of hosts differ by so much and `timestamp` has whole seconds. */
+/** Allowance for clocks that differ between hosts. */
 const CLOCK_TOLERANCE_MS = 5_000;
 export const BODY_KEYS = ['command', 'arguments', 'target'];
 const NOT_JSON = 'the body is not JSON in UTF-8: for example {"command": "ping"}';
@@ -58,7 +58,11 @@ const TARGET_KEYS = ['host', 'node', 'job', 'step', 'task', 'user', 'box'] as co
  * @param identity who this box is, for `target`
  * @param nowMs wall clock
  */
-export function parseMessage(delivery: Delivery, identity: JobIdentity, nowMs: number): Request | Refusal | Ignored {
+export function parseMessage(
+  delivery: Delivery,
+  identity: JobIdentity,
+  nowMs: number,
+): CommandRequest | Refusal | Ignored {
   const text = readText(delivery, nowMs);
   if (typeof text !== 'string') return text;
   let body: unknown;
@@ -73,7 +77,7 @@ export function parseMessage(delivery: Delivery, identity: JobIdentity, nowMs: n
   return typeof fields === 'string' ? refuse('bad_message', `the body ${fields}`) : readRequest(fields, identity);
 }
 
-/** The body's text, where neither headers nor size nor age speak against it. */
+/** @returns the text of the body, or a refusal because of its headers, age, size or encoding */
 export function readText({ content, properties }: Delivery, nowMs: number): string | Refusal {
   if (isForged(properties.headers)) {
     return refuse(
@@ -86,7 +90,7 @@ export function readText({ content, properties }: Delivery, nowMs: number): stri
   }
   if (!(content instanceof Uint8Array)) return refuse('not_json', 'the message has no body');
   if (content.byteLength > BODY_MAX_BYTES) {
-    return refuse('too_large', `the body has ${content.byteLength} bytes: at most ${BODY_MAX_BYTES} are read`);
+    return refuse('too_large', `the body has ${content.byteLength} bytes: at most ${BODY_MAX_BYTES} are accepted`);
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(content);
@@ -95,7 +99,7 @@ export function readText({ content, properties }: Delivery, nowMs: number): stri
   }
 }
 
-/** Who sent it; the broker has checked `user_id` where it is there. */
+/** Who sent the message. If it has a `user_id`, the broker has checked it. */
 export function requesterOf(properties: Delivery['properties']): Requester {
   const { messageId, userId } = properties;
   return {
@@ -115,12 +119,12 @@ export function refuse(
   return { kind: 'refusal', name, args, answer: { ok: false, error: { code, message } }, ...(detail && { detail }) };
 }
 
-/** For a signed command that was given before, and whose answer is not remembered. */
-export function replayed({ name, args }: Pick<Request, 'name' | 'args'>): Refusal {
-  return refuse('replayed', 'this signed command was given before: sign it anew to give it again', name, args);
+/** The refusal of a signed command that was given before and whose answer the box does not remember. */
+export function replayed({ name, args }: Pick<CommandRequest, 'name' | 'args'>): Refusal {
+  return refuse('replayed', 'this signed command was given before: sign it again to repeat it', name, args);
 }
 
-/** rascal sets `originalQueue` and `originalVhost` itself on every delivery; anything else came from the sender. */
+/** rascal itself sets `originalQueue` and `originalVhost` on every delivery; everything else came from the sender. */
 function isForged(headers: unknown): boolean {
   if (typeof headers !== 'object' || headers === null || !Object.hasOwn(headers, 'rascal')) return false;
   const rascal = (headers as Record<string, unknown>)['rascal'];
@@ -130,14 +134,15 @@ function isForged(headers: unknown): boolean {
 
 function isExpired(timestamp: unknown, expiration: unknown, nowMs: number): boolean {
   if (typeof timestamp !== 'number' || typeof expiration !== 'string' || !/^\d{1,15}$/.test(expiration)) return false;
+  // `timestamp` is in whole seconds, so the message may be up to a second younger.
   return timestamp * 1000 + 1000 + Number(expiration) + CLOCK_TOLERANCE_MS < nowMs;
 }
 
-/** @param fields of the body, by their names in lower case: see `ownFields` */
+/** @param fields the body's fields by their names in lower case, from `ownFields` */
 export function readRequest(
   fields: Readonly<Record<string, unknown>>,
   identity: JobIdentity,
-): Request | Refusal | Ignored {
+): CommandRequest | Refusal | Ignored {
   const { command: name, arguments: args, target } = fields;
   const shownName = typeof name === 'string' ? name.slice(0, NAME_MAX_CHARACTERS) : '';
   const turnDown = (message: string) => refuse('bad_message', message, shownName);
@@ -147,7 +152,7 @@ export function readRequest(
     if (typeof named === 'string') return turnDown(`"target" ${named}`);
     if (!named) return { kind: 'ignored' };
   }
-  if (typeof name !== 'string' || name === '') return turnDown('the body has no "command", or it is not text');
+  if (typeof name !== 'string' || name === '') return turnDown('the body has no "command", or it is not a string');
   if (name.length > NAME_MAX_CHARACTERS) return turnDown(`"command" has over ${NAME_MAX_CHARACTERS} characters`);
   if (args === undefined || args === null) return { kind: 'request', name, args: [] };
   if (!Array.isArray(args) || args.length > ARGUMENTS_MAX) {
@@ -168,7 +173,7 @@ function names(target: unknown, identity: JobIdentity): boolean | string {
   return TARGET_KEYS.every((key) => fields[key] === undefined || String(fields[key]) === identity[key]);
 }
 
-/** @returns own properties with their keys in lower case, or what is wrong. */
+/** @returns the own properties of `value` by their keys in lower case, or what is wrong with it */
 export function ownFields(value: unknown, known: readonly string[]): Record<string, unknown> | string {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'is not a JSON object';
   const fields: Record<string, unknown> = Object.create(null);

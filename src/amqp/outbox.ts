@@ -1,32 +1,33 @@
 import type { Logger } from '../log.js';
-import type { Outgoing } from '../model/types.js';
+import type { Outgoing, PublishResult } from '../model/types.js';
 import { duration } from '../options/amounts.js';
+import { ConfirmTimer } from './confirm-timer.js';
 import { keepHeapSmall } from './heap.js';
 import { type Packed, pack } from './packed.js';
-import { Patience } from './patience.js';
+import type { Queue } from './queue.js';
 
 /**
- * What is to leave the box, in order, in memory, within bounds. A message stays until the broker has confirmed it and
- * all before it. A window of them is in flight at a time, on one channel, which keeps their order. When the link is
- * lost or the broker refuses one, everything from the first unconfirmed on is sent again in order, under the same
- * message ids: at least once, never out of order. After a refusal the window begins at one again and doubles with each
- * confirm, so that at most one window overtakes what was refused.
+ * The box's outgoing messages, in order, in bounded memory. A message stays until the broker has confirmed it and all
+ * messages before it. One window of messages is in flight at a time, on one channel, which keeps their order. When the
+ * link is lost or the broker refuses a message, the outbox sends everything from the first unconfirmed message on
+ * again, in order and under the same message ids. So each message arrives at least once, and none out of order. After a
+ * refusal the window restarts at one message and doubles with each confirm, so that at most one window overtakes the
+ * refused message.
  *
- * Where it is full the oldest message that is not in flight is given up, and counted. A message is also given up once
- * it has been tried for `messageTimeoutMs`: only time with a link that is up and not blocked counts, and only from the
- * second attempt on, so that no outage, a silent one neither, loses what the bounds can hold.
+ * A full outbox gives up the oldest message that is not in flight, and counts it. It also gives up a message that it
+ * has tried for `messageTimeoutMs`. Only time with a link that is up and not blocked counts, and only from the second
+ * attempt on, so that no outage, not even a silent one, loses what the bounds can hold.
  */
 
-/** How one attempt at one message ended: kept by the broker, turned down by it, or not known because the link failed. */
-export type Sent = 'confirmed' | 'refused' | 'unknown';
-
-/** Puts one message on the link; `done` is called at most once: where the link ends it is detached instead. */
-export type Send = (message: Outgoing, content: Buffer, done: (sent: Sent) => void) => void;
+/**
+ * Publishes one message on the link. Calls `done` at most once; if the link ends first, the outbox is detached instead.
+ */
+export type Send = (message: Outgoing, content: Buffer, done: (sent: PublishResult) => void) => void;
 
 export interface OutboxBounds {
   readonly maxMessages: number;
   readonly maxBytes: number;
-  /** What each message costs beside its bytes; `bytes` counts it. @default 0 */
+  /** Memory that each message takes beside its content; counts towards `maxBytes` and `bytes`. @default 0 */
   readonly overheadBytes?: number;
   /** 0 means never give up. */
   readonly messageTimeoutMs: number;
@@ -34,37 +35,25 @@ export interface OutboxBounds {
   readonly window?: number;
 }
 
-/** What messages of a box are given to; spooled-outbox.ts is another one. */
-export interface Queue {
-  /** Never blocks, never throws. */
-  push(message: Outgoing): void;
-  /** Messages that are not confirmed, and their bytes in memory. */
-  readonly length: number;
-  readonly bytes: number;
-  /** Messages given up so far. */
-  readonly dropped: number;
-  drained(): Promise<void>;
-}
-
 interface Entry {
   readonly message: Packed;
-  /** Of its bytes and what it costs beside. */
+  /** Bytes in memory: the content and the overhead. */
   readonly cost: number;
-  /** In this attempt, while one before it is not. */
+  /** Confirmed in this attempt, but waiting for a confirm of a message before it. */
   confirmed: boolean;
 }
 
 const REFUSED_RETRY_MS = 250;
 const WINDOW_MESSAGES = 256;
 const WINDOW_BYTES = 1024 * 1024;
-/** From here on V8 keeps its space for new objects as small as it is. */
+/** From this size on, V8's space for new objects does not grow: heap.ts. */
 const FILLING_BYTES = 128 * 1024;
 
 export class Outbox implements Queue {
   readonly #windowMax: number;
   readonly #windowBytes: number;
   #entries: (Entry | undefined)[] = [];
-  /** Index of the first that is not confirmed, and of the first that is not in flight. */
+  /** Index of the first entry that is not confirmed, and of the first that is not in flight. */
   #head = 0;
   #next = 0;
   #bytes = 0;
@@ -75,11 +64,11 @@ export class Outbox implements Queue {
   #stuck: (() => void) | null = null;
   #blocked = false;
   #pumping = false;
-  /** What an attempt of another one tells is of the past. */
+  /** Counts rewinds: a result from an earlier generation is out of date. */
   #generation = 0;
   #retry: NodeJS.Timeout | null = null;
-  /** With the head. */
-  readonly #patience: Patience;
+  /** How long the oldest message has been tried. */
+  readonly #confirmTimer: ConfirmTimer;
   #waiting: (() => void)[] = [];
   #onLeft: () => void = () => {};
   #filling = false;
@@ -92,7 +81,7 @@ export class Outbox implements Queue {
     this.#windowMax = bounds.window ?? Math.max(1, Math.min(WINDOW_MESSAGES, bounds.maxMessages >> 1));
     this.#windowBytes = Math.min(WINDOW_BYTES, bounds.maxBytes / 2);
     this.#window = this.#windowMax;
-    this.#patience = new Patience(bounds.messageTimeoutMs, () => this.#unconfirmed(), nowMs);
+    this.#confirmTimer = new ConfirmTimer(bounds.messageTimeoutMs, () => this.#unconfirmed(), nowMs);
   }
 
   get dropped(): number {
@@ -111,7 +100,7 @@ export class Outbox implements Queue {
     return this.#entries[this.#head]?.message;
   }
 
-  /** The oldest was confirmed or given up: another one is, or none. */
+  /** Calls `listener` whenever the oldest message has left, because it was confirmed or given up. */
   onLeft(listener: () => void): void {
     this.#onLeft = listener;
   }
@@ -138,8 +127,8 @@ export class Outbox implements Queue {
   }
 
   /**
-   * A link is up.
-   * @param stuck called when this link confirms nothing for 10 s: it should be replaced
+   * Starts to send over a link that has come up.
+   * @param stuck called when the link confirms nothing for 10 s, and should be replaced
    */
   attach(send: Send, stuck: () => void): void {
     this.detach();
@@ -150,7 +139,7 @@ export class Outbox implements Queue {
     this.#pump();
   }
 
-  /** The link is gone; what was in flight is sent again on the next one. */
+  /** The link has gone. The outbox will send messages that were in flight again on the next one. */
   detach(): void {
     this.#stopRetry();
     this.#rewind();
@@ -158,11 +147,11 @@ export class Outbox implements Queue {
     this.#stuck = null;
   }
 
-  /** The broker takes no publications now (memory or disk alarm); that time does not count against any message. */
+  /** Whether the broker takes no messages now (memory or disk alarm). That time does not count against any message. */
   setBlocked(blocked: boolean): void {
     if (this.#blocked === blocked) return;
     this.#blocked = blocked;
-    if (blocked) return this.#patience.stop();
+    if (blocked) return this.#confirmTimer.stop();
     if (this.#next > this.#head) this.#startClock();
     this.#pump();
   }
@@ -182,7 +171,7 @@ export class Outbox implements Queue {
     this.#pumping = false;
   }
 
-  /** The next one where it may be sent now; one is always let through, however long it is. */
+  /** The next entry if it may be sent now. If nothing is in flight, an entry of any size may. */
   #sendable(): Entry | undefined {
     const inFlight = this.#next - this.#head;
     const entry = this.#entries[this.#next];
@@ -194,7 +183,7 @@ export class Outbox implements Queue {
   #attempt(entry: Entry): void {
     const generation = this.#generation;
     if (this.#next++ === this.#head) {
-      this.#patience.attempted();
+      this.#confirmTimer.attempted();
       this.#startClock();
     }
     this.#bytesInFlight += entry.cost;
@@ -203,9 +192,9 @@ export class Outbox implements Queue {
     });
   }
 
-  #ended(entry: Entry, sent: Sent): void {
+  #ended(entry: Entry, sent: PublishResult): void {
     if (sent === 'unknown') {
-      this.#patience.stop();
+      this.#confirmTimer.stop();
       this.#stuck?.();
     } else if (sent === 'refused') this.#refused(entry);
     else {
@@ -220,25 +209,28 @@ export class Outbox implements Queue {
     const isHead = this.#entries[this.#head] === entry;
     this.#rewind();
     this.#window = 1;
-    if (isHead && this.#patience.expired) {
+    if (isHead && this.#confirmTimer.expired) {
       this.#giveUpHead('the broker refuses it');
       this.#pump();
     } else this.#retryLater();
   }
 
-  /** Meanwhile the head still counts as in flight: nothing may overtake it. */
+  /**
+   * Until the retry nothing is sent, since nothing may overtake the head. The wait counts as time in which it was
+   * tried.
+   */
   #retryLater(): void {
     const startedAtMs = this.nowMs();
     this.#retry = setTimeout(() => {
       this.#retry = null;
-      this.#patience.tried(this.nowMs() - startedAtMs);
+      this.#confirmTimer.tried(this.nowMs() - startedAtMs);
       this.#pump();
     }, REFUSED_RETRY_MS).unref();
   }
 
-  /** Nothing is in flight any more: the head is the next one again. */
+  /** Forgets what is in flight and begins at the head again. */
   #rewind(): void {
-    this.#patience.stop();
+    this.#confirmTimer.stop();
     this.#generation++;
     for (let index = this.#head; index < this.#next; index++) this.#entries[index]!.confirmed = false;
     this.#next = this.#head;
@@ -246,15 +238,15 @@ export class Outbox implements Queue {
   }
 
   #startClock(): void {
-    if (!this.#blocked) this.#patience.start();
+    if (!this.#blocked) this.#confirmTimer.start();
   }
 
   #unconfirmed(): void {
-    if (this.#patience.expired) this.#giveUpHead(`no confirm within ${duration(this.bounds.messageTimeoutMs)}`);
+    if (this.#confirmTimer.expired) this.#giveUpHead(`no confirm within ${duration(this.bounds.messageTimeoutMs)}`);
     this.#stuck?.();
   }
 
-  /** Where all are in flight it is the head all the same. */
+  /** Gives up the oldest message that is not in flight; if all are in flight, the head. */
   #dropOldest(): void {
     const inFlight = this.#retry !== null ? 1 : this.#next - this.#head;
     if (inFlight === 0 || inFlight === this.length) return this.#giveUpHead('the outbox is full');
@@ -297,11 +289,11 @@ export class Outbox implements Queue {
     this.#retry = null;
   }
 
-  /** Its time begins now, also where it has been in flight for a while. */
+  /** The time of the new head begins now, even if it has been in flight for a while. */
   #newHead(): void {
     this.#stopRetry();
     const inFlight = this.#next > this.#head;
-    this.#patience.renew(inFlight ? 1 : 0);
+    this.#confirmTimer.renew(inFlight ? 1 : 0);
     if (inFlight) this.#startClock();
   }
 }

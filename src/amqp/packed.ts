@@ -1,8 +1,8 @@
 import type { Outgoing } from '../model/types.js';
 
 /**
- * A message as it waits: its bytes, once, and what its properties are made of. What the box has made it from may be many
- * times as large, and is let go of.
+ * A waiting message: its content as bytes, and the fields for its properties. It holds no reference to the object that
+ * the box made the message from, which may be many times as large.
  */
 export class Packed implements Outgoing {
   readonly kind: Outgoing['kind'];
@@ -24,7 +24,10 @@ export class Packed implements Outgoing {
   }
 }
 
-/** Up to here Node's pool is cheaper than an allocation; of longer ones it would leave up to a third of each slab unused. */
+/**
+ * Up to this size Node's buffer pool is cheaper than an allocation. Longer messages would waste up to a third of each
+ * slab.
+ */
 const POOLED_MAX_BYTES = 1024;
 
 function bytesOf(text: string): Buffer {

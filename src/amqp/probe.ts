@@ -4,32 +4,32 @@ import { isPredeclared } from './config.js';
 import { boxKey } from './keys.js';
 import type { Publisher } from './publisher.js';
 
-/**
- * Whether commands still find the way to this box. An exchange that is deleted takes the bindings of the control queue
- * with it, and nobody is told; when somebody has made it anew, publishing to it works and commands are lost. So every
- * few seconds a message goes to this box's own key, which comes back where nothing is bound to it. Only exchanges that
- * can be deleted need that: `amq.*` cannot.
- */
 const INTERVAL_MS = 5_000;
 const INTERVAL_MAX_MS = 300_000;
 
 /** The link that consumes the control queue. */
 export interface ProbedControl {
-  /** Its queue should get commands now. */
+  /** Whether the queue is bound, and should get commands now. */
   isBound(): boolean;
-  /** The queue has lost its bindings. */
+  /** Binds the queue again, because it has lost its bindings. */
   rebind(error: Error): void;
-  /** The exchange does not route this box's keys to its queue, although they were bound just now. */
+  /** Reports that the exchange does not route this box's keys to its queue, although they were bound just now. */
   deaf(): void;
 }
 
+/**
+ * Checks that commands still reach this box. Deleting an exchange also deletes the bindings of the control queue, which
+ * the broker does not report. Once somebody has declared the exchange again, publishing to it works, but commands are
+ * lost. So every few seconds the probe publishes a `mandatory` message to this box's own key, which comes back if
+ * nothing is bound to the key. Exchanges `amq.*` cannot be deleted and need no probe.
+ */
 export class Probe {
-  /** Message id of all its messages: whoever forges it has a message that is ignored. */
+  /** Message id of all probes. It cannot be guessed; a message with this id is never taken for a command. */
   readonly id = `probe-${randomHex(16)}`;
   readonly #spec: BoxSpec;
   readonly #routingKey: string | undefined;
   readonly #control: ProbedControl;
-  /** Messages in a row that came back, each from a queue that had just been bound. */
+  /** Consecutive messages that came back, each although the queue had just been bound. */
   #returned = 0;
   #cameBack = false;
   #timer: NodeJS.Timeout | undefined;
@@ -42,7 +42,7 @@ export class Probe {
     this.#control = control;
   }
 
-  /** A connection is up. */
+  /** Begins to probe over a connection that has come up. */
   start(publisher: Publisher): void {
     this.stop();
     if (this.#routingKey === undefined) return;
@@ -56,7 +56,7 @@ export class Probe {
     this.#publish = undefined;
   }
 
-  /** With jitter: boxes that were started together do not ask together for ever. Ever later where binding does not help. */
+  /** With jitter, so that boxes started together drift apart. The interval grows while binding again does not help. */
   #wait(): void {
     const ms = Math.min(INTERVAL_MS * 2 ** Math.max(0, this.#returned - 1), INTERVAL_MAX_MS);
     this.#timer = setTimeout(() => this.#ask(), ms * (0.75 + Math.random() / 2)).unref();
@@ -78,7 +78,7 @@ export class Probe {
         if (this.#publisher !== publisher) return;
         this.#publish = undefined;
         if (/NOT_FOUND - no exchange/.test(String(error))) this.#control.rebind(new Error('the exchange was deleted'));
-        // Not permitted: then there is no asking on this connection.
+        // The user may not publish to this key, so this connection cannot be used to probe.
         else this.stop();
       },
       returned: () => {
@@ -87,13 +87,13 @@ export class Probe {
     });
   }
 
-  /** The broker hands a message back before it confirms it. */
+  /** The broker returns an unroutable message before it confirms it. */
   #confirmed(): void {
     this.#returned = this.#cameBack ? this.#returned + 1 : 0;
     if (this.#returned === 0) return;
-    // Binding anew did not help the last time, and may not help the next time either.
+    // Binding again did not help the last time, and may never help.
     if (this.#returned === 2) this.#control.deaf();
-    this.#control.rebind(new Error('the exchange was deleted and made anew'));
+    this.#control.rebind(new Error('the exchange was deleted and declared again'));
   }
 
   #send(publish: Publisher['publish']): void {

@@ -3,7 +3,7 @@ import type { BoxSpec } from '../options/spec.js';
 import { forUser, outgoingKey } from './keys.js';
 import type { Publication } from './publisher.js';
 
-/** How a box's samples and events are published. */
+/** @returns makes the publication of a sample or event of this box */
 export function toPublication(
   spec: BoxSpec,
   { identity }: Controllable,

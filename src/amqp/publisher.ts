@@ -1,4 +1,5 @@
 import amqp, { type Channel, type ConfirmChannel, type Connection, type Options } from 'amqplib/callback_api';
+import type { PublishResult } from '../model/types.js';
 import {
   type ConnectionRequest,
   connectionOptions,
@@ -8,32 +9,34 @@ import {
 } from './config.js';
 import { IS_OF_OTHER_TYPE } from './failure-rule.js';
 import type { Opened, Session } from './link.js';
-import type { Sent } from './outbox.js';
 import './handshake.js';
 
 /**
- * A connection that only publishes: on amqplib itself, because rascal lends a channel to one publication until its
- * confirm, which is one message a round trip. Samples go over one confirm channel, many in flight, in order; what needs
- * no confirm goes over a channel of its own, which is made anew where the broker has closed it.
+ * A connection that only publishes. It uses amqplib directly, because rascal lends a channel to one message until its
+ * confirm and so publishes one message per round trip. Samples and events go over one confirm channel, in order and
+ * many in flight. Messages that need no confirm go over another channel, which is opened again if the broker closes it.
  */
 export interface Publisher extends Session {
-  /** `blocked` and `unblocked`: a memory or disk alarm of the broker. */
+  /** `blocked` and `unblocked` tell that a memory or disk alarm of the broker begins or ends. */
   on(event: 'blocked' | 'unblocked', listener: (reason?: unknown) => void): void;
-  /** With a confirm; `done` is called at most once: not where the connection ends first. */
-  publish(message: Publication, done: (sent: Sent) => void): void;
-  /** Another confirm channel, whose end is not the end of the connection. */
+  /** Publishes with a confirm. Calls `done` at most once, and not at all if the connection ends first. */
+  publish(message: Publication, done: (sent: PublishResult) => void): void;
+  /** Opens another confirm channel. If that one ends, the connection stays up. */
   openSecondChannel(channel: SecondChannel): void;
-  /** Without a confirm; `done` is called once it is handed to the connection, or lost. */
+  /** Publishes without a confirm. Calls `done` once the message has been handed to the connection, or is lost. */
   send(message: Publication, done: () => void): void;
-  /** The broker has refused what `send` has sent: no such exchange, or no permission. */
+  /**
+   * Calls `listener` when the broker refuses a message of `send`: the exchange does not exist, or a permission is
+   * missing.
+   */
   onRefused(listener: (error: Error) => void): void;
 }
 
 export interface SecondChannel {
   up(publish: Publisher['publish'], close: () => void): void;
-  /** With why; more than once. */
+  /** The channel has ended, with the reason; may be called more than once. */
   ended(error: unknown): void;
-  /** A message that was `mandatory`, and that no queue gets. */
+  /** The broker has returned a `mandatory` message, because it could route it to no queue. */
   returned?(): void;
 }
 
@@ -44,10 +47,10 @@ export interface Publication {
   readonly options: Options.Publish;
 }
 
-/** Connects, and looks the exchange up or declares it; link.ts supervises. */
+/** Connects, and checks the exchange or declares it; link.ts supervises the connection. */
 export function openPublisher(request: ConnectionRequest, { made, up, fail }: Opened<Publisher>): void {
   const { socketOptions } = connectionOptions(request);
-  // amqplib throws IllegalOperationError where the connection has ended meanwhile.
+  // amqplib throws IllegalOperationError if the connection has ended meanwhile.
   const guarded = (step: () => void) => {
     try {
       step();
@@ -57,7 +60,7 @@ export function openPublisher(request: ConnectionRequest, { made, up, fail }: Op
   };
   const ready = (connection: Connection, channel: ConfirmChannel, unconfirmed: Unconfirmed) => {
     channel.on('error', fail);
-    // The broker says why first.
+    // Deferred, since the `error` event with the broker's reason must win.
     channel.on('close', () => setImmediate(fail, new Error('the channel was closed')));
     withExchange(request, connection, channel, (error) =>
       error ? fail(error) : up(publisherOn(request.endpoint, connection, channel, unconfirmed, fail)),
@@ -90,13 +93,14 @@ function withExchange(
 }
 
 /**
- * An exchange of another type takes our messages and gives them to nobody, or to everybody. Only a declaration makes the
- * broker tell the type; it refuses one on a channel, which is lost then. Without the permission to declare nobody tells.
+ * An exchange of another type would take our messages and route them to no queue, or to every queue. Only a declaration
+ * reveals the type: if it differs, the broker refuses and closes the channel, so this uses a channel of its own.
+ * Without the permission to declare, the type stays unknown and the exchange is used.
  */
 function checkType(connection: Connection, exchange: string, done: (error?: unknown) => void): void {
   connection.createChannel((failed, channel) => {
     if (failed) return done(failed);
-    channel.on('error', () => {}); // the callback gets it
+    channel.on('error', () => {}); // the callback below gets the same error
     channel.assertExchange(exchange, 'topic', { durable: true }, (error) => {
       if (error) return done(IS_OF_OTHER_TYPE.test(String(error)) ? error : undefined);
       channel.close(() => {});
@@ -124,7 +128,7 @@ function publisherOn(
         try {
           channel?.publish(exchange, routingKey, content, named(options, endpoint));
         } catch {
-          // IllegalOperationError: the channel or the connection has just ended, which tells by itself.
+          // IllegalOperationError: the channel or the connection has just ended, and its own event says so.
         }
         done();
       });
@@ -158,7 +162,7 @@ function closeChannel(channel: Channel): void {
   }
 }
 
-/** With our name, which the broker checks: whoever reads the message can tell by it who has published it, whatever its way. */
+/** Adds our `user_id`, which the broker checks, so that a reader can rely on it to know who published the message. */
 function named(options: Options.Publish, { sender }: Endpoint): Options.Publish {
   return sender === '' ? options : { ...options, userId: sender };
 }
@@ -169,7 +173,7 @@ function publishOn(endpoint: Endpoint, channel: ConfirmChannel, fail: (error: un
       channel.publish(exchange, routingKey, content, named(options, endpoint), (error: Error | null) => {
         if (error === null) done('confirmed');
         else if (error.message === 'message nacked') done('refused');
-        // Otherwise the channel has ended, and says so itself.
+        // Otherwise the channel has ended, and its own event says so.
       });
     } catch (error) {
       setImmediate(fail, error);
@@ -184,8 +188,8 @@ interface Unconfirmed {
 }
 
 /**
- * amqplib writes what each channel has in turn, so the end of the connection overtakes what was just sent: the channel ends
- * first, and the broker confirms that after everything that came over it.
+ * amqplib writes the channels' frames in turn, so closing the connection would overtake messages that were just sent.
+ * So the channel is closed first: the broker confirms that after everything that it got over the channel.
  */
 function closeAll(connection: Connection, unconfirmed: Unconfirmed, done: () => void): void {
   unconfirmed.close(() => {
@@ -197,7 +201,7 @@ function closeAll(connection: Connection, unconfirmed: Unconfirmed, done: () => 
   });
 }
 
-/** A channel without confirms, opened when first needed, and again after the broker has closed it. */
+/** A channel without confirms, opened when it is first needed, and again after the broker has closed it. */
 function unconfirmedChannel(connection: Connection): Unconfirmed {
   let refused: (error: Error) => void = () => {};
   let present: Channel | undefined;
@@ -210,13 +214,13 @@ function unconfirmedChannel(connection: Connection): Unconfirmed {
       connection.createChannel((error, channel) => {
         if (error) return then(undefined);
         present = channel;
-        // What the broker refuses to send (no such exchange, no permission) closes the channel, and is lost.
+        // If the broker refuses a message (no such exchange, no permission), it drops it and closes the channel.
         channel.on('error', (error: Error) => refused(error));
         channel.on('close', forget(channel));
         then(channel);
       });
     } catch {
-      then(undefined); // IllegalOperationError: the connection has ended, which tells by itself
+      then(undefined); // IllegalOperationError: the connection has ended, and its own event says so
     }
   };
   return {
@@ -237,7 +241,7 @@ function unconfirmedChannel(connection: Connection): Unconfirmed {
   };
 }
 
-/** Heartbeat, frame size and the like are part of the URI for amqplib; what the URI itself says goes first. */
+/** amqplib reads the heartbeat, frame size and the like from the URI. A value that the user gave in the URI wins. */
 function uriWithOptions(request: ConnectionRequest): string {
   const url = new URL(request.endpoint.uri);
   for (const [name, value] of Object.entries(connectionOptions(request).options)) {

@@ -5,15 +5,15 @@ import type { Logger } from '../log.js';
 import type { BoxSpec, JobIdentity } from '../options/spec.js';
 import type * as Spool from '../spool/index.js';
 import { forUser, outgoingKey } from './keys.js';
-import { lanesOf } from './lanes.js';
+import { publishChannels } from './publish-channels.js';
 import type { Publisher } from './publisher.js';
 
-/** For one confirm. */
+/** Longest wait for one confirm. */
 const CONFIRM_MS = 10_000;
 
 /**
- * What earlier boxes of this user have left in the spool of this node, delivered beside the box's own messages, on a
- * channel of its own. One process at a time does it, and only while its link is up.
+ * Delivers the messages that earlier boxes of this user have left in the spool of this host, on a channel of its own
+ * beside the box's own messages. One process at a time does this, and only while its link is up.
  */
 export class Redelivery {
   #stop = new AbortController();
@@ -26,7 +26,7 @@ export class Redelivery {
     readonly log: Logger,
   ) {}
 
-  /** The link is up. */
+  /** Call this when the link is up. */
   start(publisher: Publisher): void {
     const { spoolDir } = this.spec;
     if (spoolDir === undefined) return;
@@ -34,12 +34,12 @@ export class Redelivery {
     this.#done = this.#run(publisher, spoolDir, this.#stop).catch((error: Error) => this.log.warn(error.message));
   }
 
-  /** The link is lost, or the time is over. */
+  /** Call this when the link is lost, or the time is over. */
   stop(): void {
     this.#stop.abort();
   }
 
-  /** Resolves when there is nothing to deliver, or nothing more can be. */
+  /** Resolves when everything has been delivered, or nothing more can be. */
   settled(): Promise<void> {
     return this.#done;
   }
@@ -51,7 +51,7 @@ export class Redelivery {
     await using folder = await openFolder(spoolDir, process.geteuid?.() ?? -1, false);
     if (folder === undefined || !lockFile(folder.fd)) return;
     const delivery = {
-      lane: lanesOf(publisher, stop.signal, CONFIRM_MS),
+      channel: publishChannels(publisher, stop.signal, CONFIRM_MS),
       eventsTo: eventsTo(spec),
       stop: stop.signal,
       confirmMs: CONFIRM_MS,
@@ -64,16 +64,16 @@ export class Redelivery {
   }
 }
 
-/** Where the events of a box go. */
+/** @returns tells the exchange and routing key for the events of a box */
 export function eventsTo({ exchange, eventsKey }: Pick<BoxSpec, 'exchange' | 'eventsKey'>) {
   return ({ host, user }: JobIdentity) => ({ exchange, routingKey: outgoingKey(forUser(eventsKey, user), host) });
 }
 
-/** Without loading anything: most often there is nothing. */
+/** Does not load the spool's bundle, since most often the spool is empty. */
 async function hasSpooled(path: string, box: string): Promise<boolean> {
   try {
     return (await readdir(fsPath(path))).some((name) => name.endsWith('.spool') && !name.startsWith(box));
   } catch {
-    return false; // ENOENT; what else is wrong is said when something has to be kept there
+    return false; // ENOENT; any other problem is reported once this box has to keep messages there
   }
 }

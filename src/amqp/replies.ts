@@ -1,11 +1,6 @@
 import type { Publisher } from './publisher.js';
 
-/**
- * Answers to commands. They go to the default exchange, or to `--reply-exchange`, on a channel of their own, so they do not wait behind the
- * outbox; without confirms: an operator who misses an answer sends the command again under the same message id, and
- * gets the same answer. Bounded in number and in age.
- */
-
+/** An answer to a command, as a message. */
 export interface Reply {
   readonly replyTo: string;
   readonly correlationId: string | undefined;
@@ -16,6 +11,11 @@ export interface Reply {
 const WAITING_MAX = 1000;
 const AGE_MAX_MS = 10_000;
 
+/**
+ * Sends answers to commands, to the default exchange or to `--reply-exchange`. They have a channel of their own, so
+ * that they do not wait behind the outbox. They need no confirms: an operator who misses an answer sends the command
+ * again under the same message id and gets the same answer. Their number and age are bounded.
+ */
 export class Replies {
   #waiting: { readonly reply: Reply; readonly atMs: number }[] = [];
   #publisher: Publisher | null = null;
@@ -25,7 +25,7 @@ export class Replies {
 
   /**
    * @param exchange empty for the default exchange
-   * @param site what a site sets of their properties
+   * @param site message properties that the site sets (`--rascal-config`)
    */
   constructor(
     readonly exchange = '',
@@ -56,7 +56,7 @@ export class Replies {
     if (!blocked) this.#pump();
   }
 
-  /** Resolves when every answer has been handed to the connection, or is too old. */
+  /** Resolves when every answer has been handed to the connection or has become too old. */
   flushed(): Promise<void> {
     this.#discardOld();
     if (this.#waiting.length === 0 && !this.#busy) return Promise.resolve();

@@ -8,11 +8,11 @@ import type { Admitted, Gate } from './gate.js';
 import { repeatedKey } from './lenient-json.js';
 import {
   BODY_KEYS,
+  type CommandRequest,
   type Delivery,
   ownFields,
   parseMessage,
   type Refusal,
-  type Request,
   readRequest,
   readText,
   refuse,
@@ -22,27 +22,29 @@ import {
 import { isKeyId, type PublicKey, publicKeyProblems, readPublicKey } from './public-keys.js';
 
 /**
- * `--control-auth signed`: the body is a compact JWS (RFC 7515) that a key of `--control-keys` has signed. A bundle of
- * its own: only boxes that ask for it load it.
+ * `--control-auth signed`: the body is a compact JWS (RFC 7515), signed with a key of `--control-keys`. This is a
+ * bundle of its own, which only boxes with that option load.
  *
- * A command that someone else has seen is worth nothing to him: its claims name whom it is for (`target`), for how long
- * (`iat`, `exp`), and which one it is (`jti`), and a box takes each only once. A box that started after it was signed
- * does not take it at all, so neither does the next run of the same job.
+ * Somebody who has seen a command cannot use it again. Its claims name the boxes that it is for (`target`), the time in
+ * which it is valid (`iat`, `exp`), and the command itself (`jti`), and a box takes each command only once. A box
+ * refuses a command that was signed before the box started, so the next run of the same job does not take it either.
  */
 
-/** RFC 8037, and the name that RFC 9864 gives to the same. Whatever a header says, the key is an Ed25519 key. */
+/** The name in RFC 8037, and the newer one in RFC 9864. Whichever a header gives, we only use Ed25519 keys. */
 const ALGORITHMS = ['EdDSA', 'Ed25519'];
 const CLAIMS = [...BODY_KEYS, 'iat', 'exp', 'jti'];
-/** From `iat` to `exp`. */
+/** Longest time from `iat` to `exp`. */
 export const LIFETIME_MAX_SEC = 300;
-/** Between the clock of who signs and ours. */
+/** Allowed difference between the signer's clock and ours. */
 export const SKEW_SEC = 30;
-/** From the first look at a command until it can no longer be given: kept by the monotonic clock, which nobody sets. */
+/**
+ * How long a command that was seen could still be given again. Measured by the monotonic clock, which nobody can set.
+ */
 const REMEMBER_MS = (LIFETIME_MAX_SEC + 2 * SKEW_SEC) * 1000;
 const REMEMBERED_MAX = 10_000;
 const JTI_MAX_CHARACTERS = 128;
 const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
-const UNKNOWN = 'the signature is not that of a key which this box knows';
+const UNKNOWN = 'the signature was not made with a key that this box knows';
 
 export interface SignedOptions {
   readonly folder: string;
@@ -50,15 +52,15 @@ export interface SignedOptions {
   readonly log: Logger;
   /** Realtime clock, ms. @default Date.now */
   readonly nowMs?: () => number;
-  /** Commands of the last six minutes that are remembered; more are refused. @default 10000 */
+  /** How many commands of the last six minutes are remembered; further ones are refused. @default 10000 */
   readonly rememberedMax?: number;
   /** Monotonic clock, ms. @default performance.now */
   readonly monotonicMs?: () => number;
 }
 
-/** A command that was admitted: which message it was. */
+/** A command that was admitted. */
 interface Seen {
-  /** Null where it did not tell its id and its sender. */
+  /** Sender and id of its message; null if the message lacked one of them. */
   readonly message: string | null;
   readonly atMs: number;
 }
@@ -83,7 +85,7 @@ export function signedGate(options: SignedOptions): Gate {
     return { outcome: admit(key, payload, by), by: { ...by, key: key.id, signer: key.name } };
   };
 
-  /** The signature is good: is the command for us, of now, permitted, and new? */
+  /** Once the signature is good: checks that the command is for this box, current, permitted and new. */
   const admit = (key: PublicKey, payload: string, by: Requester): Admitted['outcome'] => {
     const claims = readClaims(payload);
     if (typeof claims === 'string') return refuse('bad_message', claims);
@@ -99,7 +101,7 @@ export function signedGate(options: SignedOptions): Gate {
     return once(`${key.id}\0${claims.jti}`, request, by);
   };
 
-  const once = (id: string, request: Request, by: Requester): Request | Refusal => {
+  const once = (id: string, request: CommandRequest, by: Requester): CommandRequest | Refusal => {
     const now = monotonicMs();
     for (const [old, { atMs }] of seen) {
       if (now - atMs <= REMEMBER_MS) break;
@@ -109,7 +111,7 @@ export function signedGate(options: SignedOptions): Gate {
     const message = known ? `${by.user}\0${by.messageId}` : null;
     const before = seen.get(id);
     if (before !== undefined) {
-      // The sender's own second try has the same message id, and the user_id that the broker has checked.
+      // If the same sender repeats the command, the message has the same id and a user_id that the broker has checked.
       return message !== null && before.message === message ? { ...request, repeated: true } : replayed(request);
     }
     if (seen.size >= rememberedMax) {
@@ -120,25 +122,25 @@ export function signedGate(options: SignedOptions): Gate {
     return request;
   };
 
-  // One after the other: the decisions on two copies of a command must not cross.
+  // One after the other, because the decisions on two copies of a command must not overlap.
   let tail: Promise<unknown> = Promise.resolve();
   return (delivery) => {
     const decided = tail.then(() => decide(delivery));
-    // What it rejects with is its caller's to tell; the next one only waits for its end.
+    // The caller reports a rejection; the next decision only waits for the end of this one.
     tail = Promise.allSettled([decided]);
     return decided;
   };
 }
 
-/** A plain command is named in the trail, and one for another box is none of our business. */
+/** The refusal of an unsigned command, with its name for the audit trail; a command for other boxes is ignored. */
 function unsigned(delivery: Delivery, identity: JobIdentity, nowMs: number): Admitted['outcome'] {
   const plain = parseMessage(delivery, identity, nowMs);
   if (plain.kind === 'ignored') return plain;
   const [name, args] = plain.kind === 'request' ? [plain.name, plain.args] : ['', null];
-  return refuse('not_signed', 'this box takes signed commands only: proc_box ctl --sign-key', name, args);
+  return refuse('not_signed', 'this box takes only signed commands: proc_box ctl --sign-key', name, args);
 }
 
-/** @returns the key and the signed text, or the reason why not, which the sender is not told */
+/** @returns the key and the signed text, or why the signature is not valid, which the sender must not learn */
 async function verify(folder: string, text: string): Promise<{ key: PublicKey; payload: string } | string> {
   try {
     const { alg, kid } = decodeProtectedHeader(text);
@@ -148,7 +150,7 @@ async function verify(folder: string, text: string): Promise<{ key: PublicKey; p
     const { payload } = await compactVerify(text, { ...key.jwk }, { algorithms: ALGORITHMS });
     return { key, payload: new TextDecoder('utf-8', { fatal: true }).decode(payload) };
   } catch (error) {
-    // JWSInvalid, JWSSignatureVerificationFailed, a key that cannot be read: whatever it is, it is no signature.
+    // JWSInvalid, JWSSignatureVerificationFailed, or a key that cannot be read: in any case the signature is not valid.
     return (error as Error).message.slice(0, 200);
   }
 }
@@ -168,20 +170,20 @@ function readClaims(payload: string): Claims | string {
     body = JSON.parse(payload);
   } catch {
     // SyntaxError
-    return 'what is signed is not JSON';
+    return 'the signed text is not JSON';
   }
   const twice = repeatedKey(payload);
-  if (twice !== undefined) return `what is signed has the key ${quote(twice)} twice`;
+  if (twice !== undefined) return `the signed text has the key ${quote(twice)} twice`;
   const fields = ownFields(body, CLAIMS);
-  if (typeof fields === 'string') return `what is signed ${fields}`;
+  if (typeof fields === 'string') return `the signed text ${fields}`;
   const { iat, exp, jti, target } = fields;
   if (typeof iat !== 'number' || typeof exp !== 'number') return 'the claims need iat and exp, seconds since the epoch';
   if (exp <= iat || exp - iat > LIFETIME_MAX_SEC) return `exp must be at most ${LIFETIME_MAX_SEC} s after iat`;
   if (typeof jti !== 'string' || jti === '' || jti.length > JTI_MAX_CHARACTERS) {
-    return `the claims need jti, a text of at most ${JTI_MAX_CHARACTERS} characters that is new for each command`;
+    return `the claims need jti, a string of at most ${JTI_MAX_CHARACTERS} characters that is new for each command`;
   }
   if (typeof target !== 'object' || target === null) {
-    return 'the claims need target, whom the command is for: {"job": "1234"}, or {} for every box';
+    return 'the claims need target, which names the boxes that the command is for: {"job": "1234"}, or {} for every box';
   }
   return { fields, iat, exp, jti };
 }
@@ -189,6 +191,6 @@ function readClaims(payload: string): Claims | string {
 function timeProblem({ iat, exp }: Claims, nowSec: number, startedSec: number): string | undefined {
   if (iat > nowSec + SKEW_SEC) return `it was signed ${Math.ceil(iat - nowSec)} s in the future: set the clocks`;
   if (exp < nowSec - SKEW_SEC) return 'its time (exp) is over';
-  if (iat < startedSec) return 'it was signed before this box started: sign it anew';
+  if (iat < startedSec) return 'it was signed before this box started: sign it again';
   return undefined;
 }

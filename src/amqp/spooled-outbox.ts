@@ -4,27 +4,19 @@ import { SAMPLE_TYPE } from '../model/sample.js';
 import type { Outgoing } from '../model/types.js';
 import type { BoxSpec, JobIdentity } from '../options/spec.js';
 import type * as Spool from '../spool/index.js';
-import type { Outbox, Queue } from './outbox.js';
+import type { Outbox } from './outbox.js';
 import { type Packed, pack } from './packed.js';
 import type { Publication } from './publisher.js';
+import type { Queue } from './queue.js';
 import { Steps } from './steps.js';
 import { within } from './within.js';
 
-/**
- * An outbox with a spool behind it. Every message goes to the journal on disk when it comes, and is kept there until it
- * is confirmed: a SIGKILL of the wrapper loses nothing. It goes to the outbox at once as well, as long as nothing waits
- * before it and the outbox is at most half full; otherwise it is read back from the disk when there is room.
- *
- * The disk is used beside everything else, one step after the other. What it has not taken yet waits in memory, at most
- * as much as the other half of the outbox may hold: a disk that fails or hangs costs one warning, and what is over that.
- */
-
-/** What was confirmed is marked no more often. */
+/** Least time between two marks of what the broker has confirmed. */
 const MARK_MS = 100;
-/** Written at a time, and so many may wait for it however little the outbox may hold. */
+/** Largest batch that is written at once; this much may always wait for the disk. */
 const BATCH_MESSAGES = 256;
 const BATCH_BYTES = 1024 * 1024;
-/** The disk at the end of a box. */
+/** How long the end of a box waits for the disk. */
 const CLOSE_MS = 2_000;
 
 export interface SpooledOptions {
@@ -36,6 +28,14 @@ export interface SpooledOptions {
   readonly log: Logger;
 }
 
+/**
+ * An outbox with a spool behind it. Every message goes to the journal on disk when it comes, and stays there until it
+ * is confirmed, so that a SIGKILL of the wrapper loses nothing. It also goes to the outbox at once if no message waits
+ * before it and the outbox is at most half full. Otherwise it is read back from the disk once there is room.
+ *
+ * The disk works in the background. Messages that it has not taken yet wait in memory, at most as many as the other
+ * half of the outbox may hold, so a disk that fails or hangs costs one warning and the messages beyond that bound.
+ */
 export class SpooledOutbox implements Queue {
   readonly #options: SpooledOptions;
   readonly #warned = new Set<string>();
@@ -44,15 +44,17 @@ export class SpooledOutbox implements Queue {
     (error) => this.#failed(error),
   );
   #journal: Spool.Journal | null = null;
-  /** In the outbox and not on disk yet. */
+  /** Messages that are in the outbox and not on disk yet. */
   #unwritten: Packed[] = [];
-  /** After those: neither in the outbox nor on disk. */
+  /** Later messages, which are neither in the outbox nor on disk. */
   #waiting: Packed[] = [];
   #waitingBytes = 0;
-  /** Of what is being written, so many are not in the outbox. */
+  /** How many of the messages that are being written are not in the outbox. */
   #writing = 0;
   #reading = false;
-  /** Number of the last that the outbox has got, of the last that is confirmed, and of the last that is marked so. */
+  /**
+   * Number of the last message that the outbox got, of the last confirmed one, and of the last one marked as confirmed.
+   */
   #handed = 0;
   #confirmed = 0;
   #marked = 0;
@@ -91,7 +93,10 @@ export class SpooledOutbox implements Queue {
     return this.length === 0 ? Promise.resolve() : new Promise((resolve) => this.#drained.push(resolve));
   }
 
-  /** The end of the box: what is left stays on disk. @returns its path; null where nothing is left, or is there */
+  /**
+   * At the end of the box: leaves the rest on disk.
+   * @returns its path; null if nothing is left, or nothing is on disk
+   */
   async close(): Promise<string | null> {
     let path: string | null = null;
     const finished = this.#finish().then((kept) => {
@@ -140,7 +145,7 @@ export class SpooledOutbox implements Queue {
     this.#options.outbox.push(message);
   }
 
-  /** For the disk. */
+  /** Keeps a message in memory until the disk takes it. */
   #wait(message: Packed): void {
     const { bounds } = this.#options.outbox;
     const maxMessages = Math.max(BATCH_MESSAGES, bounds.maxMessages / 2);
@@ -165,7 +170,7 @@ export class SpooledOutbox implements Queue {
     if (this.#onlyOnDisk > 0) this.#disk.go();
   }
 
-  /** From memory, where nothing on disk comes before. */
+  /** Moves waiting messages to the outbox, unless earlier ones are on disk. */
   #refill(): void {
     if (this.#reading || this.#onlyOnDisk > 0) return;
     for (let next = this.#waiting[0]; next !== undefined && this.#hasRoom(next); next = this.#waiting[0]) {
@@ -177,7 +182,7 @@ export class SpooledOutbox implements Queue {
     if (this.length === 0) for (const resolve of this.#drained.splice(0)) resolve();
   }
 
-  /** What makes room on disk goes first: a full one would never have any again. */
+  /** The steps that make room on disk come first; otherwise a full disk would stay full. */
   #step(): Promise<void> | undefined {
     const journal = this.#journal;
     if (this.#markTimer === undefined && this.#confirmed > this.#marked) return this.#mark();
@@ -221,7 +226,7 @@ export class SpooledOutbox implements Queue {
     });
   }
 
-  /** There is room for more than a few. */
+  /** Whether the outbox has room for more than a few messages. */
   #isLow(): boolean {
     const { length, bytes, bounds } = this.#options.outbox;
     return length <= bounds.maxMessages / 4 && bytes <= bounds.maxBytes / 4;
@@ -245,7 +250,7 @@ export class SpooledOutbox implements Queue {
     }
   }
 
-  /** A mark that is missing costs repeats, no more. */
+  /** A missing mark only means that messages are delivered twice. */
   #mark(): Promise<void> {
     this.#marked = this.#confirmed;
     const failed = (error: Error) => this.#options.log.debug(`spool: ${error.message}`);
@@ -291,7 +296,7 @@ function toOutgoing({ options, body }: Spool.MessageRecord): Outgoing {
   return { kind, messageId: String(options['messageId']), type, body, timestamp: Number(options['timestamp']) };
 }
 
-/** Its place in the box's one sequence. */
+/** The message's number in the box's one sequence of samples and events. */
 function numberOf({ messageId }: Outgoing): number {
   return Number(messageId.slice(messageId.lastIndexOf('-') + 1));
 }

@@ -1,28 +1,28 @@
 const REST_MS = 1_000;
 
-/** Work that is done a step at a time, beside everything else. After a failure it rests for a while. */
+/** Work in the background, one step after another. After a failure it pauses for a second. */
 export class Steps {
   readonly #next: () => Promise<void> | undefined;
   readonly #onFailure: (error: Error) => void;
   #busy = false;
   #done: Promise<void> = Promise.resolve();
-  /** While it rests. */
+  /** Set during a pause. */
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param next takes the next step; undefined where there is nothing to do */
+  /** @param next begins the next step; returns undefined if there is nothing to do */
   constructor(next: () => Promise<void> | undefined, onFailure: (error: Error) => void) {
     this.#next = next;
     this.#onFailure = onFailure;
   }
 
-  /** There may be something to do. */
+  /** Call this when there may be something to do. */
   go(): void {
     if (this.#busy || this.#timer !== undefined) return;
     this.#busy = true;
     this.#done = this.#run();
   }
 
-  /** Rests no more, and resolves when nothing is left to do, or a step has failed once more. */
+  /** Ends a pause; resolves when nothing is left to do, or a step has failed again. */
   async finish(): Promise<void> {
     await this.#done;
     this.#wake();

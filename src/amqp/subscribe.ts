@@ -1,11 +1,11 @@
-import type { Control } from './control.js';
+import type { CommandHandler } from './command-handler.js';
 import type { Delivery } from './message.js';
 import type { AckOrNack, Broker } from './rascal.js';
 
-/** Begins to take commands. `fail` is called when that ends, `done` once it has begun. */
+/** Begins to consume commands. Calls `done` once it has begun, and `fail` when it ends. */
 export function subscribe(
   broker: Broker,
-  handler: Control,
+  handler: CommandHandler,
   probeId: string,
   fail: (error: unknown) => void,
   done: () => void,
@@ -16,11 +16,11 @@ export function subscribe(
     session.on('cancel', fail);
     session.on('close', () => fail(new Error('the channel was closed')));
     session.on('subscribed', done);
-    // What rascal stumbles over comes here; without these listeners it would be an error of the connection.
+    // rascal reports messages that it cannot handle here; without these listeners it would fail the connection.
     for (const event of ['invalid_content', 'redeliveries_error', 'redeliveries_exceeded']) {
       session.on(event, (_: Error, message: Delivery, ack: AckOrNack) => handler.handle(message, ack));
     }
-    // With this listener rascal begins to consume.
+    // rascal begins to consume when this listener is added.
     session.on('message', (message: Delivery, _content: unknown, ack: AckOrNack) => {
       if (message.properties.messageId === probeId) ack(() => {});
       else handler.handle(message, ack);

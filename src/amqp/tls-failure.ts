@@ -1,6 +1,6 @@
 import type { FailureRule } from './failure-rule.js';
 
-/** What TLS refuses, on our side or on the broker's, and who has to change what. Codes are Node's and OpenSSL's. */
+/** TLS failures on our side or the broker's, and who has to change what. The codes are those of Node and OpenSSL. */
 
 const act = { permanent: true } as const;
 
@@ -9,7 +9,7 @@ export const TLS_RULES: readonly FailureRule[] = [
     match: /SELF_SIGNED_CERT|UNABLE_TO_(?:VERIFY|GET)|CERT_UNTRUSTED|self-signed|unable to verify|unable to get/,
     kind: 'tls-authority',
     text: () =>
-      "TLS: no authority that we trust has signed the broker's certificate: give the authority's with --tls-ca",
+      "TLS: the broker's certificate is not signed by an authority that we trust: give that authority's certificate with --tls-ca",
     ...act,
   },
   {
@@ -28,20 +28,20 @@ export const TLS_RULES: readonly FailureRule[] = [
     match: /ERR_TLS_CERT_ALTNAME_INVALID/,
     kind: 'tls-name',
     text: ({ host }) =>
-      `TLS: the broker's certificate is not for "${host}": give the name that it is for in --uri, or as servername in --rascal-config`,
+      `TLS: the broker's certificate is not valid for "${host}": use a name that it is valid for in --uri, or as servername in --rascal-config`,
     ...act,
   },
   {
     match: /ALERT_CERTIFICATE_REQUIRED/,
     kind: 'tls-client',
-    text: () => 'TLS: the broker wants a certificate of ours: give --tls-cert and --tls-key',
+    text: () => 'TLS: the broker requires a client certificate: give --tls-cert and --tls-key',
     ...act,
   },
   {
     match: /ALERT_UNKNOWN_CA|ALERT_BAD_CERTIFICATE|ALERT_CERTIFICATE_UNKNOWN/,
     kind: 'tls-client-authority',
     text: () =>
-      'TLS: the broker does not trust our certificate (--tls-cert): it must be signed by an authority of the broker',
+      'TLS: the broker does not trust our certificate (--tls-cert): it must be signed by an authority that the broker trusts',
     ...act,
   },
   {
@@ -54,19 +54,19 @@ export const TLS_RULES: readonly FailureRule[] = [
     match: /ALERT_HANDSHAKE_FAILURE|ALERT_PROTOCOL_VERSION/,
     kind: 'tls-handshake',
     text: () =>
-      'TLS: the broker refused the handshake: it wants a certificate of ours (--tls-cert, --tls-key), or another TLS version or cipher',
+      'TLS: the broker refused the handshake: it requires a client certificate (--tls-cert, --tls-key), or another TLS version or cipher',
     ...act,
   },
   {
     match: /KEY_VALUES_MISMATCH/,
     kind: 'tls-key',
-    text: () => 'TLS: the private key of --tls-key is not that of the certificate of --tls-cert',
+    text: () => 'TLS: the private key of --tls-key does not belong to the certificate of --tls-cert',
     ...act,
   },
   {
     match: /WRONG_VERSION_NUMBER|packet length too long|before secure TLS connection/,
     kind: 'tls-port',
-    text: () => 'TLS: the port does not speak TLS: amqps has its own, usually 5671; without TLS it is amqp://',
+    text: () => 'TLS: the port does not speak TLS: amqps:// has its own port, usually 5671; without TLS use amqp://',
     ...act,
   },
   {
@@ -82,7 +82,7 @@ export const TLS_RULES: readonly FailureRule[] = [
   },
 ];
 
-/** OpenSSL's texts end with the line of its own source. */
+/** OpenSSL's messages may span lines, and end with the line of its source code. */
 function oneLine(text: string): string {
   return text
     .replaceAll(/\s+/g, ' ')

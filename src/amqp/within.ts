@@ -1,6 +1,6 @@
 import { after, type Delay } from '../delay.js';
 
-/** @returns whether it was done in that time; goes on waiting for nothing */
+/** @returns whether `work` ended within `ms`; leaves no timer behind */
 export async function within(ms: number, work: Promise<unknown>): Promise<boolean> {
   let wait: Delay | undefined;
   const late = new Promise<boolean>((resolve) => {

@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { holdOpen, type KeeperEvent, redirectStderr } from 'cgroup-utils-native';
-import { type Adoption, adoptProcess, type Boxed, type Loaders } from '../adopt/adopted-box.js';
+import { type AdoptionInput, adoptProcess, type Boxed, type Loaders } from '../adopt/adopted-box.js';
 import { ADOPT_HELP, type AdoptInput, type AdoptOptions, parseAdopt } from '../adopt/options.js';
 import { createLogger } from '../log.js';
 import { type BoxProcess, ownProcess } from '../supervise/box-process.js';
@@ -9,18 +9,18 @@ import type * as RunBundle from '../supervise/run.js';
 import { ourProcesses } from '../supervise/subject.js';
 import { printAndExit } from './print.js';
 
-/** Whoever started us with `--detach` waits for one byte here; native/src/front/node.cc knows it too. */
+/** With `--detach`, the process that started us waits for one byte here; also in native/src/front/node.cc. */
 const WORD_FD = 6;
 
 export interface Adoptable
   extends Loaders,
     Omit<AdoptInput, 'settings' | 'failsOpen'>,
-    Pick<Adoption, 'keeper' | 'boxId' | 'deliverSignals'> {
+    Pick<AdoptionInput, 'keeper' | 'boxId' | 'deliverSignals'> {
   readonly hello: Pick<Extract<KeeperEvent, { type: 'hello' }>, 'argv' | 'settings' | 'failsOpen'>;
 }
 
 /**
- * `proc_box adopt`: groups and limits at once, then the word that it is done, then supervision.
+ * `proc_box adopt`: makes groups and sets limits, reports that the box is made, and supervises it.
  * @throws SpecError, EnvironmentError; the process then runs as before
  */
 export function adopt(input: Adoptable): RunBundle.Run {
@@ -55,13 +55,16 @@ export function adopt(input: Adoptable): RunBundle.Run {
   }
 }
 
-/** Before the box is made: where one of them cannot be opened, the process is to run as before. @throws SpecError */
+/** Opens them before the box is made, so that the process runs as before if that fails. @throws SpecError */
 function openFiles({ logFile, pidFile }: AdoptOptions) {
   const log = logFile === null ? null : openLog('--log-file', logFile);
   return { log, pid: pidFile === null ? null : lockedPidFile(pidFile, holdOpen) };
 }
 
-/** The box is made: whoever waits goes on, and we are nobody's output any more. The warnings are for who reads no log. */
+/**
+ * Reports that the box is made. With `--detach` the caller goes on, and stderr is redirected so that we do not hold it
+ * open. Without a log file the warnings are written to stderr first.
+ */
 function tellWhoWaits({ detach }: AdoptOptions, { warnings }: Boxed, logFd: number | null): void {
   if (logFd !== null) redirectStderr(logFd);
   if (!detach) return;

@@ -8,7 +8,7 @@ import { commandPatterns, patternList } from '../options/control.js';
 import { isSet, readVerb, type Verb } from '../options/verb-words.js';
 import { quote } from '../options/words.js';
 
-/** `proc_box ctl keygen`: a key to sign commands with. */
+/** `proc_box ctl keygen`: makes a key to sign commands with. */
 
 const TEXT = { placeholder: 'text' };
 
@@ -22,14 +22,15 @@ const KEYGEN = {
 const HELP = `usage: proc_box ctl keygen [options] <key id>
 
 Makes an Ed25519 key to sign commands with (proc_box ctl --sign-key), for boxes with --control-auth signed:
-  <key id>.key    the private key, mode 0600: stays with its owner
-  <key id>.json   the public key and what it may do: goes into the folder of --control-keys
+  <key id>.key    the private key, mode 0600: its owner keeps it
+  <key id>.json   the public key and what it may do: put it into the folder of --control-keys
 
 Options:
-  --name <text>       who signs with it, for the audit trail (default: the user)
-  --commands <list>   commands that it may give, with commas; * stands for any characters (default *)
-  --owners <list>     users whose jobs it may command, with commas; * as above (default *)
+  --name <text>       name of the signer in the audit trail (default: your user name)
+  --commands <list>   commands that the key may give, separated by commas; * matches any characters (default *)
+  --owners <list>     users whose jobs it may command, separated by commas; * as above (default *)
   --dir <path>        folder for the two files (default .)
+  --help              print this text
 
 Examples:
   proc_box ctl keygen --name 'Olga Operator' olga-2026
@@ -43,7 +44,8 @@ export function runKeygen(words: readonly string[]): string {
   if (isSet(read, 'help')) return HELP;
   const [id, extra] = rest;
   if (id === undefined) throw new SpecError('keygen needs a key id, for example "olga-2026"; see keygen --help');
-  if (extra !== undefined) throw new SpecError(`keygen makes one key at a time: ${quote(extra)} is left over`);
+  if (extra !== undefined)
+    throw new SpecError(`keygen makes one key at a time: ${quote(extra)} is one argument too many`);
   if (!isKeyId(id)) {
     throw new SpecError(
       `${quote(id)} is not a key id: at most 64 letters, digits, ".", "_", "-", for example "olga-2026"`,
@@ -61,7 +63,7 @@ export function runKeygen(words: readonly string[]): string {
   writeNew(`${base}.key`, { ...jwk, d }, 0o600);
   writeNew(`${base}.json`, { ...jwk, name, commands, owners }, 0o644);
   return `${base}.key   private, mode 0600: proc_box ctl --sign-key ${base}.key ...
-${base}.json  public: copy it into the folder of --control-keys, writable for root only
+${base}.json  public: copy it into the folder of --control-keys, which only root may write to
 `;
 }
 
@@ -75,5 +77,5 @@ function writeNew(path: string, jwk: object, mode: number): void {
 }
 
 function taken(path: string): SpecError {
-  return new SpecError(`${path} exists already: a key is never written over; choose another key id`);
+  return new SpecError(`${path} already exists, and keygen never overwrites a key; choose another key id`);
 }

@@ -3,14 +3,14 @@ import { exitNow } from 'cgroup-utils-native';
 import { EXIT } from '../box/outcome.js';
 import { createLogger } from '../log.js';
 
-/** stdout of a tool: there is no job that it could belong to. */
+/** Output of the tools to stdout, which belongs to no job here. */
 
 const AGAIN_MS = 10;
 
 /**
- * Prints all of the text.
- * @returns the exit status: the given one, or 125 where stdout cannot take it, which stderr then tells. A reader that has
- * gone away, as `head` does, wants no more and is no failure.
+ * Prints the whole text.
+ * @returns the exit status: the given one, or 125 after an error on stderr if stdout cannot be written. A reader that
+ * has gone away, such as `head`, is not a failure.
  */
 export function print(text: string, status = 0): number {
   const bytes = Buffer.from(text);
@@ -21,14 +21,14 @@ export function print(text: string, status = 0): number {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'EPIPE') return status;
       if (code !== 'EAGAIN') return failed(code);
-      // Somebody has made the pipe non-blocking.
+      // The pipe is full, and another process has made it non-blocking.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, AGAIN_MS);
     }
   }
   return status;
 }
 
-/** `print`, and the end of the process. */
+/** Prints the text and ends the process. */
 export function printAndExit(text: string): never {
   return exitNow(print(text));
 }

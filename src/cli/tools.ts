@@ -1,4 +1,4 @@
-/** Entry of the bundle with the tools beside the box itself; main.ts loads it only when one of them is called. */
+/** Entry point of the bundle with the tools, which main.ts loads only when the user calls one of them. */
 export { helpText } from '../options/help.js';
 export { runCheck } from './check/index.js';
 export { runCtl } from './ctl/index.js';

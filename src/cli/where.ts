@@ -14,19 +14,19 @@ import { print } from './print.js';
 
 const HELP = `usage: proc_box where [options] <job>
 
-Hosts, processes and boxes of a job: what Slurm's tools say (squeue; sstat, for its owner and for root), and what its
-boxes answer over the broker; with --uri none, Slurm's half alone. The options are those of "proc_box ctl": --uri, --wait
-(default 2s), --json, ...
+Shows the hosts, processes and boxes of a job. It asks Slurm's tools (squeue; sstat, which answers only the job's owner
+and root) and, over the broker, the job's boxes; with --uri none it asks only Slurm. The options are those of "proc_box
+ctl": --uri, --wait (default 2s), --json, ...
 
 Exit status:
   0    something of the job was found
-  2    nothing was
+  2    nothing was found
   125  an option is wrong
 `;
 
 const NOTHING_FOUND = 2;
 
-/** What a box tells of itself. */
+/** A box's answer about itself. */
 interface Found {
   readonly job: string;
   readonly host: string;
@@ -62,7 +62,7 @@ export async function runWhere(input: CtlInput): Promise<number> {
     const printed = print(json ? `${printableJson(where)}\n` : lines(where));
     if (printed !== 0) return printed;
     if (where.jobs.length + where.boxes.length > 0) return 0;
-    const silent = uris.length === 0 ? 'no box was asked (--uri none)' : `no box answers within ${duration(waitMs)}`;
+    const silent = uris.length === 0 ? 'no box was asked (--uri none)' : `no box answered within ${duration(waitMs)}`;
     log.error(`job ${quote(job)} was not found: ${unlisted}, and ${silent}`);
     return NOTHING_FOUND;
   } catch (error) {
@@ -71,7 +71,7 @@ export async function runWhere(input: CtlInput): Promise<number> {
   }
 }
 
-/** Its options are those of `proc_box ctl`. */
+/** Takes the options of `proc_box ctl`. */
 const WHERE = { ...CTL, name: 'proc_box where' };
 
 /** @throws SpecError */
@@ -79,20 +79,20 @@ function jobOf({ rest }: CtlWords): string {
   const [job, ...more] = rest;
   const usage = 'usage: proc_box where [options] <job>';
   if (job === undefined) throw new SpecError(`no job given; ${usage}`);
-  if (more.length > 0) throw new SpecError(`one job, and nothing after it: found ${quote(more[0]!)}; ${usage}`);
+  if (more.length > 0) throw new SpecError(`expected one job and nothing after it: found ${quote(more[0]!)}; ${usage}`);
   return job;
 }
 
 /**
- * What one side cannot tell is warned of; the other may.
- * @returns with why Slurm tells of no such job, where it does not
+ * Asks Slurm and the boxes. If one side fails, that is only a warning.
+ * @returns also why Slurm does not list the job, for the case that nothing is found
  */
 async function look(
   job: string,
   requestsOf: (id: string) => readonly CtlRequest[],
   log: Logger,
 ): Promise<Where & { readonly unlisted: string }> {
-  let unlisted = isSlurmJob(job) ? 'squeue does not list it' : 'Slurm has no such names (1234, 1234_7, 1234+1)';
+  let unlisted = isSlurmJob(job) ? 'squeue does not list it' : 'Slurm names jobs differently (1234, 1234_7, 1234+1)';
   const orNothing = async <V>(asked: Promise<V[]>): Promise<V[]> => {
     try {
       return await asked;
@@ -104,7 +104,7 @@ async function look(
   };
   const jobs = await orNothing(
     findSlurmJobs(job).catch((error: Error) => {
-      unlisted = 'squeue cannot tell';
+      unlisted = 'squeue failed';
       throw error;
     }),
   );
@@ -117,7 +117,7 @@ async function look(
   return { jobs, steps, boxes: boxes.flat().sort(byPlace), unlisted };
 }
 
-/** With `--uri none` nobody is asked. */
+/** Asks the boxes for their status; with `--uri none` it asks none. */
 async function askBoxes(requests: readonly CtlRequest[]): Promise<Found[]> {
   if (requests[0]!.uris.length === 0) return [];
   const messageId = `where-${randomHex(8)}`;

@@ -89,3 +89,9 @@ export interface Outgoing {
   /** Seconds since the epoch. */
   readonly timestamp: number;
 }
+
+/**
+ * How one attempt to publish a message ended: the broker confirmed it, refused it for now (a nack, for example of a full
+ * queue), or the link failed before it said either.
+ */
+export type PublishResult = 'confirmed' | 'refused' | 'unknown';

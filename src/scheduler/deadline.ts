@@ -2,16 +2,16 @@ import type { Deadline } from '../options/time-limit.js';
 import { type Environment, findScheduler } from './identity.js';
 
 /**
- * Slurm writes the end of a job without a time limit as 365 days after its start. A step that starts days later sees less
- * than that ahead of it, so an end this far away counts as none, too.
+ * For a job without a time limit, Slurm gives an end 365 days after the start. A step that starts later sees less than
+ * a year ahead of it, so an end more than 364 days away also counts as no limit.
  */
 const YEAR_MS = 365 * 24 * 3600 * 1000;
 const SLURM_HORIZON_MS = YEAR_MS - 24 * 3600 * 1000;
 
 /**
- * When the scheduler will end this job, where its environment says so: `SLURM_JOB_END_TIME` (newer Slurm, epoch
- * seconds), `PBS_WALLTIME` (`HH:MM:SS` or seconds, counted from now: the wrapper starts with the job).
- * Never throws; what does not parse counts as unknown.
+ * When the scheduler will end this job, if its environment says so: in `SLURM_JOB_END_TIME` (newer Slurm, seconds since
+ * the epoch) or `PBS_WALLTIME` (`HH:MM:SS` or seconds, counted from now, because the wrapper starts with the job).
+ * Never throws; a value that does not parse counts as unknown.
  * @param nowMs ms since the epoch
  */
 export function jobDeadline(environment: Environment, nowMs: number): Deadline {

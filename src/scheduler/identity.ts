@@ -1,13 +1,13 @@
 import type { JobIdentity } from '../options/spec.js';
 
-/** Who the job is, from the environment that its scheduler gave it: docs/slurm.md, docs/pbs.md. */
+/** Identifies the job from the environment that its scheduler gave it: docs/slurm.md, docs/pbs.md. */
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 export type SchedulerName = JobIdentity['scheduler'];
 
-/** What the environment cannot say. */
+/** The part of an identity that the environment does not tell. */
 export interface Self {
-  /** passwd name of the user. */
+  /** Name of the user, as in passwd(5). */
   readonly user: string;
   readonly host: string;
   /** Unique for this run. */
@@ -21,26 +21,27 @@ type Named = Omit<JobIdentity, keyof Self | 'scheduler'>;
 interface Scheduler {
   /** Set in every job of this scheduler, and nowhere else. */
   readonly mark: string;
-  /** Variable with the job's id. @default the mark */
+  /** Variable that holds the job's id. @default the mark */
   readonly id?: string;
   readonly identify: (environment: Environment, jobId: string, host: string) => Named;
 }
 
 const UNKNOWN = { cluster: null, step: null, task: null, restart: 0, node: null, queue: null } as const;
 
-/** The first whose mark is set counts. */
+/** The first row whose mark is set counts. */
 const SCHEDULERS: Readonly<Record<Exclude<SchedulerName, 'none'>, Scheduler>> = {
   slurm: { mark: 'SLURM_JOB_ID', identify: identifySlurm },
   pbs: { mark: 'PBS_JOBID', identify: identifyPbs },
   sge: { mark: 'SGE_TASK_ID', id: 'JOB_ID', identify: identifyGridEngine },
   lsf: { mark: 'LSB_JOBID', identify: identifyLsf },
-  // Its jobs do not know their id: `environment = "CONDOR_JOB_ID=$(Cluster).$(Process)"` in the submit file tells it.
+  // HTCondor does not tell a job its id, unless the submit file has `environment =
+  // "CONDOR_JOB_ID=$(Cluster).$(Process)"`.
   htcondor: { mark: '_CONDOR_SLOT', id: 'CONDOR_JOB_ID', identify: identifyCondor },
 };
 
 /**
- * Step ids that Slurm keeps for itself: 0xfffffffb and the like in slurm.h, SLURM_BATCH_SCRIPT. Slurm 26.05 writes them
- * into the environment as negative numbers.
+ * Reserved step ids, such as SLURM_BATCH_SCRIPT (0xfffffffb) in slurm.h. Slurm 26.05 writes them into the environment
+ * as negative numbers.
  */
 const SLURM_STEPS: Readonly<Record<string, string>> = {
   '4294967291': 'batch',
@@ -51,7 +52,7 @@ const SLURM_STEPS: Readonly<Record<string, string>> = {
   '-6': 'interactive',
 };
 
-/** Never throws; without a scheduler the job is named by its box. */
+/** Never throws. Without a scheduler, the id of the box stands for that of the job. */
 export function identifyJob(environment: Environment, self: Self): JobIdentity {
   const scheduler = findScheduler(environment);
   if (scheduler === 'none') {
@@ -62,8 +63,8 @@ export function identifyJob(environment: Environment, self: Self): JobIdentity {
 }
 
 /**
- * Job, step and task as one word for names of files and control groups, `1234_7.batch.0`; null without a scheduler.
- * Asks nobody: it is needed before the job starts.
+ * Job, step and task as one word for the names of files and control groups, such as `1234_7.batch.0`; null without a
+ * scheduler. Needs no name service, because it is called before the job starts.
  */
 export function jobWord(environment: Environment): string | null {
   const scheduler = findScheduler(environment);
@@ -76,7 +77,7 @@ export function jobWord(environment: Environment): string | null {
   return word.replaceAll(/[^\w.+-]/g, '_').slice(0, WORD_MAX);
 }
 
-/** The scheduler whose job this is. */
+/** The scheduler that runs this job. */
 export function findScheduler(environment: Environment): SchedulerName {
   for (const [name, { mark }] of Object.entries(SCHEDULERS)) {
     if (present(environment[mark]) !== null) return name as SchedulerName;
@@ -102,7 +103,7 @@ function identifySlurm(environment: Environment, jobId: string): Named {
   };
 }
 
-/** `123.server`, array task `123[4].server`, or `123[].server` with its index beside it. */
+/** The id is `123.server`; for an array task `123[4].server`, or `123[].server` with the index in another variable. */
 function identifyPbs(environment: Environment, jobId: string, host: string): Named {
   const match = /^([^.[]+)(?:\[(\d*)\])?(?:\.(.+))?$/.exec(jobId);
   const [, number = jobId, index, server] = match ?? [];
@@ -111,16 +112,17 @@ function identifyPbs(environment: Environment, jobId: string, host: string): Nam
     cluster: server ?? null,
     job: arrayTask === null ? number : `${number}_${arrayTask}`,
     step: null,
-    // TM writes `0000000A` where MoM's log has task A.
+    // For task A in MoM's log, the variable holds `0000000A`.
     task: present(environment['PBS_TASKNUM'])?.replace(/^0+(?=.)/, '') ?? null,
     restart: 0,
-    // PBS_NODENUM counts the nodes of the job; their names are hostnames up to the first dot, unless PBS is told another.
+    // PBS_NODENUM is only an index. Unless a site sets another name, a node is called like its host up to the first
+    // dot.
     node: present(host.split('.', 1)[0]),
     queue: present(environment['PBS_QUEUE']),
   };
 }
 
-/** sge_types, job_environment of qsub(1); `undefined` where there is no array. */
+/** Grid Engine's qsub(1), "ENVIRONMENTAL VARIABLES". SGE_TASK_ID is `undefined` in a job that is not an array. */
 function identifyGridEngine(environment: Environment, jobId: string): Named {
   const arrayTask = present(environment['SGE_TASK_ID']);
   return {
@@ -132,7 +134,7 @@ function identifyGridEngine(environment: Environment, jobId: string): Named {
   };
 }
 
-/** LSB_JOBINDEX is 0 where there is no array. */
+/** LSB_JOBINDEX is 0 in a job that is not an array. */
 function identifyLsf(environment: Environment, jobId: string): Named {
   const index = present(environment['LSB_JOBINDEX']);
   return {

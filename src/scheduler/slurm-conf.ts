@@ -1,17 +1,17 @@
 import { dirname, resolve } from 'node:path';
 import type { Environment } from './identity.js';
 
-/** What slurm.conf(5) says about the end of a job. */
+/** Reads from slurm.conf(5) how Slurm ends a job. */
 
 /** Slurm's default. */
 const KILL_WAIT_SEC = 30;
-/** The second is where nodes without a configuration of their own keep the controller's. */
+/** Nodes without a configuration of their own ("configless") keep the controller's at the second path. */
 const USUAL = ['/etc/slurm/slurm.conf', '/run/slurm/conf/slurm.conf'];
 
 /**
- * `KillWait`: time from the TERM of scancel or of a time limit to the KILL, ms. Read from the file, which costs the
- * controller nothing; `scontrol show config` would be a request to it from every box of a job at once.
- * @param read text of a file, null where it cannot be read
+ * `KillWait` in ms: the time from the TERM of scancel or a time limit to the KILL. We read the file, because with
+ * `scontrol show config` every box of a job would ask the controller at the same time.
+ * @param read returns the text of a file; null if it cannot be read
  */
 export function killWaitMs(environment: Environment, read: (path: string) => string | null): number {
   const named = environment['SLURM_CONF'];
@@ -22,7 +22,7 @@ export function killWaitMs(environment: Environment, read: (path: string) => str
 
 const INCLUDES_MAX_DEPTH = 3;
 
-/** The last one counts, as for Slurm. */
+/** If the value is set more than once the last one counts, as for Slurm. */
 function find(path: string, read: (path: string) => string | null, depth: number): number | undefined {
   let seconds: number | undefined;
   for (const line of (read(path) ?? '').split('\n')) {

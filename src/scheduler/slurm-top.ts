@@ -3,10 +3,11 @@ import type { Environment } from './identity.js';
 const SIGTERM_BIT = 1n << 14n;
 
 /**
- * Slurm tells the top process of a step to end, and kills the rest of the step as soon as that has ended. Where the top
- * is a shell that dies of the signal, a box below it is killed without notice.
- * @param readStatus text of `/proc/<pid>/status`, null where there is no such process
- * @returns what is wrong, or null
+ * Why this box would get no notice of its end. Slurm sends TERM to the top process of a step, and kills the rest of the
+ * step as soon as that process has ended. If it is a shell that dies of TERM, Slurm kills the box below it without
+ * notice.
+ * @param readStatus returns the text of `/proc/<pid>/status`; null if there is no such process
+ * @returns null if the box would get a notice
  */
 export function whyUnnoticed(
   environment: Environment,
@@ -21,7 +22,7 @@ export function whyUnnoticed(
   return `this box is not the top process of its step: ${name} (pid ${top}) is, dies of Slurm's TERM, and Slurm then kills the job without notice; use "exec proc_box ..." or "srun proc_box ..." (docs/slurm.md)`;
 }
 
-/** Caught or ignored; proc_pid_status(5) SigCgt, SigIgn. */
+/** Whether the process catches or ignores the signal: SigCgt and SigIgn of proc_pid_status(5). */
 function handles(status: string, bit: bigint): boolean {
   const mask = (field: string) => BigInt(`0x${new RegExp(`^${field}:\\s*([0-9a-f]+)$`, 'm').exec(status)?.[1] ?? '0'}`);
   return ((mask('SigCgt') | mask('SigIgn')) & bit) !== 0n;

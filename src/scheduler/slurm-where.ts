@@ -1,24 +1,24 @@
 import { execFile } from 'node:child_process';
 import { EnvironmentError } from '../errors.js';
 
-/** Where a job of Slurm runs, from Slurm's own tools. */
+/** Finds out with Slurm's own tools where a job runs. */
 
 export interface SlurmJob {
-  /** As users type it: `1234`, `1234_7`, of a heterogeneous job `1234+1`. */
+  /** The id as users type it: `1234`, `1234_7`, or `1234+1` for a component of a heterogeneous job. */
   readonly job: string;
-  /** As its boxes are addressed: those of a heterogeneous job by its first component. */
+  /** The id that its boxes listen to: for a heterogeneous job, that of the first component. */
   readonly address: string;
   readonly user: string;
   readonly state: string;
-  /** Why it waits, or `None`. */
+  /** Why the job waits, or `None`. */
   readonly reason: string;
-  /** Slurm's list: `n[1-2]`; empty where it has none yet. */
+  /** Nodes in Slurm's notation, `n[1-2]`; empty before the job has any. */
   readonly nodes: string;
-  /** Of this part alone, as sstat names its steps. */
+  /** Id of this part alone, with which sstat names its steps. */
   readonly id: string;
 }
 
-/** Processes of a step on one node that Slurm has started itself: wrappers, or tasks without a box. */
+/** Processes of a step on one node that Slurm itself has started: wrappers, or tasks without a box. */
 export interface SlurmStep {
   readonly job: string;
   readonly step: string;
@@ -28,15 +28,18 @@ export interface SlurmStep {
 
 const ANSWER_TIMEOUT_MS = 15_000;
 
-/** `1234`, `1234_7`, `1234+1`. Of anything else squeue takes the number at its begin, and would answer for another job. */
+/**
+ * Accepts `1234`, `1234_7` and `1234+1`. From other texts squeue reads a leading number, and would answer for another
+ * job.
+ */
 export function isSlurmJob(job: string): boolean {
   return /^\d+([_+]\d+)?$/.test(job);
 }
 
 /**
- * The job's parts that have not ended: tasks of an array, components of a heterogeneous job, or just itself.
- * @returns none where Slurm knows no such job
- * @throws EnvironmentError where squeue cannot tell
+ * The parts of a job that have not ended: tasks of an array, components of a heterogeneous job, or the job itself.
+ * @returns an empty array if Slurm does not know the job
+ * @throws EnvironmentError if squeue fails
  */
 export async function findSlurmJobs(job: string): Promise<SlurmJob[]> {
   if (!isSlurmJob(job)) return [];
@@ -47,14 +50,14 @@ export async function findSlurmJobs(job: string): Promise<SlurmJob[]> {
 }
 
 /**
- * For the job's owner, and for root.
- * @throws EnvironmentError where sstat cannot tell
+ * The running steps of these jobs. sstat answers only the job's owner and root.
+ * @throws EnvironmentError if sstat fails
  */
 export async function findSlurmSteps(jobs: readonly SlurmJob[]): Promise<SlurmStep[]> {
   if (jobs.length === 0) return [];
   const names = new Map(jobs.map(({ id, job }) => [id, job]));
   const lines = await table('sstat', ['-a', '-n', '-P', '-i', '-j', [...names.keys()].join()]);
-  // An array's own id, which one of its tasks has, stands for all of them.
+  // One task of an array has the id of the array itself, for which sstat lists all tasks, so steps come more than once.
   const steps = new Map(lines.map(([id = '', node = '', pids = '']) => [`${id} ${node}`, { id, node, pids }]));
   return [...steps.values()].flatMap(({ id, node, pids }) => {
     const [raw = '', step = ''] = id.split(/\.(.*)/);
@@ -64,8 +67,8 @@ export async function findSlurmSteps(jobs: readonly SlurmJob[]): Promise<SlurmSt
 }
 
 /**
- * The user's own formats would change what is printed.
- * @param nothing an error that stands for no lines
+ * Runs a tool of Slurm without the user's variables, which would change its output.
+ * @param nothing matches the error that means that there is nothing to list
  */
 function table(program: string, args: readonly string[], nothing?: RegExp): Promise<string[][]> {
   const { PATH, PROC_BOX_LD_LIBRARY_PATH: LD_LIBRARY_PATH, SLURM_CONF } = process.env;

@@ -1,48 +1,48 @@
 import { rename, unlink } from 'node:fs/promises';
 import type { JobIdentity } from '../options/spec.js';
 import { quote } from '../options/words.js';
-import type { Delivered, Delivery } from './delivery.js';
+import type { Delivered, DeliveryOptions } from './delivery.js';
 import { droppedEvent, type Lost, sumOf } from './dropped.js';
 import { BROKEN_MAX, type Contents, examine, FILE_MAX_BYTES, messagesOf, type SpoolFile } from './file.js';
 import { BAD, type Folder } from './folder.js';
 import { identityIn } from './identity.js';
 import { encode, type MessageRecord } from './record.js';
 import { unsendable } from './sendable.js';
-import { type Lane, Sending } from './sending.js';
+import { type PublishChannel, Sending } from './sending.js';
 
-/** What became of a file, or of the part of it that a turn had time for. */
+/** The result of delivering a file, or the part of it that one turn had time for. */
 export type Part = Partial<Delivered> & { readonly silent?: boolean };
 
-/** Then it is the turn of the next user. */
+/** Length of a user's turn. */
 const TURN_MS = 2_000;
 
 /**
- * Delivers one file, in order, each message under its own id. What cannot be delivered for good is set aside with the
- * file and counted; what the broker does not take now stays for the next time.
- * @returns a part for each turn that it took
+ * Delivers the messages of one file in order, each under its own id. If some can never be delivered, it counts them and
+ * sets the file aside. Messages that the broker does not take now stay for the next time.
+ * @returns one part per turn
  * @throws Error with `code`
  */
-export async function* deliverFile(folder: Folder, file: SpoolFile, delivery: Delivery): AsyncGenerator<Part> {
+export async function* deliverFile(folder: Folder, file: SpoolFile, delivery: DeliveryOptions): AsyncGenerator<Part> {
   const tooLong = file.bytes > FILE_MAX_BYTES;
   const contents = tooLong ? undefined : await examine(file);
   if (contents === undefined || contents.broken > BROKEN_MAX) {
     const what = tooLong
       ? `it has ${file.bytes} bytes, and no box writes more than ${FILE_MAX_BYTES}`
       : `it has more than ${BROKEN_MAX} damaged records`;
-    await setAside(folder, file, delivery, `${what}; nothing of it was delivered`);
+    await setAside(folder, file, delivery, `${what}; none of it was delivered`);
     yield { files: 1, bad: 1 };
     return;
   }
   const doubt = contents.head === undefined ? undefined : delivery.doubt?.(contents.head.identity);
   if (doubt !== undefined) delivery.warn(`${folder.shown(file.name)} stays: ${doubt}`);
-  const lane = doubt === undefined ? await delivery.lane() : undefined;
-  if (lane === undefined) {
+  const channel = doubt === undefined ? await delivery.channel() : undefined;
+  if (channel === undefined) {
     yield { left: 1 };
     return;
   }
-  const sending = new Sending(lane, delivery);
+  const sending = new Sending(channel, delivery);
   try {
-    yield* new FileDelivery(folder, file, delivery, contents, lane, sending).run();
+    yield* new FileDelivery(folder, file, delivery, contents, channel, sending).run();
   } finally {
     sending.close();
   }
@@ -50,18 +50,18 @@ export async function* deliverFile(folder: Folder, file: SpoolFile, delivery: De
 
 class FileDelivery {
   readonly #lost: Lost;
-  /** Number of the first message that is lost; 0 for none. */
+  /** Number of the first lost message; 0 if none is lost. */
   #firstLost: number;
   #identity: JobIdentity | undefined;
-  /** The first thing that is wrong with a message. */
+  /** The first reason not to publish a message. */
   #wrong: string | undefined;
 
   constructor(
     readonly folder: Folder,
     readonly file: SpoolFile,
-    readonly delivery: Delivery,
+    readonly delivery: DeliveryOptions,
     readonly contents: Contents,
-    readonly lane: Lane,
+    readonly channel: PublishChannel,
     readonly sending: Sending,
   ) {
     const { noRoom, broken, head, through } = contents;
@@ -77,7 +77,7 @@ class FileDelivery {
       if (this.#isLost(message)) this.#firstLost ||= message.n;
       else if (!(await sending.send(message))) break;
       if (performance.now() < untilMs) continue;
-      // The lane is everybody's: what is in flight on it belongs to one file.
+      // All files share the channel, so only one of them may have messages in flight.
       await sending.settle();
       if (sending.trouble !== undefined) break;
       yield {};
@@ -95,7 +95,7 @@ class FileDelivery {
     const timestamp = Number(message.options['timestamp'] ?? Number.POSITIVE_INFINITY);
     if (wrong !== undefined) {
       this.#lost.refused++;
-      this.#wrong ??= `message ${message.n} is not published: ${wrong}`;
+      this.#wrong ??= `message ${message.n} was not published: ${wrong}`;
     } else if (timestamp < (Date.now() - maxAgeMs) / 1000) this.#lost.too_old++;
     else return false;
     return true;
@@ -106,9 +106,10 @@ class FileDelivery {
     const { trouble, confirmed } = sending;
     if (trouble?.kind === 'refused') return this.#refused(trouble.why);
     if (trouble !== undefined) {
-      // What is still in flight must not be taken for the next file's.
-      this.lane.close();
-      if (trouble.kind === 'nacked') delivery.warn(`${this.#shown}: the broker takes no more for now: a full queue?`);
+      // Otherwise late confirms would be taken for those of the next file.
+      this.channel.close();
+      if (trouble.kind === 'nacked')
+        delivery.warn(`${this.#shown}: the broker takes no more messages now: is a queue full?`);
       if (trouble.kind === 'silent') delivery.warn(`${this.#shown}: no confirm within ${delivery.confirmMs / 1000} s`);
       await this.#mark();
       return { messages: confirmed, left: 1, silent: trouble.kind === 'silent' };
@@ -125,7 +126,9 @@ class FileDelivery {
     return { files: 1, messages: confirmed, dropped: sumOf(this.#lost), bad: spoilt ? 1 : 0 };
   }
 
-  /** The broker has ended the lane: which message it meant is not known, only that all before the gap are with it. */
+  /**
+   * The broker has closed the channel. It does not say for which message, but it has all messages before the first gap.
+   */
   async #refused(why: string): Promise<Part> {
     const { folder, file, delivery, contents, sending } = this;
     const { confirmed } = sending;
@@ -134,14 +137,14 @@ class FileDelivery {
     await this.#mark();
     const what = `the broker refuses it: ${quote(why)}; ${confirmed} messages were delivered, ${this.#lost.refused} were not`;
     await setAside(folder, file, delivery, what);
-    const lane = await delivery.lane();
-    if (lane !== undefined) await this.#tellLostOn(lane);
+    const channel = await delivery.channel();
+    if (channel !== undefined) await this.#tellLostOn(channel);
     return { files: 1, messages: confirmed, dropped: sumOf(this.#lost), bad: 1 };
   }
 
-  /** Of no use where the broker refuses events too. */
-  async #tellLostOn(lane: Lane): Promise<void> {
-    const sending = new Sending(lane, this.delivery);
+  /** Tries to tell of the loss on a new channel, which fails if the broker refuses the event, too. */
+  async #tellLostOn(channel: PublishChannel): Promise<void> {
+    const sending = new Sending(channel, this.delivery);
     await this.#tellLost(sending);
     sending.close();
   }
@@ -156,8 +159,8 @@ class FileDelivery {
   }
 
   /**
-   * What is with the broker is not sent again; a disk that is full only costs repeats. Nor may the mark hide what is lost
-   * and not yet told.
+   * Marks what the broker has, so that it is not sent again; if the disk is full, it is sent twice. The mark must not
+   * cover lost messages that no event has told of yet.
    */
   async #mark(): Promise<void> {
     const { file, contents, sending } = this;
@@ -170,7 +173,7 @@ class FileDelivery {
   }
 }
 
-async function setAside(folder: Folder, file: SpoolFile, delivery: Delivery, why: string): Promise<void> {
+async function setAside(folder: Folder, file: SpoolFile, delivery: DeliveryOptions, why: string): Promise<void> {
   await rename(folder.at(file.name), folder.at(file.name + BAD));
-  delivery.warn(`${folder.shown(file.name)}: ${why}; it was set aside as ${file.name}${BAD}`);
+  delivery.warn(`${folder.shown(file.name)}: ${why}; the file was set aside as ${file.name}${BAD}`);
 }

@@ -1,22 +1,24 @@
 import type { Logger } from '../log.js';
 import { deliverFile, type Part } from './deliver-file.js';
-import { type Delivered, type Delivery, NOTHING } from './delivery.js';
+import { type Delivered, type DeliveryOptions, NOTHING } from './delivery.js';
 import { openSpooled } from './file.js';
 import { boxOf, type Folder, SPOOLED } from './folder.js';
 
-/** Publishes what spool files hold: the users in turn, of each a file at a time, so that none waits for another's. */
+/**
+ * Publishes the contents of spool files. The users take turns, each with one file at a time, so that nobody waits long.
+ */
 
-/** So many files one after the other without a single confirm: the broker is silent, whoever's files they are. */
+/** After this many consecutive files without a single confirm, the broker counts as silent. */
 const SILENT_MAX = 2;
-/** Of one user; whoever has spoilt thousands of files does not fill root's log with them. */
+/** Warnings per user, so that a user with thousands of damaged files does not fill root's log. */
 const WARNINGS_MAX = 20;
 
 /**
- * Delivers folder after folder, a turn each, until nothing is left.
- * @param giveUp called where the broker confirms nothing at all; it aborts `stop`
+ * Delivers the folders in turn until nothing is left.
+ * @param giveUp called if the broker confirms nothing at all; must abort `stop`
  */
 export async function deliverInTurn(
-  folders: readonly { readonly folder: Folder; readonly delivery: Delivery }[],
+  folders: readonly { readonly folder: Folder; readonly delivery: DeliveryOptions }[],
   giveUp: () => void,
 ): Promise<Delivered> {
   let sum = NOTHING;
@@ -43,10 +45,10 @@ function add(one: Delivered, other: Part): Delivered {
   return Object.fromEntries(names.map((name) => [name, one[name] + (other[name] ?? 0)])) as unknown as Delivered;
 }
 
-async function* deliverFolder(folder: Folder, given: Delivery): AsyncGenerator<Part> {
+async function* deliverFolder(folder: Folder, given: DeliveryOptions): AsyncGenerator<Part> {
   const complaints = limited(given.warn, folder);
   const delivery = { ...given, warn: complaints.warn };
-  /** Boxes of which something earlier is still to come, from here or from somebody else. */
+  /** Boxes with an earlier file that is still to be delivered, here or by another process; later files must wait. */
   const waiting = new Map<string, Part>();
   let silent = false;
   for (const name of await namesOf(folder, delivery)) {
@@ -67,7 +69,7 @@ async function* deliverFolder(folder: Folder, given: Delivery): AsyncGenerator<P
   complaints.end();
 }
 
-async function namesOf(folder: Folder, delivery: Delivery): Promise<string[]> {
+async function namesOf(folder: Folder, delivery: DeliveryOptions): Promise<string[]> {
   try {
     return await folder.names(SPOOLED);
   } catch (error) {
@@ -76,13 +78,13 @@ async function namesOf(folder: Folder, delivery: Delivery): Promise<string[]> {
   }
 }
 
-async function* deliverNamed(folder: Folder, name: string, delivery: Delivery): AsyncGenerator<Part> {
+async function* deliverNamed(folder: Folder, name: string, delivery: DeliveryOptions): AsyncGenerator<Part> {
   try {
     const found = await openSpooled(folder, name);
     if (found.kind === 'gone') return;
     if (found.kind === 'in use') yield { inUse: 1 };
     else if (found.kind === 'foreign') {
-      delivery.warn(`${folder.shown(name)} is not touched: ${found.why}`);
+      delivery.warn(`${folder.shown(name)} was left alone: ${found.why}`);
       yield { left: 1 };
     } else {
       await using file = found.file;
@@ -94,7 +96,7 @@ async function* deliverNamed(folder: Folder, name: string, delivery: Delivery): 
   }
 }
 
-function limited(warn: Delivery['warn'], folder: Folder) {
+function limited(warn: DeliveryOptions['warn'], folder: Folder) {
   let count = 0;
   return {
     warn(text: string): void {
@@ -106,7 +108,7 @@ function limited(warn: Delivery['warn'], folder: Folder) {
   };
 }
 
-/** For `Delivery.warn`. */
-export function toLog(log: Logger): Delivery['warn'] {
+/** Makes a `DeliveryOptions.warn` that writes to our log. */
+export function toLog(log: Logger): DeliveryOptions['warn'] {
   return (text) => log.warn(`spool: ${text}`);
 }

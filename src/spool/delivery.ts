@@ -1,37 +1,37 @@
 import type { JobIdentity } from '../options/spec.js';
 import type { MessageRecord } from './record.js';
-import type { Lane } from './sending.js';
+import type { PublishChannel } from './sending.js';
 
-/** What a delivery of spool files is given, and what came of it. */
+/** Options and result of a delivery of spool files. */
 
-export interface Delivery {
-  /** The channel that is there, or a new one where the broker has ended it; undefined where the link is lost. */
-  readonly lane: () => Promise<Lane | undefined>;
-  /** Where the events of a box go; undefined where none may be sent in its name. */
+export interface DeliveryOptions {
+  /** The present channel, or a new one if the broker has closed it; undefined if the link is lost. */
+  readonly channel: () => Promise<PublishChannel | undefined>;
+  /** Where the events of a box go; undefined if none may be published in its name. */
   readonly eventsTo: (identity: JobIdentity) => { readonly exchange: string; readonly routingKey: string } | undefined;
-  /** Aborted: the link is lost, or there is no more time. */
+  /** Aborted when the link is lost or the time is over. */
   readonly stop: AbortSignal;
-  /** For one confirm of the broker. */
+  /** Longest wait for one confirm. */
   readonly confirmMs: number;
   readonly maxAgeMs: number;
-  /** A box that lives: the caller. */
+  /** The caller's own box, whose files are left alone. */
   readonly except?: string;
-  /** @returns why a message may not be published; undefined where it may */
+  /** @returns why a message may not be published; undefined if it may */
   readonly check?: (message: MessageRecord) => string | undefined;
-  /** @returns why it cannot be told now whose file it is; undefined where it can */
+  /** @returns why the owner of a file cannot be told now; undefined if it can */
   readonly doubt?: (identity: JobIdentity) => string | undefined;
-  /** Gets a line for each file that is not delivered as a whole. */
+  /** Called for each file that is not delivered as a whole. */
   readonly warn: (text: string) => void;
 }
 
 export interface Delivered {
   readonly files: number;
   readonly messages: number;
-  /** Lost for age, room or damage; published as well. */
+  /** Messages lost because of their age, the spool's bounds, damage or refusal; `spool_dropped` events tell of them. */
   readonly dropped: number;
-  /** Files of boxes that live, or that somebody else delivers. */
+  /** Files of running boxes, or files that another process is delivering. */
   readonly inUse: number;
-  /** Files with something that is neither delivered nor given up. */
+  /** Files with messages that are neither delivered nor given up. */
   readonly left: number;
   /** Files that were set aside. */
   readonly bad: number;

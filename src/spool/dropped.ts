@@ -2,14 +2,14 @@ import { EVENT_TYPE, EVENT_VERSION, type EventHead, type SpoolDropped } from '..
 import type { JobIdentity } from '../options/spec.js';
 import type { MessageRecord } from './record.js';
 
-/** How many messages of a file are lost, and why. */
+/** Number of lost messages of a file, by reason. */
 export type Lost = { -readonly [Reason in keyof Omit<SpoolDropped, 'event' | 'messages'>]: number };
 
 export function sumOf(lost: Lost): number {
   return lost.no_room + lost.too_old + lost.damaged + lost.refused;
 }
 
-/** @param sequence where the first of the lost messages stood in the sequence of its box */
+/** @param sequence number of the first lost message in the sequence of its box */
 export function droppedEvent(
   identity: JobIdentity,
   sequence: number,

@@ -4,56 +4,56 @@ import { lockFile } from 'cgroup-utils-native';
 import type { Folder } from './folder.js';
 import { decode, type HeadRecord, type MessageRecord } from './record.js';
 
-/** A spool file that was found: opened without trust in who made it, and locked against everybody else. */
+/** Opens spool files without trusting whoever made them, locks them, and reads their records. */
 
 export type Found =
   | { readonly kind: 'locked'; readonly file: SpoolFile }
-  /** Its box lives, or somebody else delivers it. */
+  /** Its box is running, or another process is delivering it. */
   | { readonly kind: 'in use' }
   | { readonly kind: 'gone' }
-  /** Not one that a box of this user has made; `why` says what is wrong. */
+  /** No box of this user has made it; `why` says what shows that. */
   | { readonly kind: 'foreign'; readonly why: string };
 
 export interface SpoolFile extends AsyncDisposable {
   readonly handle: FileHandle;
   readonly name: string;
-  /** When it was opened; what comes later is not read. */
+  /** Size when it was opened; later additions are not read. */
   readonly bytes: number;
 }
 
-/** What a first pass over a file tells. */
+/** What a first pass over a file finds. */
 export interface Contents {
   readonly head: HeadRecord | undefined;
-  /** Messages that are not with the broker yet. */
+  /** Messages that the broker does not have yet. */
   readonly messages: number;
-  /** Numbers up to this one are done. */
+  /** Messages up to this number are done. */
   readonly through: number;
-  /** Highest number in it; 0 where it holds none. */
+  /** Highest message number in the file; 0 if it holds no message. */
   readonly last: number;
-  /** Lines that are damaged or torn; over BROKEN_MAX the rest was not looked at. */
+  /** Lines that are damaged or incomplete. Above BROKEN_MAX the rest was not read. */
   readonly broken: number;
-  /** Messages that there was no room for. */
+  /** Messages that were given up because the spool was full. */
   readonly noRoom: number;
 }
 
 export interface Line {
-  /** Undefined where it is torn (no end) or too long. */
+  /** Undefined if the line is too long, or incomplete because its newline is missing. */
   readonly text: string | undefined;
-  /** Where the next one begins. */
+  /** Offset of the next line. */
   readonly end: number;
 }
 
 const CHUNK_BYTES = 64 * 1024;
-/** No box writes a longer file: a segment of 8 MiB, and a message that is longer than that. */
+/** No box writes a longer file: a segment has 8 MiB, unless a single message is longer. */
 export const FILE_MAX_BYTES = 32 * 1024 * 1024;
-/** With more damaged lines than that it is no spool file, and the rest of it is not read. */
+/** A file with more damaged lines than this is not a spool file, and is not read further. */
 export const BROKEN_MAX = 10_000;
-/** A line over it is damaged. */
+/** A longer line counts as damaged. */
 const LINE_MAX_BYTES = 16 * 1024 * 1024;
 
-/** @throws Error with `code`, as node:fs does */
+/** Opens and locks a file of the folder. @throws Error with `code`, as node:fs does */
 export async function openSpooled(folder: Folder, name: string): Promise<Found> {
-  // O_NOFOLLOW: no symbolic link; O_NONBLOCK: a FIFO does not hold us up.
+  // O_NOFOLLOW refuses a symbolic link; O_NONBLOCK keeps a FIFO from blocking us.
   const flags = constants.O_RDWR | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   let handle: FileHandle;
   try {
@@ -61,7 +61,8 @@ export async function openSpooled(folder: Folder, name: string): Promise<Found> 
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return { kind: 'gone' };
-    if (code === 'ELOOP' || code === 'EISDIR' || code === 'ENXIO') return { kind: 'foreign', why: 'it is no file' };
+    if (code === 'ELOOP' || code === 'EISDIR' || code === 'ENXIO')
+      return { kind: 'foreign', why: 'it is not a regular file' };
     throw error;
   }
   const found = await lockedFile(folder, name, handle);
@@ -73,13 +74,13 @@ async function lockedFile(folder: Folder, name: string, handle: FileHandle): Pro
   const why = distrust(folder, await handle.stat());
   if (why !== undefined) return { kind: 'foreign', why };
   if (!lockFile(handle.fd)) return { kind: 'in use' };
-  // While we waited for the lock its holder may have removed or replaced it.
+  // Between our open and the lock, another process may have removed or replaced the file.
   const { ino, nlink, size: bytes } = await handle.stat();
   if (nlink === 0 || (await statOf(folder, name))?.ino !== ino) return { kind: 'gone' };
   return { kind: 'locked', file: { handle, name, bytes, [Symbol.asyncDispose]: () => handle.close() } };
 }
 
-/** @returns undefined where there is no such file. @throws Error with `code` */
+/** @returns undefined if there is no such file. @throws Error with `code` */
 export async function statOf(folder: Folder, name: string): Promise<Stats | undefined> {
   try {
     return await lstat(folder.at(name));
@@ -90,13 +91,14 @@ export async function statOf(folder: Folder, name: string): Promise<Stats | unde
 }
 
 function distrust({ uid }: Folder, stats: Stats): string | undefined {
-  if (!stats.isFile()) return 'it is no file';
+  if (!stats.isFile()) return 'it is not a regular file';
   if (stats.uid !== uid) return `it belongs to uid ${stats.uid}`;
   if (stats.nlink > 1) return 'it has a second name (hard link)';
   if ((stats.mode & 0o077) !== 0) return `others may read or write it (mode 0${(stats.mode & 0o777).toString(8)})`;
   return undefined;
 }
 
+/** Reads the whole file once. @throws Error with `code` */
 export async function examine(file: SpoolFile): Promise<Contents> {
   let head: HeadRecord | undefined;
   let through = 0;
@@ -116,7 +118,7 @@ export async function examine(file: SpoolFile): Promise<Contents> {
   return { head, messages, through, last, broken, noRoom };
 }
 
-/** Messages whose number is above `through`, in the order of the file. */
+/** The messages with numbers above `through`, in the order of the file. */
 export async function* messagesOf({ handle, bytes }: SpoolFile, through: number): AsyncGenerator<MessageRecord> {
   for await (const { text } of linesOf(handle, 0, bytes)) {
     const record = text === undefined ? undefined : decode(text);
@@ -125,8 +127,9 @@ export async function* messagesOf({ handle, bytes }: SpoolFile, through: number)
 }
 
 /**
- * @param from where a line begins
- * @param to where to stop: a file may grow while it is read
+ * Reads lines, each of bounded length.
+ * @param from offset of the beginning of a line
+ * @param to offset at which to stop, since a file may grow while it is read
  */
 export async function* linesOf(handle: FileHandle, from = 0, to = Number.POSITIVE_INFINITY): AsyncGenerator<Line> {
   const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
@@ -147,7 +150,7 @@ export async function* linesOf(handle: FileHandle, from = 0, to = Number.POSITIV
       at = end + 1;
     }
     length += bytesRead - at;
-    // Of a line that is too long only its end is looked for.
+    // A line that is too long is skipped up to its end.
     if (length <= LINE_MAX_BYTES) parts.push(Buffer.from(chunk.subarray(at, bytesRead)));
     else parts = [];
     position += bytesRead;

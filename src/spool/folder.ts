@@ -5,45 +5,45 @@ import { fsPath } from '../bytes.js';
 import { EnvironmentError, isEnvironmentError } from '../errors.js';
 
 /**
- * Where spool files lie: `<spool-dir>/<uid>/<box>.<number>.spool`. The directory of a user belongs to that user alone
- * (0700), so nobody else can plant or swap anything in it. It is held open, and files in it are reached through its
- * descriptor (proc_pid_fd(5)): no part of the path is looked up twice.
+ * A user's directory with spool files, `<spool-dir>/<uid>/<box>.<number>.spool`. Only its user may enter it (0700), so
+ * nobody else can plant or swap anything in it. It stays open, and its files are reached through its descriptor
+ * (proc_pid_fd(5)), so that no part of the path is looked up twice.
  *
- * Everything about the spool is done in Node's thread pool: a disk that hangs holds up a thread there, and no box.
+ * Everything about the spool happens in Node's thread pool: a disk that hangs blocks a thread there, and no box.
  */
 export interface Folder extends AsyncDisposable {
-  /** For messages. */
+  /** Path of the directory, for log messages. */
   readonly path: string;
   readonly uid: number;
   readonly fd: number;
-  /** Path of a file in it. */
+  /** Path of a file in the directory, through its descriptor. */
   at(name: string): string;
-  /** The same, for messages. */
+  /** Path of a file in the directory, for log messages. */
   shown(name: string): string;
-  /** Names that end with the suffix, in order; such as no box gives are left out. @throws EnvironmentError for too many */
+  /** Sorted names with this suffix, without names that no box gives. @throws EnvironmentError if there are too many */
   names(suffix: string): Promise<string[]>;
 }
 
 export const SPOOLED = '.spool';
-/** Set aside: has records that were broken or refused. */
+/** Suffix of a file that was set aside because of damaged or refused records. */
 export const BAD = '.bad';
 export const UNFINISHED = '.tmp';
 
-/** Of the files of a user: more cannot be put in order in a moment. */
+/** Most files per user; sorting more would take too long. */
 const ENTRIES_MAX = 100_000;
-/** Short enough for a suffix more. */
+/** Leaves room for another suffix. */
 const NAME = /^[\w.-]{1,200}$/;
 
-/** The box that a file is of; its files are numbered in the order of what is in them. */
+/** The box whose messages a file holds. The files of a box are numbered in the order of their messages. */
 export function boxOf(name: string): string {
   return name.slice(0, name.indexOf('.'));
 }
 
 /**
- * The directory of one user.
- * @param create makes what is missing
- * @returns undefined where there is none
- * @throws EnvironmentError where it is not safe, or cannot be made or read
+ * Opens the directory of one user.
+ * @param create whether to make missing directories
+ * @returns undefined if it does not exist
+ * @throws EnvironmentError if it is not safe, or cannot be made or read
  */
 export async function openFolder(spoolDir: string, uid: number, create: boolean): Promise<Folder | undefined> {
   const path = `${spoolDir}/${uid}`;
@@ -69,7 +69,7 @@ export async function openFolder(spoolDir: string, uid: number, create: boolean)
   }
 }
 
-/** User ids that have a directory there; empty where there is none. @throws EnvironmentError */
+/** Ids of the users with a directory in the spool; empty if the spool does not exist. @throws EnvironmentError */
 export async function spoolOwners(spoolDir: string): Promise<number[]> {
   try {
     return (await readdir(fsPath(spoolDir)))
@@ -101,7 +101,7 @@ async function namesIn(directory: string, path: string, suffix: string): Promise
   let entries = 0;
   for await (const { name } of await opendir(directory, { bufferSize: 256 })) {
     if (++entries > ENTRIES_MAX) {
-      throw new EnvironmentError(`spool ${path}: more than ${ENTRIES_MAX} files: remove what no box has made`);
+      throw new EnvironmentError(`spool ${path}: more than ${ENTRIES_MAX} files: remove those that no box has made`);
     }
     if (name.endsWith(suffix) && NAME.test(name)) names.push(name);
   }
@@ -112,7 +112,9 @@ function openDirectory(path: string, more: number): Promise<FileHandle> {
   return open(fsPath(path), constants.O_RDONLY | constants.O_DIRECTORY | more);
 }
 
-/** Node's own recursive mkdir never returns where a parent exists and refuses with ENOENT, as automounters do. */
+/**
+ * Node's recursive mkdir never returns if a parent exists but answers ENOENT, as the directories of automounters do.
+ */
 async function makeAll(path: string): Promise<void> {
   try {
     await makeOwn(path);
@@ -132,12 +134,12 @@ async function makeOwn(path: string): Promise<void> {
   }
 }
 
-/** Who may rename what is in it could give us a directory of another's. */
+/** Somebody who may rename entries of the spool could substitute another user's directory for ours. */
 function checkParent(path: string, { uid, mode }: Stats): void {
   const othersWrite = (mode & 0o022) !== 0 && (mode & 0o1000) === 0;
   if (othersWrite || (uid !== 0 && uid !== process.geteuid?.())) {
     throw new EnvironmentError(
-      `spool ${path}: others may replace what is in it; it must belong to root or to this user, and where others may write it must have the sticky bit: chmod 1777 ${path}`,
+      `spool ${path}: others could replace its entries; it must belong to root or to this user, and must have the sticky bit if others may write to it: chmod 1777 ${path}`,
     );
   }
 }
@@ -154,7 +156,7 @@ function reason(code: string | undefined): string | undefined {
     case 'EEXIST':
     case 'ELOOP':
     case 'ENOTDIR':
-      return 'it is no directory: remove what is there';
+      return 'it is not a directory: remove it';
     case 'EACCES':
     case 'EPERM':
       return 'permission denied: make the spool directory with mode 1777, or use one of your own';

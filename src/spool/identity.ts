@@ -1,12 +1,12 @@
 import type { JobIdentity } from '../options/spec.js';
 
-/** Whose messages a file holds, as its writer says. What is no identity must not be published as one. */
+/** Parses the identity that the writer of a file claims, so that nothing else is published as one. */
 
 const SCHEDULERS: readonly unknown[] = ['slurm', 'pbs', 'sge', 'lsf', 'htcondor', 'none'];
-/** What lists show it on is a terminal. */
+/** Without control characters, because lists are printed to a terminal. */
 const TEXT = /^\P{Cc}{0,255}$/u;
 
-/** @returns undefined where it is none; what an identity does not have is left out */
+/** @returns the identity without unknown keys; undefined if the value is not an identity */
 export function toIdentity(value: unknown): JobIdentity | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { scheduler, restart, ...rest } = value as { readonly [Name in keyof JobIdentity]?: unknown };
@@ -18,12 +18,12 @@ export function toIdentity(value: unknown): JobIdentity | undefined {
   return { scheduler, cluster, job, step, task, restart, node, queue, user, host, box } as JobIdentity;
 }
 
-/** In the body of a sample or an event, for a file whose head is damaged. */
+/** Takes the identity from the body of a sample or an event, for a file with a damaged head. */
 export function identityIn(body: string): JobIdentity | undefined {
   try {
     const value = JSON.parse(body) as { Identity?: unknown; identity?: unknown } | null;
     return toIdentity(value?.Identity ?? value?.identity);
   } catch {
-    return undefined; // no message of ours
+    return undefined; // not JSON, so not one of our messages
   }
 }

@@ -5,36 +5,35 @@ import { encode, type MessageRecord } from './record.js';
 import { type Bounds, makeRoom } from './room.js';
 import { Segment } from './segment.js';
 
-/**
- * The spool of one box while it lives: every message that the broker has not confirmed, in order, in files of which the
- * last is written to and each is removed once all in it is confirmed. It is also the part of the box's queue that memory
- * has no room for: such messages are read back, once each. Where the bounds are reached the oldest file is given up, but
- * for its head, which says how many messages it stood for.
- *
- * Its methods must not overlap.
- */
-
 export interface JournalOptions {
   readonly spoolDir: string;
   readonly bounds: Bounds;
   readonly identity: JobIdentity;
-  /** Number up to which messages are in memory as well, or have been. */
+  /** Number of the last message that is, or was, in memory as well. */
   readonly inMemory: () => number;
-  /** Messages that were only here were given up. */
+  /** Called when messages that were only on disk are given up. */
   readonly onLost: (messages: number, why: string) => void;
   readonly log: Logger;
 }
 
-/** Of the bound, so that little is given up at a time. */
+/** Size of a segment as part of the bound: small, so that the journal never gives up much at a time. */
 const SEGMENT_PART = 1 / 8;
 const SEGMENT_MAX_BYTES = 8 * 1024 * 1024;
 const DIGITS = 6;
 
+/**
+ * The spool of one running box. It keeps every message that the broker has not confirmed, in order, in segments: the
+ * last segment is written to, and each is removed once everything in it is confirmed. Messages that do not fit into
+ * memory are only here, and are read back once each. When the bounds are reached, the journal gives up the oldest
+ * segment and keeps only its head, which says how many messages were lost.
+ *
+ * Calls of its methods must not overlap.
+ */
 export class Journal {
   readonly #options: JournalOptions;
   readonly #folder: Folder;
   readonly #segmentBytes: number;
-  /** Oldest first; the first may be a head alone. */
+  /** Oldest first; the first may consist of a head alone. */
   #segments: Segment[] = [];
   #created = 0;
   #through = 0;
@@ -45,25 +44,29 @@ export class Journal {
     this.#segmentBytes = Math.min(SEGMENT_MAX_BYTES, Math.floor(options.bounds.maxBytes * SEGMENT_PART));
   }
 
-  /** @throws EnvironmentError where the directory cannot be used */
+  /** @throws EnvironmentError if the directory cannot be used */
   static async open(options: JournalOptions): Promise<Journal> {
     const folder = await openFolder(options.spoolDir, process.geteuid?.() ?? -1, true);
     return new Journal(options, folder!);
   }
 
-  /** For messages. */
+  /** Path of the file, or a pattern for several, for log messages. */
   get path(): string {
     const [first, ...more] = this.#segments;
     const { box } = this.#options.identity;
     return this.#folder.shown(first === undefined || more.length > 0 ? `${box}.*${SPOOLED}` : first.name);
   }
 
-  /** Messages that are only here. */
+  /** Number of messages that are only on disk. */
   get unread(): number {
     return this.#segments.reduce((sum, { unread }) => sum + unread, 0);
   }
 
-  /** Keeps the first ones, at least one. @returns how many. @throws Error with `code`; nothing has changed then */
+  /**
+   * Writes the first of the messages, at least one.
+   * @returns how many were written
+   * @throws Error with `code`; then nothing was written
+   */
   async append(messages: readonly MessageRecord[]): Promise<number> {
     const texts = messages.map(encode);
     let segment = this.#segments.at(-1);
@@ -81,20 +84,20 @@ export class Journal {
   }
 
   /**
-   * The next of those that are only here, in order; they are not any more.
-   * @param take whether one more is wanted, after the first
+   * Reads back the next messages that are only on disk, in order, at least one.
+   * @param take gets a message; returns whether it wants another one
    * @throws Error with `code`
    */
   async read(take: (message: MessageRecord) => boolean): Promise<void> {
     for (const segment of this.#segments) {
       if (segment.unread === 0) continue;
       for await (const message of segment.read(this.#options.inMemory)) if (!take(message)) return;
-      if (segment.unread > 0) this.#options.onLost(segment.unread, 'damaged on the disk');
+      if (segment.unread > 0) this.#options.onLost(segment.unread, 'damaged on disk');
       segment.unread = 0;
     }
   }
 
-  /** Everything up to this number needs no keeping any more. @throws Error with `code` */
+  /** Messages up to this number need not be kept any longer. @throws Error with `code` */
   async done(through: number): Promise<void> {
     if (through <= this.#through) return;
     this.#through = through;
@@ -107,13 +110,13 @@ export class Journal {
     else if (!oldest.isEmpty) await oldest.clear();
   }
 
-  /** Nothing is left to keep. @throws Error with `code` */
+  /** Ends the journal and removes its files. @throws Error with `code` */
   async remove(): Promise<void> {
     await using _folder = this.#folder;
     for (const segment of this.#segments.splice(0)) await segment.remove();
   }
 
-  /** What is left stays for whoever delivers it. @throws Error with `code` */
+  /** Ends the journal and leaves its files to be delivered later. @throws Error with `code` */
   async leave(): Promise<void> {
     await using _folder = this.#folder;
     for (const segment of this.#segments.splice(0)) await segment.leave();
@@ -124,12 +127,12 @@ export class Journal {
     const wanted = Math.max(this.#segmentBytes, least);
     const own = () => this.#segments.reduce((sum, { bytes }) => sum + bytes, 0);
     const room = await makeRoom(this.#folder, bounds, own() + wanted, identity.box, log);
-    // What is left of the oldest stays the first.
+    // The head that is left of the first segment given up stays first; after that, it absorbs the next one.
     for (let left: 0 | 1 = 0; this.#segments.length > left && own() + wanted > room; left = 1) {
       await this.#giveUpOldest(left);
     }
     if (own() + least > room) {
-      const others = room < bounds.maxBytes ? ': other boxes of this user have the rest' : '';
+      const others = room < bounds.maxBytes ? ': other boxes of this user occupy the rest' : '';
       const problem = `no room for a message of ${least} bytes within --spool-max-bytes${others}`;
       throw Object.assign(new Error(problem), { code: 'EDQUOT' });
     }
@@ -139,7 +142,7 @@ export class Journal {
     return segment;
   }
 
-  /** @param index 1 where the first is a head alone: both become one */
+  /** @param index 1 if the first segment is a head alone; then the two become one head */
   async #giveUpOldest(index: 0 | 1): Promise<void> {
     const oldest = this.#segments[index]!;
     const from = Math.max(this.#through + 1, this.#segments[0]!.head.from);
@@ -152,7 +155,7 @@ export class Journal {
   }
 }
 
-/** How many of them, from the first on, are at most so many bytes. */
+/** How many of the texts, from the first on, fit into this many bytes. */
 function fitting(texts: readonly string[], bytes: number): number {
   let left = bytes;
   const beyond = texts.findIndex((text) => {

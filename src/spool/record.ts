@@ -3,9 +3,9 @@ import type { JobIdentity } from '../options/spec.js';
 import { toIdentity } from './identity.js';
 
 /**
- * A spool file is text, a record a line: 16 hexadecimal digits of the SHA-256 of the rest, a space, JSON. Records are
- * only ever added; each stands for itself, so that one that is torn or damaged loses nothing else. Nothing in it names
- * a broker or holds a credential.
+ * A record of a spool file. The file is text with one record per line: the first 16 hexadecimal digits of the SHA-256
+ * of the JSON, a space, and the JSON. Records are only ever appended. Each stands for itself, so a damaged or
+ * incomplete one costs no other. Spool files neither name a broker nor hold a credential.
  */
 export type SpoolRecord = HeadRecord | MessageRecord | MarkRecord;
 
@@ -13,7 +13,7 @@ export type SpoolRecord = HeadRecord | MessageRecord | MarkRecord;
 export interface HeadRecord {
   readonly spool: 1;
   readonly identity: JobIdentity;
-  /** Number of the first message that was to be kept, and of the first that there was room for. */
+  /** Number of the first message that should have been kept, and of the first that there was room for. */
   readonly from: number;
   readonly first: number;
 }
@@ -23,12 +23,12 @@ export interface MessageRecord {
   readonly n: number;
   readonly exchange: string;
   readonly routingKey: string;
-  /** AMQP properties, as amqplib takes them. */
+  /** AMQP properties, as amqplib's publish takes them. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly body: string;
 }
 
-/** Everything up to this number is with the broker, or was given up and counted. */
+/** The broker has every message up to this number, or it was given up and counted. */
 export interface MarkRecord {
   readonly through: number;
 }
@@ -40,7 +40,7 @@ export function encode(record: SpoolRecord): string {
   return `${sum(json)} ${json}\n`;
 }
 
-/** @returns undefined where the line is damaged, or is no record */
+/** @returns undefined if the line is damaged or is not a record */
 export function decode(line: string): SpoolRecord | undefined {
   const json = line.slice(DIGITS + 1);
   if (line[DIGITS] !== ' ' || line.slice(0, DIGITS) !== sum(json)) return undefined;
@@ -48,7 +48,7 @@ export function decode(line: string): SpoolRecord | undefined {
   try {
     value = JSON.parse(json);
   } catch {
-    return undefined; // with a sum that fits: written by something else
+    return undefined; // the checksum fits, so something other than a box wrote it
   }
   if (!isRecord(value)) return undefined;
   if (!('spool' in value)) return value;
@@ -73,7 +73,10 @@ function isRecord(value: unknown): value is SpoolRecord {
   return isNumber(n) && texts && isObject(options) && hasKnownOptions(options);
 }
 
-/** What amqplib would take for more than a property: other keys to route to, another sender, another place to answer. */
+/**
+ * Only properties that describe the message may pass. amqplib also takes options with other effects: more keys to route
+ * to, another sender, another place for answers.
+ */
 function hasKnownOptions(options: Shape): boolean {
   const known: Readonly<Record<string, string>> = {
     persistent: 'boolean',

@@ -6,22 +6,22 @@ import { BAD, boxOf, type Folder, SPOOLED, UNFINISHED } from './folder.js';
 import { encode } from './record.js';
 
 /**
- * The bounds of a user's spool. What has to go is the oldest: of its file the head is left, which says how many
- * messages it stood for, so that their number is published when the spool is delivered.
+ * The bounds of a user's spool. The oldest file goes first. Its head stays and says how many messages were lost, so
+ * that the number is published when the spool is delivered.
  */
 export interface Bounds {
   readonly maxBytes: number;
   readonly maxAgeMs: number;
 }
 
-/** A head alone. */
+/** A file of at most this size is taken for a head alone, which frees no room. */
 const HEAD_MAX_BYTES = 4096;
 
 /**
- * Removes what other boxes have left and is too old, and the oldest until there is room for as many bytes more.
- * @param more bytes that the caller has and wants
- * @param box the caller's
- * @returns bytes that the others have left to the caller
+ * Removes files of other boxes that are too old, and then the oldest ones until there is enough room.
+ * @param more bytes that the caller's own files have, and want in addition
+ * @param box the caller's box
+ * @returns bytes that the files of other boxes leave to the caller
  */
 export async function makeRoom(
   folder: Folder,
@@ -48,7 +48,7 @@ export async function makeRoom(
   return Math.max(0, bounds.maxBytes - total);
 }
 
-/** @returns bytes that are left of it */
+/** @returns size of what is left of the file, in bytes */
 async function empty(folder: Folder, name: string, bytes: number, why: string, log: Logger): Promise<number> {
   const found = await openSpooled(folder, name);
   if (found.kind === 'gone') return 0;
@@ -56,12 +56,12 @@ async function empty(folder: Folder, name: string, bytes: number, why: string, l
   await using file = found.file;
   if (file.bytes > FILE_MAX_BYTES) {
     await unlink(folder.at(name));
-    log.warn(`spool: removed ${folder.shown(name)} with ${file.bytes} bytes, which no box has written: ${why}`);
+    log.warn(`spool: removed ${folder.shown(name)} with ${file.bytes} bytes, which is not a file of a box: ${why}`);
     return 0;
   }
   const { head, messages, last, noRoom, through } = await examine(file);
   if (!name.endsWith(SPOOLED) || head === undefined || last === 0) {
-    // Set aside before, unfinished, or nothing but a head that nobody has fetched since.
+    // It was set aside, is unfinished, or is only a head that nobody has delivered since.
     await unlink(folder.at(name));
     if (messages + noRoom > 0)
       log.warn(`spool: removed ${folder.shown(name)} with ${messages + noRoom} messages: ${why}`);
@@ -81,14 +81,14 @@ async function replace(folder: Folder, name: string, text: string): Promise<void
   await rename(folder.at(temporary), folder.at(name));
 }
 
-/** A new file, 0600; one of that name, which somebody has left unfinished, is removed first. */
+/** Makes a new file with mode 0600, after removing an unfinished one of that name. @throws Error with `code` */
 export async function createFile(folder: Folder, name: string): Promise<FileHandle> {
   const { O_RDWR, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   await removeFile(folder, name);
   return await open(folder.at(name), O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
 }
 
-/** No matter if it is there. @throws Error with `code` */
+/** Removes a file if it exists. @throws Error with `code` */
 export async function removeFile(folder: Folder, name: string): Promise<void> {
   try {
     await unlink(folder.at(name));

@@ -7,19 +7,20 @@ import { decode, encode, type HeadRecord, type MessageRecord } from './record.js
 import { createFile, removeFile } from './room.js';
 
 /**
- * One file of a box that lives: written with write(2) as messages come, so that a SIGKILL of the wrapper loses nothing of
- * it; locked, so that nobody else delivers it while the wrapper lives. It appears whole: written beside, then renamed.
+ * One spool file of a running box. Messages are written with write(2) as they come, so that a SIGKILL of the wrapper
+ * loses none of them. The file is locked, so that nobody else delivers it while the wrapper lives. It appears with a
+ * complete head, because it is written under a temporary name and then renamed.
  */
 export class Segment implements AsyncDisposable {
   readonly #folder: Folder;
   readonly #handle: FileHandle;
   readonly #headBytes: number;
   #bytes: number;
-  /** Up to here it was read back. */
+  /** Offset up to which it was read back. */
   #readTo = 0;
-  /** Number of the last message that was written to it; of none, that of the one before it. */
+  /** Number of the last message in it; while it is empty, the number before its first one. */
   last: number;
-  /** Messages in it that are nowhere else. */
+  /** Number of messages that are only in this file. */
   unread = 0;
 
   private constructor(
@@ -36,7 +37,7 @@ export class Segment implements AsyncDisposable {
     this.last = head.first - 1;
   }
 
-  /** Takes the place of a file of that name. @throws Error with `code`; nothing has changed then */
+  /** Makes a segment, which replaces a file of that name. @throws Error with `code`; then nothing has changed */
   static async create(folder: Folder, name: string, head: HeadRecord): Promise<Segment> {
     const temporary = `${name}${UNFINISHED}`;
     const handle = await createFile(folder, temporary);
@@ -51,8 +52,8 @@ export class Segment implements AsyncDisposable {
       try {
         await removeFile(folder, temporary);
       } catch {
-        // EIO, EROFS or ESTALE: the same trouble. The caller is told why the file could not be written; room.ts counts
-        // unfinished files and empties old ones.
+        // EIO, EROFS or ESTALE: the same problem as the error that the caller gets. room.ts counts unfinished files and
+        // removes old ones.
       }
       throw error;
     }
@@ -66,25 +67,25 @@ export class Segment implements AsyncDisposable {
     return this.#bytes === this.#headBytes;
   }
 
-  /** Its head tells of messages that were given up. */
+  /** Whether the head stands for messages that were given up. */
   get standsForLost(): boolean {
     return this.head.first > this.head.from;
   }
 
-  /** All of it or nothing. @throws Error with `code` */
+  /** Appends the whole text or nothing. @throws Error with `code` */
   async write(text: string): Promise<void> {
     const bytes = Buffer.from(text);
     try {
       await writeAll(this.#handle, bytes);
     } catch (error) {
-      // Half a record would be taken for a damaged one.
+      // An incomplete record would count as a damaged one.
       await this.#handle.truncate(this.#bytes);
       throw error;
     }
     this.#bytes += bytes.length;
   }
 
-  /** The next of its messages above that number; each is read once. @throws Error with `code` */
+  /** Reads on through the messages with higher numbers than `above()`; each is read once. @throws Error with `code` */
   async *read(above: () => number): AsyncGenerator<MessageRecord> {
     for await (const { text, end } of linesOf(this.#handle, this.#readTo)) {
       this.#readTo = end;
@@ -95,7 +96,7 @@ export class Segment implements AsyncDisposable {
     }
   }
 
-  /** Nothing of what was written needs keeping any more. */
+  /** Removes everything but the head. @throws Error with `code` */
   async clear(): Promise<void> {
     await this.#handle.truncate(this.#headBytes);
     this.#bytes = this.#headBytes;
@@ -107,13 +108,13 @@ export class Segment implements AsyncDisposable {
     await this.#handle.close();
   }
 
-  /** To the disk, for whoever delivers it. */
+  /** Flushes the file to disk and leaves it to be delivered later. @throws Error with `code` */
   async leave(): Promise<void> {
     await this.#handle.datasync();
     await this.#handle.close();
   }
 
-  /** The file stays. */
+  /** Closes the file, which stays. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#handle.close();
   }

@@ -1,35 +1,35 @@
 import type { MessageRecord } from './record.js';
 
 /**
- * Whether AMQP 0-9-1 can carry a record as it is. What is out of range would throw in the client, or end a channel or
- * the whole connection, and hold up everybody whose messages come after it.
+ * Checks whether AMQP 0-9-1 can carry a record as it is. A value out of range would throw in the client, or end the
+ * channel or the whole connection, and so hold up everybody whose messages come later.
  */
 
 /** A short string. */
 const SHORT_MAX_BYTES = 255;
 const PRIORITY_MAX = 255;
-/** RabbitMQ refuses a longer one: the channel ends with 406. */
+/** RabbitMQ refuses a longer expiration, and closes the channel with 406. */
 const EXPIRATION_MAX_MS = 2 ** 32 - 1;
-/** The last moment of a Date: consumers make one of it. */
+/** The latest time that a Date can hold, since consumers convert timestamps to one. */
 const TIMESTAMP_MAX_SEC = 8.64e12;
-/** Properties travel in one frame, of 4 KiB at least; a site's own headers have some dozens of bytes. */
+/** Properties travel in one frame, which may be as small as 4 KiB. A site's own headers have a few dozen bytes. */
 const HEADERS_MAX_CHARACTERS = 2048;
 const HEADERS_MAX_DEPTH = 4;
 
 const SHORT_OPTIONS = ['contentType', 'messageId', 'type', 'appId'] as const;
 
-/** @returns what cannot be sent, for messages; undefined where nothing speaks against it */
+/** @returns why the record cannot be sent, for log messages; undefined if it can */
 export function unsendable({ exchange, routingKey, options }: MessageRecord): string | undefined {
   const texts = { exchange, 'routing key': routingKey, ...pick(options, SHORT_OPTIONS) };
   for (const [name, text] of Object.entries(texts)) {
     const bytes = Buffer.byteLength(text);
-    if (bytes > SHORT_MAX_BYTES) return `its ${name} has ${bytes} bytes: AMQP carries ${SHORT_MAX_BYTES}`;
+    if (bytes > SHORT_MAX_BYTES) return `its ${name} has ${bytes} bytes: AMQP carries at most ${SHORT_MAX_BYTES}`;
   }
   const { priority, timestamp, expiration, headers } = options;
   if (!isWithin(priority, PRIORITY_MAX)) return `its priority is ${priority}: expected 0 to ${PRIORITY_MAX}`;
-  if (!isWithin(timestamp, TIMESTAMP_MAX_SEC)) return `its timestamp ${timestamp} is no time in seconds`;
+  if (!isWithin(timestamp, TIMESTAMP_MAX_SEC)) return `its timestamp ${timestamp} is not a time in seconds`;
   if (expiration !== undefined && !isExpiration(String(expiration)))
-    return 'its expiration is no number of milliseconds below 2^32';
+    return 'its expiration is not a number of milliseconds below 2^32';
   return headers === undefined ? undefined : unsendableHeaders(headers as object);
 }
 
@@ -40,7 +40,7 @@ function unsendableHeaders(headers: object): string | undefined {
   return undefined;
 }
 
-/** Names of headers are short strings, and `!` is how amqplib is told of AMQP's own types. */
+/** Header names are short strings. The name `!` is excluded, because amqplib uses it to mark AMQP's own types. */
 function isShallow(value: unknown, depth: number): boolean {
   if (typeof value !== 'object' || value === null) return true;
   if (depth === 0) return false;

@@ -1,71 +1,71 @@
+import type { PublishResult } from '../model/types.js';
 import type { MessageRecord } from './record.js';
 
-/** One message on a lane: kept by the broker, turned down for now (a nack: a full queue), or not known. */
-export type Outcome = 'confirmed' | 'refused' | 'unknown';
-
-/** A channel with confirms. The broker ends it where it refuses a message for good. */
-export interface Lane {
-  /** Publishes one message; `done` is called at most once: not where the lane ends first. */
-  publish(message: MessageRecord, done: (outcome: Outcome) => void): void;
+/** A channel with confirms. The broker closes it if it refuses a message for good. */
+export interface PublishChannel {
+  /** Publishes one message. Calls `done` at most once, and not at all if the channel ends first. */
+  publish(message: MessageRecord, done: (outcome: PublishResult) => void): void;
   /**
-   * @param listener gets the end of the lane, also where that has been; it takes the place of an earlier listener. `why`
-   * is what the broker refuses in its words, or the client in its own; null where the link has ended
+   * Calls `listener` when the channel ends, or at once if it has ended. It replaces an earlier listener.
+   * @param listener gets the reason of the broker, or of the client library, to refuse a message; null if the link has
+   * ended
    */
   onEnded(listener: (why: string | null) => void): void;
   close(): void;
 }
 
-/** Why a file cannot be delivered further: of the broker, of the file itself, or because there is no more time. */
+/** Why the delivery of a file cannot go on. */
 export type Trouble =
+  /** The link is lost, or the time is over. */
   | { readonly kind: 'stopped' }
-  /** No confirm within the time for one. */
+  /** The broker did not confirm a message in time. */
   | { readonly kind: 'silent' }
   | { readonly kind: 'nacked' }
   | { readonly kind: 'refused'; readonly why: string };
 
 export interface SendingOptions {
-  /** Aborted: the link is lost, or there is no more time. */
+  /** Aborted when the link is lost or the time is over. */
   readonly stop: AbortSignal;
-  /** For one confirm. */
+  /** Longest wait for one confirm. */
   readonly confirmMs: number;
 }
 
-/** In flight at a time: the box's own messages go first. */
+/** Messages in flight at a time; few, so that the box's own messages are not held up. */
 const WINDOW = 64;
 
 interface InFlight {
   readonly n: number;
-  /** Undefined until it is known; `onOutcome` gets it then. */
-  outcome: Outcome | undefined;
-  onOutcome: (outcome: Outcome) => void;
+  /** Undefined until the result is known, which is when `onOutcome` is called. */
+  outcome: PublishResult | undefined;
+  onOutcome: (outcome: PublishResult) => void;
 }
 
-/** A window of the messages of one file in flight, and how far they are confirmed without a gap. */
+/** Keeps a window of one file's messages in flight, and counts how far they are confirmed without a gap. */
 export class Sending {
-  readonly #lane: Lane;
+  readonly #channel: PublishChannel;
   readonly #options: SendingOptions;
   readonly #onStop = () => this.#end({ kind: 'stopped' });
   #inFlight: InFlight[] = [];
   #wake: (end: Trouble) => void = () => {};
-  /** Highest number up to which all are confirmed. */
+  /** Every message up to this number is confirmed. */
   through = 0;
   confirmed = 0;
   trouble: Trouble | undefined;
 
-  constructor(lane: Lane, options: SendingOptions) {
-    this.#lane = lane;
+  constructor(channel: PublishChannel, options: SendingOptions) {
+    this.#channel = channel;
     this.#options = options;
     if (options.stop.aborted) this.#onStop();
     options.stop.addEventListener('abort', this.#onStop);
-    lane.onEnded((why) => this.#end(why === null ? { kind: 'stopped' } : { kind: 'refused', why }));
+    channel.onEnded((why) => this.#end(why === null ? { kind: 'stopped' } : { kind: 'refused', why }));
   }
 
-  /** @returns false where nothing more can be sent */
+  /** Publishes a message once the window has room. @returns false if nothing more can be sent */
   async send(message: MessageRecord): Promise<boolean> {
     if (this.trouble !== undefined) return false;
     const one: InFlight = { n: message.n, outcome: undefined, onOutcome: () => {} };
     this.#inFlight.push(one);
-    this.#lane.publish(message, (outcome) => {
+    this.#channel.publish(message, (outcome) => {
       one.outcome = outcome;
       one.onOutcome(outcome);
     });
@@ -73,16 +73,16 @@ export class Sending {
     return this.trouble === undefined;
   }
 
-  /** Everything that was sent is confirmed, or cannot be. */
+  /** Waits until every message is confirmed, or trouble has come. */
   async settle(): Promise<void> {
     while (this.#inFlight.length > 0 && this.trouble === undefined) await this.#oldest();
     this.#count();
   }
 
-  /** Nothing more will be sent. */
+  /** Call this when nothing more will be sent. */
   close(): void {
     this.#options.stop.removeEventListener('abort', this.#onStop);
-    this.#lane.onEnded(() => {});
+    this.#channel.onEnded(() => {});
   }
 
   #end(trouble: Trouble): void {
@@ -93,7 +93,7 @@ export class Sending {
   async #oldest(): Promise<void> {
     const oldest = this.#inFlight[0]!;
     let timer: NodeJS.Timeout | undefined;
-    const settled = await new Promise<Outcome | Trouble>((resolve) => {
+    const settled = await new Promise<PublishResult | Trouble>((resolve) => {
       if (oldest.outcome !== undefined) return resolve(oldest.outcome);
       oldest.onOutcome = resolve;
       this.#wake = resolve;
@@ -105,7 +105,7 @@ export class Sending {
     else if (settled !== 'confirmed') this.#end({ kind: settled === 'refused' ? 'nacked' : 'stopped' });
   }
 
-  /** The broker may have confirmed messages in the moment before the trouble came: they are with it all the same. */
+  /** Also counts messages that the broker confirmed just before the trouble came. */
   #count(): void {
     for (let [oldest] = this.#inFlight; oldest?.outcome === 'confirmed'; [oldest] = this.#inFlight) {
       this.#inFlight.shift();

@@ -1,23 +1,23 @@
 import { boundEnd, dieOf, exitNow, flushPatience, type Keeper, releaseStdio, writeStderr } from 'cgroup-utils-native';
 import type { Logger } from '../log.js';
 
-/** The process that a box lives in, as the box sees it. */
+/** The process that hosts a box, as the box sees it. */
 export interface BoxProcess {
-  /** Gets lines of the log, and the report. */
+  /** Writes log lines and the report. */
   readonly write: (text: string) => void;
-  /** From now on what goes wrong in here must not end the job. */
+  /** From now on, an unforeseen error in this process must not end the job. */
   readonly guard: (log: Logger) => void;
-  /** The job runs. @param flushMs that the end of the box may take */
+  /** The job has started. @param flushMs longest time that the end of the box may take */
   readonly started: (flushMs: number) => void;
-  /** By then, monotonic ms, nothing of the box may run any more; 0: for now no such time. */
+  /** Sets when every process of the box must have ended, in monotonic ms; 0 clears it. */
   readonly bound: (endMs: number) => void;
-  /** Nothing follows for this keeper: it does its last steps, and ends. */
+  /** Lets the keeper do its last steps and end. */
   readonly finish: (keeper: Keeper) => void;
-  /** The box is over. @param signal that a process with this box alone is to die of; null: it exits with the status */
+  /** The box is over. @param signal kills the process if it hosts only this box; null: it exits with `exitStatus` */
   readonly ended: (exitStatus: number, signal: number | null) => void;
 }
 
-/** A process of the box's own, with its front end: both end with the box. */
+/** A process that hosts one box, and ends with it, as does its front end. */
 export function ownProcess(): BoxProcess {
   return {
     write: writeStderr,
@@ -32,13 +32,13 @@ export function ownProcess(): BoxProcess {
   };
 }
 
-/** What nobody foresaw no longer ends this process: it is told, and the boxes go on. */
+/** From now on, an uncaught exception is logged instead of ending this process, and the boxes go on. */
 export function guardProcess(log: Logger): void {
   process.removeAllListeners('uncaughtException').on('uncaughtException', (error) => tellUncaught(log, error));
 }
 
 function tellUncaught(log: Logger, error: Error): void {
-  // amqplib's, where rascal goes on with a connection that has ended meanwhile: the link's next attempt is under way.
+  // amqplib throws this if rascal goes on using a connection that has ended; the link is already reconnecting.
   if (error.name === 'IllegalOperationError') log.debug(`control: ${error.message}`);
   else {
     log.error(`internal error, the job goes on: ${error.message}`);

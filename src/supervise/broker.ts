@@ -9,23 +9,23 @@ import type { BoxSpec } from '../options/spec.js';
 import type * as Spool from '../spool/index.js';
 import type { Listener } from './create-box.js';
 
-/** What is loaded only where a broker is asked for. */
+/** Load the bundles that only a box with a broker needs. */
 export interface BrokerLoaders {
-  /** Loads rascal and what is around it: called after the job has started. */
+  /** Loads rascal and the rest of src/amqp; called after the job has started. */
   readonly loadAmqp: () => typeof Amqp;
-  /** Loads what checks signatures. */
+  /** Loads the check of signatures. */
   readonly loadSigned: () => typeof Signed;
   readonly loadSpool: () => typeof Spool;
 }
 
 export interface Broker extends Listener {
-  /** Begins to connect, once the job has started. */
+  /** Begins to connect. Call this once the job has started. */
   connect(box: Box): void;
-  /** Waits at most this long for what the broker has not confirmed, and says what it did not get. Never rejects. */
+  /** Waits at most this long for the broker to confirm what is left, and logs what it did not get. Never rejects. */
   close(flushMs: number): Promise<void>;
 }
 
-/** The broker is optional and comes second: messages wait here until it is loaded. */
+/** The broker is optional, and its bundle is loaded after the job has started. Until then messages wait here. */
 export function createBroker(spec: BoxSpec, log: Logger, load: BrokerLoaders): Broker {
   const waiting: Outgoing[] = [];
   let link: Amqp.BrokerLink | undefined;
@@ -35,7 +35,7 @@ export function createBroker(spec: BoxSpec, log: Logger, load: BrokerLoaders): B
       if (link !== undefined) link.publish(message);
       else if (spec.uris.length > 0) waiting.push(message);
     },
-    /** Commands come over the link alone. */
+    /** Without a link there are no commands to audit. */
     audit: (event: Parameters<Amqp.BrokerLink['audit']>[0]) => link?.audit(event),
     dropped: () => link?.dropped ?? 0,
     state: () => link?.state() ?? null,
@@ -47,7 +47,7 @@ export function createBroker(spec: BoxSpec, log: Logger, load: BrokerLoaders): B
             link = load.loadAmqp().connectBroker(spec, box, log, load.loadSigned, load.loadSpool);
             for (const message of waiting.splice(0)) link.publish(message);
           } catch (error) {
-            log.error(`no remote control and no statistics: ${describeError(error, spec.debug)}`);
+            log.error(`the box goes on without remote control and statistics: ${describeError(error, spec.debug)}`);
           }
           resolve();
         });
@@ -56,12 +56,12 @@ export function createBroker(spec: BoxSpec, log: Logger, load: BrokerLoaders): B
     async close(flushMs: number): Promise<void> {
       await loaded;
       const { undelivered = 0, spooled = null, given = 'time' } = (await link?.close(flushMs)) ?? {};
-      // That there is no broker was said when the job began.
+      // The absence of the default broker was logged when the job began.
       if (undelivered === 0 || given === 'nothing: not asked') return;
-      const within = given === 'time' ? ` within ${duration(flushMs)}` : ': the broker has refused the login';
+      const within = given === 'time' ? ` within ${duration(flushMs)}` : ': the broker refused the login';
       const late = `${undelivered} messages were not delivered${within}; `;
-      if (spooled === null && given !== 'time') log.warn(`${late}the end has not waited for it`);
-      else if (spooled === null) log.warn(`${late}--flush sets how long the end waits for the broker`);
+      if (spooled === null && given !== 'time') log.warn(`${late}the box did not wait for it at its end`);
+      else if (spooled === null) log.warn(`${late}--flush sets how long a box waits for the broker at its end`);
       else log.warn(`${late}they are in ${spooled}: the next box of this user or "proc_box spool flush" delivers them`);
     },
   };

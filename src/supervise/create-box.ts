@@ -22,7 +22,7 @@ export interface Listener {
   audit(event: EventHead & CommandEvent): void;
   /** Messages given up so far. */
   dropped(): number;
-  /** State of the link to the broker, for `status`; null where there is none. */
+  /** State of the link to the broker, for `status`; null without a link. */
   state(): unknown;
 }
 
@@ -36,16 +36,18 @@ export interface BoxParts {
   readonly resources: ResourceControl;
   readonly log: Logger;
   readonly listener: Listener;
-  /** Time left for the job since its scheduler has asked it to end, ms. */
+  /** Time that the job has left after its scheduler has asked it to end, ms. */
   readonly schedulerGraceMs: () => number;
-  /** By then, monotonic ms, nothing of the box may run any more; 0: no such time for now. @default nobody is told */
+  /**
+   * Called with the monotonic time in ms at which every process of the box must have ended; 0 if there is no such time.
+   */
   readonly onDeadline?: (endMs: number) => void;
   readonly onStarted: () => void;
-  /** The box holds no files of the kernel open any more. */
+  /** Called when the box has ended and has closed its files of the kernel. */
   readonly onEnded: (end: BoxEnd) => void;
 }
 
-/** A box with its sampler, around a job that its keeper is about to launch or has taken over. */
+/** Makes a box and its sampler around a job that the keeper is about to launch or has adopted. */
 export function createBox(parts: BoxParts): Box {
   const { spec, identity, keeper, stdoutMode, subject, cgroup, resources, log, listener } = parts;
   const pressure = boxPressure(cgroup.pressureDir);

@@ -3,33 +3,36 @@ import type { KeeperEvent, SignalDelivery } from 'cgroup-utils-native';
 type Witnessed = Extract<KeeperEvent, { type: 'witnessed' }>;
 
 export interface Deliveries {
-  /** The keeper got a signal: so did everything else that its sender reaches. */
+  /**
+   * Reports a signal that the keeper got. Its sender then signals all processes around the wrapper, so the job got it,
+   * too.
+   */
   witnessed(by: Witnessed): void;
-  /** Whether whoever sent this signal to the wrapper has sent it to the job, too. Never rejects. */
+  /** Whether the sender of this signal to the wrapper has also sent it to the job. Never rejects. */
   reachedJob(delivery: SignalDelivery): Promise<boolean>;
 }
 
 /**
- * How far apart wrapper and keeper may see one signal. Senders take microseconds from one process to the next; a busy host
- * lets each of them wait for a CPU.
+ * Most time between the arrivals of one signal at the wrapper and the keeper. Senders take microseconds from one
+ * process to the next, but on a busy host each receiver may have to wait for a CPU.
  */
 const APART_MS = 1000;
-/** Signals of one kind that come faster are one to whoever was not scheduled in between: Slurm's TERM, CONT, TERM. */
+/** The kernel merges equal signals to a process that does not run in between: for example Slurm's TERM, CONT, TERM. */
 const BURST_MS = 10;
 const REMEMBERED = 32;
 
-/** What the keeper saw, and when the wrapper got the same. */
+/** A signal that the keeper saw, and when the wrapper got the same one. */
 interface Seen {
   readonly by: Witnessed;
   claimedAtMs?: number;
 }
 
 /**
- * Slurm's linuxproc signals every descendant, PBS every process of the session: then the job has the signal already, and
- * the wrapper must not pass it on. The keeper, beside the job in both, is the witness.
- * @param patienceMs how long after the wrapper the keeper may see it; 0 where nobody sends in that way
+ * Tells which signals the job already has, so that the wrapper does not forward them: Slurm's proctrack/linuxproc
+ * signals every descendant, and PBS every process of the session. Both also reach the keeper, which is the witness.
+ * @param waitMs how long after the wrapper the keeper may see a signal; 0 if this scheduler signals only the wrapper
  */
-export function createDeliveries(patienceMs: () => number): Deliveries {
+export function createDeliveries(waitMs: () => number): Deliveries {
   const seen: Seen[] = [];
   const waiting = new Set<{ delivery: SignalDelivery; resolve: (reached: boolean) => void }>();
 
@@ -53,7 +56,7 @@ export function createDeliveries(patienceMs: () => number): Deliveries {
     },
     reachedJob(delivery) {
       if (claim(delivery)) return Promise.resolve(true);
-      const ms = patienceMs();
+      const ms = waitMs();
       if (ms === 0) return Promise.resolve(false);
       return new Promise((resolve) => {
         const one = { delivery, resolve };

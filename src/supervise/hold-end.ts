@@ -1,8 +1,8 @@
 import type { KeeperEvent } from 'cgroup-utils-native';
 
 /**
- * Holds the end of the main process, and what follows it, until it is known why it came.
- * @param settled resolves then; null where that is known already
+ * Holds back the event that the main process has ended, and later events, until it is known what ended it.
+ * @param settled resolves once that is known; null if it is known already
  */
 export function holdEnd(
   handle: (event: KeeperEvent) => void,

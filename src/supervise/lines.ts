@@ -6,7 +6,7 @@ import type { BoxSpec } from '../options/spec.js';
 import { formatReport } from '../stats/report.js';
 import { printable } from '../text.js';
 
-/** What stderr gets about the end: the report where it was asked for, why the job ended, and how long it ran. */
+/** The lines on stderr about the end: the report if it was asked for, why the job ended, and how long it ran. */
 export function endLines({ outcome, elapsedMs, why, report }: BoxEnd, spec: BoxSpec): string {
   const lines = spec.report && report !== null ? formatReport(report) : '';
   // The keeper's death has been logged as an error.
@@ -15,12 +15,12 @@ export function endLines({ outcome, elapsedMs, why, report }: BoxEnd, spec: BoxS
   return `${lines}${line}${spec.quiet ? '' : `Task elapsed time: ${(elapsedMs / 1000).toFixed(2)} seconds.\n`}`;
 }
 
-/** A limit of the box, or a command to it, has ended the job: not the job itself, and nobody who signals processes. */
+/** Whether a limit of the box or a command to it has ended the job. */
 function isBoxesDoing({ by }: Outcome): boolean {
   return by?.via === 'limit' || by?.via === 'amqp';
 }
 
-/** The line that says what runs, and within which limits. */
+/** The line that names the job, the box and its limits. */
 export function startLine(box: Box, spec: BoxSpec): string {
   const { timeoutMs, timeoutSource } = spec;
   const timeout = timeoutMs === 0 ? 'no wall clock limit' : `wall clock limit ${duration(timeoutMs)}`;

@@ -12,8 +12,8 @@ import type { YamlLoader } from '../options/yaml-document.js';
 import { type Environment, identifyJob } from '../scheduler/identity.js';
 
 /**
- * The event of a job that runs without a box, `--failure open`. A bundle of its own without the native part, which may be
- * what is broken.
+ * What the event `unboxed` is made from: it tells of a job that runs without a box (`--failure open`). This bundle does
+ * not use the native part, which may be what is broken.
  */
 export interface Notice {
   /** The words of the command line before the command; some may be wrong. */
@@ -25,19 +25,19 @@ export interface Notice {
   readonly loadYaml: YamlLoader;
 }
 
-/** The whole attempt: a job that ends sooner is held up so long at most, and only by a broker that does not answer. */
+/** Bound for the whole attempt: a broker that does not answer delays the end of a short job by no more than this. */
 const ATTEMPT_MS = 2_000;
-/** Options that say where events go. */
+/** Options that determine where events go. */
 const WHERE = ['uri', 'uri-file', 'exchange', 'ekey', 'tls-ca', 'tls-cert', 'tls-key', 'rascal-config', 'config'];
 
-/** Best effort, at one broker after the other. Never rejects; resolves within 2 s. */
+/** Publishes the event to the first broker that takes it. Best effort: never rejects, and resolves within 2 s. */
 export async function tellUnboxed(notice: Notice): Promise<void> {
   const late = AbortSignal.timeout(ATTEMPT_MS);
   const over = new Promise<void>((resolve) => late.addEventListener('abort', () => resolve(), { once: true }));
   try {
     await Promise.race([publishFirst(notice, late), over]);
   } catch {
-    // What is wrong with the job's options or the installation may be wrong here, too; stderr has said why.
+    // The error in the options or the installation may affect this, too; stderr has already reported it.
   }
 }
 
@@ -49,7 +49,7 @@ async function publishFirst(notice: Notice, late: AbortSignal): Promise<void> {
   }
 }
 
-/** What of the options can be understood: one that cannot is why there is no box. */
+/** Uses the options that can be understood, since one that cannot may be why there is no box. */
 function whereTo({ words, settings, loadYaml }: Notice): BoxSpec | undefined {
   const options = connectionWords(words);
   const variables = settings.filter((entry) =>
@@ -64,18 +64,18 @@ function whereTo({ words, settings, loadYaml }: Notice): BoxSpec | undefined {
         files: systemFiles(),
         deadline: { scheduler: 'none', remainingMs: null },
         loadYaml,
-        // Nobody knows what a file fixes that cannot be read, and there is no box that could be loosened.
+        // If the file cannot be read, its locks are unknown; without a box they do not matter.
         ...(config.length > 0 && { locks: 'ignored' as const }),
       });
       return spec;
     } catch {
-      // The config file may be what cannot be read: again without.
+      // The config file may be the problem, so try again without it.
     }
   }
   return undefined;
 }
 
-/** The words that say where events go, whatever stands between them. */
+/** The options that determine where events go, whatever stands between them. */
 function connectionWords(words: readonly string[]): string[] {
   const { given } = lenientCommandLine(words);
   return given.filter(({ name }) => WHERE.includes(name)).map(({ name, text }) => `--${name}=${text}`);

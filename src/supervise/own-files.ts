@@ -14,22 +14,24 @@ const WHY: Readonly<Record<string, string>> = {
 };
 
 /**
- * Opens a file to append to. Never waits: a FIFO without a reader is refused.
- * @param option names it in messages. @returns the descriptor. @throws SpecError
+ * Opens a file to append to. Never blocks: a FIFO without a reader is an error.
+ * @param option name of the option, for messages
+ * @returns the descriptor
+ * @throws SpecError
  */
 export function openLog(option: string, path: string): number {
   return openToWrite(option, path, constants.O_APPEND);
 }
 
 export interface PidFile {
-  /** Closes it as well, so that whoever waits for the lock goes on; where the front end holds it, once that has ended. */
+  /** Removes and closes the file. Its lock ends with that, or with the front end if that holds the file, too. */
   remove(): void;
 }
 
 /**
- * A file with the front end's pid, which is the one to signal; locked until it is removed or this process ends, however
- * that comes.
- * @param hold keeps the lock beyond this process
+ * Writes a file with the pid of the front end, which is the process to signal. The file is locked until it is removed
+ * or this process ends for any reason.
+ * @param hold keeps the lock beyond the end of this process
  * @throws SpecError
  */
 export function lockedPidFile(path: string, hold: (fd: number) => void = () => {}): PidFile {
@@ -39,7 +41,7 @@ export function lockedPidFile(path: string, hold: (fd: number) => void = () => {
   try {
     writeSync(fd, `${process.ppid}\n`);
   } catch {
-    // A full disk must not cost the box: the lock is what counts.
+    // A full disk must not prevent the box; the lock matters more than the pid.
   }
   let open = true;
   return {

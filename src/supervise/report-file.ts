@@ -7,21 +7,21 @@ import type { JobIdentity } from '../options/spec.js';
 import { REPORT_NAMES } from '../options/values.js';
 import type { Subject } from './subject.js';
 
-/** The file of `--report-file`: a bundle of its own, loaded at the end of a box that was asked for one. */
+/** Writes the file of `--report-file`. A bundle of its own, loaded at the end of a box with that option. */
 
-/** A file server that does not answer must not hold up the end. */
+/** Bound for writing, so that a file server that does not answer does not hold up the end. */
 const WAIT_MS = 5_000;
 const NAME_MAX_CHARACTERS = 128;
 
 export interface Report {
   readonly report: EventHead & Exited;
-  /** As the option has it. */
+  /** The value of the option. */
   readonly path: string;
   readonly subject: Subject;
   readonly log: Logger;
 }
 
-/** Writes the `exited` event for people and programs. Never rejects: what goes wrong is a warning. */
+/** Writes the `exited` event, for people and programs. Never rejects: an error is logged as a warning. */
 export async function writeReportFile({ report, path, subject, log }: Report): Promise<void> {
   const { home, folder, owner } = subject.files();
   const name = fillIn(path.startsWith('~/') && home ? home + path.slice(1) : path, report.identity);
@@ -41,7 +41,10 @@ export async function writeReportFile({ report, path, subject, log }: Report): P
   clearTimeout(timer);
 }
 
-/** A job names itself: what it says stays within one name, and never climbs out of the folder. */
+/**
+ * Replaces `{job}` and the like by parts of the identity. A job chooses its own names, so each is confined to one
+ * component of the path and cannot lead out of the folder.
+ */
 export function fillIn(path: string, identity: JobIdentity): string {
   return path.replaceAll(/\{(\w+)\}/g, (whole, name: string) => {
     const known = REPORT_NAMES.find((one) => one === name);
@@ -53,11 +56,11 @@ export function fillIn(path: string, identity: JobIdentity): string {
   });
 }
 
-/** All of it or nothing; who reads meanwhile has the old one. Permissions are those that the umask leaves. */
+/** Replaces the file atomically: readers see the old report or the whole new one. The umask gives its permissions. */
 async function replaceFile(path: string, temporary: string, text: string): Promise<void> {
   const target = (await ifThere(realpath(path))) ?? path;
   const old = await ifThere(lstat(target));
-  if (old !== null && !old.isFile() && !old.isSymbolicLink()) throw new Error('it is there, and is no regular file');
+  if (old !== null && !old.isFile() && !old.isSymbolicLink()) throw new Error('it exists, but is not a regular file');
   const beside = join(dirname(target), basename(temporary));
   await rm(beside, { force: true });
   try {
@@ -74,7 +77,7 @@ async function replaceFile(path: string, temporary: string, text: string): Promi
   }
 }
 
-/** Null for ENOENT: nothing is there yet. */
+/** @returns null for ENOENT */
 async function ifThere<Found>(found: Promise<Found>): Promise<Found | null> {
   try {
     return await found;
@@ -85,12 +88,14 @@ async function ifThere<Found>(found: Promise<Found>): Promise<Found | null> {
 }
 
 const AS_OWNER = `target=$(readlink -f -- "$2") || target=$2
-if [ -e "$target" ] && [ ! -f "$target" ]; then echo 'it is there, and is no regular file' >&2; exit 1; fi
+if [ -e "$target" ] && [ ! -f "$target" ]; then echo 'it exists, but is not a regular file' >&2; exit 1; fi
 beside=$(dirname -- "$target")/$(basename -- "$1")
 set -C
 { cat > "$beside" && mv -fT -- "$beside" "$target"; } || { rm -f -- "$beside"; exit 1; }`;
 
-/** A supervisor of root's keeps another user's job: the kernel then judges the path by that user's rights. */
+/**
+ * Writes as another user, whose job root's supervisor has boxed, so that the kernel applies that user's permissions.
+ */
 function replaceAs(
   owner: { readonly uid: number; readonly gid: number },
   path: string,
@@ -104,7 +109,7 @@ function replaceAs(
     child.stderr.on('data', (chunk: Buffer) => (problem = (problem + chunk.toString()).slice(0, 500)));
     child.on('error', fail);
     child.on('close', (status) => (status === 0 ? done() : fail(new Error(problem.trim() || `status ${status}`))));
-    child.stdin.on('error', () => {}); // it has ended, and says why
+    child.stdin.on('error', () => {}); // EPIPE: the shell has ended, and its stderr says why
     child.stdin.end(text);
   });
 }
@@ -112,7 +117,7 @@ function replaceAs(
 function reason(error: unknown, file: string): string {
   const { code, message } = error as NodeJS.ErrnoException;
   const advice: Readonly<Record<string, string>> = {
-    ENOENT: `there is no folder ${JSON.stringify(dirname(file))}: make it before the job starts`,
+    ENOENT: `folder ${JSON.stringify(dirname(file))} does not exist: make it before the job starts`,
     EACCES: `${JSON.stringify(dirname(file))} is not writable for this user`,
     ENOSPC: 'the disk is full',
     EDQUOT: "the user's quota is used up",

@@ -14,8 +14,8 @@ import { findScheduler, jobWord } from '../scheduler/identity.js';
 import type { Subject } from './subject.js';
 
 /**
- * Control groups and limits of a box, in force before its job exists.
- * @throws SpecError, EnvironmentError; nothing is left behind then
+ * Makes the control groups of a box and sets its limits, before its job exists.
+ * @throws SpecError, EnvironmentError; then nothing is left behind
  */
 export function prepareResources(
   spec: BoxSpec,
@@ -35,7 +35,7 @@ export function prepareResources(
       : createCgroup({
           name: boxGroupName(boxId, [jobWord(environment) ?? []].flat()),
           limits,
-          // Without a limit to hold there is no reason to leave the group that a session or service manager gave.
+          // A box without limits has no reason to leave the group that a session or service manager gave.
           stayBelow: limits.length === 0 || scheduled,
           scheduled,
           listed: scheduler === 'slurm',
@@ -46,7 +46,7 @@ export function prepareResources(
           beforeMaking: (steps) => keeper.cleanup(steps, BOX_GROUPS),
           ...(adopted !== null && { adopt: adopted }),
         });
-  // Of the watchdog's last look, for the event that tells of a limit passed.
+  // The largest processes when the watchdog last looked, for the event `limit_exceeded`.
   let largest: readonly ProcessRow[] = [];
   const walk = () => {
     const tree = subject.walk({ rows: spec.rows });
@@ -77,7 +77,7 @@ function allowedCpus(pid: number | 'self'): string {
   return /^Cpus_allowed_list:\s*(.*)$/m.exec(readFile(`/proc/${pid}/status`) ?? '')?.[1] ?? '';
 }
 
-/** Looked at when it is asked for: the walk costs more than the group's counters. */
+/** Each figure is read when it is asked for, because the walk costs more than reading the group's counters. */
 function look(cgroup: BoxCgroup, keeperPid: number, walk: () => TreeSample): Watched {
   let walked: TreeSample | undefined;
   const tree = () => {
@@ -100,14 +100,14 @@ function look(cgroup: BoxCgroup, keeperPid: number, walk: () => TreeSample): Wat
 
 const TICK_USEC = 10_000;
 
-/** CPU time of what the keeper has reaped: cutime and cstime of proc_pid_stat(5). */
+/** CPU time of the processes that the keeper has reaped: cutime and cstime of proc_pid_stat(5). */
 function reapedUsec(keeperPid: number): number {
   const stat = readFile(`/proc/${keeperPid}/stat`) ?? '';
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[13] ?? 0) + Number(fields[14] ?? 0)) * TICK_USEC;
 }
 
-/** CPU time of this process, ms: a wrapper that has to wait for a CPU must not look less often for that. */
+/** CPU time of this process in ms. Unlike wall time, it does not count waits for a CPU as a cost of the watchdog. */
 function cpuMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;

@@ -12,7 +12,7 @@ import type { Requester } from '../model/types.js';
 import { signalName } from '../options/signals.js';
 import type { BoxSpec, JobIdentity } from '../options/spec.js';
 import { identifyJob } from '../scheduler/identity.js';
-import { signalPatienceMs } from '../scheduler/signalling.js';
+import { signalWaitMs } from '../scheduler/signalling.js';
 import { type BoxProcess, ownProcess } from './box-process.js';
 import { type BrokerLoaders, createBroker } from './broker.js';
 import { createBox } from './create-box.js';
@@ -28,7 +28,7 @@ import type { Subject } from './subject.js';
 
 const SIGTERM = 15;
 const SIGTSTP = 20;
-/** What a shell gives where SIGTERM has ended its last command. */
+/** A shell's exit status if SIGTERM has ended its last command. */
 const SHELL_TERM = 128 + SIGTERM;
 
 export interface Run {
@@ -45,18 +45,18 @@ export interface RunOptions extends BrokerLoaders {
   readonly boxId: string;
   readonly cgroup: BoxCgroup;
   readonly resources: ResourceControl;
-  /** Gets the box as soon as it is made. */
+  /** Called as soon as the box is made. */
   readonly onBox: (box: Box) => void;
   readonly loadSlurm: () => typeof Slurm;
-  /** Loads the words for a job that could not be started. */
+  /** Loads the messages for a job that could not be started. */
   readonly loadLaunchFailure: () => typeof LaunchFailure;
-  /** Loads what writes `--report-file`. */
+  /** Loads the writer of `--report-file`. */
   readonly loadReportFile: () => typeof ReportFile;
-  /** Delivers at once what signals have come so far. */
+  /** Delivers the signals that have come so far at once. */
   readonly deliverSignals: () => void;
-  /** @default a process of the box's own */
+  /** @default a process that hosts this box alone */
   readonly boxProcess?: BoxProcess;
-  /** Awaited at the end, for no more than seconds: what is told beside the box. */
+  /** Publishing the event `unboxed`, which the end awaits; it resolves within seconds. */
   readonly beside?: Promise<void>;
 }
 
@@ -92,7 +92,7 @@ export function run(options: RunOptions): Run {
     onStarted: () => {
       boxProcess.started(spec.flushMs);
       for (const warning of [...warnings, ...resources.warnings]) log.warn(warning);
-      // Who is told that there is no box is not told of its start.
+      // A user who has been told that there is no box needs no line about its start.
       if (options.beside === undefined) log.info(startLine(box, spec));
       broker.connect(box);
       scheduled.started(box);
@@ -102,7 +102,7 @@ export function run(options: RunOptions): Run {
       boxProcess.write(endLines(end, spec));
       const { outcome, report } = end;
       const reported = writeReport(report, options, log);
-      // Groups among the scheduler's own must have gone before it takes those away.
+      // Groups among those of the scheduler must be removed before the scheduler removes its own.
       if (adopted !== null) boxProcess.finish(keeper);
       void Promise.all([broker.close(spec.flushMs), options.beside, reported]).then(() => {
         if (adopted === null) boxProcess.finish(keeper);
@@ -122,7 +122,7 @@ export function run(options: RunOptions): Run {
     keeper.close();
     boxProcess.ended(0, null);
   };
-  const deliveries = createDeliveries(() => signalPatienceMs(process.env, readFile));
+  const deliveries = createDeliveries(() => signalWaitMs(process.env, readFile));
   const onSignal =
     adopted === null
       ? handleSignals(box, keeper, spec, deliveries)
@@ -131,7 +131,7 @@ export function run(options: RunOptions): Run {
 
   const onKeeper = (event: KeeperEvent) => {
     if (event.type === 'witnessed') {
-      // Its job may have ended of it before the wrapper gets its own.
+      // The job may die of this signal before the wrapper gets it.
       if (event.signal === SIGTERM && identity.scheduler !== 'none')
         box.asked('scheduler', { via: 'signal', signal: 'SIGTERM', ...senderOf(event) }, event.atMs);
       box.witnessed(`SIG${signalName(event.signal)}`, event.atMs);
@@ -144,25 +144,26 @@ export function run(options: RunOptions): Run {
       boxProcess.finish(keeper);
       return boxProcess.ended(exitStatus, null);
     }
-    // ^Z: the shell waits for our group to stop, too. Without a shell the kernel lets ^Z stop nothing.
+    // On ^Z the shell waits for our group to stop, too. If our group is orphaned, the kernel does not let ^Z stop it,
+    // so the job must go on.
     if (event.type === 'stopped' && hello.terminal && !stopOwnGroup() && event.signal === SIGTSTP) {
       keeper.resume().catch((error: Error) => log.debug(`resume: ${error.message}`));
     }
     if (event.type === 'gone') {
       keeperGone = true;
-      // The groups of a job that ran have the figures of its last sample: they go after it.
+      // If the job ran, its last sample still needs the groups, so they are removed later.
       if (box.pid === 0) removeCgroup(cgroup);
     }
     box.onKeeper(event);
   };
-  // The scheduler's signal that the job has died of may wait beside its end, or be on its way.
+  // If the job died of a signal of the scheduler, the wrapper's own signal may still be on its way.
   return {
     onSignal,
     onKeeper: holdEnd(onKeeper, ({ code, signal }) => scheduled.settled(code === SHELL_TERM || signal === SIGTERM)),
   };
 }
 
-/** Writes `--report-file`, where it was asked for. Never rejects. */
+/** Writes `--report-file` if it was given. Never rejects. */
 async function writeReport(
   report: BoxEnd['report'],
   { spec, subject, loadReportFile }: RunOptions,
@@ -188,13 +189,15 @@ function tellLaunchFailure(
     log.error(message);
     return exitStatus;
   } catch (error) {
-    // There is no job: whatever else is wrong, this is the end.
+    // The bundle is missing. There is no job, so the box ends all the same.
     log.error(`launch the job: ${event.step}: ${event.code} (${describeError(error, spec.debug)})`);
     return EXIT.failed;
   }
 }
 
-/** Whoever asks for it gets the job's signal as the wrapper's own end; PBS counts 256+n then. */
+/**
+ * With `--reraise` and under PBS the wrapper dies of the job's signal; PBS then gives the job the exit status 256+n.
+ */
 function signalToDieOf({ signal }: Outcome, spec: BoxSpec, scheduler: JobIdentity['scheduler']): number | null {
   return spec.reraise || scheduler === 'pbs' ? signal : null;
 }

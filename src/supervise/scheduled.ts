@@ -3,20 +3,21 @@ import type { Box } from '../box/box.js';
 import { readFile } from '../kernel/files.js';
 import type { Logger } from '../log.js';
 import type { BoxSpec, JobIdentity } from '../options/spec.js';
-import { signalPatienceMs } from '../scheduler/signalling.js';
+import { signalWaitMs } from '../scheduler/signalling.js';
 import type * as Slurm from './slurm.js';
 import type { Subject } from './subject.js';
 
-/** What the box does for being in a scheduler's job. Loaded only where there is something to do. */
+/** What a box does because it runs in a scheduler's job. */
 export interface Scheduled {
-  /** After the job has started. */
+  /** Call this after the job has started. */
   started(box: Box): void;
   /**
-   * Its main process has ended: resolves when a signal of the scheduler's that it died of must have come; null: now.
-   * @param ofTerm it may have died of SIGTERM
+   * Call this when the main process has ended. If it died of a signal of the scheduler, the wrapper has got that
+   * signal, too, when the promise resolves; null means at once.
+   * @param ofTerm whether it may have died of SIGTERM
    */
   settled(ofTerm: boolean): Promise<void> | null;
-  /** Time left for the job since the scheduler has asked it to end, ms. */
+  /** Time that the job has left after the scheduler has asked it to end, ms. */
   graceMs(): number;
   close(): void;
 }
@@ -43,8 +44,8 @@ export function createScheduled({ spec, log, scheduler, subject, groups, loadSlu
   if (scheduler === 'pbs') {
     return {
       ...NOTHING,
-      // MoM signals one process after the other: the job may be the first, and end before keeper and wrapper have theirs.
-      settled: (ofTerm) => (ofTerm ? after(signalPatienceMs(environment, readFile)) : null),
+      // MoM signals one process after another, so the job may die before the keeper and the wrapper get the signal.
+      settled: (ofTerm) => (ofTerm ? after(signalWaitMs(environment, readFile)) : null),
       graceMs: countdown(spec, (nowMs) => nowMs + PBS_KILL_AFTER_MS),
     };
   }
@@ -52,10 +53,11 @@ export function createScheduled({ spec, log, scheduler, subject, groups, loadSlu
   let close = () => {};
   return {
     started(box) {
-      // A user could remove those of boxes, but not Slurm's around them, which nobody would find then.
+      // Only as root: a user could remove the groups of boxes but not Slurm's around them, which nobody would find
+      // then.
       if (groups.length > 0 && process.geteuid?.() === 0)
         new Timer(() => loadSlurm().tidyAfterOthers(log, groups), true).start(TIDY_AFTER_MS);
-      // Signals reach what was adopted without us.
+      // An adopted process gets the scheduler's signals without us.
       const isTop = adopted !== null || environment['SLURM_TASK_PID'] === String(process.ppid);
       const follows = spec.timeoutAsked || (spec.timeoutSource === 'scheduler' && spec.timeoutMs > 0);
       if (isTop && !follows) return;
@@ -64,7 +66,7 @@ export function createScheduled({ spec, log, scheduler, subject, groups, loadSlu
       if (follows) close = followJobEnd({ box, log, environment }, spec.timeoutAsked);
     },
     settled() {
-      if (adopted !== null || signalPatienceMs(environment, readFile) === 0) return null;
+      if (adopted !== null || signalWaitMs(environment, readFile) === 0) return null;
       return loadSlurm().untilStepdRests(environment);
     },
     graceMs: countdown(spec, (nowMs) => loadSlurm().killAtMs(environment, nowMs)),
@@ -76,7 +78,10 @@ function after(ms: number): Promise<void> {
   return new Promise((resolve) => new Timer(resolve).start(ms));
 }
 
-/** Schedulers repeat their TERM; the first one counts. @param killAt when the scheduler kills what got its TERM now */
+/**
+ * Schedulers repeat their TERM, so only the first one starts the countdown.
+ * @param killAt given the time of a TERM, returns when the scheduler kills the job; monotonic ms
+ */
 function countdown({ uris, flushMs }: BoxSpec, killAt: (nowMs: number) => number): () => number {
   let killAtMs: number | undefined;
   return () => {
@@ -87,11 +92,14 @@ function countdown({ uris, flushMs }: BoxSpec, killAt: (nowMs: number) => number
   };
 }
 
-/** After qdel some 10 s, at the end of the walltime some 9 s. Queues may have another `kill_delay`, which no job is told. */
+/**
+ * PBS kills about 10 s after qdel, 9 s after the walltime. A queue may have another `kill_delay`, which jobs cannot
+ * see.
+ */
 const PBS_KILL_AFTER_MS = 9_000;
 
-/** Short steps, which come by the hundred, leave it to others. */
+/** A box must run this long before it tidies up, so that the steps of a job with hundreds of short ones do not. */
 const TIDY_AFTER_MS = 1_000;
-/** Between the end of the grace period and the scheduler's KILL: the last sample and the report go out. */
+/** Time between the end of the grace period and the scheduler's KILL, for the last sample and the report. */
 const RESERVE_MS = 500;
 const RESERVE_SHARE = 0.4;

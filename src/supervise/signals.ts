@@ -5,7 +5,7 @@ import { signalName } from '../options/signals.js';
 import type { BoxSpec } from '../options/spec.js';
 import type { Deliveries } from './deliveries.js';
 
-/** Signals to the wrapper; contract: docs/exit-status.md, "Signals to proc_box". */
+/** Handles signals to the wrapper as docs/exit-status.md, "Signals to proc_box", describes. */
 export function handleSignals(
   box: Box,
   keeper: Keeper,
@@ -18,9 +18,9 @@ export function handleSignals(
     const name = `SIG${signalName(delivery.signal)}`;
     const by = { via: 'signal', signal: name, ...senderOf(delivery) } as const;
     if (name === 'SIGINT' && ++interrupts > 1) return box.kill(by);
-    // Inside a scheduler's job a TERM is the scheduler's word.
+    // Inside a scheduler's job, a TERM counts as the scheduler's.
     const reason = name === 'SIGTERM' && box.identity.scheduler !== 'none' ? 'scheduler' : 'stopped';
-    // The job may die of it while we look.
+    // Recorded first, because the job may die of the same signal while we look.
     box.asked(reason, by, delivery.atMs);
     const [reached] = await Promise.all([deliveries.reachedJob(delivery), box.sample('signal')]);
     return box.stop(reason, by, reached ? null : delivery.signal, spec.graceMs);
@@ -30,9 +30,9 @@ export function handleSignals(
     box.clock.noticeGap();
     const reached = await deliveries.reachedJob(delivery);
     if (box.isPaused) return box.unpause({ via: 'signal', signal: 'SIGCONT' });
-    // A box that a command has suspended stays so: this one woke the wrapper, and perhaps the job.
+    // A command has suspended the box, so it stays suspended. This CONT woke the wrapper, and perhaps the job.
     if (box.state === 'suspended') return reached ? keeper.suspend() : undefined;
-    // After ^Z and `fg` this gives the terminal back to the job, too.
+    // After ^Z and `fg`, this also gives the terminal back to the job.
     return reached ? undefined : keeper.resume();
   };
 
@@ -65,8 +65,8 @@ export function handleSignals(
 }
 
 /**
- * Of an adopted process we are not the parent: its signals reach it without us.
- * @param release ends the supervision; null in the background, where a scheduler signals everybody of a job
+ * Handles signals to the wrapper of an adopted process, which gets its own signals without us.
+ * @param release ends the supervision; null in the background, because a scheduler's signal to all processes must not
  */
 export function handleAdopted(
   box: Box,
@@ -95,7 +95,7 @@ export function handleAdopted(
   };
 }
 
-/** Who sent a signal, as far as this process can see it: the kernel and other pid namespaces have no number here. */
+/** Who sent a signal, if this process can see the sender; the kernel, or another pid namespace, has no pid here. */
 export function senderOf({ pid, uid }: { readonly pid: number; readonly uid?: number }): Pick<Requester, 'sender'> {
   if (pid <= 0) return {};
   const stat = readText(`/proc/${pid}/status`) ?? '';
@@ -104,7 +104,7 @@ export function senderOf({ pid, uid }: { readonly pid: number; readonly uid?: nu
   return { sender: { pid, uid: own, ...(name !== undefined && { name }) } };
 }
 
-/** The job may have ended already, and its keeper with it: then there is nobody to tell. */
+/** Ignores that the job, and its keeper with it, has ended. */
 function ignoreGone(request: Promise<unknown>): void {
   request.catch((error: Error) => {
     if (error.message !== 'the keeper has ended') throw error;

@@ -11,7 +11,7 @@ import { killWaitMs } from '../scheduler/slurm-conf.js';
 import { askJobEnd } from '../scheduler/slurm-end.js';
 import { whyUnnoticed } from '../scheduler/slurm-top.js';
 
-/** What a box does for being in a Slurm job; a bundle of its own, loaded after the job has started. */
+/** What a box does because it runs in a Slurm job. A bundle of its own, loaded after the job has started. */
 
 export interface SlurmBox {
   readonly box: Box;
@@ -19,25 +19,25 @@ export interface SlurmBox {
   readonly environment: Environment;
 }
 
-/** Says once where Slurm would kill the box without notice. */
+/** Warns once if Slurm would kill the box without notice. */
 export function warnOfNoNotice({ log, environment }: SlurmBox): void {
   const why = whyUnnoticed(environment, process.ppid, (pid) => readFile(`/proc/${pid}/status`));
   if (why !== null) log.warn(why);
 }
 
-/** Of cgroup v1 below one user's: job, step, task. */
+/** Levels of Slurm's v1 groups below that of a user: job, step and task. */
 const LEVELS = 3;
 
-/** What steps have left that Slurm killed at once. @param groups those of this box */
+/** Removes the groups of boxes that Slurm killed together with their keepers. @param groups those of this box */
 export function tidyAfterOthers(log: Logger, groups: readonly string[]): void {
   const count = removeAbandoned(groups, LEVELS);
-  if (count > 0) log.debug(`removed ${count} control groups that killed boxes have left`);
+  if (count > 0) log.debug(`removed ${count} control groups that killed boxes had left`);
 }
 
 const REST_LOOK_MS = 2;
 const REST_MAX_MS = 100;
 
-/** Null where it rests now. Bounded: it may be busy with others' output. */
+/** Waits until slurmstepd is idle; null if it is idle now. Bounded, because it may be busy with other tasks' output. */
 export function untilStepdRests(environment: Environment): Promise<void> | null {
   const busy = () => isStepdBusy(environment, process.ppid, { read: readFile, list: directoriesIn });
   if (!busy()) return null;
@@ -52,26 +52,26 @@ export function untilStepdRests(environment: Environment): Promise<void> | null 
   });
 }
 
-/** When Slurm kills what got its TERM at `atMs`; same clock. */
+/** When Slurm kills a process that got its TERM at `atMs`; same clock. */
 export function killAtMs(environment: Environment, atMs: number): number {
   return atMs + killWaitMs(environment, readFile);
 }
 
-/** Before the box's own end a change of the job's time limit is looked for. */
+/** How long before the box's own end it asks whether the job's time limit has changed. */
 const LOOK_AGAIN_MS = 15_000;
 const RETRY_MS = 60_000;
 const TRIES_MAX = 5;
-/** The boxes of a job do not ask all at once. */
+/** Spreads the questions of a job's boxes to the controller. */
 const SPREAD_PER_TASK_MS = 10;
 const SPREAD_MAX_MS = 10_000;
 
 /**
- * Keeps the box's wall clock limit a little before the end of its job, as the controller tells it. It asks at once where
- * the end is unknown, or where the user said `--timeout scheduler`: the environment has the end as it was when the step
- * started. It asks again shortly before the box would stop, since an operator may have given the job more time. A limit
- * that a command sets meanwhile stays.
- * @param asked the user said `--timeout scheduler`
- * @returns ends it
+ * Keeps the box's wall clock limit shortly before the end of its job, which it asks the controller for. It asks at once
+ * if the end is unknown or the user gave `--timeout scheduler`, because the environment holds the end as it was when
+ * the step started. It asks again shortly before the box would stop, since an operator may have given the job more
+ * time. A limit that a command has set meanwhile stays.
+ * @param asked whether the user gave `--timeout scheduler`
+ * @returns stops following
  */
 export function followJobEnd({ box, log, environment }: SlurmBox, asked: boolean): () => void {
   const aborted = new AbortController();
@@ -92,14 +92,14 @@ export function followJobEnd({ box, log, environment }: SlurmBox, asked: boolean
         box.followScheduler(endMs === null ? 0 : limitMs);
         log.info(
           endMs === null
-            ? 'the job has no end: no wall clock limit (scheduler)'
+            ? 'the job has no time limit, so the box has no wall clock limit (scheduler)'
             : `the job ends in ${told(leftMs)}: the box stops itself in ${told(limitMs - elapsedMs)} (scheduler)`,
         );
       }
       if (endMs !== null && limitMs - elapsedMs > LOOK_AGAIN_MS) lookAfter(limitMs - elapsedMs - LOOK_AGAIN_MS);
     } catch (error) {
       if (aborted.signal.aborted) return;
-      if (++tries === 1) log.warn(`the end of the job is unknown, it goes on: ${(error as Error).message}`);
+      if (++tries === 1) log.warn(`the end of the job is unknown, and the box goes on: ${(error as Error).message}`);
       if (tries < TRIES_MAX) lookAfter(RETRY_MS);
     }
   };
@@ -113,12 +113,12 @@ export function followJobEnd({ box, log, environment }: SlurmBox, asked: boolean
   };
 }
 
-/** The controller tells whole seconds. */
+/** With a tolerance, because the controller gives whole seconds. */
 function differ(knownMs: number, toldMs: number): boolean {
   return knownMs !== toldMs && !(Math.abs(knownMs - toldMs) < 2_000);
 }
 
-/** To the second. */
+/** A duration, rounded to the second. */
 function told(ms: number): string {
   return duration(Math.round(ms / 1000) * 1000);
 }

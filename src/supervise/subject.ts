@@ -10,34 +10,34 @@ import {
 import type { Adoption } from '../cgroup/types.js';
 import type { Environment } from '../scheduler/identity.js';
 
-/** Whose box it is: a job that the keeper launches, or a process that runs already. */
+/** What is in the box: a job that the keeper launches, or a process that was already running. */
 export interface Subject {
-  /** Says which job of which scheduler it is. */
+  /** Identifies the job and its scheduler. */
   readonly environment: Environment;
   readonly user: string;
-  /** The processes of the box, now. */
+  /** Samples the processes of the box. */
   readonly walk: (options: TreeSampleOptions) => TreeSample;
-  /** Why they cannot be looked at; null where they can. */
+  /** Why the processes cannot be sampled; null if they can. */
   readonly blind: string | null;
-  /** The wrapper, its keeper, and who waits for them or came with them: not of the box. */
+  /** Pids of the wrapper, its keeper, and processes that wait for them or came with them: these are not in the box. */
   readonly ourPids: readonly number[];
-  /** How the names of the job's files are meant. */
+  /** How to resolve and open the job's files. */
   readonly files: () => OwnFiles;
-  /** Null for a job of the keeper's own. */
+  /** Null for a job that the keeper launches. */
   readonly adopted: Adopted | null;
 }
 
 export interface OwnFiles {
-  /** What `~/` stands for; undefined where it is not known. */
+  /** What `~/` stands for; undefined if unknown. */
   readonly home: string | undefined;
-  /** Where relative names begin. */
+  /** The folder that relative names start from. */
   readonly folder: string;
-  /** As whom files are opened; null: as this process. */
+  /** The user to open files as; null for the user of this process. */
   readonly owner: { readonly uid: number; readonly gid: number } | null;
 }
 
 export interface Adopted extends Adoption {
-  /** In the background: signals are for the job, not for us. */
+  /** Supervised in the background, where signals are meant for the job and not for us. */
   readonly detached: boolean;
 }
 
@@ -50,23 +50,28 @@ export function launchedJob(keeper: Keeper): Subject {
       return userName();
     },
     walk: (options) => sampleTree(keeperPid, options),
-    // Under hidepid=2 a process that is not dumpable, as the keeper is, does not exist for others of its user.
+    // The keeper is not dumpable, so under hidepid=2 even other processes of its user do not see it.
     blind:
       access(`/proc/${keeperPid}/stat`) === null
         ? null
-        : `/proc hides the keeper (mounted with hidepid): "proc_box check"`,
+        : `/proc hides the keeper (mounted with hidepid); see "proc_box check"`,
     files: () => ({ home: process.env['HOME'], folder: process.cwd(), owner: null }),
     ourPids: [...ourProcesses(keeper), ...(process.env['PBS_JOBID'] === undefined ? [] : children())],
     adopted: null,
   };
 }
 
-/** The front end, which is our parent and the process that a scheduler knows, this process, and the keeper's. */
+/**
+ * Pids of the front end (our parent, and the process that a scheduler knows), this process, the keeper and the guard.
+ */
 export function ourProcesses(keeper: Keeper): number[] {
   return [process.ppid, process.pid, ...keeper.pids];
 }
 
-/** MoM's pbs_demux is a child of the front end that we have not started: where we make room in a group it comes along. */
+/**
+ * Children of the front end that it did not start, such as MoM's pbs_demux. When we move out of a group, they must come
+ * along.
+ */
 function children(): number[] {
   const pids = readText(`/proc/${process.ppid}/task/${process.ppid}/children`) ?? '';
   return pids.split(' ').filter(Boolean).map(Number);

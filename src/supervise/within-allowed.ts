@@ -8,11 +8,10 @@ interface Asked {
 }
 
 /**
- * What this host and user allow of limits that are no control group's: with an explicit `--enforce best-effort` rlimits are
- * cut to it, and an explicit `--stdoutlimit` on what nobody counts is told.
- *
+ * Fits limits that no control group holds to what this host and user allow. With an explicit `--enforce best-effort` it
+ * cuts rlimits to what is allowed. It also warns of an explicit `--stdoutlimit` for output that cannot be counted.
  * @param pid a process with the limits that the job would inherit
- * @throws EnvironmentError where `--enforce strict` was asked for
+ * @throws EnvironmentError with `--enforce strict`, for output that cannot be counted
  */
 export function withinAllowed({ spec, warnings }: Asked, pid: number, stdoutMode: StdoutMode): Asked {
   const told = [...warnings];
@@ -28,16 +27,18 @@ export function withinAllowed({ spec, warnings }: Asked, pid: number, stdoutMode
   return { spec: { ...spec, rlimits }, warnings: told };
 }
 
-/** Only what is in a pipe or in a file is counted: docs/design.md. A site's default for all jobs is no reason to warn. */
+/**
+ * Only output to a pipe or a file is counted: docs/design.md. A limit from the site's config file is no reason to warn.
+ */
 function uncountedStdout({ stdoutMaxBytes, limitSources }: BoxSpec, mode: StdoutMode): string | null {
   const { stdoutlimit: source } = limitSources;
   if (mode === 'pipe' || mode === 'file' || stdoutMaxBytes === 0) return null;
   if (source !== 'command line' && source !== 'environment') return null;
   const what = mode === 'terminal' ? 'a terminal' : 'a device';
-  return `--stdoutlimit has no effect: stdout is ${what}, and what goes there is not counted; redirect it to a file or a pipe`;
+  return `--stdoutlimit has no effect: stdout is ${what}, and output to it is not counted; redirect it to a file or a pipe`;
 }
 
-/** Capabilities do not tell what may be raised (user namespaces, fs.nr_open): the kernel is asked. */
+/** Asks the kernel what may be raised, because capabilities do not tell (user namespaces, fs.nr_open). */
 export function cutRlimit(request: RlimitRequest, pid: number): { allowed: RlimitRequest; warning: string | null } {
   const { name, soft, hard } = request;
   const now = prlimit(pid, name);
@@ -64,7 +65,7 @@ function isAbove(a: Value, b: Value): boolean {
   return b !== 'unlimited' && (a === 'unlimited' || a > b);
 }
 
-/** Raised for a moment, and taken back: lowering is always allowed. */
+/** Tries it: raises the hard limit for a moment and lowers it again, which is always allowed. */
 function mayRaise(pid: number, name: RlimitRequest['name'], hard: Value, back: Value): boolean {
   try {
     prlimit(pid, name, { hard });

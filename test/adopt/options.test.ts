@@ -19,8 +19,8 @@ t.test('the words: own options, and those of a box with their values', async (t)
     [['--pid'], /--pid needs a value/],
     [['--pid', 'x'], /--pid: /],
     [['--pid', '0'], /--pid: /],
-    [['--pid', '7', 'sleep'], /"sleep" is no option; usage: proc_box adopt/],
-    [['--pid', '7', '--', 'sleep'], /"--" is no option/],
+    [['--pid', '7', 'sleep'], /"sleep" is not an option; usage: proc_box adopt/],
+    [['--pid', '7', '--', 'sleep'], /"--" is not an option/],
     [['--pid', '7', '--memry', '1G'], /unknown option "--memry"; did you mean --memory/],
     [['--pid', '7', '--memory'], /--memory needs a value/],
   ] as const) {
@@ -31,7 +31,7 @@ t.test('the words: own options, and those of a box with their values', async (t)
 t.test('in the foreground nobody can have another supervisor make the box', async (t) => {
   t.throws(() => parseAdopt(['proc_box', 'adopt', '--pid', '7', '--via', '/s']), {
     name: 'SpecError',
-    message: '--via goes with --detach only: nobody can wait for the end of the process',
+    message: '--via needs --detach: a supervisor does not wait for the end of the process',
   });
 });
 

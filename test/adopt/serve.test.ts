@@ -67,7 +67,7 @@ t.test('bad input: 125 and a clear line, as without a supervisor; the next one i
     [['--memry', '1G'], /unknown option "--memry"; did you mean --memory/],
     [['--pids', '10', '--cgroup', 'off', '--enforce', 'strict'], /pids is held by sampling only/],
     [['--log-file', fifo], /--log-file \S+fifo: ENXIO/],
-    [['--config', fifo], /fifo is no regular file/],
+    [['--config', fifo], /fifo is not a regular file/],
     [['--log-file', '/nowhere/log'], /--log-file \/nowhere\/log: ENOENT/],
   ] as const) {
     const { code, stderr } = await serving.ask(target.pid, options);
@@ -77,7 +77,7 @@ t.test('bad input: 125 and a clear line, as without a supervisor; the next one i
   t.match(await serving.ask(4194304), { code: 125, stderr: /there is no such process/ });
   t.match(await serving.ask(serving.pid), { code: 125, stderr: /is not a job/ });
   const attached = await run(t, ['adopt', '--via', serving.socket, '--pid', String(target.pid)], { bare: true });
-  t.match(attached, { code: 125, stderr: /--via goes with --detach only/ });
+  t.match(attached, { code: 125, stderr: /--via needs --detach/ });
   const warned = await serving.ask(target.pid, ['--stdoutlimit', '1M', ...FILES]);
   t.match(warned, { code: 0, stderr: /proc_box: warn: --stdoutlimit has no effect/ });
   await until(() => serving.keepers().length === 1, 'refused ones leave no keeper');

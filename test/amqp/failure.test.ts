@@ -63,28 +63,28 @@ t.test('each failure has its kind, and says who has to act', async (t) => {
       'SASL mechanism EXTERNAL is not provided',
       'mechanism',
       never,
-      /offers no login by EXTERNAL: EXTERNAL needs amqps/,
+      /does not offer login by EXTERNAL: EXTERNAL needs amqps/,
     ],
     ['403 "ACCESS_REFUSED - Login was refused"', 'login', never, /login of user "u" was refused/],
     [
       "404 \"NOT_FOUND - no exchange 'amq.x' in vhost '/'\"",
       'reserved exchange',
       never,
-      /no exchange "amq\.x", and only the broker makes those/,
+      /exchange "amq\.x" does not exist, and only the broker can declare/,
     ],
     [
       "PRECONDITION_FAILED - inequivalent arg 'type' for exchange 'x' in vhost '/': received 'topic' but current is 'direct'",
       WRONG_TYPE,
       never,
-      /exchange "x" is a direct exchange, and a topic exchange is needed/,
+      /exchange "x" is a direct exchange, but proc_box needs a topic exchange/,
     ],
     ['PRECONDITION_FAILED - timeout', 'precondition', later, /timeout: check --exchange and --rascal-config/],
-    ['Socket closed abruptly during opening handshake', 'handshake', soon, /a port for TLS needs amqps/],
+    ['Socket closed abruptly during opening handshake', 'handshake', soon, /if the port expects TLS, give amqps/],
     ['read ECONNRESET', 'lost', soon, /the connection was lost$/],
     ['the exchange was deleted', 'deleted', soon, /binding the queue again$/],
     ['Channel closed by server', 'channel', soon, /the broker closed the channel$/],
     ['subscription was cancelled by the broker', 'cancelled', soon, /the broker removed the queue$/],
-    ['Heartbeat timeout', 'heartbeat', soon, /nothing heard within the heartbeat$/],
+    ['Heartbeat timeout', 'heartbeat', soon, /the broker sent no heartbeat in time$/],
   ];
   for (const [raw, kind, more, text] of cases) t.match(of(raw), { kind, ...more, text }, raw);
 });
@@ -111,7 +111,7 @@ t.test('an unknown failure is told as it came, without a password and not withou
 t.test('an alarm is told in the words of the broker, with a bound', async (t) => {
   t.equal(
     alarmText('low on memory'),
-    'it takes no messages now: memory or disk alarm (low on memory): ask its administrator',
+    'it takes no messages now: memory or disk alarm (low on memory); ask its administrator',
   );
   t.ok(alarmText('x'.repeat(1000)).length < 200);
 });

@@ -36,7 +36,7 @@ t.test('a command counts where its sender has published it to the exchange and k
   for (const [name, by] of Object.entries(detours))
     t.equal(
       verdict(gate(by)),
-      'forged: the message has come by a detour: publish it to the exchange of this box, with a key of this box, without CC or BCC',
+      'forged: the message came by a detour: publish it to the exchange of this box, with a key of this box, without CC or BCC',
       name,
     );
   t.equal(verdict(gate(delivery({ headers: { cc: 1, site: 's' } }))), 'request', "other headers are the site's");
@@ -70,7 +70,7 @@ t.test('by rules a user may give the commands of a rule', async (t) => {
   t.equal(give('bob', 'status'), 'forbidden: user "bob" may not give this command to this box');
   t.equal(
     give(undefined, 'status'),
-    'forbidden: this box takes commands only with the property user_id, which the broker checks: send it with yours',
+    'forbidden: this box takes only commands with the property user_id, which the broker checks: set it to your user name',
   );
   t.match(verdict(gate(delivery({ userId: 'alice' }, 'boo'))), /^not_json/, 'what cannot be read is told first');
 });

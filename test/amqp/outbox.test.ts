@@ -1,6 +1,6 @@
 import t from 'tap';
-import { Outbox, type Sent } from '../../src/amqp/outbox.js';
-import type { Outgoing } from '../../src/model/types.js';
+import { Outbox } from '../../src/amqp/outbox.js';
+import type { Outgoing, PublishResult } from '../../src/model/types.js';
 import { notingLogger, sample } from '../fixtures/broker.js';
 
 interface FakeLink {
@@ -8,19 +8,19 @@ interface FakeLink {
   stuck: number;
   attach(): void;
   /** Ends the oldest attempt that is awaited, or that at one message. */
-  end(sent: Sent, messageId?: string): void;
+  end(sent: PublishResult, messageId?: string): void;
 }
 
 /** One in flight at a time, where no other window is given. */
 function make(bounds: Partial<Outbox['bounds']> = {}) {
   const { log, lines } = notingLogger();
   const outbox = new Outbox({ maxMessages: 100, maxBytes: 10_000, messageTimeoutMs: 0, window: 1, ...bounds }, log);
-  const pending: { messageId: string; done: (sent: Sent) => void }[] = [];
+  const pending: { messageId: string; done: (sent: PublishResult) => void }[] = [];
   const link: FakeLink = {
     sent: [],
     stuck: 0,
     attach() {
-      const send = (message: Outgoing, _: Buffer, done: (sent: Sent) => void) => {
+      const send = (message: Outgoing, _: Buffer, done: (sent: PublishResult) => void) => {
         link.sent.push(message.messageId);
         pending.push({ messageId: message.messageId, done });
       };

@@ -86,9 +86,9 @@ t.test('a message that comes back says that the queue has lost its bindings', as
   await asks(false);
   t.strictSame(events, []);
   await asks(true);
-  t.strictSame(events, ['the exchange was deleted and made anew']);
+  t.strictSame(events, ['the exchange was deleted and declared again']);
   await asks(true);
-  t.strictSame(events.slice(1), ['deaf', 'the exchange was deleted and made anew'], 'binding anew did not help');
+  t.strictSame(events.slice(1), ['deaf', 'the exchange was deleted and declared again'], 'binding anew did not help');
   await asks(true, 10_000 * 1.25 + 1);
   t.equal(events.filter((event) => event === 'deaf').length, 1, 'which is told once');
   t.ok(besides.length > 0);

@@ -15,10 +15,10 @@ t.test('the file of a key must be whole', async (t) => {
   t.equal(parsePublicKey('k', JSON.stringify(whole)).name, 'n');
   t.equal(parsePublicKey('k', JSON.stringify({ ...whole, use: 'sig', alg: 'EdDSA' })).name, 'n', 'a JWK may say more');
   const wrong: readonly (readonly [object, RegExp])[] = [
-    [{ d: 'secret' }, /it is a private key: replace it at once/],
+    [{ d: 'secret' }, /it is a private key: make a new pair/],
     [{ kty: 'EC' }, /not a public Ed25519 key/],
     [{ crv: 'X25519' }, /not a public Ed25519 key/],
-    [{ kid: 'other' }, /"kid" is not the name of its file/],
+    [{ kid: 'other' }, /"kid" does not match the name of its file/],
     [{ name: undefined }, /has no "name"/],
     [{ commands: undefined }, /commands: expected a list/],
     [{ commands: ['kil'] }, /"kil" matches no command; did you mean "kill"/],
@@ -35,9 +35,9 @@ t.test('a key is read from its folder, where nobody else may write', async (t) =
   const folder = join(temporaryFolder(t), 'keys');
   const path = join(folder, 'k.json');
   const reading = () => readPublicKey(folder, 'k');
-  await t.rejects(reading(), { message: `there is no ${path}` });
+  await t.rejects(reading(), { message: `${path} does not exist` });
   mkdirSync(folder);
-  await t.rejects(reading(), { message: `there is no ${path}` });
+  await t.rejects(reading(), { message: `${path} does not exist` });
   writeFileSync(path, JSON.stringify(whole), { mode: 0o644 });
   t.match(await reading(), { id: 'k', name: 'n', commands: ['*'], owners: ['*'], jwk: { x: 'AAAA' } });
   t.strictSame(await publicKeyProblems(folder), []);
@@ -53,9 +53,9 @@ t.test('a key is read from its folder, where nobody else may write', async (t) =
     chmodSync(what, back);
   }
   writeFileSync(path, 'x'.repeat(16 * 1024 + 1));
-  await t.rejects(reading(), { message: `${path}: it is not a file of at most 16 KiB` });
+  await t.rejects(reading(), { message: `${path}: it is not a regular file of at most 16 KiB` });
   mkdirSync(join(folder, 'd.json'));
-  await t.rejects(readPublicKey(folder, 'd'), { message: /it is not a file of at most 16 KiB|EISDIR/ });
+  await t.rejects(readPublicKey(folder, 'd'), { message: /it is not a regular file of at most 16 KiB|EISDIR/ });
   if (process.geteuid?.() !== 0) return;
   chownSync(path, 54_321, 54_321);
   await t.rejects(reading(), { message: `${path}: it belongs to another user (uid 54321)` });
@@ -68,7 +68,9 @@ t.test('what is wrong with a folder is told at the start', async (t) => {
   ]);
   writeFileSync(join(folder, 'a b.json'), '{}');
   t.strictSame(await publicKeyProblems(folder), [
-    `${folder}/a b.json: the name is no key id: at most 64 letters, digits, ".", "_", "-"`,
+    `${folder}/a b.json: its name is not a key id: at most 64 letters, digits, ".", "_", "-"`,
   ]);
-  t.match(await publicKeyProblems(join(folder, 'none')), [/^ENOENT.*; every command is refused until it can be read$/]);
+  t.match(await publicKeyProblems(join(folder, 'none')), [
+    /^ENOENT.*; every command is refused until the folder can be read$/,
+  ]);
 });

@@ -107,7 +107,7 @@ t.test('what is no signature of a known key is refused, and the sender is told n
     t.equal(verdict, 'bad_signature', what);
     t.match(
       outcome,
-      { answer: { error: { message: 'the signature is not that of a key which this box knows' } } },
+      { answer: { error: { message: 'the signature was not made with a key that this box knows' } } },
       what,
     );
     t.ok((outcome as { detail?: string }).detail, `${what}: our own log has the reason`);
@@ -286,7 +286,7 @@ t.test('a folder without a usable key is told of at the start', async (t) => {
   t.match(await publicKeyProblems(join(empty, 'none')), [/ENOENT.*every command is refused/]);
   writeFileSync(join(empty, 'a b.json'), '{}', { mode: 0o644 });
   writeFileSync(join(empty, 'c.json'), '{}', { mode: 0o644 });
-  t.match(await publicKeyProblems(empty), [/the name is no key id/, /key "c": it is not a public Ed25519 key/]);
+  t.match(await publicKeyProblems(empty), [/its name is not a key id/, /key "c": it is not a public Ed25519 key/]);
   const { log, lines } = notingLogger();
   signedGate({ folder: join(empty, 'none'), identity, log });
   while (lines.length === 0) await new Promise((resolve) => setImmediate(resolve));

@@ -2,9 +2,9 @@ import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
-import { Outbox, type Sent } from '../../src/amqp/outbox.js';
+import { Outbox } from '../../src/amqp/outbox.js';
 import { SpooledOutbox } from '../../src/amqp/spooled-outbox.js';
-import type { Outgoing } from '../../src/model/types.js';
+import type { Outgoing, PublishResult } from '../../src/model/types.js';
 import * as spool from '../../src/spool/index.js';
 import { fakeBox, notingLogger, sample, specFor, until } from '../fixtures/broker.js';
 import { testSpool } from '../fixtures/spool.js';
@@ -25,7 +25,7 @@ function make(t: Test, options: Options = {}) {
   const { spoolDir = join(t.testdir(), 'spool'), maxMessages = 100, maxBytes = 1e6, maxAgeMs = 1e12 } = options;
   const { log, lines } = notingLogger();
   const outbox = new Outbox({ maxMessages, maxBytes: 1e6, messageTimeoutMs: 0 }, log);
-  const pending: ((sent: Sent) => void)[] = [];
+  const pending: ((sent: PublishResult) => void)[] = [];
   const sent: string[] = [];
   const files = testSpool(t, spoolDir);
   const { journal, disk = () => {} } = options;
@@ -258,8 +258,8 @@ t.test('at the end keeps what is left, and tells where', async (t) => {
 t.test('a directory that cannot be used is one warning, and the messages stay in memory', async (t) => {
   const dir = t.testdir({ file: '' });
   for (const [spoolDir, text] of [
-    [join(dir, 'file'), /spool \S+: it is no directory: remove what is there; .*in memory only/],
-    [join(dir, 'open'), /spool \S+: others may replace what is in it.*chmod 1777/],
+    [join(dir, 'file'), /spool \S+: it is not a directory: remove it; .*in memory only/],
+    [join(dir, 'open'), /spool \S+: others could replace its entries.*chmod 1777/],
   ] as const) {
     if (spoolDir.endsWith('open')) {
       mkdirSync(spoolDir);
@@ -288,7 +288,10 @@ t.test('where other boxes of the user have the room, that is one warning', async
   push(1, 1, 'x'.repeat(2_000));
   const warnings = () => lines.filter((line) => line.includes(': warn: '));
   await until(() => warnings().length === 1, 'it is said');
-  t.match(warnings()[0], /no room for a message of 2\d+ bytes within --spool-max-bytes: other boxes of this user have/);
+  t.match(
+    warnings()[0],
+    /no room for a message of 2\d+ bytes within --spool-max-bytes: other boxes of this user occupy/,
+  );
   t.strictSame([queue.length, other.files.files().length], [1, 1], 'and what another box keeps stays');
 });
 

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import t from 'tap';
-import type { Control } from '../../src/amqp/control.js';
+import type { CommandHandler } from '../../src/amqp/command-handler.js';
 import type { Broker } from '../../src/amqp/rascal.js';
 import { subscribe } from '../../src/amqp/subscribe.js';
 
@@ -13,7 +13,7 @@ function subscribed(refusal: Error | null = null) {
       next(refusal, session);
     },
   } as unknown as Broker;
-  const handler = { handle: () => events.push('handled') } as unknown as Control;
+  const handler = { handle: () => events.push('handled') } as unknown as CommandHandler;
   const fail = (error: unknown) => events.push(`failed: ${(error as Error).message}`);
   subscribe(broker, handler, 'probe-1', fail, () => events.push('done'));
   return { session, events };

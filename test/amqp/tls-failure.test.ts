@@ -15,17 +15,25 @@ function told(raw: string) {
 
 t.test('each refusal says on whose side it is, and what to change', async (t) => {
   const cases: readonly (readonly [string, string, RegExp])[] = [
-    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'tls-authority', /no authority that we trust .* --tls-ca$/],
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'tls-authority', /not signed by an authority that we trust: .* --tls-ca$/],
     ['UNABLE_TO_VERIFY_LEAF_SIGNATURE unable to verify the first certificate', 'tls-authority', /--tls-ca$/],
     ['CERT_HAS_EXPIRED certificate has expired', 'tls-expired', /certificate has expired: ask its administrator/],
     ['CERT_NOT_YET_VALID', 'tls-early', /is not valid yet: check the clock of this host$/],
-    ['ERR_TLS_CERT_ALTNAME_INVALID', 'tls-name', /certificate is not for "broker\.example": give the name/],
-    ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'tls-client', /wants a certificate of ours: give --tls-cert/],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', 'tls-name', /certificate is not valid for "broker\.example": use a name/],
+    ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'tls-client', /requires a client certificate: give --tls-cert/],
     ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', 'tls-client-authority', /does not trust our certificate \(--tls-cert\)/],
     ['ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED', 'tls-client-expired', /has expired or was revoked: renew it$/],
-    ['ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE', 'tls-handshake', /refused the handshake: it wants a certificate of ours/],
-    ['ERR_OSSL_X509_KEY_VALUES_MISMATCH', 'tls-key', /private key of --tls-key is not that of the certificate/],
-    ['ERR_SSL_WRONG_VERSION_NUMBER', 'tls-port', /the port does not speak TLS: amqps has its own, usually 5671/],
+    [
+      'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE',
+      'tls-handshake',
+      /refused the handshake: it requires a client certificate/,
+    ],
+    ['ERR_OSSL_X509_KEY_VALUES_MISMATCH', 'tls-key', /private key of --tls-key does not belong to the certificate/],
+    [
+      'ERR_SSL_WRONG_VERSION_NUMBER',
+      'tls-port',
+      /the port does not speak TLS: amqps:\/\/ has its own port, usually 5671/,
+    ],
     [
       'Client network socket disconnected before secure TLS connection was established',
       'tls-port',

@@ -24,7 +24,7 @@ for (const type of ['fanout', 'direct', 'headers']) {
         stdio: ['pipe', 'pipe', 'pipe'],
       });
       const pid = await running.jobPid();
-      const expected = `exchange "${exchange}" is a ${type} exchange, and a topic exchange is needed: name another one`;
+      const expected = `exchange "${exchange}" is a ${type} exchange, but proc_box needs a topic exchange: name another one`;
       await until(() => running.stderr().includes(expected), `the warning; there is ${running.stderr()}`);
       channel.publish(exchange, 'proc_box.remote_control', KILL);
       await channel.checkExchange(exchange);
@@ -42,7 +42,8 @@ t.test('amq.nosuch does not exist, and nobody can make it', async (t) => {
     options: ['--config', 'none', '-uri', uri, '--flush', '100ms', '--exchange', 'amq.nosuch'],
     stdio: ['pipe', 'pipe', 'pipe'],
   });
-  const said = 'there is no exchange "amq.nosuch", and only the broker makes those of amq.*: check --exchange';
+  const said =
+    'exchange "amq.nosuch" does not exist, and only the broker can declare amq.* exchanges: check --exchange';
   await until(() => running.stderr().includes(said), 'the warning');
   running.child.stdin?.end('go on\n');
   t.equal((await running.done).code, 7);

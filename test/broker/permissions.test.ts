@@ -335,7 +335,13 @@ t.test("a command that is put into a box's queue by its name is refused", async 
 t.test('an answer that the broker refuses is told of once, and statistics go on', async (t) => {
   const cases: readonly (readonly [string, string, string, string, RegExp])[] = [
     ['default exchange', 'alice', '', 'amq.rabbitmq.reply-to', /refuses our answers: ACCESS_REFUSED.*--reply-exchange/],
-    ['an exchange that is not there', 'guest', 'no.such', 'x', /refuses our answers: NOT_FOUND.*it must exist/],
+    [
+      'an exchange that is not there',
+      'guest',
+      'no.such',
+      'x',
+      /refuses our answers: NOT_FOUND.*the exchange must exist/,
+    ],
   ];
   for (const [what, user, replyExchange, replyTo, message] of cases) {
     const box = fakeBox({ user, box: unique('box') });

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import amqp from 'amqplib';
 import t from 'tap';
-import { tryBroker } from '../../src/cli/ctl/send.js';
+import { tryBroker } from '../../src/cli/ctl/connect.js';
 import { collect, privateBroker, unique } from '../fixtures/broker.js';
 import { type Certificate, newAuthority } from '../fixtures/certificates.js';
 import { readProc, until } from '../fixtures/processes.js';
@@ -61,26 +61,41 @@ t.test('what goes wrong is told with what to do about it', async (t) => {
   const expiredPort = (expired.address() as { port: number }).port;
   const own = { ...trusted, ...pem(alice) };
   const cases: readonly (readonly [string, string, Readonly<Record<string, unknown>>, RegExp])[] = [
-    ['no authority', uri, pem(alice), /no authority that we trust.*--tls-ca/],
-    ['another authority', uri, { ...own, ca: readFileSync(foreign.cert) }, /no authority that we trust.*--tls-ca/],
+    ['no authority', uri, pem(alice), /not signed by an authority that we trust.*--tls-ca/],
+    [
+      'another authority',
+      uri,
+      { ...own, ca: readFileSync(foreign.cert) },
+      /not signed by an authority that we trust.*--tls-ca/,
+    ],
     [
       'another name',
       `amqps://127.0.0.1:${tlsPort}`,
       own,
-      /certificate is not for "127\.0\.0\.1": give the name that it is for in --uri/,
+      /certificate is not valid for "127\.0\.0\.1": use a name that it is valid for in --uri/,
     ],
     ['an old certificate of the broker', `amqps://localhost:${expiredPort}`, own, /broker's certificate has expired/],
-    ['no certificate of ours', uri, trusted, /wants a certificate of ours.*--tls-cert.*--tls-key/],
+    ['no certificate of ours', uri, trusted, /requires a client certificate.*--tls-cert.*--tls-key/],
     ['one that is not trusted', uri, { ...trusted, ...pem(stranger) }, /does not trust our certificate \(--tls-cert\)/],
     ['one that has expired', uri, { ...trusted, ...pem(late) }, /our certificate \(--tls-cert\) has expired/],
-    ["another one's key", uri, { ...own, key: pem(nobody).key }, /private key of --tls-key is not that of/],
+    ["another one's key", uri, { ...own, key: pem(nobody).key }, /private key of --tls-key does not belong to/],
     ['no key', uri, { ...own, key: '-----BEGIN x' }, /cannot be read.*check --tls-cert and --tls-key/],
     ['a wrong password', uri.replace('//', '//guest:secret@'), own, /login of user "guest" was refused/],
-    ['a certificate of no user', external, { ...trusted, ...pem(nobody) }, /user of the certificate's name/],
+    ['a certificate of no user', external, { ...trusted, ...pem(nobody) }, /a user with the certificate's name/],
     ['an unknown vhost', `${uri}/none`, own, /vhost none not found: check the vhost/],
-    ['EXTERNAL without TLS', `amqp://localhost:${broker.port}?auth_mechanism=external`, {}, /no login by EXTERNAL/],
+    [
+      'EXTERNAL without TLS',
+      `amqp://localhost:${broker.port}?auth_mechanism=external`,
+      {},
+      /does not offer login by EXTERNAL/,
+    ],
     ['TLS where there is none', `amqps://localhost:${broker.port}`, own, /does not speak TLS.*5671/],
-    ['no TLS where there is', `amqp://localhost:${tlsPort}`, {}, /a port for TLS needs amqps:\/\/|connection was lost/],
+    [
+      'no TLS where there is',
+      `amqp://localhost:${tlsPort}`,
+      {},
+      /if the port expects TLS, give amqps:\/\/|connection was lost/,
+    ],
   ];
   for (const [what, to, socketOptions, message] of cases) {
     const error = await tryBroker({ uris: [to], socketOptions }).catch((reason: Error) => reason);
@@ -146,7 +161,7 @@ t.test('a box that is not let in says so once, and its job is what it was', asyn
   const { code, stdout, stderr } = await running.done;
   t.equal(code, 3);
   t.equal(stdout, 'out\n');
-  t.match(stderr, /warn: statistics: broker localhost:\d+: TLS: the broker wants a certificate of ours/);
+  t.match(stderr, /warn: statistics: broker localhost:\d+: TLS: the broker requires a client certificate/);
 });
 
 t.test('files of TLS are read before the job starts', async (t) => {

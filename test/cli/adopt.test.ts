@@ -59,7 +59,7 @@ t.test('a user adopts own processes only', { skip: process.getuid?.() !== 0 && '
   await foreign.says('up');
   const refused = await adopt(t, foreign.pid, [], user()).done;
   t.equal(refused.code, 125);
-  t.match(refused.stderr, /belongs to \w+; only root may box processes of others/);
+  t.match(refused.stderr, /belongs to \w+; only root may box processes of other users/);
   const own = bare(t, 'echo up; sleep 600', { through: user() });
   await own.says('up');
   const running = await adopted(t, own.pid, ['--rlimit', 'nofile=64:64'], user());

@@ -193,7 +193,7 @@ t.test('help, and words that are no options', async (t) => {
   t.match(check(['--help']).stdout, /^usage: proc_box check \[--json\]/);
   const extra = check(['now']);
   t.equal(extra.status, 125);
-  t.equal(extra.stderr, 'proc_box: error: "now" is no option; usage: proc_box check [--json] [options of a box]\n');
+  t.equal(extra.stderr, 'proc_box: error: "now" is not an option; usage: proc_box check [--json] [options of a box]\n');
   const wrong = check(['--memroy', '1G']);
   t.equal(wrong.status, 125);
   t.match(wrong.stderr, 'did you mean --memory?');

@@ -40,7 +40,7 @@ t.test('a key is never written over', async (t) => {
     writeFileSync(join(dir, file), 'old');
     t.throws(() => runKeygen(['--dir', dir, 'k']), {
       name: 'SpecError',
-      message: `${dir}/${file} exists already: a key is never written over; choose another key id`,
+      message: `${dir}/${file} already exists, and keygen never overwrites a key; choose another key id`,
     });
     t.equal(readFileSync(join(dir, file), 'utf8'), 'old');
     t.notOk(existsSync(join(dir, file === 'k.key' ? 'k.json' : 'k.key')), 'nor is half a pair left');
@@ -50,7 +50,7 @@ t.test('a key is never written over', async (t) => {
 t.test('what is wrong is said before anything is written', async (t) => {
   const cases: readonly (readonly [readonly string[], string | RegExp])[] = [
     [[], 'keygen needs a key id, for example "olga-2026"; see keygen --help'],
-    [['a', 'b'], 'keygen makes one key at a time: "b" is left over'],
+    [['a', 'b'], 'keygen makes one key at a time: "b" is one argument too many'],
     [['a/b'], '"a/b" is not a key id: at most 64 letters, digits, ".", "_", "-", for example "olga-2026"'],
     [['--nam', 'x', 'a'], 'unknown option "--nam"; did you mean --name?'],
     [['--qqqqqq', 'a'], 'unknown option "--qqqqqq"; "proc_box ctl keygen --help" lists them'],

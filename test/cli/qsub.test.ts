@@ -146,7 +146,7 @@ t.test('~/ in a path is the home that a shell would have put there', async (t) =
   const other = submit(t, ['--uri-file=~bob/x', '-I']);
   t.match(other, {
     status: 125,
-    stderr: /--uri-file=~bob\/x: only a shell knows the home of bob: write the whole path/,
+    stderr: /--uri-file=~bob\/x: only a shell can look up the home of bob: write the whole path/,
   });
   const command = submit(t, ['--uri-file=~/x', '--', '/bin/echo', '~/y']);
   t.strictSame(command.words.slice(-4), [`--uri-file=${command.home}/x`, '--', '/bin/echo', '~/y']);

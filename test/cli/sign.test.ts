@@ -31,7 +31,7 @@ t.test('keygen makes a private key for its owner and a public one for the boxes'
   t.notOk(stdout.includes(d), 'the secret is in its file only');
   const again = ctl('keygen', 'olga-1');
   t.equal(again.status, 125);
-  t.match(again.stderr, /olga-1\.json exists already: a key is never written over/);
+  t.match(again.stderr, /olga-1\.json already exists, and keygen never overwrites a key/);
   t.equal(JSON.parse(readFileSync(join(dir, 'olga-1.key'), 'utf8')).d, d);
   const wrong: readonly (readonly [string[], RegExp])[] = [
     [[], /needs a key id/],
@@ -69,7 +69,7 @@ t.test('a signed command goes through, and says whose it was', async (t) => {
   t.equal(kill.status, 1);
   t.match(kill.stdout, /refused: forbidden: key "olga-1" may not give this command/);
   const plain = ctl('--rkey', job.key, '--job', '4711', '--answers', '1', '--wait', '20s', 'kill');
-  t.match(plain.stdout, /refused: not_signed: this box takes signed commands only: proc_box ctl --sign-key/);
+  t.match(plain.stdout, /refused: not_signed: this box takes only signed commands: proc_box ctl --sign-key/);
 
   const first = signed('--id', 'one', 'suspend');
   const second = signed('--id', 'one', 'suspend');
@@ -80,7 +80,7 @@ t.test('a signed command goes through, and says whose it was', async (t) => {
 
   rmSync(join(keys, 'olga-1.json'));
   const revoked = signed('ping');
-  t.match(revoked.stdout, /box \S+: refused: bad_signature: the signature is not that of a key which this box knows/);
+  t.match(revoked.stdout, /box \S+: refused: bad_signature: the signature was not made with a key that this box knows/);
   await job.logged(`there is no ${keys}/olga-1.json`);
   job.child.kill('SIGTERM');
   await job.ended;
@@ -100,7 +100,7 @@ t.test('a key that cannot sign is told before anything is sent', async (t) => {
     [() => {}, /--sign-key: read x\.key: ENOENT/],
     [() => put('{}', 0o644), /x\.key has mode 0644, so others may access its secret; run: chmod 600/],
     [() => put('secret'), /it is not JSON: expected the file <key id>\.key/],
-    [() => put('null'), /it is no Ed25519 key/],
+    [() => put('null'), /it is not an Ed25519 key/],
     [() => put(JSON.stringify(jwk)), /it is a public key/],
     [() => put(JSON.stringify({ ...jwk, kid: undefined, d: 'secret' })), /no key id/],
     [() => put(JSON.stringify({ ...jwk, d: 'secret' })), /key "x" cannot sign/],

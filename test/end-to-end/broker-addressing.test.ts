@@ -245,7 +245,7 @@ t.test('what is no command is refused with its reason, counted and logged once, 
   const audited = job.received.filter(({ body }) => body.event === 'command' && !body.answer.ok);
   t.equal(audited.length, hostile.length, 'each is in the audit trail');
   for (const { body } of audited) t.strictSame(schemaErrors('event', body), []);
-  for (const words of ['is not JSON in UTF-8', 'unknown command "KILL"', 'at most 65536 are read']) {
+  for (const words of ['is not JSON in UTF-8', 'unknown command "KILL"', 'at most 65536 are accepted']) {
     await job.logged(words);
     t.equal(job.stderr().split(words).length - 1, 1, `"${words}" is logged once`);
   }

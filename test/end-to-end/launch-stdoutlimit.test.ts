@@ -179,8 +179,7 @@ t.test('a file that is cut again and again does not take the limit away', async 
 
 t.test('an explicit --stdoutlimit on what is not counted warns at the start', async (t) => {
   const none = openSync('/dev/null', 'w');
-  const warning =
-    /^proc_box: warn: --stdoutlimit has no effect: stdout is a device, and what goes there is not counted/m;
+  const warning = /^proc_box: warn: --stdoutlimit has no effect: stdout is a device, and output to it is not counted/m;
   const to = (stdout: number | 'pipe', options: string[], env = {}) =>
     run(t, ['true'], { stdio: ['ignore', stdout, 'pipe'], options, env });
   t.match((await to(none, ['--stdoutlimit', '1M'])).stderr, warning);

@@ -70,7 +70,7 @@ t.test('what ctl was meant to do', async (t) => {
     [['--wait', '1s', 'stop', '5s', '-job=42'], /did you mean "proc_box ctl --wait 1s -job=42 stop 5s"\?\n/],
     [
       ['--job', 'status'],
-      /no command given: --job took "status" for its value; did you mean "proc_box ctl --job <id> status"\?\n/,
+      /no command given: --job took "status" as its value; did you mean "proc_box ctl --job <id> status"\?\n/,
     ],
     [['--job', '42', 'pause'], /unknown command "pause"; did you mean "suspend"\?\n/],
     [['--job', '42', 'Continue'], /unknown command "Continue"; did you mean "resume"\?\n/],

@@ -37,8 +37,8 @@ t.test('without an answer there is an error that says why', async (t) => {
       slurmTool(t, 'squeue', script);
       await t.rejects(ask(), { name: 'EnvironmentError', message });
     });
-  await rejects('another answer', 'echo odd', /^squeue -j 12: no end in its answer "odd\\n"$/);
-  await rejects('an odd end', 'echo "12 N/A 1:00:00"', /no end in its answer/);
+  await rejects('another answer', 'echo odd', /^squeue -j 12: its answer holds no end time: "odd\\n"$/);
+  await rejects('an odd end', 'echo "12 N/A 1:00:00"', /its answer holds no end time/);
   await rejects(
     'a refusal',
     'echo "slurm_load_jobs error: Unable to contact slurm controller" >&2; echo more >&2; exit 1',

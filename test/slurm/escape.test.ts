@@ -56,7 +56,7 @@ t.test(
     const { stdout } = await at.slurm.run(['srun', '-n1', 'sh', '-c', check], { uid: USER, env: ENV });
     t.match(
       stdout,
-      /WARN +prolog groups.*: (?=.*pids)(?=.*blkio)[^;]*; (?=.*memory)(?=.*freezer).* may be Slurm's own/,
+      /WARN +prolog groups.*: (?=.*pids)(?=.*blkio)[^;]*; (?=.*memory)(?=.*freezer).* may belong to Slurm/,
     );
     t.match(stdout, /Max data size +2147483648 +2147483648 /, 'the supervisor is outside of the job, and bounded');
     await at.clean();

@@ -30,14 +30,14 @@ t.test('srun, sbatch and their kinds', { skip: withoutSlurm() }, async (t) => {
     const words = ['srun', '-n1', 'env', 'PATH=/nowhere', PROC_BOX, '--timeout', 'scheduler', '--', '/bin/sleep', '1'];
     const { code, stderr } = await slurm.run(words);
     t.equal(code, 0);
-    t.equal(stderr.match(/the end of the job is unknown, it goes on: squeue/g)?.length, 1, stderr);
+    t.equal(stderr.match(/the end of the job is unknown, and the box goes on: squeue/g)?.length, 1, stderr);
   });
 
   t.test('--timeout scheduler asks the controller: the environment may be older than the time limit', async (t) => {
     const hence = String(Math.round(Date.now() / 1000) + 86_400);
     const cases = [
       ['2', /the job ends in (?:2 min|1 min \d\d s).*: the box stops itself/],
-      ['0', /the job has no end: no wall clock limit \(scheduler\)/],
+      ['0', /the job has no time limit, so the box has no wall clock limit \(scheduler\)/],
     ] as const;
     for (const [minutes, told] of cases) {
       const go = join(slurm.work, `go-${minutes}`);

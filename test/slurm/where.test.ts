@@ -78,9 +78,12 @@ t.test('proc_box where', { skip: withoutSlurm() }, async (t) => {
   t.test('what is not found is told of, with why', async (t) => {
     const wait = ['--wait', '200ms'];
     for (const [words, said] of [
-      [['999999'], 'error: job "999999" was not found: squeue does not list it, and no box answers within 200 ms'],
+      [['999999'], 'error: job "999999" was not found: squeue does not list it, and no box answered within 200 ms'],
       [['--uri', 'none', '999999'], 'squeue does not list it, and no box was asked (--uri none)'],
-      [['7.batch'], 'error: job "7.batch" was not found: Slurm has no such names (1234, 1234_7, 1234+1), and no box'],
+      [
+        ['7.batch'],
+        'error: job "7.batch" was not found: Slurm names jobs differently (1234, 1234_7, 1234+1), and no box',
+      ],
     ] as const) {
       const { code, stdout, stderr } = await where(...wait, ...words);
       t.strictSame([code, stdout], [2, '']);
@@ -90,7 +93,7 @@ t.test('proc_box where', { skip: withoutSlurm() }, async (t) => {
     const noTools = await slurm.run(['env', 'PATH=/nowhere', PROC_BOX, 'where', '--uri', 'none', '7']);
     t.equal(noTools.code, 2);
     t.ok(noTools.stderr.includes('warn: squeue: not found in PATH (/nowhere)\n'), noTools.stderr);
-    t.ok(noTools.stderr.includes('squeue cannot tell, and no box was asked'), noTools.stderr);
+    t.ok(noTools.stderr.includes('squeue failed, and no box was asked'), noTools.stderr);
     const noBroker = await slurm.run([PROC_BOX, 'where', '--uri', 'amqp://127.0.0.1:1', '999999']);
     t.equal(noBroker.code, 2);
     t.match(noBroker.stderr, /^proc_box: warn: broker 127\.0\.0\.1:1: connection refused/);
@@ -101,7 +104,7 @@ t.test('proc_box where', { skip: withoutSlurm() }, async (t) => {
     for (const [words, said] of [
       [['--uri', 'none'], `no job given; ${usage}`],
       [['--wait', '1s'], `no job given; ${usage}`],
-      [['5', '--json'], `one job, and nothing after it: found "--json"; ${usage}`],
+      [['5', '--json'], `expected one job and nothing after it: found "--json"; ${usage}`],
       [['--jsn', '5'], 'unknown option "--jsn"; did you mean --json?'],
     ] as const) {
       const { code, stderr } = await where(...words);

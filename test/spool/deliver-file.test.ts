@@ -1,11 +1,12 @@
 import { existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
+import type { PublishResult } from '../../src/model/types.js';
 import { deliverFile, type Part } from '../../src/spool/deliver-file.js';
-import type { Delivery } from '../../src/spool/delivery.js';
+import type { DeliveryOptions } from '../../src/spool/delivery.js';
 import { BROKEN_MAX, type Found, openSpooled } from '../../src/spool/file.js';
 import { openFolder } from '../../src/spool/folder.js';
 import { encode, type MessageRecord } from '../../src/spool/record.js';
-import type { Lane, Outcome } from '../../src/spool/sending.js';
+import type { PublishChannel } from '../../src/spool/sending.js';
 import { jobIdentity } from '../fixtures/light.js';
 import { temporaryFolder } from '../fixtures/run.js';
 
@@ -23,12 +24,12 @@ const message = (n: number, options: MessageRecord['options'] = {}, body = '{}')
   });
 const mark = (through: number) => encode({ through });
 
-/** A lane that keeps what it gets, and answers as it is told; `null` for no answer. */
-function recordingLane(answer: (n: number) => Outcome | null = () => 'confirmed', endsAt = -1) {
+/** A channel that keeps what it gets, and answers as it is told; `null` for no answer. */
+function recordingChannel(answer: (n: number) => PublishResult | null = () => 'confirmed', endsAt = -1) {
   const sent: MessageRecord[] = [];
   let listener: (why: string | null) => void = () => {};
   let closed = 0;
-  const lane: Lane = {
+  const channel: PublishChannel = {
     publish(record, done) {
       sent.push(record);
       if (record.n === endsAt) return listener('PRECONDITION_FAILED - no');
@@ -40,29 +41,29 @@ function recordingLane(answer: (n: number) => Outcome | null = () => 'confirmed'
     },
     close: () => closed++,
   };
-  return { lane, sent, closed: () => closed };
+  return { channel, sent, closed: () => closed };
 }
 
-async function deliver(t: Test, text: string, more: Partial<Delivery> = {}, lanes = [recordingLane()]) {
+async function deliver(t: Test, text: string, more: Partial<DeliveryOptions> = {}, channels = [recordingChannel()]) {
   const dir = temporaryFolder(t);
   const folder = (await openFolder(dir, process.geteuid!(), true))!;
   t.teardown(() => folder[Symbol.asyncDispose]());
   writeFileSync(folder.at(NAME), text, { mode: 0o600 });
-  return await deliverOpened(t, folder, more, lanes);
+  return await deliverOpened(t, folder, more, channels);
 }
 
 async function deliverOpened(
   t: Test,
   folder: NonNullable<Awaited<ReturnType<typeof openFolder>>>,
-  more: Partial<Delivery>,
-  lanes: readonly ReturnType<typeof recordingLane>[],
+  more: Partial<DeliveryOptions>,
+  channels: readonly ReturnType<typeof recordingChannel>[],
 ) {
   const found = (await openSpooled(folder, NAME)) as Extract<Found, { kind: 'locked' }>;
   t.teardown(() => found.file[Symbol.asyncDispose]());
   const warnings: string[] = [];
   let next = 0;
-  const delivery: Delivery = {
-    lane: async () => lanes[next++]?.lane,
+  const delivery: DeliveryOptions = {
+    channel: async () => channels[next++]?.channel,
     eventsTo: ({ host }) => ({ exchange: 'x', routingKey: `events.${host}` }),
     stop: new AbortController().signal,
     confirmMs: 5,
@@ -74,7 +75,7 @@ async function deliverOpened(
   for await (const part of deliverFile(folder, found.file, delivery)) parts.push(part);
   const shown = folder.shown(NAME);
   const read = (name = NAME) => (existsSync(folder.at(name)) ? readFileSync(folder.at(name), 'utf8') : null);
-  return { parts, warnings, shown, read, sent: lanes.flatMap(({ sent }) => sent), closed: lanes[0]?.closed() };
+  return { parts, warnings, shown, read, sent: channels.flatMap(({ sent }) => sent), closed: channels[0]?.closed() };
 }
 
 const numbers = (sent: readonly MessageRecord[]) => sent.map(({ n }) => n);
@@ -118,7 +119,7 @@ t.test('what is damaged or may not be sent is set aside with its file; the rest 
   t.match(parts, [{ files: 1, messages: 2, dropped: 3, bad: 1 }]);
   t.match(told(sent), [{ damaged: 1, refused: 2, messages: 3, sequence: 1 }]);
   t.strictSame(warnings, [
-    `${shown}: 1 damaged and 2 refused records are lost, 2 messages were delivered; message 1 is not published: its priority is 999: expected 0 to 255; it was set aside as ${NAME}.bad`,
+    `${shown}: 1 damaged and 2 refused records are lost, 2 messages were delivered; message 1 was not published: its priority is 999: expected 0 to 255; the file was set aside as ${NAME}.bad`,
   ]);
   t.equal(read(), null);
   t.match(read(`${NAME}.bad`), new RegExp(`${mark(3).trimEnd().replaceAll(/[{}]/g, '\\$&')}\n$`), 'marked as done');
@@ -128,7 +129,7 @@ t.test('the check of a delivery refuses, too', async (t) => {
   const check = ({ n }: MessageRecord) => (n === 2 ? 'not theirs' : undefined);
   const { sent, warnings } = await deliver(t, head(1) + message(1) + message(2), { check });
   t.strictSame(numbers(sent), [1, 0]);
-  t.match(warnings, [/message 2 is not published: not theirs/]);
+  t.match(warnings, [/message 2 was not published: not theirs/]);
 });
 
 t.test('a file without a head is known by its messages, else nothing is told', async (t) => {
@@ -146,7 +147,7 @@ t.test('what is no spool file is set aside unread', async (t) => {
   const broken = await deliver(t, head(1) + '\n'.repeat(BROKEN_MAX + 1) + message(1));
   t.strictSame(broken.parts, [{ files: 1, bad: 1 }]);
   t.match(broken.warnings, [
-    `it has more than ${BROKEN_MAX} damaged records; nothing of it was delivered; it was set aside as ${NAME}.bad`,
+    `it has more than ${BROKEN_MAX} damaged records; none of it was delivered; the file was set aside as ${NAME}.bad`,
   ]);
   const folder = (await openFolder(temporaryFolder(t), process.geteuid!(), true))!;
   t.teardown(() => folder[Symbol.asyncDispose]());
@@ -157,8 +158,8 @@ t.test('what is no spool file is set aside unread', async (t) => {
   t.match(long.warnings, [`it has ${2 ** 25 + 1} bytes, and no box writes more than ${2 ** 25}`]);
 });
 
-t.test('without a lane, or while it is in doubt whose it is, a file stays', async (t) => {
-  const lost = await deliver(t, head(1) + message(1), { lane: async () => undefined });
+t.test('without a channel, or while it is in doubt whose it is, a file stays', async (t) => {
+  const lost = await deliver(t, head(1) + message(1), { channel: async () => undefined });
   t.strictSame(lost.parts, [{ left: 1 }]);
   t.ok(lost.read());
   const doubted = await deliver(t, head(1) + message(1), { doubt: () => 'no name now' });
@@ -169,12 +170,12 @@ t.test('without a lane, or while it is in doubt whose it is, a file stays', asyn
 
 t.test('what the broker does not take now stays, and what it has is marked', async (t) => {
   const text = head(1) + message(1) + message(2) + message(3);
-  const nacked = await deliver(t, text, {}, [recordingLane((n) => (n === 2 ? 'refused' : 'confirmed'))]);
+  const nacked = await deliver(t, text, {}, [recordingChannel((n) => (n === 2 ? 'refused' : 'confirmed'))]);
   t.strictSame(nacked.parts, [{ messages: 1, left: 1, silent: false }]);
-  t.strictSame(nacked.warnings, [`${nacked.shown}: the broker takes no more for now: a full queue?`]);
+  t.strictSame(nacked.warnings, [`${nacked.shown}: the broker takes no more messages now: is a queue full?`]);
   t.equal(nacked.read(), text + mark(1));
   t.equal(nacked.closed, 1, 'what is in flight is not for the next file');
-  const silent = await deliver(t, text, {}, [recordingLane((n) => (n === 1 ? 'confirmed' : null))]);
+  const silent = await deliver(t, text, {}, [recordingChannel((n) => (n === 1 ? 'confirmed' : null))]);
   t.strictSame(silent.parts, [{ messages: 1, left: 1, silent: true }]);
   t.strictSame(silent.warnings, [`${silent.shown}: no confirm within 0.005 s`]);
   t.equal(silent.read(), text + mark(1));
@@ -186,21 +187,21 @@ t.test('what the broker does not take now stays, and what it has is marked', asy
 
 t.test('the mark does not hide what is lost and not told yet', async (t) => {
   const text = head(1) + message(1) + message(2, { priority: 999 }) + message(3) + message(4);
-  const { read } = await deliver(t, text, {}, [recordingLane((n) => (n === 4 ? 'refused' : 'confirmed'))]);
+  const { read } = await deliver(t, text, {}, [recordingChannel((n) => (n === 4 ? 'refused' : 'confirmed'))]);
   t.equal(read(), text + mark(1));
 });
 
-t.test('what the broker refuses for good is set aside, and told on a new lane', async (t) => {
+t.test('what the broker refuses for good is set aside, and told on a new channel', async (t) => {
   const text = head(1) + message(1) + message(2) + message(3);
-  const first = recordingLane((n) => (n === 1 ? 'confirmed' : null), 3);
-  const second = recordingLane();
+  const first = recordingChannel((n) => (n === 1 ? 'confirmed' : null), 3);
+  const second = recordingChannel();
   const { parts, warnings, shown, read } = await deliver(t, text, {}, [first, second]);
   t.strictSame(parts, [{ files: 1, messages: 1, dropped: 2, bad: 1 }]);
   t.strictSame(warnings, [
-    `${shown}: the broker refuses it: "PRECONDITION_FAILED - no"; 1 messages were delivered, 2 were not; it was set aside as ${NAME}.bad`,
+    `${shown}: the broker refuses it: "PRECONDITION_FAILED - no"; 1 messages were delivered, 2 were not; the file was set aside as ${NAME}.bad`,
   ]);
   t.match(told(second.sent), [{ refused: 2, sequence: 2 }]);
   t.equal(read(`${NAME}.bad`), text + mark(1));
-  const alone = await deliver(t, text, {}, [recordingLane(undefined, 1)]);
-  t.match(alone.parts, [{ messages: 0, dropped: 3, bad: 1 }], 'where no new lane comes it is only counted');
+  const alone = await deliver(t, text, {}, [recordingChannel(undefined, 1)]);
+  t.match(alone.parts, [{ messages: 0, dropped: 3, bad: 1 }], 'where no new channel comes it is only counted');
 });

@@ -1,12 +1,12 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { type Delivery, deliverInTurn, openFolder } from '../../src/spool/index.js';
-import type { Lane } from '../../src/spool/sending.js';
+import { type DeliveryOptions, deliverInTurn, openFolder } from '../../src/spool/index.js';
+import type { PublishChannel } from '../../src/spool/sending.js';
 import { fakeBox } from '../fixtures/broker.js';
 import { line, makeOwn, testSpool } from '../fixtures/spool.js';
 
-/** Delivery over lanes that do what a broker rarely does. */
+/** DeliveryOptions over channels that do what a broker rarely does. */
 
 const uid = process.geteuid?.() ?? 0;
 const BOXES = ['b1', 'b2', 'b3', 'b4'];
@@ -25,11 +25,14 @@ async function spooled(t: Test) {
   return { folder, exists: (box: string) => existsSync(join(own, `${box}.spool`)) };
 }
 
-function delivery(lane: () => Lane, more: Partial<Delivery> = {}): Delivery & { readonly warnings: string[] } {
+function delivery(
+  channel: () => PublishChannel,
+  more: Partial<DeliveryOptions> = {},
+): DeliveryOptions & { readonly warnings: string[] } {
   const warnings: string[] = [];
   const stop = new AbortController();
   return {
-    lane: async () => lane(),
+    channel: async () => channel(),
     eventsTo: () => undefined,
     stop: stop.signal,
     confirmMs: 20,
@@ -40,8 +43,8 @@ function delivery(lane: () => Lane, more: Partial<Delivery> = {}): Delivery & { 
   };
 }
 
-const silent: Lane = { publish: () => {}, onEnded: () => {}, close: () => {} };
-const nacking: Lane = { ...silent, publish: (_, done) => done('refused') };
+const silent: PublishChannel = { publish: () => {}, onEnded: () => {}, close: () => {} };
+const nacking: PublishChannel = { ...silent, publish: (_, done) => done('refused') };
 
 t.test('a user whose messages are never confirmed costs one wait, and loses nothing', async (t) => {
   const { folder, exists } = await spooled(t);

@@ -54,7 +54,7 @@ t.test('what is no file of a box is not touched, and said why', async (t) => {
   mkdirSync(folder.at('directory'));
   symlinkSync('target', folder.at('link'));
   t.equal(spawnSync('mkfifo', [`${folder.path}/fifo`]).status, 0);
-  for (const name of ['directory', 'link', 'fifo']) await foreign(name, 'it is no file');
+  for (const name of ['directory', 'link', 'fifo']) await foreign(name, 'it is not a regular file');
   file('readable', 0o640);
   await foreign('readable', 'others may read or write it (mode 0640)');
   file('one');

@@ -59,7 +59,7 @@ t.test('a directory that others could have swapped is refused', async (t) => {
   const dir = temporaryFolder(t);
   const parent = {
     name: 'EnvironmentError',
-    message: `spool ${dir}: others may replace what is in it; it must belong to root or to this user, and where others may write it must have the sticky bit: chmod 1777 ${dir}`,
+    message: `spool ${dir}: others could replace its entries; it must belong to root or to this user, and must have the sticky bit if others may write to it: chmod 1777 ${dir}`,
   };
   for (const mode of [0o777, 0o770, 0o702]) {
     chmodSync(dir, mode);
@@ -81,21 +81,21 @@ t.test('a directory of somebody else is refused', { skip: !isRoot && 'only root 
   chownSync(join(dir, `${uid}`), OTHER, OTHER);
   await t.rejects(openFolder(dir, uid, true), { message: /it belongs to uid 54321 with mode 0700; expected uid 0/ });
   chownSync(dir, OTHER, OTHER);
-  await t.rejects(openFolder(dir, uid, true), { message: /others may replace what is in it/ });
+  await t.rejects(openFolder(dir, uid, true), { message: /others could replace its entries/ });
 });
 
 t.test('what is no directory is named, with what to do', async (t) => {
   const dir = temporaryFolder(t);
   const remove = (path: string) => ({
     name: 'EnvironmentError',
-    message: `spool ${path}/${uid}: it is no directory: remove what is there`,
+    message: `spool ${path}/${uid}: it is not a directory: remove it`,
   });
   writeFileSync(join(dir, 'file'), '');
   await t.rejects(openFolder(join(dir, 'file'), uid, true), remove(join(dir, 'file')));
   await t.rejects(openFolder(join(dir, 'file'), uid, false), remove(join(dir, 'file')));
   await t.rejects(spoolOwners(join(dir, 'file')), {
     name: 'EnvironmentError',
-    message: `spool ${dir}/file: it is no directory: remove what is there`,
+    message: `spool ${dir}/file: it is not a directory: remove it`,
   });
   for (const create of [true, false]) {
     const spool = join(temporaryFolder(t), 's');

@@ -135,7 +135,7 @@ t.test('a message that finds no room is refused, and nothing has changed', async
   await keep(upTo(2));
   const other = `${encode({ spool: 1, identity, from: 1, first: 1 })}`;
   writeFileSync(join(own, 'live.1.spool'), other, { mode: 0o600 });
-  await t.rejects(one.append([message(3, 63_900)]), { message: /: other boxes of this user have the rest$/ });
+  await t.rejects(one.append([message(3, 63_900)]), { message: /: other boxes of this user occupy the rest$/ });
   t.match(
     records().filter((record) => 'n' in record),
     [],
@@ -158,7 +158,7 @@ t.test('what the disk has damaged is counted as lost', async (t) => {
   const lines = readFileSync(path, 'utf8').split('\n');
   writeFileSync(path, [lines[0], lines[1], lines[2]!.replace('x', 'y'), lines[3], ''].join('\n'), { flag: 'r+' });
   t.strictSame(await readAll(), [1, 3]);
-  t.strictSame(lost, [[1, 'damaged on the disk']]);
+  t.strictSame(lost, [[1, 'damaged on disk']]);
   t.equal(one.unread, 0);
   await one.remove();
 });
@@ -166,6 +166,6 @@ t.test('what the disk has damaged is counted as lost', async (t) => {
 t.test('without a directory there is no journal', async (t) => {
   await t.rejects(journal(t, { spoolDir: '/dev/null' }), {
     name: 'EnvironmentError',
-    message: /^spool \/dev\/null\/\d+: it is no directory: remove what is there$/,
+    message: /^spool \/dev\/null\/\d+: it is not a directory: remove it$/,
   });
 });

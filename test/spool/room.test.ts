@@ -80,7 +80,7 @@ t.test('a file that no box writes goes as a whole', async (t) => {
   t.equal(await room(1, 1000), 1000);
   t.strictSame(await all(), []);
   t.match(lines, [
-    `removed ${folder.path}/huge.1.spool with ${bytes} bytes, which no box has written: the spool is full`,
+    `removed ${folder.path}/huge.1.spool with ${bytes} bytes, which is not a file of a box: the spool is full`,
   ]);
 });
 

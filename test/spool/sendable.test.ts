@@ -22,18 +22,18 @@ t.test('what AMQP can carry is sent', async (t) => {
 t.test('what would end the channel for everybody is refused, with the reason', async (t) => {
   const long = 'ä'.repeat(128);
   const cases: readonly (readonly [string | undefined, string | RegExp])[] = [
-    [why({}, { exchange: long }), 'its exchange has 256 bytes: AMQP carries 255'],
-    [why({}, { routingKey: long }), 'its routing key has 256 bytes: AMQP carries 255'],
+    [why({}, { exchange: long }), 'its exchange has 256 bytes: AMQP carries at most 255'],
+    [why({}, { routingKey: long }), 'its routing key has 256 bytes: AMQP carries at most 255'],
     ...['contentType', 'messageId', 'type', 'appId'].map(
-      (name) => [why({ [name]: long }), `its ${name} has 256 bytes: AMQP carries 255`] as const,
+      (name) => [why({ [name]: long }), `its ${name} has 256 bytes: AMQP carries at most 255`] as const,
     ),
     [why({ priority: 256 }), 'its priority is 256: expected 0 to 255'],
     [why({ priority: -1 }), 'its priority is -1: expected 0 to 255'],
     [why({ priority: 1.5 }), 'its priority is 1.5: expected 0 to 255'],
-    [why({ timestamp: 8.64e12 + 1 }), 'its timestamp 8640000000001 is no time in seconds'],
-    [why({ timestamp: -1 }), 'its timestamp -1 is no time in seconds'],
+    [why({ timestamp: 8.64e12 + 1 }), 'its timestamp 8640000000001 is not a time in seconds'],
+    [why({ timestamp: -1 }), 'its timestamp -1 is not a time in seconds'],
     ...['4294967296', '-1', '1.5', 'soon', '', '00000000001'].map(
-      (expiration) => [why({ expiration }), 'its expiration is no number of milliseconds below 2^32'] as const,
+      (expiration) => [why({ expiration }), 'its expiration is not a number of milliseconds below 2^32'] as const,
     ),
     [why({ headers: nested(4) }), 'its headers are nested deeper than 4'],
     [why({ headers: { a: [[[[]]]] } }), 'its headers are nested deeper than 4'],

@@ -1,26 +1,27 @@
 import t from 'tap';
+import type { PublishResult } from '../../src/model/types.js';
 import type { MessageRecord } from '../../src/spool/record.js';
-import { type Lane, type Outcome, Sending } from '../../src/spool/sending.js';
+import { type PublishChannel, Sending } from '../../src/spool/sending.js';
 
 const message = (n: number): MessageRecord => ({ n, exchange: 'x', routingKey: 'k', options: {}, body: '' });
 
-/** A lane that answers when the test says so. */
-function lane() {
-  const done = new Map<number, (outcome: Outcome) => void>();
+/** A channel that answers when the test says so. */
+function channel() {
+  const done = new Map<number, (outcome: PublishResult) => void>();
   let listener: (why: string | null) => void = () => {};
-  const made: Lane = {
+  const made: PublishChannel = {
     publish: ({ n }, answer) => void done.set(n, answer),
     onEnded: (next) => {
       listener = next;
     },
     close: () => {},
   };
-  return { lane: made, done, end: (why: string | null) => listener(why) };
+  return { channel: made, done, end: (why: string | null) => listener(why) };
 }
 
 function sending(confirmMs = 60_000) {
   const stop = new AbortController();
-  const { lane: given, done, end } = lane();
+  const { channel: given, done, end } = channel();
   return { stop, done, end, sending: new Sending(given, { stop: stop.signal, confirmMs }) };
 }
 
@@ -79,14 +80,14 @@ t.test('a broker that confirms nothing is silent', async (t) => {
 });
 
 t.test('one that was stopped before it began sends nothing', async (t) => {
-  const { lane: given, done } = lane();
+  const { channel: given, done } = channel();
   const one = new Sending(given, { stop: AbortSignal.abort(), confirmMs: 1000 });
   t.match(one, { trouble: { kind: 'stopped' } });
   t.equal(await one.send(message(1)), false);
   t.equal(done.size, 0);
 });
 
-t.test('after its close neither the lane nor the time is its concern', async (t) => {
+t.test('after its close neither the channel nor the time is its concern', async (t) => {
   const { sending: one, stop, end } = sending();
   one.close();
   stop.abort();

@@ -180,7 +180,7 @@ t.test('what is over the bounds is dropped, oldest first, and its number publish
   const events = ['-skey', 'unused', '-ekey', job.key.replace('.ctl', '.events')];
   t.match(await spool.run('flush', '-uri', uri, ...events), {
     status: 0,
-    stdout: /were lost, and told in spool_dropped/,
+    stdout: /were lost, which spool_dropped events report/,
   });
   const dropped = await job.event('spool_dropped');
   t.equal(dropped.sequence + dropped.no_room, kept[0]!.n, 'exactly those before the first that was kept');

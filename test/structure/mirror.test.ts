@@ -12,7 +12,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
  */
 const RUN_BY: Readonly<Record<string, string>> = {
   'adopt/adopted-box': 'kernel/adopt',
-  'adopt/reception': 'adopt/serve',
+  'adopt/request-server': 'adopt/serve',
   'adopt/served-box': 'adopt/serve',
   'amqp/box-link': 'amqp/link',
   'amqp/handshake': 'amqp/credentials',
@@ -30,6 +30,7 @@ const RUN_BY: Readonly<Record<string, string>> = {
   'cli/check/cgroup': 'cli/check',
   'cli/check/index': 'cli/check',
   'cli/check/job': 'cli/check',
+  'cli/ctl/connect': 'cli/ctl',
   'cli/ctl/help': 'cli/ctl',
   'cli/ctl/index': 'cli/ctl',
   'cli/ctl/options': 'cli/ctl',

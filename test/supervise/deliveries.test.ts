@@ -12,7 +12,7 @@ t.test('what the keeper has seen before the wrapper has reached the job', async 
   t.equal(await deliveries.reachedJob(sent(101)), true);
 });
 
-t.test('where the wrapper is first it waits for the keeper, within its patience', async (t) => {
+t.test('where the wrapper is first it waits for the keeper, within the time that it may take', async (t) => {
   const time = virtualTime(t);
   const deliveries = createDeliveries(() => 200);
   const reached = deliveries.reachedJob(sent(0));
@@ -25,7 +25,7 @@ t.test('where the wrapper is first it waits for the keeper, within its patience'
   t.equal(await alone, false);
 });
 
-t.test('without patience nothing waits', async (t) => {
+t.test('with no time to wait the answer comes at once', async (t) => {
   t.equal(await createDeliveries(() => 0).reachedJob(sent(0)), false);
 });
 

@@ -63,7 +63,7 @@ async function replaces(t: Test, owner: OwnFiles['owner']) {
   if (owner !== null) t.equal(statSync(`${dir}/old`).uid, owner.uid);
   mkdirSync(`${dir}/folder`);
   t.match(await write('folder', dir, { owner }), [
-    `proc_box: warn: --report-file: the report is not in "${dir}/folder": it is there, and is no regular file`,
+    `proc_box: warn: --report-file: the report is not in "${dir}/folder": it exists, but is not a regular file`,
   ]);
 }
 
@@ -83,7 +83,7 @@ t.test(
 t.test('what goes wrong is a warning with advice', async (t) => {
   const dir = temporaryFolder(t);
   t.strictSame(await write('none/report', dir), [
-    `proc_box: warn: --report-file: the report is not in "${dir}/none/report": there is no folder "${dir}/none": make it before the job starts`,
+    `proc_box: warn: --report-file: the report is not in "${dir}/none/report": folder "${dir}/none" does not exist: make it before the job starts`,
   ]);
   writeFileSync(`${dir}/file`, '');
   t.match(await write('file/report', dir), [/the report is not in ".*\/file\/report": ENOTDIR/]);

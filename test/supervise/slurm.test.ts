@@ -60,14 +60,14 @@ t.test('a job without an end has no limit', async (t) => {
   slurmTool(t, 'squeue', 'echo "12 NONE UNLIMITED"');
   const { lines, followed } = await follow(true, { limit_ms: 60_000 });
   t.strictSame(followed, [0]);
-  t.match(lines, [/the job has no end: no wall clock limit \(scheduler\)/]);
+  t.match(lines, [/the job has no time limit, so the box has no wall clock limit \(scheduler\)/]);
 });
 
 t.test('without an answer the box goes on, with a warning', async (t) => {
   slurmTool(t, 'squeue', 'echo "no controller" >&2; exit 1');
   const { lines, followed } = await follow(true);
   t.strictSame(followed, []);
-  t.match(lines, [/warn: the end of the job is unknown, it goes on: squeue .*: no controller$/]);
+  t.match(lines, [/warn: the end of the job is unknown, and the box goes on: squeue .*: no controller$/]);
 });
 
 t.test('where the end is known the controller is not asked before it is near', async (t) => {
@@ -94,7 +94,7 @@ t.test('groups that killed boxes have left are removed', async (t) => {
   utimesSync(`${dir}/job/${name(2)}`, before, before);
   const { log, lines } = linesLogger();
   tidyAfterOthers(log, [`${dir}/job/${name(1)}`]);
-  t.strictSame(lines, ['proc_box: debug: removed 1 control groups that killed boxes have left']);
+  t.strictSame(lines, ['proc_box: debug: removed 1 control groups that killed boxes had left']);
   tidyAfterOthers(log, [`${dir}/job/${name(1)}`]);
   t.equal(lines.length, 1, 'nothing is told of nothing');
 });

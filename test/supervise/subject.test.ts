@@ -19,7 +19,10 @@ t.test('a launched job has the environment, the user and the folder of this proc
 });
 
 t.test('where the keeper is hidden nothing can be looked at', async (t) => {
-  t.equal(launchedJob(keeper(2 ** 22 + 1)).blind, '/proc hides the keeper (mounted with hidepid): "proc_box check"');
+  t.equal(
+    launchedJob(keeper(2 ** 22 + 1)).blind,
+    '/proc hides the keeper (mounted with hidepid); see "proc_box check"',
+  );
 });
 
 t.test('in a PBS job what MoM has started beside us comes along', async (t) => {

@@ -83,7 +83,7 @@ t.test('a limit of stdout that nobody counts is told to who has asked for it', a
       mode,
     ).warnings;
   const why = (what: string) =>
-    `--stdoutlimit has no effect: stdout is ${what}, and what goes there is not counted; redirect it to a file or a pipe`;
+    `--stdoutlimit has no effect: stdout is ${what}, and output to it is not counted; redirect it to a file or a pipe`;
   t.strictSame(limited('terminal', 'command line'), [why('a terminal')]);
   t.strictSame(limited('other', 'environment'), [why('a device')]);
   for (const mode of ['pipe', 'file'] as const) t.strictSame(limited(mode, 'command line'), []);

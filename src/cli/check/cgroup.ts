@@ -12,7 +12,7 @@ import type { Environment } from '../../scheduler/identity.js';
 import { delegation, kernelArgument, type Place, parentOf, UNIFIED } from './remedies.js';
 import { fail, pass, type Row, warn } from './row.js';
 
-/** Control groups: what is mounted, where we are, and what a throw-away group of ours holds. */
+/** Checks control groups: the mounts, our own groups, and which limits a temporary group holds. */
 
 const CGROUP_LIMITS = (Object.keys(LIMITS) as LimitName[]).filter(isCgroupLimit);
 
@@ -21,7 +21,7 @@ export interface CgroupInput {
   readonly ourPids: readonly number[];
   readonly place: Omit<Place, 'unified'>;
   readonly environment: Environment;
-  /** `--enforce strict`: what can only be held weaker is a failure. */
+  /** `--enforce strict`: a limit that the kernel does not hold is a failure. */
   readonly strict: boolean;
   readonly allowedCpus: string;
 }
@@ -32,7 +32,7 @@ export interface CgroupCheck {
   readonly rows: readonly Row[];
 }
 
-/** Makes the throw-away group; the caller removes it. */
+/** Makes a temporary group, which the caller removes. */
 export function checkCgroup(input: CgroupInput): CgroupCheck {
   const found = findHierarchies(readFile('/proc/self/mountinfo') ?? '', readFile('/proc/self/cgroup') ?? '');
   const { name, ourPids } = input;
@@ -60,7 +60,7 @@ export function checkCgroup(input: CgroupInput): CgroupCheck {
   return { found, cgroup, rows };
 }
 
-/** What Slurm's prolog has given the job, and what holds the limits of its boxes elsewhere. */
+/** The groups that Slurm's prolog has given the job, and how limits are held where it gave none. */
 function prologGroups({ v1 }: Hierarchies, environment: Environment): Row[] {
   const name = `proc_box.${environment['SLURMD_NODENAME']}.${environment['SLURM_JOB_ID']}`;
   const given = [...v1].filter(([, place]) => isGiven(place.dir, place.mount, name)).map(([controller]) => controller);
@@ -68,13 +68,13 @@ function prologGroups({ v1 }: Hierarchies, environment: Environment): Row[] {
   const lacking = [...v1.keys()].filter((controller) => !given.includes(controller));
   const evidence = `${name}: ${given.join(', ')}`;
   if (lacking.length === 0) return [pass('prolog groups', evidence)];
-  const elsewhere = `${lacking.join(', ')} may be Slurm's own, and is not delegated: there a box's --memory is held below Slurm's group or by sampling, and suspend is SIGSTOP`;
+  const elsewhere = `${lacking.join(', ')} may belong to Slurm and is not delegated: there --memory is held below Slurm's group or by sampling, and suspend uses SIGSTOP`;
   return [warn('prolog groups', `${evidence}; ${elsewhere}`, delegation(SLURM_V1, lacking[0]!, ''))];
 }
 
 const SLURM_V1 = { scheduler: 'slurm', root: false, unified: false, systemd: false } as const;
 
-/** Around our own group, whose parents the box may have made. */
+/** Looks from our own group upwards, because the box may have made parents of it. */
 function isGiven(dir: string, mount: string, name: string): boolean {
   for (let at = dir; at.length >= mount.length; at = parentOf(at)) {
     if (at.endsWith(`/${name}`) || existsSync(fsPath(`${at}/${name}`))) return true;
@@ -90,7 +90,7 @@ function versions({ v1, v2 }: Hierarchies): Row {
   if (evidence === '')
     return warn(
       'cgroup versions',
-      'none is mounted, or our group is not below the mount',
+      'no cgroup file system is mounted, or our group is not below the mount',
       'mount -t cgroup2 none /sys/fs/cgroup',
     );
   return v2 !== null && v1.size > 0
@@ -106,7 +106,7 @@ function ownGroup({ v1, v2 }: Hierarchies): Row {
   return text.length === 0 ? warn('own group', 'none', UNIFIED) : pass('own group', text.join(', '));
 }
 
-/** Sets a harmless value and believes the kernel's answer. */
+/** Sets a harmless value, since only the kernel's answer shows whether a limit can be held. */
 function limitRow(limit: CgroupLimitName, cgroup: BoxCgroup, found: Hierarchies, input: CgroupInput): Row {
   const name = `limit ${limit}`;
   try {
@@ -132,7 +132,7 @@ function diskOfRoot(): string | null {
   try {
     return findDevice('/');
   } catch {
-    return null; // tmpfs, overlay, btrfs: then only the controller is looked at
+    return null; // tmpfs, overlay, btrfs: then only the controller is checked
   }
 }
 
@@ -164,7 +164,7 @@ function fixOf(limit: CgroupLimitName, { v1, v2 }: Hierarchies, { place }: Cgrou
   return delegation({ ...place, unified: true }, v2Name, v2.dir);
 }
 
-/** Groups of boxes whose wrapper and keeper were both killed. */
+/** Groups left by boxes whose wrapper and keeper were both killed. */
 function leftovers({ v1, v2 }: Hierarchies): Row {
   const places = [...new Set([...(v2 === null ? [] : [v2.dir]), ...[...v1.values()].map(({ dir }) => dir)])];
   const left = places.flatMap(emptyBoxes);
@@ -187,6 +187,6 @@ function emptyBoxes(dir: string): string[] {
           Date.now() - statSync(fsPath(path)).mtimeMs > BOX_GROUPS.minAgeSec * 1000,
       );
   } catch {
-    return []; // not for us to see, or it has gone meanwhile
+    return []; // we may not look, or it has gone meanwhile
   }
 }

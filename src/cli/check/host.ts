@@ -6,12 +6,12 @@ import { duration } from '../../options/amounts.js';
 import type { BoxSpec } from '../../options/spec.js';
 import { jobDeadline } from '../../scheduler/deadline.js';
 import { type Environment, identifyJob } from '../../scheduler/identity.js';
-import { tryBroker } from '../ctl/send.js';
+import { tryBroker } from '../ctl/connect.js';
 import { atLeast, fail, pass, type Row, warn } from './row.js';
 
 const NODE_MAJOR = 20;
 
-/** What the program itself consists of. @param root folder of the package */
+/** Checks the parts of the installation. @param root folder of the package */
 export function programRows(root: string): Row[] {
   const node = `${process.version} at ${process.execPath}`;
   const addon = `${root}/native/build/Release/cgroup_utils_native.node`;
@@ -23,17 +23,15 @@ export function programRows(root: string): Row[] {
     atLeast(release(), 4, 18)
       ? pass('kernel', `Linux ${release()}`)
       : warn('kernel', `Linux ${release()}: not tested`, 'Linux 4.18 or newer'),
-    // It is loaded, or this would not run.
-    existsSync(addon)
-      ? pass('addon', addon)
-      : warn('addon', `${addon}: not where it was built`, 'npm rebuild proc_box'),
+    // An addon must have been loaded, or this code would not run.
+    existsSync(addon) ? pass('addon', addon) : warn('addon', `${addon}: ENOENT`, 'npm rebuild proc_box'),
     existsSync(executable)
       ? pass('keeper', `${executable}, ${Math.round(statSync(executable).size / 1024)} KiB`)
       : fail('keeper', `${executable}: ENOENT`, 'npm rebuild proc_box'),
   ];
 }
 
-/** Whom a box started here would belong to, and when its scheduler ends it. */
+/** The job that a box started here would belong to, and when its scheduler ends it. */
 export function schedulerRow(environment: Environment): Row {
   const { scheduler, job, step, task, cluster } = identifyJob(environment, {
     user: userName(),
@@ -50,14 +48,14 @@ export function schedulerRow(environment: Environment): Row {
   ];
   const end =
     remainingMs === null
-      ? 'its end is unknown: no wall clock limit by default'
+      ? 'its end is unknown, so there is no wall clock limit by default'
       : `ends in ${duration(Math.round(remainingMs / 1000) * 1000)}`;
   return pass('scheduler', `${scheduler}, ${parts.join(', ')}; ${end}`);
 }
 
-/** Never rejects. */
+/** Tries the broker. Never rejects. */
 export async function brokerRow({ uris }: BoxSpec, socketOptions: Readonly<Record<string, unknown>>): Promise<Row> {
-  if (uris.length === 0) return pass('broker', 'none is asked for (--uri none)');
+  if (uris.length === 0) return pass('broker', 'not used (--uri none)');
   try {
     return pass('broker', await tryBroker({ uris, socketOptions }));
   } catch (error) {
@@ -65,7 +63,7 @@ export async function brokerRow({ uris }: BoxSpec, socketOptions: Readonly<Recor
     return warn(
       'broker',
       text,
-      'give its URI by --uri-file, PBOX_URI or uri: in /etc/proc_box/config.yaml; jobs run without it',
+      'give its URI with --uri-file, PBOX_URI or uri: in /etc/proc_box/config.yaml; jobs also run without a broker',
     );
   }
 }

@@ -23,13 +23,13 @@ declare const PROC_BOX_VERSION: string;
 
 const HELP = `usage: proc_box check [--json] [options of a box]
 
-Tells what boxes can do on this host, for this user and below this scheduler: a line for each capability, with the
-evidence, and below it what to change. It makes one control group and one short job, and removes both.
+Reports what boxes can do on this host, for this user and under this scheduler: one line per capability with the evidence,
+and below it what would change it. It makes one control group and one short job, and removes both.
 
 Options:
   --json                      print one JSON object
   --help                      print this text
-The options of a box, its PBOX_* variables and its config file say which broker is tried (--uri), and whether a limit
+The options of a box, its PBOX_* variables and its config file set which broker is tried (--uri), and whether a limit
 that the kernel would not hold is a failure (--enforce strict).
 
 Exit status:
@@ -38,7 +38,7 @@ Exit status:
   125  an option is wrong
 `;
 
-/** A box's own --json has a value: here it is a flag of ours. */
+/** Here `--json` is a flag, while the box's option of that name takes a value. */
 const CHECK: Verb<'json' | 'help'> = {
   name: 'proc_box check',
   own: { json: {}, help: {} },
@@ -65,14 +65,14 @@ function parseCheck(input: CtlInput): { spec: BoxSpec; json: boolean; help: bool
   const words = readVerb<'json' | 'help'>(input.argv.slice(2), CHECK);
   const [extra] = words.rest;
   if (extra !== undefined)
-    throw new SpecError(`${quote(extra)} is no option; usage: proc_box check [--json] [options of a box]`);
+    throw new SpecError(`${quote(extra)} is not an option; usage: proc_box check [--json] [options of a box]`);
   const deadline = { scheduler: 'none', remainingMs: null } as const;
   const { spec } = assembleSpec({ ...input, words: words.forBox, command: ['check'], deadline });
   return { spec, json: isSet(words, 'json'), help: isSet(words, 'help') };
 }
 
 async function collect(spec: BoxSpec): Promise<Row[]> {
-  // <package>/dist/boot.cjs
+  // argv[1] is <package>/dist/boot.cjs.
   const root = dirname(dirname(process.argv[1] ?? ''));
   let check: CgroupCheck | undefined;
   let files: Row[] = [];
@@ -111,7 +111,7 @@ function systemdRuns(): boolean {
   try {
     return readFileSync('/proc/1/comm', 'latin1').trim() === 'systemd';
   } catch {
-    return false; // hidepid: then it does not matter for the words of a remedy
+    return false; // hidepid; this only affects how a remedy is worded
   }
 }
 

@@ -7,17 +7,17 @@ import { readFile } from '../../kernel/files.js';
 import { UNIFIED } from './remedies.js';
 import { atLeast, fail, pass, type Row, warn } from './row.js';
 
-/** A throw-away job in the throw-away group: what a box does, done once. */
+/** Runs a temporary job in the temporary group, and does with it once what a box does. */
 
-/** A main process, and an orphan that only a subreaper gets. */
+/** A main process, and an orphan that only a subreaper can adopt. */
 const JOB = ['/bin/sh', '-c', '(sleep 60 &); exec sleep 60'];
-const PATIENCE_MS = 5000;
+const ANSWER_TIMEOUT_MS = 5000;
 const LOOK_MS = 10;
 
 /**
  * Launches a job, suspends, resumes and kills it.
- * @param executable bin/proc_box
- * @param makeCgroup gets the pid of the job's keeper before the job is launched
+ * @param executable path of bin/proc_box
+ * @param makeCgroup called before the launch, with the pid of the job's keeper
  */
 export async function checkJob(
   executable: string,
@@ -44,7 +44,7 @@ export async function checkJob(
   keeper.start({ commandIndex: 1, rlimits: [], cgroup, stdoutMaxBytes: 0 });
   const started = await within(() => events.get('started') ?? events.get('failed'));
   if (started?.type !== 'started') {
-    const why = started?.type === 'failed' ? `${started.step}: ${started.code}` : 'nothing within 5 s';
+    const why = started?.type === 'failed' ? `${started.step}: ${started.code}` : 'it did not start within 5 s';
     rows.push(fail('launch', `${JOB[0]}: ${why}`, 'proc_box --cgroup off starts jobs without control groups'));
   } else {
     rows.push(pass('launch', `${executable}, pid ${started.pid}`));
@@ -66,7 +66,8 @@ function joined(pid: number, cgroup: BoxCgroup, { v2 }: Hierarchies): Row[] {
     ...(cgroup.forkInto === null ? [] : [cgroup.forkInto]),
     ...cgroup.tasks.map((path) => path.slice(0, -'/tasks'.length)),
   ];
-  if (dirs.length === 0) return [warn('attach', 'no group could be made: the job is in ours', 'see the limits above')];
+  if (dirs.length === 0)
+    return [warn('attach', 'no group could be made: the job is in our own', 'see the limits above')];
   const names = dirs.map((dir) => dir.slice(dir.lastIndexOf('/')));
   const inside = groups.split('\n').filter((line) => names.some((name) => line.endsWith(name))).length;
   const evidence = `/proc/${pid}/cgroup: in ${inside} of ${dirs.length} groups`;
@@ -85,7 +86,7 @@ function joined(pid: number, cgroup: BoxCgroup, { v2 }: Hierarchies): Row[] {
   return [row, clone];
 }
 
-/** The orphan must come to the keeper, and both must be visible to the wrapper. */
+/** The orphan must become a child of the keeper, and the wrapper must see both processes. */
 async function seen(keeper: Keeper, pid: number): Promise<Row[]> {
   const children = `/proc/self/task/${process.pid}/children`;
   const proc = existsSync(children)
@@ -93,7 +94,7 @@ async function seen(keeper: Keeper, pid: number): Promise<Row[]> {
     : fail(
         'process children',
         `${children}: ENOENT`,
-        'a kernel with CONFIG_PROC_CHILDREN=y: without it neither samples nor kills find the tree',
+        'a kernel with CONFIG_PROC_CHILDREN=y; without it, samples and kills do not find the process tree',
       );
   const tree = await within(() => {
     const { pids, rows } = sampleTree(keeper.pid, { rows: 10 });
@@ -115,15 +116,15 @@ async function seen(keeper: Keeper, pid: number): Promise<Row[]> {
 
 function visible(works: boolean): Row[] {
   const mounts = (readFile('/proc/self/mountinfo') ?? '').split('\n');
-  // The last one is on top.
+  // The last mount covers earlier ones.
   const line = mounts.findLast((text) => text.split(' ')[4] === '/proc' && text.includes(' - proc ')) ?? '';
   const hidepid = /\bhidepid=([^,\s]+)/.exec(line)?.[1] ?? '0';
   if (works) return [pass('hidepid', `/proc is mounted with hidepid=${hidepid}`)];
   return [
     fail(
       'hidepid',
-      `/proc is mounted with hidepid=${hidepid}: the keeper cannot be looked at`,
-      'mount -o remount,hidepid=0 /proc, and in /etc/fstab; or gid= of a group of the users',
+      `/proc is mounted with hidepid=${hidepid}: it hides the keeper`,
+      'mount -o remount,hidepid=0 /proc, and in /etc/fstab; or gid= with a group of these users',
     ),
   ];
 }
@@ -138,7 +139,7 @@ async function frozen(keeper: Keeper, { freezer }: BoxCgroup): Promise<Row[]> {
     ];
   return [
     freezer === null
-      ? warn('freezer', `none of ours: suspend is ${how}, which the job can see`, UNIFIED)
+      ? warn('freezer', `not available: suspend sends ${how}, which the job can see`, UNIFIED)
       : pass('freezer', how),
   ];
 }
@@ -154,7 +155,7 @@ async function killed(
     killFile === null
       ? warn(
           'cgroup.kill',
-          'none: boxes are killed process by process, in passes until none is left',
+          'not available: boxes are killed process by process, in passes until no process is left',
           'Linux 5.14 or newer with cgroup v2',
         )
       : pass('cgroup.kill', killFile);
@@ -170,19 +171,19 @@ async function killed(
   ];
 }
 
-/** PSI, the peak of memory: files of the group, read before it is removed. */
+/** Files of the group with its pressure (PSI) and its peak of memory; call this before the group is removed. */
 export function groupFiles({ v1 }: Hierarchies, cgroup: BoxCgroup): Row[] {
   const rows: Row[] = [];
   const psi = readFile('/proc/pressure/memory');
   if (psi === null)
-    rows.push(warn('pressure (PSI)', '/proc/pressure/memory: not there, or not readable', 'kernel argument psi=1'));
+    rows.push(warn('pressure (PSI)', '/proc/pressure/memory: missing or not readable', 'kernel argument psi=1'));
   else {
     const group = cgroup.pressureDir === null ? null : `${cgroup.pressureDir}/memory.pressure`;
     const own = group !== null && existsSync(group);
     rows.push(
       own
         ? pass('pressure (PSI)', group)
-        : warn('pressure (PSI)', '/proc/pressure: of the host only, not of a box', UNIFIED),
+        : warn('pressure (PSI)', '/proc/pressure: for the host only, not for each box', UNIFIED),
     );
   }
   const by = cgroup.holds('memory');
@@ -202,7 +203,7 @@ export function groupFiles({ v1 }: Hierarchies, cgroup: BoxCgroup): Row[] {
   return rows;
 }
 
-async function within<V>(look: () => V | undefined, ms = PATIENCE_MS): Promise<V | undefined> {
+async function within<V>(look: () => V | undefined, ms = ANSWER_TIMEOUT_MS): Promise<V | undefined> {
   for (const end = performance.now() + ms; ; ) {
     const value = look();
     if (value !== undefined || performance.now() > end) return value;
@@ -216,12 +217,12 @@ async function bounded(request: Promise<number>): Promise<number | undefined> {
     (value) => {
       answer = value;
     },
-    () => {}, // the keeper has ended: `within` runs out
+    () => {}, // the keeper has ended, so `within` times out
   );
   return within(() => answer);
 }
 
-/** Capabilities, resource limits and the kernel, as /proc/self tells them. */
+/** Checks the capabilities and resource limits in /proc/self, and the kernel's version. */
 export function processRows(): Row[] {
   const status = readFileSync('/proc/self/status', 'latin1');
   const effective = BigInt(`0x${/^CapEff:\s+([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
@@ -232,19 +233,19 @@ export function processRows(): Row[] {
       ? pass('CAP_SYS_RESOURCE', evidence)
       : warn(
           'CAP_SYS_RESOURCE',
-          `${evidence}: hard limits can be lowered only (--rlimit, set_limit)`,
+          `${evidence}: hard limits can only be lowered (--rlimit, set_limit)`,
           'start proc_box with the hard limits that jobs need: LimitNOFILE= of the service, /etc/security/limits.conf, PropagateResourceLimits of slurm.conf',
         ),
     atLeast(release(), 5, 3)
       ? pass('pidfd', `Linux ${release()}`)
-      : warn('pidfd', `Linux ${release()}: processes are signalled by their numbers`, 'Linux 5.3 or newer'),
+      : warn('pidfd', `Linux ${release()}: processes are signalled by pid`, 'Linux 5.3 or newer'),
   ];
   const limits = readFile('/proc/self/limits') ?? '';
   const hard = (row: string) => new RegExp(`^${row}\\s+\\S+\\s+(\\S+)`, 'm').exec(limits)?.[1] ?? 'unknown';
   const space = hard('Max address space');
   const files = hard('Max open files');
   const processes = hard('Max processes');
-  const text = `hard limits: as ${space}, nofile ${files}, nproc ${processes} (of the user, not of a job)`;
+  const text = `hard limits: as ${space}, nofile ${files}, nproc ${processes} (counts per user, not per job)`;
   const tight = (space !== 'unlimited' && Number(space) < 4 * 2 ** 30) || Number(files) < 256;
   rows.push(
     tight

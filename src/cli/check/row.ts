@@ -1,13 +1,13 @@
 import { printable } from '../../text.js';
 
-/** One capability of this host, for this user: what was found, and what to do about it. */
+/** One capability of this host for this user: the result of a check, and what would change it. */
 export interface Row {
   readonly name: string;
   /** FAIL: boxes do not work as they should. WARN: something is weaker or missing. */
   readonly status: 'PASS' | 'WARN' | 'FAIL';
-  /** Path, value or errno that says so. */
+  /** Path, value or errno that shows it. */
   readonly evidence: string;
-  /** Command, or file and line, that changes it; null where nothing has to. */
+  /** Command, or file and line, that would change it; null if nothing needs to change. */
   readonly fix: string | null;
 }
 
@@ -31,7 +31,7 @@ export function atLeast(release: string, major: number, minor: number): boolean 
 
 const NAME_WIDTH = 20;
 
-/** As people read it: a line a row, and its fix below it. */
+/** The row as text: one line, and the fix below it. */
 export function formatRow({ name, status, evidence, fix }: Row): string {
   const line = `${status}  ${name.padEnd(NAME_WIDTH)} ${printable(evidence)}\n`;
   return fix === null ? line : `${line}      ${'fix:'.padStart(NAME_WIDTH)} ${printable(fix)}\n`;

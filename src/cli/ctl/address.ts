@@ -1,32 +1,36 @@
 import { forUser, keySegment } from '../../amqp/keys.js';
 import { SpecError } from '../../errors.js';
 
-/** Whom a command is for: options of `proc_box ctl` -> routing key and target. */
+/** Turns the options of `proc_box ctl` that say which boxes a command is for into a routing key and a target. */
 
-/** In this order the most exact one becomes the routing key, the others narrow it in the message's `target`. */
+/**
+ * The first of these that is given becomes the routing key; the others go into the message's `target`, which narrows
+ * it.
+ */
 const ADDRESSES = ['box', 'job', 'user', 'host'] as const;
 const NARROWING = ['node', 'step', 'task'] as const;
 
+/** `target` of a command message. */
 export type Target = Readonly<Record<string, string>>;
 
 export interface Address {
   readonly routingKey: string;
-  /** What the routing key does not say; undefined where it says everything. */
+  /** What the routing key does not express; undefined if it expresses everything. */
   readonly target: Target | undefined;
-  /** Everything that was given, for a command that is signed. */
+  /** Every part of the address, as the target of a signed command. */
   readonly all: Target;
 }
 
 /**
- * Where a command may go, from the widest on: the first that the broker lets us publish to is meant. A site can have a key
- * for each user (with `{user}`) and one for operators beside it: an operator's `--job 1234` is anybody's job, and a user's
- * is his own, because he may not write the operators' key.
+ * Where a command may go, the widest address first; the first one that the broker lets us publish to is used. A site
+ * can have a key for each user (with `{user}`) and another one for operators. Then an operator's `--job 1234` reaches
+ * any user's job, and a user's only their own, because users may not publish to the operators' key.
  * @param given options by their names
  * @param everybody `--all`
  * @param keys routing keys of commands
- * @param self who runs this: the user for a key with `{user}` where none is given
- * @returns at least one
- * @throws SpecError where nobody is named, and it was not said that everybody is meant
+ * @param self name of the user who runs this, for a key with `{user}` if no user is given
+ * @returns at least one address
+ * @throws SpecError if no box is addressed and `--all` is not given
  */
 export function addressesOf(
   given: ReadonlyMap<string, string>,
@@ -37,13 +41,13 @@ export function addressesOf(
   const wanted = new Map<string, string>();
   for (const name of [...ADDRESSES, ...NARROWING]) {
     const text = given.get(name);
-    if (text === '') throw new SpecError(`--${name} is empty: a job without one would be meant, or every job`);
+    if (text === '') throw new SpecError(`--${name} is empty: that could address boxes that you do not mean`);
     if (text !== undefined) wanted.set(name, text);
   }
   const named = ADDRESSES.find((name) => wanted.has(name));
   if (named === undefined && !everybody) {
     throw new SpecError(
-      'this would go to every box of the exchange: give --job, --host, --user or --box, or --all where that is meant',
+      'this would go to every box of the exchange: give --job, --host, --user or --box, or --all if you mean every box',
     );
   }
   if (named !== undefined && everybody) {
@@ -56,7 +60,7 @@ export function addressesOf(
   return wide === undefined || wanted.has('user') ? [own] : [addressUnder(wide, wanted), own];
 }
 
-/** @param key where it has `{user}`, the user is part of it */
+/** @param key may contain `{user}`, which the user's name replaces */
 function addressUnder(key: string, wanted: ReadonlyMap<string, string>): Address {
   const all = Object.fromEntries(wanted);
   const left = new Map(wanted);
@@ -65,7 +69,7 @@ function addressUnder(key: string, wanted: ReadonlyMap<string, string>): Address
   return { routingKey, target: left.size > 0 ? Object.fromEntries(left) : undefined, all };
 }
 
-/** Takes what goes into the routing key out of `wanted`. */
+/** @returns the suffix of the routing key; removes what it expresses from `wanted` */
 function takeSuffix(wanted: Map<string, string>): string {
   const by = ADDRESSES.find((name) => wanted.has(name));
   if (by === undefined) return '';

@@ -2,9 +2,9 @@ import { amount, isUnit, type LimitUnit } from '../../options/amounts.js';
 import { findCommand } from '../../options/table/commands.js';
 import { printable } from '../../text.js';
 
-/** Answers of boxes as lines for people. They come from the network: nothing of them is trusted. */
+/** Parses answers of boxes and formats them for people. They come from the network, so nothing in them is trusted. */
 
-/** An answer that could be read. */
+/** The parsed answer of a box. */
 export interface CtlAnswer {
   readonly ok: boolean;
   readonly box: string;
@@ -15,7 +15,7 @@ export interface CtlAnswer {
   readonly error?: { readonly code: string; readonly message: string };
 }
 
-/** @returns undefined where the text is no answer of a box */
+/** @returns undefined if the text is not the answer of a box */
 export function parseAnswer(text: string): CtlAnswer | undefined {
   let value: unknown;
   try {
@@ -38,9 +38,9 @@ export function parseAnswer(text: string): CtlAnswer | undefined {
   };
 }
 
-/** `node1 job 1234_7 box 5c1f0a: kill ok signal=TERM, processes=3` */
+/** Formats an answer like `node1 job 1234_7 box 5c1f0a: kill ok signal=TERM, processes=3`. */
 export function formatAnswer({ ok, box, host, job, command, result, error }: CtlAnswer): string {
-  // A box that could not read the command names none.
+  // If a box could not read the command, its answer names none.
   const head = [host, 'job', job, 'box', `${box}:`, ...(command === '' ? [] : [command])].join(' ');
   if (ok) return printable(`${head} ok ${fields(command, result).join(', ')}`.trimEnd());
   return printable(`${head} refused: ${error?.code ?? 'unknown'}: ${error?.message ?? 'no reason was given'}`);
@@ -57,21 +57,21 @@ function fields(command: string, result: unknown): string[] {
   ];
 }
 
-/** `timer.running=true` for what lies one level deeper. */
+/** Fields as `key=value`; fields of nested objects as `timer.running=true`, one level deep. */
 function flat(prefix: string, value: Readonly<Record<string, unknown>>): string[] {
   return Object.entries(value).flatMap(([key, field]) =>
     isObject(field) ? (prefix === '' ? flat(`${key}.`, field) : []) : [`${prefix}${named(key, field)}`],
   );
 }
 
-/** JSON's unit at the end of a name becomes one of the value: `elapsed=2 h 05 min` for `elapsed_ms`. */
+/** Moves the unit from the end of the name to the value: `elapsed=2 h 05 min` for `elapsed_ms`. */
 function named(key: string, field: unknown): string {
   const [, name = key, unit] = /^(.+)_(ms|bytes)$/.exec(key) ?? [];
   if (typeof field !== 'number' || unit === undefined) return `${key}=${field}`;
   return `${name}=${amount(field, unit as 'ms' | 'bytes')}`;
 }
 
-/** A limit, as `set_limit` answers it too, has its unit with its values: `value=2 h` for 7200000 and `ms`. */
+/** Gives the values of a limit, and those in an answer to `set_limit`, their unit: `value=2 h` for 7200000 and `ms`. */
 function readable(limit: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   const { unit, ...rest } = limit;
   if (!isUnit(unit)) return limit;

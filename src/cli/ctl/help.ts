@@ -14,9 +14,9 @@ Commands:
 const KEYGEN = row('keygen <key id>', 'make a key to sign commands with: proc_box ctl keygen --help');
 
 const TAIL = `
-Where the broker is, is told as to a box, by
+The broker is set as for a box: by
   ${wrap(`--${BOX_OPTIONS.join(', --')},`).join('\n  ')}
-by their PBOX_* variables, or by the config file. Of several routing keys the first is used.
+by their PBOX_* variables, or by the config file. If there are several routing keys, the first is used.
 
 Examples:
   proc_box ctl --job 1234 suspend
@@ -26,9 +26,9 @@ Examples:
 To run a program that is called ctl: proc_box -- ctl
 
 Exit status:
-  0    every box that answered has done it
+  0    every box that answered has carried the command out
   1    a box refused it
-  2    no answer, or fewer than --answers
+  2    there was no answer, or fewer than --answers
   125  an option is wrong, or the broker cannot be used
 `;
 

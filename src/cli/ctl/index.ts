@@ -14,10 +14,10 @@ import { type CtlInput, type CtlRequest, parseCtl } from './options.js';
 import { type SendOutcome, sendCommand } from './send.js';
 import { formatTable } from './table.js';
 
-/** Exit statuses of `proc_box ctl`, beside 0 and those of the box; docs/operations.md. */
+/** Exit statuses of `proc_box ctl` besides 0 and 125; docs/operations.md. */
 const CTL_EXIT = { refused: 1, noAnswer: 2 } as const;
 
-/** `proc_box ctl`: sends one command, prints a line for each answer. Never rejects. @returns the exit status */
+/** `proc_box ctl`: sends one command and prints the answers. Never rejects. @returns the exit status */
 export async function runCtl(input: CtlInput): Promise<number> {
   const log = createLogger('info');
   try {
@@ -26,7 +26,7 @@ export async function runCtl(input: CtlInput): Promise<number> {
     if (parsed.kind === 'help') return print(ctlHelp());
     for (const warning of parsed.warnings) log.warn(warning);
     if (parsed.requests[0]!.uris.length === 0)
-      throw new SpecError('a command goes over a broker, and --uri is "none", or its file is missing: give its URI');
+      throw new SpecError('commands go over a broker, but --uri is "none", or its file is missing: give the URI');
     return await send(parsed.requests, log);
   } catch (error) {
     log.error(describeError(error, input.debug));
@@ -38,7 +38,7 @@ async function send(requests: readonly CtlRequest[], log: Logger): Promise<numbe
   const { json, command, messageId = `ctl-${randomHex(8)}` } = requests[0]!;
   const answers = new Map<string, CtlAnswer>();
   let printed = 0;
-  // Who is there is read as a whole; what a command has done is told as it comes.
+  // A list of boxes is printed as one table at the end, other answers as they come.
   const asTable = !json && findCommand(command.command)?.answer === 'as a row of a table';
   const tabulated = ({ ok }: CtlAnswer) => asTable && ok;
   const onAnswer = (text: string) => {
@@ -68,10 +68,10 @@ function missingAnswers(
   const { routingKey, exchange, answers, waitMs } = request;
   if (count === 0 && outcome === 'unroutable') {
     const [, job] = /\.job\.(\d+)$/.exec(routingKey) ?? [];
-    const array = job === undefined ? ',' : `, as ${job}_7 for a task of an array,`;
-    return `no box listens on "${routingKey}" of exchange "${exchange}": nothing was sent; is the address right${array} and does the job still run?`;
+    const array = job === undefined ? '' : ` (${job}_7 for a task of an array)`;
+    return `no box listens on "${routingKey}" of exchange "${exchange}": nothing was sent; is the address right${array}, and is the job still running?`;
   }
   if (waitMs === 0 || (count > 0 && (answers === undefined || count >= answers))) return undefined;
   const got = answers === undefined || count === 0 ? 'no answer' : `${count} of ${answers} answers`;
-  return `${got} within ${duration(waitMs)}; the command may have been carried out all the same: repeat it with --id ${messageId} to have it answered and not done twice`;
+  return `${got} within ${duration(waitMs)}; the command may have been carried out: repeat it with --id ${messageId} to get the answers without carrying it out twice`;
 }

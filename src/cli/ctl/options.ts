@@ -15,10 +15,10 @@ import type { YamlLoader } from '../../options/yaml-document.js';
 import { type CtlCommand, parseSignKey, type SignKey } from '../sign.js';
 import { addressesOf } from './address.js';
 
-/** The words after `proc_box ctl`: whom a command is for, which one, and how long its answers are waited for. */
+/** Parses the words after `proc_box ctl`: the address, the command, and how long to wait for answers. */
 
 export interface CtlInput {
-  /** As the user typed it: argv[0], `ctl`, and what follows. */
+  /** The command line as the user typed it: argv[0], the verb, and what follows. */
   readonly argv: readonly string[];
   /** Every `PBOX_*` entry of the environment, `NAME=value`. */
   readonly settings: readonly string[];
@@ -29,23 +29,23 @@ export interface CtlInput {
 }
 
 export interface CtlRequest {
-  /** Hold passwords: never log them. Empty with `--uri none`. */
+  /** They hold passwords, so never log them. Empty with `--uri none`. */
   readonly uris: readonly string[];
-  /** TLS and the like, of `--rascal-config`. */
+  /** TLS and other socket options, of `--tls-*` and `--rascal-config`. */
   readonly socketOptions: Readonly<Record<string, unknown>>;
   readonly exchange: string;
-  /** For answers; empty for direct reply-to. */
+  /** Exchange for answers; empty for direct reply-to. */
   readonly replyExchange: string;
   readonly routingKey: string;
   readonly command: CtlCommand;
   /** Signs the command; undefined sends it as it is. */
   readonly signKey: SignKey | undefined;
-  /** The message's own; undefined makes a new one. */
+  /** Id of the message; undefined for a new one. */
   readonly messageId: string | undefined;
   readonly waitMs: number;
-  /** Answers after which nothing more is waited for; undefined waits the whole time. */
+  /** Number of answers after which to stop waiting; undefined to wait the whole time. */
   readonly answers: number | undefined;
-  /** Time after which the message is sent again; undefined sends it once. */
+  /** Time after which to send the message again; undefined to send it once. */
   readonly resendMs: number | undefined;
   readonly json: boolean;
 }
@@ -54,7 +54,7 @@ export type CtlParsed =
   | { readonly kind: 'help' }
   | {
       readonly kind: 'send';
-      /** The same command to one address or another: the first that the broker lets us publish to is meant. */
+      /** The same command, to alternative addresses; the first one that the broker lets us publish to is used. */
       readonly requests: readonly CtlRequest[];
       readonly warnings: readonly string[];
     };
@@ -64,26 +64,33 @@ export const OWN_OPTIONS = {
   host: { placeholder: 'name', help: 'the boxes of a host' },
   user: { placeholder: 'name', help: 'the boxes of a user' },
   box: { placeholder: 'id', help: 'one box' },
-  node: { placeholder: 'name', help: "of these, the boxes of the scheduler's node" },
-  step: { placeholder: 'id', help: 'of these, the boxes of a step' },
-  task: { placeholder: 'id', help: 'of these, the boxes of a task (rank)' },
+  node: { placeholder: 'name', help: "of these, only the boxes of the scheduler's node" },
+  step: { placeholder: 'id', help: 'of these, only the boxes of a step' },
+  task: { placeholder: 'id', help: 'of these, only the boxes of a task (rank)' },
   all: { help: 'every box that has the routing key' },
-  wait: { placeholder: 'duration', default: '3s', help: 'for answers; 0 sends the command and asks for none' },
-  answers: { placeholder: 'number', help: 'wait for no more than these; with --box the default is 1' },
+  wait: {
+    placeholder: 'duration',
+    default: '3s',
+    help: 'how long to wait for answers; with 0, send the command and ask for no answer',
+  },
+  answers: { placeholder: 'number', help: 'stop waiting after this many answers; with --box the default is 1' },
   resend: {
     placeholder: 'duration',
-    help: 'send it again, under the same message id, each time that passes without these answers',
+    help: 'send the command again, under the same message id, whenever this time passes without enough answers',
   },
   'sign-key': {
     placeholder: 'path',
-    help: 'private key that signs the command, for boxes with --control-auth signed; proc_box ctl keygen makes one',
+    help: 'sign the command with this private key, for boxes with --control-auth signed; proc_box ctl keygen makes one',
   },
-  id: { placeholder: 'text', help: 'message id; a box that has carried out this one only answers it again' },
-  json: { help: 'print the answers as they came, one a line' },
+  id: {
+    placeholder: 'text',
+    help: 'message id; a box that has already carried out the command with this id only answers it again',
+  },
+  json: { help: 'print the answers as they came, one per line' },
   help: { help: 'print this text' },
 } as const satisfies Readonly<Record<string, VerbOption & { readonly help: string }>>;
 
-/** Options of the box that say where its broker is. */
+/** Options of a box that also set the broker of `proc_box ctl`. */
 export const BOX_OPTIONS = [
   'uri',
   'uri-file',
@@ -106,11 +113,11 @@ export const CTL: Verb<OwnName> = {
   own: OWN_OPTIONS,
   ofBox: BOX_OPTIONS,
   ends: 'at the first word',
-  // An address that is empty has a message of its own.
+  // address.ts has a clearer message for an empty address.
   takesEmpty: true,
 };
 
-/** @throws SpecError for whatever the user must change; exit status 125 */
+/** @throws SpecError for errors that the user must correct; exit status 125 */
 export function parseCtl(input: CtlInput): CtlParsed {
   const words = readVerb(input.argv.slice(2), CTL);
   if (isSet(words, 'help')) return { kind: 'help' };
@@ -121,7 +128,7 @@ export function parseCtl(input: CtlInput): CtlParsed {
   return { kind: 'send', ...requestsFor(input, words, name, args) };
 }
 
-/** The same command to each address that is meant. @throws SpecError */
+/** Makes a request with the command for each alternative address. @throws SpecError */
 export function requestsFor(
   input: CtlInput,
   words: Pick<CtlWords, 'own' | 'forBox'>,
@@ -158,7 +165,7 @@ export function requestsFor(
     json: isSet(words, 'json'),
   };
   const requests = addresses.map(({ routingKey, target, all }) => {
-    // What is signed says by itself whom it is for: a routing key can be another one when it is sent again.
+    // A signed command must name its boxes itself, since anybody could publish it again with another routing key.
     const named = signKey === undefined ? target : all;
     const command = { command: name, ...(args.length > 0 && { arguments: args }), ...(named && { target: named }) };
     return { ...common, routingKey, command };
@@ -173,23 +180,23 @@ function isCommand(word: string): boolean {
   return !('kind' in checked) || checked.answer.error.code !== 'unknown_command';
 }
 
-/** `ctl --job status`: the command was taken for the job. */
+/** Recognizes `ctl --job status`, where the command was taken for the value of the option. */
 function noCommand(own: Own): string {
   const swallowed = [...own].find(([, text]) => isCommand(text));
   if (swallowed === undefined) return 'no command given; "proc_box ctl --help" lists them';
   const [name, text] = swallowed;
   const placeholder = (OWN_OPTIONS[name] as VerbOption).placeholder ?? 'value';
-  return `no command given: --${name} took ${quote(text)} for its value; did you mean "proc_box ctl --${name} <${placeholder}> ${text}"?`;
+  return `no command given: --${name} took ${quote(text)} as its value; did you mean "proc_box ctl --${name} <${placeholder}> ${text}"?`;
 }
 
-/** `ctl status --job 42`. @param late index of the first option in `words`, which begin with the command */
+/** For `ctl status --job 42`. @param late index of the first option in `words`, which begin with the command */
 function optionsFirst(argv: readonly string[], words: readonly string[], late: number): string {
   const before = argv.slice(2, argv.length - words.length);
   const meant = ['proc_box ctl', ...before, ...words.slice(late), ...words.slice(0, late)].join(' ');
   return `options come before the command; did you mean "${redactUri(meant)}"?`;
 }
 
-/** TLS and the like, of `--rascal-config`. */
+/** TLS and other socket options, of `--tls-*` and `--rascal-config`. */
 export function socketOptionsOf({ rascalConfig }: BoxSpec): Readonly<Record<string, unknown>> {
   return rascalConfig?.connection?.socketOptions ?? {};
 }

@@ -1,26 +1,29 @@
-import amqp from 'amqplib';
+import type amqp from 'amqplib';
 import { randomHex } from 'cgroup-utils-native';
-import { credentialsOf, type Endpoint, endpointOf } from '../../amqp/config.js';
+import type { Endpoint } from '../../amqp/config.js';
 import { alarmText, describe } from '../../amqp/failure.js';
 import { keySegment } from '../../amqp/keys.js';
-import { after } from '../../delay.js';
 import { BrokerError, SpecError } from '../../errors.js';
 import { signCommand } from '../sign.js';
+import { CONNECT_TIMEOUT_MS, connectFirst, leave, sleep, toldByTheRace } from './connect.js';
 import type { CtlRequest } from './options.js';
-import '../../amqp/handshake.js';
 
 /**
- * One command over the wire. `mandatory` tells when no box listens; the expiration keeps a box that was away from
- * carrying out a command that nobody waits for any more; direct reply-to needs no queue and no permission to make one.
+ * Sends one command. It is `mandatory`, so that the broker returns it if no box listens. It expires, so that a box that
+ * was out of reach does not carry it out when nobody waits for it any more. Direct reply-to needs neither a queue nor
+ * the permission to make one.
  */
 
-/** What came of a command, and to whom it went. */
-export interface Sent {
+/** How sending a command ended, and the request that was used. */
+export interface CtlResult {
   readonly outcome: SendOutcome;
   readonly request: CtlRequest;
 }
 
-/** `complete`: as many answers as asked for. `waited`: the time is over. `unroutable`: no queue is bound to the key. */
+/**
+ * `complete`: all the answers asked for have come. `waited`: the time is over. `unroutable`: no queue is bound to the
+ * key.
+ */
 export type SendOutcome = 'complete' | 'waited' | 'unroutable';
 
 interface SendOptions {
@@ -31,30 +34,25 @@ interface SendOptions {
   readonly onAnswer: (text: string) => boolean;
 }
 
-/** To be let in, and, of a command for which no answer is waited, to hand it over. */
-const CONNECT_TIMEOUT_MS = 5_000;
-/** Of `--wait`: a login takes several round trips. */
+/** Least time for the login, however short `--wait` is: it takes several round trips. */
 const CONNECT_LEAST_MS = 1_000;
 const LATE_MS = 100;
-const CLOSE_TIMEOUT_MS = 500;
-/** Of `proc_box check`. */
-const CHECK_TIMEOUT_MS = 10_000;
-/** Of a command for which no answer is waited. */
+/** Expiration of a command without a wait for answers. */
 const UNWATCHED_EXPIRATION_MS = 60_000;
 /** RabbitMQ refuses a message that lives longer. */
 const EXPIRATION_MAX_MS = 2 ** 32 - 1;
 const DIRECT = 'amq.rabbitmq.reply-to';
 
 /**
- * Sends to the first address that the broker lets us publish to.
- * @param requests the same command, by one address or another
- * @throws BrokerError where none of the brokers can be used in time, or the one in use fails or takes nothing
+ * Sends a command to the first address that the broker lets us publish to, and waits for answers.
+ * @param requests the same command to alternative addresses
+ * @throws BrokerError if no broker can be used in time, or if the broker in use fails or does not confirm the command
  */
 export async function sendCommand(
   requests: readonly CtlRequest[],
   messageId: string,
   onAnswer: SendOptions['onAnswer'],
-): Promise<Sent> {
+): Promise<CtlResult> {
   for (const [index, request] of requests.entries()) {
     const { command, signKey, waitMs } = request;
     const body =
@@ -78,7 +76,7 @@ async function send(options: SendOptions): Promise<SendOutcome> {
   const broken = new Promise<never>((_, reject) => {
     fail = (error) => reject(new BrokerError(describe(error, endpoint).text, { cause: error }));
   });
-  // Raced below; and without a listener an 'error' would end the process.
+  // It takes part in the race below. Without a listener, an 'error' event would end the process.
   broken.catch(toldByTheRace);
   connection.on('error', fail);
   connection.on('close', () => fail(new Error('Unexpected close')));
@@ -90,7 +88,7 @@ async function send(options: SendOptions): Promise<SendOutcome> {
     alarm = undefined;
   });
   const handedOver = { yet: false };
-  // `converse` looks at the time by itself where nothing hangs.
+  // Only in case something hangs; `converse` watches the time by itself.
   const late = sleep(waitMs + LATE_MS).then(() => (handedOver.yet ? 'waited' : 'late'));
   try {
     const outcome = await Promise.race([
@@ -103,7 +101,7 @@ async function send(options: SendOptions): Promise<SendOutcome> {
     const missing = /NOT_FOUND - no exchange '(.*?)'/.exec(String((error as Error).cause))?.[1];
     if (missing === undefined) throw error;
     if (missing !== options.request.replyExchange) return 'unroutable';
-    throw new BrokerError(`--reply-exchange: there is no exchange "${missing}": it is for the site to declare`, {
+    throw new BrokerError(`--reply-exchange: exchange "${missing}" does not exist: ask the site to declare it`, {
       cause: error,
     });
   } finally {
@@ -115,84 +113,11 @@ async function send(options: SendOptions): Promise<SendOutcome> {
   );
 }
 
-/** amqplib's IllegalOperationError, where the broker has closed it already, says nothing that was not told. */
-async function leave(connection: amqp.ChannelModel): Promise<void> {
-  await Promise.race([connection.close().catch(toldByTheRace), sleep(CLOSE_TIMEOUT_MS)]);
-}
-
-/** Somebody else waits for the same end and words it. */
-function toldByTheRace(): void {}
-
-/** Logs in and out again. @returns which broker it is. @throws BrokerError */
-export async function tryBroker(request: Pick<CtlRequest, 'uris' | 'socketOptions'>): Promise<string> {
-  const { endpoint, connection } = await connectFirst(request, CHECK_TIMEOUT_MS);
-  const { product, version } = connection.connection.serverProperties;
-  connection.on('error', () => {});
-  await leave(connection);
-  return `${endpoint.shown}: ${product} ${version}`;
-}
-
-/**
- * The first broker that lets us in; where there are others to try, each has an equal part of what is left of the time.
- * @throws BrokerError with the reason of each
- */
-async function connectFirst(
-  { uris, socketOptions }: Pick<CtlRequest, 'uris' | 'socketOptions'>,
-  mostMs: number,
-): Promise<{ endpoint: Endpoint; connection: amqp.ChannelModel }> {
-  const failures: string[] = [];
-  const deadline = performance.now() + mostMs;
-  for (const [index, uri] of uris.entries()) {
-    const endpoint = endpointOf(uri);
-    const leftMs = (deadline - performance.now()) / (uris.length - index);
-    try {
-      return {
-        endpoint,
-        connection: await connect(endpoint, socketOptions, Math.max(1, Math.min(CONNECT_TIMEOUT_MS, leftMs))),
-      };
-    } catch (error) {
-      failures.push(describe(error, endpoint).text);
-    }
-  }
-  throw new BrokerError(failures.join('; '));
-}
-
-/** amqplib's own timeout starts anew with each byte, and a TLS handshake or a login may hang as well. */
-async function connect(
-  endpoint: Endpoint,
-  socketOptions: CtlRequest['socketOptions'],
-  timeoutMs: number,
-): Promise<amqp.ChannelModel> {
-  const abort = new AbortController();
-  const options = {
-    timeout: timeoutMs,
-    ...socketOptions,
-    noDelay: true,
-    credentials: credentialsOf(endpoint),
-    clientProperties: { product: 'proc_box', connection_name: 'proc_box ctl' },
-    signal: abort.signal,
-  };
-  const connecting = amqp.connect(endpoint.uri, options);
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error(`no answer within ${timeoutMs} ms`));
-      abort.abort();
-    }, timeoutMs);
-  });
-  connecting.catch(toldByTheRace);
-  try {
-    return await Promise.race([connecting, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 interface Conversation {
-  /** On performance.now(). */
+  /** In the time of performance.now(), ms. */
   readonly deadline: number;
   readonly fail: (error: unknown) => void;
-  /** Whether the broker has got the command. */
+  /** Whether the broker has confirmed the command. */
   readonly handedOver: { yet: boolean };
 }
 
@@ -224,7 +149,7 @@ async function converse(
 
   for (;;) {
     returned = false;
-    // The broker hands back before it confirms.
+    // The broker returns an unroutable message before it confirms it.
     await publish(
       channel,
       request,
@@ -241,8 +166,8 @@ async function converse(
 }
 
 /**
- * Where answers go: direct reply-to, or through `--reply-exchange` to a queue of ours.
- * @returns the queue, and with it the `reply_to` of the command
+ * Prepares for answers: by direct reply-to, or through `--reply-exchange` to a queue of our own.
+ * @returns the name of the queue, which is also the `reply_to` of the command
  */
 async function answersTo(
   channel: amqp.ConfirmChannel,
@@ -250,7 +175,7 @@ async function answersTo(
   { user }: Endpoint,
 ): Promise<string> {
   if (replyExchange === '') return DIRECT;
-  // A site lets each user have names and keys of his own.
+  // The name contains the user's, so that a site can restrict users to names and keys of their own.
   const name = `proc_box.reply.${keySegment(user)}.${randomHex(8)}`;
   await channel.assertQueue(name, { exclusive: true, durable: false, autoDelete: true });
   await channel.bindQueue(name, replyExchange, name);
@@ -276,7 +201,7 @@ function properties(
     appId: 'proc_box ctl',
     timestamp: Math.floor(Date.now() / 1000),
     expiration: String(expirationMs),
-    // The broker checks it, so the audit trail of the box can say who asked.
+    // The broker checks it, so the box's audit trail can name the user.
     ...(user !== '' && { userId: user }),
   };
 }
@@ -289,14 +214,8 @@ function publish(
 ): Promise<void> {
   return new Promise((resolve) => {
     channel.publish(exchange, routingKey, Buffer.from(body), options, (error) => {
-      // An error is that of the channel, which says why.
+      // On an error the channel ends, and its own event says why.
       if (!error) resolve();
     });
-  });
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    after(ms, resolve);
   });
 }

@@ -2,13 +2,13 @@ import { bytes } from '../../options/amounts.js';
 import { printable } from '../../text.js';
 import type { CtlAnswer } from './answer.js';
 
-/** Answers to `ping` as a table, so that an operator sees at a glance which boxes there are. */
+/** Formats answers to `ping` as a table, which shows at a glance which boxes exist. */
 
 const HEADINGS = ['USER', 'JOB', 'TASK', 'HOST', 'STATE', 'MEMORY', 'BOX'] as const;
-/** A text of the network could be of any length; the line stays one. */
+/** Texts from the network may have any length; this bounds a cell. */
 const CELL_MAX = 64;
 
-/** One line a box, sorted by user, job, task and host; columns are aligned, and two spaces apart. */
+/** One line per box, sorted by user, job, task and host; the columns are aligned, with two spaces between them. */
 export function formatTable(answers: readonly CtlAnswer[]): string {
   const rows = answers
     .map(cells)

@@ -1,10 +1,10 @@
 import { scanWords } from './words.js';
 
-/** Directives that qsub(1) reads in a script, as far as a box shell needs them. */
+/** Reads the directives of qsub(1) in a script, as far as a box shell needs them. */
 
 /**
- * The shell of the script's last `#PBS -S`, null without one: a command line's `-S` would take its place.
- * @param words of the command line: `-C` changes what a directive begins with
+ * The shell of the script's last `#PBS -S`, which a `-S` on the command line would override; null without one.
+ * @param words of the command line, because `-C` changes the prefix of directives
  */
 export function shellOfDirectives(script: string, words: readonly string[]): string | null {
   const prefix = directivePrefix(words);
@@ -17,7 +17,7 @@ export function shellOfDirectives(script: string, words: readonly string[]): str
   return shell;
 }
 
-/** `-C` of the command line, else PBS_DPREFIX, else `#PBS`. */
+/** The prefix of directives: `-C` of the command line, else PBS_DPREFIX, else `#PBS`. */
 function directivePrefix(words: readonly string[]): string {
   const given = scanWords(words).values.findLast(({ letter }) => letter === 'C');
   return given?.text ?? process.env['PBS_DPREFIX'] ?? '#PBS';
@@ -27,7 +27,7 @@ function shellOf(words: readonly string[]): string | null {
   return scanWords(words).values.findLast(({ letter }) => letter === 'S')?.text ?? null;
 }
 
-/** Words with quotes, up to a comment. */
+/** Splits a directive into words, with quotes, up to a comment. */
 function splitWords(text: string): string[] {
   const words: string[] = [];
   for (const [, single, double, bare] of text.matchAll(/'([^']*)'|"([^"]*)"|([^\s'"]+)/g)) {

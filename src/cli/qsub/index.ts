@@ -20,20 +20,21 @@ import { shellOfDirectives } from './directives.js';
 import { packWords, parseSubmission, type Submission } from './words.js';
 
 /**
- * Behind scripts/site/pbs/qsub-box: prints the shell code that becomes the real qsub. The job's shell is replaced by a box shell
- * (`-S`), and what MoM executes directly (`-- command`) begins with proc_box: script, stdin, name, directives and
- * environment of the job stay as they are.
+ * The program behind scripts/site/pbs/qsub-box: prints shell code that executes the real qsub. It replaces the job's
+ * shell by a box shell (`-S`). A command that MoM executes directly (`-- command`) is prefixed with proc_box. The
+ * script, stdin, name, directives and environment of the job stay as they are.
  */
 
-/** The installed package: dist/ is where this runs. */
+/** Folder of the installed package; this file is in its dist/. */
 const home = dirname(dirname(fileURLToPath(import.meta.url)));
 const PROC_BOX = join(home, 'bin', 'proc_box');
 const BOX_SHELL = join(home, 'scripts', 'site', 'pbs', 'box-shell');
 
 const USAGE = `usage: qsub-box [options of proc_box] [options of qsub] [script | -- command arguments]
 
-Submits a job that runs in a box: proc_box --help has the options. Everything else is qsub's. docs/pbs.md.
-PROC_BOX_QSUB names the real qsub, PROC_BOX_SHELLS a directory for box shells that all nodes see (default ~/.proc_box/shells).
+Submits a job that runs in a box. proc_box --help lists the options of proc_box; qsub gets everything else. See docs/pbs.md.
+PROC_BOX_QSUB names the real qsub. PROC_BOX_SHELLS names a directory for box shells that all nodes see (default
+~/.proc_box/shells).
 `;
 
 try {
@@ -41,7 +42,7 @@ try {
   const asked = basename(self) === 'qsub-box' && (words[0] === '--help' || words[0] === '-help');
   process.stdout.write(asked ? `printf %s ${quote(USAGE)}\n` : submit(parseSubmission(words), findQsub(self)));
 } catch (error) {
-  // What nobody foresaw is one line, too: the shell behind it submits nothing.
+  // Even an unforeseen error gives only one line; without our output, the shell script submits nothing.
   process.stderr.write(`qsub-box: error: ${printable(redactUri(describeError(error, false)))}\n`);
   process.exitCode = 125;
 }
@@ -52,7 +53,7 @@ function submit({ options, words, shell, script, command }: Submission, qsub: st
   ]);
   if (command !== null) {
     const boxed = [...given, '--', ...words.slice(command)];
-    // PBS drops empty arguments, and a launch hook costs others their newlines and outer blanks.
+    // PBS drops empty arguments, and with a launch hook others lose their newlines and outer blanks.
     const plain = boxed.every((word) => word !== '' && word === word.trim() && !word.includes('\n'));
     return become(qsub, [...words.slice(0, command), PROC_BOX, ...(plain ? boxed : [`--argv=${packWords(boxed)}`])]);
   }
@@ -67,24 +68,26 @@ function submit({ options, words, shell, script, command }: Submission, qsub: st
   return feed + become(qsub, replaced);
 }
 
-/** As a shell would have it: the job starts in another folder. None expands `~` within a word, as after `--uri-file=`. */
+/**
+ * An absolute path, because the job starts in another folder. Expands `~`, which a shell does not after `--uri-file=`.
+ */
 function pathOf(name: string, text: string): string {
   const [, user, rest = ''] = /^~([^/]*)(\/.*)?$/s.exec(text) ?? [];
   if (user === undefined) return resolve(text);
   if (user === '') return join(homedir(), rest);
   throw new SpecError(
-    `--${name}=${text}: only a shell knows the home of ${user}: write the whole path (a file of that name: ./${text})`,
+    `--${name}=${text}: only a shell can look up the home of ${user}: write the whole path (for a file of that name: ./${text})`,
   );
 }
 
-/** The script's text. What comes on stdin is kept in a file, for qsub to read. */
+/** Reads the script. One from stdin is also copied to a file, which qsub reads instead. */
 function readDirectives(script: Submission['script']): { text: string; file: string | null } {
   if (script === null) return { text: '', file: null };
   if (script !== '-') {
     try {
       return { text: readFileSync(script, 'latin1'), file: null };
     } catch {
-      return { text: '', file: null }; // qsub says what is wrong with it
+      return { text: '', file: null }; // qsub will report the error
     }
   }
   const bytes = readFileSync(0);
@@ -93,16 +96,19 @@ function readDirectives(script: Submission['script']): { text: string; file: str
   return { text: bytes.toString('latin1'), file };
 }
 
-/** A shell without options is the installed one; others are small files named by their content: MoM gives no arguments. */
+/**
+ * The path of the box shell. Without options it is the installed one. With options it is a small file named after its
+ * content, because MoM gives a shell no arguments.
+ */
 function boxShell(options: readonly string[], inner: string | null): string {
   if (options.length === 0 && inner === null) return BOX_SHELL;
   const words = [BOX_SHELL, ...(inner === null ? [] : ['--shell', inner]), ...options];
-  const text = `#!/bin/sh\n# Made by qsub-box: the box shell of PBS jobs with these options. Jobs that wait need it.\nexec ${words.map(quote).join(' ')}\n`;
+  const text = `#!/bin/sh\n# Made by qsub-box: the box shell of PBS jobs with these options. Queued jobs need it.\nexec ${words.map(quote).join(' ')}\n`;
   const folder = process.env['PROC_BOX_SHELLS'] ?? join(homedir(), '.proc_box', 'shells');
   const path = join(folder, createHash('sha256').update(text).digest('hex').slice(0, 16));
   if (/[\s,@]/.test(path)) {
     throw new SpecError(
-      `qsub takes no shell with blanks, commas or @ in its path: ${path}; set PROC_BOX_SHELLS to another directory`,
+      `qsub accepts no shell with blanks, commas or @ in its path: ${path}; set PROC_BOX_SHELLS to another directory`,
     );
   }
   try {
@@ -113,7 +119,7 @@ function boxShell(options: readonly string[], inner: string | null): string {
     renameSync(draft, path);
   } catch (cause) {
     throw new SpecError(
-      `write ${path}: ${(cause as NodeJS.ErrnoException).code}; set PROC_BOX_SHELLS to a directory that you can write and all nodes see`,
+      `write ${path}: ${(cause as NodeJS.ErrnoException).code}; set PROC_BOX_SHELLS to a directory that you can write to and all nodes see`,
       { cause },
     );
   }
@@ -129,16 +135,16 @@ function findQsub(self: string): string {
     const path = join(place === '' ? '.' : place, 'qsub');
     if (isProgram(path) && realpathSync(path) !== ours) return path;
   }
-  throw new SpecError(`there is no qsub in PATH beside ${self}; name the real one in PROC_BOX_QSUB`);
+  throw new SpecError(`there is no qsub in PATH except ${self}; name the real one in PROC_BOX_QSUB`);
 }
 
-/** PBS_EXEC of /etc/pbs.conf. */
+/** The bin folder below PBS_EXEC of /etc/pbs.conf. */
 function installed(): string[] {
   try {
     const exec = /^\s*PBS_EXEC\s*=\s*(\S+)/m.exec(readFileSync('/etc/pbs.conf', 'latin1'))?.[1];
     return exec === undefined ? [] : [join(exec, 'bin')];
   } catch {
-    return []; // this host has none
+    return []; // PBS is not installed on this host
   }
 }
 
@@ -147,7 +153,7 @@ function isProgram(path: string): boolean {
     accessSync(path, constants.X_OK);
     return statSync(path).isFile();
   } catch {
-    return false; // not there, or not ours to run
+    return false; // it does not exist, or we may not execute it
   }
 }
 

@@ -4,31 +4,34 @@ import { findOption, OPTION_NAMES } from '../../options/table.js';
 import { redactUri } from '../../options/uri.js';
 import { didYouMean } from '../../options/words.js';
 
-/** A command line of qsub-box, taken apart. Indexes are into `words`, which is what qsub gets, unchanged. */
+/** A parsed command line of qsub-box. Indexes refer to `words`, which qsub gets unchanged. */
 export interface Submission {
+  /** Options of proc_box. */
   readonly options: readonly { readonly name: string; readonly text: string; readonly isPath: boolean }[];
   /** Options and operands of qsub. */
   readonly words: readonly string[];
-  /** Its last `-S`, null without one. */
+  /** The last `-S`; null without one. */
   readonly shell: Value | null;
-  /** The script's path, `-` for stdin, null where there is none to read: `-- command`, and `-I` alone. */
+  /** Path of the script, `-` for stdin; null if there is no script to read: with `-- command`, or with `-I` alone. */
   readonly script: string | null;
-  /** Index of the command after `--`, null without one. */
+  /** Index of the command after `--`; null without one. */
   readonly command: number | null;
 }
 
 /** Options of OpenPBS's and Torque's qsub(1) that take a value. */
 const WITH_VALUE = new Set('aAbcCdDeFjJkKlLmMNopPqrRStTuvwW');
-/** What only stands alone in qsub's own way. */
+/** Names that are left to qsub, although proc_box may have an option of that name. */
 const NOT_OURS = new Set(['about', 'help', 'version']);
 
-/** @throws SpecError for an option of proc_box that does not parse: said now, not when the job starts */
+/**
+ * @throws SpecError for an option of proc_box that does not parse, so that the user learns it now and not in the job
+ */
 export function parseSubmission(given: readonly string[]): Submission {
   const { options, rest } = boxOptions(given);
   return { options, words: rest, ...parts(rest) };
 }
 
-/** The options of proc_box, up to the first word that is none. */
+/** Takes the options of proc_box, up to the first word that is not one. */
 function boxOptions(given: readonly string[]): { options: Submission['options']; rest: readonly string[] } {
   const options: Submission['options'][number][] = [];
   let at = 0;
@@ -37,10 +40,10 @@ function boxOptions(given: readonly string[]): { options: Submission['options'];
     const isOurs = split !== undefined && split.name.length > 1 && !NOT_OURS.has(split.name);
     const option = isOurs ? findOption(split.name) : undefined;
     if (option === undefined) {
-      // qsub has no others that are long.
+      // qsub itself has no other long options.
       if (isOurs && split.dashes === '--') {
         throw new SpecError(
-          `unknown option ${given[at]}${didYouMean(split.name, OPTION_NAMES)}; proc_box --help has them all`,
+          `unknown option ${given[at]}${didYouMean(split.name, OPTION_NAMES)}; proc_box --help lists them all`,
         );
       }
       break;
@@ -53,7 +56,7 @@ function boxOptions(given: readonly string[]): { options: Submission['options'];
       throw new SpecError(`--${option.name}: ${(cause as Error).message}`, { cause });
     }
     if (redactUri(text) !== text) {
-      throw new SpecError(`--${option.name} has a password, which qstat and ps would show: use --uri-file`);
+      throw new SpecError(`--${option.name} holds a password, which qstat and ps would show: use --uri-file`);
     }
     options.push({ name: option.name, text, isPath: option.type === 'path' });
   }
@@ -68,7 +71,7 @@ export interface Value {
   readonly offset: number;
 }
 
-/** As getopt(3) sees qsub's words: options wherever they stand before `--`, operands, and the first word after `--`. */
+/** Scans qsub's words as getopt(3) does: options anywhere before `--`, operands, and the first word after `--`. */
 export function scanWords(words: readonly string[]) {
   const values: Value[] = [];
   const operands: string[] = [];
@@ -98,7 +101,7 @@ function parts(words: readonly string[]): Pick<Submission, 'shell' | 'script' | 
   return { shell, script: operands[0] ?? (flags.includes('I') ? null : '-'), command };
 }
 
-/** One word for any words: native/src/front/front.cc takes them apart. */
+/** Encodes any words as one word, which native/src/front/front.cc decodes. */
 export function packWords(words: readonly string[]): string {
   const encode = (word: string) =>
     word.replaceAll(/[^A-Za-z0-9_./=:,@+-]/gu, (character) =>

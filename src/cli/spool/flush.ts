@@ -1,8 +1,8 @@
 import { userName } from 'cgroup-utils-native';
 import { alarmText } from '../../amqp/failure.js';
 import { forUser } from '../../amqp/keys.js';
-import { lanesOf } from '../../amqp/lanes.js';
 import { Link } from '../../amqp/link.js';
+import { publishChannels } from '../../amqp/publish-channels.js';
 import { openPublisher, type Publisher } from '../../amqp/publisher.js';
 import { eventsTo } from '../../amqp/redelivery.js';
 import { after, type Delay } from '../../delay.js';
@@ -13,7 +13,7 @@ import type { BoxSpec } from '../../options/spec.js';
 import { quote } from '../../options/words.js';
 import {
   type Delivered,
-  type Delivery,
+  type DeliveryOptions,
   deliverInTurn,
   type Folder,
   type MessageRecord,
@@ -23,14 +23,14 @@ import {
 } from '../../spool/index.js';
 
 export interface FlushOptions {
-  /** For the broker: to let us in, to confirm a message, to end an alarm. */
+  /** Longest wait for the broker: for the login, for one confirm, for the end of an alarm. */
   readonly waitMs: number;
-  /** For everything; what is left then is for the next time. */
+  /** Longest time for everything; what is left then stays for the next time. */
   readonly mostMs: number;
   readonly log: Logger;
 }
 
-/** Over one connection, the users in turn. @throws BrokerError where no broker can be used in time */
+/** Delivers the folders in turn over one connection. @throws BrokerError if no broker can be used in time */
 export async function flushFolders(
   folders: readonly Folder[],
   spec: BoxSpec,
@@ -39,15 +39,17 @@ export async function flushFolders(
   if (!(await holdAny(folders))) return NOTHING;
   const stop = new AbortController();
   const late = setTimeout(() => {
-    log.warn(`spool: not all was delivered within ${mostMs / 1000} s (--max-time): the rest is for the next time`);
+    log.warn(
+      `spool: not everything was delivered within ${mostMs / 1000} s (--max-time); the rest stays for the next flush`,
+    );
     stop.abort();
   }, mostMs);
   const link = publisherLink(spec, stop, log);
   try {
     const publisher = await connected(link, Math.min(waitMs, mostMs));
     const tellAlarm = endOnAlarm(publisher, link.link, stop, waitMs, log);
-    const lane = lanesOf(publisher, stop.signal, waitMs);
-    const common = { lane, stop: stop.signal, confirmMs: waitMs, maxAgeMs: spec.spoolMaxAgeMs, warn: toLog(log) };
+    const channel = publishChannels(publisher, stop.signal, waitMs);
+    const common = { channel, stop: stop.signal, confirmMs: waitMs, maxAgeMs: spec.spoolMaxAgeMs, warn: toLog(log) };
     const turns = rotated(folders).map((folder) => ({ folder, delivery: { ...common, ...rulesFor(folder, spec) } }));
     const result = await deliverInTurn(turns, () => stop.abort());
     tellAlarm();
@@ -58,7 +60,10 @@ export async function flushFolders(
   }
 }
 
-/** A folder that cannot be read (EACCES, EIO, ESTALE) counts: its delivery meets the same error, and tells it. */
+/**
+ * Whether any folder has files. One that cannot be read (EACCES, EIO, ESTALE) counts: its delivery will report the
+ * error.
+ */
 async function holdAny(folders: readonly Folder[]): Promise<boolean> {
   for (const folder of folders) {
     try {
@@ -70,15 +75,16 @@ async function holdAny(folders: readonly Folder[]): Promise<boolean> {
   return false;
 }
 
-/** No user is always the first. */
+/** Begins with a random user, so that no user always comes first. */
 function rotated(folders: readonly Folder[]): readonly Folder[] {
   const first = Math.floor(Math.random() * folders.length);
   return [...folders.slice(first), ...folders.slice(0, first)];
 }
 
 /**
- * A broker in an alarm says so once, and then reads nothing from us until the alarm is over.
- * @returns call at the end: it says so where that is why something is left
+ * Gives up if an alarm of the broker lasts too long. The broker tells of an alarm once, and then reads nothing from us
+ * until it is over.
+ * @returns call this at the end: it logs the alarm if that is why messages are left
  */
 function endOnAlarm(publisher: Publisher, link: Link<Publisher>, stop: AbortController, waitMs: number, log: Logger) {
   let timer: NodeJS.Timeout | undefined;
@@ -119,7 +125,7 @@ function publisherLink({ uris, exchange, rascalConfig }: BoxSpec, stop: AbortCon
       done();
       isUp(publisher);
     },
-    // One connection: what it could not deliver is there for the next flush.
+    // There is only one attempt; what it could not deliver stays for the next flush.
     down: () => stop.abort(),
   });
   link.start();
@@ -137,22 +143,23 @@ async function connected({ link, up }: PublisherLink, waitMs: number): Promise<P
   throw new BrokerError(link.state.lastError ?? `broker ${link.state.broker}: no answer within ${duration(waitMs)}`);
 }
 
-/** What may be published of a folder, and where the events of its boxes go. */
-function rulesFor(folder: Folder, spec: BoxSpec): Pick<Delivery, 'eventsTo' | 'check' | 'doubt'> {
+/** Which messages of a folder may be published, and where the events of its boxes go. */
+function rulesFor(folder: Folder, spec: BoxSpec): Pick<DeliveryOptions, 'eventsTo' | 'check' | 'doubt'> {
   const toWhere = eventsTo(spec);
   if (folder.uid === process.geteuid?.()) return { eventsTo: toWhere };
   const owner = userName(folder.uid);
   return {
     eventsTo: (identity) => (identity.user === owner ? toWhere(identity) : undefined),
     check: ownersOnly(spec, owner),
-    // A directory service that is away for a moment must not cost the user anything.
+    // Without this, files would be set aside while the directory service is out of reach.
     doubt: ({ user }) => (owner === String(folder.uid) && user !== owner ? `uid ${owner} has no name now` : undefined),
   };
 }
 
 /**
- * Root's permissions on the broker are not the owner's: of what the owner could have written into the file only that
- * is published which a box of theirs would have sent.
+ * Root may have more permissions on the broker than the owner of a file, who could have written anything into it. So
+ * only messages that a box of the owner could have sent are published.
+ * @returns says why a message may not be published; undefined if it may
  */
 export function ownersOnly(
   { exchange, statsKey, eventsKey }: Pick<BoxSpec, 'exchange' | 'statsKey' | 'eventsKey'>,
@@ -165,17 +172,17 @@ export function ownersOnly(
       return `its routing key ${quote(message.routingKey)} is not below --skey or --ekey`;
     }
     const user = userIn(message.body);
-    return user === owner ? undefined : `it is in the name of ${user === undefined ? 'nobody' : quote(String(user))}`;
+    return user === owner ? undefined : `it names ${user === undefined ? 'no user' : `user ${quote(String(user))}`}`;
   };
 }
 
 function userIn(body: string): unknown {
   try {
     const value = JSON.parse(body) as { Identity?: { user?: unknown }; identity?: { user?: unknown } };
-    // A body with both could show one to us and the other to its reader.
+    // With both, we could check one and a consumer could read the other.
     if (value.Identity !== undefined && value.identity !== undefined) return undefined;
     return (value.Identity ?? value.identity)?.user;
   } catch {
-    return undefined; // no JSON: no message of ours
+    return undefined; // not JSON, so not one of our messages
   }
 }

@@ -30,26 +30,26 @@ import { flushFolders } from './flush.js';
 const HELP = `usage: proc_box spool list [--json] [options of a box]
        proc_box spool flush [--wait <duration>] [--max-time <duration>] [options of a box]
 
-What boxes have kept on disk (--spool-dir) because the broker had not confirmed it.
+Lists or delivers the messages that boxes have kept on disk (--spool-dir) because the broker had not confirmed them.
 
-  list     a line for each file: user, box, job, messages, bytes, age, state
-  flush    delivers the files of boxes that have ended, and removes them. A file with broken records, or that the broker
-           refuses, is set aside (.bad), with a warning that says why
-Root sees to the files of all users, in turn; anybody else to their own.
+  list     print a line for each file: user, box, job, messages, bytes, age, state
+  flush    deliver the files of boxes that have ended, and remove them. A file with damaged records, or one that the
+           broker refuses, is set aside (.bad), with a warning that says why
+For root this covers the files of all users, in turn; for other users only their own.
 
 Options:
-  --wait <duration>           for the broker: to let us in, and to confirm a message (default 10s)
-  --max-time <duration>       for everything; what is left then is for the next flush (default 10m)
+  --wait <duration>           how long to wait for the login, and for a confirm of the broker (default 10s)
+  --max-time <duration>       how long to deliver; what is left then stays for the next flush (default 10m)
   --json                      print one JSON object
   --help                      print this text
-Where the spool and the broker are, is told as to a box: --spool-dir, --spool-max-age, --uri, --uri-file, --exchange,
---skey, --ekey, --rascal-config, --config, their PBOX_* variables, or the config file. Of other users' files root
-publishes only what has its owner's name in it, to this exchange, below --skey and --ekey.
+The spool and the broker are set as for a box: by --spool-dir, --spool-max-age, --uri, --uri-file, --exchange, --skey,
+--ekey, --rascal-config, --config, their PBOX_* variables, or the config file. From files of other users, root publishes
+only messages that name the file's owner, to this exchange, with keys below --skey and --ekey.
 
 Exit status:
-  0    flush: nothing is left but of boxes that live; list: done
-  1    flush: something is left, or was set aside
-  125  an option is wrong, or spool or broker cannot be used
+  0    flush: only files of running boxes are left; list: done
+  1    flush: other files are left, or were set aside
+  125  an option is wrong, or the spool or the broker cannot be used
 `;
 
 const OWN = {
@@ -59,12 +59,12 @@ const OWN = {
   help: {},
 } as const;
 const SPOOL: Verb<keyof typeof OWN> = { name: 'proc_box spool', own: OWN, ofBox: 'all', ends: 'with the words' };
-/** setTimeout takes more for 1 ms. */
+/** setTimeout treats a longer time as 1 ms. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
-/** Directories that cannot be used. */
+/** Most warnings about directories that cannot be used. */
 const FAILURES_SHOWN = 20;
 
-interface Request {
+interface SpoolParsed {
   readonly verb: 'list' | 'flush';
   readonly json: boolean;
   readonly waitMs: number;
@@ -92,13 +92,13 @@ export async function runSpool(input: CtlInput): Promise<number> {
 }
 
 /** @throws SpecError */
-function parseSpool(input: CtlInput): Request | 'help' {
+function parseSpool(input: CtlInput): SpoolParsed | 'help' {
   const words = readVerb<keyof typeof OWN>(input.argv.slice(2), SPOOL);
   const [verb, ...more] = words.rest;
   if (isSet(words, 'help')) return 'help';
   if ((verb !== 'list' && verb !== 'flush') || more.length > 0) {
     throw new SpecError(
-      `${quote(['spool', ...words.rest].join(' '))} is no command: expected "spool list" or "spool flush"`,
+      `${quote(['spool', ...words.rest].join(' '))} is not a command: expected "spool list" or "spool flush"`,
     );
   }
   const { spec, warnings } = assembleSpec({
@@ -108,7 +108,7 @@ function parseSpool(input: CtlInput): Request | 'help' {
     deadline: { scheduler: 'none', remainingMs: null },
   });
   const { spoolDir } = spec;
-  if (spoolDir === undefined) throw new SpecError('--spool-dir is not given: which directory do the boxes use?');
+  if (spoolDir === undefined) throw new SpecError('--spool-dir is not given: name the directory that the boxes use');
   if (verb === 'flush' && spec.uris.length === 0)
     throw new SpecError('--uri is "none", or its file is missing: give the URI of the broker');
   const [waitMs, mostMs] = (['wait', 'max-time'] as const).map((name) =>
@@ -117,7 +117,7 @@ function parseSpool(input: CtlInput): Request | 'help' {
   return { verb, json: isSet(words, 'json'), waitMs: waitMs!, mostMs: mostMs!, spec: { ...spec, spoolDir }, warnings };
 }
 
-/** No more than a timer of Node can hold. */
+/** At most the longest time of a timer of Node. */
 function durationOf(name: 'wait' | 'max-time', text: string): number {
   return Math.min(
     TIMER_MAX_MS,
@@ -127,11 +127,11 @@ function durationOf(name: 'wait' | 'max-time', text: string): number {
 
 interface Folders extends AsyncDisposable {
   readonly open: readonly Folder[];
-  /** Directories that are not safe, or cannot be read. */
+  /** Number of directories that are not safe or cannot be read. */
   readonly failed: number;
 }
 
-/** Of every user for root, else our own. @throws EnvironmentError where the spool itself cannot be used */
+/** Opens the folders of all users as root, else our own. @throws EnvironmentError if the spool itself cannot be used */
 async function openFolders(spoolDir: string, log: Logger): Promise<Folders> {
   const own = process.geteuid?.() ?? -1;
   const open: Folder[] = [];
@@ -142,11 +142,11 @@ async function openFolders(spoolDir: string, log: Logger): Promise<Folders> {
       if (folder !== undefined) open.push(folder);
     } catch (error) {
       if (own !== 0 || !isEnvironmentError(error)) throw error;
-      // In a directory that all may write to anybody can make thousands of what is none.
+      // Anybody may write to the spool, and so could make thousands of unusable directories.
       if (++failed <= FAILURES_SHOWN) log.warn(error.message);
     }
   }
-  if (failed > FAILURES_SHOWN) log.warn(`spool ${spoolDir}: ${failed - FAILURES_SHOWN} more are not shown`);
+  if (failed > FAILURES_SHOWN) log.warn(`spool ${spoolDir}: ${failed - FAILURES_SHOWN} more warnings are not shown`);
   const dispose = async () => {
     for (const folder of open) await folder[Symbol.asyncDispose]();
   };
@@ -158,7 +158,7 @@ interface Listed {
   readonly file: string;
   readonly box: string;
   readonly job: string | null;
-  /** Null where it may not be read: in use, or not trusted. */
+  /** Null if the file is in use or not trusted, and so was not read. */
   readonly messages: number | null;
   readonly bytes: number;
   readonly age_sec: number;
@@ -213,8 +213,8 @@ async function listed(folder: Folder, name: string): Promise<Listed | undefined>
 
 function sentence({ messages, files, dropped, inUse, left, bad }: Delivered): string {
   const parts = [`delivered ${messages} messages of ${files} files`];
-  if (dropped > 0) parts.push(`${dropped} were lost, and told in spool_dropped events`);
-  if (inUse > 0) parts.push(`${inUse} files are in use by boxes that live`);
+  if (dropped > 0) parts.push(`${dropped} were lost, which spool_dropped events report`);
+  if (inUse > 0) parts.push(`${inUse} files are in use by running boxes`);
   if (left > 0) parts.push(`${left} files are left`);
   if (bad > 0) parts.push(`${bad} files were set aside`);
   return `${parts.join('; ')}\n`;

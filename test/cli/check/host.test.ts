@@ -6,7 +6,8 @@ t.test('whose job a box would be in, and when that ends', async (t) => {
   t.match(schedulerRow({}), { status: 'PASS', evidence: 'none: neither SLURM_JOB_ID nor PBS_JOBID is set' });
   t.match(schedulerRow({ SLURM_JOB_ID: '12', SLURM_STEP_ID: '0', SLURM_PROCID: '3', SLURM_CLUSTER_NAME: 'c' }), {
     name: 'scheduler',
-    evidence: 'slurm, job 12, step 0, task 3, cluster c; its end is unknown: no wall clock limit by default',
+    evidence:
+      'slurm, job 12, step 0, task 3, cluster c; its end is unknown, so there is no wall clock limit by default',
   });
   t.match(schedulerRow({ PBS_JOBID: '7.server', PBS_WALLTIME: '3600' }), {
     evidence: 'pbs, job 7, cluster server; ends in 1 h',
@@ -15,10 +16,13 @@ t.test('whose job a box would be in, and when that ends', async (t) => {
 
 t.test('without a broker there is nothing to try, and one that is not there is a WARN', async (t) => {
   const row = (uris: readonly string[]) => brokerRow({ uris } as BoxSpec, {});
-  t.match(await row([]), { status: 'PASS', evidence: 'none is asked for (--uri none)' });
+  t.match(await row([]), { status: 'PASS', evidence: 'not used (--uri none)' });
   const { status, evidence, fix } = await row(['amqp://u:s3cret@127.0.0.1:1/v']);
   t.equal(status, 'WARN');
   t.match(evidence, /127\.0\.0\.1:1.*connection refused/);
   t.notMatch(evidence, /s3cret/);
-  t.match(fix, /^give its URI by --uri-file, PBOX_URI or uri: in \/etc\/proc_box\/config\.yaml; jobs run without it$/);
+  t.match(
+    fix,
+    /^give its URI with --uri-file, PBOX_URI or uri: in \/etc\/proc_box\/config\.yaml; jobs also run without a broker$/,
+  );
 });

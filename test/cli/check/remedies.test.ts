@@ -11,7 +11,7 @@ t.test('remedies: systemd, plain v2, v1, Slurm', async (t) => {
   t.match(delegation({ ...place, root: true }, 'cpu', '/g'), 'systemd-run --scope -p Delegate=yes');
   t.match(delegation({ ...place, systemd: false }, 'cpu', '/a/g'), 'echo +cpu > /a/cgroup.subtree_control');
   t.match(delegation({ ...place, unified: false }, 'cpu', '/g'), 'mkdir /g/<user>');
-  t.match(delegation({ ...place, scheduler: 'slurm' }, 'cpu', '/g'), 'Slurm finds processes by the list of its own');
+  t.match(delegation({ ...place, scheduler: 'slurm' }, 'cpu', '/g'), 'Slurm finds only processes in its own groups');
 });
 
 t.test(
@@ -20,7 +20,7 @@ t.test(
     const place = { scheduler: 'slurm', root: false, unified: false, systemd: true } as const;
     for (const controller of ['pids', 'blkio', 'cpu'])
       t.match(delegation(place, controller, '/g'), /so does Slurm's Prolog; cgroup\.conf/, controller);
-    t.match(delegation(place, 'memory', '/g'), /does so only where slurm\.conf says that Slurm itself uses none/);
+    t.match(delegation(place, 'memory', '/g'), /does so only if slurm\.conf says that Slurm itself uses no groups/);
   },
 );
 

@@ -47,12 +47,12 @@ t.test('nobody is meant by accident', async (t) => {
   t.throws(() => addresses({}), {
     name: 'SpecError',
     message:
-      'this would go to every box of the exchange: give --job, --host, --user or --box, or --all where that is meant',
+      'this would go to every box of the exchange: give --job, --host, --user or --box, or --all if you mean every box',
   });
   t.throws(() => addresses({ step: '0' }), { message: /this would go to every box/ });
   t.throws(() => addresses({ job: '12' }, [KEY], true), {
     message: '--all and --job are both given: give one of them',
   });
-  t.throws(() => addresses({ job: '' }), { message: '--job is empty: a job without one would be meant, or every job' });
+  t.throws(() => addresses({ job: '' }), { message: '--job is empty: that could address boxes that you do not mean' });
   t.throws(() => addresses({ job: '1', task: '' }), { message: /^--task is empty/ });
 });

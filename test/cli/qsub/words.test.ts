@@ -41,10 +41,10 @@ t.test('values are taken as getopt takes them', async (t) => {
 
 t.test('what is wrong is said before anything is submitted', async (t) => {
   const cases: readonly (readonly [readonly string[], string | RegExp])[] = [
-    [['--memroy', '1G', 'x'], 'unknown option --memroy; did you mean "memory"?; proc_box --help has them all'],
+    [['--memroy', '1G', 'x'], 'unknown option --memroy; did you mean "memory"?; proc_box --help lists them all'],
     [['--memory'], 'option --memory needs a value'],
     [['--memory', 'much'], /^--memory: "much" is not a size/],
-    [['--uri', 'amqp://u:s3cret@h'], '--uri has a password, which qstat and ps would show: use --uri-file'],
+    [['--uri', 'amqp://u:s3cret@h'], '--uri holds a password, which qstat and ps would show: use --uri-file'],
     [['-S'], '-S needs a value'],
   ];
   for (const [words, message] of cases)

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { ancestorsBelow, commandOf, readTarget, stdoutModeOf } from '../../src/adopt/target.js';
+import { ancestorsBelow, commandOf, readMainProcess, stdoutModeOf } from '../../src/adopt/main-process.js';
 import { until } from '../fixtures/processes.js';
 
 async function job(t: Test, command: readonly string[], options: object = {}): Promise<number> {
@@ -17,7 +17,7 @@ const isRoot = process.geteuid?.() === 0;
 t.test('a process that runs is told from every later one, with its user and environment', async (t) => {
   const pid = await job(t, ['sleep', '1000'], { env: { ...process.env, A: 'b=c', EMPTY: '' } });
   await until(() => commandOf(pid)[0] === 'sleep', 'it has executed');
-  const target = readTarget(pid, [], { A: 'ours' });
+  const target = readMainProcess(pid, [], { A: 'ours' });
   t.match(target, { pid, uid: process.getuid!(), gid: process.getgid!(), awaitExec: false });
   t.ok(target.startTicks > 0);
   t.match(target.environment, { A: 'b=c', EMPTY: '' }, 'its own');
@@ -26,7 +26,7 @@ t.test('a process that runs is told from every later one, with its user and envi
 
 t.test('what cannot be boxed is refused', async (t) => {
   const refusal = (pid: number, ours: readonly number[], message: string | RegExp) =>
-    t.throws(() => readTarget(pid, ours, {}), { name: 'SpecError', message }, `${pid}`);
+    t.throws(() => readMainProcess(pid, ours, {}), { name: 'SpecError', message }, `${pid}`);
   refusal(2 ** 22 + 1, [], `--pid ${2 ** 22 + 1}: there is no such process`);
   refusal(1, [], /^--pid 1: .* is not a job: expected the main process of one$/);
   refusal(process.pid, [process.pid], /is not a job/);
@@ -37,7 +37,7 @@ t.test('what cannot be boxed is refused', async (t) => {
 });
 
 t.test("only root may box another user's process", { skip: isRoot ? 'this user may' : false }, async (t) => {
-  t.throws(() => readTarget(1, [], {}), { message: /is not a job|only root may box processes of others/ });
+  t.throws(() => readMainProcess(1, [], {}), { message: /is not a job|only root may box processes of other users/ });
 });
 
 t.test('who is between a process and its ancestor', async (t) => {

@@ -1,11 +1,11 @@
-/** A link on which nothing is confirmed for so long is replaced, whatever its heartbeat says. */
+/** A link without a confirm for this long is replaced, even if its heartbeat works. */
 const STUCK_MS = 10_000;
 
 /**
- * How long one message has been tried on links that were up and not blocked, and in how many attempts; and the moment at
- * which waiting for its confirm has no use any more.
+ * Counts for how long, and in how many attempts, one message has been tried on links that were up and not blocked. It
+ * also tells when it is no longer worth waiting for a confirm on the present link.
  */
-export class Patience {
+export class ConfirmTimer {
   readonly #messageTimeoutMs: number;
   readonly #onOver: () => void;
   readonly #nowMs: () => number;
@@ -15,8 +15,8 @@ export class Patience {
   #attempts = 0;
 
   /**
-   * @param messageTimeoutMs for one message; 0 means never give up
-   * @param onOver nothing was confirmed for 10 s, or for that time where it is shorter
+   * @param messageTimeoutMs after which a message is given up; 0 for never
+   * @param onOver called after 10 s without a confirm, or after `messageTimeoutMs` if that is shorter
    */
   constructor(messageTimeoutMs: number, onOver: () => void, nowMs: () => number) {
     this.#messageTimeoutMs = messageTimeoutMs;
@@ -24,12 +24,12 @@ export class Patience {
     this.#nowMs = nowMs;
   }
 
-  /** Its time is over; never in the first attempt, so that no silent outage loses it. */
+  /** Whether the message's time is over. It never is in the first attempt, so that a silent outage loses nothing. */
   get expired(): boolean {
     return this.#messageTimeoutMs !== 0 && this.#attempts > 1 && this.#triedMs >= this.#messageTimeoutMs;
   }
 
-  /** It is another message. @param attempts how often it has been sent already */
+  /** Starts again with another message. @param attempts how often it has been sent already */
   renew(attempts: number): void {
     this.stop();
     this.#triedMs = 0;
@@ -40,7 +40,7 @@ export class Patience {
     this.#attempts++;
   }
 
-  /** It is in flight, on a link that takes messages. */
+  /** The message is in flight, on a link that takes messages. */
   start(): void {
     this.#startedAtMs = this.#nowMs();
     const ms = this.#messageTimeoutMs === 0 ? STUCK_MS : Math.max(1, Math.min(STUCK_MS, this.#messageTimeoutMs));

@@ -3,26 +3,30 @@ import { processDirectory, userName } from 'cgroup-utils-native';
 import { EnvironmentError, SpecError } from '../errors.js';
 import type { Environment } from '../scheduler/identity.js';
 
-/** A process that is to be adopted, as /proc shows it. */
-export interface Target {
+/** The main process of a box to make, as /proc shows it. */
+export interface MainProcess {
   readonly pid: number;
-  /** Field 22 of proc_pid_stat(5), clock ticks after boot: tells it from a later process with the same number. */
+  /**
+   * Start time in clock ticks after boot, field 22 of proc_pid_stat(5); tells it from a later process with the same
+   * pid.
+   */
   readonly startTicks: number;
   readonly uid: number;
   readonly gid: number;
   /** Name of the user that it runs as. */
   readonly user: string;
-  /** Its own where that may be read, else ours. */
+  /** Its own if we may read it, else the caller's. */
   readonly environment: Environment;
-  /** It is a fork of slurmstepd that will become the task: its memory and name are not the job's yet. */
+  /** It is a fork of slurmstepd that has yet to execute the task, so its memory and name are not those of the job. */
   readonly awaitExec: boolean;
 }
 
 /**
- * @param ours the wrapper and its keeper
- * @throws SpecError, EnvironmentError where it is none that can be boxed
+ * @param ours pids of the wrapper and its keeper
+ * @param environment of the caller
+ * @throws SpecError, EnvironmentError if this process cannot be boxed
  */
-export function readTarget(pid: number, ours: readonly number[], environment: Environment): Target {
+export function readMainProcess(pid: number, ours: readonly number[], environment: Environment): MainProcess {
   const stat = statOf(pid);
   if (stat === null || hasEnded(stat)) throw new SpecError(`--pid ${pid}: there is no such process`);
   if (pid === 1 || ours.includes(pid) || stat.kernelThread)
@@ -34,7 +38,7 @@ export function readTarget(pid: number, ours: readonly number[], environment: En
   ];
   const user = userName(uid);
   if (process.geteuid?.() !== 0 && uid !== process.geteuid?.())
-    throw new EnvironmentError(`--pid ${pid}: it belongs to ${user}; only root may box processes of others`);
+    throw new EnvironmentError(`--pid ${pid}: it belongs to ${user}; only root may box processes of other users`);
   const own = readEnvironment(pid);
   const awaitExec = environment['SLURM_TASK_PID'] === String(pid) && stat.comm === 'slurmstepd';
   return {
@@ -48,7 +52,7 @@ export function readTarget(pid: number, ours: readonly number[], environment: En
   };
 }
 
-/** Ancestors of `from` below `top`; empty where `top` is none of them. Nearest first. */
+/** The ancestors of `from` below `top`, nearest first; empty if `top` is not an ancestor. */
 export function ancestorsBelow(top: number, from: number): number[] {
   const chain: number[] = [];
   for (let pid = statOf(from)?.ppid ?? 0; pid > 1; pid = statOf(pid)?.ppid ?? 0) {
@@ -58,18 +62,18 @@ export function ancestorsBelow(top: number, from: number): number[] {
   return [];
 }
 
-/** Words of its command line; its name where it hides them. */
+/** The words of its command line, or its name if they cannot be read. */
 export function commandOf(pid: number): string[] {
   const words = (read(`${processDirectory(pid)}/cmdline`) ?? '').split('\0').slice(0, -1);
   return words.length > 0 ? words : [statOf(pid)?.comm ?? ''];
 }
 
-/** Whether its output can be watched without being in between. */
+/** Whether its stdout is a file, whose offset can be watched from outside. */
 export function stdoutModeOf(pid: number): 'file' | 'other' {
   try {
     return statSync(`${processDirectory(pid)}/fd/1`).isFile() ? 'file' : 'other';
   } catch {
-    return 'other'; // closed, or not for us to see
+    return 'other'; // closed, or we may not look
   }
 }
 
@@ -84,7 +88,7 @@ interface Stat {
 
 const PF_KTHREAD = 0x00200000;
 
-/** proc_pid_stat(5). The name may hold anything, so the fields are counted from the last ')'. */
+/** Reads proc_pid_stat(5). The name may hold any character, so the fields are counted from the last ')'. */
 function statOf(pid: number): Stat | null {
   const text = read(`/proc/${pid}/stat`);
   if (text === null) return null;
@@ -100,7 +104,7 @@ function statOf(pid: number): Stat | null {
   };
 }
 
-/** A main thread that has ended before the others is a zombie, and counts: the process lives. */
+/** If only the main thread has ended it is a zombie, but the process lives on in its other threads. */
 function hasEnded({ state, threads }: Stat): boolean {
   return state === 'X' || (state === 'Z' && threads <= 1);
 }
@@ -118,6 +122,6 @@ function read(path: string): string | null {
   try {
     return readFileSync(path, 'latin1');
   } catch {
-    return null; // it has ended, or is not for us to see
+    return null; // the process has ended, or we may not look
   }
 }

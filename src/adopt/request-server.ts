@@ -2,24 +2,24 @@ import { createServer, type Socket } from 'node:net';
 import { peerOf, userName } from 'cgroup-utils-native';
 import { EnvironmentError } from '../errors.js';
 import type { Logger } from '../log.js';
-import { createRequestReader, type Request } from './request.js';
+import { type AdoptRequest, createRequestReader } from './request.js';
 
-/** @param status what whoever asks exits with. @param text for its stderr */
-export type Answer = (status: number, text: string) => void;
+/** Answers a client. @param status its exit status. @param text for its stderr */
+export type AdoptAnswer = (status: number, text: string) => void;
 
-/** @returns false: no answer, whoever asks goes on without us */
-export type Ask = (request: Request, answer: Answer) => boolean;
+/** Handles a request. @returns false if it gives no answer; the client then makes the box itself */
+export type TakeRequest = (request: AdoptRequest, answer: AdoptAnswer) => boolean;
 
-/** Whoever connects and does not say what he wants. */
+/** How long a client may take to send its request, and to take a refusal. */
 const REQUEST_MS = 5_000;
 const CONNECTIONS_MAX = 256;
 
 /**
- * Takes requests from a socket that listens already, of its own user and of root. One connection is one request and its
- * answer; what is none is refused, and disturbs no other.
- * @returns ends it: those who have not said what they want get no answer
+ * Takes requests of this user and of root from a listening socket. Each connection carries one request and its answer.
+ * Anything else is refused, without an effect on other clients.
+ * @returns stops it; clients that have not sent a whole request get no answer
  */
-export function receive(fd: number, log: Logger, ask: Ask): () => void {
+export function receive(fd: number, log: Logger, ask: TakeRequest): () => void {
   const waiting = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (client) => {
     waiting.add(client);
@@ -38,9 +38,9 @@ export function receive(fd: number, log: Logger, ask: Ask): () => void {
   };
 }
 
-function attend(client: Socket, log: Logger, ask: Ask): void {
+function attend(client: Socket, log: Logger, ask: TakeRequest): void {
   const read = createRequestReader();
-  const answer: Answer = (status, text) => {
+  const answer: AdoptAnswer = (status, text) => {
     client.end(Buffer.concat([Buffer.from([status]), Buffer.from(text)]));
   };
   const refuse = (why: string) => {
@@ -48,7 +48,7 @@ function attend(client: Socket, log: Logger, ask: Ask): void {
     client.removeAllListeners('data').resume();
     log.warn(`a request was refused: ${why}`);
     answer(125, `proc_box: error: ${why}\n`);
-    // Whoever does not read the answer, or goes on sending.
+    // In case the client does not read the answer, or goes on sending.
     setTimeout(() => client.destroy(), REQUEST_MS).unref();
   };
   const late = setTimeout(() => refuse(`no whole request within ${REQUEST_MS / 1000} s`), REQUEST_MS);
@@ -77,9 +77,9 @@ function attend(client: Socket, log: Logger, ask: Ask): void {
   });
 }
 
-/** @returns its pid. @throws EnvironmentError where it is none of those who may ask */
+/** @returns the client's pid. @throws EnvironmentError if the client may not ask */
 function callerOf(client: Socket): number {
-  // The descriptor that Node has no other name for.
+  // Node has no public way to get the descriptor.
   const { fd } = (client as unknown as { readonly _handle: { readonly fd: number } })._handle;
   const { pid, uid } = peerOf(fd);
   const own = process.geteuid?.();
@@ -88,5 +88,5 @@ function callerOf(client: Socket): number {
       `this supervisor makes boxes for ${userName(own)}, not for ${userName(uid)}: start one of your own (proc_box adopt --serve)`,
     );
   if (pid > 0) return pid;
-  throw new EnvironmentError('whoever asks is in another PID namespace: its --pid names another process here');
+  throw new EnvironmentError('the client is in another PID namespace: its --pid would name another process here');
 }

@@ -4,28 +4,30 @@ import { withUserData } from '../options/verbatim.js';
 import { quote } from '../options/words.js';
 import { toCommand } from './command.js';
 import type { Admitted, Gate } from './gate.js';
-import { type Delivery, type Refusal, type Request, refuse, replayed } from './message.js';
+import { type CommandRequest, type Delivery, type Refusal, refuse, replayed } from './message.js';
 import type { AckOrNack } from './rascal.js';
 import type { Reply } from './replies.js';
 
 /**
- * What is done with a delivery: never throws, always acknowledges. A command is handed to the box before anything else
- * happens, and acknowledged at once, so that a `kill` does not wait for the answer to a slow command before it.
+ * Message ids whose answers are remembered. A message with such an id gets the same answer, and has no further effect.
  */
-
-/** Message ids whose answers are remembered: a repeated one is answered again and not carried out again. */
 const REMEMBERED_MAX = 1_000;
-/** Commands that the box has not answered yet; more are left with the broker. */
+/** Commands that the box has not answered yet. At this number the broker keeps further ones. */
 const PENDING_MAX = 64;
 
 /** A command that was carried out. */
 interface Remembered {
-  /** Name and arguments. */
+  /** Name and arguments, as JSON. */
   readonly asked: string;
   readonly answer: Promise<Answer>;
 }
 
-export class Control {
+/**
+ * Handles the deliveries of the control queue; never throws, always acknowledges. It gives a command to the box before
+ * it does anything else and acknowledges at once, so that a `kill` does not wait for the answer to a slow earlier
+ * command.
+ */
+export class CommandHandler {
   readonly #answers = new Map<string, Remembered>();
   readonly #logged = new Set<string>();
   #pending = 0;
@@ -40,12 +42,12 @@ export class Control {
     readonly log: Logger,
   ) {}
 
-  /** Messages turned down so far. */
+  /** Messages refused so far. */
   get refused(): number {
     return this.#refused;
   }
 
-  /** For a new connection: acknowledgements of the last one mean nothing on it. */
+  /** Call this for a new connection: acknowledgements of the last one mean nothing on it. */
   reset(): void {
     this.#waiting = [];
   }
@@ -79,7 +81,7 @@ export class Control {
     this.log.error(`control: ${(error as Error).message}`);
   }
 
-  #carryOut(request: Request, by: Requester, properties: Delivery['properties']): void {
+  #carryOut(request: CommandRequest, by: Requester, properties: Delivery['properties']): void {
     const key = by.messageId === undefined ? undefined : `${by.user ?? ''}\0${by.key ?? ''}\0${by.messageId}`;
     const asked = JSON.stringify([request.name, ...request.args]);
     const before = key === undefined ? undefined : this.#answers.get(key);
@@ -100,7 +102,7 @@ export class Control {
     this.#whenAnswered(answer, request.name, properties);
   }
 
-  /** The box promises not to throw and not to reject; a promise that is broken must not end the job. */
+  /** The box promises neither to throw nor to reject. If it does all the same, the job must go on. */
   #execute(run: () => Promise<Answer>): Promise<Answer> {
     const failed = (error: unknown): Answer => {
       this.log.error(`control: a command failed: ${(error as Error).message}`);
@@ -160,13 +162,13 @@ export class Control {
   }
 }
 
-function reused({ name, args }: Request, { messageId = '' }: Requester): Refusal {
-  const message = `the message id ${quote(messageId)} was that of another command: give each command an id of its own`;
+function reused({ name, args }: CommandRequest, { messageId = '' }: Requester): Refusal {
+  const message = `message id ${quote(messageId)} was used for another command: give each command an id of its own`;
   return refuse('bad_message', message, name, args);
 }
 
 function acknowledge(ack: AckOrNack): void {
-  // The channel may be gone by now; then the message is gone as well, because its queue was exclusive.
+  // If the channel has gone, so has the message, because its queue was exclusive.
   ack(() => {});
 }
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Control } from '../../src/amqp/control.js';
+import { CommandHandler } from '../../src/amqp/command-handler.js';
 import type { Admitted, Gate } from '../../src/amqp/gate.js';
 import { type Delivery, parseMessage, requesterOf } from '../../src/amqp/message.js';
 import type { Reply } from '../../src/amqp/replies.js';
@@ -31,7 +31,7 @@ function control({ gate = open, execute = async () => ({ ok: true, result: 'done
     refused: (answer: Answer, _by: Requester, command: string, args: readonly string[] | null) =>
       refusals.push({ code: answer.ok ? '' : answer.error.code, command, args }),
   } as unknown as Controllable;
-  const made = new Control(box, gate, (reply) => replies.push(reply), log);
+  const made = new CommandHandler(box, gate, (reply) => replies.push(reply), log);
   let acknowledged = 0;
   const give = (body: object | string, properties: Delivery['properties'] = {}) => {
     const content = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
@@ -79,7 +79,7 @@ t.test('a repeated message is answered again and not carried out again', async (
   t.match(refusals, [{ code: 'bad_message', command: 'resume', args: [] }]);
   t.match(bodies()[2], {
     ok: false,
-    error: { message: 'the message id "m" was that of another command: give each command an id of its own' },
+    error: { message: 'message id "m" was used for another command: give each command an id of its own' },
   });
 });
 

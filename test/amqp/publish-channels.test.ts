@@ -1,5 +1,5 @@
 import t from 'tap';
-import { lanesOf } from '../../src/amqp/lanes.js';
+import { publishChannels } from '../../src/amqp/publish-channels.js';
 import type { Publication, Publisher, SecondChannel } from '../../src/amqp/publisher.js';
 import type { MessageRecord } from '../../src/spool/record.js';
 
@@ -19,28 +19,28 @@ function link(openMs = 60_000, stop: AbortSignal = new AbortController().signal)
       },
       () => closed++,
     );
-  return { lane: lanesOf(publisher, stop, openMs), asked, sent, up, closed: () => closed };
+  return { channel: publishChannels(publisher, stop, openMs), asked, sent, up, closed: () => closed };
 }
 
 const refusal = (code: number, message: string) => Object.assign(new Error(message), { code });
 
 t.test('one channel serves until it ends, then a new one', async (t) => {
-  const { lane, asked, sent, up } = link();
-  const opening = lane();
+  const { channel, asked, sent, up } = link();
+  const opening = channel();
   up(0);
   const first = (await opening)!;
-  t.equal(await lane(), first);
+  t.equal(await channel(), first);
   const outcome = await new Promise((resolve) => first.publish(message, resolve));
   t.equal(outcome, 'confirmed');
   t.match(sent, [{ exchange: 'x', routingKey: 'k', options: { type: 't' }, content: Buffer.from('ä') }]);
   asked[0]!.ended(new Error('the channel was closed'));
-  const next = lane();
+  const next = channel();
   up(1);
   t.not(await next, first);
   t.equal(asked.length, 2);
 });
 
-t.test('the end of a lane is told with what the broker has refused', async (t) => {
+t.test('the end of a channel is told with what the broker has refused', async (t) => {
   const cases: readonly (readonly [unknown, string | null])[] = [
     [
       refusal(406, `Channel closed by server: 406 with message "PRECONDITION_FAILED - size"`),
@@ -52,8 +52,8 @@ t.test('the end of a lane is told with what the broker has refused', async (t) =
     [new Error('the channel was closed'), null],
   ];
   for (const [error, why] of cases) {
-    const { lane, asked, up } = link();
-    const opening = lane();
+    const { channel, asked, up } = link();
+    const opening = channel();
     up(0);
     const one = (await opening)!;
     const told: (string | null)[] = [];
@@ -66,27 +66,27 @@ t.test('the end of a lane is told with what the broker has refused', async (t) =
   }
 });
 
-t.test('a lane that was closed is over', async (t) => {
-  const { lane, up, closed, asked } = link();
-  const opening = lane();
+t.test('a channel that was closed is over', async (t) => {
+  const { channel, up, closed, asked } = link();
+  const opening = channel();
   up(0);
   (await opening)!.close();
   t.equal(closed(), 1);
-  const next = lane();
+  const next = channel();
   t.equal(asked.length, 2);
   up(1);
   await next;
 });
 
-t.test('without a link, or without an answer, there is no lane', async (t) => {
+t.test('without a link, or without an answer, there is no channel', async (t) => {
   const lost = link();
-  const opening = lost.lane();
+  const opening = lost.channel();
   lost.asked[0]!.ended(new Error('Unexpected close'));
   t.equal(await opening, undefined);
   const stopped = link(60_000, AbortSignal.abort());
-  t.equal(await stopped.lane(), undefined);
+  t.equal(await stopped.channel(), undefined);
   t.equal(stopped.asked.length, 0);
   const alive = setTimeout(() => {}, 10_000);
-  t.equal(await link(1).lane(), undefined);
+  t.equal(await link(1).channel(), undefined);
   clearTimeout(alive);
 });

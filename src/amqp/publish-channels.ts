@@ -1,24 +1,24 @@
-import type { Delivery, Lane } from '../spool/index.js';
+import type { DeliveryOptions, PublishChannel } from '../spool/index.js';
 import type { Publisher } from './publisher.js';
 
 /**
- * Channels for what comes out of the spool, one at a time: the broker ends the channel over which it gets what it refuses,
- * and the connection lives on.
+ * Channels for messages from the spool, one at a time. If the broker refuses a message, it closes the channel that
+ * carried it; the connection stays up, and the next call opens a new channel.
  */
-export function lanesOf(publisher: Publisher, stop: AbortSignal, openMs: number): Delivery['lane'] {
-  let present: ClosingLane | undefined;
+export function publishChannels(publisher: Publisher, stop: AbortSignal, openMs: number): DeliveryOptions['channel'] {
+  let present: ClosingChannel | undefined;
   return async () => {
-    if (present === undefined || present.hasEnded) present = await openLane(publisher, stop, openMs);
+    if (present === undefined || present.hasEnded) present = await openChannel(publisher, stop, openMs);
     return present;
   };
 }
 
-interface ClosingLane extends Lane {
+interface ClosingChannel extends PublishChannel {
   readonly hasEnded: boolean;
 }
 
-/** @returns undefined where the link is lost, or says nothing */
-function openLane(publisher: Publisher, stop: AbortSignal, openMs: number): Promise<ClosingLane | undefined> {
+/** @returns undefined if the link is lost or does not answer */
+function openChannel(publisher: Publisher, stop: AbortSignal, openMs: number): Promise<ClosingChannel | undefined> {
   return new Promise((resolve) => {
     let end: string | null | undefined;
     let listener: (why: string | null) => void = () => {};
@@ -52,7 +52,7 @@ function openLane(publisher: Publisher, stop: AbortSignal, openMs: number): Prom
   });
 }
 
-/** The broker's words, or those of amqplib on what it cannot encode; null where link or channel have just ended. */
+/** The broker's reason, or amqplib's for a message that it cannot encode; null if the link or channel simply ended. */
 function refusalIn(error: unknown): string | null {
   const { code, name, message } = error as Error & { code?: unknown };
   if (typeof code === 'number') return /"([A-Z_]+ - .*)"/s.exec(message)?.[1] ?? message;

@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { Failure } from '../../src/amqp/failure.js';
-import { noTopicExchange, onceFor, refusedAnswer } from '../../src/amqp/words.js';
+import { noTopicExchange, onceFor, refusedAnswer } from '../../src/amqp/log-lines.js';
 import type { BoxSpec } from '../../src/options/spec.js';
 
 const failure = (kind: string): Failure => ({
@@ -34,11 +34,11 @@ t.test('what the broker has against an answer is told with the remedy', async (t
   const error = new Error(`Channel closed by server: 403 with message "ACCESS_REFUSED - write to 'x'"`);
   t.equal(
     refusedAnswer(error, spec('')),
-    `control: the broker refuses our answers: ACCESS_REFUSED - write to 'x': give the permission, or an exchange that this user may write with --reply-exchange (docs/security.md); commands are carried out all the same`,
+    `control: the broker refuses our answers: ACCESS_REFUSED - write to 'x': grant the permission, or name an exchange that this user may write to with --reply-exchange (docs/security.md); commands are still carried out`,
   );
   t.equal(
     refusedAnswer(new Error('odd'), spec('answers')),
-    'control: the broker refuses our answers: odd: it must exist, and this user must be allowed to write it (docs/security.md); commands are carried out all the same',
+    'control: the broker refuses our answers: odd: the exchange must exist, and this user must be allowed to write to it (docs/security.md); commands are still carried out',
   );
 });
 

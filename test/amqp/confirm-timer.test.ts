@@ -1,15 +1,15 @@
 import t, { type Test } from 'tap';
-import { Patience } from '../../src/amqp/patience.js';
+import { ConfirmTimer } from '../../src/amqp/confirm-timer.js';
 import { virtualTime } from '../fixtures/virtual-time.js';
 
-function patience(t: Test, messageTimeoutMs: number) {
+function timerOf(t: Test, messageTimeoutMs: number) {
   const time = virtualTime(t);
   let over = 0;
-  return { time, one: new Patience(messageTimeoutMs, () => over++, time.now), over: () => over };
+  return { time, one: new ConfirmTimer(messageTimeoutMs, () => over++, time.now), over: () => over };
 }
 
 t.test('a link that confirms nothing for ten seconds is over', async (t) => {
-  const { time, one, over } = patience(t, 30_000);
+  const { time, one, over } = timerOf(t, 30_000);
   one.start();
   await time.advance(9_999);
   t.equal(over(), 0);
@@ -19,18 +19,18 @@ t.test('a link that confirms nothing for ten seconds is over', async (t) => {
 });
 
 t.test('sooner where a message has less time, and after ten seconds where it has no end', async (t) => {
-  const short = patience(t, 500);
+  const short = timerOf(t, 500);
   short.one.start();
   await short.time.advance(500);
   t.equal(short.over(), 1);
-  const endless = patience(t, 0);
+  const endless = timerOf(t, 0);
   endless.one.start();
   await endless.time.advance(10_000);
   t.equal(endless.over(), 1);
 });
 
 t.test('only the time on a link counts, and never in the first attempt', async (t) => {
-  const { time, one } = patience(t, 3_000);
+  const { time, one } = timerOf(t, 3_000);
   one.renew(0);
   one.attempted();
   one.start();
@@ -51,14 +51,14 @@ t.test('only the time on a link counts, and never in the first attempt', async (
 });
 
 t.test('a message without a timeout never expires', async (t) => {
-  const { one } = patience(t, 0);
+  const { one } = timerOf(t, 0);
   one.renew(5);
   one.tried(1e12);
   t.equal(one.expired, false);
 });
 
 t.test('stopping twice counts once', async (t) => {
-  const { time, one } = patience(t, 10);
+  const { time, one } = timerOf(t, 10);
   one.renew(2);
   one.start();
   await time.advance(5);
