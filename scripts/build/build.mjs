@@ -92,6 +92,7 @@ function sources() {
   return [
     ...files(join(root, 'src')),
     'native/index.d.ts',
+    ...files(join(root, 'native/types')),
     'package.json',
     'package-lock.json',
     'scripts/build/build.mjs',
