@@ -24,7 +24,12 @@ const OPTIONS = {
   },
   default: { value: 'on|off', default: 'off', ways: ['spank'], help: 'whether tasks without --box are boxed' },
   option: { value: 'N=V', default: [], ways: ['prolog', 'spank'], help: 'an option of every box, repeatable' },
-  fix: { value: 'N=V', default: [], ways: ['spank'], help: 'an option of every box that jobs cannot change, repeatable' },
+  fix: {
+    value: 'N=V',
+    default: [],
+    ways: ['spank'],
+    help: 'an option of every box that jobs cannot change, repeatable',
+  },
   state: { value: 'DIR', default: '/run/proc_box', ways: ['prolog'], help: 'for the state of running jobs' },
   'dry-run': { ways: ALL, help: 'only print the changes' },
   help: { ways: ALL, help: 'this text' },
