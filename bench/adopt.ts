@@ -15,7 +15,7 @@ const CASES = {
   viaLimits: 'by a supervisor, with 2 limits of control groups',
 };
 
-/** `proc_box adopt --detach`: what a prolog waits for until the process is in its box; `--via`: with a supervisor. */
+/** `proc_box adopt --detach`: how long a prolog waits until the process is in its box; with `--via` a supervisor makes the box. */
 export async function adopt(bench: Bench): Promise<Row[]> {
   const own = join(bench.folder, 'own');
   mkdirSync(own, { mode: 0o700 });
@@ -25,7 +25,7 @@ export async function adopt(bench: Bench): Promise<Row[]> {
     return await measure(bench, socket);
   } finally {
     process.kill(supervisor, 'SIGTERM');
-    // It listens until it ends: a client that is not answered sees that.
+    // The supervisor listens until it ends, so a client without an answer notices its end.
     await once(
       connect(socket).on('error', () => {}),
       'close',

@@ -6,7 +6,7 @@ import { type Bench, procBox, type Row } from './measure.js';
 const BOXES = 500;
 const AT_ONCE = 10;
 
-/** Control groups that 500 boxes with limits leave; every tenth is ended by SIGKILL of its wrapper. */
+/** Control groups left by 500 boxes with limits. The wrapper of every tenth box gets SIGKILL. */
 export async function boxes(bench: Bench): Promise<Row[]> {
   const before = groups();
   const count = bench.rounds(BOXES);
@@ -21,7 +21,7 @@ export async function boxes(bench: Bench): Promise<Row[]> {
     {
       figure: `control groups left by ${count} boxes`,
       measured: String(left),
-      reference: `${(count / seconds).toFixed(1)} boxes/s, ${AT_ONCE} at once, every tenth killed with -9`,
+      reference: `${(count / seconds).toFixed(1)} boxes/s, ${AT_ONCE} at once, every tenth killed by SIGKILL`,
       target: 'nothing',
       pass: left <= 0,
     },

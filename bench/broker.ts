@@ -1,18 +1,18 @@
 import { type ConsumeMessage, connect } from 'amqplib';
 import type { Sample } from '../src/model/sample.js';
 
-/** Sees every sample and event of every box, and sends commands. */
+/** Receives every sample of every box, and sends commands. */
 export interface Watcher extends AsyncDisposable {
   /**
-   * The next sample for which `fits` holds, of those that arrive from now on.
+   * The next sample from now on for which `fits` holds.
    * @throws Error after `timeoutMs` @default 30000
    */
   sample(fits: (sample: Sample) => boolean, timeoutMs?: number): Promise<Sample>;
-  /** Samples with the cause `start` and `final` so far; waits up to 10 s until there are `expected` final ones. */
+  /** Counts of the samples with the cause `start` and `final`. Waits up to 10 s for `expected` final ones. */
   finals(expected: number): Promise<{ readonly firsts: number; readonly finals: number }>;
-  /** Publishes a command to one box; returns when it is written to the socket. */
+  /** Publishes a command to one box. Returns when the command has been written to the socket. */
   command(box: string, name: string, args?: readonly string[]): void;
-  /** Time from publishing a message to consuming it here, ms: the floor of every remote command. */
+  /** Time from publishing a message to consuming it here, ms. No remote command can be faster. */
   roundTripMs(): Promise<number>;
 }
 
@@ -42,7 +42,7 @@ export async function connectWatcher(uri: string): Promise<Watcher> {
       };
       const timer = setTimeout(() => {
         end();
-        reject(new Error(`the sample waited for has not come in ${timeoutMs} ms`));
+        reject(new Error(`the expected sample has not arrived within ${timeoutMs} ms`));
       }, timeoutMs);
       const listener = (sample: Sample) => {
         if (!fits(sample)) return;

@@ -4,14 +4,14 @@ const ROUNDS = 60;
 const TARGET_MS = 2;
 const LIMITS = ['--memory', '1G', '--pids', '500', '--cpus', '2'];
 
-/** What control groups add to the launch: time to the job's first instruction, and the wall of /bin/true. */
+/** Time that control groups add to the launch: until the job's first instruction, and to the wall time of /bin/true. */
 export async function cgroupLaunch(bench: Bench): Promise<Row[]> {
   const options = ['-uri', 'none', '--config', 'none'];
   const cases = { off: ['--cgroup', 'off'], auto: [], limits: LIMITS };
   const rows: Row[] = [];
   for (const [what, job, read] of [
     ['first instruction', MARK, 'firstMs'],
-    ['wall of /bin/true', '/bin/true', 'wallMs'],
+    ['wall time of /bin/true', '/bin/true', 'wallMs'],
   ] as const) {
     const time = (more: readonly string[]) => () => runOnce(bench, [procBox, ...options, ...more, '--', job])[read];
     const values = await interleave(bench.rounds(ROUNDS), {

@@ -8,9 +8,9 @@ const SAMPLES = 100;
 const TARGET_MS = 1;
 
 /**
- * CPU time that one sample of a large box costs wrapper and keeper: figures of the control group alone, and with a look at
- * every process. Without a broker, so that publishing is not in it, but
- * with a report: where nobody gets the samples none are taken. A box that does not sample is what it is compared with.
+ * CPU time of wrapper and keeper for one sample of a large box, from the control group alone and with a row for every process.
+ * There is no broker, so that publishing does not count, but a report, because a box takes no samples without a recipient. The
+ * time of a box that does not sample is subtracted.
  */
 export async function cgroupSample(bench: Bench): Promise<Row[]> {
   const samples = bench.rounds(SAMPLES);
@@ -48,8 +48,8 @@ async function costMs(bench: Bench, samples: number, interval: string, rows: str
   });
   const ended = once(box, 'exit');
   const [word] = await Promise.race([once(box.stdout, 'data') as Promise<unknown[]>, ended]);
-  if (!String(word).includes('ready')) throw new Error(`the box ended before its tree was there: ${word}`);
-  await new Promise((resolve) => setTimeout(resolve, 2000)); // the first samples, and what follows a launch
+  if (!String(word).includes('ready')) throw new Error(`the box ended before its tree was complete: ${word}`);
+  await new Promise((resolve) => setTimeout(resolve, 2000)); // wait for the first samples and the work after a launch
   const pids = [box.pid as number, ...childrenOf(box.pid as number)];
   const cpu = () => pids.reduce((sum, pid) => sum + cpuMsOf(pid), 0);
   const before = cpu();

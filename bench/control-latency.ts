@@ -10,7 +10,7 @@ const LOAD_PER_SECOND = 1_000;
 const BODY = JSON.stringify({ filler: 'x'.repeat(2_000) });
 const TARGET_MS = 20;
 
-/** From publishing a command to its answer, while the same box publishes 1,000 samples a second, and while it does not. */
+/** Time from publishing a command to its answer, with the same box publishing 1,000 samples per second, and without. */
 export async function controlLatency({ brokerUri, rounds }: Bench): Promise<Row[]> {
   const spec = specFor(brokerUri);
   const link = connectBroker(spec, fakeBox(), createLogger('error'));
@@ -36,7 +36,7 @@ export async function controlLatency({ brokerUri, rounds }: Bench): Promise<Row[
   };
   const measure = async () => {
     const values: number[] = [];
-    // Not in step with the load.
+    // Random pauses, so that the pings are not in step with the load.
     for (let n = 0; n < rounds(PINGS); n++) {
       values.push(await ping());
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 10));

@@ -5,10 +5,10 @@ const CPUS = 0.5;
 const SECONDS = 10;
 const TOLERANCE = 0.05;
 
-/** What a job that never waits gets of a CPU under --cpus 0.5. */
+/** The share of a CPU that a job gets under --cpus 0.5 if it never waits. */
 export async function cpus(bench: Bench): Promise<Row[]> {
   const seconds = Math.max(3, bench.rounds(SECONDS));
-  // user + system of the children, as the shell's `times` tells on its second line.
+  // The second line of the shell's `times`: user and system time of the children.
   const script = `timeout ${seconds} sh -c 'while :; do :; done'; times`;
   const options = ['-uri', 'none', '--config', 'none', '--cpus', String(CPUS), '--enforce', 'strict'];
   const { stdout } = spawnSync(procBox, [...options, '--', 'sh', '-c', script], { encoding: 'utf8' });

@@ -11,12 +11,12 @@ import { type Bench, Cleanup, median, type Row } from './measure.js';
 
 const SAMPLES = 20_000;
 const TARGET_PER_SECOND = 5_000;
-/** About what a sample of a small job has. */
+/** About the size of a small job's sample. */
 const BODY_BYTES = 2_000;
-/** In memory, where the rest is in the spool. */
+/** Samples in memory if the rest is in the spool. */
 const LITTLE = 1_000;
 
-/** How fast the outbox empties into a durable queue when the broker is back, and that its order is kept. */
+/** How fast the outbox empties into a durable queue when the broker is back, and whether the order is kept. */
 export async function drain(bench: Bench): Promise<Row[]> {
   return [await row(bench, false), await row(bench, true)];
 }
@@ -67,7 +67,7 @@ async function once({ brokerUri }: Bench, spooled: boolean): Promise<{ perSecond
   const body = JSON.stringify({ filler: 'x'.repeat(BODY_BYTES - 13) });
   for (let n = 1; n <= SAMPLES; n++) {
     link.publish(sample('b', n, body));
-    // Faster than a disk is no box.
+    // No box publishes faster than the disk takes its samples.
     const isWritten = () => link.state().outbox.bytes < LITTLE * BODY_BYTES * 0.75;
     if (spooled && n % 100 === 0) await until(isWritten, 'the disk has them');
   }

@@ -11,7 +11,7 @@ const ROUNDS = 20;
 const ANSWERS = 10;
 const ANSWER_MS = 100;
 
-/** A fork bomb at its limit of processes: how soon the keeper answers, how long a kill takes, and what it leaves. */
+/** A fork bomb at its process limit: how soon the keeper answers, how long a kill takes, and how many processes it leaves. */
 export async function forkBomb(bench: Bench): Promise<Row[]> {
   const rounds = bench.rounds(ROUNDS);
   const answers: number[] = [];
@@ -40,7 +40,7 @@ export async function forkBomb(bench: Bench): Promise<Row[]> {
       );
       left += cgroup.usage()?.pids?.current ?? 0;
     } finally {
-      keeper.finish(); // an open one would keep this process
+      keeper.finish(); // an open keeper would keep this process alive
     }
     if (cgroup.usage()?.pids != null) left += 1;
     removeCgroup(cgroup);

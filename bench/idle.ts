@@ -6,7 +6,7 @@ import { type Bench, childrenOf, cpuMsOf, ms, procBox, type Row } from './measur
 const TARGET_MS = 200;
 const SECONDS = 30;
 
-/** CPU time of wrapper and keeper for 30 s at one sample a second, with launch and connecting. */
+/** CPU time of wrapper and keeper in 30 s at one sample per second, including launch and connection. */
 export async function idle(bench: Bench): Promise<Row[]> {
   await using watcher = await connectWatcher(bench.brokerUri);
   const seconds = bench.rounds(SECONDS);

@@ -9,7 +9,7 @@ import { type Bench, interleave, median, ms, procBox, type Row } from './measure
 const ROUNDS = 40;
 const TARGET = 1.6;
 
-/** From publishing `kill` to the job's death, against the floor: publish to consume, plus kill(2) to death. */
+/** Time from publishing `kill` to the job's death, against its minimum: publish to consume, plus kill(2) to death. */
 export async function kill(bench: Bench): Promise<Row[]> {
   await using watcher = await connectWatcher(bench.brokerUri);
   const values = await interleave(bench.rounds(ROUNDS), {
@@ -48,7 +48,7 @@ async function remoteMs(bench: Bench, watcher: Watcher): Promise<number> {
   const ended = once(box, 'exit');
   await death.alive;
   const { Identity } = await first;
-  // The queue is bound when it answers a command: until then commands get lost.
+  // Commands get lost until the queue is bound, which an answer to one proves.
   for (let bound = false; !bound; ) {
     const sample = watcher.sample((sample) => sample.Identity.box === Identity.box && sample.Cause === 'request', 200);
     watcher.command(Identity.box, 'sample');
@@ -64,7 +64,7 @@ async function remoteMs(bench: Bench, watcher: Watcher): Promise<number> {
   return atMs - before;
 }
 
-/** A FIFO whose only writer is the job: its end is seen when the kernel closes the dying job's descriptors. */
+/** A FIFO with the job as its only writer: its reader sees the end when the kernel closes the dying job's descriptors. */
 function deathWatch(bench: Bench): {
   readonly fifo: string;
   readonly alive: Promise<void>;

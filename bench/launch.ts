@@ -15,7 +15,7 @@ import {
 
 const ROUNDS = 60;
 
-/** Time to the job's first instruction, and the whole wall of /bin/true. */
+/** Time to the job's first instruction, and the whole wall time of /bin/true. */
 export async function launch(bench: Bench): Promise<Row[]> {
   return [...(await firstInstruction(bench)), ...(await wholeWall(bench))];
 }
@@ -77,8 +77,8 @@ async function wholeWall(bench: Bench): Promise<Row[]> {
     };
   };
   return [
-    row('none', 'wall of /bin/true, -uri none', 1.5),
-    row('broker', 'wall of /bin/true, broker', 4),
+    row('none', 'wall time of /bin/true, -uri none', 1.5),
+    row('broker', 'wall time of /bin/true, broker', 4),
     {
       figure: 'its first and final samples delivered',
       measured: `${delivered.firsts} and ${delivered.finals}`,
@@ -87,7 +87,7 @@ async function wholeWall(bench: Bench): Promise<Row[]> {
       pass: delivered.firsts === rounds + 1 && delivered.finals === rounds + 1,
     },
     ...['bare', ...Object.keys(peers)].map((name) => ({
-      figure: `wall of /bin/true, ${name}`,
+      figure: `wall time of /bin/true, ${name}`,
       measured: ms(median((values as Record<string, number[]>)[name] as number[])),
       reference: '',
     })),

@@ -7,10 +7,10 @@ import { type Bench, procBox, type Row, runOnce } from './measure.js';
 const SEQUENTIAL = 1000;
 const AT_ONCE = 50;
 
-/** What /bin/true in a box, many times, leaves behind: processes, queues, connections, cgroups. */
+/** What many runs of /bin/true in a box leave behind: processes, queues, connections, control groups. */
 export async function leaks(bench: Bench): Promise<Row[]> {
   await using watcher = await connectWatcher(bench.brokerUri);
-  // Connections and caches of our own exist from here on.
+  // The first run opens our own connections and fills caches.
   await watcher.roundTripMs();
   runOnce(bench, [procBox, '-uri', bench.brokerUri, '--', '/bin/true']);
   const before = await count(bench);
@@ -36,7 +36,7 @@ export async function leaks(bench: Bench): Promise<Row[]> {
     {
       figure: 'final samples of those in turn delivered',
       measured: String(inTurn),
-      // On few cores, 50 wrappers at once may need longer than --flush to connect: that bound is theirs to keep.
+      // On a few cores, 50 wrappers at once may need longer than --flush to connect, and they rightly keep that bound.
       reference: `${jobs} jobs; of those at once ${finals - inTurn - 1}`,
       target: 'all',
       pass: inTurn === jobs,
@@ -53,7 +53,7 @@ async function atOnce(bench: Bench): Promise<number | null> {
 interface Left {
   readonly processes: number;
   readonly queues: number;
-  /** Descriptors of the broker: each connection is one. */
+  /** Descriptors of the broker, one per connection. */
   readonly connections: number;
   readonly 'descriptors of the caller': number;
   readonly cgroups: number;
@@ -79,7 +79,7 @@ async function settled(bench: Bench, before: Left): Promise<Left> {
   }
 }
 
-/** Keepers, front ends, and wrappers: by their executable, or by dist/boot.cjs among their arguments. */
+/** The number of keepers, front ends and Node wrappers: by their executable, or by dist/boot.cjs in their arguments. */
 function processesOf(executable: string): number {
   return readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid)) return false;
@@ -89,7 +89,7 @@ function processesOf(executable: string): number {
         readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('/dist/boot.cjs')
       );
     } catch {
-      return false; // ENOENT: ended meanwhile, or a kernel thread
+      return false; // ENOENT: the process has ended, or is a kernel thread
     }
   }).length;
 }

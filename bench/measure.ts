@@ -9,7 +9,7 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export const procBox = join(root, 'bin', 'proc_box');
 export const node = process.execPath;
 
-/** What every figure gets. */
+/** The environment of every figure. */
 export interface Bench extends Disposable {
   /** bench/native/probe.c, compiled. */
   readonly probe: string;
@@ -17,7 +17,7 @@ export interface Bench extends Disposable {
   readonly folder: string;
   readonly brokerUri: string;
   readonly brokerPid: number;
-  /** Queues on the broker, all virtual hosts; scripts/dev/bench.mjs asks rabbitmqctl. */
+  /** Number of queues on the broker; scripts/dev/bench.mjs asks rabbitmqctl. */
   brokerQueues(): Promise<number>;
   /** Repetitions: the full number, or a tenth with --quick. */
   rounds(full: number): number;
@@ -27,10 +27,10 @@ export interface Bench extends Disposable {
 export interface Row {
   readonly figure: string;
   readonly measured: string;
-  /** What it is compared with, e.g. `node -e 0: 27.1 ms`. */
+  /** The value for comparison, e.g. `node -e 0: 27.1 ms`. */
   readonly reference: string;
   readonly ratio?: number;
-  /** In words; absent for lines that are there to compare with. */
+  /** In words; absent if the line serves only for comparison. */
   readonly target?: string;
   readonly pass?: boolean;
 }
@@ -40,7 +40,7 @@ export function prepare(quick: boolean): Bench {
   const probe = join(folder, 'probe');
   const source = join(root, 'bench', 'native', 'probe.c');
   const compile = ['-O2', '-Wall', '-Wextra', '-Werror', '-D_GNU_SOURCE', source, '-o', probe];
-  // Static, so that the job's own start adds as little as possible; hosts without libc.a get a dynamic one.
+  // Static, so that the job's own start adds as little as possible. Hosts without libc.a get a dynamic executable.
   if (spawnSync('cc', ['-static', ...compile]).status !== 0) execFileSync('cc', compile, { stdio: 'inherit' });
   return {
     probe,
@@ -57,7 +57,7 @@ export function prepare(quick: boolean): Bench {
   };
 }
 
-/** What a figure has opened, ended in reverse order however the figure ends. */
+/** Closes the resources of a figure in reverse order, however the figure ends. */
 export class Cleanup implements AsyncDisposable {
   readonly #ends: (() => Promise<unknown>)[] = [];
 
@@ -74,7 +74,7 @@ export class Cleanup implements AsyncDisposable {
 export interface Run {
   readonly wallMs: number;
   readonly cpuMs: number;
-  /** From before fork to the job's first instruction; NaN where the command has no `probe mark`. */
+  /** From before fork to the job's first instruction; NaN if the command has no `probe mark`. */
   readonly firstMs: number;
   readonly stderr: string;
 }
@@ -82,7 +82,7 @@ export interface Run {
 /**
  * @param argv may contain MARK, which becomes `probe mark FILE`
  * @param stdout descriptor for the command's stdout
- * @throws Error when the command ends with another exit status than 0
+ * @throws Error if the command's exit status is not 0
  */
 export function runOnce(bench: Bench, argv: readonly string[], stdout: number | 'ignore' = 'ignore'): Run {
   const result = join(bench.folder, 'run');
@@ -104,8 +104,9 @@ export const MARK = '<probe mark>';
 type Five = [number, number, number, number, number];
 
 /**
- * Runs the cases in turn, round by round, each round from another one on: whatever else the machine does hits all alike.
- * @returns per case its values in order of rounds, after one round that is not counted
+ * Runs the cases in turn, round by round, and begins each round with another case, so that other load on the machine affects all
+ * cases alike.
+ * @returns per case its values in the order of the rounds, without a first round that does not count
  */
 export async function interleave<Name extends string>(
   rounds: number,
@@ -131,12 +132,12 @@ export function median(values: readonly number[]): number {
   return ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
 }
 
-/** Median of the ratios within each round. */
+/** The median of the ratios of each round. */
 export function pairedRatio(values: readonly number[], base: readonly number[]): number {
   return median(values.map((value, round) => value / (base[round] as number)));
 }
 
-/** Path of a peer, or undefined where it is not installed. */
+/** The path of a comparable program, or undefined if it is not installed. */
 export function findPeer(name: string): string | undefined {
   const paths = (process.env['PATH'] ?? '').split(':').map((folder) => join(folder, name));
   return paths.find((path) => {
@@ -149,7 +150,7 @@ export function findPeer(name: string): string | undefined {
   });
 }
 
-/** CPU time of a live process, all of its threads, ms: /proc/PID/task/TID/schedstat, nanoseconds and not ticks. */
+/** CPU time of a live process with all its threads, ms, from /proc/PID/task/TID/schedstat, which has ns instead of ticks. */
 export function cpuMsOf(pid: number): number {
   const folder = `/proc/${pid}/task`;
   const threads = readdirSync(folder);
@@ -159,20 +160,20 @@ export function cpuMsOf(pid: number): number {
   }, 0);
 }
 
-/** Live children of a process, proc_pid_task_children(5). */
+/** The live children of a process, proc_pid_task_children(5). */
 export function childrenOf(pid: number): number[] {
   const threads = readdirSync(`/proc/${pid}/task`);
   const lists = threads.map((thread) => readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8'));
   return lists.flatMap((list) => list.split(' ').filter(Boolean).map(Number));
 }
 
-/** A field of /proc/PID/status or smaps_rollup, bytes. */
+/** A field of /proc/PID/status or smaps_rollup, in bytes. */
 export function kilobyteField(pid: number, file: 'status' | 'smaps_rollup', field: string): number {
   const text = readFileSync(`/proc/${pid}/${file}`, 'utf8');
   return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? Number.NaN) * 1024;
 }
 
-/** The file keeps its old content: it is written over from its start. */
+/** Opens a file without truncating it, so that its old content is overwritten from the start. */
 export function openedForWriting<T>(path: string, use: (fd: number) => T): T {
   const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o600);
   try {

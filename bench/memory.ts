@@ -8,7 +8,7 @@ const KEEPER_MIB = 1;
 const WRAPPER_MIB = 24;
 const SAMPLES = 10;
 
-/** Resident memory of the keeper, private memory of the wrapper, with the broker connected and samples flowing. */
+/** Resident memory of the keeper and private memory of the wrapper, while the box publishes samples. */
 export async function memory(bench: Bench): Promise<Row[]> {
   await using watcher = await connectWatcher(bench.brokerUri);
   const box = spawn(procBox, ['-uri', bench.brokerUri, '-sint', '200ms', '--', 'sleep', '600'], { stdio: 'ignore' });

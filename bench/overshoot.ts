@@ -8,14 +8,14 @@ const MIB = 2 ** 20;
 const ALLOCATE = join(root, 'test', 'fixtures', 'jobs', 'allocate.py');
 const PYTHON = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';
 const OPTIONS = ['-uri', 'none', '--config', 'none', '--report', '-sint', '0'];
-/** The last is passed just after a look at 1 GB/s. */
+/** At 1 GB/s the last one is exceeded just after a look. */
 const LIMITS_MIB = [64, 128, 192, 224];
 const ROUNDS = 8;
 /** The kernel charges tasks in batches of 64 pages per CPU. */
 const BATCH_BYTES = 64 * 4096;
 const IDLE_MS = 10_000;
 
-/** How far a job gets beyond its limit of memory, held by the kernel and by sampling; and what sampling costs. */
+/** How far a job exceeds its memory limit, held by the kernel or by sampling, and the cost of sampling. */
 export async function overshoot(bench: Bench): Promise<Row[]> {
   return [heldByKernel(bench), ...heldBySampling(bench), await costOfSampling(bench)];
 }
@@ -23,7 +23,7 @@ export async function overshoot(bench: Bench): Promise<Row[]> {
 function heldByKernel(bench: Bench): Row {
   const peaks: number[] = [];
   for (let round = 0; round < bench.rounds(ROUNDS); round += 1) {
-    // The shell survives its child and tells the peak that the kernel has counted.
+    // The shell survives its child and prints the peak that the kernel has counted.
     const command = ['sh', '-c', `"$@" 2>/dev/null || :; ${PEAK}`, 'sh', PYTHON, '-S', ALLOCATE, '512'];
     const { stdout } = box(['--memory', '64M', '--oom-group=false'], command);
     peaks.push(Number(stdout.trim()) - 64 * MIB);
@@ -38,7 +38,7 @@ function heldByKernel(bench: Bench): Row {
   };
 }
 
-/** memory.max_usage_in_bytes of v1, memory.peak of v2. */
+/** Prints memory.max_usage_in_bytes under v1, memory.peak under v2. */
 const PEAK = `g=$(sed -n 's/^[0-9]*:memory://p' /proc/self/cgroup)
 cat /sys/fs/cgroup/memory$g/memory.max_usage_in_bytes 2>/dev/null || cat /sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)/memory.peak`;
 

@@ -9,7 +9,7 @@ const ROUNDS = 20;
 const TARGET = 1.3;
 const SITE = join(root, 'scripts', 'site', 'slurm', 'site.mjs');
 
-/** What the prolog way adds to a step of one task, and of 16 on a node: one cluster with it and one without. */
+/** Time that the prolog way adds to a step of one task and of 16 tasks on a node: one cluster with it against one without. */
 export async function prolog(bench: Bench): Promise<Row[]> {
   const missing = process.getuid?.() === 0 ? missingProgram() : 'root';
   if (missing !== undefined) throw new Error(`needs ${missing}`);
@@ -19,7 +19,7 @@ export async function prolog(bench: Bench): Promise<Row[]> {
     const options = ['uri=none', 'config=none', 'rlimit=nofile=1000:1000'].flatMap((word) => ['--option', word]);
     execFileSync(node, [SITE, 'install', 'prolog', ...where, '--proc-box', procBox, ...options]);
     await boxed.command('scontrol', 'reconfigure');
-    // In an allocation: prolog and epilog run once for all steps of a job.
+    // The steps run in one allocation, because prolog and epilog run once for all steps of a job.
     const allocations = [bare, boxed].map(({ env }) => {
       const words = ['-n16', '--no-shell'];
       const { stderr } = spawnSync('salloc', words, { env, encoding: 'utf8' });
@@ -67,7 +67,7 @@ export async function prolog(bench: Bench): Promise<Row[]> {
   }
 }
 
-/** The epilog takes away what the prolog has made; it must not be killed with its Slurm. */
+/** Waits for the epilogs, which remove what the prologs have made, before their Slurm is killed. */
 async function ended({ command, dir }: SlurmCluster): Promise<void> {
   await command('scancel', '--user', userInfo().username);
   const state = join(dir, 'run');

@@ -1,4 +1,4 @@
-/** The benchmarks' main program; scripts/dev/bench.mjs sets up what it needs. Each figure is a file of its own. */
+/** The benchmarks' main program, started by scripts/dev/bench.mjs. Each figure has its own file. */
 import { cpus as cores, loadavg } from 'node:os';
 import { adopt } from './adopt.js';
 import { boxes } from './boxes.js';
@@ -54,7 +54,7 @@ if (unknown.length > 0)
 const [load] = loadavg() as [number];
 if (load > 1)
   process.stderr.write(
-    `the load average is ${load.toFixed(1)}: ratios to what runs on one core will come out worse than on a quiet machine\n`,
+    `the load average is ${load.toFixed(1)}: ratios to single-threaded programs will be worse than on a quiet machine\n`,
   );
 using bench = prepare(quick);
 const rows: Row[] = [];
@@ -70,5 +70,5 @@ for (const [name, measure] of Object.entries(FIGURES)) {
 process.stdout.write(
   `${formatTable(rows)}\n\n${cores().length} cores, Node ${process.version}, load average at the start ${load.toFixed(1)}\n`,
 );
-process.disconnect?.(); // the channel to scripts/dev/bench.mjs would keep us here
+process.disconnect?.(); // the channel to scripts/dev/bench.mjs would keep this process alive
 process.exitCode = rows.some((row) => row.pass === false) ? 1 : 0;

@@ -19,8 +19,8 @@ const WALKS = 40;
 const SAMPLES = 20;
 
 /**
- * CPU time of one sample, from walking the tree to the JSON text; and, to compare with, what it costs a box in all:
- * wrapper and keeper together, timer, keeper's answer, publishing and the broker's confirm. `idle` bounds the latter.
+ * CPU time of one sample, from walking the tree to the JSON text. For comparison, the total for a box: wrapper and keeper with
+ * timer, the keeper's answer, publishing and the broker's confirm. The figure `idle` limits that total.
  */
 export async function sample(bench: Bench): Promise<Row[]> {
   const rows: Row[] = [];
@@ -38,7 +38,7 @@ export async function sample(bench: Bench): Promise<Row[]> {
   return rows;
 }
 
-/** Below this process are the tree and nothing else, since no other figure runs now. */
+/** No other figure is running, so this process has no descendants but the tree. */
 async function aloneMs(bench: Bench, processes: number): Promise<number> {
   const tree = spawn(bench.probe, ['tree', String(processes)], { stdio: ['pipe', 'pipe', 'inherit'] });
   await ready(tree);
@@ -132,7 +132,7 @@ async function inBoxMs(bench: Bench, processes: number): Promise<number> {
   return median(costs);
 }
 
-/** @throws Error when the tree ends before it is complete */
+/** @throws Error if the tree ends before it is complete */
 async function ready(child: ChildProcess): Promise<void> {
   const said = once(child.stdout as NonNullable<ChildProcess['stdout']>, 'data') as Promise<[Buffer]>;
   const [word] = await Promise.race([said, once(child, 'exit')]);

@@ -11,7 +11,7 @@ import { type Bench, Cleanup, median, ms, type Row } from './measure.js';
 const PINGS = 400;
 const TARGET_MS = 5;
 
-/** What a signature costs a command, from publishing it to its answer: the same box with and without `--control-auth signed`. */
+/** Time that a signature adds from publishing a command to its answer: the same box with and without `--control-auth signed`. */
 export async function signedCommands({ brokerUri, folder, rounds }: Bench): Promise<Row[]> {
   const keys = join(folder, 'keys');
   const signer = newSigner(keys, 'bench-1');
@@ -26,7 +26,7 @@ export async function signedCommands({ brokerUri, folder, rounds }: Bench): Prom
     {
       figure: 'signed command to its answer, median',
       measured: ms(cost),
-      reference: `not signed: ${ms(before)}; CPU a command ${ms(checked.cpuMs)}, not signed ${ms(plain.cpuMs)} (both ends)`,
+      reference: `not signed: ${ms(before)}; CPU per command ${ms(checked.cpuMs)}, not signed ${ms(plain.cpuMs)} (both ends)`,
       ratio: cost / before,
       target: `at most ${TARGET_MS} ms more`,
       pass: cost - before <= TARGET_MS,
@@ -34,7 +34,7 @@ export async function signedCommands({ brokerUri, folder, rounds }: Bench): Prom
   ];
 }
 
-/** Commands are made before the clock starts: signing is the operator's cost. */
+/** The commands are made before the clock starts, because signing costs the operator, not the box. */
 async function pings(uri: string, count: number, more: Partial<BoxSpec>, body: (id: string) => string) {
   await using cleanup = new Cleanup();
   const spec = specFor(uri, more);
@@ -50,7 +50,7 @@ async function pings(uri: string, count: number, more: Partial<BoxSpec>, body: (
   const latencyMs: number[] = [];
   let cpu = process.cpuUsage();
   for (const [index, content] of bodies.entries()) {
-    if (index === 20) cpu = process.cpuUsage(); // warm
+    if (index === 20) cpu = process.cpuUsage(); // warmed up
     const sinceMs = performance.now();
     const answer = new Promise<string>((resolve) => {
       answered = resolve;

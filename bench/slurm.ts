@@ -4,8 +4,8 @@ import { startSlurm } from '../scripts/dev/slurm-cluster.mjs';
 import { type Bench, Cleanup, interleave, median, ms, node, procBox, type Row, root } from './measure.js';
 
 /**
- * Time that each way adds to a task, against bare srun in the same run, and to `node -e 0` above bare srun, which stands
- * for what starting Node costs there. One srun starts all tasks of a node at once. bench/prolog.ts has the prolog way.
+ * Time that each way adds to a task, beyond bare srun in the same run. It is compared with the time that `node -e 0` adds, which
+ * is the cost of starting Node. One srun starts all tasks of a node at once. bench/prolog.ts measures the prolog way.
  */
 export async function slurm(bench: Bench): Promise<Row[]> {
   await using cleanup = new Cleanup();
@@ -47,7 +47,7 @@ export async function slurm(bench: Bench): Promise<Row[]> {
     };
     rows.push(
       row('explicit', 'srun proc_box', 1.3, 'node'),
-      // What the plugin and its script take is below what can be told apart here.
+      // The plugin and its script take less time than can be measured here.
       row('spank', 'SPANK', 1.05, 'explicit'),
     );
   }

@@ -4,10 +4,10 @@ import { type Bench, interleave, median, openedForWriting, pairedRatio, procBox,
 
 const ROUNDS = 15;
 const BLOCK = 128 * 1024;
-const FILE_BLOCKS = 8192; // 1 GiB, written over again and again: allocating pages would be most of it
+const FILE_BLOCKS = 8192; // 1 GiB, overwritten each time, because allocating pages would take most of the time
 const PIPE_BLOCKS = 16384; // 2 GiB
 
-/** Bytes a second of dd's stdout, by dd's own clock, so that launching is not in it. */
+/** Bytes per second of dd's stdout, by dd's own clock, so that the launch does not count. */
 export async function stdout(bench: Bench): Promise<Row[]> {
   const file = join('/dev/shm', `proc_box-bench-${process.pid}`);
   const boxed = [procBox, '-uri', 'none', '--'];
@@ -62,6 +62,6 @@ function dd(blocks: number): string[] {
 /** `2147483648 bytes (2.1 GB, 2.0 GiB) copied, 0.712 s, 3.0 GB/s` */
 function rateOf(stderr: string): number {
   const found = /(\d+) bytes .*copied, ([\d.e+-]+) s/.exec(stderr);
-  if (!found) throw new Error(`dd said nothing of its rate: ${stderr}`);
+  if (!found) throw new Error(`dd did not report its rate: ${stderr}`);
   return Number(found[1]) / Number(found[2]);
 }

@@ -1,6 +1,6 @@
 import type { Row } from './measure.js';
 
-/** The rows as a Markdown table with aligned columns, so that it can go into an issue as it is. */
+/** The rows as a Markdown table with aligned columns, so that it can be pasted into an issue. */
 export function formatTable(rows: readonly Row[]): string {
   const cells = rows.map(cellsOf);
   const head = ['figure', 'measured', 'compared with', 'ratio', 'target', ''];

@@ -1,6 +1,6 @@
 'use strict';
 
-// Named one by one, so that ES modules can import them by name.
+// Each export is named, so that ES modules can import it by name.
 const native = require('./build/Release/cgroup_utils_native.node');
 
 exports.Keeper = native.Keeper;
@@ -39,4 +39,5 @@ exports.monotonicMs = native.monotonicMs;
 exports.lockFile = native.lockFile;
 exports.randomHex = native.randomHex;
 exports.hostname = native.hostname;
+exports.peerOf = native.peerOf;
 exports.userName = native.userName;

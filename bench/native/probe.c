@@ -1,9 +1,9 @@
-// The benchmarks' clock and their jobs: what a Node program cannot time from within. CLOCK_MONOTONIC, nanoseconds.
+// The benchmarks' clock and jobs, for times that a Node program cannot measure itself. CLOCK_MONOTONIC, nanoseconds.
 //
 //   probe run FILE CMD...   runs CMD, writes "<before exec> <after wait> <user usec> <system usec> <wait status>"
 //   probe mark FILE         writes the time of its first instruction
-//   probe hold FIFO         holds the write end of a FIFO until it is killed: its reader sees the end of the process
-//   probe tree COUNT        a tree of COUNT processes, itself included, until stdin ends; says "ready" when all are there
+//   probe hold FIFO         holds the write end of a FIFO until it is killed, so that the reader sees its death
+//   probe tree COUNT        makes a tree of COUNT processes, including itself, until stdin ends; prints "ready" when it is complete
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -66,7 +66,7 @@ static int hold(const char *path) {
   for (;;) pause();
 }
 
-// Ten children a process: as wide as build jobs are, and as deep as their shells.
+// Ten children per process: about as wide as build jobs, and as deep as their shells.
 static void grow(int first, int count) {
   for (int child = first * 10 + 1; child <= first * 10 + 10 && child < count; child++) {
     const pid_t parent = getpid();

@@ -51,7 +51,7 @@ try {
   process.exitCode = 1;
 }
 
-/** Runs `make` unless the stamp says that its output was made from the same input. Returns whether it ran. */
+/** Runs `make` unless the stamp shows that the output was made from the same input. Returns whether it ran. */
 async function step(name, inputs, output, make) {
   const stamp = join(root, 'dist', `.${name}.stamp`);
   const hash = hashOf(inputs);
@@ -64,7 +64,7 @@ async function step(name, inputs, output, make) {
   return true;
 }
 
-/** The addon and the executable; then bin/proc_box, replaced in one step since it may be running. */
+/** Builds the addon and the executable, and then replaces bin/proc_box in one step, because it may be running. */
 function nativePart() {
   const built = buildNative({ root, tell });
   const executable = join(root, 'native/build/Release/proc_box');
@@ -78,7 +78,7 @@ function nativePart() {
   return true;
 }
 
-/** Failing costs launch time only: the loader works without. */
+/** The loader works without a code cache, so a failure costs only launch time. */
 function codeCaches() {
   tell('Building code caches ...');
   const { status, stderr } = spawnSync(process.execPath, [join(root, 'scripts/build/code-cache.mjs')], {
@@ -92,6 +92,7 @@ function sources() {
   return [
     ...files(join(root, 'src')),
     'native/index.d.ts',
+    ...files(join(root, 'native/types')),
     'package.json',
     'package-lock.json',
     'scripts/build/build.mjs',

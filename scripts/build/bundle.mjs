@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { root } from '../dev/setup.mjs';
 
-/** Bundles that src/cli/boot.cjs loads by name. What is not on the launch path has a bundle of its own. */
+/** The bundles that src/cli/boot.cjs loads by name. Code that is not on the launch path has its own bundle. */
 const LOADED = {
   main: { entry: 'src/cli/main.ts' },
   run: { entry: 'src/supervise/run.ts' },
@@ -41,7 +41,7 @@ const common = {
 export async function bundle() {
   const dist = join(root, 'dist');
   mkdirSync(dist, { recursive: true });
-  // A cache of another text with the same length would be believed.
+  // V8 would accept a cache for another text of the same length.
   for (const name of readdirSync(dist)) if (/\.(cjs|cache|js)$/.test(name)) rmSync(join(dist, name));
   for (const name of ['boot.cjs', 'unboxed.cjs']) copyFileSync(join(root, 'src/cli', name), join(dist, name));
   const results = await Promise.all([...Object.entries(LOADED).map(loadedBundle), submitter()]);
@@ -59,7 +59,7 @@ function requireAscii(file) {
   if (found) throw new Error(`${file} is not pure ASCII: ${found}`);
 }
 
-/** One function expression: what the loader calls, and what the code cache is made of. */
+/** A bundle is one function expression, which the loader calls and for which the code cache is made. */
 async function loadedBundle([name, { entry, contents }]) {
   if (entry && !existsSync(join(root, entry))) return undefined;
   return await build({
@@ -68,17 +68,17 @@ async function loadedBundle([name, { entry, contents }]) {
     outfile: join('dist', `${name}.cjs`),
     format: 'cjs',
     minify: true,
-    // Without a "use strict" over all of it: rascal sets properties of what hostile headers make a string, which throws
-    // in strict mode and would cost the connection.
+    // No "use strict" for the whole bundle: hostile headers can make rascal set properties of a string, which throws in strict
+    // mode and would cost the connection.
     tsconfigRaw: { compilerOptions: { target: 'ES2022', verbatimModuleSyntax: true } },
-    supported: { 'dynamic-import': false }, // vm.Script has none: it becomes require()
+    supported: { 'dynamic-import': false }, // vm.Script has no import(), so it becomes require()
     banner: { js: '(function (exports, require, module, __filename, __dirname, loadBundle) {' },
     footer: { js: '})' },
     plugins: [nativeByPath, leanRascal],
   });
 }
 
-/** A program of its own: it runs where jobs are submitted. */
+/** A separate program, which runs on hosts where jobs are submitted. */
 async function submitter() {
   return await build({
     ...common,
@@ -96,7 +96,7 @@ const nativeByPath = {
     build.onResolve({ filter: /^cgroup-utils-native$/ }, () => ({ path: '../native/index.js', external: true })),
 };
 
-/** What rascal and amqplib import and a box does not need at once, by the folder of the importer; scripts/build/shims/ says why each is safe. */
+/** Imports of rascal and amqplib that a box does not need at once, with the importing folder. Each shim says why it is safe. */
 const SHIMS = {
   xregexp: '/rascal/lib/config',
   debug: '/rascal/lib',

@@ -1,6 +1,6 @@
 'use strict';
-// Preloaded into real launches by scripts/build/code-cache.mjs: when the wrapper ends, it writes the code cache of every bundle
-// that was loaded: the functions that were called, and those of the cache that it was loaded with.
+// scripts/build/code-cache.mjs preloads this into real launches. When the wrapper ends, it writes the code cache of every loaded
+// bundle: the functions that were called, and those already in the cache.
 const { renameSync, writeFileSync } = require('node:fs');
 const vm = require('node:vm');
 

@@ -1,9 +1,9 @@
 /**
- * Makes V8's code caches beside the bundles of dist/: on the host where they will be used, by the Node and with the
- * flags that the front end starts (V8 refuses a cache of others).
+ * Makes V8's code caches beside the bundles of dist/. It runs on the host where they will be used, with the Node and the flags
+ * that the front end uses, because V8 refuses any other cache.
  *
- * First every bundle gets a cache of what loading it compiles. Then real boxes run while scripts/build/code-cache-hook.cjs
- * listens, so that the functions which a launch calls are in the cache as well.
+ * First every bundle gets a cache of the code that loading it compiles. Then real boxes run with
+ * scripts/build/code-cache-hook.cjs, so that the caches also hold the functions that a launch calls.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -16,9 +16,9 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const dist = join(root, 'dist');
 
 /**
- * Launches whose functions are wanted, one after the other: each adds to the caches what it calls. Nothing listens on
- * port 1: the broker's side is loaded and fails to connect, which is most of its code. A limit that cannot be had here
- * is done without.
+ * Launches to record, one after the other. Each adds the functions that it calls to the caches. Nothing listens on port 1, so
+ * the broker's side is loaded and fails to connect, which covers most of its code. Limits that are not available here are
+ * left out.
  */
 const LIMITS = '--memory 1G --pids 500 --cpus 2 --timeout 1h --rlimit nofile=1024'.split(' ');
 const SLURM = { SLURM_JOB_ID: '1', SLURM_STEP_ID: '0', SLURM_PROCID: '0', SLURM_NTASKS: '1', SLURM_JOB_UID: '0' };
@@ -42,7 +42,7 @@ function makeCaches() {
   else recordLaunches(flags);
 }
 
-/** A failure here is no error: the caches of the first step are valid. */
+/** A failure here is harmless, because the caches of the first step are valid. */
 function recordLaunches(flags) {
   const box = join(root, 'bin/proc_box');
   if (!existsSync(box) || !existsSync(join(dist, 'main.cjs'))) return;
@@ -52,7 +52,7 @@ function recordLaunches(flags) {
   adopted.kill('SIGKILL');
 }
 
-/** As the front end starts it, but for the hook: Node with the keeper's socket as descriptor 3. */
+/** Starts Node as the front end does, with the keeper's socket as descriptor 3, but with the hook. */
 function record(box, flags, { words, environment = {} }) {
   const { launchKeeper } = createRequire(import.meta.url)('../../native/index.js');
   const variables = Object.entries({ PATH: '/usr/bin:/bin', ...environment }).map(
@@ -71,7 +71,7 @@ function compileAll() {
   )) {
     const filename = join(dist, file);
     const source = readFileSync(filename, 'latin1');
-    // Loading main.cjs runs a job.
+    // Loading main.cjs would run a job.
     const script = file === 'main.cjs' ? new Script(source, { filename }) : load(source, filename);
     writeFileSync(`${filename}.cache.new`, script.createCachedData());
     renameSync(`${filename}.cache.new`, `${filename}.cache`);

@@ -1,6 +1,6 @@
 /**
- * The package's install script: builds the native part on the host where proc_box will run, and puts the real
- * executable where npm has linked the placeholder. In a checkout it does nothing: there `npm run build` does.
+ * The package's install script: builds the native part on the host where proc_box will run, and replaces the placeholder that
+ * npm has linked by the real executable. In a checkout it does nothing; use `npm run build` there.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, renameSync } from 'node:fs';
@@ -16,7 +16,7 @@ function install() {
     buildNative({ root });
   } catch (error) {
     process.stderr.write(
-      `${error.message}\nproc_box: the native part could not be built, and without it no job can be started; ` +
+      `${error.message}\nproc_box: the native part could not be built, and proc_box cannot start jobs without it; ` +
         'install a C++ compiler, make and Python 3 (Debian: apt-get install g++ make python3) and try again\n',
     );
     process.exit(1);
@@ -29,5 +29,6 @@ function install() {
   const { status, stderr } = spawnSync(process.execPath, [join(root, 'scripts/build/code-cache.mjs')], {
     encoding: 'utf8',
   });
-  if (status !== 0) process.stderr.write(`proc_box: no code cache was made, launching takes longer: ${stderr}\n`);
+  if (status !== 0)
+    process.stderr.write(`proc_box: the code cache could not be made, so each launch takes longer: ${stderr}\n`);
 }

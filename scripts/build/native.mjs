@@ -1,4 +1,4 @@
-/** Builds native/ with node-gyp, when what it is made from has changed. Plain Node: the tarball's install script uses it. */
+/** Builds native/ with node-gyp when its sources have changed. Plain Node, because the tarball's install script uses it. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,7 +20,7 @@ export function buildNative({ root, tell = () => {} }) {
   tell('Building the native part ...');
   rmSync(stamp, { force: true });
   const args = [nodeGyp(), 'configure', 'build', '--jobs', 'max', ...headers()];
-  // binding.gyp asks `node` for its path: it must be the one that runs us.
+  // binding.gyp asks `node` for its path, so `node` must be the one that runs us.
   const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` };
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', env });
   const output = `${stdout}${stderr}`.replaceAll(/^gyp info .*\n/gm, '');
@@ -29,7 +29,7 @@ export function buildNative({ root, tell = () => {} }) {
   return true;
 }
 
-/** Node's headers lie beside most installations of Node: node-gyp then needs no download. */
+/** The headers beside the installed Node, as in most installations, so that node-gyp needs no download. */
 function headers() {
   const prefix = dirname(dirname(process.execPath));
   const version = join(prefix, 'include', 'node', 'node_version.h');
@@ -39,7 +39,7 @@ function headers() {
   return found === process.version ? [`--nodedir=${prefix}`] : [];
 }
 
-/** npm's own node-gyp: what npm names in lifecycle scripts, else the one in the npm beside this Node. */
+/** npm's node-gyp: the one that npm names in lifecycle scripts, otherwise the one of the npm beside this Node. */
 function nodeGyp() {
   const prefix = dirname(dirname(process.execPath));
   const npm = ['lib', 'share'].map((name) =>

@@ -1,6 +1,6 @@
 /**
- * prepack and postpack. The tarball holds no executable: `bin/proc_box` in it is a placeholder that says so, since npm
- * links bins before it runs the install script that builds the real one.
+ * prepack and postpack. The tarball holds a placeholder in place of the executable `bin/proc_box`, because npm links bins before
+ * it runs the install script that builds the real one.
  *
  *   node scripts/build/pack.mjs before|after
  */
@@ -38,7 +38,7 @@ function after() {
   replaceBin();
 }
 
-/** In one step, since the old one may be running. */
+/** Replaces the executable in one step, because the old one may be running. */
 function replaceBin() {
   chmodSync(`${bin}.new`, 0o755);
   renameSync(`${bin}.new`, bin);

@@ -2,8 +2,8 @@
  * npm run bench: the project's figures against their floors and peers, in one table.
  *
  *   npm run bench                     everything, about ten minutes
- *   npm run bench -- launch stdout    only these; bench/run.ts names them
- *   npm run bench -- --quick          fewer repetitions: for a look while developing
+ *   npm run bench -- launch stdout    only these figures; bench/run.ts names them
+ *   npm run bench -- --quick          fewer repetitions, for use during development
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';

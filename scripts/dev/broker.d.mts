@@ -3,9 +3,9 @@ export interface PrivateBroker {
   readonly uri: string;
   readonly port: number;
   readonly dir: string;
-  /** Environment of its own commands: rabbitmqctl, rabbitmq-plugins. */
+  /** The environment for its commands: rabbitmqctl, rabbitmq-plugins. */
   readonly env: Record<string, string>;
-  /** Process id of the Erlang machine; null when it is down. */
+  /** Process id of the Erlang machine; null when the broker is down. */
   readonly pid: number | null;
   start(): Promise<void>;
   stop(): Promise<void>;

@@ -1,12 +1,11 @@
 #!/usr/bin/env node
 /**
- * A private RabbitMQ on loopback: random free ports, everything in one directory, its own epmd, no systemd.
+ * A private RabbitMQ on loopback: random free ports, all files in one directory, its own epmd, no systemd.
  *
  *   node scripts/dev/broker.mjs        prints the URI; runs until SIGINT, SIGTERM or the end of stdin
  *
- * Processes: epmd (in the foreground, so that its pid is known), beam (through rabbitmq-server), and a shell that
- * waits on a pipe from this process: when this process is gone, however it ended, the shell ends the other two and
- * removes the directory.
+ * Its processes are epmd (in the foreground, so that its pid is known), beam (through rabbitmq-server), and a shell that waits
+ * on a pipe from this process. However this process ends, the shell then kills the other two and removes the directory.
  */
 import { execFile, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -22,13 +21,13 @@ const STOP_TIMEOUT_MS = 20_000;
 
 /**
  * @param {object} [options]
- * @param {string} [options.dir] where it keeps its files; removed by stop() only if made here
- * @param {{name: string, password: string, tags?: string}[]} [options.users] beside guest:guest
- * @param {string[]} [options.vhosts] beside `/`; every user has every permission in every vhost unless `permissions` is given
+ * @param {string} [options.dir] the directory for its files; @default a new one, which stop() removes
+ * @param {{name: string, password: string, tags?: string}[]} [options.users] in addition to guest:guest
+ * @param {string[]} [options.vhosts] in addition to `/`; without `permissions` every user has every permission in every vhost
  * @param {object[]} [options.permissions] as in a definitions file
  * @param {object[]} [options.topicPermissions] as in a definitions file
  * @param {string} [options.conf] further lines for rabbitmq.conf
- * @param {string[]} [options.plugins] enabled ones
+ * @param {string[]} [options.plugins] plugins to enable
  * @param {number} [options.port] @default a free one
  * @throws when rabbitmq-server is not installed, or is not ready within 90 s
  */
@@ -76,7 +75,7 @@ export async function startBroker(options = {}) {
     if (server === null) return;
     const { ended, child } = server;
     child.ref();
-    // Only the Erlang machine: the script that started it reaps it and follows.
+    // Signal only the Erlang machine. The script that started it reaps it and ends as well.
     signalTo(pidFrom(join(dir, 'pid')) ?? child.pid, signal);
     if ((await Promise.race([ended, sleep(STOP_TIMEOUT_MS, 'late', { ref: false })])) === 'late')
       signalTo(-child.pid, 'SIGKILL');
@@ -85,7 +84,7 @@ export async function startBroker(options = {}) {
     server = null;
   }
 
-  /** Ends broker and epmd, waits until both are gone, and removes the directory if it was made here. */
+  /** Ends the broker and epmd, waits until both are gone, and removes the directory if it was made here. */
   async function stop() {
     await end('SIGKILL');
     const epmdGone = new Promise((resolve) =>
@@ -111,7 +110,7 @@ export async function startBroker(options = {}) {
     uri: `amqp://guest:guest@127.0.0.1:${port}`,
     port,
     dir,
-    /** Of its own commands: rabbitmqctl, rabbitmq-plugins. */
+    /** The environment for its commands: rabbitmqctl, rabbitmq-plugins. */
     env,
     /** Process id of the Erlang machine. */
     get pid() {
@@ -173,13 +172,13 @@ function environment(dir, port, distPort, epmdPort) {
     RABBITMQ_PID_FILE: join(dir, 'pid'),
     ERL_EPMD_PORT: String(epmdPort),
     ERL_EPMD_ADDRESS: '127.0.0.1',
-    // No busy waiting: the schedulers would take the cores from what is measured or tested.
+    // No busy waiting: the schedulers would take CPU time from the programs that are measured or tested.
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS:
       '-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none',
   };
 }
 
-/** Ends what is left when this process is gone. It waits on a pipe, so it notices SIGKILL too. */
+/** Kills the remaining processes when this process has ended. It waits on a pipe, so it notices even SIGKILL. */
 function watch(dir, epmdPid, removeDir) {
   const program = `cat >/dev/null
 [ -f "$1/pid" ] && kill -9 "$(cat "$1/pid")" 2>/dev/null
@@ -212,7 +211,7 @@ function signalTo(pid, signal) {
   }
 }
 
-/** Whether something there greets as an AMQP 0-9-1 broker. */
+/** Whether an AMQP 0-9-1 broker answers on the port. */
 function answers(port) {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => socket.write(Buffer.from('AMQP\0\0\x09\x01', 'latin1')));
@@ -227,7 +226,7 @@ function answers(port) {
   });
 }
 
-/** Ports of loopback that nobody listens on. */
+/** Free ports on loopback. */
 export async function freePorts(count, first) {
   const servers = [];
   for (let i = 0; i < count; i++) {

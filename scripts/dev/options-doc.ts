@@ -5,7 +5,7 @@ import { type Leaf, RASCAL_SECTIONS, type Section } from '../../src/options/rasc
 import { RLIMITS } from '../../src/options/rlimits.js';
 import { GROUPS, type Option, variableName } from '../../src/options/table.js';
 
-/** Writes docs/options.md from the options table; with --check only says whether it is up to date. */
+/** Writes docs/options.md from the options table. With --check it only reports whether the page is up to date. */
 
 const target = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'docs', 'options.md');
 

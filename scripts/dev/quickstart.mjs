@@ -1,6 +1,6 @@
 /**
- * npm run quickstart: a real job in a box, seen through a real broker, commanded as an operator would.
- * It installs what is missing, starts a private broker on loopback, and leaves nothing running.
+ * npm run quickstart: runs a real job in a box, watches it through a real broker, and commands it as an operator would.
+ * It installs missing packages, starts a private broker on loopback, and leaves nothing running.
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ async function main() {
   }
 }
 
-/** @returns {Promise<number>} the demonstration's exit status; a signal to us is passed on, so that it cleans up */
+/** Passes signals on, so that the demonstration cleans up. @returns {Promise<number>} its exit status */
 async function demonstrate(uri) {
   const demo = join(root, 'scripts/dev/quickstart/demo.ts');
   const env = { ...plainEnvironment(), PROC_BOX_QUICKSTART_URI: uri };

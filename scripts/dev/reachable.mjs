@@ -1,6 +1,6 @@
 /**
- * Many tests run boxes as an ordinary user. Where the checkout stands below a folder that only root may enter (root's
- * home), or was made under umask 077, no other user could even execute bin/proc_box: the tests then run in a copy.
+ * Many tests run boxes as an ordinary user. If the checkout is below a folder that only root may enter, such as root's home, or
+ * was made under umask 077, other users cannot even execute bin/proc_box. The tests then run in a copy.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, lstatSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
@@ -9,14 +9,14 @@ import { root, say } from './setup.mjs';
 
 const OTHERS_EXECUTE = 0o001;
 const OTHERS_READ = 0o004;
-/** Left out of the copy: what is linked to instead, and what no test needs. */
+/** Left out of the copy: node_modules, to which it has a link, and folders that no test needs. */
 const NOT_COPIED = new Set(['node_modules', '.git', '.tap', 'coverage']);
-/** Not $TMPDIR, which may be as private as the checkout; not /tmp, which may be mounted noexec. */
+/** $TMPDIR may be as private as the checkout, and /tmp may be mounted noexec. */
 const COPIES = '/var/tmp';
 
 /**
- * @returns {{ path: string, remove: () => void }} the checkout itself where an ordinary user can run what it holds, or
- *   where we are one; else a copy that `remove` takes away
+ * @returns {{ path: string, remove: () => void }} the checkout itself if an ordinary user can run its files, or if we are an
+ *   ordinary user; otherwise a copy, which `remove` deletes
  */
 export function reachableCheckout() {
   if (process.getuid() !== 0 || isReachable(root)) return { path: root, remove: () => {} };
@@ -38,7 +38,7 @@ export function reachableCheckout() {
   return { path, remove };
 }
 
-/** Every folder above can be entered, and the product's files can be read and executed. */
+/** Whether other users can enter every folder above, and read and execute the product's files. */
 function isReachable(checkout) {
   for (let folder = checkout; ; folder = dirname(folder)) {
     if ((statSync(folder).mode & OTHERS_EXECUTE) === 0) return false;

@@ -1,6 +1,6 @@
 /**
- * What the project's own commands (test, quickstart, bench) need on a fresh machine: npm packages, the build,
- * Debian packages. Plain Node without dependencies, since it runs before anything is installed.
+ * Sets up a fresh machine for the project's commands (test, quickstart, bench): npm packages, the build, Debian packages. Plain
+ * Node without dependencies, because it runs before anything is installed.
  */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-/** Debian's name of a package and a program or file of it that tells that it is there, however it was installed. */
+/** Per Debian package, a program or file that shows that it is installed, by whatever means. */
 const PROGRAM_OF = {
   'rabbitmq-server': 'rabbitmq-server',
   'dumb-init': 'dumb-init',
@@ -25,7 +25,7 @@ const PROGRAM_OF = {
   'libslurm-dev': '/usr/include/slurm/spank.h',
 };
 
-/** Asked by maintainer scripts before they start a daemon: ours are started by who uses them. */
+/** Maintainer scripts ask this before they start a daemon. The project's own commands start the daemons that they need. */
 const POLICY = '/usr/sbin/policy-rc.d';
 
 /** @param {string} message one line on stderr: stdout is kept for results */
@@ -33,14 +33,14 @@ export function say(message) {
   process.stderr.write(`${message}\n`);
 }
 
-/** Runs a command, shows its output on stderr, throws when it fails. */
+/** Runs a command with its output on stderr. @throws Error if it fails */
 export function run(command, args, options = {}) {
   const { error, status, signal } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], ...options });
   if (error) throw new Error(`run ${command}: ${error.message}`, { cause: error });
   if (status !== 0) throw new Error(`${[command, ...args].join(' ')}: ended with ${signal ?? `exit status ${status}`}`);
 }
 
-/** First executable file of this name in PATH or in the system's sbin folders, or undefined; a path is taken as it is. */
+/** The first executable file of this name in PATH or the system's sbin folders, or undefined. An absolute path is kept. */
 export function findProgram(name) {
   if (name.startsWith('/')) return existsSync(name) ? name : undefined;
   const folders = [...(process.env.PATH ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin'];
@@ -55,7 +55,7 @@ function isExecutable(path) {
     accessSync(path, constants.X_OK);
     return true;
   } catch {
-    return false; // ENOENT, EACCES, ENOTDIR: not a program that we can run
+    return false; // ENOENT, EACCES, ENOTDIR: we cannot run it
   }
 }
 
@@ -67,7 +67,7 @@ export function ensureNpm() {
   run(findProgram('npm') ?? 'npm', ['ci', '--no-audit', '--no-fund'], { stdio: ['ignore', 2, 2] });
 }
 
-/** Compares package-lock.json with npm's own record of what it installed; says the first difference. */
+/** Compares package-lock.json with npm's record of installed packages. @returns the first difference, or undefined */
 function packagesDiffer() {
   const wanted = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
   const record = join(root, 'node_modules', '.package-lock.json');
@@ -80,7 +80,7 @@ function packagesDiffer() {
   return undefined;
 }
 
-/** Brings bin/, dist/ and native/build up to date; does nothing where they are. */
+/** Brings bin/, dist/ and native/build up to date. */
 export function ensureBuild() {
   if (!findProgram('c++') || !findProgram('make') || !findProgram('python3')) ensureDebian(['g++', 'make', 'python3']);
   run(process.execPath, [join(root, 'scripts', 'build', 'build.mjs'), '--quiet']);
@@ -89,7 +89,7 @@ export function ensureBuild() {
 /**
  * Installs the Debian packages whose programs are missing.
  * @param {string[]} packages keys of PROGRAM_OF
- * @param {{ optional?: boolean }} [options] `optional` warns where the package cannot be had instead of throwing
+ * @param {{ optional?: boolean }} [options] `optional` warns instead of throwing if a package is not available
  * @returns {string[]} packages that are still missing
  */
 export function ensureDebian(packages, { optional = false } = {}) {
@@ -124,7 +124,7 @@ export function ensureFuzzer() {
   if (!links()) ensureDebian([`libclang-rt-${version}-dev`]);
 }
 
-/** No daemon is started, as in a container, unless the system has a policy of its own. */
+/** Prevents daemons from starting, as in a container, unless the system has its own policy. */
 function aptInstall(packages) {
   const ours = !existsSync(POLICY);
   if (ours) writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
@@ -135,7 +135,7 @@ function aptInstall(packages) {
   }
 }
 
-/** The package lists of a fresh machine are empty or old: they are fetched only where the first try fails. */
+/** Fetches the package lists, which are empty or old on a fresh machine, only if the first attempt fails. */
 function aptGet(packages) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const install = ['install', '-y', '-q', '--no-install-recommends', ...packages];
@@ -145,7 +145,7 @@ function aptGet(packages) {
   run('apt-get', install, { env });
 }
 
-/** The environment for measured programs: NODE_EXTRA_CA_CERTS alone costs Node 40 ms at each start. */
+/** The environment for measured programs. NODE_EXTRA_CA_CERTS alone would cost Node 40 ms at each start. */
 export function plainEnvironment() {
   const env = { ...process.env };
   for (const name of Object.keys(env)) if (name === 'NODE_EXTRA_CA_CERTS' || name.startsWith('PBOX_')) delete env[name];

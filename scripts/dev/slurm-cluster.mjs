@@ -1,14 +1,14 @@
 #!/usr/bin/env node
 /**
- * A private Slurm on loopback: random free ports, everything in one directory, its own munge, no systemd. Needs root.
- * Several may run at once: the names of their nodes, and so of their control groups, differ.
+ * A private Slurm on loopback: random free ports, all files in one directory, its own munge, no systemd. Needs root.
+ * Several can run at the same time, because their node names, and so their control groups, differ.
  *
  *   node scripts/dev/slurm-cluster.mjs [nodes] [cgroup|linuxproc]     prints `export SLURM_CONF=...`; runs until SIGINT,
  *                                                                 SIGTERM or the end of stdin
  *
- * Processes: munged, slurmctld, one slurmd a node, all in the foreground of sessions of their own, and a shell that waits
- * on a pipe from this process: when this process is gone, however it ended, the shell kills whatever has our SLURM_CONF
- * in its environment (daemons, steps, jobs), and removes Slurm's control groups and the directory.
+ * Its processes are munged, slurmctld and one slurmd per node, each in the foreground of its own session, and a shell that
+ * waits on a pipe from this process. However this process ends, the shell then kills every process with our SLURM_CONF in its
+ * environment (daemons, steps, jobs), and removes Slurm's control groups and the directory.
  */
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -39,16 +39,16 @@ const execute = promisify(execFile);
 /**
  * @param {object} [options]
  * @param {number} [options.nodes] slurmd processes, each a node of its own @default 1
- * @param {number} [options.cpus] CPUs that each node declares; more than there are is fine @default 16
+ * @param {number} [options.cpus] CPUs that each node declares, possibly more than exist @default 16
  * @param {'cgroup' | 'linuxproc' | 'pgid'} [options.proctrack] @default 'cgroup'
  * @param {number} [options.killWait] seconds from the scheduler's TERM to its KILL @default 5
- * @param {string} [options.conf] further lines for slurm.conf; `DIR` in them stands for the directory of its files
+ * @param {string} [options.conf] further lines for slurm.conf, with `DIR` for its directory
  * @param {string} [options.cgroupConf] further lines for cgroup.conf
  * @param {Record<string, string>} [options.files] further files in the directory of slurm.conf, e.g. `plugstack.conf`
  * @throws when a daemon is not installed or the nodes are not idle within a minute
  */
 export async function startSlurm(options = {}) {
-  if (process.getuid() !== 0) throw new Error('start slurmd: only root can run the jobs of others');
+  if (process.getuid() !== 0) throw new Error("start slurmd: only root can run other users' jobs");
   if (missingProgram() !== undefined) {
     throw new Error(`${missingProgram()} is not installed: apt-get install slurmctld slurmd slurm-client munge`);
   }
@@ -69,7 +69,7 @@ export async function startSlurm(options = {}) {
   const startNode = (name) => start(`slurmd.${name}`, findProgram('slurmd'), ['-D', '-N', name, '-f', env.SLURM_CONF]);
   const startController = () => start('slurmctld', findProgram('slurmctld'), ['-D', '-f', env.SLURM_CONF]);
 
-  /** Its steps live on. */
+  /** Ends a daemon. The steps of a slurmd go on. */
   async function end(name) {
     const { child, ended } = daemons.get(name);
     child.ref();
@@ -101,7 +101,7 @@ export async function startSlurm(options = {}) {
   }
   return {
     dir,
-    /** Directory of slurm.conf. */
+    /** The directory of slurm.conf. */
     etc,
     /** The environment for Slurm's commands. */
     env,
@@ -117,7 +117,7 @@ export async function startSlurm(options = {}) {
       startController();
       await until(() => command('scontrol', 'show', 'config'), daemons, dir);
     },
-    /** Stops and starts every slurmd: plugins are loaded at its start. Its steps live on. */
+    /** Restarts every slurmd, which loads plugins only at its start. Its steps go on. */
     async restartNodes() {
       await Promise.all(
         nodes.map(async ({ name }) => {
@@ -126,7 +126,7 @@ export async function startSlurm(options = {}) {
         }),
       );
     },
-    /** Further lines for slurm.conf; `reconfigure` or a restart makes them count. */
+    /** Adds lines to slurm.conf, which take effect after `scontrol reconfigure` or a restart. */
     addConf: (lines) => appendFileSync(env.SLURM_CONF, `${lines}\n`),
     log: (name) => readFileSync(join(dir, 'log', `${name}.log`), 'utf8'),
   };
@@ -137,7 +137,7 @@ export function missingProgram() {
   return ['slurmctld', 'slurmd', 'srun', 'munged'].find((name) => findProgram(name) === undefined);
 }
 
-/** munged wants its socket's directory open to all, and that of its key closed. */
+/** munged requires that all users can enter its socket's directory, and that only it can enter its key's. */
 function mungeArguments(dir) {
   const own = join(dir, 'munge');
   mkdirSync(own, { mode: 0o700 });
@@ -205,7 +205,7 @@ PartitionName=main Nodes=${nodes.map(({ name }) => name).join(',')} Default=YES 
   return { etc, env: { ...plainEnvironment(), SLURM_CONF: join(etc, 'slurm.conf') } };
 }
 
-/** Slurm's own choice refuses hosts that have both versions of control groups. */
+/** Names the cgroup plugin, because Slurm's own detection refuses hosts with both versions of control groups. */
 function cgroupPlugin() {
   const unified = / \/sys\/fs\/cgroup .* - cgroup2 /.test(readFileSync('/proc/self/mountinfo', 'utf8'));
   return unified ? 'CgroupPlugin=cgroup/v2\nIgnoreSystemd=yes' : 'CgroupPlugin=cgroup/v1\nCgroupAutomount=no';
@@ -220,7 +220,7 @@ function startDaemon(out, program, args, env) {
   return { child, ended };
 }
 
-/** Ends what is left when this process is gone. It waits on a pipe, so it notices SIGKILL too. */
+/** Kills the remaining processes when this process has ended. It waits on a pipe, so it notices even SIGKILL. */
 function watch({ dir, nodes }, conf) {
   const program = `cat >/dev/null
 dir=$1 conf=$2; shift 2
@@ -238,7 +238,7 @@ exit 0`;
   watcher.unref();
   watcher.stdin.unref?.();
   watcher.stdin.on('error', (error) => {
-    if (error.code !== 'EPIPE') throw error; // it has ended already
+    if (error.code !== 'EPIPE') throw error; // the shell has already ended
   });
   return watcher;
 }
@@ -251,7 +251,7 @@ async function cancelAll(command) {
   while (Date.now() < deadline && (await jobs()).length > 0) await sleep(100);
 }
 
-/** squeue and scancel end with 1 where the controller is gone or late: the shell kills what is left. */
+/** squeue and scancel end with 1 if the controller has gone or is late. The shell then kills the remaining processes. */
 function ignoreNoAnswer(error) {
   if (error.code !== 1) throw error;
 }

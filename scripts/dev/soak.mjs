@@ -1,5 +1,5 @@
 /**
- * npm run soak: the long forms of test/soak, one after the other, with their figures.
+ * npm run soak: runs the long forms of test/soak one after the other, and shows their figures.
  *
  *   npm run soak                     everything, about twenty minutes
  *   npm run soak -- chaos memory     only these
@@ -42,7 +42,7 @@ async function main() {
   return failed > 0 ? 1 : 0;
 }
 
-/** Figures come on stderr, assertions on stdout: they are shown where one fails. */
+/** The figures arrive on stderr. stdout has the assertions, which are shown only if one fails. */
 function run(file) {
   const child = spawn(process.execPath, ['--import', 'tsx', file], {
     cwd: root,

@@ -7,8 +7,8 @@ const { Socket } = require('node:net');
 
 /** native/src/wire/channel.h */
 const FRONT_FD = 4;
-const SAY_UNABLE = 4;
-const SAYING_BYTES = 24;
+const MESSAGE_UNABLE = 4;
+const MESSAGE_BYTES = 24;
 const WHY_MAX = 900;
 /** native/src/wire/protocol.h */
 const KEEPER_FD = 3;
@@ -42,8 +42,8 @@ exports.files = {
 exports.run = (error, loadBundle) => {
   const remedy = error.remedy ?? 'run "npm rebuild proc_box", or install it again';
   const why = `${String(error.message).split('\n', 1)[0].slice(0, WHY_MAX)}; ${remedy}`;
-  const head = Buffer.alloc(SAYING_BYTES);
-  head.writeUInt32LE(SAY_UNABLE, 0);
+  const head = Buffer.alloc(MESSAGE_BYTES);
+  head.writeUInt32LE(MESSAGE_UNABLE, 0);
   writeSync(FRONT_FD, Buffer.concat([head, Buffer.from(why)]));
   // This installation cannot understand a keeper of another version. process.exit() would abort while the native part is on
   // the stack, so Node kills itself.

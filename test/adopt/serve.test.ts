@@ -252,7 +252,7 @@ t.test("a supervisor of another user's is not asked", asRoot, async (t) => {
   const words = ['adopt', '--via', socket, '--detach', '--pid', String(target.pid), '-uri', 'none', '--config', 'none'];
   const { code, stderr } = await run(t, [...words, ...FILES], { bare: true });
   t.equal(code, 0, 'a box of its own');
-  t.match(stderr, /a process of another user \(uid 65534\) listens there, and is not asked/);
+  t.match(stderr, /not used, because a process of another user \(uid 65534\) listens there/);
   t.match(limitsOf(target.pid), /Max open files +64 +64/);
   t.strictSame(keepersOf(Number(started.stdout)), []);
   target.child.kill('SIGKILL');

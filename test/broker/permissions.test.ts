@@ -60,7 +60,7 @@ t.test('the script says what it does, may be repeated, and keeps passwords to fi
   t.match(before, /^amqp:\/\/alice:[0-9a-f]{36}@127\.0\.0\.1:\d+\/proc_box$/);
   t.equal(statSync(join(dir, 'alice')).mode & 0o777, 0o600);
   for (const text of said) t.notOk(text.includes(before.split(':')[2]!.split('@')[0]!));
-  t.match(site('add-user', 'alice'), /^user alice: existed, its password stays; has the permissions of a user/);
+  t.match(site('add-user', 'alice'), /^user alice: existed, keeps its password, and has the permissions of a user/);
   t.equal(uriOf('alice'), before);
   const again = await amqp.connect(before);
   await again.close();

@@ -53,7 +53,7 @@ t.test('tells what it has done after it was done, and gives the definitions in a
     stdout: '',
     stderr: `user bob: made, with the permissions of a user in vhost proc_box
   ${uris}/bob: URI with the password of bob
-user alice: existed, its password stays; has the permissions of a user in vhost proc_box
+user alice: existed, keeps its password, and has the permissions of a user in vhost proc_box
 `,
   });
   const { users, permissions, topic_permissions } = JSON.parse(read('imported'));

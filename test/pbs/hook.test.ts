@@ -205,7 +205,7 @@ t.test('a missing wrapper: the log says so; fail-open runs the job without a box
 t.test('a configuration that is wrong is told, and costs no job unless it says so', async (t) => {
   const mom = startMom(t);
   for (const [text, message, status] of [
-    ['{"polcy": "off"}', /unknown key polcy; known are allow_off, /, 2],
+    ['{"polcy": "off"}', /unknown key polcy; known keys are allow_off, /, 2],
     ['{', /Expecting property name/, 2],
     ['[]', /expected a JSON object/, 2],
     ['{"fail": "close"}', /fail: "close"; expected open or closed/, 2],

@@ -58,7 +58,7 @@ t.test('a package on a path with blanks and quotes', async (t) => {
 t.test('a configuration that the hook would refuse is refused before anything is changed', async (t) => {
   const { call, home } = site(t);
   for (const [text, message] of [
-    ['{"polcy": "off"}', /unknown key polcy; known are allow_off, cgroup_root, /],
+    ['{"polcy": "off"}', /unknown key polcy; known keys are allow_off, cgroup_root, /],
     ['{"fail": "close"}', /: fail: "close"; expected open or closed/],
     ['{"default": "-uri none"}', /: default: "-uri none"; expected a list of words: options of every box/],
     ['{"flush_seconds": 60}', /: flush_seconds: 60; expected seconds, at most 25/],

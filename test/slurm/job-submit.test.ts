@@ -20,12 +20,12 @@ t.test('words that the installer cannot take change nothing', async (t) => {
     [['install', 'spank', '--default', 'maybe'], '--default maybe: expected on or off'],
     [
       ['install', 'job-submit', '--failure', 'closed'],
-      '--failure means nothing to job-submit, but to prolog and spank; there it is in proc_box_policy.lua',
+      '--failure is not an option of job-submit, but of prolog and spank; set it in proc_box_policy.lua instead',
     ],
-    [['install', 'spank', '--state', '/x'], '--state means nothing to spank, but to prolog'],
-    [['install', 'spank', '--proc-box', 'bin/proc_box'], '--proc-box bin/proc_box: expected the whole path'],
+    [['install', 'spank', '--state', '/x'], '--state is not an option of spank, but of prolog'],
+    [['install', 'spank', '--proc-box', 'bin/proc_box'], '--proc-box bin/proc_box: expected the absolute path'],
     [['install', 'spank', '--lib', '/a b'], '--lib /a b: expected a path without blanks and quotes'],
-    [['install', 'spank', '--etc', '/nowhere'], '/nowhere/slurm.conf does not exist: say with --etc where'],
+    [['install', 'spank', '--etc', '/nowhere'], '/nowhere/slurm.conf does not exist: name the directory of slurm.conf'],
   ] as const) {
     const { status, stderr } = siteWords(...words);
     t.equal(status, 1);
@@ -117,7 +117,7 @@ t.test('job_submit.lua', { skip: withoutSite() }, async (t) => {
     writeFileSync(policy, text);
     t.match(
       await submit(`#!/bin/sh ${'x'.repeat(240)}\ntrue\n`),
-      'this job runs without a box: the first line of the script would be over 255 characters long\n',
+      'this job runs without a box: the first line of the script would be longer than 255 characters\n',
     );
     t.equal(await submit('#!\ntrue\n'), '', 'no interpreter: as Slurm takes it');
   });
@@ -192,7 +192,7 @@ return slurm.SUCCESS
     t.strictSame([ExitCode, Comment], ['3:0', 'seen'], "the site's own word counts, too");
     t.match(job.stderr(), BOXED);
 
-    t.match(site(slurm, 'remove', 'job-submit').stderr, /job_submit\.lua still has .* take them out first/);
+    t.match(site(slurm, 'remove', 'job-submit').stderr, /job_submit\.lua still has .* remove them first/);
     writeFileSync(script, plain);
     t.equal(site(slurm, 'remove', 'job-submit').status, 0);
     t.equal(readFileSync(script, 'utf8'), plain);

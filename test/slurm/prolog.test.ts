@@ -159,10 +159,10 @@ t.test('proctrack/cgroup', { skip: withoutSlurm() }, async (t) => {
 
   await t.test('removed: nobody is boxed, and slurm.conf is as before', async (t) => {
     const removed = at.run('remove');
-    t.match(removed, /take the lines of proc_box prolog out of/);
+    t.match(removed, /remove the lines of proc_box prolog from/);
     t.match(removed, /next: scontrol reconfigure; then the same command again/);
     t.notMatch(readFileSync(join(slurm.etc, 'slurm.conf'), 'utf8'), /prolog/i);
-    t.throws(() => at.run('remove'), /the Slurm that runs still calls/, 'a node without its Prolog is drained');
+    t.throws(() => at.run('remove'), /the running Slurm still calls/, 'a node without its Prolog is drained');
     t.equal((await slurm.run(['srun', '-n1', 'true'], { uid: USER, env })).code, 0);
     await slurm.command('scontrol', 'reconfigure');
     t.match(at.run('remove'), /remove .*prolog\/epilog/);
@@ -312,7 +312,7 @@ t.test('four nodes, and a site with scripts of its own', { skip: withoutSlurm() 
   await t.test('removed in two steps, and no node is drained', async (t) => {
     t.match(site('remove'), {
       status: 1,
-      stderr: /task-prolog\.sh \(TaskProlog\) still runs .*: take that out of it first/,
+      stderr: /task-prolog\.sh \(TaskProlog\) still runs .*: remove that from it first/,
     });
     own('task-prolog.sh', 'echo export SITE=yes');
     t.match(site('remove').stdout, /remove .*prolog\.d\/proc_box-prolog[\s\S]*next: scontrol reconfigure/);

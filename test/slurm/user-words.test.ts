@@ -54,7 +54,7 @@ t.test('SPANK: --box says nothing of what the site has fixed', { skip: withoutSi
   for (const name of ['failure=open', 'help', 'version', 'refuse=x']) {
     const { code, stderr } = await srun([`--box=timeout=1h,${name}`]);
     t.not(code, 0);
-    t.match(stderr, `${name} is not for jobs to say; leave it out`);
+    t.match(stderr, `jobs may not set ${name}; leave it out`);
   }
   t.match(await srun(['--box=rlimit=nofile=99']), { code: 0, stdout: '77\nran\n' });
   const tricks = {

@@ -58,7 +58,7 @@ t.test('SIGKILL leaves neither a machine nor files', { skip }, async (t) => {
 t.test('a command that is not done in time ends with 124', { skip }, async (t) => {
   const { code, stderr } = await run(['--timeout=1', '--', 'sleep', '1000']).done;
   t.equal(code, 124);
-  t.match(stderr, /^vm: the virtual machine was not done after 1000 ms/);
+  t.match(stderr, /^vm: the virtual machine was still running after 1000 ms/);
 });
 
 t.test('without qemu and without a way to install it the status is 77, with the reason', async (t) => {

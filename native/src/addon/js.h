@@ -1,4 +1,4 @@
-// What the parts of the addon share. Each js_*.cc has one subject; JavaScript has validated what arrives there.
+// Shared by the parts of the addon. Each js_*.cc has one subject. JavaScript has validated all arguments.
 #pragma once
 #include <napi.h>
 #include <string>
@@ -15,13 +15,13 @@ using Napi::Object;
 using Napi::String;
 using Napi::Value;
 
-// An Error with Node's own fields.
+// An Error with the fields of Node's own: code, errno, syscall.
 Napi::Error syscall_error(Env env, const char* syscall, int error, const std::string& what);
 
 RlimitChange rlimit_change(const std::string& name, const Object& limit);
 Object rlimit_result(Env env, uint64_t soft, uint64_t hard);
 
-// Bytes as a string and back, none lost: js_text.cc.
+// Converts bytes to a string and back without loss: js_text.cc.
 Value text_of(Env env, const std::string& bytes);
 std::string bytes_of(const Value& value);
 
@@ -29,7 +29,7 @@ void set(Object& object, const char* key, double value);
 std::vector<int> numbers(const Value& value);
 std::vector<std::string> strings(const Value& value);
 
-// Each adds its own to the addon's exports.
+// Each part adds its functions and classes to the addon's exports.
 void export_files(Env env, Object& exports);
 void export_host(Env env, Object& exports);
 void export_keeper(Env env, Object& exports);

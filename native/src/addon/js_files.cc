@@ -1,4 +1,4 @@
-// Files, without what node:fs has to compile before its first use: small ones of the kernel, and those of a launch.
+// Small files of the kernel, and the files that a launch reads. node:fs would have to be compiled before its first use.
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include "addon/js.h"
 #include "proc/kill_group.h"
 #include "proc/remove_groups.h"
-#include "proc/text.h"
+#include "proc/text_file.h"
 
 namespace pbox::js {
 namespace {
@@ -49,7 +49,7 @@ class JsTextFiles : public Napi::ObjectWrap<JsTextFiles> {
 Value read_text_of(const CallbackInfo& info) {
   const std::string path = bytes_of(info[0]);
   std::string text;
-  return read_text(path.c_str(), text) ? text_of(info.Env(), text) : info.Env().Null();
+  return read_text_file(path, text) ? text_of(info.Env(), text) : info.Env().Null();
 }
 
 Value error_name(Env env, int error) {
@@ -58,10 +58,10 @@ Value error_name(Env env, int error) {
 
 Value write_text_of(const CallbackInfo& info) {
   const std::string path = bytes_of(info[0]);
-  return error_name(info.Env(), write_text(path.c_str(), bytes_of(info[1])));
+  return error_name(info.Env(), write_text_file(path, bytes_of(info[1])) ? 0 : errno);
 }
 
-// Up to the end, which a pipe has too. errno; EFBIG beyond `most` bytes.
+// Reads up to the end of a file or pipe. Returns 0 or the errno: EFBIG beyond `most` bytes.
 int read_whole(int fd, size_t most, std::string& content) {
   char buffer[16384];
   for (ssize_t n; (n = read(fd, buffer, sizeof buffer)) != 0;) {
@@ -112,10 +112,10 @@ Value remove_directory(const CallbackInfo& info) {
   return error_name(info.Env(), rmdir(path.c_str()) == 0 ? 0 : errno);
 }
 
-// Native, since what a kill has to go through should not have to be compiled first.
+// Native, because a kill should not wait for JavaScript to be compiled.
 Value kill_group_at(const CallbackInfo& info) { return Number::New(info.Env(), std::max(0, kill_group(bytes_of(info[0])))); }
 
-// flock(2) is the file's, not the process's: it ends with the last descriptor, so with its owner, however that ended.
+// A flock(2) belongs to the open file, not to the process. It ends with the last descriptor, however its owner has ended.
 Value lock_file(const CallbackInfo& info) {
   if (flock(info[0].As<Number>().Int32Value(), LOCK_EX | LOCK_NB) == 0) return Napi::Boolean::New(info.Env(), true);
   if (errno == EWOULDBLOCK) return Napi::Boolean::New(info.Env(), false);

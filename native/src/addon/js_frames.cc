@@ -6,12 +6,12 @@
 namespace pbox::js {
 namespace {
 
-// What is no string is empty.
+// Values that are not strings count as empty.
 void add_word(Writer& body, const Value& value) {
   body.word(value.IsString() ? bytes_of(value).c_str() : "");
 }
 
-// Null where the box has none.
+// The freezer of a CgroupLaunch; version 0 if the box has none.
 struct Freezer {
   explicit Freezer(const Object& cgroup) {
     const Value freezer = cgroup.Get("freezer");
@@ -145,7 +145,7 @@ Object event_object(Env env, Event type, const std::string& bytes) {
       event.Set("step", kStepNames[failed.step]);
       set(event, "index", failed.index);
       set(event, "errno", failed.error);
-      event.Set("code", failed.error == ENOEXEC ? "ENOEXEC" : uv_err_name(-failed.error));  // libuv does not know it
+      event.Set("code", failed.error == ENOEXEC ? "ENOEXEC" : uv_err_name(-failed.error));  // libuv has no name for ENOEXEC
       break;
     }
     case Event::exited: {

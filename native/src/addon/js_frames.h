@@ -1,4 +1,4 @@
-// The keeper's frames as JavaScript has them: requests from objects, events and replies to objects; index.d.ts.
+// Converts between the keeper's frames and the objects of types/keeper.d.ts.
 #pragma once
 #include <string>
 
@@ -7,7 +7,7 @@
 
 namespace pbox::js {
 
-// Bodies of requests, from LaunchSpec, AdoptSpec, CleanupStep[] and AbandonedGroups.
+// The bodies of requests, from LaunchSpec, AdoptSpec, CleanupStep[] and AbandonedGroups.
 std::string start_body(const Object& spec);
 std::string adopt_body(const Object& spec);
 std::string cleanup_body(const Napi::Array& steps, const Value& abandoned);
@@ -16,7 +16,7 @@ RlimitWire rlimit_wire(const RlimitChange& change);
 
 // A KeeperEvent.
 Object event_object(Env env, Event type, const std::string& body);
-// What the promise of a request resolves to.
+// The value to which the promise of a request resolves.
 Value reply_value(Env env, Request type, const std::string& body);
 
 }  // namespace pbox::js

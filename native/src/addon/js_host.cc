@@ -53,7 +53,7 @@ Value host_name(const CallbackInfo& info) {
   return String::New(info.Env(), name);
 }
 
-// Whoever has connected to a Unix socket, as the kernel noted it then; unix(7).
+// The peer of a Unix socket, as the kernel recorded it at connect(2); unix(7).
 Value peer_of(const CallbackInfo& info) {
   ucred peer{};
   socklen_t size = sizeof peer;
@@ -67,7 +67,7 @@ Value peer_of(const CallbackInfo& info) {
   return out;
 }
 
-// getpwuid(3) may ask a directory service; the environment is not asked because a user could set it to another's name.
+// getpwuid(3) may query a directory service. The environment is no substitute: a user could set it to another user's name.
 Value user_name(const CallbackInfo& info) {
   passwd entry{}, *found = nullptr;
   char buffer[4096];

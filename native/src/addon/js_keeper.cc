@@ -1,4 +1,4 @@
-// The keeper as JavaScript sees it: an object with requests and events.
+// The class Keeper of JavaScript: a keeper's requests and events.
 #include <cerrno>
 #include <fcntl.h>
 #include <map>
@@ -9,12 +9,12 @@
 #include "addon/js.h"
 #include "addon/js_frames.h"
 #include "addon/spawn_keeper.h"
-#include "wire/link.h"
+#include "wire/keeper_connection.h"
 
 namespace pbox::js {
 namespace {
 
-// How long the keeper may take for its last steps; processes in uninterruptible sleep take longer.
+// The longest wait for the keeper's last steps. With processes in uninterruptible sleep they may take longer.
 constexpr int kFinishMs = 2000;
 
 class Keeper : public Napi::ObjectWrap<Keeper> {
@@ -33,17 +33,17 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
 
   explicit Keeper(const CallbackInfo& info)
       : Napi::ObjectWrap<Keeper>(info),
-        link_(new Link(info[0].As<Number>().Int32Value())),
+        connection_(new KeeperConnection(info[0].As<Number>().Int32Value())),
         on_event_(Napi::Persistent(info[1].As<Napi::Function>())),
         context_(info.Env(), "proc_box:keeper") {
-    fcntl(link_->fd(), F_SETFD, FD_CLOEXEC);
+    fcntl(connection_->fd(), F_SETFD, FD_CLOEXEC);
     uv_loop_t* loop = nullptr;
     napi_get_uv_event_loop(info.Env(), &loop);
     poll_ = new uv_poll_t;
     poll_->data = this;
-    uv_poll_init(loop, poll_, link_->fd());
+    uv_poll_init(loop, poll_, connection_->fd());
     watch();
-    Ref();  // as long as the keeper lives
+    Ref();  // until the keeper has gone
   }
 
  private:
@@ -55,21 +55,21 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     return pids;
   }
 
-  // Room is waited for only while something waits for it.
+  // Polls for writability only while bytes wait to be sent.
   void watch() {
-    const int events = UV_READABLE | UV_DISCONNECT | (link_->pending() ? UV_WRITABLE : 0);
+    const int events = UV_READABLE | UV_DISCONNECT | (connection_->pending() ? UV_WRITABLE : 0);
     if (!poll_ || events == watched_) return;
     watched_ = events;
     uv_poll_start(poll_, events, [](uv_poll_t* handle, int, int ready) {
       auto* keeper = static_cast<Keeper*>(handle->data);
-      if (ready & UV_WRITABLE) keeper->link_->flush();
+      if (ready & UV_WRITABLE) keeper->connection_->flush();
       keeper->watch();
-      if (ready != UV_WRITABLE) keeper->readable();  // also after an error, which has no event
+      if (ready != UV_WRITABLE) keeper->readable();  // also after an error, which sets no event
     });
   }
 
   bool send(Request type, uint32_t id, const void* body, size_t size) {
-    const bool sent = poll_ && link_->send(type, id, body, size);
+    const bool sent = poll_ && connection_->send(type, id, body, size);
     watch();
     return sent;
   }
@@ -82,7 +82,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     const Object by = info[0].As<Object>();
     const auto number = [&](const char* name) { return by.Get(name).As<Number>().DoubleValue(); };
     const DeadlineBody body{number("stopAtMs"), number("killAtMs"), number("graceMs"), static_cast<int32_t>(number("signal")), by.Get("abandon").ToBoolean() ? 1U : 0U};
-    if (poll_) link_->send(Request::deadline, 0, &body, sizeof body);
+    if (poll_) connection_->send(Request::deadline, 0, &body, sizeof body);
   }
 
   Napi::Value request(Napi::Env env, Request type, const void* body, size_t size) {
@@ -141,9 +141,9 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   }
 
   Napi::Value finish(const CallbackInfo& info) {
-    const bool gone = !poll_ || link_->finish(kFinishMs);
-    // It stays where SIGKILL has not ended somebody.
-    if (gone && pid_ > 0 && !stays_) waitpid(guard_ > 0 ? guard_ : pid_, nullptr, 0);  // ECHILD where somebody else has started it
+    const bool gone = !poll_ || connection_->finish(kFinishMs);
+    // The keeper stays if SIGKILL has not ended every process. ECHILD: the front end has started it, not this process.
+    if (gone && pid_ > 0 && !stays_) waitpid(guard_ > 0 ? guard_ : pid_, nullptr, 0);
     shut();
     on_event_.Reset();
     return Napi::Boolean::New(info.Env(), gone);
@@ -153,14 +153,14 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     const Napi::Env env = Env();
     const Napi::HandleScope scope(env);
     if (!version_known_) {
-      const uint16_t version = link_->peek_version();
+      const uint16_t version = connection_->peek_version();
       if (version != kProtocolVersion && version != 0) return mismatch(env, version);
-      version_known_ = version != 0;  // what follows of a long first frame is not its head
+      version_known_ = version != 0;  // later bytes of a long first frame are not a frame head
     }
-    const bool alive = link_->fill();
+    const bool alive = connection_->fill();
     FrameHead head;
     std::string body;
-    while (poll_ && link_->next(head, body)) {
+    while (poll_ && connection_->next(head, body)) {
       const Napi::HandleScope inner(env);
       deliver(env, head, body);
     }
@@ -172,7 +172,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     on_event_.Reset();
   }
 
-  // Nothing has been read yet: whoever can do with little may still speak to this keeper.
+  // Nothing has been read yet, so the front end can still launch the job with this keeper.
   void mismatch(Napi::Env env, uint16_t version) {
     uv_poll_stop(poll_);
     Object event = Object::New(env);
@@ -207,7 +207,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   void emit(Napi::Env env, const Object& event) {
     if (on_event_.IsEmpty()) return;
     on_event_.MakeCallback(env.Global(), {event}, context_);
-    // An exception in the handler is the program's: let Node report it as uncaught.
+    // Node reports an exception of the handler as uncaught.
     if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
   }
 
@@ -216,7 +216,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     uv_poll_stop(poll_);
     uv_close(reinterpret_cast<uv_handle_t*>(poll_), [](uv_handle_t* handle) { delete reinterpret_cast<uv_poll_t*>(handle); });
     poll_ = nullptr;
-    link_->close();
+    connection_->close();
     const Napi::CallbackScope scope(Env(), context_);
     for (auto& [id, pending] : pending_) pending.deferred.Reject(Napi::Error::New(Env(), "the keeper has ended").Value());
     pending_.clear();
@@ -227,8 +227,8 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     Request type;
     Napi::Promise::Deferred deferred;
   };
-  std::unique_ptr<Link> link_;
-  Napi::FunctionReference on_event_;  // empty at the end: the handler may hold this object, and would keep it for ever
+  std::unique_ptr<KeeperConnection> connection_;
+  Napi::FunctionReference on_event_;  // reset at the end: the handler may refer to this object and would keep it alive for ever
   Napi::AsyncContext context_;
   uv_poll_t* poll_ = nullptr;
   int watched_ = 0;

@@ -1,4 +1,4 @@
-// The log, on stderr or in a file of its own: writing it never holds up the event loop.
+// The log, on stderr or in a file. Writing never blocks the event loop.
 #include <cstdlib>
 
 #include "addon/js.h"
@@ -33,8 +33,8 @@ class JsOutlet : public Napi::ObjectWrap<JsOutlet> {
 void export_outlet(Env env, Object& exports) {
   exports.Set("writeStderr", Napi::Function::New<write_stderr>(env));
   exports.Set("Outlet", JsOutlet::define(env));
-  env.AddCleanupHook([] { Outlet::drain_all(Outlet::kLastWordsMs); });
-  std::atexit([] { Outlet::drain_all(Outlet::kLastWordsMs); });  // process.exit() does not always run the hook
+  env.AddCleanupHook([] { Outlet::drain_all(Outlet::kExitDrainMs); });
+  std::atexit([] { Outlet::drain_all(Outlet::kExitDrainMs); });  // process.exit() does not always run the hook
 }
 
 }  // namespace pbox::js

@@ -1,4 +1,4 @@
-// This process and those below it: protection, stdio, limits, ends.
+// This process and its children: protection, stdio, limits, and how they end.
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
@@ -39,7 +39,7 @@ void protect_self(const CallbackInfo&) {
   signal(SIGTTOU, SIG_IGN);
 }
 
-// A child of ours that was told to end.
+// Reaps a child that was told to end.
 Value reap_child(const CallbackInfo& info) {
   const int pid = info[0].As<Number>().Int32Value();
   int done;
@@ -55,19 +55,19 @@ void release_stdio(const CallbackInfo&) {
   close(null);
 }
 
-// What has been said so far belongs to who listened then.
+// Earlier lines belong to the old stderr, so they are written first.
 void redirect_stderr(const CallbackInfo& info) {
   const int fd = info[0].As<Number>().Int32Value();
-  Outlet::drain_all(Outlet::kLastWordsMs);
+  Outlet::drain_all(Outlet::kExitDrainMs);
   dup3(fd, STDERR_FILENO, O_CLOEXEC);
   close(fd);
-  tell_front(Say::quiet);
+  tell_front(NodeMessageType::release_stderr);
 }
 
-// The front end ends with it, once we have. Whoever has stopped the front end must not keep it from ending.
+// The front end ends with this outcome once this process has ended. If the front end is stopped, this resumes it.
 void tell_outcome(int status, int signal) {
-  Outlet::drain_all(Outlet::kLastWordsMs);
-  tell_front(Say::outcome, status, signal);
+  Outlet::drain_all(Outlet::kExitDrainMs);
+  tell_front(NodeMessageType::outcome, status, signal);
   ProcessStat front;
   if (read_process(getppid(), front) && front.state == 'T') kill(getppid(), SIGCONT);
 }
@@ -89,7 +89,7 @@ int parent_of(int pid) {
   return read_process(pid, now) ? now.parent : 0;
 }
 
-// In the session leader's group, or with a parent in another session, nobody is there who could say `fg`: setpgid(2),
+// If our group is the session leader's, or if its parent is in another session, no shell could resume it with `fg`: setpgid(2),
 // orphaned process groups. The front end is in our group, and the shell is its parent.
 Value stop_own_group(const CallbackInfo& info) {
   const int session = getsid(0);

@@ -1,4 +1,4 @@
-// Trees of processes and what they use.
+// Process trees and the resources that they use.
 #include "addon/js.h"
 #include "proc/members.h"
 #include "proc/sample.h"

@@ -1,4 +1,4 @@
-// The front end: its signals with their senders, which Node does not tell, and what it is told of us.
+// The socket to the front end: it delivers signals with their senders, which Node does not report, and takes our messages.
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -15,7 +15,7 @@
 namespace pbox::js {
 namespace {
 
-// There is one only where the front end has started us.
+// The descriptor is the front end's socket only if the front end has started us.
 bool has_front() {
   static const bool has = [] {
     int type = 0;
@@ -47,13 +47,13 @@ struct SignalWatch {
       on_signal.MakeCallback(env.Global(), {delivery}, context);
       if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
     }
-    if (any) tell_front(Say::heard);
-    if (n == 0) uv_poll_stop(&poll);  // it has ended, and we end with it
+    if (any) tell_front(NodeMessageType::signals_seen);
+    if (n == 0) uv_poll_stop(&poll);  // the front end has ended, and we end with it
   }
 };
 
-// Returns a function that delivers at once what has come so far. What reaches this process itself is the front end's
-// affair: a scheduler that signals everybody has signalled it as well.
+// Returns a function that delivers at once the signals that have arrived so far. Signals to this process itself are ignored: a
+// scheduler that signals every process has signalled the front end as well.
 Value watch_signals(const CallbackInfo& info) {
   const Env env = info.Env();
   for (const int signal : kHandledSignals) std::signal(signal, SIG_IGN);
@@ -69,24 +69,23 @@ Value watch_signals(const CallbackInfo& info) {
                              "deliverSignals", watch);
 }
 
-// How the front end must end where nobody else sees to it: docs of index.d.ts.
 void bound_end(const CallbackInfo& info) {
-  tell_front(Say::bound, 0, 0, info[0].As<Number>().DoubleValue());
+  tell_front(NodeMessageType::end_bound, 0, 0, info[0].As<Number>().DoubleValue());
 }
 
 void flush_patience(const CallbackInfo& info) {
-  tell_front(Say::flush, 0, 0, info[0].As<Number>().DoubleValue());
+  tell_front(NodeMessageType::flush_time, 0, 0, info[0].As<Number>().DoubleValue());
 }
 
-// Say::hold: whoever waits for a lock on it waits for the front end as well.
+// The front end keeps a copy of the descriptor open, and with it a lock on the file.
 void hold_open(const CallbackInfo& info) {
   if (!has_front()) return;
   const int fd = info[0].As<Number>().Int32Value();
-  Saying said{static_cast<uint32_t>(Say::hold), 0, 0, 0, 0};
-  iovec text{&said, sizeof said};
+  NodeMessage body{static_cast<uint32_t>(NodeMessageType::hold_open), 0, 0, 0, 0};
+  iovec bytes{&body, sizeof body};
   alignas(cmsghdr) char descriptor[CMSG_SPACE(sizeof fd)]{};
   msghdr message{};
-  message.msg_iov = &text;
+  message.msg_iov = &bytes;
   message.msg_iovlen = 1;
   message.msg_control = descriptor;
   message.msg_controllen = sizeof descriptor;
@@ -105,11 +104,11 @@ void take_stderr() {
   if (dup3(kFrontFd + 1, 2, O_CLOEXEC) >= 0) close(kFrontFd + 1);
 }
 
-void tell_front(Say say, int first, int second, double ms) {
+void tell_front(NodeMessageType type, int first, int second, double ms) {
   if (!has_front()) return;
-  const Saying said{static_cast<uint32_t>(say), first, second, 0, ms};
-  // Its buffer holds more than is ever said to a front end that somebody has stopped.
-  if (send(kFrontFd, &said, sizeof said, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) errno = 0;
+  const NodeMessage message{static_cast<uint32_t>(type), first, second, 0, ms};
+  // If the front end is stopped, the socket's buffer still holds every message that we ever send.
+  if (send(kFrontFd, &message, sizeof message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) errno = 0;
 }
 
 void export_signals(Env env, Object& exports) {

@@ -1,4 +1,4 @@
-// Whether this process has been suspended, for timers that do not count such time.
+// Reports suspensions of this process to timers that do not count the time.
 #include <uv.h>
 
 #include "addon/js.h"
@@ -22,7 +22,7 @@ class SuspensionWatch : public Napi::ObjectWrap<SuspensionWatch> {
     uv_async_init(loop, told_, [](uv_async_t* handle) { static_cast<SuspensionWatch*>(handle->data)->tell(); });
     uv_unref(reinterpret_cast<uv_handle_t*>(told_));
     suspension_->add(this, [told = told_] { uv_async_send(told); });
-    Ref();  // until it is closed
+    Ref();  // until close()
   }
 
   ~SuspensionWatch() { release(); }

@@ -1,7 +1,7 @@
-// Names of the kernel and words of a command line are bytes, not text: docs/design.md, "Text".
+// The kernel's names and the words of a command line are bytes, not text: docs/design.md, "Text".
 //
-// In JavaScript they are strings: UTF-8 is decoded, and each byte that is none becomes one of U+DC80 to U+DCFF, which no
-// valid text holds (Python's surrogateescape, PEP 383). The way back gives the very same bytes.
+// In JavaScript they are strings. UTF-8 is decoded, and each byte that is not valid UTF-8 becomes one of U+DC80 to U+DCFF, which
+// valid text does not contain (Python's surrogateescape, PEP 383). Converting back yields the same bytes.
 #include <algorithm>
 
 #include "addon/js.h"
@@ -15,7 +15,7 @@ bool is_ascii(const std::string& bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
-// Bytes of the UTF-8 sequence that begins at `at`, and its code point; 0 where none does. RFC 3629.
+// The length of the UTF-8 sequence that begins at `at`, and its code point; 0 if it is invalid. RFC 3629.
 size_t sequence(const std::string& bytes, size_t at, char32_t* point) {
   const auto byte = [&](size_t i) { return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U; };
   const unsigned first = byte(at);
@@ -77,7 +77,7 @@ Value text_of(Env env, const std::string& bytes) {
 
 std::string bytes_of(const Value& value) {
   const std::string plain = value.As<String>().Utf8Value();
-  // What an escape is made of there: the rare way, also for those that mean this character.
+  // Utf8Value() turns an escape into U+FFFD. Text with this character takes the slow path, even if it was meant.
   if (plain.find("\xEF\xBF\xBD") == std::string::npos) return plain;
   const std::u16string text = value.As<String>().Utf16Value();
   std::string bytes;

@@ -1,4 +1,4 @@
-// A timer on the event loop. Node's own are JavaScript that has to be compiled first: a millisecond of each launch.
+// A timer on the event loop. Node's own timers are JavaScript, and compiling them takes a millisecond of each launch.
 #include <algorithm>
 #include <uv.h>
 
@@ -29,9 +29,9 @@ class Timer : public Napi::ObjectWrap<Timer> {
 
  private:
   void start(const CallbackInfo& info) {
-    // Infinity is a wait, too.
+    // Infinity is a valid wait.
     const auto ms = static_cast<uint64_t>(std::clamp(info[0].As<Number>().DoubleValue(), 0.0, kLongestMs));
-    if (!is_active()) Ref();  // until it has fired
+    if (!is_active()) Ref();  // until the timer has fired
     uv_update_time(loop_);
     uv_timer_start(handle_, [](uv_timer_t* handle) { static_cast<Timer*>(handle->data)->fire(); }, ms, 0);
   }
@@ -48,7 +48,7 @@ class Timer : public Napi::ObjectWrap<Timer> {
   void fire() {
     const Napi::Env env = Env();
     const Napi::HandleScope scope(env);
-    const Object self = Value();  // the handler may let go of it
+    const Object self = Value();  // the handler may drop the last reference
     Unref();
     on_fire_.MakeCallback(self, std::initializer_list<napi_value>{}, context_);
     if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());

@@ -17,7 +17,7 @@ namespace {
 constexpr size_t kQueueBytes = 256 << 10;
 constexpr size_t kStackBytes = 64 << 10;
 
-// One for all outlets: each is held for a few instructions, and the end of the process waits for all of them.
+// One mutex for all outlets: each holds it for a few instructions only, and the end of the process waits for all of them.
 std::mutex& mutex() {
   static auto* one = new std::mutex;  // never destroyed: threads may outlive main()
   return *one;
@@ -28,7 +28,7 @@ std::condition_variable& moved() {
   return *one;
 }
 
-// Those whose thread runs.
+// The outlets whose thread is running.
 std::vector<Outlet*>& at_work() {
   static auto* all = new std::vector<Outlet*>;
   return *all;
@@ -62,13 +62,13 @@ void Outlet::write(std::string text) {
   if (!running_) start();
 }
 
-// Without a thread, which a limit of processes may refuse, the queue waits for the next text or for the end.
+// A limit on processes may prevent a thread. Then the queue waits for the next text or for the end of the process.
 bool Outlet::start() {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   pthread_attr_setstacksize(&attributes, std::max<size_t>(kStackBytes, PTHREAD_STACK_MIN));
-  // Signals are for the other threads; and with SIGTTOU blocked `stty tostop` stops nobody.
+  // The other threads handle signals. With SIGTTOU blocked, `stty tostop` does not stop this process.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -93,7 +93,7 @@ void* Outlet::run(void* self) {
   return nullptr;
 }
 
-// False where nothing is left to be written: then the thread, if there is one, ends.
+// False if nothing is left to write; then the thread, if there is one, ends.
 bool Outlet::take(Text& next) {
   const std::lock_guard<std::mutex> lock(mutex());
   progress_ms_ = monotonic_ms();
@@ -114,7 +114,7 @@ bool Outlet::take(Text& next) {
   return false;
 }
 
-// A closed reader or a full disk costs the text, and nothing else.
+// If the reader has gone or the disk is full, only the text is lost.
 void Outlet::write_whole(Text& next) {
   if (next.lost > 0)
     next.text = "proc_box: warn: " + std::to_string(next.lost) + " lines of this log are lost: they could not be written in time\n" + next.text;
@@ -135,7 +135,7 @@ void Outlet::write_whole(Text& next) {
   if (failed_) (queue_.empty() ? lost_ : queue_.front().lost) += next.lost + 1;
 }
 
-// On the caller's thread, for want of one: it waits only if the job fills the pipe in this very instant.
+// Writes on the caller's thread if no other can be started. It blocks only if the job fills the pipe at this very moment.
 void Outlet::write_while_ready() {
   for (Text next; is_ready(fd_) && take(next);) write_whole(next);
 }

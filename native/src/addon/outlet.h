@@ -1,8 +1,8 @@
-// Text for a descriptor that may block: a pipe that nobody reads, a terminal under ^S, a file of a hung server.
+// Text for a descriptor that may block: a pipe without a reader, a terminal under ^S, a file on a hung server.
 //
-// Whoever writes only queues. A thread does the write(2), and ends when the queue is empty: O_NONBLOCK would change the
-// description that the job shares, and poll(2) does not tell whether the job fills the pipe in between. Texts keep their
-// order. The queue has a bound; what does not fit is lost, counted, and told once the reader is back.
+// write() only queues the text. A thread calls write(2), and ends when the queue is empty. O_NONBLOCK is not an option, because
+// the job shares the file description, and poll(2) cannot tell whether the job fills the pipe a moment later. Texts keep their
+// order. The queue is bounded; texts that do not fit are lost and counted, and a line reports them once the reader is back.
 #pragma once
 #include <condition_variable>
 #include <deque>
@@ -14,7 +14,7 @@ namespace pbox {
 
 class Outlet : public std::enable_shared_from_this<Outlet> {
  public:
-  // An owned descriptor is closed once the last text has been written.
+  // `owned`: closes the descriptor after the last write.
   Outlet(int fd, bool owned) : fd_(fd), owned_(owned) {}
   ~Outlet();
   Outlet(const Outlet&) = delete;
@@ -23,12 +23,12 @@ class Outlet : public std::enable_shared_from_this<Outlet> {
   // Never blocks.
   void write(std::string text);
 
-  // Of this process, and one for as long as it lives.
+  // The outlet for stderr, which lives as long as the process.
   static Outlet& standard_error();
-  // Before the process ends: waits until everything is written, but for no outlet longer than `patience_ms` after its last
-  // progress, and for all of them no longer than that from now.
+  // Call before the process ends: waits until everything is written. It waits at most `patience_ms` after the last progress of
+  // any outlet, and never longer than that from now.
   static void drain_all(double patience_ms);
-  static constexpr double kLastWordsMs = 1000;
+  static constexpr double kExitDrainMs = 1000;
 
  private:
   struct Text {
@@ -47,7 +47,7 @@ class Outlet : public std::enable_shared_from_this<Outlet> {
   // All of these are under the mutex of outlet.cc.
   std::deque<Text> queue_;
   size_t bytes_ = 0;
-  size_t lost_ = 0;  // after the last of the queue
+  size_t lost_ = 0;  // texts after the last one in the queue
   bool failed_ = false;
   bool running_ = false;
   double progress_ms_ = 0;

@@ -23,7 +23,7 @@ int spawn_keeper(const std::string& executable, const std::vector<std::string>& 
   posix_spawnattr_t attributes;
   posix_spawn_file_actions_init(&actions);
   posix_spawnattr_init(&attributes);
-  // dup2 onto itself clears close-on-exec: Node sets it on its own stdio too.
+  // dup2(2) onto the same descriptor clears close-on-exec, which Node sets even on its stdio.
   for (const int fd : {0, 1, 2, sockets[1]}) posix_spawn_file_actions_adddup2(&actions, fd, fd);
   sigset_t all, none;
   sigfillset(&all);

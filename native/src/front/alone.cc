@@ -20,14 +20,13 @@
 namespace pbox {
 namespace {
 
-constexpr double kPatienceMs = 200;  // for the keeper to see what the wrapper got: src/scheduler/signalling.ts
-constexpr double kApartMs = 1000;    // src/supervise/deliveries.ts
-
+constexpr double kPatienceMs = 200;  // for the keeper to report a signal that we have received: src/scheduler/signalling.ts
+constexpr double kApartMs = 1000;    // longest time between the two receipts of one signal: src/supervise/deliveries.ts
 constexpr double kNoticeMs = 3000;   // for a Node that tells the broker that there is no box
 
 class Alone {
  public:
-  explicit Alone(Front& front) : front_(front), link_(front.link), options_(front.options) {}
+  explicit Alone(Front& front) : front_(front), keeper_(front.keeper), options_(front.options) {}
   [[noreturn]] void run();
 
  private:
@@ -56,7 +55,7 @@ class Alone {
   [[noreturn]] void end();
 
   Front& front_;
-  Link& link_;
+  KeeperConnection& keeper_;
   const Options& options_;
   uint32_t id_ = 0;
   std::vector<Pending> pending_;
@@ -74,9 +73,9 @@ void Alone::start() {
   Writer request;
   request.value(head);
   for (const RlimitWire& limit : rlimits) request.value(limit);
-  for (int group = 0; group < 3; group++) request.word("");  // none
+  for (int group = 0; group < 3; group++) request.word("");  // no control groups
   request.word(options_.name.c_str());
-  link_.send(Request::start, ++id_, request.body.data(), request.body.size());
+  keeper_.send(Request::start, ++id_, request.body.data(), request.body.size());
 }
 
 void Alone::event(const FrameHead& head, Reader body) {
@@ -91,7 +90,7 @@ void Alone::event(const FrameHead& head, Reader body) {
       code_ = exited.code;
       signal_ = exited.signal;
       ended_ms_ = monotonic_ms();
-      // What it leaves gets the stop ladder; `empty` follows at once where that is nothing.
+      // The remaining processes get the stop ladder. If there are none, `empty` follows at once.
       stop(StopHow::rest);
       reader_counts_ = grace_until_ms_ == 0;
       if (reader_counts_) grace_until_ms_ = ended_ms_ + options_.grace_ms;
@@ -149,24 +148,24 @@ bool Alone::seen(int signal, int pid) {
 
 void Alone::pass_on(int signal) {
   const PauseBody pause{0};
-  if (signal == SIGCONT) link_.send(Request::resume, ++id_, nullptr, 0);
-  else if (signal == SIGTSTP) link_.send(Request::pause, ++id_, &pause, sizeof pause);
+  if (signal == SIGCONT) keeper_.send(Request::resume, ++id_, nullptr, 0);
+  else if (signal == SIGTSTP) keeper_.send(Request::pause, ++id_, &pause, sizeof pause);
   else send_signal(signal, false);
 }
 
 void Alone::send_signal(int signal, bool all) {
   const SignalBody body{signal, all ? 1U : 0U};
-  link_.send(Request::signal, ++id_, &body, sizeof body);
+  keeper_.send(Request::signal, ++id_, &body, sizeof body);
 }
 
 void Alone::stop(StopHow how) {
   const StopBody body{options_.stop_signal, static_cast<uint32_t>(how)};
-  link_.send(Request::stop, ++id_, &body, sizeof body);
+  keeper_.send(Request::stop, ++id_, &body, sizeof body);
 }
 
 void Alone::kill_all() {
   const KillBody body{!reader_counts_};
-  link_.send(Request::kill, ++id_, &body, sizeof body);
+  keeper_.send(Request::kill, ++id_, &body, sizeof body);
 }
 
 void Alone::on_time() {
@@ -190,7 +189,7 @@ void Alone::on_time() {
   kill_all();
 }
 
-// Only a box that nothing has ended yet.
+// The limit ends only a box that is not ending already.
 double Alone::timeout_at_ms() const {
   const bool waits = options_.timeout_ms > 0 && started_ms_ > 0 && grace_until_ms_ == 0;
   return waits ? started_ms_ + options_.timeout_ms : HUGE_VAL;
@@ -207,7 +206,7 @@ void Alone::end() {
   char line[80];
   std::snprintf(line, sizeof line, "Task elapsed time: %.2f seconds.", (ended_ms_ - started_ms_) / 1000);
   say("", line);
-  // A Node that could not make the box may be telling the broker so.
+  // A Node that could not make the box may be reporting that to the broker.
   const double until_ms = monotonic_ms() + kNoticeMs;
   for (reap(); front_.node > 0 && monotonic_ms() < until_ms; reap()) {
     pollfd child{front_.signals, POLLIN, 0};
@@ -223,12 +222,12 @@ void Alone::end() {
 void Alone::run() {
   start();
   for (;;) {
-    if (link_.pending()) link_.flush();
-    pollfd entries[2] = {{link_.fd(), static_cast<short>(link_.pending() ? POLLIN | POLLOUT : POLLIN), 0}, {front_.signals, POLLIN, 0}};
+    if (keeper_.pending()) keeper_.flush();
+    pollfd entries[2] = {{keeper_.fd(), static_cast<short>(keeper_.pending() ? POLLIN | POLLOUT : POLLIN), 0}, {front_.signals, POLLIN, 0}};
     if (poll(entries, 2, poll_ms()) < 0 && errno != EINTR) break;
-    const bool alive = entries[0].revents == 0 || link_.fill();
+    const bool alive = entries[0].revents == 0 || keeper_.fill();
     FrameHead head;
-    for (std::string body; link_.next(head, body);) event(head, Reader(body));
+    for (std::string body; keeper_.next(head, body);) event(head, Reader(body));
     if (!alive) {
       say("error", "the keeper has died; the rest of the job was killed");
       front_.end(125, 0);

@@ -1,10 +1,10 @@
-// The wrapper without Node: the job has its streams, --timeout, --rlimit, signals, status and the end of all its processes.
+// The wrapper without Node. The job keeps its streams, --timeout, --rlimit, signals and exit status, and no process outlives it.
 #pragma once
 #include "front/front.h"
 
 namespace pbox {
 
-// Starts the job. Never returns.
+// Starts the job and ends with it.
 [[noreturn]] void run_alone(Front& front);
 
 }  // namespace pbox

@@ -5,11 +5,11 @@
 namespace pbox {
 
 bool BoxEvents::read() {
-  if (front_.link.fd() < 0) return false;
-  const bool there = front_.link.fill();
+  if (front_.keeper.fd() < 0) return false;
+  const bool there = front_.keeper.fill();
   bool empty = false;
   FrameHead head;
-  for (std::string body; front_.link.next(head, body);) {
+  for (std::string body; front_.keeper.next(head, body);) {
     switch (static_cast<Event>(head.type)) {
       case Event::started: case Event::failed:
         started = true;
@@ -23,7 +23,7 @@ bool BoxEvents::read() {
         expired = true;
         break;
       case Event::unkillable:
-        // The keeper stays for processes that SIGKILL does not end; we do not.
+        // The keeper waits on for processes that SIGKILL does not end; the front end does not.
         if (Reader(body).value<UnkillableHead>().final != 0) front_.left_behind = true;
         break;
       case Event::empty:
@@ -35,7 +35,7 @@ bool BoxEvents::read() {
   }
   if (there) return empty;
   over = true;
-  front_.link.close();
+  front_.keeper.close();
   return empty;
 }
 

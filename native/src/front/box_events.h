@@ -1,4 +1,4 @@
-// What the keeper has told the front end of the box, while Node decides.
+// The state of the box as the keeper reports it to the front end, while Node makes the decisions.
 #pragma once
 #include "front/front.h"
 
@@ -7,13 +7,13 @@ namespace pbox {
 class BoxEvents {
  public:
   explicit BoxEvents(Front& front) : front_(front) {}
-  // Reads what has arrived. True where the box has become empty.
+  // Reads the events that have arrived. True if the box has become empty.
   bool read();
 
-  bool started = false;   // or its start has failed
+  bool started = false;   // the job has started, or its start has failed
   bool expired = false;   // the keeper has acted on its deadline
   bool over = false;      // the keeper has gone
-  int main_status = -1;   // as an exit status, once the main process has ended
+  int main_status = -1;   // exit status of the main process, once it has ended
 
  private:
   Front& front_;

@@ -1,15 +1,15 @@
 // proc_box, the executable: theory of operation
 //
-//   proc_box            this process, which the scheduler knows: it waits, and ends with what the job has ended with
-//     node              decides: options, broker, statistics, the rules of a box
+//   proc_box            this process, which the scheduler knows: it waits, and ends with the job's exit status
+//     node              makes the decisions: options, broker, statistics, the rules of a box
 //     guard             the keeper's parent
 //       keeper          parent and subreaper of the job
 //         job
 //
-// The guard is forked before this process changes anything for itself or for Node: the keeper has for the job what the
-// scheduler gave. Node gets an environment of its own, stdin from /dev/null, the keeper's socket as descriptor 3 and ours
-// as 4; the words of the command line come over the keeper's, so that ps shows none of Node's. Where there is no Node, or
-// it ends before the job has started, this process is the wrapper alone (alone.h) or ends with 125.
+// This process forks the guard before it changes anything for itself or for Node, so that the job inherits its state from the
+// scheduler. Node gets an environment of its own, stdin from /dev/null, the keeper's socket as descriptor 3 and ours as 4. The
+// keeper sends it the words of the command line, so that ps does not show them. If there is no Node, or if it ends before the
+// job has started, this process becomes the wrapper (alone.h) or ends with status 125.
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -28,7 +28,7 @@
 #include "front/say.h"
 #include "front/serve.h"
 #include "front/via.h"
-#include "front/wrapper.h"
+#include "front/with_node.h"
 #include "keeper/caller.h"
 #include "keeper/cleanup_log.h"
 #include "keeper/guard.h"
@@ -53,11 +53,11 @@ constexpr char kOff[] = "the job runs, but remote control, statistics, the confi
   die(std::string(what) + ": " + std::strerror(errno) + "; " + remedy);
 }
 
-// PBS sends its signals, SIGKILL and SIGSTOP among them, to every process of the job's session and to no other.
+// PBS sends its signals, including SIGKILL and SIGSTOP, to the processes of the job's session and to no others.
 bool session_is_signalled(const Words& words) { return words.variable("PBS_JOBID") != nullptr; }
 
-// What is started with stdin, stdout or stderr closed must not find our own descriptors in their places. The job gets
-// them as they were: closed.
+// If we are started with stdin, stdout or stderr closed, our own descriptors must not take their places. The job gets them
+// closed, because these are close-on-exec.
 void occupy_closed_stdio() {
   for (int fd = open("/dev/null", O_RDWR | O_CLOEXEC); fd >= 0; fd = open("/dev/null", O_RDWR | O_CLOEXEC)) {
     if (fd <= 2) continue;
@@ -70,27 +70,27 @@ void make_pair(int type, int ends[2]) {
   if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) != 0) die_of_errno("socketpair", "is the nofile limit too low?");
 }
 
-// The keeper, below a guard where it launches a job. Returns our child.
-int fork_keeper(const pbox::KeptBy& by, Words& words, const Options& options, const std::vector<int>& ours) {
+// Forks the keeper, with a guard as its parent if it launches a job. Returns the pid of our child.
+int fork_keeper(const pbox::KeeperSetup& setup, Words& words, const Options& options, const std::vector<int>& ours) {
   const int front = getpid(), child = fork();
   if (child < 0) die_of_errno("fork", "is the nproc or pids limit reached?");
   if (child > 0) return child;
-  for (const int fd : ours) close(fd);  // who holds the other end sees no end
-  if (options.verb.empty()) pbox::guard_main(by, words, front);
-  pbox::keeper_main(by, words);
+  for (const int fd : ours) close(fd);  // an open copy of our end would hide our death from the keeper
+  if (options.verb.empty()) pbox::guard_main(setup, words, front);
+  pbox::keeper_main(setup, words);
 }
 
-// Only the job and the keeper hold what was inherited: whoever is at the other end sees the job's ends. Of those stderr
-// stays ours.
-void let_go(Front& front, int channel, int complaints) {
+// Closes the inherited descriptors except stderr. Only the job and the keeper hold them, so that the other end of a pipe notices
+// when the job closes it.
+void close_inherited(Front& front, int channel, int startup_stderr) {
   const int err = fcntl(2, F_DUPFD_CLOEXEC, 3);
-  pbox::keep_only({front.link.fd(), front.signals, channel, complaints, err});
+  pbox::keep_only({front.keeper.fd(), front.signals, channel, startup_stderr, err});
   if (err < 0) return;
   dup2(err, 2);
   close(err);
 }
 
-// Whether the job may run without its box: then its command is the one that is known for sure.
+// Whether the job may run without its box. Its command is then the one after `--`, which is certain.
 bool fall_back(Front& front) {
   Options& options = front.options;
   if (!options.failure_open || options.fallback == 0 || !front.words.argv[static_cast<size_t>(options.fallback)]) return false;
@@ -98,7 +98,7 @@ bool fall_back(Front& front) {
   return true;
 }
 
-// The job, where its box cannot be made: by the keeper, with us as its wrapper, or not at all.
+// The box cannot be made: runs the job with the keeper alone, or ends.
 [[noreturn]] void without_box(Front& front, const std::string& why) {
   Options& options = front.options;
   if (!options.verb.empty()) die(why);
@@ -110,7 +110,7 @@ bool fall_back(Front& front) {
   pbox::run_alone(front);
 }
 
-// The limits of the job, which nobody can raise, leave no room for Node.
+// The job's limits, which we cannot raise, leave no room for Node.
 [[noreturn]] void without_room(Front& front, const std::string& why) {
   const Options& options = front.options;
   const size_t end = why.find(';');
@@ -125,43 +125,43 @@ bool fall_back(Front& front) {
 }
 
 [[noreturn]] void be_front(Words& words, Options& options, int word) {
-  int keeper[2], lifeline[2], channel[2];
+  int keeper[2], own[2], channel[2];  // Node and keeper, we and keeper, we and Node
   make_pair(SOCK_STREAM, keeper);
-  make_pair(SOCK_STREAM, lifeline);
+  make_pair(SOCK_STREAM, own);
   make_pair(SOCK_SEQPACKET, channel);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   std::vector<int> inherited = pbox::own_children();
   pbox::CleanupLog* cleanup_log = options.verb.empty() ? pbox::CleanupLog::make() : nullptr;
-  // What is adopted outlives us, and its keeper has to do with Node only.
-  std::vector<int> ours{keeper[0], lifeline[0], channel[0], channel[1], word};
-  if (options.adopts()) ours.push_back(lifeline[1]);
-  const pbox::KeptBy by{keeper[1], options.adopts() ? -1 : lifeline[1], getpid(), session_is_signalled(words), cleanup_log};
-  const int helper = fork_keeper(by, words, options, ours);
+  // An adopted process outlives us, so its keeper is connected only to Node.
+  std::vector<int> ours{keeper[0], own[0], channel[0], channel[1], word};
+  if (options.adopts()) ours.push_back(own[1]);
+  const pbox::KeeperSetup setup{keeper[1], options.adopts() ? -1 : own[1], getpid(), session_is_signalled(words), cleanup_log};
+  const int helper = fork_keeper(setup, words, options, ours);
   close(keeper[1]);
-  close(lifeline[1]);
-  Front front{words, options, pbox::Link(lifeline[0]), helper, cleanup_log, std::move(inherited)};
+  close(own[1]);
+  Front front{words, options, pbox::KeeperConnection(own[0]), helper, cleanup_log, std::move(inherited)};
   const std::string no_room = pbox::raise_own_limits();
   const std::string node = no_room.empty() ? pbox::find_node(words) : "";
   std::string why;
-  int complaints[2] = {-1, -1};
+  int startup_stderr[2] = {-1, -1};
   if (!node.empty()) {
-    if (pipe2(complaints, O_CLOEXEC | O_NONBLOCK) != 0) die_of_errno("pipe", "is the nofile limit too low?");
-    front.node = pbox::start_node(node, words, {keeper[0], channel[1], complaints[1], word});
-    close(complaints[1]);
+    if (pipe2(startup_stderr, O_CLOEXEC | O_NONBLOCK) != 0) die_of_errno("pipe", "is the nofile limit too low?");
+    front.node = pbox::start_node(node, words, {keeper[0], channel[1], startup_stderr[1], word});
+    close(startup_stderr[1]);
     if (front.node < 0) why = std::string("start Node (") + node + "): " + std::strerror(errno) + "; " + kInstall;
   } else if (no_room.empty()) {
-    why = std::string("start Node: there is none at " NODE_BINARY " and on PATH; ") + kInstall;
+    why = std::string("start Node: not found at " NODE_BINARY " or on PATH; ") + kInstall;
   }
   close(keeper[0]);
   close(channel[1]);
   if (word >= 0) {
     close(word);
-    if (chdir("/") != 0) errno = 0;  // in the background we hold no folder
+    if (chdir("/") != 0) errno = 0;  // a background process must not keep a file system busy
   }
   front.take_signals();
-  let_go(front, channel[0], complaints[0]);
+  close_inherited(front, channel[0], startup_stderr[0]);
   if (!no_room.empty()) without_room(front, no_room);
-  if (why.empty()) why = pbox::run_with_node(front, channel[0], complaints[0]);
+  if (why.empty()) why = pbox::WithNode(front, channel[0], startup_stderr[0]).run();
   without_box(front, why);
 }
 
@@ -182,14 +182,14 @@ int main(int argc, char** argv, char** environment) {
   occupy_closed_stdio();
   prctl(PR_SET_DUMPABLE, 0);
   Words words(argc, argv, environment);
-  // Started by the addon: argv[1] is the socket.
+  // The addon has started us as a keeper: argv[1] is the socket.
   if (words.count() > 1 && std::strcmp(words.argv[0], "proc_box-keeper") == 0) {
-    pbox::KeptBy by;
-    by.control = std::atoi(words.argv[1]);
-    fcntl(by.control, F_SETFD, FD_CLOEXEC);
+    pbox::KeeperSetup setup;
+    setup.node = std::atoi(words.argv[1]);
+    fcntl(setup.node, F_SETFD, FD_CLOEXEC);
     words.argv.erase(words.argv.begin());
     read(words);
-    pbox::keeper_main(by, words);
+    pbox::keeper_main(setup, words);
   }
   words.mask();
   Options options = read(words);

@@ -1,12 +1,12 @@
-// The front end, the process that the scheduler knows: what both of its lives share, with Node (wrapper.h) and without
-// (alone.h).
+// The front end, the process that the scheduler knows. It works either with Node (with_node.h) or without (alone.h); this is the
+// state that both share.
 #pragma once
 #include <string>
 #include <vector>
 
 #include "front/options.h"
 #include "front/words.h"
-#include "wire/link.h"
+#include "wire/keeper_connection.h"
 
 namespace pbox {
 
@@ -15,23 +15,23 @@ class CleanupLog;
 struct Front {
   const Words& words;
   Options& options;
-  Link link;                   // to the keeper
-  int helper;                  // our child: the guard, or the keeper where there is none
-  CleanupLog* cleanup_log;     // null: what is adopted outlives us
-  std::vector<int> inherited;  // children that somebody else has started before us
-  int signals = -1;            // signalfd
-  int node = -1;               // our child; -1: it has ended, or there is none
-  std::vector<int> got{};      // signals that ask for the end, before there was a job
+  KeeperConnection keeper;
+  int helper;                  // our child: the guard, or the keeper if there is no guard
+  CleanupLog* cleanup_log;     // null: an adopted process, which outlives us
+  std::vector<int> inherited;  // children that this process had before it became proc_box
+  int signals = -1;            // signalfd(2)
+  int node = -1;               // our child; -1: Node has ended or was not started
+  std::vector<int> end_signals{};  // signals received that ask for the end
 
-  // Blocks the signals that a wrapper handles, and reads them from `signals`.
+  // Blocks the signals that a wrapper handles, so that they arrive at `signals`.
   void take_signals();
-  // Waits for the end of the keeper, ends what it has left, and then this process: with the status, or by the signal.
+  // Waits for the keeper to end, kills the processes that it has left, and ends this process: with the status, or by the signal.
   [[noreturn]] void end(int status, int signal);
-  // The keeper, and the guard with it, has been killed.
+  // Kills the rest of the box and removes its groups, if both keeper and guard have been killed.
   void kill_left();
   void helper_ended(int wait_status);
   bool helper_killed = false;
-  bool left_behind = false;  // the keeper goes on with processes that nobody can end
+  bool left_behind = false;  // the keeper stays with processes that SIGKILL does not end
 
  private:
   void await_helper(double until_ms);

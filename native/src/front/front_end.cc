@@ -19,8 +19,8 @@
 namespace pbox {
 namespace {
 
-constexpr int kFinishMs = 2000;  // of a keeper with nothing but its last steps before it
-constexpr int kKillMs = 5000;    // what cannot be killed by then is left
+constexpr int kFinishMs = 2000;  // for the keeper's last steps
+constexpr int kKillMs = 5000;    // processes that cannot be killed by then are left
 
 [[noreturn]] void die_of(int signal) {
   const rlimit no_core{0, 0};
@@ -45,7 +45,7 @@ std::vector<int> own_children() {
 void Front::take_signals() {
   struct sigaction standard {};
   standard.sa_handler = SIG_DFL;
-  sigaction(SIGCHLD, &standard, nullptr);  // an inherited SIG_IGN would reap behind our back
+  sigaction(SIGCHLD, &standard, nullptr);  // with an inherited SIG_IGN the kernel would reap our children
   for (const int ignored : {SIGPIPE, SIGTTOU, SIGXFSZ}) std::signal(ignored, SIG_IGN);
   sigset_t taken;
   sigemptyset(&taken);
@@ -55,7 +55,7 @@ void Front::take_signals() {
   signals = signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-// Orphans of a box whose keeper and guard were killed come to us: we are the next subreaper.
+// If the keeper and the guard are killed, we inherit the orphans of the box as the next subreaper.
 void Front::kill_left() {
   const auto spared = [&](int pid) {
     return pid == node || std::find(inherited.begin(), inherited.end(), pid) != inherited.end();
@@ -98,8 +98,8 @@ void Front::await_helper(double until_ms) {
 }
 
 void Front::end(int status, int signal) {
-  // Where nobody has told it that this is the end, the keeper ends the box first.
-  const bool gone = link.fd() < 0 || link.finish(cleanup_log && !left_behind ? kKillMs : 0);
+  // The keeper ends the box first, unless the box has already ended.
+  const bool gone = keeper.fd() < 0 || keeper.finish(cleanup_log && !left_behind ? kKillMs : 0);
   if (gone && cleanup_log) {
     await_helper(monotonic_ms() + kFinishMs);
     if (helper_killed) kill_left();

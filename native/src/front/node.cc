@@ -19,16 +19,16 @@
 namespace pbox {
 namespace {
 
-constexpr int kFirst = 3;  // of NodeEnds; src/cli/main.ts, adopt.ts, serve.ts and channel.h know them too
+constexpr int kFirst = 3;  // the first of NodeDescriptors; also in wire/channel.h and in src/cli/main.ts, adopt.ts and serve.ts
 constexpr rlim_t kMiB = 1 << 20;
-constexpr rlim_t kStack = 8 * kMiB;  // also of Node's threads
+constexpr rlim_t kStack = 8 * kMiB;  // Node's threads get it as well
 constexpr double kIdleMs = 10000, kStartMs = 60000;
 
-// What Node and src/ read of the environment; test/structure/environment.test.ts compares. All else is the job's: libraries,
-// settings of OpenSSL, of malloc and of Node itself.
+// The variables that Node and src/ read; test/structure/environment.test.ts compares. All others are meant for the job:
+// libraries, settings of OpenSSL, of malloc and of Node itself.
 constexpr const char* kNames[] = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "QUEUE", "RESTARTED", "JOB_ID", "CONDOR_JOB_ID"};
 constexpr const char* kPrefixes[] = {"LC_", "SLURM", "PBS_", "SGE_", "LSB_", "_CONDOR_", "XDG_", "PROC_BOX_"};
-// For squeue, which may need it: src/scheduler/slurm-end.ts.
+// Passed on for squeue, which may need it: src/scheduler/slurm-end.ts.
 constexpr char kLibraries[] = "LD_LIBRARY_PATH=";
 
 bool is_for_node(const char* entry) {
@@ -40,7 +40,7 @@ bool is_for_node(const char* entry) {
   return false;
 }
 
-// A limit of `resource` that Node cannot start within.
+// Node cannot start if the limit of `resource` is below `least`.
 struct Need {
   int resource;
   rlim_t least, unit;
@@ -59,7 +59,7 @@ constexpr Need kNeeds[] = {
      "raise its hard limit, or give the job its own with --rlimit nofile="},
 };
 
-// For whoever has CAP_SYS_RESOURCE; else as far as the hard limit allows.
+// Raises the soft limit to `least` if we have CAP_SYS_RESOURCE, otherwise to the hard limit.
 void raise_to(int resource, rlim_t least) {
   rlimit limit{};
   const auto which = static_cast<__rlimit_resource>(resource);
@@ -80,15 +80,15 @@ void set_soft(int resource, rlim_t soft) {
   setrlimit(which, &limit);
 }
 
-// A node that is at work for a real time job must not be ours.
-void be_ordinary() {
+// Our Node must not compete with a real-time job.
+void leave_realtime() {
   const int policy = sched_getscheduler(0);
   if (policy != SCHED_FIFO && policy != SCHED_RR) return;
   const sched_param none{};
   sched_setscheduler(0, SCHED_OTHER, &none);
 }
 
-// Node's argv: its flags and our script; the words come over the keeper's socket.
+// Node's argv: its flags and our script. The keeper sends it the words of the command line.
 std::vector<std::string> node_words() {
   std::vector<std::string> words{"proc_box-node"};
   const std::string flags = NODE_FLAGS;
@@ -101,19 +101,19 @@ std::vector<std::string> node_words() {
   return words;
 }
 
-// In the child, which shares our memory until exec(2): system calls only. Returns on failure, with errno.
-void become(const char* node, char* const* argv, char* const* environment, const NodeEnds& ends, int parent) {
+// Runs in the child, which shares our memory until exec(2): system calls only. Returns on failure, with errno.
+void exec_node(const char* node, char* const* argv, char* const* environment, const NodeDescriptors& ends, int parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);
   int fds[] = {ends.keeper, ends.front, 2, ends.word};
-  const int count = ends.word >= 0 ? 4 : 3, last = kFirst + count, complaints = fcntl(ends.complaints, F_DUPFD, last);
-  if (complaints < 0) return;
+  const int count = ends.word >= 0 ? 4 : 3, last = kFirst + count, startup_stderr = fcntl(ends.startup_stderr, F_DUPFD, last);
+  if (startup_stderr < 0) return;
   for (int i = 0; i < count; i++)
     if ((fds[i] = fcntl(fds[i], F_DUPFD, last)) < 0) return;
   for (int i = 0; i < count; i++)
     if (dup2(fds[i], kFirst + i) < 0) return;
-  if (dup2(complaints, 2) < 0) return;
-  // Only the job and the keeper hold what was inherited: whoever is at the other end sees the job's ends.
+  if (dup2(startup_stderr, 2) < 0) return;
+  // Only the job and the keeper hold inherited descriptors, so that the other end of a pipe notices when the job closes it.
   if (syscall(SYS_close_range, static_cast<unsigned>(last), ~0U, 0) != 0)
     for (int fd = last; fd < 65536; fd++) close(fd);
   const int null = open("/dev/null", O_RDONLY);
@@ -153,7 +153,7 @@ std::string raise_own_limits() {
   for (const int resource : {RLIMIT_CPU, RLIMIT_NPROC, RLIMIT_FSIZE, RLIMIT_MEMLOCK, RLIMIT_SIGPENDING}) raise_to(resource, 0);
   set_soft(RLIMIT_STACK, kStack);
   set_soft(RLIMIT_CORE, 0);
-  be_ordinary();
+  leave_realtime();
   std::string why;
   for (const Need& need : kNeeds) {
     if (need.resource != RLIMIT_STACK) raise_to(need.resource, need.least);
@@ -167,7 +167,7 @@ std::string raise_own_limits() {
   return why;
 }
 
-std::string complaint(int from) {
+std::string startup_error(int from) {
   char text[4096];
   const ssize_t n = read(from, text, sizeof text - 1);
   text[std::max<ssize_t>(n, 0)] = 0;
@@ -184,14 +184,14 @@ std::string complaint(int from) {
   return first;
 }
 
-std::string end_of_node(int status, int complaints) {
-  const std::string said = complaint(complaints);
+std::string end_of_node(int status, int startup_stderr) {
+  const std::string said = startup_error(startup_stderr);
   if (!said.empty()) return "Node could not start: " + said;
-  if (WIFSIGNALED(status)) return std::string("Node was ended by signal ") + std::to_string(WTERMSIG(status)) + " (" + strsignal(WTERMSIG(status)) + ")";
+  if (WIFSIGNALED(status)) return std::string("Node was killed by signal ") + std::to_string(WTERMSIG(status)) + " (" + strsignal(WTERMSIG(status)) + ")";
   return "Node ended with status " + std::to_string(WEXITSTATUS(status));
 }
 
-int start_node(const std::string& node, const Words& words, const NodeEnds& ends) {
+int start_node(const std::string& node, const Words& words, const NodeDescriptors& ends) {
   std::vector<std::string> texts = node_words();
   std::vector<char*> argv, environment;
   for (auto& word : texts) argv.push_back(word.data());
@@ -208,7 +208,7 @@ int start_node(const std::string& node, const Words& words, const NodeEnds& ends
   volatile int error = 0;
   const int pid = vfork();
   if (pid == 0) {
-    become(node.c_str(), argv.data(), environment.data(), ends, parent);
+    exec_node(node.c_str(), argv.data(), environment.data(), ends, parent);
     error = errno;
     _exit(1);
   }
@@ -218,8 +218,8 @@ int start_node(const std::string& node, const Words& words, const NodeEnds& ends
   return -1;
 }
 
-// Blocked for ever, as where it cannot start a thread: it sleeps and uses no CPU. One that waits for a disk is in another
-// state.
+// A Node that is blocked for ever, for example because it cannot start a thread, sleeps and uses no CPU time. A Node that waits
+// for a disk is in a different state.
 bool Progress::is_stuck(int pid, double now_ms) {
   ProcessStat now;
   if (!read_process(pid, now)) return false;

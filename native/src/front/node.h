@@ -1,4 +1,4 @@
-// Node as a child of the front end: what it starts with, and whether it gets anywhere.
+// Node as a child of the front end: how it is started, how it has ended, and whether its start makes progress.
 #pragma once
 #include <string>
 
@@ -9,31 +9,32 @@ namespace pbox {
 // `<package>/dist/boot.cjs` of this executable, `<package>/bin/proc_box`.
 std::string boot_script();
 
-// The Node that the package was built for, else the first on PATH; empty where there is none.
+// The Node that the package was built for, otherwise the first on PATH; empty if there is none.
 std::string find_node(const Words& words);
 
-// Limits that were meant for the job, which is not ours to start any more, must not stop Node where that can be helped.
-// Returns what still keeps it from starting, with what to do; empty where nothing is known to.
+// Raises the limits of this process and its Node, which were meant for the job; the keeper has the originals by now. If a limit
+// still prevents Node from starting, returns which, with a remedy; otherwise an empty string.
 std::string raise_own_limits();
 
-struct NodeEnds {
+struct NodeDescriptors {
   int keeper, front;  // become descriptors 3 and 4
-  int complaints;     // becomes 2 until our script runs, which then takes stderr from 5
-  int word;           // becomes 6; -1: there is none
+  int startup_stderr;  // becomes 2 until our script runs, which then takes stderr from 5
+  int word;            // becomes 6: the pipe to the caller of --detach, or the socket of --serve; -1: neither
 };
 
-// What a Node that could not start has said on its way: the first line of it that tells why; empty where there is none.
-std::string complaint(int from);
+// The first line on the stderr of a Node that could not start that names the error; empty if there is none.
+std::string startup_error(int from);
 
-// How it has ended, by its wait status and what it has said on its way.
-std::string end_of_node(int status, int complaints);
+// Describes how Node has ended, by its wait status and its stderr.
+std::string end_of_node(int status, int startup_stderr);
 
-// Returns its pid, or -1 with errno. It dies with this process.
-int start_node(const std::string& node, const Words& words, const NodeEnds& ends);
+// Returns Node's pid, or -1 with errno. Node dies with this process.
+int start_node(const std::string& node, const Words& words, const NodeDescriptors& ends);
 
-// Looks at a Node that has not said anything yet: whether it does not get on.
+// Watches a Node that has not started the job yet.
 class Progress {
  public:
+  // Node has used no CPU time for too long, or its start takes too long.
   bool is_stuck(int pid, double now_ms);
 
  private:

@@ -1,4 +1,4 @@
-// The front end's end of its socket to Node: signals there, Node's words back.
+// The front end's end of its socket to Node: it sends signals and receives Node's messages.
 #pragma once
 #include <string>
 
@@ -12,8 +12,8 @@ class NodeChannel {
   int fd() const { return fd_; }
   // The other end has gone, and everything has been read.
   void forget() { fd_ = -1; }
-  // What Node has said next, with its text. False where nothing more is there.
-  bool next(Saying& said, std::string& text) const;
+  // Node's next message, with its text. False if there is none.
+  bool next(NodeMessage& message, std::string& text) const;
   void send(const Delivery& delivery) const;
 
  private:

@@ -9,7 +9,7 @@
 namespace pbox {
 namespace {
 
-constexpr size_t kAtOnce = 4096;  // PIPE_BUF: what poll(2) promises room for
+constexpr size_t kAtOnce = 4096;  // PIPE_BUF: POLLOUT promises room for this much
 
 }  // namespace
 

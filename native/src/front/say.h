@@ -1,10 +1,10 @@
-// What the native part says: lines on stderr that may be lost, and hold up nothing.
+// Log lines of the native part on stderr. A line is dropped rather than blocking.
 #pragma once
 #include <string>
 
 namespace pbox {
 
-// `proc_box: error: <text>`; `level` empty: the text alone.
+// Writes `proc_box: <level>: <text>`; with an empty `level` only the text.
 void say(const char* level, const std::string& text);
 
 }  // namespace pbox

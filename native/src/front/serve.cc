@@ -16,13 +16,14 @@
 namespace pbox {
 namespace {
 
-constexpr int kQueue = 1024;  // tasks of one job that begin at once
+constexpr int kQueue = 1024;  // tasks of one job that may start at the same time
 constexpr int kFailed = 125;
 
-// What has failed: an errno, or one of these.
+// An error is an errno or one of these.
 constexpr int kNotPrivate = -1, kNotOurs = -2;
 
-// The folder of the socket, where nobody else may come: 0, or what is wrong with it. It stays the one that was looked at.
+// Opens the folder of the socket, which no other user may enter. Returns 0 or an error. The open descriptor makes sure that the
+// folder that was checked is the one that is used.
 int open_private(const std::string& path, int& folder) {
   const size_t slash = path.rfind('/');
   const std::string name = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
@@ -47,7 +48,7 @@ int listen_at(const std::string& path, int& fd) {
   return 0;
 }
 
-// Whoever knows our pid may signal it at once: the front end reads from its signalfd what has come until then.
+// A process that knows our pid may signal it at once. Blocked signals wait until the front end reads them from its signalfd.
 void hold_signals() {
   sigset_t held;
   sigemptyset(&held);
@@ -65,7 +66,7 @@ const char* remedy_of(int error) {
   int error = 0;
   if (read(from, &error, sizeof error) != static_cast<ssize_t>(sizeof error)) error = ECHILD;
   if (error != 0) {
-    const char* hint = error > 0 ? "; its folder must exist, and nobody may listen there yet" : "";
+    const char* hint = error > 0 ? "; its folder must exist, and no other process may be listening there" : "";
     std::fprintf(stderr, "proc_box: error: listen on %s: %s%s\n", path, remedy_of(error), hint);
     _exit(kFailed);
   }

@@ -3,9 +3,8 @@
 
 namespace pbox {
 
-// Returns in a child in the background, with a session of its own, stdio on /dev/null, and the socket that it listens on;
-// the caller's process prints the child's pid and ends. Whoever connects from then on is in its queue, however long Node
-// takes to start.
+// Returns the listening socket in a background child, with a session of its own and stdio on /dev/null. The caller's process
+// prints the child's pid and ends. From then on connections wait in the socket's queue, however long Node takes to start.
 int serve(const char* path);
 
 }  // namespace pbox

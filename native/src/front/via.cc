@@ -14,20 +14,20 @@
 namespace pbox {
 namespace {
 
-// A supervisor that has just been started answers within 0.1 s; one that was stopped must not hold up a task.
+// A supervisor that has just been started answers within 0.1 s, and a stopped one must not hold up a task.
 constexpr int kPatienceMs = 10000;
-constexpr size_t kRequestMax = 256 << 10;  // src/adopt/request.ts knows it too
+constexpr size_t kRequestMax = 256 << 10;  // also in src/adopt/request.ts
 constexpr size_t kAnswerMax = 64 << 10;
 
-// What says whose job it is, and what users set for a box. Nothing else of the environment is anybody's business.
-bool is_told(const char* entry) {
+// The supervisor gets only the variables that identify the job. Its settings, PBOX_*, are sent separately.
+bool is_sent(const char* entry) {
   for (const char* prefix : {"SLURM", "PBS_"})
     if (std::strncmp(entry, prefix, std::strlen(prefix)) == 0) return true;
   return false;
 }
 
-// Each call waits until `until_ms` at most.
-void be_patient(int fd, double until_ms) {
+// Limits the wait of each further call on the socket, so that it ends by `until_ms`.
+void set_timeouts(int fd, double until_ms) {
   const double left = until_ms - monotonic_ms();
   const long ms = left < 1 ? 1 : static_cast<long>(left);
   const timeval wait{ms / 1000, ms % 1000 * 1000};
@@ -42,7 +42,7 @@ int connect_to(const char* path, double until_ms) {
   std::strcpy(address.sun_path, path);
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
-  be_patient(fd, until_ms);
+  set_timeouts(fd, until_ms);
   int failed;
   while ((failed = connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address)) != 0 && errno == EINTR) continue;
   if (failed == 0) return fd;
@@ -50,12 +50,12 @@ int connect_to(const char* path, double until_ms) {
   return -1;
 }
 
-// Whoever listens gets our settings, which may hold a password, and says what becomes of the process.
+// The listener receives our settings, which may hold a password, and decides about the process. So it must run as us or as root.
 bool is_trusted(int fd, const char* path) {
   ucred server{};
   socklen_t size = sizeof server;
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &server, &size) == 0 && (server.uid == geteuid() || server.uid == 0)) return true;
-  std::fprintf(stderr, "proc_box: warn: --via %s: a process of another user (uid %d) listens there, and is not asked\n", path, static_cast<int>(server.uid));
+  std::fprintf(stderr, "proc_box: warn: --via %s: not used, because a process of another user (uid %d) listens there\n", path, static_cast<int>(server.uid));
   return false;
 }
 
@@ -65,7 +65,7 @@ std::string request(const Words& words, bool failure_open, double until_ms) {
   for (int i = 0; i < words.count(); i++) text.append(words.argv[static_cast<size_t>(i)]) += '\0';
   for (const auto& entry : words.settings) text.append(entry) += '\0';
   for (char* entry : words.environment)
-    if (entry && is_told(entry)) text.append(entry) += '\0';
+    if (entry && is_sent(entry)) text.append(entry) += '\0';
   char folder[4096];
   if (getcwd(folder, sizeof folder)) text.append(std::string("PWD=") + folder + '\0');
   head.length = static_cast<uint32_t>(text.size() - sizeof head);
@@ -75,7 +75,7 @@ std::string request(const Words& words, bool failure_open, double until_ms) {
 
 bool send_all(int fd, const std::string& text, double until_ms) {
   for (size_t sent = 0; sent < text.size();) {
-    be_patient(fd, until_ms);
+    set_timeouts(fd, until_ms);
     const ssize_t n = send(fd, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
     if (n > 0) sent += static_cast<size_t>(n);
     else if (errno != EINTR) return false;
@@ -83,12 +83,12 @@ bool send_all(int fd, const std::string& text, double until_ms) {
   return true;
 }
 
-// Up to the end of the stream; empty where it did not come in time, or is none of ours.
+// Reads up to the end of the stream. Empty if the answer does not arrive in time or is too long.
 std::string read_answer(int fd, double until_ms) {
   std::string answer;
   char chunk[4096];
   while (answer.size() < kAnswerMax) {
-    be_patient(fd, until_ms);
+    set_timeouts(fd, until_ms);
     const ssize_t n = recv(fd, chunk, sizeof chunk, 0);
     if (n == 0) return answer;
     if (n < 0 && errno == EINTR) continue;

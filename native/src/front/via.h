@@ -1,4 +1,4 @@
-// `proc_box adopt --via <socket>`: asks a supervisor that runs already, instead of starting Node.
+// `proc_box adopt --via <socket>`: asks a running supervisor instead of starting Node.
 #pragma once
 #include <cstdint>
 
@@ -6,13 +6,14 @@
 
 namespace pbox {
 
-// Before the words and the entries of the environment, each NUL-terminated. Host byte order; src/adopt/request.ts reads it.
+// The head of a request. The words and the entries of the environment follow, each NUL-terminated. Host byte order;
+// src/adopt/request.ts reads it.
 struct ViaHead {
-  uint32_t length;    // of what follows
-  uint32_t words;     // how many of it are the command line, with argv[0]
-  int32_t pid;        // of who asks
+  uint32_t length;        // bytes that follow
+  uint32_t words;         // the first of these entries are the command line, with argv[0]
+  int32_t pid;            // the process that asks
   uint32_t failure_open;
-  double until_ms;    // CLOCK_MONOTONIC: after that it has given up
+  double until_ms;        // CLOCK_MONOTONIC: by then the sender has given up
 };
 
 // Returns where --detach and --via do not both stand in the words, and where nobody has answered: then we make the box.

@@ -13,7 +13,7 @@ constexpr char kSettings[] = "PBOX_", kPackedOption[] = "--argv=", kPackedVariab
 
 bool begins(const char* text, const char* with) { return std::strncmp(text, with, std::strlen(with)) == 0; }
 
-// The next `,scheme://` or blank and `scheme://` after `at`: another URI of the same word.
+// The start of the next URI in the same word: `scheme://` after a comma or a blank.
 size_t next_uri(const std::string& text, size_t at) {
   for (size_t sign = text.find("://", at); sign != std::string::npos; sign = text.find("://", sign + 3)) {
     size_t first = sign;
@@ -23,7 +23,7 @@ size_t next_uri(const std::string& text, size_t at) {
   return text.size();
 }
 
-// A password may hold any character: what could be a part of one is masked.
+// A password may hold any character, so everything that could be part of one is masked.
 std::string masked(const char* word) {
   std::string text(word);
   for (size_t at = text.find("://"); at != std::string::npos; at = text.find("://", at + 3)) {
@@ -60,8 +60,8 @@ Words::Words(int argc, char** given, char** given_environment) {
   shown_bytes = static_cast<size_t>(end - shown);
 }
 
-// A command line for carriers that do not keep words as they are (PBS drops empty ones and cuts others at a newline):
-// each word ends with `;`, bytes are `%41`.
+// Unpacks a command line that was packed because its carrier does not keep words intact: PBS drops empty words and cuts others at
+// a newline. Each word ends with `;`, and `%41` stands for a byte.
 void Words::unpack(const char* packed) {
   argv.resize(1);
   std::string word;

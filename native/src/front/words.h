@@ -1,4 +1,4 @@
-// What proc_box was started with: copied once, and then hidden where ps and /proc show it.
+// The words and the environment that proc_box was started with: copied once, and then hidden from ps and /proc.
 #pragma once
 #include <string>
 #include <vector>
@@ -12,9 +12,9 @@ class Words : public Invocation {
   // Copies the words and the environment, and clears the PBOX_* entries of the original.
   Words(int argc, char** argv, char** environment);
 
-  // The value of a variable, PBOX_* or other; null where it is not set.
+  // The value of a variable, PBOX_* or any other; null if it is not set.
   const char* variable(const char* name) const;
-  // Shows the words in ps, with `***` for what stands between `://` and the last `@` of a word.
+  // Shows the words in ps, with `***` in place of the text between `://` and the last `@` of each URI.
   void mask();
 
  private:

@@ -1,8 +1,9 @@
 // An adopted box: theory of operation
 //
-// The main process runs already, as somebody else's child. Its end is told by its pidfd; others of the box are found by
-// looking (members.h). Nothing can be reaped, so `empty` means that a look has found nobody. The wrapper's end is not the
-// box's: what was adopted goes on within its limits, and the keeper stays only to take its control groups away.
+// The main process is already running as a child of another process. A pidfd reports its end, and the keeper looks for the
+// other processes of the box (proc/members.h). It cannot reap any of them, so it sends `empty` when it finds no process. The
+// box does not end with its wrapper: the processes go on within their limits, and the keeper only stays to remove the box's
+// control groups.
 #include "keeper/adopted.h"
 
 #include <cerrno>
@@ -16,7 +17,7 @@
 #include "keeper/adopted_output.h"
 #include "keeper/box.h"
 #include "keeper/caller.h"
-#include "keeper/patience.h"
+#include "keeper/stopped.h"
 #include "proc/clock.h"
 #include "proc/exit_status.h"
 #include "proc/text_file.h"
@@ -24,24 +25,24 @@
 namespace pbox {
 namespace {
 
-constexpr int kExecMs = 10;          // between looks for the program that an awaited exec brings
-constexpr int kEndMs = 20;           // between looks for the end of what the main process has left
-constexpr int kLookMs = 1000;        // between looks where no group lists the box
-constexpr int kNoPidfdMs = 100;     // between looks for the end of a process without a pidfd
-constexpr int kStatusMs = 1000;      // longest wait for the exit status of the main process
+constexpr int kExecMs = 10;      // between looks for the awaited exec
+constexpr int kEndMs = 20;       // between looks for the end of the processes that outlive the main process
+constexpr int kLookMs = 1000;    // between looks for processes if no group lists them
+constexpr int kNoPidfdMs = 100;  // between looks for the end of a main process without a pidfd
+constexpr int kStatusMs = 1000;  // longest wait for the exit status of the main process
 
 class Adopted final : public Box {
  public:
-  Adopted(Control control, Cgroup cgroup, const AdoptHead& head, const std::vector<int>& excluded, const std::string& procs);
+  Adopted(WrapperConnection node, Cgroup cgroup, const AdoptHead& head, const std::vector<int>& excluded, const std::string& procs);
   [[noreturn]] void run();
 
  private:
   Processes& processes() override { return processes_; }
   StdoutCount& output() override { return output_; }
-  void begin(Control&, Request, Reader) override {}
+  void begin(WrapperConnection&, Request, Reader) override {}
   bool has_processes() const override { return !empty_; }
   bool is_running() const override { return started_ && !empty_; }
-  Main main() const override;
+  MainProcess main() const override;
   UsageBody usage() override;
   bool is_held() override { return all_stopped(getppid(), processes_.look()); }
 
@@ -60,14 +61,14 @@ class Adopted final : public Box {
   AdoptedProcesses processes_;
   const bool listed_;  // a group lists the box
   int pidfd_ = -1;
-  std::string awaiting_;  // name of the program that is to be replaced
+  std::string awaiting_;  // name of the program that the awaited exec replaces
   AdoptedOutput output_;
-  uint64_t user_ticks_ = 0, system_ticks_ = 0;  // of the main process, when it had ended
+  uint64_t user_ticks_ = 0, system_ticks_ = 0;  // used by the main process, as last read
   bool started_ = false, ended_ = false, empty_ = false;
 };
 
-Adopted::Adopted(Control control, Cgroup cgroup, const AdoptHead& head, const std::vector<int>& excluded, const std::string& procs)
-    : Box(std::move(control), Control(-1), std::move(cgroup), nullptr), main_{head.pid, head.start},
+Adopted::Adopted(WrapperConnection node, Cgroup cgroup, const AdoptHead& head, const std::vector<int>& excluded, const std::string& procs)
+    : Box(std::move(node), WrapperConnection(-1), std::move(cgroup), nullptr), main_{head.pid, head.start},
       processes_(cgroup_, Members(main_, excluded, procs)), listed_(!procs.empty()) {
   setsid();
   keep_only({node_.fd()});
@@ -87,8 +88,8 @@ bool Adopted::main_alive() const {
   return read_process(main_.pid, now) && now.start == main_.start && !now.dead;
 }
 
-// Of its group only those count that are of the box: a shell's pipeline may have others in it.
-Main Adopted::main() const {
+// Processes::signal_group signals only members of the box: the group of a shell's pipeline may hold other processes.
+MainProcess Adopted::main() const {
   ProcessStat now;
   const bool alive = read_process(main_.pid, now) && now.start == main_.start && !now.dead;
   return {main_.pid, alive ? now.group : 0, !alive};
@@ -104,7 +105,7 @@ void Adopted::look_for_exec() {
   if (read_text_file(proc("comm")) != awaiting_) started();
 }
 
-// Whoever is its parent may reap it at any moment. False where nobody tells its exit status.
+// The parent may reap the process at any moment. False if its exit status cannot be learned.
 bool Adopted::find_status(int& status) {
   const bool readable = may_read_status(main_.pid);
   const double deadline = monotonic_ms() + kStatusMs;
@@ -116,7 +117,7 @@ bool Adopted::find_status(int& status) {
       status = now.wait_status;
       if (now.dead && readable) return true;
     }
-    // After the look: by then it has been reaped, and the kernel keeps the status for the descriptor.
+    // Asked after the look: if the process has been reaped by then, the kernel keeps its status for the pidfd.
     if (status_of_pidfd(pidfd_, &status)) return true;
     if (!there) return false;
   }
@@ -144,7 +145,7 @@ void Adopted::check_end() {
   node_.tell(Event::empty, usage());
 }
 
-// CPU of the main process counts as reaped once it has ended; what else has ended is in its parent's figures.
+// The CPU time of the main process counts as reaped once it has ended. That of other ended processes is in their parents'.
 UsageBody Adopted::usage() {
   static const uint64_t usec_per_tick = 1000000 / static_cast<uint64_t>(sysconf(_SC_CLK_TCK));
   UsageBody body{};
@@ -160,7 +161,7 @@ void Adopted::check_survivors() {
   node_.tell(Event::empty, usage());
 }
 
-// Nobody could resume the box any more, or change its deadline.
+// Without a wrapper nothing could resume the box or change its deadline.
 void Adopted::wrapper_gone() {
   node_.close();
   deadline_ = {};
@@ -202,7 +203,7 @@ void Adopted::run() {
 
 }  // namespace
 
-void keep_adopted(Control control, Cgroup cgroup, Reader request) {
+void keep_adopted(WrapperConnection node, Cgroup cgroup, Reader request) {
   const auto head = request.value<AdoptHead>();
   std::vector<int> excluded;
   for (uint32_t i = 0; i < head.excluded; i++) excluded.push_back(request.value<int32_t>());
@@ -210,7 +211,7 @@ void keep_adopted(Control control, Cgroup cgroup, Reader request) {
   cgroup.freezer_version = static_cast<int>(head.freezer_version);
   cgroup.freezer_dir = request.word();
   cgroup.kill_file = request.word();
-  Adopted(std::move(control), std::move(cgroup), head, excluded, procs).run();
+  Adopted(std::move(node), std::move(cgroup), head, excluded, procs).run();
 }
 
 }  // namespace pbox

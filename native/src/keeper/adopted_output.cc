@@ -13,7 +13,7 @@
 namespace pbox {
 namespace {
 
-// A main thread that has ended has no descriptors any more; those of the process are its other threads'.
+// A main thread that has ended shows no descriptors, so this may be the directory of another thread.
 std::string proc(int pid, const char* name) { return process_directory(pid) + "/" + name; }
 
 }  // namespace

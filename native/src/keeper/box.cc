@@ -9,7 +9,7 @@
 namespace pbox {
 namespace {
 
-// From the keeper's own stop until a late Node must have seen it.
+// How long after its own stop the keeper expects the same request from a late Node.
 constexpr double kLateMs = 5000;
 
 }  // namespace
@@ -19,10 +19,10 @@ ExitedBody exited_body(int status, const UsageBody& usage) {
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, killed ? WTERMSIG(status) : -1, killed && WCOREDUMP(status), 0, monotonic_ms(), usage};
 }
 
-Box::Box(Control node, Control front, Cgroup cgroup, CleanupLog* log)
+Box::Box(WrapperConnection node, WrapperConnection front, Cgroup cgroup, CleanupLog* log)
     : node_(std::move(node)), front_(std::move(front)), cgroup_(std::move(cgroup)), cleanup_log_(log) {}
 
-bool Box::receive(Control& from) {
+bool Box::receive(WrapperConnection& from) {
   const bool there = from.read();
   FrameHead head;
   std::string body;
@@ -30,7 +30,7 @@ bool Box::receive(Control& from) {
   return there;
 }
 
-void Box::handle(Control& from, const FrameHead& head, Reader body) {
+void Box::handle(WrapperConnection& from, const FrameHead& head, Reader body) {
   switch (const auto request = static_cast<Request>(head.type)) {
     case Request::start:
     case Request::adopt:
@@ -44,7 +44,7 @@ void Box::handle(Control& from, const FrameHead& head, Reader body) {
     case Request::stop:
       return from.reply_count(head.id, stop(body.value<StopBody>()));
     case Request::kill:
-      if (body.value<KillBody>().abandon) output().lose_patience();
+      if (body.value<KillBody>().abandon) output().abandon_reader();
       return from.reply_count(head.id, kill_all());
     case Request::pause: {
       const bool reached = body.value<PauseBody>().reached != 0;
@@ -63,13 +63,13 @@ void Box::handle(Control& from, const FrameHead& head, Reader body) {
     case Request::stdout_mark:
       output().mark(body.value<uint64_t>());
       from.reply_count(head.id, 0);
-      return tell_output();  // it may be reached already, and a pipe wakes nobody while it is quiet
+      return tell_output();  // the mark may have been reached, and a quiet pipe does not wake the keeper
     case Request::usage:
       return from.reply(head.id, usage());
   }
 }
 
-// Before the wrapper makes a group, so that it goes whenever the wrapper dies.
+// The wrapper sends this before it makes a group, so that the keeper removes the group whenever the wrapper dies.
 void Box::add_cleanup(Reader body) {
   const auto head = body.value<CleanupHead>();
   cgroup_.abandoned = {body.word(), head.id_digits, head.min_age_sec};
@@ -85,13 +85,13 @@ void Box::add_cleanup(Reader body) {
 int Box::signal(const SignalBody& request) {
   if (request.all) return processes().signal(request.signal);
   if (!has_processes()) return 0;
-  const Main now = main();
+  const MainProcess now = main();
   return now.group > 0 ? processes().signal_group(request.signal, now) : 0;
 }
 
 int Box::stop(const StopBody& request) {
   if (!has_processes()) return 0;
-  // A Node that was late asks for what the keeper has just done in its stead: the job's handler runs once.
+  // A late Node asks for the stop that the keeper has just made in its place. The job's handler should run only once.
   const double now = monotonic_ms();
   const bool asked = stopped_ms_ > 0 && now - stopped_ms_ < kLateMs && request.signal == stopped_by_;
   if (asked && request.how == static_cast<uint32_t>(StopHow::group)) return 0;
@@ -123,7 +123,7 @@ void Box::on_deadline() {
       if (processes().suspended()) processes().resume();
       return;
     case Deadline::Due::kill:
-      if (deadline_.abandons()) output().lose_patience();
+      if (deadline_.abandons()) output().abandon_reader();
       kill_all();
   }
 }
@@ -133,7 +133,7 @@ bool Box::give_up() {
   const Survivors::Verdict verdict = survivors_.look(processes().look(), zombies());
   if (verdict == Survivors::Verdict::wait || !is_running()) return false;
   const bool final = verdict == Survivors::Verdict::give_up;
-  for (Control* listener : {&node_, &front_}) tell_survivors(*listener, survivors_, final);
+  for (WrapperConnection* listener : {&node_, &front_}) tell_survivors(*listener, survivors_, final);
   return final;
 }
 

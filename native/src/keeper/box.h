@@ -1,5 +1,5 @@
-// A box, and the requests that it takes from its wrapper. How the processes of a box began makes it one of two: keeper.cc has
-// the job that the keeper starts, adopted.cc a process that runs already.
+// A box and the requests that it takes from its wrapper. There are two kinds: job_box.cc is a box around a job that the keeper
+// starts, adopted.cc one around a process that is already running.
 #pragma once
 #include <vector>
 
@@ -8,66 +8,66 @@
 #include "keeper/processes.h"
 #include "keeper/stdout_count.h"
 #include "keeper/survivors.h"
-#include "wire/control.h"
+#include "wire/wrapper_connection.h"
 
 namespace pbox {
 
 class CleanupLog;
 
-// Of a wait status; wait(2).
+// The body of `exited` for a wait status; wait(2).
 ExitedBody exited_body(int status, const UsageBody& usage);
 
 class Box {
  public:
-  // `front`: without a descriptor where only Node may ask. `log`: null where nobody is there to read it.
-  Box(Control node, Control front, Cgroup cgroup, CleanupLog* log);
+  // `front`: without a descriptor if there is no front end. `log`: null if no guard reads it.
+  Box(WrapperConnection node, WrapperConnection front, Cgroup cgroup, CleanupLog* log);
   virtual ~Box() = default;
   Box(const Box&) = delete;
   Box& operator=(const Box&) = delete;
 
  protected:
-  // What differs.
+  // The two kinds of boxes differ in these.
   virtual Processes& processes() = 0;
   virtual StdoutCount& output() = 0;
-  virtual void begin(Control& from, Request request, Reader body) = 0;
-  virtual bool has_processes() const = 0;  // they have been started, and may be there still
-  virtual bool is_running() const = 0;     // `started` has been told, and `empty` has not
-  virtual Main main() const = 0;
-  virtual int session() const { return 0; }  // the only one that the scheduler signals; 0: it signals every process
+  virtual void begin(WrapperConnection& from, Request request, Reader body) = 0;
+  virtual bool has_processes() const = 0;  // processes have been started, and some may be alive
+  virtual bool is_running() const = 0;     // `started` has been sent, and `empty` has not
+  virtual MainProcess main() const = 0;
+  virtual int session() const { return 0; }  // the only session that the scheduler signals; 0: it signals every process
   virtual UsageBody usage() = 0;
   virtual PauseReply pause(bool reached) { return processes().pause(reached, main().group); }
   virtual void before_resume() {}
   virtual std::vector<int> zombies() { return {}; }  // children of ours that have ended and could not be reaped
-  virtual bool is_held() = 0;  // the scheduler has stopped the box, and who would act on its deadline
+  virtual bool is_held() = 0;  // the scheduler has stopped the box together with its wrapper
 
-  // What Node and the front end both want to know.
+  // Sends an event to both Node and the front end.
   template <typename T>
   void announce(Event type, const T& body) {
     node_.tell(type, body);
     front_.tell(type, body);
   }
-  // False when its other end has gone.
-  bool receive(Control& from);
+  // Handles the requests that have arrived. False if the wrapper has gone.
+  bool receive(WrapperConnection& from);
   virtual int kill_all();
   void tell_output();
   void on_deadline();
-  // SIGKILL has been sent: who is still there is named, and in the end no longer waited for. True where that is now.
+  // After SIGKILL: names the processes that survive it, and in the end stops waiting for them. True when it stops waiting.
   bool give_up();
 
-  Control node_, front_;
+  WrapperConnection node_, front_;
   Cgroup cgroup_;
   CleanupLog* const cleanup_log_;
   Deadline deadline_;
   Survivors survivors_;
 
  private:
-  void handle(Control& from, const FrameHead& head, Reader body);
+  void handle(WrapperConnection& from, const FrameHead& head, Reader body);
   void add_cleanup(Reader body);
   int signal(const SignalBody& request);
   int stop(const StopBody& request);
 
-  double stopped_ms_ = 0;  // when the keeper stopped the box by itself; 0: it has not
-  int stopped_by_ = 0;     // the signal
+  double stopped_ms_ = 0;  // when the keeper stopped the box by itself; 0: never
+  int stopped_by_ = 0;     // the signal of that stop
 };
 
 }  // namespace pbox

@@ -21,7 +21,8 @@ Caller::Caller(Invocation& given) : words(given), terminal(open("/dev/tty", O_RD
   inspect_stdio();
 }
 
-// What schedulers and terminals send to whole trees is for the job and the wrapper; the keeper only notes that it came.
+// Signals that schedulers and terminals send to whole process trees are meant for the job and the wrapper. The keeper only
+// records them.
 void Caller::take_over_signals() {
   sigset_t taken;
   sigemptyset(&taken);
@@ -42,7 +43,7 @@ void Caller::take_over_signals() {
   }
   struct sigaction standard {};
   standard.sa_handler = SIG_DFL;
-  sigaction(SIGCHLD, &standard, nullptr);  // an inherited SIG_IGN would reap behind our back
+  sigaction(SIGCHLD, &standard, nullptr);  // with an inherited SIG_IGN the kernel would reap our children
   signals = signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 

@@ -1,4 +1,4 @@
-// What the keeper is started with: kept for the job, hidden from others, or taken over for itself.
+// What the keeper has inherited from its caller: it keeps this for the job, hides it from other users, or uses it itself.
 #pragma once
 #include <csignal>
 #include <string>
@@ -12,18 +12,18 @@
 namespace pbox {
 
 struct Caller {
-  // Takes over the signals of the process; the words are hidden already.
+  // Takes over the signals of this process. The words are already hidden from ps.
   explicit Caller(Invocation& words);
 
   Invocation& words;
-  Inherited inherited{};             // the job gets it back
-  int signals = -1;                  // signalfd of SIGCHLD, and of what the wrapper handles
+  Inherited inherited{};             // restored for the job
+  int signals = -1;                  // signalfd(2) for SIGCHLD and the signals that the wrapper handles
   Terminal terminal;
   StdoutMode stdout_mode = StdoutMode::other;
   bool stdout_is_socket = false;
   bool stderr_is_stdout = false;
 
-  // The next signal that the wrapper handles, as it reached us. False where there is none.
+  // The next signal received that the wrapper handles. False if there is none.
   bool next_signal(WitnessedBody& out) const;
 
  private:
@@ -31,7 +31,7 @@ struct Caller {
   void inspect_stdio();
 };
 
-// Points 0 to 2 to /dev/null and closes everything else but `keep`.
+// Points descriptors 0 to 2 to /dev/null and closes all others except `keep`.
 void keep_only(std::vector<int> keep);
 
 }  // namespace pbox

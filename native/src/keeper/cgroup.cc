@@ -24,7 +24,7 @@ std::string read_fd(int fd) {
   return n > 0 ? std::string(text, static_cast<size_t>(n)) : std::string();
 }
 
-// v2: `frozen 1` in cgroup.events, which poll(2) announces.
+// Waits for `frozen 1` in cgroup.events; poll(2) reports changes of that file.
 bool freeze_v2(const std::string& dir) {
   const int events = open((dir + "/cgroup.events").c_str(), O_RDONLY | O_CLOEXEC);
   if (events < 0 || !write_text_file(dir + "/cgroup.freeze", "1")) {
@@ -42,7 +42,7 @@ bool freeze_v2(const std::string& dir) {
   return frozen;
 }
 
-// v1: FREEZING until every task has noticed; asking again makes the kernel try again.
+// The state is FREEZING until every task is frozen. Writing FROZEN again makes the kernel try again.
 bool freeze_v1(const std::string& dir) {
   const std::string file = dir + "/freezer.state";
   const int state = open(file.c_str(), O_RDONLY | O_CLOEXEC);
@@ -61,7 +61,8 @@ bool is_box(const char* name, const AbandonedGroups& groups) {
   return std::strncmp(name, groups.prefix.c_str(), length) == 0 && std::strspn(name + length, "0123456789abcdef") >= groups.id_digits;
 }
 
-// A young group may be about to get its job. One that holds a box of its job, or other groups, goes with them.
+// Removes abandoned groups beside `dir`, with the groups in them. A younger group may belong to a box whose job is about to
+// start.
 void sweep_beside(const std::string& dir, const AbandonedGroups& groups) {
   if (groups.prefix.empty()) return;
   const std::string parent = dir.substr(0, dir.rfind('/'));
@@ -107,7 +108,7 @@ int Cgroup::kill() { return kill_file.empty() ? -1 : kill_group(kill_file.substr
 void Cgroup::remove() {
   for (const CleanupStep& step : cleanup) {
     if (step.remove) {
-      // A path may have been announced and never made: then there is nothing to look at beside it either.
+      // The wrapper announces a group before it makes it, so the group may not exist, and its parent neither.
       if (access(step.path.c_str(), F_OK) != 0) continue;
       remove_groups(step.path);
       sweep_beside(step.path, abandoned);

@@ -1,4 +1,4 @@
-// The box's control groups as the keeper uses them. The wrapper has made them and says what to do with them.
+// The box's control groups as the keeper uses them. The wrapper has made them and tells the keeper how to use them.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -7,14 +7,14 @@
 namespace pbox {
 
 struct CleanupStep {
-  bool remove;  // rmdir with everything below; else write `text`
+  bool remove;  // remove `path` with every group below it; otherwise write `text` to it
   std::string path, text;
 };
 
-// Groups of boxes that were killed together with their keepers, as a scheduler kills a step: nobody is left who would take
-// them away. The wrapper says what they are called.
+// Groups of boxes that were killed together with their keepers, as when a scheduler kills a step. The wrapper tells how such
+// groups are named.
 struct AbandonedGroups {
-  std::string prefix;  // empty: none are looked for
+  std::string prefix;  // empty: look for none
   uint32_t id_digits = 0;
   uint32_t min_age_sec = 0;
 };
@@ -26,15 +26,15 @@ class Cgroup {
   std::vector<CleanupStep> cleanup;
   AbandonedGroups abandoned;
 
-  // Freezes and waits until the kernel says so (it is asynchronous). False where there is no freezer or it takes too long.
+  // Freezes the group and waits, because freezing is asynchronous. False if there is no freezer or it takes too long.
   bool freeze();
   void thaw();
-  // For whoever has not frozen it.
+  // Thaws the group even if this object has not frozen it.
   void thaw_any();
   bool frozen() const { return frozen_; }
-  // cgroup.kill: everything at once, frozen or not. Returns how many processes there were, or -1 where it cannot be used.
+  // Kills every process at once through cgroup.kill, frozen or not. Returns their number, or -1 if that is not possible.
   int kill();
-  // Takes the groups away. Once; nothing of the box may be alive.
+  // Carries out the clean-up steps, once. No process of the box may be alive.
   void remove();
 
  private:

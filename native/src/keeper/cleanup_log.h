@@ -1,4 +1,4 @@
-// What is left to do when a box's keeper is killed.
+// The clean-up that remains to be done if a box's keeper is killed.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -9,16 +9,16 @@ namespace pbox {
 class Cgroup;
 struct AbandonedGroups;
 
-// What is to be done with the box's groups, in memory that keeper and guard share. It only grows, so that a keeper which
-// is killed while it writes leaves whole records.
+// The clean-up steps for the box's groups, in memory that the keeper, the guard and the front end share. The log only grows,
+// so a keeper that is killed while it writes leaves whole records.
 class CleanupLog {
  public:
-  // Null where there is no memory for it: then the guard only kills.
+  // Null if there is no memory for it; then the guard only kills.
   static CleanupLog* make();
   void add_cleanup(bool remove, const std::string& path, const std::string& text);
   void add_freezer(int version, const std::string& dir);
   void add_abandoned(const AbandonedGroups& groups);
-  // Everything has been done.
+  // All steps have been carried out.
   void clear() { size_ = 0; }
   void read_into(Cgroup& cgroup) const;
 

@@ -13,7 +13,7 @@
 #include "keeper/cgroup.h"
 #include "keeper/cleanup_log.h"
 #include "keeper/keeper.h"
-#include "keeper/patience.h"
+#include "keeper/stopped.h"
 #include "proc/clock.h"
 #include "proc/freezer.h"
 #include "proc/tree.h"
@@ -21,7 +21,7 @@
 namespace pbox {
 namespace {
 
-// Processes of the box that have left the session: nobody else stops them, or lets them go on.
+// Processes of the box that have left the session. A scheduler that stops and resumes the session does not reach them.
 class Outsiders {
  public:
   explicit Outsiders(int session) : session_(session) {}
@@ -50,7 +50,7 @@ class Outsiders {
   std::vector<Member> held_;
 };
 
-// Whatever the keeper has left, as the keeper does it.
+// Does the remaining steps of a keeper that has ended or was killed.
 [[noreturn]] void clean_up(const CleanupLog* log, int front) {
   Cgroup cgroup;
   if (log) log->read_into(cgroup);
@@ -64,8 +64,8 @@ class Outsiders {
   _exit(0);
 }
 
-// The keeper's parent: it lets a keeper go on that somebody has stopped, other than a scheduler, which stops the front end
-// as well.
+// Watches the keeper. Resumes a keeper that has been stopped, unless a scheduler has stopped it: that stops the front end as
+// well.
 class Watch {
  public:
   Watch(int front, int keeper, int session, bool in_session)
@@ -99,41 +99,41 @@ class Watch {
       sigwaitinfo(&child, nullptr);
       return;
     }
-    const timespec patience{kStopPatienceMs / 1000, kStopPatienceMs % 1000 * 1000000};
+    const timespec patience{kStopToleranceMs / 1000, kStopToleranceMs % 1000 * 1000000};
     if (sigtimedwait(&child, nullptr, &patience) > 0 || (getppid() == front_ && all_stopped(front_, descendants(keeper_)))) return;
-    kill(keeper_, patience_.lost(monotonic_ms()) ? SIGKILL : SIGCONT);
+    kill(keeper_, stops_.too_many(monotonic_ms()) ? SIGKILL : SIGCONT);
   }
 
   const int front_, keeper_;
   const bool in_session_;
   bool stopped_ = false;
-  StopPatience patience_;
+  RepeatedStops stops_;
   Outsiders outsiders_;
 };
 
 }  // namespace
 
-void guard_main(const KeptBy& by, Invocation& words, int front_pid) {
+void guard_main(const KeeperSetup& setup, Invocation& words, int front_pid) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   const int session = getsid(0);
   struct sigaction standard {};
   standard.sa_handler = SIG_DFL;
-  KeptBy kept = by;
+  KeeperSetup kept = setup;
   kept.front_pid = front_pid;
   const int keeper = fork();
   if (keeper == 0) keeper_main(kept, words);
   setsid();
   prctl(PR_SET_DUMPABLE, 0);
   prctl(PR_SET_NAME, "proc_box-guard");
-  prctl(PR_SET_PDEATHSIG, SIGCONT);  // whoever has stopped us and killed the front end
+  prctl(PR_SET_PDEATHSIG, SIGCONT);  // in case we are stopped when the front end is killed
   sigset_t all;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, nullptr);
   sigaction(SIGCHLD, &standard, nullptr);
   words.show("proc_box-guard");
   keep_only({});
-  Watch(front_pid, keeper, session, by.in_session).run();
-  clean_up(by.cleanup_log, front_pid);
+  Watch(front_pid, keeper, session, setup.in_session).run();
+  clean_up(setup.cleanup_log, front_pid);
 }
 
 }  // namespace pbox

@@ -17,8 +17,8 @@
 namespace pbox {
 namespace {
 
-// PATH look-up before the fork, as execvp(3) does it: the first executable match; EACCES wins over ENOENT.
-// `error` is what to report if nothing was found.
+// Searches PATH before the fork, as execvp(3) does: the first executable match wins. If there is none, `error` is the errno to
+// report, and EACCES wins over ENOENT.
 std::string find_command(const char* name, char* const* environment, int& error) {
   error = 0;
   if (name[0] == '\0') {
@@ -48,8 +48,8 @@ std::string find_command(const char* name, char* const* environment, int& error)
   return name;
 }
 
-// Whether the shell may have what the kernel does not know. POSIX leaves it to the shell to refuse what cannot be a text
-// file; lines of a program for another machine would be carried out. An empty file is an empty script.
+// Whether the shell may run a file that the kernel does not recognise. POSIX leaves it to the shell to refuse files that
+// cannot be text; otherwise the shell would run lines of a program for another architecture. An empty file is an empty script.
 bool is_script(const char* file) {
   const int fd = open(file, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
@@ -64,25 +64,26 @@ bool is_script(const char* file) {
   bool blank = true;
   for (size_t i = 0; i < line; i++) {
     const auto byte = static_cast<unsigned char>(head[i]);
-    // What file(1) takes for text: BEL to CR, ESC, and all from the blank on but DEL.
+    // The bytes that file(1) takes for text: BEL to CR, ESC, and everything from the blank on except DEL.
     if ((byte < 0x20 && (byte < '\a' || byte > '\r') && byte != 0x1b) || byte == 0x7f) return false;
     if (i >= 2 && byte != ' ' && byte != '\t' && byte != '\r') blank = false;
   }
-  // Its interpreter is what the kernel does not know.
+  // With a complete `#!` line, the kernel does not recognise the interpreter rather than the script.
   return blank || line < 2 || memcmp(head, "#!", 2) != 0;
 }
 
 [[noreturn]] void fail(int error_fd, Step step, int index) {
   const Failure failure{step, index, errno};
-  // A pipe takes this many bytes at once; if the keeper has gone there is nobody to tell.
+  // A pipe takes this many bytes at once. A failed write means that the keeper has gone.
   if (write(error_fd, &failure, sizeof failure) != static_cast<ssize_t>(sizeof failure)) _exit(125);
   _exit(127);
 }
 
-// The child. Async-signal-safe calls only; one failure exit.
+// Runs in the child: async-signal-safe calls only, and one failure exit.
 [[noreturn]] void become_job(const JobSpec& spec, const Inherited& inherited, const char* file, char* const* argv,
                              char* const* shell_argv, int error_fd, int keeper) {
-  // Follows the thread that forked: the keeper has only one. Checked for a keeper that died before the call.
+  // PR_SET_PDEATHSIG follows the thread that forked, and the keeper has only one. getppid() shows a keeper that died before
+  // the call.
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != keeper) fail(error_fd, Step::parent, -1);
   if (setpgid(0, 0) != 0) fail(error_fd, Step::setpgid, -1);
   // SIGTTOU is blocked here, so a background group may do this.
@@ -103,7 +104,7 @@ bool is_script(const char* file) {
   }
   for (int signal = 1; signal < NSIG; signal++) {
     if (signal == SIGKILL || signal == SIGSTOP) continue;
-    sigaction(signal, &inherited.actions[signal], nullptr);  // EINVAL for the two that libc keeps: nothing to restore
+    sigaction(signal, &inherited.actions[signal], nullptr);  // EINVAL for the two signals that libc reserves
   }
   sigprocmask(SIG_SETMASK, &inherited.mask, nullptr);
   execve(file, argv, spec.environment);
@@ -115,8 +116,8 @@ bool is_script(const char* file) {
   fail(error_fd, Step::exec, -1);
 }
 
-// fork(2) into a control group of its own. Writing a pid to cgroup.procs takes a lock that waits for a grace period of
-// RCU, 5 to 15 ms; being born there, or writing `0` to a v1 `tasks` file, does not.
+// fork(2), with the child born in its control group. Writing a pid to cgroup.procs takes a lock that waits for an RCU grace
+// period of 5 to 15 ms; being born in the group, or writing `0` to a v1 `tasks` file, does not.
 int fork_job(int fork_into) {
   if (fork_into < 0) return fork();
   clone_args args{};
@@ -126,7 +127,7 @@ int fork_job(int fork_into) {
   return static_cast<int>(syscall(SYS_clone3, &args, sizeof args));
 }
 
-// Before Linux 5.7 (and under seccomp filters that do not know it) clone3 cannot: the child moves itself.
+// Before Linux 5.7, and under seccomp filters that do not know it, clone3(2) fails. The child then moves itself.
 bool unknown_clone(int error) { return error == ENOSYS || error == E2BIG || error == EINVAL; }
 
 }  // namespace
@@ -135,7 +136,7 @@ Launched launch_job(const JobSpec& spec, const Inherited& inherited) {
   Launched launched{-1, -1, {Step::exec, -1, 0}};
   const std::string file = find_command(spec.argv[0], spec.environment, launched.failure.error);
   if (launched.failure.error != 0) {
-    launched.failure.index = 0;  // the look-up, not the exec
+    launched.failure.index = 0;  // the look-up failed, not the exec
     return launched;
   }
 
@@ -153,7 +154,7 @@ Launched launch_job(const JobSpec& spec, const Inherited& inherited) {
     launched.failure = {Step::pipe, -1, errno};
     return launched;
   }
-  // No handler may run in the child before it has its own dispositions.
+  // No handler may run in the child before it has set its own dispositions.
   sigset_t all, before;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, &before);
@@ -177,7 +178,7 @@ Launched launch_job(const JobSpec& spec, const Inherited& inherited) {
     launched.failure = {spec.fork_into >= 0 && fork_error != EAGAIN ? Step::cgroup : Step::fork, -1, fork_error};
     return launched;
   }
-  setpgid(pid, pid);  // whoever comes first; the loser gets EACCES after the exec, which is the same group
+  setpgid(pid, pid);  // parent and child race; if the child has won and run exec, this fails with EACCES, which is harmless
   launched.pid = pid;
   launched.error_fd = pipe_fds[0];
   return launched;

@@ -1,4 +1,4 @@
-// Forks the job: everything that must hold before its first instruction.
+// Forks the job, and sets up everything that must hold before its first instruction.
 #pragma once
 #include <csignal>
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace pbox {
 
-// What a process was started with and a keeper changes for itself; the job gets it back.
+// The inherited signal state that the keeper changes for itself and restores for the job.
 struct Inherited {
   struct sigaction actions[NSIG];
   sigset_t mask;
@@ -16,14 +16,14 @@ struct Inherited {
 
 struct JobSpec {
   char* const* argv = nullptr;  // the command, NULL-terminated
-  std::string name;             // argv[0] for the job where it is not the command; empty: the command
+  std::string name;             // argv[0] of the job; empty: the command's first word
   char* const* environment = nullptr;
   std::vector<RlimitWire> rlimits;
   int fork_into = -1;           // cgroup v2 directory that the job is born in, or -1
   std::vector<int> cgroup_fds;  // `tasks` files, opened for writing; the job writes 0 to each
-  int stdout_fd = -1;           // becomes fd 1, or -1
+  int stdout_fd = -1;           // becomes descriptor 1; -1: the job keeps the inherited one
   bool stdout_is_stderr_too = false;
-  int terminal_fd = -1;  // the job's group gets its foreground, or -1
+  int terminal_fd = -1;  // terminal whose foreground goes to the job's group, or -1
 };
 
 struct Failure {
@@ -34,7 +34,7 @@ struct Failure {
 
 struct Launched {
   int pid;       // -1: see failure
-  int error_fd;  // EOF: exec succeeded; else a Failure arrives
+  int error_fd;  // end of file: exec has succeeded; otherwise a Failure arrives
   Failure failure;
 };
 

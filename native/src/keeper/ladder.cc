@@ -19,17 +19,17 @@ const Ladder::Asked* Ladder::find(const Member& member) const {
   return found != asked_.end() && found->second.start == member.start ? &found->second : nullptr;
 }
 
-// Returns 0 where it has ended meanwhile.
+// Returns 1, or 0 if the process has ended in the meantime.
 int Ladder::ask(const Descendant& process, int signal) {
   const bool in_vain = refuses(process, signal);
   const bool sent = signal_member(process, in_vain ? SIGKILL : signal) == 0;
-  // A stopped process takes nothing but SIGKILL.
+  // A stopped process handles no signal except SIGKILL.
   if (sent && !in_vain && process.state == 'T') signal_member(process, SIGCONT);
   note(process, in_vain);
   return sent;
 }
 
-int Ladder::beside_main(const std::vector<Descendant>& all, int main, int group, int signal) {
+int Ladder::ask_group(const std::vector<Descendant>& all, int main, int group, int signal) {
   round_++;
   int count = 0;
   for (const Descendant& process : all) {
@@ -45,21 +45,21 @@ int Ladder::beside_main(const std::vector<Descendant>& all, int main, int group,
   return count;
 }
 
-void Ladder::noted(const std::vector<Descendant>& all, int main, int group) {
+void Ladder::note_group(const std::vector<Descendant>& all, int main, int group) {
   round_++;
   for (const Descendant& process : all)
     if (process.pid != main && process.group == group && !find(process)) note(process, false);
 }
 
-void Ladder::leave_rest(int signal, int group, int session, bool spare) {
+void Ladder::begin_rest(int signal, int group, int session, bool spare) {
   rest_signal_ = signal;
   group_ = group;
   session_ = session;
   spare_ = spare;
 }
 
-// A scheduler's signal reaches whoever there is; what it reached through us is the job's group.
-bool Ladder::had_it(const Descendant& process) const {
+// A scheduler's signal reaches every process that exists then. If we forwarded it, it reached the job's group.
+bool Ladder::had_signal(const Descendant& process) const {
   if (witnessed_signal_ == 0) return spare_ && process.group == group_;
   if (session_ != 0 && process.session != session_) return false;
   return spare_ || (witnessed_signal_ == rest_signal_ && process.start <= witnessed_ticks_);
@@ -68,18 +68,18 @@ bool Ladder::had_it(const Descendant& process) const {
 int Ladder::round(const std::vector<Descendant>& all) {
   round_++;
   int count = 0;
-  std::set<int> left;  // to themselves: who is ending, and what that one has forked since
+  std::set<int> left;  // processes that are ending, with the children that they have forked since
   for (const Descendant& process : all) {
     const Asked* before = find(process);
     if (before) {
       if (!before->killed) left.insert(process.pid);
     } else if (left.count(process.parent) != 0) {
       left.insert(process.pid);
-    } else if (had_it(process) && (spare_ || !refuses(process, rest_signal_))) {
+    } else if (had_signal(process) && (spare_ || !refuses(process, rest_signal_))) {
       note(process, false);
       left.insert(process.pid);
     } else {
-      // Not left: what it has forked before is asked in the same round.
+      // Not added to `left`, so that this round also asks the children that it had before.
       count += ask(process, rest_signal_);
     }
   }

@@ -1,5 +1,6 @@
-// The first rung of the stop ladder: who of the box is asked to end, who is left to do so, and who gets SIGKILL at once,
-// because a request would never reach it. The last rung, SIGKILL to everybody after the grace period, is the wrapper's.
+// The first rung of the stop ladder. It decides which processes of the box are asked to end, which are left to end by
+// themselves, and which get SIGKILL at once because they would never act on a request. The last rung, SIGKILL to every process
+// after the grace period, belongs to the wrapper.
 #pragma once
 #include <map>
 #include <vector>
@@ -10,22 +11,21 @@ namespace pbox {
 
 class Ladder {
  public:
-  // A signal that the whole tree got from somebody else (a scheduler), not by us.
+  // Another process, such as a scheduler, has sent this signal to the whole process tree.
   void witnessed(int signal);
 
-  // The main process is asked to end, and its group has `signal` already. Of the others those that would never take it get
-  // SIGTERM, and SIGKILL where that would be in vain, too: a shell's background children ignore INT and QUIT without a
-  // choice of their own.
-  int beside_main(const std::vector<Descendant>& all, int main, int group, int signal);
-  // The same for a request of the scheduler's, whose own SIGKILL follows: nobody is killed.
-  void noted(const std::vector<Descendant>& all, int main, int group);
+  // The main process's group has already received `signal`. The other processes that would never act on it get SIGTERM, or
+  // SIGKILL if that would have no effect either: a shell makes its background children ignore INT and QUIT.
+  int ask_group(const std::vector<Descendant>& all, int main, int group, int signal);
+  // Records the group's processes as asked, for a scheduler's signal. Kills none: the scheduler's own SIGKILL follows.
+  void note_group(const std::vector<Descendant>& all, int main, int group);
 
-  // The main process has ended: from now on `round` asks whoever has not been asked.
-  // `group`: of the main process. `session`: the only one that a scheduler signals; 0 where it signals every process.
-  // `spare`: who has had the scheduler's signal is left alone, whatever it makes of it.
-  void leave_rest(int signal, int group, int session, bool spare);
+  // The main process has ended: from now on `round` asks every process that has not been asked.
+  // `group`: the main process's group. `session`: the only session that the scheduler signals; 0: it signals every process.
+  // `spare`: leaves a process alone once it has received the scheduler's signal, even if it ignores that signal.
+  void begin_rest(int signal, int group, int session, bool spare);
   bool asking() const { return rest_signal_ != 0; }
-  // What was forked by a process that is ending is its own affair, until that one has ended. Returns how many were asked.
+  // Leaves the children of a process that is ending to that process until it has ended. Returns the number of processes asked.
   int round(const std::vector<Descendant>& all);
 
  private:
@@ -35,7 +35,7 @@ class Ladder {
     bool killed;
   };
   const Asked* find(const Member& member) const;
-  bool had_it(const Descendant& process) const;
+  bool had_signal(const Descendant& process) const;
   int ask(const Descendant& process, int signal);
   void note(const Descendant& process, bool killed) { asked_[process.pid] = {process.start, round_, killed}; }
 

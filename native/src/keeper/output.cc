@@ -11,8 +11,8 @@ namespace pbox {
 namespace {
 
 constexpr int kPipeBytes = 1 << 20;
-// From the kill of a box until what its stdout still holds is given up because nobody reads it.
-constexpr double kReaderPatienceMs = 1000;
+// How long after the kill of a box the reader of stdout may take nothing before the rest of the output is lost.
+constexpr double kReaderTimeoutMs = 1000;
 
 }  // namespace
 
@@ -35,7 +35,7 @@ uint64_t Output::bytes() {
 int Output::make_pipe(bool to_socket) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return -1;
-  fcntl(ends[1], F_SETPIPE_SZ, kPipeBytes);  // refused over the user's quota: the default size works as well
+  fcntl(ends[1], F_SETPIPE_SZ, kPipeBytes);  // refused beyond the user's quota; the default size also works
   fcntl(ends[0], F_SETFL, O_NONBLOCK);
   relay_.emplace(ends[0], fcntl(1, F_DUPFD_CLOEXEC, 3), to_socket, 0);
   return ends[1];
@@ -66,16 +66,16 @@ bool Output::exceeded(uint64_t* out) {
   return told_ = true;
 }
 
-bool Output::drained() { return !relay_ || relay_->drained() || reader_abandoned(); }
+bool Output::drained() { return !relay_ || relay_->drained() || reader_timed_out(); }
 
-bool Output::reader_abandoned() {
-  if (patient_) return false;
+bool Output::reader_timed_out() {
+  if (awaits_reader_) return false;
   const double now = monotonic_ms();
   if (waiting_since_ms_ == 0 || relay_->bytes() != waiting_bytes_) {
     waiting_since_ms_ = now;
     waiting_bytes_ = relay_->bytes();
   }
-  return now - waiting_since_ms_ >= kReaderPatienceMs;
+  return now - waiting_since_ms_ >= kReaderTimeoutMs;
 }
 
 void Output::close() {

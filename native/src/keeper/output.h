@@ -1,4 +1,4 @@
-// The job's stdout as the keeper sees it: the caller's own file, whose offset tells, or a pipe of ours and a relay.
+// The job's stdout as the keeper counts it: the caller's own file, by its offset, or a pipe of ours with a relay.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -13,35 +13,34 @@ namespace pbox {
 
 class Output final : public StdoutCount {
  public:
-  // Descriptor 1 is a file: nothing is moved, the shared offset tells.
+  // Descriptor 1 is a file: counts by the shared file offset, without moving bytes.
   void watch_file();
-  // Descriptor 1 is a pipe or a socket: makes the job's. Returns its end for writing, or -1 with errno.
+  // Descriptor 1 is a pipe or a socket: makes a pipe for the job. Returns its write end, or -1 with errno.
   int make_pipe(bool to_socket);
   void limit(uint64_t max) override;
   uint64_t bytes() override;
-  // What must stay open when the keeper lets go of its descriptors; -1 is none.
+  // The descriptors that must stay open when the keeper closes the inherited ones; -1: none.
   std::pair<int, int> descriptors() const;
 
-  // Two entries for poll(2).
+  // Fills in two entries for poll(2).
   void prepare(pollfd* entries) const;
   void run(const pollfd* entries);
   bool exceeded(uint64_t* bytes) override;
-  // For when no writer is left: the reader has everything, or nothing more is expected of it.
+  // Call when no writer is left. True if the reader has taken everything, has gone, or has been given up.
   bool drained();
-  void lose_patience() override { patient_ = false; }
-  // Lets go of both ends.
+  void abandon_reader() override { awaits_reader_ = false; }
   void close();
-  int next_look_ms() override { return patient_ ? StdoutCount::next_look_ms() : kReaderLookMs; }
+  int next_look_ms() override { return awaits_reader_ ? StdoutCount::next_look_ms() : kReaderLookMs; }
 
  private:
   static constexpr int kReaderLookMs = 20;
   bool is_file() const override { return file_ >= 0; }
-  bool reader_abandoned();
+  bool reader_timed_out();
 
   int file_ = -1;
   Written written_;
   std::optional<Relay> relay_;
-  bool told_ = false, patient_ = true;
+  bool told_ = false, awaits_reader_ = true;
   double waiting_since_ms_ = 0;
   uint64_t waiting_bytes_ = 0;
 };

@@ -11,7 +11,8 @@
 namespace pbox {
 namespace {
 
-// Between two looks for those whose parent has ended after it was asked to end; of a large box at most a tenth of the time.
+// The time between two looks for processes whose parent has ended after it was asked to. In a large box the looks take at most
+// a tenth of the time.
 constexpr double kRoundMs = 20;
 constexpr double kRoundShare = 10;
 
@@ -53,9 +54,9 @@ PauseReply Processes::pause(bool reached, int group) {
   return {static_cast<int32_t>(stopping.size()), all};
 }
 
-int Processes::signal_group(int signal, const Main& main) { return signal_once(looking(), signal, main.group); }
+int Processes::signal_group(int signal, const MainProcess& main) { return signal_once(looking(), signal, main.group); }
 
-int Descendants::signal_group(int signal, const Main& main) {
+int JobProcesses::signal_group(int signal, const MainProcess& main) {
   if (main.ended) return Processes::signal_group(signal, main);
   return ::kill(-main.group, signal) == 0 ? 1 : 0;
 }
@@ -64,24 +65,24 @@ int Processes::kill() {
   killed_ = true;
   const int at_once = cgroup_.kill();
   const int met = signal_until_stable(looking(), SIGKILL);
-  if (at_once < 0) cgroup_.thaw();  // v1: SIGKILL waits for it
+  if (at_once < 0) cgroup_.thaw();  // in v1, SIGKILL takes effect only after the thaw
   return std::max(at_once, met);
 }
 
-int Processes::stop(const StopBody& request, const Main& main, int session) {
-  // Looked at before the signal: a parent that dies of it would take its children out of the walk.
+int Processes::stop(const StopBody& request, const MainProcess& main, int session) {
+  // Look before signalling: a parent that dies of the signal would hide its children from the walk.
   const std::vector<Descendant> all = look();
   const auto how = static_cast<StopHow>(request.how);
   switch (how) {
     case StopHow::group:
       if (signal_group(request.signal, main) == 0) return 0;
-      return ladder_.beside_main(all, main.pid, main.group, request.signal);
+      return ladder_.ask_group(all, main.pid, main.group, request.signal);
     case StopHow::forward:
-      ladder_.noted(all, main.pid, main.group);
+      ladder_.note_group(all, main.pid, main.group);
       return signal_group(request.signal, main);
     case StopHow::rest:
     case StopHow::spare:
-      ladder_.leave_rest(request.signal, main.group, session, how == StopHow::spare);
+      ladder_.begin_rest(request.signal, main.group, session, how == StopHow::spare);
       next_round_ms_ = monotonic_ms() + kRoundMs;
       return ladder_.round(all);
   }

@@ -1,4 +1,4 @@
-// Every process of the box: whoever finds them, what is done with them is the same. With what its control groups do at once.
+// Acts on every process of the box. The subclasses find the processes; the box's control groups act on all of them at once.
 #pragma once
 #include <unistd.h>
 #include <utility>
@@ -12,10 +12,10 @@
 
 namespace pbox {
 
-// The main process, as the requests need it.
-struct Main {
+// The main process as the requests see it.
+struct MainProcess {
   int pid;
-  int group;   // its process group; 0: unknown, since it has ended
+  int group;   // its process group; 0: unknown, because the process has ended
   bool ended;
 };
 
@@ -26,35 +26,35 @@ class Processes {
   Processes(const Processes&) = delete;
   Processes& operator=(const Processes&) = delete;
 
-  // Those alive now.
+  // The live processes.
   virtual std::vector<Descendant> look() = 0;
-  // To the main process's group. Once the main process has ended, its number may be another group's: then to those of the
-  // box that are in it. An unknown group is everybody.
-  virtual int signal_group(int signal, const Main& main);
+  // Signals the main process's group. If the main process has ended, its number may belong to another group, so this signals
+  // the processes of the box that are in the group. If the group is unknown, it signals every process.
+  virtual int signal_group(int signal, const MainProcess& main);
 
-  // These return how many they met.
+  // These return the number of processes met.
   int signal(int signal);
-  // All of them are frozen or have stopped when it returns, or a second is over.
+  // Returns when every process is frozen or has stopped, or after a second.
   int suspend();
   int resume();
-  // SIGTSTP, as it works on a group that is not orphaned: who would stop stops, and in the main process's group who has a
-  // handler gets it. The kernel discards it in an orphaned one, and a job's is: its parent, the keeper, has a session of its
-  // own.
+  // SIGTSTP, with the effect that it has on a group that is not orphaned: processes with the default action stop, and processes
+  // of the main process's group with a handler get the signal. The kernel itself discards SIGTSTP in the job's group, which is
+  // orphaned because its parent, the keeper, is in another session.
   PauseReply pause(bool reached, int group);
-  // Frozen or not. cgroup.kill is one step for the kernel; looking finds what is outside of the group, and serves where
-  // there is none.
+  // Kills every process, frozen or not. cgroup.kill takes the whole group in one step; the look finds processes outside the
+  // group, or all of them if there is no group.
   int kill();
-  // The stop ladder, see ladder.h. `session`: the only one that a scheduler signals, or 0.
-  int stop(const StopBody& request, const Main& main, int session);
-  // Asks whoever of the rest has not been asked, where it is time for that.
+  // The stop ladder, see ladder.h. `session`: the only session that the scheduler signals, or 0.
+  int stop(const StopBody& request, const MainProcess& main, int session);
+  // Asks the remaining processes that have not been asked, if a round is due.
   void ask_rest();
-  // Until ask_rest() has something to do, ms; -1 where it never has.
+  // Ms until ask_rest() is due; -1: never.
   int next_round_ms() const;
   void witnessed(int signal) { ladder_.witnessed(signal); }
   RlimitReply set_rlimit(const RlimitWire& wanted);
 
   bool suspended() const { return suspended_; }
-  // They have been, and what is met from now on has to be.
+  // Every process has been killed, and any process met from now on must be.
   bool killed() const { return killed_; }
 
  private:
@@ -66,15 +66,15 @@ class Processes {
   bool suspended_ = false, killed_ = false;
 };
 
-// Of a job that the keeper has started: found by walking down from the keeper, their subreaper.
-class Descendants final : public Processes {
+// The processes of a job that the keeper has started: the keeper is their subreaper, so they are its descendants.
+class JobProcesses final : public Processes {
  public:
   using Processes::Processes;
   std::vector<Descendant> look() override { return descendants(getpid()); }
-  int signal_group(int signal, const Main& main) override;
+  int signal_group(int signal, const MainProcess& main) override;
 };
 
-// Of a process that somebody else has started: found in its group and below it.
+// The processes of an adopted box, found in its control group and below its main process.
 class AdoptedProcesses final : public Processes {
  public:
   AdoptedProcesses(Cgroup& cgroup, Members members) : Processes(cgroup), members_(std::move(members)) {}

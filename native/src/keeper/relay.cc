@@ -10,7 +10,7 @@
 namespace pbox {
 namespace {
 constexpr uint64_t kChunk = 1 << 20;
-char buffer[64 << 10];  // touched only where stdout is a socket
+char buffer[64 << 10];  // not touched unless stdout is a socket
 }  // namespace
 
 void Relay::prepare(pollfd* entries) const {
@@ -18,7 +18,7 @@ void Relay::prepare(pollfd* entries) const {
   entries[1] = {-1, 0, 0};
   if (in_ < 0 || exceeded_) return;
   if (wait_ == Wait::input) entries[0] = {in_, POLLIN, 0};
-  // Without POLLOUT this still tells that the reader has gone, so that the job gets its SIGPIPE.
+  // Even without POLLOUT, poll(2) reports that the reader has gone, so that the job gets its SIGPIPE.
   entries[1] = {out_, static_cast<short>(wait_ == Wait::output ? POLLOUT : 0), 0};
 }
 
@@ -41,7 +41,7 @@ void Relay::close_all() {
   in_ = out_ = -1;
 }
 
-// False where the reader takes no more for now or has gone.
+// False if the reader takes nothing at the moment or has gone.
 bool Relay::flush_buffer() {
   while (from_ < to_) {
     const ssize_t n = send(out_, buffer + from_, to_ - from_, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -71,7 +71,7 @@ void Relay::step() {
         exceeded_ = true;
         return;
       }
-      // Exactly at the limit: wait whether more comes. POLLIN tells both data and the end.
+      // Exactly at the limit: wait to see whether more follows. POLLIN reports both data and the end.
       pollfd end{in_, POLLIN, 0};
       if (poll(&end, 1, 0) == 1 && (end.revents & POLLHUP) && !(end.revents & POLLIN)) close_all();
       wait_ = Wait::input;
@@ -80,7 +80,7 @@ void Relay::step() {
     if (socket_) {
       const ssize_t n = read(in_, buffer, std::min<uint64_t>(room, sizeof buffer));
       if (n == 0) return close_all();
-      if (n < 0) return;  // EAGAIN: nothing there
+      if (n < 0) return;  // EAGAIN: nothing to read
       from_ = 0;
       to_ = static_cast<uint32_t>(n);
       continue;

@@ -1,4 +1,4 @@
-// Resource limits between the protocol and setrlimit(2).
+// Converts resource limits between the protocol and setrlimit(2).
 #pragma once
 #include "proc/rlimit.h"
 #include "wire/protocol.h"

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "keeper/output.h"
-#include "wire/control.h"
+#include "wire/wrapper_connection.h"
 
 namespace pbox {
 namespace {
@@ -45,7 +45,7 @@ Launched launch(JobSpec& spec, const StartRequest& request, Caller& caller, Outp
 
 }  // namespace
 
-void say_hello(Control& control, Caller& caller, int guard) {
+void say_hello(WrapperConnection& wrapper, Caller& caller, int guard) {
   const Invocation& words = caller.words;
   const HelloHead head{getpid(), guard, static_cast<uint32_t>(caller.stdout_mode), caller.terminal.exists(),
                        static_cast<uint32_t>(words.count()), static_cast<uint32_t>(words.settings.size()),
@@ -55,7 +55,7 @@ void say_hello(Control& control, Caller& caller, int guard) {
   for (int i = 0; i < words.count(); i++) hello.word(words.argv[static_cast<size_t>(i)]);
   for (const auto& entry : words.settings) hello.word(entry.c_str());
   hello.word(words.verb.c_str());
-  control.send(Event::hello, 0, hello.body.data(), hello.body.size());
+  wrapper.send(Event::hello, 0, hello.body.data(), hello.body.size());
   for (auto& entry : caller.words.settings) explicit_bzero(entry.data(), entry.size());
   explicit_bzero(hello.body.data(), hello.body.size());
 }

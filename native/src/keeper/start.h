@@ -1,4 +1,5 @@
-// The first two frames and what comes of them: hello, with what the keeper was started with; start, and the job.
+// The first two frames: `hello`, with the words and settings that the keeper was started with, and `start`, which launches the
+// job.
 #pragma once
 #include <string>
 #include <vector>
@@ -9,11 +10,11 @@
 
 namespace pbox {
 
-class Control;
+class WrapperConnection;
 class Output;
 
-// The settings may hold a password: they are not kept. `guard`: its pid, 0 without one.
-void say_hello(Control& control, Caller& caller, int guard);
+// Sends `hello`. The settings may hold a password, so this erases them. `guard`: the guard's pid; 0: none.
+void say_hello(WrapperConnection& wrapper, Caller& caller, int guard);
 
 // The body of Request::start.
 struct StartRequest {
@@ -21,9 +22,9 @@ struct StartRequest {
   StartHead head;
   std::vector<RlimitWire> rlimits;
   std::vector<std::string> tasks;  // files of control groups that the job writes itself to
-  std::string fork_into;           // cgroup v2 directory that it is born in, or empty
+  std::string fork_into;           // cgroup v2 directory that the job is born in, or empty
   std::string freezer_dir, kill_file;
-  std::string name;  // argv[0] of the job; empty: the command
+  std::string name;  // argv[0] of the job; empty: the command's first word
 };
 
 // Opens the control groups that the job joins, gives it its stdout and the terminal, and forks it.

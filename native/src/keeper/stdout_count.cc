@@ -5,7 +5,7 @@
 namespace pbox {
 namespace {
 
-// A job that goes on writing to its file is told of after each of these.
+// A job that goes on writing to its file is reported again after each of these.
 constexpr uint64_t kMoreBytes = 64 << 10;
 
 }  // namespace

@@ -1,4 +1,4 @@
-// How much a job has written to its stdout, and what is to be told of that: the same for a job and an adopted process.
+// Counts the bytes of stdout, and decides when to report them, for a job as well as for an adopted process.
 #pragma once
 #include <cstdint>
 
@@ -10,20 +10,20 @@ class StdoutCount {
  public:
   virtual ~StdoutCount() = default;
   virtual uint64_t bytes() = 0;
-  // 0: none.
+  // 0: no limit.
   virtual void limit(uint64_t max) { max_ = max; }
-  // Over its limit: once at the limit, and again when more was written to a file after that.
+  // True once when the limit is exceeded, and again when more has been written to a file after that.
   virtual bool exceeded(uint64_t* bytes);
-  // To be told once when so many bytes are reached; 0 is none.
+  // marked() becomes true once, when this many bytes are reached; 0: never.
   void mark(uint64_t bytes) { mark_ = bytes; }
   bool marked(uint64_t* bytes);
-  // The box was killed: a reader is given up when it takes nothing for a while.
-  virtual void lose_patience() {}
-  // Until it has to be looked at, ms; -1 where poll tells, or nobody can.
+  // The box was killed: from now on a reader that takes nothing for a while does not hold up the end.
+  virtual void abandon_reader() {}
+  // Ms until stdout must be checked; -1 if poll(2) reports it, or nothing can be checked.
   virtual int next_look_ms();
 
  protected:
-  // It is a file, to be looked at now and then.
+  // stdout is a file, which must be checked now and then.
   virtual bool is_file() const = 0;
 
  private:

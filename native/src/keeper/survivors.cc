@@ -79,7 +79,7 @@ Survivors::Verdict Survivors::look(const std::vector<Descendant>& alive, const s
       now.push_back({pid, name_of(pid), "it has ended, and " + traced_by(tracer)});
   next_ms_ = monotonic_ms() + (given_up_ ? kLateMs : kThawMs);
   if (age < kNameMs || now.empty() || given_up_) return Verdict::wait;
-  // Memory of a large process takes its time to be given back.
+  // The kernel needs time to free the memory of a large process.
   given_up_ = age >= (running ? kBusyMs : kGiveUpMs);
   const bool fresh = std::any_of(now.begin(), now.end(), [this](const Survivor& one) {
     return std::none_of(all_.begin(), all_.end(), [&](const Survivor& told) { return told.pid == one.pid; });
@@ -90,8 +90,8 @@ Survivors::Verdict Survivors::look(const std::vector<Descendant>& alive, const s
 
 namespace {
 
-// Names of processes and groups are the job's: nothing in them may write a line of its own, or drive a terminal.
-std::string printable(std::string text) {
+// The job chooses the names of its processes and groups. They must not start a new log line or control a terminal.
+std::string printable_ascii(std::string text) {
   for (char& byte : text)
     if (byte < ' ' || byte > '~') byte = '?';
   return text;
@@ -99,15 +99,15 @@ std::string printable(std::string text) {
 
 }  // namespace
 
-void tell_survivors(Control& control, const Survivors& survivors, bool final) {
+void tell_survivors(WrapperConnection& wrapper, const Survivors& survivors, bool final) {
   Writer body;
   body.value(UnkillableHead{static_cast<uint32_t>(survivors.all().size()), final});
   for (const Survivor& one : survivors.all()) {
     body.value(int32_t{one.pid});
-    body.word(printable(one.name).c_str());
-    body.word(printable(one.reason).c_str());
+    body.word(printable_ascii(one.name).c_str());
+    body.word(printable_ascii(one.reason).c_str());
   }
-  control.send(Event::unkillable, 0, body.body.data(), body.body.size());
+  wrapper.send(Event::unkillable, 0, body.body.data(), body.body.size());
 }
 
 }  // namespace pbox

@@ -1,30 +1,31 @@
-// Processes of the box that SIGKILL has not ended, and why. What a frozen control group holds is thawed, where we may.
+// Processes of the box that SIGKILL has not ended, and the reasons. Frozen control groups that hold them are thawed if we have
+// the permission.
 #pragma once
 #include <string>
 #include <vector>
 
 #include "proc/process.h"
-#include "wire/control.h"
+#include "wire/wrapper_connection.h"
 
 namespace pbox {
 
 struct Survivor {
   int pid;
-  std::string name, reason;  // the reason is one for users
+  std::string name, reason;  // the reason is worded for users
 };
 
 class Survivors {
  public:
   enum class Verdict { wait, name, give_up };
 
-  // SIGKILL has been sent to everybody.
+  // SIGKILL has been sent to every process.
   void killed();
-  // Who is left now. `name`: those that `all()` names are not told yet. `give_up`: nobody of them is about to end.
-  // `zombies`: children of ours that have ended and could not be reaped.
+  // Takes the processes that are left. `name`: `all()` holds processes that have not been reported yet. `give_up`: none of them
+  // is about to end. `zombies`: our children that have ended and could not be reaped.
   Verdict look(const std::vector<Descendant>& alive, const std::vector<int>& zombies);
-  // It is time to look.
+  // A look is due.
   bool due() const;
-  // Between two kills, ms.
+  // Ms between two kills.
   int kill_ms() const;
   const std::vector<Survivor>& all() const { return all_; }
 
@@ -34,7 +35,7 @@ class Survivors {
   bool given_up_ = false;
 };
 
-// Event::unkillable. `final`: they are no longer waited for.
-void tell_survivors(Control& control, const Survivors& survivors, bool final);
+// Sends Event::unkillable. `final`: the keeper no longer waits for these processes.
+void tell_survivors(WrapperConnection& wrapper, const Survivors& survivors, bool final);
 
 }  // namespace pbox

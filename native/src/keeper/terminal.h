@@ -1,4 +1,4 @@
-// The controlling terminal: whose process group is in its foreground and may read the keyboard.
+// The controlling terminal, and which process group has its foreground and may read the keyboard.
 #pragma once
 #include <unistd.h>
 
@@ -6,12 +6,12 @@ namespace pbox {
 
 class Terminal {
  public:
-  // `fd`: -1 where there is none. `wrapper`: the wrapper's process group.
+  // `fd`: -1 if there is no terminal. `wrapper`: the wrapper's process group.
   Terminal(int fd, int wrapper) : fd_(fd), wrapper_(wrapper) {}
   int fd() const { return fd_; }
   bool exists() const { return fd_ >= 0; }
   bool wrapper_has_it() const { return exists() && tcgetpgrp(fd_) == wrapper_; }
-  // Each leaves it where a third group has it.
+  // Neither changes the foreground if a third group has it.
   void give_to(int job) { if (wrapper_has_it()) tcsetpgrp(fd_, job); }
   void take_from(int job) { if (exists() && job > 0 && tcgetpgrp(fd_) == job) tcsetpgrp(fd_, wrapper_); }
 

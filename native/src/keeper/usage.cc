@@ -46,7 +46,7 @@ UsageBody ReapedUsage::read() const {
   body.user_usec = usec(children.ru_utime);
   body.system_usec = usec(children.ru_stime);
   body.max_rss_bytes = static_cast<uint64_t>(children.ru_maxrss) * 1024;
-  // The process's counters hold those of its reaped children; ours are the thread's.
+  // The counters of the process include its reaped children; those of its only thread are our own.
   const IoCounters all = read_io(all_), own = read_io(own_);
   uint64_t* const target[4] = {&body.read_count, &body.write_count, &body.read_bytes, &body.write_bytes};
   for (int i = 0; i < 4; i++) *target[i] = all.values[i] > own.values[i] ? all.values[i] - own.values[i] : 0;

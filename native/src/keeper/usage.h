@@ -1,20 +1,20 @@
-// Usage of the processes that the keeper has reaped.
+// The resource usage of the processes that the keeper has reaped.
 #pragma once
 #include "wire/protocol.h"
 
 namespace pbox {
 
-// Make it before PR_SET_DUMPABLE makes root the owner of our /proc files.
+// Must be constructed before PR_SET_DUMPABLE makes root the owner of our /proc files.
 class ReapedUsage {
  public:
   ReapedUsage();
-  // All but stdout_bytes.
+  // Everything except stdout_bytes.
   UsageBody read() const;
   int all() const { return all_; }
   int own() const { return own_; }
 
  private:
-  int all_, own_;  // io of the process and of its one thread
+  int all_, own_;  // `io` files of the process and of its only thread
 };
 
 }  // namespace pbox

@@ -3,7 +3,7 @@
 
 namespace pbox {
 
-// CLOCK_MONOTONIC, the same for the wrapper and the keeper. Async-signal-safe.
+// CLOCK_MONOTONIC, which the wrapper and the keeper share. Async-signal-safe.
 double monotonic_ms();
 
 // CLOCK_BOOTTIME in clock ticks, the unit of field 22 of proc_pid_stat(5).

@@ -14,14 +14,14 @@ namespace {
 
 std::string proc(int pid, const char* name) { return "/proc/" + std::to_string(pid) + "/" + name; }
 
-// The set of a line like `SigBlk:`; proc_pid_status(5).
+// Whether a signal set such as `SigBlk:` holds the signal; proc_pid_status(5).
 bool in_set(const std::string& status, const char* field, int signal) {
   const size_t at = status.find(field);
   if (at == std::string::npos) return false;
   return (std::strtoull(status.c_str() + at + std::strlen(field), nullptr, 16) >> (signal - 1) & 1) != 0;
 }
 
-// Of the first process of a pid namespace the kernel drops every signal that has the default action: pid_namespaces(7).
+// The kernel drops signals with the default action that are sent to the first process of a pid namespace: pid_namespaces(7).
 bool is_init_of_namespace(const std::string& status) {
   const size_t at = status.find("\nNSpid:");
   if (at == std::string::npos) return false;
@@ -30,7 +30,7 @@ bool is_init_of_namespace(const std::string& status) {
   return line.find_first_of("0123456789") < last && line.substr(last + 1) == "1";
 }
 
-// In sigwait(3) the kernel shows what is waited for as not blocked.
+// During sigwait(3) the kernel shows the awaited signals as not blocked.
 bool blocked_everywhere(const Descendant& process, const std::string& status, int signal) {
   if (process.threads <= 1) return in_set(status, "\nSigBlk:", signal);
   DIR* threads = opendir(proc(process.pid, "task").c_str());
@@ -46,7 +46,7 @@ bool blocked_everywhere(const Descendant& process, const std::string& status, in
   return blocked;
 }
 
-// How servers and other supervisors take what they block.
+// Servers and supervisors block signals and read them from a signalfd(2).
 bool reads_by_descriptor(int pid, int signal) {
   DIR* list = opendir(proc(pid, "fd").c_str());
   if (!list) return true;
@@ -61,7 +61,7 @@ bool reads_by_descriptor(int pid, int signal) {
   return found;
 }
 
-// The default action of the others ends a process; signal(7).
+// Whether the default action ends a process; signal(7).
 bool ends_by_default(int signal) {
   switch (signal) {
     case SIGCHLD: case SIGCONT: case SIGURG: case SIGWINCH: case SIGTSTP: case SIGTTIN: case SIGTTOU:

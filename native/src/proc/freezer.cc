@@ -11,7 +11,7 @@
 namespace pbox {
 namespace {
 
-// Path of the freezer's group in /proc/PID/cgroup: `7:freezer:/a/b`.
+// The path of the freezer group in /proc/PID/cgroup, from a line such as `7:freezer:/a/b`.
 std::string freezer_path(const std::string& pid) {
   const std::string text = read_text_file("/proc/" + pid + "/cgroup");
   for (size_t at = 0; at < text.size();) {
@@ -25,7 +25,7 @@ std::string freezer_path(const std::string& pid) {
   return {};
 }
 
-// The n-th word of a line, from 0 on.
+// The n-th word of a line, counted from 0.
 std::string word(const std::string& line, int n) {
   size_t at = 0;
   for (; n > 0 && at != std::string::npos; n--) at = line.find(' ', at) == std::string::npos ? std::string::npos : line.find(' ', at) + 1;
@@ -36,7 +36,7 @@ struct Mount {
   std::string root, point;
 };
 
-// Where the v1 freezer is mounted; proc_pid_mountinfo(5).
+// The mount point of the v1 freezer; proc_pid_mountinfo(5).
 bool find_mount(Mount& out) {
   const std::string text = read_text_file("/proc/self/mountinfo");
   for (size_t at = 0; at < text.size();) {
@@ -65,7 +65,8 @@ std::string thaw_around(int pid) {
   if (path.rfind(root, 0) != 0) return {};
   const std::string first = mount.point + path.substr(root.size());
   std::string refused;
-  // From the outermost to the innermost: a group is thawed when those around it are. What is around us, too, is thawed.
+  // A group is thawed only once its ancestors are, so this walks upwards from the group. Groups that also hold us are not
+  // frozen: we are running.
   for (std::string dir = first; !is_thawed(first) && path.size() > 1 && own.rfind(path + "/", 0) != 0 && path != own;) {
     if (!write_text_file(dir + "/freezer.state", "THAWED")) refused = dir + " is frozen: " + std::strerror(errno);
     path.resize(path.rfind('/'));

@@ -1,12 +1,12 @@
-// Control groups of the v1 freezer that the wrapper has not made: a job can freeze its own processes in them, and SIGKILL
-// waits until they are thawed. Under cgroup v2 it does not.
+// Groups of the v1 freezer that the wrapper has not made. A job can freeze its own processes in them, and then SIGKILL takes
+// effect only after a thaw. Under cgroup v2 it takes effect at once.
 #pragma once
 #include <string>
 
 namespace pbox {
 
-// Thaws the group that holds `pid`, and those around it up to our own. Empty where none holds it or all are thawed now;
-// else what is in the way.
+// Thaws the group that holds `pid`, and its ancestors below our own group. Returns an empty string if all of them are thawed
+// now or none holds `pid`, otherwise the reason why not.
 std::string thaw_around(int pid);
 
 }  // namespace pbox

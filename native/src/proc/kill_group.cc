@@ -8,7 +8,7 @@
 namespace pbox {
 
 int kill_group(const std::string& dir) {
-  // Counted first: afterwards nobody is left to be met.
+  // Counted before the kill, which leaves nothing to count.
   std::vector<int> members;
   read_pids((dir + "/cgroup.procs").c_str(), members);
   return write_text_file(dir + "/cgroup.kill", "1") ? static_cast<int>(members.size()) : -1;

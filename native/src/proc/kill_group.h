@@ -1,10 +1,10 @@
-// SIGKILL to everything in a control group at once; cgroup-v2.rst, cgroup.kill, since Linux 5.14.
+// Kills every process of a control group at once through `cgroup.kill`: cgroup-v2.rst, since Linux 5.14.
 #pragma once
 #include <string>
 
 namespace pbox {
 
-// Frozen processes die, too. Returns how many processes there were, or -1 where the kernel cannot do that.
+// Frozen processes die as well. Returns the number of processes in the directory itself, or -1 if the kernel lacks the file.
 int kill_group(const std::string& dir);
 
 }  // namespace pbox

@@ -9,7 +9,7 @@
 namespace pbox {
 namespace {
 
-// Pids of a `cgroup.procs` and of the groups below its directory.
+// The pids in a `cgroup.procs` file and in the groups below its directory.
 void read_group(const std::string& procs, std::vector<int>& out) {
   read_pids(procs.c_str(), out);
   const std::string dir = procs.substr(0, procs.rfind('/') + 1);
@@ -36,7 +36,7 @@ bool Members::excluded(const Member& member) const {
 
 const std::vector<Descendant>& Members::look() {
   std::vector<Descendant> found;
-  std::vector<int> pids;  // of `found`, sorted
+  std::vector<int> pids;  // those of `found`, sorted
   const auto add = [&](int pid, uint64_t start) {
     const auto place = std::lower_bound(pids.begin(), pids.end(), pid);
     if (place != pids.end() && *place == pid) return;

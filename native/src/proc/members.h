@@ -1,4 +1,4 @@
-// The processes of a box whose parent we are not: who they are now.
+// Finds the current processes of a box that we did not start.
 #pragma once
 #include <string>
 #include <vector>
@@ -9,10 +9,10 @@ namespace pbox {
 
 class Members {
  public:
-  // `excluded`: with everything below them. `procs`: `cgroup.procs` of the box's group, or empty.
+  // `excluded` are left out with all of their descendants. `procs` is the `cgroup.procs` of the box's group, or empty.
   Members(Member main, const std::vector<int>& excluded, std::string procs);
-  // Those alive now: the main process, who is in the group, who was met before, and all of their descendants. Without
-  // a group a process that left the tree between two looks is lost.
+  // The live processes: the main process, the processes in the group, those found earlier, and all of their descendants.
+  // Without a group, a process that leaves the tree between two looks is lost.
   const std::vector<Descendant>& look();
 
  private:

@@ -8,7 +8,7 @@ namespace {
 
 constexpr uint32_t kReplacement = 0xFFFD;
 
-// Control, format, private use, separators of lines, and what Unicode has to be ignored: the classes of src/text.ts.
+// Control, format and private-use characters, line separators, and default-ignorable ones: the same classes as in src/text.ts.
 constexpr struct {
   uint32_t first, last;
 } kUnsafe[] = {{0, 0x1F},          {0x7F, 0x9F},        {0xAD, 0xAD},       {0x34F, 0x34F},     {0x600, 0x605},     {0x61C, 0x61C},
@@ -23,7 +23,7 @@ bool is_unsafe(uint32_t character) {
   return false;
 }
 
-// The character at `at`, which moves behind it.
+// Returns the character at `at`, and advances `at` past it.
 uint32_t next_character(const std::string& text, size_t& at) {
   const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
   const uint32_t first = byte(at++);

@@ -28,7 +28,7 @@ bool read_process(int pid, ProcessStat& out) {
   out.group = static_cast<int>(field[5]);
   out.session = static_cast<int>(field[6]);
   out.threads = static_cast<int64_t>(field[20]);
-  // A main thread that has ended before the others is a zombie, too.
+  // A main thread that has ended before the others also shows as a zombie.
   out.dead = (out.state == 'Z' && out.threads <= 1) || out.state == 'X';
   out.start = field[22];
   out.wait_status = static_cast<int>(field[52]);
@@ -40,7 +40,7 @@ bool read_process(int pid, ProcessStat& out) {
 int signal_member(const Member& member, int signal) {
   const int fd = static_cast<int>(syscall(SYS_pidfd_open, member.pid, 0));
   if (fd < 0 && errno != ENOSYS) return errno;
-  // Checked after opening: the descriptor then stands for the process that was looked at.
+  // The check follows the opening, so that the descriptor is known to refer to the process that was checked.
   ProcessStat now;
   const bool same = member.start == 0 || (read_process(member.pid, now) && now.start == member.start && !now.dead);
   int error = same ? 0 : ESRCH;

@@ -10,17 +10,17 @@
 namespace pbox {
 namespace {
 
-// EBUSY for a moment after the last task has gone; for all groups together.
+// A group stays EBUSY for a moment after its last task has gone. This bounds the attempts for all groups together.
 constexpr int kTries = 200;
 
 struct Level {
-  std::string name;  // below the level before
+  std::string name;  // within the parent level
   dev_t device;
   ino_t inode;
-  std::vector<std::string> below;  // that have not been looked at
+  std::vector<std::string> below;  // subdirectories still to be visited
 };
 
-// One directory is open at a time: groups may be nested deeper than descriptors go, and than a path is long.
+// Keeps one directory open at a time: groups may be nested deeper than the limits on descriptors and path length allow.
 class Walk {
  public:
   explicit Walk(const std::string& dir) : fd_(open(dir.c_str(), kFlags)) {
@@ -73,7 +73,7 @@ class Walk {
     close(fd_);
     fd_ = parent;
     struct stat info {};
-    // Moved meanwhile by somebody: then this is not where we came from.
+    // If the directory has been moved in the meantime, this is not the level that we came from.
     if (parent < 0 || fstat(parent, &info) != 0 || info.st_dev != levels_.back().device || info.st_ino != levels_.back().inode)
       return levels_.clear();
     while (unlinkat(fd_, name.c_str(), AT_REMOVEDIR) != 0 && errno == EBUSY && tries-- > 0) usleep(1000);
@@ -83,7 +83,7 @@ class Walk {
   std::vector<Level> levels_;
 };
 
-// What is nested deeper than this was made to be in the way, and stays.
+// A group nested deeper than this was made to obstruct the removal, and stays.
 constexpr int kLevels = 32;
 
 bool is_used(const std::string& dir, int levels) {

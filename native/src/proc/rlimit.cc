@@ -21,10 +21,10 @@ int rlimit_by_name(const char* name) {
 
 namespace {
 
-// A third pass finds nobody but processes whose parent was forked and has ended within the first two.
+// A third pass finds only processes whose parent was forked and ended within the first two.
 constexpr int kPasses = 4;
 
-// What `pid` is to have. Returns 0 or errno.
+// Computes the limit that `pid` is to get. Returns 0 or errno.
 int target(int pid, const RlimitChange& wanted, rlimit& before, rlimit& after) {
   if (prlimit(pid, static_cast<__rlimit_resource>(wanted.resource), nullptr, &before) != 0) return errno;
   after = before;
@@ -58,7 +58,7 @@ RlimitOutcome rlimit_set_all(const Look& look, const RlimitChange& wanted) {
       rlimit before{}, after{};
       int error = target(process.pid, wanted, before, after);
       const bool has_it = error == 0 && same(before, after);
-      // Who has it from its parent is not new; in the first pass it counts all the same.
+      // A process that inherited the limit from its parent is not new, but in the first pass it counts.
       if ((has_it && pass > 0) || error == ESRCH) continue;
       if (error == 0 && !has_it) error = rlimit_set(process.pid, wanted, &after);
       if (error == ESRCH || (error != 0 && !failed.insert(process.pid).second)) continue;

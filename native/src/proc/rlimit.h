@@ -1,4 +1,4 @@
-// The 16 resources of setrlimit(2), one table.
+// The 16 resources of setrlimit(2) in one table.
 #pragma once
 #include <optional>
 #include <sys/resource.h>
@@ -16,23 +16,22 @@ extern const RlimitName kRlimits[16];
 // Resource number, or -1.
 int rlimit_by_name(const char* name);
 
-// The halves to be set; the others keep what they are.
+// The halves to set; a missing half keeps its value.
 struct RlimitChange {
   int resource;
   std::optional<rlim_t> soft, hard;
 };
 
-// Of several processes.
 struct RlimitOutcome {
   int changed = 0, failed = 0, error = 0;
-  rlimit now{};  // of the first one that was changed
+  rlimit now{};  // the limit of the first process that was changed
 };
 
-// On `pid` (0: this process). Returns 0 or errno. A new hard limit below the soft one lowers the soft one too.
+// Sets the limit of `pid` (0: this process). Returns 0 or errno. A new hard limit below the soft one also lowers the soft one.
 int rlimit_set(int pid, const RlimitChange& wanted, rlimit* now);
 
-// rlimit_set on every process that `look` finds. A process forked meanwhile has what its parent had: `look` is asked again
-// until everybody has the limit, a bounded number of times.
+// Calls rlimit_set on every process that `look` finds. A process forked in the meantime may have inherited the old limit, so
+// this looks again until every process has the new one, a bounded number of times.
 RlimitOutcome rlimit_set_all(const Look& look, const RlimitChange& wanted);
 
 }  // namespace pbox

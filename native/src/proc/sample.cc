@@ -17,13 +17,13 @@
 namespace pbox {
 namespace {
 
-// Memory by kind and swap cost one more file a process: only for boxes of at most this many.
+// Memory by kind and swap cost one more file per process, so they are read only in boxes of at most this many processes.
 constexpr size_t kDetailedProcesses = 64;
 
 struct File {
   char text[8192];
   ssize_t size;
-  // Whole small file of /proc; false if the process has ended or forbids it.
+  // Reads a small file of /proc. False if the process has ended or does not permit it.
   bool load(int pid, const char* name) {
     char path[64];
     std::snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
@@ -35,7 +35,7 @@ struct File {
     text[size] = 0;
     return true;
   }
-  // Number after `key`, in the file's unit; -1 if the key is not there.
+  // The number after `key`, in the file's unit; -1 if the key is missing.
   int64_t number(const char* key) const {
     const char* at = std::strstr(text, key);
     return at ? std::strtoll(at + std::strlen(key), nullptr, 10) : -1;
@@ -70,10 +70,10 @@ bool read_stat(int pid, uint64_t usec_per_tick, uint64_t page, File& file, Stat&
 
 bool is_zombie(const Process& process) { return process.state == 'Z' || process.state == 'X'; }
 
-// The main thread has ended before the others.
+// The main thread has ended, but others are alive.
 bool outlives_its_leader(const Process& process) { return process.state == 'Z' && process.threads > 1; }
 
-// State and memory of a process whose main thread has ended, from a thread that lives.
+// Fills in state and memory of a process whose main thread has ended, from a live thread.
 void read_from_thread(int thread_id, uint64_t usec_per_tick, uint64_t page, File& file, Process& process) {
   Stat thread{};
   if (!read_stat(thread_id, usec_per_tick, page, file, thread)) return;
@@ -112,7 +112,7 @@ void add_row(Tree& tree, Process&& process, size_t rows) {
   tree.rows.insert(std::upper_bound(tree.rows.begin(), tree.rows.end(), process, larger), std::move(process));
 }
 
-// `pids` grows by the children of those that are in it, where `descend` asks for them.
+// With `descend`, appends the children of every process in `pids`.
 Tree sample(std::vector<int> pids, bool descend, size_t rows, bool pss) {
   static const uint64_t usec_per_tick = 1000000 / static_cast<uint64_t>(sysconf(_SC_CLK_TCK));
   static const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
@@ -120,9 +120,10 @@ Tree sample(std::vector<int> pids, bool descend, size_t rows, bool pss) {
   tree.pids = std::move(pids);
   File file;
   Stat stat{};
-  // Parents before children: CPU of a child that is reaped meanwhile is missed until the next sample, never doubled.
+  // Parents come before children: the CPU time of a child that is reaped in the meantime is missed until the next sample, and
+  // never counted twice.
   std::vector<int> alive;
-  std::vector<int> threads;  // one of each alive, which shows its memory
+  std::vector<int> threads;  // per live process, a live thread that shows its memory
   for (size_t at = 0; at < tree.pids.size(); at++) {
     const int pid = tree.pids[at];
     if (!read_stat(pid, usec_per_tick, page, file, stat)) continue;
@@ -170,7 +171,7 @@ Tree sample_tree(int root, size_t rows, bool pss) {
 Tree sample_processes(std::vector<int> pids, size_t rows, bool pss) { return sample(std::move(pids), false, rows, pss); }
 
 std::vector<OpenFile> open_files(int pid, size_t most) {
-  // Of a main thread that has ended the kernel shows none.
+  // The kernel shows no descriptors of a main thread that has ended.
   const int thread = live_thread(pid);
   std::vector<OpenFile> files;
   char path[64], target[4096];
@@ -187,7 +188,7 @@ std::vector<OpenFile> open_files(int pid, size_t most) {
 }
 
 int64_t host_processes() {
-  // st_nlink of /proc is the number of processes plus that of its fixed directories, which one listing tells.
+  // st_nlink of /proc counts the processes and its fixed directories; one listing yields the number of the latter.
   static const int64_t fixed = [] {
     struct stat info {};
     DIR* dir = opendir("/proc");

@@ -29,15 +29,16 @@ struct OpenFile {
   int fd;
 };
 
-// Descendants of `root` without it. `rows`: how many of the largest by resident memory. `pss`: read smaps_rollup.
+// Sums over the descendants of `root`, without `root`. `rows`: how many of the processes largest by resident memory to list.
+// `pss`: also read smaps_rollup.
 Tree sample_tree(int root, size_t rows, bool pss);
-// Exactly these.
+// Sums over exactly these processes.
 Tree sample_processes(std::vector<int> pids, size_t rows, bool pss);
 
-// At most `most` descriptors of a process; empty where it may not be read.
+// At most `most` descriptors of a process; empty if they may not be read.
 std::vector<OpenFile> open_files(int pid, size_t most);
 
-// Number of processes of the host, without a pass over them: the link count of /proc.
+// The number of processes on the host, from the link count of /proc instead of a pass over them.
 int64_t host_processes();
 
 }  // namespace pbox

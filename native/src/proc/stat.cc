@@ -6,7 +6,7 @@
 
 namespace pbox {
 
-// The command's name may hold anything, so the fields are counted from the last ')'.
+// The command's name may hold any character, so the fields are counted from the last ')'.
 bool parse_stat(const char* text, StatFields& out, int last) {
   const char* open = std::strchr(text, '(');
   const char* close = std::strrchr(text, ')');

@@ -17,15 +17,15 @@
 namespace pbox {
 namespace {
 
-// A suspension begins somewhere between two ticks: in the middle, half a period at most beside the truth.
+// A suspension begins between two ticks. Assuming the middle puts it at most half a period off.
 constexpr double kPeriodMs = 60;
-// Later than this for no reason that the kernel gives: suspended.
+// A tick that is later than this beyond the wait for a CPU means suspension.
 constexpr double kNoiseMs = 15;
-// The same where the kernel does not count how long a thread waits for a CPU.
+// The same for a kernel that does not count how long a thread waits for a CPU.
 constexpr double kUncountedNoiseMs = 2000;
-// Lateness that adds up while run_delay is not read: reading it costs more than a tick.
+// Reading run_delay costs more than a tick, so lateness adds up to this before it is read.
 constexpr double kUnreadMs = 5;
-// The thread may have to wait for a CPU before it can tell.
+// The thread may have to wait this long for a CPU before it reports.
 constexpr auto kPatience = std::chrono::milliseconds(1000);
 constexpr size_t kStackBytes = 256 << 10;
 
@@ -51,7 +51,7 @@ Suspension::Suspension() {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, kStackBytes);
-  // No signal is handled there: it inherits the mask.
+  // The thread inherits the mask, so it handles no signal.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -59,7 +59,7 @@ Suspension::Suspension() {
     static_cast<Suspension*>(self)->run();
     return nullptr;
   };
-  // Where the user may have no more threads or descriptors, nothing is seen.
+  // If the user may have no more threads or descriptors, no suspension is noticed.
   running_ = wake_ >= 0 && pthread_create(&thread_, &attributes, start, this) == 0;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_attr_destroy(&attributes);
@@ -93,7 +93,8 @@ void Suspension::run() {
     const timespec left = duration(due_ms_ - monotonic_ms());
     lock.unlock();
     ppoll(&wake, 1, &left, nullptr);
-    // Before the lock: another thread may hold it and wait for a CPU, which the kernel does not count for this one.
+    // Read the clock before taking the lock. A thread that holds the lock may wait for a CPU, and the kernel does not count
+    // that wait for this thread.
     const double now_ms = monotonic_ms();
     lock.lock();
     tick(now_ms);
@@ -118,8 +119,8 @@ void Suspension::tick(double now_ms) {
   for (const auto& [key, tell] : listeners_) tell();
 }
 
-// Nanoseconds on a CPU, nanoseconds on a run queue, and how often it was given a CPU: Documentation/scheduler/
-// sched-stats.rst. A kernel that does not count says 0 0 0 of a thread that runs.
+// Nanoseconds on a CPU, nanoseconds on a run queue, and the number of time slices: Documentation/scheduler/sched-stats.rst. A
+// kernel that does not count them reports 0 0 0 for a running thread.
 bool Suspension::read_schedstat() {
   char text[96];
   const ssize_t n = schedstat_ < 0 ? -1 : pread(schedstat_, text, sizeof text - 1, 0);
@@ -133,7 +134,7 @@ bool Suspension::read_schedstat() {
 
 double Suspension::total_ms() {
   std::unique_lock<std::mutex> lock(mutex_);
-  // The tick under way may have read the clock before the suspension: then it is the next one that tells.
+  // The current tick may have read the clock before the suspension; then only the next one reports it.
   if (running_) ticked_.wait_for(lock, kPatience, [&] { return monotonic_ms() <= due_ms_ + kNoiseMs; });
   return total_ms_;
 }

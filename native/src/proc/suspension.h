@@ -1,8 +1,8 @@
-// How long this process has been stopped (SIGSTOP) or frozen (a control group's freezer). Nobody tells a process so.
+// How long this process has been stopped (SIGSTOP) or frozen (a control group's freezer). The kernel does not tell a process.
 //
-// A thread that only sleeps wakes up late for one of two reasons: it had to wait for a CPU, which the kernel counts for
-// each thread (run_delay in /proc/PID/task/TID/schedstat), or it could not run at all. The second is suspension. Whether
-// the event loop is blocked does not matter here, nor how loaded the machine is.
+// A thread that only sleeps wakes up late for one of two reasons. Either it had to wait for a CPU, which the kernel counts per
+// thread (run_delay in /proc/PID/task/TID/schedstat), or it could not run at all, which is suspension. Neither a blocked event
+// loop nor the load of the machine affects the result.
 #pragma once
 #include <condition_variable>
 #include <cstdint>
@@ -17,15 +17,15 @@ namespace pbox {
 
 class Suspension {
  public:
-  // One thread serves the whole process, which is stopped as one.
+  // One thread serves the whole process, because a process is stopped as a whole.
   static std::shared_ptr<Suspension> shared();
   ~Suspension();
   Suspension(const Suspension&) = delete;
   Suspension& operator=(const Suspension&) = delete;
 
-  // Since the thread was started, ms: up to now, also where the thread has not run again after a suspension.
+  // Since the thread was started, ms. Up to date even if the thread has not run again after a suspension.
   double total_ms();
-  // `tell` is called by the watching thread, after each suspension.
+  // The watching thread calls `tell` after each suspension.
   void add(const void* key, std::function<void()> tell);
   void remove(const void* key);
 
@@ -36,14 +36,14 @@ class Suspension {
   bool read_schedstat();
 
   std::mutex mutex_;
-  int wake_ = -1;  // eventfd(2): the thread has to end
+  int wake_ = -1;  // eventfd(2) that tells the thread to end
   std::condition_variable ticked_;
   pthread_t thread_{};
   bool running_ = false, ending_ = false;
   double due_ms_ = 0, total_ms_ = 0;
   int schedstat_ = -1;
   double delay_ms_ = 0;     // run_delay as last read
-  double lateness_ms_ = 0;  // of the ticks since then
+  double lateness_ms_ = 0;  // total lateness of the ticks since then
   std::vector<std::pair<const void*, std::function<void()>>> listeners_;
 };
 

@@ -14,7 +14,7 @@
 namespace pbox {
 namespace {
 
-// The letter of proc_pid_stat(5); 0 where the thread has ended.
+// The state letter of proc_pid_stat(5); 0 if the thread has ended.
 char thread_state(int pid, int tid) {
   char text[512];
   std::snprintf(text, sizeof text, "/proc/%d/task/%d/stat", pid, tid);
@@ -63,7 +63,7 @@ std::string process_directory(int pid) {
 
 void read_pids(const char* path, std::vector<int>& out) {
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return;  // ended meanwhile
+  if (fd < 0) return;  // the process has ended
   char buffer[4096];
   int pid = 0;
   bool digits = false;
@@ -107,7 +107,7 @@ std::vector<Descendant> descendants(int root) {
     read_children(parent, many_threads, children);
     ProcessStat now;
     for (const int pid : children) {
-      // Whose parent has ended meanwhile has come to `root`, and is listed there as well.
+      // If its parent has ended in the meantime, `root` has adopted the process and lists it as well.
       if (read_process(pid, now)) {
         if (!now.dead && now.parent == parent) all.push_back(process_of(pid, now));
       } else if (kill(pid, 0) == 0 || errno == EPERM) {
@@ -124,7 +124,7 @@ namespace {
 
 constexpr int kStopMs = 1000;
 
-bool is_stopped(int pid) {
+bool threads_stopped(int pid) {
   bool stopped = true;
   each_thread(pid, [&](int tid) {
     const char state = thread_state(pid, tid);
@@ -134,10 +134,10 @@ bool is_stopped(int pid) {
   return stopped;
 }
 
-// Processes that were met, to be found again.
+// The processes met so far.
 class Met {
  public:
-  // False where it was there before.
+  // False if the process was met before.
   bool add(const Member& member) {
     const auto place = std::lower_bound(sorted_.begin(), sorted_.end(), member, before);
     if (place != sorted_.end() && *place == member) return false;
@@ -153,9 +153,9 @@ class Met {
 
 }  // namespace
 
-// Everybody first, then the signal: a parent that dies of it would take its children out of a walk that goes on.
+// Finds every process before it signals one: a parent that dies of the signal would hide its children from a walk in progress.
 int signal_once(const Look& look, int signal, int group) {
-  constexpr int kPasses = 8;  // somebody whose parent has ended during a walk is met in the next one
+  constexpr int kPasses = 8;  // a process whose parent ends during a walk is met in the next one
   Met met;
   bool fresh = true;
   for (int pass = 0; fresh && pass < kPasses; pass++) {
@@ -189,7 +189,7 @@ int kill_tree(int root) {
 bool await_stopped(const std::vector<Descendant>& processes) {
   size_t at = 0;
   for (int waited = 0; waited < kStopMs; waited++) {
-    while (at < processes.size() && is_stopped(processes[at].pid)) at++;
+    while (at < processes.size() && threads_stopped(processes[at].pid)) at++;
     if (at == processes.size()) return true;
     usleep(1000);
   }

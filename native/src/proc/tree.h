@@ -1,4 +1,4 @@
-// Walks a process tree through /proc/PID/task/TID/children: its cost grows with the box, not with the host.
+// Walks a process tree through /proc/PID/task/TID/children. The cost grows with the box, not with the host.
 #pragma once
 #include <cstddef>
 #include <string>
@@ -8,40 +8,39 @@
 
 namespace pbox {
 
-// Every live descendant of `root`, parents before their children. Each is one for certain: who has the number of a child
-// that has ended meanwhile has another parent.
+// Every live descendant of `root`, parents before their children. The result holds no strangers: a process that reuses the pid
+// of an ended child has a different parent.
 std::vector<Descendant> descendants(int root);
 
-// Children of this process that have ended and are not reaped.
+// Children of this process that have ended and have not been reaped.
 std::vector<int> own_zombies();
 
-// Appends the pids of a file like `children` or `cgroup.procs`: decimal, separated by blanks or newlines.
+// Appends the pids in a file such as `children` or `cgroup.procs`: decimal, separated by blanks or newlines.
 void read_pids(const char* path, std::vector<int>& out);
 
-// A thread that shows what all threads of a process share: memory, descriptors, groups, environment. That is the main one,
-// `pid`, or another where the main one has ended before the others: the kernel then shows `pid` as a zombie with empty
-// files, although the process lives.
+// A thread that shows what all threads of a process share: memory, descriptors, control groups, environment. That is the main
+// thread, `pid`. If it has ended before the others, the kernel shows `pid` as a zombie with empty files although the process is
+// alive, and this returns another thread.
 int live_thread(int pid);
 
-// `/proc/PID`, or `/proc/PID/task/TID` of its live thread.
+// `/proc/PID`, or `/proc/PID/task/TID` for the thread that live_thread() returns.
 std::string process_directory(int pid);
 
-// Children of every thread of `pid`, appended to `out`.
+// Appends the children of every thread of `pid`.
 void read_children(int pid, bool many_threads, std::vector<int>& out);
 
-// Both signal through pidfds, and return how many were signalled.
-// Each of those that are there now gets the signal once. `group`: only those of this process group; 0 is any.
+// Both functions signal through pidfds and return the number of processes signalled.
+// Sends the signal once to each process that exists now. `group`: only to this process group; 0: to any.
 int signal_once(const Look& look, int signal, int group);
-// For SIGKILL and SIGSTOP: in passes, until one meets no process that was not met before. A process forked meanwhile is met
-// in the next pass; one with such a signal pending cannot fork.
+// For SIGKILL and SIGSTOP: signals in passes, until a pass meets no new process. A process forked in the meantime is met in
+// the next pass, and a process with such a signal pending cannot fork.
 int signal_until_stable(const Look& look, int signal);
 
 // SIGKILL to every descendant of `root`.
 int kill_tree(int root);
 
-// After SIGSTOP: waits until every thread of these processes has stopped or ended, at most a second. One that waits for a
-// CPU, or for a disk, has the signal and has not taken it yet.
-// False where that was not enough.
+// Call after SIGSTOP: waits at most a second until every thread of these processes has stopped or ended. A thread that waits
+// for a CPU or a disk has the signal pending and has not taken it yet. False if the second was not enough.
 bool await_stopped(const std::vector<Descendant>& processes);
 
 }  // namespace pbox

@@ -7,13 +7,13 @@
 namespace pbox {
 namespace {
 
-// No file is written faster: as long as this takes, nobody has to look.
+// No file is written faster, so no look is needed before the target could be reached at this rate.
 constexpr double kFastestBytesPerMs = 32000000;
-// A file may be cut at any time, and what was written to it since the last look is not seen then.
+// A file may be truncated at any time, which hides the bytes written since the last look.
 constexpr double kLatestMs = 1000;
-// A job that writes nothing now may begin at any time.
+// A job that is not writing may begin at any time.
 constexpr double kIdleMs = 20;
-// Of the time that is left at the pace of now: a job that speeds up is still seen in time.
+// The share of the time that remains at the current rate: a job that speeds up is still noticed in time.
 constexpr double kShare = 0.25;
 constexpr double kSoonestMs = 1;
 

@@ -1,4 +1,4 @@
-// How soon a file that a job writes to has to be looked at again, so that little more than is allowed gets into it.
+// How soon the file that a job writes to must be checked again, so that it grows only slightly beyond its limit.
 #pragma once
 #include <cstdint>
 
@@ -6,7 +6,7 @@ namespace pbox {
 
 class WriteWatch {
  public:
-  // Until the next look, ms. `written` bytes so far; `target`: what must not be passed unseen, 0 for nothing.
+  // Ms until the next look. `written`: bytes so far. `target`: the count that must not be passed unnoticed; 0: none.
   int next_look_ms(uint64_t written, uint64_t target);
 
  private:

@@ -1,4 +1,4 @@
-// How many bytes have gone to a file, told from its offset and size alone: they are looked at now and then.
+// Counts the bytes written to a file from its offset and size alone, which are read now and then.
 #pragma once
 #include <cstdint>
 
@@ -6,15 +6,15 @@ namespace pbox {
 
 class Written {
  public:
-  // What is there from the start does not count.
+  // Bytes that are in the file now do not count.
   void start(uint64_t offset, uint64_t size, bool append, double now_ms);
-  // What the file descriptor shows now. Returns all that has been written; never less than before.
+  // Takes the descriptor's current state. Returns the bytes written so far, never fewer than before.
   uint64_t look(uint64_t offset, uint64_t size, bool append, double now_ms);
   uint64_t bytes() const { return bytes_; }
 
  private:
   uint64_t at_ = 0;    // offset at the last look
-  uint64_t end_ = 0;   // up to here everything is counted
+  uint64_t end_ = 0;   // everything up to here is counted
   uint64_t bytes_ = 0;
   double looked_ms_ = 0;
 };

@@ -21,7 +21,7 @@ bool Outbox::flush(int fd) {
     else if (errno == EAGAIN) return true;
     else if (errno != EINTR) return false;
   }
-  explicit_bzero(bytes_.data(), bytes_.size());  // `hello` has passwords
+  explicit_bzero(bytes_.data(), bytes_.size());  // `hello` may hold passwords
   bytes_.clear();
   sent_ = 0;
   return true;

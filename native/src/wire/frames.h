@@ -8,13 +8,13 @@
 
 namespace pbox {
 
-// Frames on their way out. What the socket does not take at once waits in here: neither end ever blocks for the other, which
-// may be stopped, and no frame is cut.
+// Outgoing frames. Bytes that the socket does not take at once wait here. So neither end blocks when the other is stopped,
+// and no frame is cut short.
 class Outbox {
  public:
-  // False where the other end has gone.
+  // False if the other end has gone.
   bool send(int fd, uint16_t type, uint32_t id, const void* body, size_t size);
-  // As much as the socket takes now. False where the other end has gone.
+  // Sends as much as the socket takes now. False if the other end has gone.
   bool flush(int fd);
   size_t waiting() const { return bytes_.size() - sent_; }
 
@@ -23,7 +23,7 @@ class Outbox {
   size_t sent_ = 0;
 };
 
-// Takes the first frame off what was received. False where it is not whole yet.
+// Takes the first frame from the received bytes. False if it is incomplete.
 bool next_frame(std::string& inbox, FrameHead& head, std::string& body);
 
 // Writes a frame's body.
@@ -31,11 +31,11 @@ struct Writer {
   std::string body;
   template <typename T>
   void value(const T& in) { body.append(reinterpret_cast<const char*>(&in), sizeof in); }
-  // With its NUL.
+  // Including its NUL.
   void word(const char* in) { body.append(in).push_back('\0'); }
 };
 
-// Reads it: the values and words in order. What is beyond its end is 0 or empty.
+// Reads a frame's body: values and words, in order. Beyond the end they are 0 or empty.
 class Reader {
  public:
   Reader(const char* body, size_t size) : at_(body), end_(body + size) {}
@@ -47,7 +47,6 @@ class Reader {
     copy(&out, sizeof out);
     return out;
   }
-  // Up to its NUL.
   std::string word();
 
  private:

@@ -1,14 +1,14 @@
-// Wire format between the wrapper and the keeper: frames on one AF_UNIX stream socket, host byte order.
-// Both ends are built from this file. docs: native/README.md.
+// The wire format between the wrapper and the keeper: frames on one AF_UNIX stream socket, in host byte order. Both ends are
+// built from this file. native/README.md describes the protocol.
 #pragma once
 #include <cstdint>
 
 namespace pbox {
 
-// Wrapper to keeper. `id` comes back in the reply.
+// Wrapper to keeper. The reply has the same `id`.
 enum class Request : uint16_t {
   start = 1,         // StartHead, RlimitWire x rlimits, NUL-terminated: `tasks` files, directory to fork into,
-                     // freezer directory, cgroup.kill file, argv[0] of the job (empty: the command)
+                     // freezer directory, cgroup.kill file, argv[0] of the job (empty: the command's first word)
   signal = 2,        // SignalBody -> count
   kill = 3,          // KillBody -> count
   suspend = 4,       // -> count
@@ -16,13 +16,13 @@ enum class Request : uint16_t {
   rlimit = 6,        // RlimitWire -> RlimitReply
   stdout_limit = 7,  // uint64 bytes -> count
   usage = 8,         // -> UsageBody
-  cleanup = 9,       // CleanupHead, prefix NUL-terminated, for each step NUL-terminated: `r` or `w`, path, text; no reply
-  adopt = 10,        // instead of start: AdoptHead, int32 x excluded, NUL-terminated: cgroup.procs, freezer directory,
+  cleanup = 9,       // CleanupHead, prefix NUL-terminated, per step NUL-terminated: `r` or `w`, path, text; no reply
+  adopt = 10,        // in place of start: AdoptHead, int32 x excluded, NUL-terminated: cgroup.procs, freezer directory,
                      // cgroup.kill file
   stop = 11,         // StopBody -> count
   pause = 12,        // PauseBody -> PauseReply
   stdout_mark = 13,  // uint64 bytes, 0: none -> count
-  deadline = 14,     // DeadlineBody, in place of the one before; no reply
+  deadline = 14,     // DeadlineBody, replaces the previous one; no reply
 };
 
 // Keeper to wrapper.
@@ -35,18 +35,18 @@ enum class Event : uint16_t {
   stopped = 69,      // int32 signal
   continued = 70,    //
   stdoutlimit = 71,  // uint64 bytes
-  reply = 72,        // by request
+  reply = 72,        // depends on the request
   witnessed = 73,    // WitnessedBody
-  unkillable = 74,   // UnkillableHead, for each an int32 pid and two NUL-terminated words: name, reason
-  stdoutmark = 75,   // uint64 bytes: the mark is reached
-  expired = 76,      // double at_ms: the keeper has acted on its deadline, since nobody else has
+  unkillable = 74,   // UnkillableHead, per process an int32 pid and two NUL-terminated words: name, reason
+  stdoutmark = 75,   // uint64 bytes: the mark has been reached
+  expired = 76,      // double at_ms: the keeper has acted on its deadline, because its wrapper has not
 };
 
 constexpr const char* kEventNames[] = {"hello", "started", "failed", "exited", "empty", "stopped", "continued", "stdoutlimit", "reply", "witnessed", "unkillable", "stdoutmark", "expired"};
 
-// A checksum of this file, which the build computes: an upgrade in place can put a new Node before an old keeper, or the
-// reverse. Both ends look at it before the job starts. The head itself, `hello`, and a `start` without limits and groups stay
-// as they are in every version, so that the job can run without a box.
+// A checksum of this file, which the build computes. An upgrade in place can pair a new Node with an old keeper, or the
+// reverse, so both ends compare it before the job starts. The frame head, `hello`, and a `start` without limits and groups
+// are the same in every version, so that the job can run without a box.
 constexpr uint16_t kProtocolVersion = static_cast<uint16_t>(PROTOCOL_CHECKSUM % 65535 + 1);
 
 struct FrameHead {
@@ -80,17 +80,18 @@ struct StartHead {
   uint64_t stdout_max;
 };
 
-// Which groups beside those of the box may be taken away with them: `prefix`, and at least so many hexadecimal digits.
+// Names the groups beside those of the box that may be removed with them: `prefix`, then at least `id_digits` hexadecimal
+// digits.
 struct CleanupHead {
   uint32_t id_digits;
-  uint32_t min_age_sec;  // a younger one may be about to start its job
+  uint32_t min_age_sec;  // the box of a younger group may be about to start its job
 };
 
-// Of a process that runs already. What is below the excluded ones does not belong to the box.
+// A process that is already running. The excluded processes and their descendants do not belong to the box.
 struct AdoptHead {
   int32_t pid;
-  uint32_t await_exec;  // 1: `started` comes when it has executed another program
-  uint64_t start;       // clock ticks after boot: no other process with that number
+  uint32_t await_exec;  // 1: send `started` only after it has executed another program
+  uint64_t start;       // clock ticks after boot: tells it from a later process with the same pid
   uint64_t stdout_max;
   uint32_t excluded;
   uint32_t freezer_version;  // 0: none
@@ -106,7 +107,7 @@ struct RlimitWire {
 
 struct RlimitReply {
   int32_t changed, failed, error, reserved;
-  uint64_t soft, hard;  // in force now on the main process, or on the first process that is left
+  uint64_t soft, hard;  // now in force on the first process that was changed
 };
 
 struct SignalBody {
@@ -114,21 +115,21 @@ struct SignalBody {
   uint32_t all;  // 0: the job's process group, 1: every process of the box
 };
 
-// What the keeper does by itself where the wrapper has not done it half a second later. CLOCK_MONOTONIC; 0: never.
+// The keeper acts on this itself if the wrapper has not acted half a second after the time. CLOCK_MONOTONIC; 0: never.
 struct DeadlineBody {
-  double stop_at_ms;  // the signal to the job's group; SIGKILL to every process after the grace period
+  double stop_at_ms;  // the signal to the job's process group; SIGKILL to every process after the grace period
   double kill_at_ms;  // SIGKILL to every process
   double grace_ms;
   int32_t signal;
-  uint32_t abandon;  // as in KillBody; an end that the keeper begins by itself always does
+  uint32_t abandon;  // for `kill_at_ms`, as in KillBody; a stop that the keeper begins itself always abandons the reader
 };
 
-// Who is asked to end; ladder.h.
+// Which processes are asked to end; keeper/ladder.h.
 enum class StopHow : uint32_t {
-  group = 0,    // the job's process group, and those outside of it who would never end by themselves
-  forward = 1,  // a scheduler's signal: the group, and nobody is killed
-  rest = 2,     // the main process has ended: whoever has not been asked
-  spare = 3,    // the same, but for those who have had the scheduler's signal
+  group = 0,    // the job's process group, and the processes outside it that would never end by themselves
+  forward = 1,  // a scheduler's signal: the group only, and no process is killed
+  rest = 2,     // the main process has ended: every process that has not been asked yet
+  spare = 3,    // as `rest`, except the processes that have received the scheduler's signal
 };
 
 struct StopBody {
@@ -136,31 +137,31 @@ struct StopBody {
   uint32_t how;  // StopHow
 };
 
-// SIGTSTP, as it works on a job that the kernel does not take for orphaned.
+// SIGTSTP, with the effect that it has on a process group that is not orphaned.
 struct PauseBody {
-  uint32_t reached;  // 1: its sender has signalled the job, too
+  uint32_t reached;  // 1: the sender of SIGTSTP has signalled the job as well
 };
 
 struct PauseReply {
   int32_t count;
-  uint32_t all_stopped;  // nothing of the box runs any more
+  uint32_t all_stopped;  // 1: every process of the box has stopped
 };
 
 struct KillBody {
-  uint32_t abandon;  // 1: a reader that takes nothing any more does not hold up the end
+  uint32_t abandon;  // 1: a stalled reader of stdout does not hold up the end
 };
 
-// A signal of those that the wrapper handles, sent to the keeper: its sender signals a whole tree or session.
+// A signal that the wrapper handles has reached the keeper: its sender signals a whole process tree or session.
 struct WitnessedBody {
   int32_t signal;
   int32_t pid;  // of the sender
   double at_ms;
 };
 
-// What SIGKILL does not end.
+// Processes that SIGKILL does not end.
 struct UnkillableHead {
   uint32_t count;
-  uint32_t final;  // 1: the keeper no longer waits for it, and `empty` follows
+  uint32_t final;  // 1: the keeper no longer waits for them, and `empty` follows
 };
 
 struct StartedBody {
@@ -183,13 +184,13 @@ struct UsageBody {
 };
 
 struct ExitedBody {
-  int32_t code, signal;  // one of them is -1; both where an adopted process took it with it
+  int32_t code, signal;  // one of them is -1; both if the status of an adopted process is unknown
   uint32_t core_dumped, reserved;
   double at_ms;
   UsageBody usage;
 };
 
-// Where a launch can fail.
+// The step at which a launch failed.
 enum class Step : int32_t { pipe = 0, fork, parent, setpgid, terminal, cgroup, stdio, rlimit, exec, adopt };
 constexpr const char* kStepNames[] = {"pipe", "fork", "parent", "setpgid", "terminal", "cgroup", "stdio", "rlimit", "exec", "adopt"};
 

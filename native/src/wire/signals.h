@@ -1,10 +1,10 @@
-// Signals that both ends know by name.
+// The signals that the wrapper handles and the keeper reports.
 #pragma once
 #include <csignal>
 
 namespace pbox {
 
-// Those that the wrapper handles; src/supervise/signals.ts. The keeper tells the wrapper when it has got one of them, too.
+// The wrapper handles these: src/supervise/signals.ts. If one reaches the keeper, it sends `witnessed`.
 constexpr int kHandledSignals[] = {SIGINT,  SIGQUIT,  SIGTERM, SIGHUP, SIGUSR1,
                                    SIGUSR2, SIGWINCH, SIGTSTP, SIGCONT};
 

@@ -1,5 +1,5 @@
 'use strict';
-// rascal's counters for programs that fork workers, named by its index and used by nobody here: loaded at first use.
+// rascal needs node:cluster for counters of programs that fork workers. proc_box does not use them, so it loads at first use.
 module.exports = {
   get isWorker() {
     return require('node:cluster').isWorker;

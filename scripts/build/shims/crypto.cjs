@@ -1,5 +1,5 @@
 'use strict';
-// rascal encrypts messages where it is told to; loading node:crypto takes 5 ms: at first use.
+// rascal needs node:crypto only to encrypt messages. Loading it takes 5 ms, so it loads at first use.
 const late =
   (name) =>
   (...args) =>

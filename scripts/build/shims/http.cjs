@@ -1,3 +1,3 @@
 'use strict';
-// rascal's client of the management API, which a box asks for nothing: loaded at its first use.
+// rascal needs http for the management API, which a box does not use, so it loads at first use.
 module.exports = { request: (...args) => require('node:http').request(...args) };

@@ -1,3 +1,3 @@
 'use strict';
-// amqplib needs it for amqps only: loaded at first use.
+// amqplib needs node:tls only for amqps, so it loads at first use.
 module.exports = { connect: (...args) => require('node:tls').connect(...args) };

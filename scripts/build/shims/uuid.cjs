@@ -1,5 +1,5 @@
 'use strict';
-// uuid's version 4, RFC 9562, version 4 from getrandom(2); the real one loads node:crypto.
+// A UUID of version 4 (RFC 9562) from getrandom(2). The real module loads node:crypto.
 const { randomHex } = require('cgroup-utils-native');
 
 exports.v4 = () => {

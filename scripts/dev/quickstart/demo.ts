@@ -1,4 +1,4 @@
-/** What `npm run quickstart` shows, once everything is installed and the broker is up. */
+/** The demonstration of `npm run quickstart`, once everything is installed and the broker is running. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -43,7 +43,7 @@ const child = spawn(box, args, { stdio: ['ignore', 'inherit', 'inherit'] });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
 const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
 
-const early = ended.then(() => Promise.reject(new Error('proc_box ended before it was told to')));
+const early = ended.then(() => Promise.reject(new Error('proc_box ended before it was killed')));
 await Promise.race([operate(operator, inbox), early]).catch(async (error: Error) => {
   child.kill('SIGTERM');
   await ended;
@@ -61,7 +61,7 @@ or without one:
 README.md goes on from here.`);
 process.exitCode = code === 137 ? 0 : 1;
 
-/** The operator's part: every command to this one box, each with its answer. */
+/** The operator's part: sends each command to this box only, and shows its answer. */
 async function operate(operator: Operator, inbox: Inbox): Promise<void> {
   const first = await inbox.next((message) => 'Host' in message);
   const identity = first['Identity'] as { box: string };

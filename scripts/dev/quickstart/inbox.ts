@@ -1,9 +1,9 @@
-/** What has been received, for a program that waits for certain messages in turn. */
+/** Received messages, for a program that waits for certain ones in turn. */
 export interface Inbox {
   add(message: Record<string, unknown>): void;
   /**
-   * The next message that fits, among those that no earlier call has passed over.
-   * @throws Error after 30 s without one
+   * The next message that fits. Messages that an earlier call has skipped do not count.
+   * @throws Error after 30 s without such a message
    */
   next(fits: (message: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>;
 }
@@ -20,7 +20,10 @@ export function createInbox(): Inbox {
     },
     next(fits) {
       return new Promise((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error('the message waited for has not come in 30 s')), TIMEOUT_MS);
+        const timer = setTimeout(
+          () => reject(new Error('the expected message has not arrived within 30 s')),
+          TIMEOUT_MS,
+        );
         arrived = () => {
           for (let message = messages.shift(); message; message = messages.shift()) {
             if (!fits(message)) continue;

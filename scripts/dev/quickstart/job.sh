@@ -1,6 +1,6 @@
 #!/bin/sh
-# A job as people write them: a tree of processes that use CPU, memory and I/O until somebody ends it.
-# Its argument is a folder for scratch files.
+# A typical job: a tree of processes that use CPU, memory and I/O until they are killed. Its argument is a folder for scratch
+# files.
 scratch=$1
 
 echo "job: pid $$, working in $scratch"
@@ -12,7 +12,7 @@ while :; do
   sleep 0.1
 done &
 
-# Memory: tail has to keep a last line of 64 MiB that never ends.
+# Memory: tail must keep a last line of 64 MiB that never ends.
 { head -c 67108864 /dev/zero; exec sleep 600; } | tail -n 1 >/dev/null &
 
 # I/O: writes that reach the disk.
@@ -21,7 +21,7 @@ while :; do
   sleep 0.5
 done &
 
-# A daemon in a session of its own: it belongs to the box all the same.
+# A daemon in a session of its own, which still belongs to the box.
 setsid sleep 600 &
 
 wait

@@ -22,7 +22,7 @@ export function sampleLine(body: Record<string, unknown>): string {
   return `  ${fields.join('  ')}`;
 }
 
-/** An event as one line for a person: its name and what is its own. */
+/** An event as one line for a person: its name and its specific fields. */
 export function eventLine(body: Record<string, unknown>): string {
   const { version, sequence, time, identity, state, event, ...own } = body as unknown as EventHead & { event: string };
   const text = JSON.stringify(own);

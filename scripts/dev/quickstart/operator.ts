@@ -8,7 +8,7 @@ export interface CommandAnswer {
   readonly error?: { readonly code: string; readonly message: string };
 }
 
-/** What an operator's program does, with nothing but an AMQP client. */
+/** An operator's program, built on an AMQP client alone. */
 export interface Operator extends AsyncDisposable {
   /**
    * Publishes a command and waits for its answer.
@@ -16,7 +16,7 @@ export interface Operator extends AsyncDisposable {
    * @throws Error when no queue is bound to the key, or when there is no answer within 10 s
    */
   send(key: string, command: string, args?: readonly string[]): Promise<CommandAnswer>;
-  /** Messages of the topic exchange whose key matches, from now on. */
+  /** Receives the messages of the topic exchange whose key matches, from now on. */
   consume(pattern: string, onMessage: (message: ConsumeMessage) => void): Promise<void>;
 }
 
@@ -37,7 +37,7 @@ export async function connectOperator(uri: string): Promise<Operator> {
     },
     { noAck: true },
   );
-  // `mandatory`: the broker hands back what no queue is bound for, so that a typing error in a key does not go unnoticed.
+  // With `mandatory` the broker returns a message for which no queue is bound, so that a mistyped key is noticed.
   channel.on('return', (message: ConsumeMessage) => {
     waiting.get(String(message.properties.messageId))?.(new Error(`no box listens on ${message.fields.routingKey}`));
   });

@@ -1,9 +1,9 @@
-/** Archives that the kernel unpacks into its first file system: cpio "newc", Documentation/driver-api/early-userspace. */
+/** Makes archives that the kernel unpacks into its first file system: cpio "newc", Documentation/driver-api/early-userspace. */
 
 /**
- * @param {{ path: string, mode?: number, data?: string | Buffer }[]} entries parents before children; without `data` a
- *   directory; one with the file type of a link (0o120777) has its target as `data`
- * @returns {Buffer} several of them one after the other are one file system
+ * @param {{ path: string, mode?: number, data?: string | Buffer }[]} entries parents before children. An entry without `data`
+ *   is a directory; one with the file type of a link (0o120777) has its target as `data`
+ * @returns {Buffer} the archive; concatenated archives form one file system
  */
 export function cpio(entries) {
   const records = entries.map(({ path, mode, data }, index) =>

@@ -1,4 +1,4 @@
-/** What a virtual machine boots: Debian's kernel, uncompressed, and a first file system with busybox and drivers. */
+/** Provides the files that a virtual machine boots: Debian's kernel, uncompressed, and an initramfs with busybox and drivers. */
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -17,15 +17,15 @@ import { basename, join } from 'node:path';
 import { ensureDebian, findProgram, say } from '../setup.mjs';
 import { cpio } from './cpio.mjs';
 
-/** There can be no virtual machine here; the message says why, and what would help. */
+/** A virtual machine cannot run here. The message says why, and what would help. */
 export class VmUnavailable extends Error {
   name = 'VmUnavailable';
 }
 
-/** Raised when what is kept in the cache changes; the kernel itself is kept for as long as the folder is. */
+/** Increase this when the content of the cache changes. The kernel stays the same while the folder exists. */
 const FORMAT = 1;
 const META_PACKAGE = 'linux-image-amd64';
-/** ext4 and autofs4 (systemd) are for what runs inside; the rest is needed to get there. */
+/** ext4 and autofs4 (systemd) are for programs inside the machine; the others are needed to boot it. */
 const MODULES = ['virtio_pci', 'virtio_console', 'virtio_blk', 'overlay', '9p', '9pnet_virtio', 'ext4', 'autofs4'];
 const MODULE_FOLDERS = [
   'fs',
@@ -40,12 +40,12 @@ const MODULE_FOLDERS = [
 const STALE_MS = 3_600_000;
 
 /**
- * Installs qemu where that is possible, and downloads and unpacks the kernel unless the cache has it.
+ * Installs qemu if possible, and downloads and unpacks the kernel unless the cache has it.
  * @returns {{ qemu: string, kernel: string, initrd: Buffer, release: string }}
  * @throws {VmUnavailable}
  */
 export function prepareVm() {
-  if (process.arch !== 'x64') throw new VmUnavailable(`virtual machines are for x86-64 only, this is ${process.arch}`);
+  if (process.arch !== 'x64') throw new VmUnavailable(`virtual machines need x86-64, and this is ${process.arch}`);
   const qemu = installed('qemu-system-x86_64', 'qemu-system-x86');
   const folder = join(cacheFolder(), `vm-${FORMAT}`);
   if (!existsSync(folder)) fill(folder);
@@ -61,7 +61,7 @@ function cacheFolder() {
   return process.env.PROC_BOX_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'proc_box');
 }
 
-/** Path of a program, after its Debian package was installed where it was missing. */
+/** The path of a program. Installs its Debian package if it is missing. */
 function installed(program, debian = program) {
   try {
     if (!findProgram(program)) ensureDebian([debian]);
@@ -73,11 +73,11 @@ function installed(program, debian = program) {
   return path;
 }
 
-/** Makes the folder in one step, so that runs at the same time and killed ones do no harm. */
+/** Makes the folder in one step, so that concurrent and killed runs do no harm. */
 function fill(folder) {
   installed('kmod');
   for (const tool of ['dpkg-deb', 'apt-get', 'apt-cache', 'tar'])
-    if (!findProgram(tool)) throw new VmUnavailable(`there is no ${tool} on this system`);
+    if (!findProgram(tool)) throw new VmUnavailable(`${tool} is not installed`);
   const parent = join(folder, '..');
   mkdirSync(parent, { recursive: true, mode: 0o700 });
   removeStale(parent);
@@ -105,11 +105,11 @@ function removeStale(parent) {
   }
 }
 
-/** Downloads the packages and unpacks what is needed of them. Returns the kernel's release. */
+/** Downloads the packages and unpacks the files needed. @returns the kernel's release */
 function unpack(work) {
   if (kernelRelease() === undefined) output('apt-get', ['update', '-q']);
   const release = kernelRelease();
-  if (release === undefined) throw new VmUnavailable(`apt knows no kernel behind ${META_PACKAGE}: this is not Debian`);
+  if (release === undefined) throw new VmUnavailable(`apt finds no kernel for ${META_PACKAGE}: this is not Debian`);
   say(`Downloading Debian's kernel ${release} for virtual machines ...`);
   const packages = [`linux-image-${release}`, 'busybox-static'];
   const download = () =>
@@ -162,8 +162,8 @@ function firstFiles(work, release) {
 }
 
 /**
- * The ELF file inside a bzImage (Documentation/arch/x86/boot.rst): qemu starts it directly (PVH), and no time goes into
- * unpacking it without hardware support. Where its compression is unknown, the bzImage itself.
+ * The ELF file inside a bzImage (Documentation/arch/x86/boot.rst). qemu starts it directly (PVH), which saves unpacking it
+ * without hardware support. If its compression is unknown, returns the bzImage itself.
  */
 function uncompressed(bzImage) {
   const setup = ((bzImage[0x1f1] || 4) + 1) * 512;
@@ -179,7 +179,7 @@ const COMPRESSIONS = [
   { magic: '02214c18', command: ['lz4', '-dcq'] },
 ];
 
-/** The data itself where its compression is none or its program is missing. */
+/** Returns the data unchanged if it is not compressed or if the program to decompress it is missing. */
 function decompressed(data) {
   const head = data.subarray(0, 6).toString('hex');
   const command = COMPRESSIONS.find(({ magic }) => head.startsWith(magic))?.command;

@@ -1,4 +1,4 @@
-/** One run of a command in a virtual machine; see machine.mjs. */
+/** Runs a command in a virtual machine; see machine.mjs. */
 export class VmUnavailable extends Error {}
 
 export interface VmOptions {
@@ -18,7 +18,7 @@ export interface VmResult {
   readonly status: number;
   readonly stdout: string;
   readonly stderr: string;
-  /** Until the command was started. */
+  /** Time until the command was started. */
   readonly bootMs: number;
   readonly elapsedMs: number;
 }

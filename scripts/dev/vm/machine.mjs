@@ -1,10 +1,9 @@
 /**
- * One run of a command in a virtual machine: qemu without hardware support, Debian's kernel, control groups v2 only.
+ * Runs a command in a virtual machine: qemu without hardware support, Debian's kernel, control groups v2 only.
  *
- * Inside, root is this machine's own `/`, read-only under a tmpfs: same node, same checkout, same build; every write is
- * lost. There is no network. A run has no files on the host that would have to be removed: disks are unlinked before
- * qemu starts, output comes through socket pairs. qemu itself gets SIGKILL from the kernel when this process ends,
- * whatever ended it (PR_SET_PDEATHSIG).
+ * Inside, the root file system is this machine's own `/`, read-only under a tmpfs: the same Node, checkout and build. Every
+ * write is lost, and there is no network. A run leaves no files on the host: its disks are unlinked before qemu starts, and
+ * output comes through socket pairs. However this process ends, the kernel then sends qemu SIGKILL (PR_SET_PDEATHSIG).
  */
 import { spawn } from 'node:child_process';
 import {
@@ -32,36 +31,36 @@ const guest = join(dirname(fileURLToPath(import.meta.url)), 'guest');
 const SYSTEMD = '/lib/systemd/systemd';
 const MEMORY_MIB = 2048;
 const CPUS = 2;
-/** Of variables that say where programs are and how they speak. */
+/** The variables passed on, for the paths and the language of programs. */
 const PASSED = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'CI', 'TERM'];
 const CONSOLE_KEPT_BYTES = 16_384;
-/** The kernel's `timeout` of last resort beyond our own. */
+/** How much later than our own timeout timeout(1) kills qemu as a last resort. */
 const BACKSTOP_SEC = 30;
 
 /**
  * Runs a command and waits for it.
  * @param {object} options
  * @param {string[]} options.command
- * @param {boolean} [options.systemd] systemd is process 1, the command a service with Delegate=yes;
- *   else the command is in a leaf below a group that has all controllers
- * @param {boolean} [options.user] as an ordinary user, guest/as-user.sh
- * @param {Record<string, string>} [options.env] added to PATH and few others
- * @param {Record<string, string | Buffer>} [options.files] to be found in /run/proc_box-vm/files
+ * @param {boolean} [options.systemd] systemd is process 1, and the command is a service with Delegate=yes; otherwise the
+ *   command is in a leaf below a group that has all controllers
+ * @param {boolean} [options.user] runs the command as an ordinary user, with guest/as-user.sh
+ * @param {Record<string, string>} [options.env] in addition to PATH and a few others
+ * @param {Record<string, string | Buffer>} [options.files] files for /run/proc_box-vm/files
  * @param {string} [options.cwd] @default this process's
- * @param {number} [options.timeoutMs] of everything, @default 300000
+ * @param {number} [options.timeoutMs] for the whole run @default 300000
  * @param {(chunk: Buffer) => void} [options.onStdout]
  * @param {(chunk: Buffer) => void} [options.onStderr]
  * @param {(chunk: Buffer) => void} [options.onConsole]
  * @returns status (128 + N for a signal), output, times
- * @throws {VmUnavailable} where no virtual machine can be had
- * @throws {Error} when it was not done in time or ended without a status; with the end of the console
+ * @throws {VmUnavailable} if a virtual machine cannot run here
+ * @throws {Error} with the end of the console, if the run took too long or ended without a status
  */
 export async function runVm(options) {
   const { systemd = false, timeoutMs = 300_000 } = options;
   const { qemu, kernel, initrd } = prepareVm();
   if (systemd && !existsSync(SYSTEMD)) throw new VmUnavailable(`systemd is not installed here: no ${SYSTEMD}`);
   for (const tool of ['timeout', 'setpriv', 'bash'])
-    if (!findProgram(tool)) throw new VmUnavailable(`there is no ${tool} on this system`);
+    if (!findProgram(tool)) throw new VmUnavailable(`${tool} is not installed`);
   const disks = [
     unlinkedFile(Buffer.concat([initrd, cpio(guestFiles(options))])),
     unlinkedFile(Buffer.alloc(0), 256),
@@ -78,7 +77,7 @@ export async function runVm(options) {
   return await outcome(child, began, { ...options, timeoutMs });
 }
 
-/** What init.sh copies to /run/proc_box-vm. */
+/** The files that init.sh copies to /run/proc_box-vm. */
 function guestFiles({ command, systemd = false, user = false, env = {}, files = {}, cwd = process.cwd() }) {
   const own = readdirSync(guest, { recursive: true })
     .sort()
@@ -115,7 +114,7 @@ function quoted(word) {
   return `'${String(word).replaceAll("'", "'\\''")}'`;
 }
 
-/** Descriptor of a file that has no name any more. */
+/** The descriptor of a file that has already been unlinked. */
 function unlinkedFile(data, sizeMib) {
   const folder = mkdtempSync(join(tmpdir(), 'proc_box-vm-'));
   try {
@@ -130,7 +129,7 @@ function unlinkedFile(data, sizeMib) {
 
 /** Descriptors: 3 stdout, 4 stderr and 5 status of the command, 6 console; 7 initrd, 8 scratch disk, 9 swap. */
 function qemuArguments(kernel, systemd) {
-  // rep movs and tsc calibration are slow without hardware support; the rest saves start-up time.
+  // `rep movs` and the calibration of the TSC are slow without hardware support. The other settings also save start-up time.
   const append =
     'console=ttyS0 loglevel=4 panic=-1 reboot=t nokaslr mitigations=off tsc=reliable init_on_alloc=0 psi=1 fstab=no ' +
     'clearcpuid=rep_good,erms,fsrm random.trust_cpu=on';
@@ -180,7 +179,7 @@ async function outcome(child, began, { timeoutMs, onStdout, onStderr, onConsole 
   const consoles = [1, 2, 6].map((fd) => collected(child.stdio[fd], onConsole, CONSOLE_KEPT_BYTES));
   await new Promise((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', resolve); // all of qemu's descriptors are closed: it is gone
+    child.on('close', resolve); // all of qemu's descriptors are closed, so it has ended
   });
   clearTimeout(timer);
   const code = /^ended (\d+)$/m.exec(status())?.[1];
@@ -190,11 +189,11 @@ async function outcome(child, began, { timeoutMs, onStdout, onStderr, onConsole 
     .trim();
   const result = { stdout: stdout(), stderr: stderr(), bootMs, elapsedMs: performance.now() - began };
   if (code !== undefined) return { ...result, status: Number(code) };
-  const what = late ? `was not done after ${timeoutMs} ms` : 'ended without a status';
+  const what = late ? `was still running after ${timeoutMs} ms` : 'ended without a status';
   throw Object.assign(new Error(`the virtual machine ${what}; its console:\n${lastWords}`), result, { late });
 }
 
-/** All of a stream, or the end of it. */
+/** Collects a stream, or the last `keptBytes` of it. */
 function collected(stream, tell, keptBytes = Number.POSITIVE_INFINITY) {
   let kept = Buffer.alloc(0);
   stream.on('data', (chunk) => {
@@ -202,6 +201,6 @@ function collected(stream, tell, keptBytes = Number.POSITIVE_INFINITY) {
     if (kept.length > keptBytes) kept = kept.subarray(kept.length - keptBytes);
     tell?.(chunk);
   });
-  stream.on('error', () => {}); // ECONNRESET: qemu was killed with something unread
+  stream.on('error', () => {}); // ECONNRESET: qemu was killed before it had read everything
   return () => kept.toString();
 }

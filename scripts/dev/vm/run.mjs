@@ -1,22 +1,22 @@
 #!/usr/bin/env node
 /**
- * Runs a command on a kernel with control groups v2, in a virtual machine that is gone afterwards; see machine.mjs.
+ * Runs a command on a kernel with control groups v2, in a throw-away virtual machine; see machine.mjs.
  *
  *   node scripts/dev/vm/run.mjs [options] -- COMMAND [ARGUMENT...]
  *
- *   --systemd         systemd is process 1, the command a service with Delegate=yes
- *   --user            as an ordinary user; with a delegated subtree, or with systemd a user manager that lingers
- *   --timeout=SEC     of everything, 300
+ *   --systemd         systemd is process 1, and the command is a service with Delegate=yes
+ *   --user            as an ordinary user, with a delegated subtree, or with systemd a lingering user manager
+ *   --timeout=SEC     for the whole run, default 300
  *   --env=NAME=VALUE  may be repeated
- *   --console         what the kernel says, on stderr; also how long the start took
+ *   --console         show the kernel's messages and the times on stderr
  *   --prepare         only install, download and unpack
  *
- * Needs as root once: apt-get install qemu-system-x86 kmod (85 MB), which it does itself, and Debian's kernel (70 MB),
- * kept in $PROC_BOX_CACHE, by default ~/.cache/proc_box. Inside: 2 GiB, 2 cores (10 to 35 times slower than outside), a
- * scratch disk of 256 MiB (PROC_BOX_VM_DISK), as much swap, no network, stdin empty.
+ * The first run, as root, installs qemu-system-x86 and kmod (85 MB), and downloads Debian's kernel (70 MB) to
+ * $PROC_BOX_CACHE, by default ~/.cache/proc_box. The machine has 2 GiB, 2 cores (10 to 35 times slower than the host's), a
+ * scratch disk of 256 MiB (PROC_BOX_VM_DISK), as much swap, no network and an empty stdin.
  *
- * Exit status: the command's; 77 no virtual machine can be had here (the reason is on stderr); 124 not done in time;
- * 125 the virtual machine failed, or the options are wrong.
+ * Exit status: the command's; 77: a virtual machine cannot run here (the reason is on stderr); 124: the time is up;
+ * 125: the virtual machine failed, or the options are wrong.
  */
 import { parseArgs } from 'node:util';
 import { say } from '../setup.mjs';
@@ -48,9 +48,10 @@ async function main() {
     allowPositionals: true,
   });
   if (values.prepare) return prepareVm() && 0;
-  if (positionals.length === 0) throw new Error('which command? node scripts/dev/vm/run.mjs [options] -- COMMAND');
+  if (positionals.length === 0)
+    throw new Error('no command given; usage: node scripts/dev/vm/run.mjs [options] -- COMMAND');
   const timeoutMs = Number(values.timeout) * 1000;
-  if (!(timeoutMs > 0)) throw new Error(`--timeout=${values.timeout}: seconds, more than 0`);
+  if (!(timeoutMs > 0)) throw new Error(`--timeout=${values.timeout}: expected seconds, more than 0`);
   const { status, bootMs, elapsedMs } = await runVm({
     command: positionals,
     systemd: values.systemd,
@@ -62,6 +63,6 @@ async function main() {
     ...(values.console && { onConsole: (chunk) => process.stderr.write(chunk) }),
   });
   if (values.console)
-    say(`vm: started after ${(bootMs / 1000).toFixed(1)} s, gone after ${(elapsedMs / 1000).toFixed(1)} s`);
+    say(`vm: started after ${(bootMs / 1000).toFixed(1)} s, ended after ${(elapsedMs / 1000).toFixed(1)} s`);
   return status;
 }

@@ -1,8 +1,8 @@
 """proc_box under OpenPBS: boxes every task that MoM launches. docs/pbs.md.
 
-One hook for the events queuejob, modifyjob, execjob_launch, execjob_epilogue and execjob_end; its configuration is the JSON
-file that is imported with it. Python 3 with nothing but its standard library and the `pbs` module. Outside of PBS it checks
-a configuration: python3 hook.py config.json
+One hook handles the events queuejob, modifyjob, execjob_launch, execjob_epilogue and execjob_end. Its configuration is the
+JSON file that is imported with it. It needs Python 3 with the standard library, and the `pbs` module. Outside PBS it checks a
+configuration: python3 hook.py config.json
 """
 import difflib
 import html
@@ -19,7 +19,7 @@ import time
 try:
     import pbs
 except ImportError:
-    pbs = None  # outside of PBS
+    pbs = None  # outside PBS
 
 
 def is_text(value):
@@ -47,37 +47,37 @@ def is_time(value):
     return isinstance(value, (int, float)) and not is_switch(value) and 0 < value <= 25
 
 
-# Key of the configuration: default, what else it may be, and that in words.
+# Per key of the configuration: its default, the check for other values, and a description of these.
 KEYS = {
     "proc_box": ("/usr/local/bin/proc_box", is_path, "an absolute path that every node has"),
-    "policy": ("default", is_policy, "off, default, strict, or options: for jobs that say nothing"),
+    "policy": ("default", is_policy, "off, default, strict, or options: for jobs that do not ask for a box"),
     "default": ([], is_list, "a list of words: options of every box"),
-    "strict": (["--enforce", "strict"], is_list, "a list of words: what `strict` adds to them"),
-    "allow_off": (True, is_switch, "true or false: whether a job may say box=off"),
-    "fixed": ([], is_list, "a list of words: options of every box that no job changes"),
+    "strict": (["--enforce", "strict"], is_list, "a list of words: options that `strict` adds to them"),
+    "allow_off": (True, is_switch, "true or false: whether a job may ask for box=off"),
+    "fixed": ([], is_list, "a list of words: options of every box that jobs cannot change"),
     "fail": ("open", lambda value: value in ("open", "closed"), "open or closed: whether a job that cannot be boxed runs"),
     "job_cgroup": (True, is_switch, "true or false: whether the tasks of a job on a node share its limits"),
-    "cgroup_root": (None, is_path, "an absolute path: the directory for that; default below MoM's own group"),
-    "flush": (None, is_list, "a list of words: the command that sends what killed boxes have left in their spool"),
+    "cgroup_root": (None, is_path, "an absolute path: the directory for these groups; the default is below MoM's own group"),
+    "flush": (None, is_list, "a list of words: the command that sends the messages that killed boxes have left in their spool"),
     "flush_seconds": (20, is_time, "seconds, at most 25"),
 }
 RESOURCE = "box"
-PACKED = "PBOX_ARGV"  # proc_box takes its command line from here: MoM keeps no argument as it is
+PACKED = "PBOX_ARGV"  # proc_box takes its command line from here, because MoM does not keep arguments intact
 CARRIED = "PBOX_PBS_ARGUMENTS"
-# Not the comma: between MoM and hooks it separates variables.
+# The comma is encoded, because it separates variables between MoM and hooks.
 ENCODED = re.compile(r"[^A-Za-z0-9_./=:@+-]")
 ARGUMENT = re.compile(r"<jsdl-hpcpa:Argument>(.*?)</jsdl-hpcpa:Argument>", re.S)
 
 
 def configured():
-    """What the site has imported with the hook."""
+    """The configuration that the site has imported with the hook."""
     if pbs.hook_config_filename is None:
         return {}
     return read_json(pbs.hook_config_filename)
 
 
 def read_json(path):
-    """Raises ValueError for what is no JSON object."""
+    """Raises ValueError if the file does not hold a JSON object."""
     given = json.loads(read(path))
     if not isinstance(given, dict):
         raise ValueError("expected a JSON object")
@@ -85,10 +85,10 @@ def read_json(path):
 
 
 def complete(given):
-    """The configuration over its defaults. Raises ValueError for a key that is not known, and for what it cannot be."""
+    """The configuration, completed by the defaults. Raises ValueError for an unknown key or an invalid value."""
     for key, value in sorted(given.items()):
         if key not in KEYS:
-            raise ValueError("unknown key %s; known are %s" % (key, ", ".join(sorted(KEYS))))
+            raise ValueError("unknown key %s; known keys are %s" % (key, ", ".join(sorted(KEYS))))
         default, fits, what = KEYS[key]
         if value != default and not fits(value):
             raise ValueError("%s: %s; expected %s" % (key, json.dumps(value), what))
@@ -96,7 +96,7 @@ def complete(given):
 
 
 def log(message, level=None):
-    """A line that cannot be logged costs nothing else."""
+    """Logs a line. A failure to log has no other effect."""
     try:
         pbs.logmsg(pbs.EVENT_ERROR if level is None else level, "proc_box: " + message)
     except Exception:
@@ -104,7 +104,7 @@ def log(message, level=None):
 
 
 def options_of(job, config):
-    """Options of proc_box for this job, or None where it is not boxed. Raises ValueError for what nobody can mean."""
+    """Options of proc_box for this job, or None if it gets no box. Raises ValueError if the job's resource is invalid."""
     word = asked(job)
     policy = word or config["policy"]
     if policy == "off" and word and not config["allow_off"]:
@@ -120,7 +120,7 @@ def options_of(job, config):
 
 
 def site_options(policy, config):
-    """Of a job that adds nothing of its own; what a job of bad words gets, too."""
+    """Options of a job without options of its own, or whose own options are invalid."""
     if policy == "off":
         return None
     own = list(config["strict"]) if policy == "strict" else split(policy) if policy.startswith("-") else []
@@ -128,7 +128,7 @@ def site_options(policy, config):
 
 
 def asked(job):
-    """The job's resource without quotes around it; empty where it has none, or where this PBS does not know the resource."""
+    """The job's resource without the quotes around it; empty if the job has none, or if this PBS does not know the resource."""
     try:
         word = str(job.Resource_List[RESOURCE] or "").strip()
     except (AttributeError, KeyError, TypeError):
@@ -139,7 +139,7 @@ def asked(job):
 
 def split(options):
     if len(options) > BOX_MAX:
-        raise ValueError("box=%s...: over %d characters" % (options[:60], BOX_MAX))
+        raise ValueError("box=%s...: longer than %d characters" % (options[:60], BOX_MAX))
     try:
         words = shlex.split(options)
     except ValueError as error:
@@ -149,7 +149,7 @@ def split(options):
     return words
 
 
-# --- options of proc_box, as far as they can be told to be wrong before there is one: src/options/table/
+# --- options of proc_box, checked as far as possible before a box exists: src/options/table/
 
 
 BOOLEAN = ("debug", "help", "linger", "multiRmtKey", "nowarn", "oom-group", "pss", "quiet", "report", "reraise", "runanyway", "version")
@@ -161,7 +161,7 @@ TEXT = (
     "exchange", "failure", "io-max", "json", "near", "rascal-config", "refuse", "reply-exchange", "report-file", "rkey",
     "rlimit", "skey", "spool-dir", "stop-signal", "tls-ca", "tls-cert", "tls-key", "uri", "uri-file", "warn-signal",
 )
-# Of these proc_box may understand fewer, never more.
+# These patterns may accept values that proc_box refuses, but never the reverse.
 FITS = dict(
     [(name, (r"1|t|T|true|TRUE|True|0|f|F|false|FALSE|False", "true or false")) for name in BOOLEAN]
     + [(name, (r"[+-]?\d+(\.\d+)? ?([kmgtp](i?b)?|b)?|none|unlimited|infinity", "a size, for example 512M")) for name in SIZE]
@@ -169,19 +169,19 @@ FITS = dict(
     + [(name, (r"[+-]?\d+(\.\d+)?|\.\d+|none|unlimited|infinity", "a number")) for name in COUNT]
     + [(name, (r".+", "a value")) for name in TEXT]
 )
-# What becomes of a job without a box, and what is executed, is not in the job's options.
+# A job does not decide how it fails without a box, nor which program is executed.
 NOT_ASKED = ("argv0", "failure", "help", "refuse", "version")
 BOX_MAX = 16384  # characters
 
 
 def parse(words, what):
-    """[(name, value)] of the words. Raises ValueError for a word that is no option, and for a value that fits none."""
+    """The words as [(name, value)]. Raises ValueError for a word that is not an option, and for an invalid value."""
     options, words = [], list(words)
     while words:
         word = words.pop(0)
         match = re.match(r"^--?([A-Za-z][\w-]*)(?:=(.*))?$", word, re.S)
         if match is None:
-            raise ValueError("%s: %s is no option" % (what, word))
+            raise ValueError("%s: %s is not an option" % (what, word))
         name, value = match.groups()
         if name not in FITS:
             near = difflib.get_close_matches(name, FITS, 1)
@@ -198,7 +198,7 @@ def parse(words, what):
 
 
 def words_of(options):
-    """Of one that begins with a dash nobody shall think that it is an option."""
+    """The options as words. A value that begins with a dash is attached, so that it is not taken for an option."""
     words = []
     for name, value in options:
         glued = value is not None and (name in BOOLEAN or value.startswith("-"))
@@ -210,13 +210,13 @@ def check_asked(options, config, what):
     fixed = [name for name, _ in parse(config["fixed"], "fixed")]
     for name, _ in options:
         if name in NOT_ASKED:
-            raise ValueError("%s: --%s is not for jobs to say; leave it out" % (what, name))
+            raise ValueError("%s: jobs may not set --%s; leave it out" % (what, name))
         if name in fixed:
             raise ValueError("%s: the site has fixed --%s; leave it out" % (what, name))
 
 
 def pack(words):
-    """As native/src/front/front.cc reads it: each word ends with a semicolon."""
+    """Packs words as native/src/front/words.cc unpacks them: each word ends with a semicolon."""
     return "".join(ENCODED.sub(percent, word) + ";" for word in words)
 
 
@@ -232,7 +232,7 @@ def unpack(text):
 
 
 def cut(word):
-    """What MoM makes of an argument on its way to a hook."""
+    """Changes an argument as MoM does on the way to a hook."""
     return word.split("\n", 1)[0].strip()
 
 
@@ -240,7 +240,7 @@ def cut(word):
 
 
 def submitted(event, config):
-    """A job is queued or changed: what is wrong with it is said to the user at once."""
+    """A job is queued or changed: tells its user at once about invalid options."""
     try:
         options_of(event.job, config)
     except ValueError as error:
@@ -250,7 +250,7 @@ def submitted(event, config):
 
 
 def carry_arguments(job):
-    """MoM drops empty arguments of `qsub -- command`, and its hooks lose newlines and outer blanks; the environment keeps them."""
+    """MoM drops empty arguments of `qsub -- command`, and hooks lose newlines and outer blanks. The environment keeps them all."""
     arguments = [html.unescape(word) for word in ARGUMENT.findall(str(getattr(job, "argument_list", None) or ""))]
     if any(word == "" or word != cut(word) for word in arguments):
         job.Variable_List[CARRIED] = pack(arguments)
@@ -263,7 +263,7 @@ def launch(event, config):
     try:
         options, refused = options_of(event.job, config), []
     except ValueError as error:
-        # Nobody gets out of the site's box by words that cannot be understood. The box says so, by stderr and an event.
+        # A job does not escape the site's box by invalid options. The box reports them on stderr and in an event.
         log("%s: %s" % (event.job.id, error))
         options, refused = site_options(config["policy"], config), ["--refuse", " ".join(str(error).split())[:1000]]
     if options is None:
@@ -273,11 +273,11 @@ def launch(event, config):
         raise OSError("%s is missing on %s or not executable; install proc_box there or correct the hook's configuration" % (wrapper, pbs.get_local_nodename()))
     if config["job_cgroup"]:
         share_limits(event.job, options, config)
-    # As a shell would: boxes run as the job's user, and read files of theirs.
+    # Expand `~/` as a shell would: boxes run as the job's user and read that user's files.
     home = str(event.env.get("HOME") or "~")
     options = [home + word[1:] if word.startswith("~/") else word for word in options]
     arguments = whole_arguments(event)
-    # A login shell gets no arguments, and a name that MoM makes of it.
+    # A login shell gets no arguments, and a name that begins with a dash.
     name = arguments[0] if arguments else "-" + os.path.basename(event.progname)
     named = ["--argv0", name] if name != event.progname else []
     event.env[PACKED] = pack(["--failure", config["fail"]] + options + refused + named + ["--", event.progname] + arguments[1:])
@@ -286,18 +286,18 @@ def launch(event, config):
 
 
 def whole_arguments(event):
-    """As the user gave them, where the server's hook has carried them."""
+    """The arguments as the user gave them, if the server's hook has passed them on."""
     given = [str(word) for word in event.argv]
     whole = unpack(str(event.env.get(CARRIED) or ""))
-    # A task of pbsdsh has the same environment and arguments of its own.
+    # A task of pbsdsh has the same environment, but its own arguments.
     same = [cut(word) for word in whole if cut(word)] == [word for word in given[1:] if word]
     return given[:1] + whole if whole and same else given
 
 
-# --- limits that the tasks of a job on this node share
+# --- limits that the tasks of a job share on this node
 
 
-# Option of proc_box: file of cgroup v1 with its controller, file of cgroup v2, and how its value is written there.
+# Per option of proc_box: the controller, its files in cgroup v1 and v2, and how to write the value to them.
 LIMITS = {
     "memory": ("memory", "memory.limit_in_bytes", "memory.max", lambda text: str(size(text))),
     "pids": ("pids", "pids.max", "pids.max", str),
@@ -309,12 +309,12 @@ UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40, "P": 1 <
 def size(text):
     match = re.match(r"^(\d+(?:\.\d+)?) ?([KMGTP]?)(?:i?B)?$", text, re.I)
     if match is None:
-        raise ValueError("%s is no size; expected for example 512M" % text)
+        raise ValueError("%s is not a size; expected for example 512M" % text)
     return int(float(match.group(1)) * UNITS[match.group(2).upper()])
 
 
 def share_limits(job, options, config):
-    """Puts the task into a group of the job's for each limit; where that cannot be, each task has the limit for itself."""
+    """Puts the task into a group of the job for each limit. If that is not possible, each task has the limit for itself."""
     limits, task = given_limits(options), os.getppid()
     reason = None if not limits else why_apart(task)
     if reason is not None:
@@ -332,20 +332,21 @@ def apart(job, limits, reason):
 
 
 def given_limits(options):
-    """The last of each that counts for the box as a whole. The box itself tells what is wrong with others."""
+    """The last value of each limit in LIMITS. The box itself reports invalid options."""
     try:
         given = dict(parse(options, "options"))
     except ValueError as error:
-        log("limits of all tasks together: %s" % error, pbs.EVENT_DEBUG)
+        log("limits shared by all tasks: %s" % error, pbs.EVENT_DEBUG)
         return {}
     return {name: given[name] for name in LIMITS if name in given and not re.match(r"(?i)none$|unlimited$|infinity$|0+$", given[name])}
 
 
 def why_apart(task):
-    """Nobody is moved but a child of MoM's, and no task out of a group that PBS has given it; None where all is well."""
+    """The reason why the task cannot be moved, or None. Only children of MoM are moved, and none leaves a group that PBS has
+    given it."""
     name, parent = name_and_parent(task)
     if name != "pbs_mom" or name_and_parent(parent)[0] != "pbs_mom":
-        return "process %d is no task of MoM" % task
+        return "process %d is not a task of MoM" % task
     if read("/proc/self/cgroup") != read("/proc/%d/cgroup" % parent):
         return "PBS has given it a control group"
     return None
@@ -364,7 +365,7 @@ def group_name(job):
 
 
 def own_group(controller, root):
-    """(directory, version) of MoM's group in the hierarchy that has the controller. LookupError where none has."""
+    """(directory, version) of MoM's group in the hierarchy with this controller. Raises LookupError if there is none."""
     mounts = [line.split(" - ") for line in read("/proc/self/mountinfo").splitlines()]
     groups = [line.split(":", 2) for line in read("/proc/self/cgroup").splitlines()]
     for before, after in mounts:
@@ -379,11 +380,11 @@ def own_group(controller, root):
         if version == 2 and controller not in read(base + "/cgroup.controllers").split():
             continue
         return base, version
-    raise LookupError("no control group in reach has the controller; cgroup_root can name one")
+    raise LookupError("no available control group has the controller; name one in cgroup_root")
 
 
 def enter_group(base, version, job, option, value, task):
-    """`base`/<job>, which has the limit, /task-<pid>, which has the task and belongs to the user."""
+    """Makes `base`/<job>, which has the limit, and in it task-<pid>, which holds the task and belongs to the user."""
     controller, v1, v2, as_text = LIMITS[option]
     limit = as_text(value)
     group = os.path.join(base, group_name(job))
@@ -396,7 +397,7 @@ def enter_group(base, version, job, option, value, task):
     if version == 2:
         hand_down(group, controller)
     make(leaf)
-    # The user makes the box's group in here, and moves nothing out of it.
+    # The user can make the box's group in this group, but cannot move processes out of it.
     account = pwd.getpwnam(str(job.euser))
     for name in ("", "cgroup.procs", "tasks", "cgroup.subtree_control", "cgroup.threads"):
         path = os.path.join(leaf, name)
@@ -406,10 +407,11 @@ def enter_group(base, version, job, option, value, task):
 
 
 def hand_down(group, controller):
-    """cgroups(7), "no internal processes": some controllers could be enabled beside processes, and the groups below be of no use."""
+    """Enables the controller for the groups below. Some controllers can be enabled although the group holds processes, but then
+    the groups below are useless: cgroups(7), "no internal processes"."""
     control = os.path.join(group, "cgroup.subtree_control")
     if controller in read(control).split():
-        write(control, "+" + controller)  # waits for whoever has just written it: the files below come a moment later
+        write(control, "+" + controller)  # waits for a concurrent write, after which the files below appear
         return
     if os.path.exists(os.path.join(group, "cgroup.type")) and read(os.path.join(group, "cgroup.procs")) != "":
         raise OSError("%s holds processes, so it cannot hand down controllers; name another directory in cgroup_root" % group)
@@ -417,7 +419,7 @@ def hand_down(group, controller):
 
 
 def make(group):
-    """MoM's hooks have the umask of the job."""
+    """Makes a group with a fixed mode, because MoM's hooks have the umask of the job."""
     try:
         os.mkdir(group)
     except FileExistsError:
@@ -426,17 +428,17 @@ def make(group):
 
 
 def remove_ended(group):
-    """Groups of tasks that have ended: a job may have thousands, one after the other."""
+    """Removes the groups of tasks that have ended. A job may have thousands of them, one after the other."""
     for name in os.listdir(group):
         if name.startswith("task-") and not os.path.exists("/proc/" + name[len("task-") :]):
             try:
                 remove(os.path.join(group, name), patience=0)
             except OSError:
-                pass  # something of it lives
+                pass  # a process of the task is alive
 
 
 def remove(group, patience=20):
-    """With the groups below it. What was killed a moment ago may still be in there."""
+    """Removes a group with the groups below it. Processes that were just killed may still be in them for a moment."""
     for folder, _, _ in os.walk(group, topdown=False):
         for left in range(patience, -1, -1):
             try:
@@ -451,7 +453,7 @@ def remove(group, patience=20):
 
 
 def read(path):
-    """Names of processes may have any byte."""
+    """Reads a file. The names of processes in it may hold any byte."""
     with open(path, encoding="utf-8", errors="surrogateescape") as file:
         return file.read()
 
@@ -468,9 +470,9 @@ def write(path, value):
 
 
 def ended(event, config):
-    """MoM has ended the job: what is left of it goes. An error is told and disturbs nothing."""
+    """MoM has ended the job: kills and removes the rest of it. An error is logged and has no other effect."""
     steps = [kill_strays]
-    # MoM itself waits for the hook of an epilogue on a sister node, and not for this one.
+    # MoM waits for the hook at the epilogue on a sister node, but not at execjob_end.
     if event.type == pbs.EXECJOB_END:
         steps += [remove_groups, flush_spool]
     for step in steps:
@@ -480,12 +482,12 @@ def ended(event, config):
             log("%s of %s: %s" % (step.__name__, event.job.id, error))
 
 
-# They end by themselves when they have done their part.
+# These processes end by themselves when their work is done.
 SPARED = ("pbs_demux", "proc_box-guard")
 
 
 def kill_strays(job, _config):
-    """Processes of the job's user that have the job's id in their environment, until none is met."""
+    """Kills the processes of the job's user that have the job's id in their environment, until none is left."""
     uid = pwd.getpwnam(str(job.euser)).pw_uid
     mark = ("PBS_JOBID=%s" % job.id).encode()
     spared = SPARED if pbs.event().type == pbs.EXECJOB_EPILOGUE else ()
@@ -527,20 +529,20 @@ def remove_groups(job, config):
 
 
 def flush_spool(_job, config):
-    """As root, for all users: proc_box publishes of a user's files what that user's boxes would have sent, and follows no link."""
+    """Runs as root, for all users: proc_box publishes only what each user's boxes would have sent, and follows no links."""
     command = config["flush"]
     if not command:
         return
     ran = subprocess.run(
         command, timeout=config["flush_seconds"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-    said = (ran.stdout.decode("utf-8", "replace").strip().splitlines() or ["nothing said"])[-1]
+    said = (ran.stdout.decode("utf-8", "replace").strip().splitlines() or ["no output"])[-1]
     if ran.returncode != 0:
         raise OSError("%s: exit status %d: %s" % (command[0], ran.returncode, said))
     log("%s: %s" % (command[0], said), pbs.EVENT_DEBUG)
 
 
-# --- what runs when the hook does
+# --- the entry points
 
 
 def main():
@@ -556,7 +558,7 @@ def main():
         else:
             submitted(event, config)
     except Exception as error:
-        # Only a launch is refused: what a server's hook misses, the launch does.
+        # Only a launch is refused. The launch catches whatever the hook at the server misses.
         log("%s: %s" % (event.job.id or "a new job", error))
         if event.type == pbs.EXECJOB_LAUNCH and given.get("fail") == "closed":
             event.reject("proc_box: %s" % error)

@@ -1,7 +1,8 @@
 /**
- * What installers do to a site's files: whole files of ours, and blocks of lines in files of others. Everything is
- * checked before anything is written; each change is printed; what is in order already is left alone; what we do not know
- * is refused. A file or block of ours says so in a line with the hash of what we wrote, so that an edit is noticed.
+ * The changes that installers make to a site's files: whole files of ours, and blocks of lines in the site's own files.
+ * Everything is checked before anything is written, and each change is printed. Files that are already right are left
+ * alone, and files that we do not know are refused. Our files and blocks are marked with a hash of their content, so that an
+ * edit is noticed.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
@@ -24,7 +25,7 @@ const MARK = 'installed by proc_box,';
 
 export class Refused extends Error {}
 
-/** `--called Prolog,job_submit.lua`: the site's own files call ours. */
+/** Whether `--called` names the file, as in `--called Prolog,job_submit.lua`: the site's own file then calls ours. */
 export function isCalled({ called }, name) {
   return called
     .split(',')
@@ -42,9 +43,9 @@ export class Changes {
   }
 
   /**
-   * A file of ours.
-   * @param {{ comment?: string, mode?: number, settings?: boolean }} [options] `comment` begins a comment line; none for
-   * a binary file, which only ours can have this name for. `settings`: the site edits it, and keeps it then
+   * Writes a file of ours.
+   * @param {{ comment?: string, mode?: number, settings?: boolean }} [options] `comment` begins a comment line. A binary
+   *   file has none, and any file of its name is ours. `settings`: the site may edit the file, which is then kept
    */
   file(path, content, { comment, mode = 0o644, settings = false } = {}) {
     const wanted = comment === undefined ? content : marked(content, comment);
@@ -58,7 +59,7 @@ export class Changes {
     this.#steps.push([`${present === undefined ? 'write' : 'replace'} ${path}`, () => writeOurs(path, wanted, mode)]);
   }
 
-  /** Takes a file of ours away; one that the site has edited stays. */
+  /** Removes a file of ours, unless the site has edited it. */
   removeFile(path, { comment } = {}) {
     const present = read(path);
     if (present === undefined) return;
@@ -66,7 +67,7 @@ export class Changes {
     this.#steps.push([`remove ${path}`, () => rmSync(path)]);
   }
 
-  /** Lines of ours at the end of a file of others, which is made where there is none. */
+  /** Adds our lines at the end of a site's file, which is made if it does not exist. */
   block(path, name, lines) {
     const text = readBytes(path);
     targetOf(path);
@@ -85,15 +86,15 @@ export class Changes {
     if (found === undefined) return;
     if (!found.ours) return this.#keep(`${path}, lines of ${name}`);
     const rest = text.slice(0, found.at) + text.slice(found.at + found.text.length);
-    this.#steps.push([`take the lines of ${name} out of ${path}`, () => writeTheirs(path, rest)]);
+    this.#steps.push([`remove the lines of ${name} from ${path}`, () => writeTheirs(path, rest)]);
   }
 
-  /** Whether there is something to do by now. */
+  /** Whether any step has been added. */
   get any() {
     return this.#steps.length > 0;
   }
 
-  /** @returns {boolean} whether anything was to be done */
+  /** @returns {boolean} whether there were any steps */
   apply({ dryRun = false } = {}) {
     for (const [what, act] of this.#steps) {
       this.#say(`${dryRun ? 'would ' : ''}${what}`);
@@ -109,7 +110,7 @@ export class Changes {
 
 function unknown(what) {
   return new Refused(
-    `${what}: not as proc_box has written it, so it stays; move it away, or do by hand what docs/slurm.md says`,
+    `${what}: not as proc_box has written it, so it stays; move it away, or follow docs/slurm.md by hand`,
   );
 }
 
@@ -117,7 +118,7 @@ function hashOf(text) {
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
-/** The mark comes after `#!`, where a file has that. */
+/** The mark follows the `#!` line, if the file has one. */
 function marked(text, comment, begin = `${comment} `) {
   const [, first = '', rest = ''] = /^(#![^\n]*\n)?([\s\S]*)$/.exec(text);
   return `${first}${begin}${MARK} ${hashOf(first + rest)}\n${rest}`;
@@ -150,16 +151,16 @@ function toBytes(text) {
 }
 
 /**
- * The file that a link leads to: the link stays one.
- * @throws Refused where it leads to nothing
+ * The target of a symbolic link, so that the link itself stays in place.
+ * @throws Refused if the target does not exist
  */
 function targetOf(path) {
   if (existsSync(path)) return realpathSync(path);
   if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return path;
-  throw new Refused(`${path} is a link to a file that does not exist: make that, or remove the link`);
+  throw new Refused(`${path} is a link to a file that does not exist: make that file, or remove the link`);
 }
 
-/** Folders of ours are for everyone to read, whatever the umask of who installs. */
+/** Our folders are readable for everyone, whatever the installing user's umask. */
 function makeFolder(folder) {
   if (existsSync(folder)) return;
   makeFolder(dirname(folder));
@@ -167,7 +168,7 @@ function makeFolder(folder) {
   chmodSync(folder, 0o755);
 }
 
-/** In one step: slurmd may read it now. */
+/** Replaces the file in one step, because slurmd may read it at any moment. */
 function writeOurs(path, content, mode) {
   makeFolder(dirname(path));
   const target = targetOf(path);
@@ -177,12 +178,12 @@ function writeOurs(path, content, mode) {
   renameSync(draft, target);
 }
 
-/** A file of the site's keeps its owner, mode, ACL and SELinux context: a changed copy takes its place, in one step. */
+/** Replaces a site's file by a changed copy, in one step. The file keeps its owner, mode, ACL and SELinux context. */
 function writeTheirs(path, text) {
   const content = Buffer.from(text, 'latin1');
   if (!existsSync(path)) return writeOurs(path, content, 0o644);
   const target = targetOf(path);
-  // It has other names, which are to lead to the same file.
+  // The file has other names, which must keep referring to it.
   if (statSync(target).nlink > 1) return writeFileSync(target, content);
   const draft = draftOf(target);
   try {
@@ -195,7 +196,7 @@ function writeTheirs(path, text) {
   }
 }
 
-/** @throws Error with `syscall`, as Node's own */
+/** @throws Error with `syscall`, as Node's own errors have */
 function copyWithAttributes(from, to) {
   const { error, status, stderr } = spawnSync('cp', ['--preserve=all', '--no-target-directory', '--', from, to], {
     encoding: 'utf8',
@@ -207,10 +208,10 @@ function copyWithAttributes(from, to) {
   if (status !== 0) fail(`copy ${from} to ${to}: ${(error?.message ?? stderr).trim()}`);
   const [theirs, ours] = [statSync(from), statSync(to)];
   if (theirs.uid === ours.uid && theirs.gid === ours.gid) return;
-  fail(`${from} belongs to another user, and would not after a change: run this as root`);
+  fail(`${from} belongs to another user, and a changed copy would not: run this as root`);
 }
 
-/** A name that nobody has made a link of before. */
+/** A random name, so that nobody can have placed a link there. */
 function draftOf(path) {
   return `${path}.${randomBytes(6).toString('hex')}.new`;
 }

@@ -1,6 +1,6 @@
 /**
- * The job_submit way of site.mjs: batch scripts get proc_box-shebang as their interpreter. Needs job_submit.lua on the
- * controller, ours or one of the site's own that calls ours, and proc_box-shebang on the nodes.
+ * The job-submit way of site.mjs: batch scripts get proc_box-shebang as their interpreter. It needs job_submit.lua on the
+ * controller, either ours or the site's own that calls ours, and proc_box-shebang on the nodes.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -38,11 +38,11 @@ export const jobSubmitWay = {
     const script = join(site.etc, SCRIPT);
     const conf = join(site.etc, 'slurm.conf');
     if (isOthers(script) && calls(script)) {
-      throw new Refused(`${script} still has ${lines(site)}: take them out first, and scontrol reconfigure`);
+      throw new Refused(`${script} still has ${lines(site)}: remove them first, and run scontrol reconfigure`);
     }
     if (existsSync(script) && !isOthers(script) && ownPlugins(conf)?.includes('lua')) {
       throw new Refused(
-        `${conf}: JobSubmitPlugins is the site's own, and slurmctld does not start with "lua" in it and no ${script}: take it out, scontrol reconfigure, and try again`,
+        `${conf}: JobSubmitPlugins is the site's own, and slurmctld does not start with "lua" in it and no ${script}: remove "lua", run scontrol reconfigure, and try again`,
       );
     }
     changes.removeBlock(conf, BLOCK);
@@ -50,16 +50,16 @@ export const jobSubmitWay = {
       if (name !== SCRIPT || !isOthers(script)) changes.removeFile(join(site.etc, name), LUA);
     }
     changes.removeFile(join(site.lib, 'proc_box-shebang'), SHELL);
-    return `${NEXT}; jobs that wait already need proc_box-shebang until they have run`;
+    return `${NEXT}; jobs that are already queued need proc_box-shebang until they have run`;
   },
 };
 
-/** What a job_submit.lua of the site's own needs. */
+/** The lines that a site's own job_submit.lua needs. */
 function lines({ etc }) {
   return `\`local proc_box = dofile("${join(etc, 'proc_box.lua')}")\` and, at the end of slurm_job_submit, \`return proc_box.submit(job_desc, part_list)\``;
 }
 
-/** Whoever has edited ours keeps it: a file with our mark in it is no site's own. */
+/** Whether the script is the site's own. A file with our mark is ours, even if it has been edited. */
 function isOthers(script) {
   return existsSync(script) && !readFileSync(script, 'utf8').includes('installed by proc_box');
 }
@@ -68,7 +68,7 @@ function calls(script) {
   return existsSync(script) && readFileSync(script, 'utf8').includes('proc_box.lua');
 }
 
-/** Of a line that is not ours. */
+/** The plugins of a JobSubmitPlugins line that is not ours. */
 function ownPlugins(conf) {
   const ours = new RegExp(`^# begin of ${BLOCK}:[\\s\\S]*?# end of ${BLOCK}\\n`, 'm');
   const text = readFileSync(conf, 'utf8').replace(ours, '');

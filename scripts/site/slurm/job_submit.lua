@@ -1,4 +1,4 @@
--- Only proc_box; a site that has a job_submit.lua of its own adds the two lines with "proc_box" to it instead.
+-- For proc_box only. A site with its own job_submit.lua adds the two lines with "proc_box" to that file instead.
 local proc_box = dofile("@ETC@/proc_box.lua")
 
 function slurm_job_submit(job_desc, part_list, _submit_uid)

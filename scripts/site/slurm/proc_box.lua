@@ -1,8 +1,8 @@
--- proc_box in job_submit.lua: batch scripts of the jobs that the policy names get proc_box-shebang as their interpreter.
--- An error in here or in the policy never loses a job unless the policy says `failure = "closed"`. docs/slurm.md
+-- proc_box in job_submit.lua: batch scripts of the jobs that the policy selects get proc_box-shebang as their interpreter.
+-- An error in this file or in the policy refuses a job only if the policy says `failure = "closed"`. docs/slurm.md
 
 local policy_file = "@ETC@/proc_box_policy.lua"
--- Linux reads so many bytes of a script's first line.
+-- Linux reads this many bytes of a script's first line.
 local first_line_max = 255
 
 local M = {}
@@ -14,12 +14,12 @@ local function interpreter_line(script, shebang)
   end
   local boxed = "#!" .. shebang .. " " .. line
   if #boxed > first_line_max then
-    error(string.format("the first line of the script would be over %d characters long", first_line_max), 0)
+    error(string.format("the first line of the script would be longer than %d characters", first_line_max), 0)
   end
   return boxed .. rest
 end
 
--- What the user says, else the default.
+-- The partition that the user has chosen, otherwise the default.
 local function partition_of(job_desc, partitions)
   if job_desc.partition ~= nil then
     return job_desc.partition
@@ -34,7 +34,7 @@ end
 
 local function box(job_desc, partitions, policy)
   if job_desc.script == nil then
-    return false -- srun and salloc: a step passes no job_submit
+    return false -- srun and salloc: their steps do not pass through job_submit
   end
   local options = policy.box(job_desc, partition_of(job_desc, partitions))
   if not options then
@@ -47,7 +47,7 @@ local function box(job_desc, partitions, policy)
   if script == nil then
     return false
   end
-  -- Users may be stricter than the site, not looser.
+  -- Users may be stricter than the site, but not looser.
   local fixed = { failure = policy.failure == "closed" }
   for _, name in ipairs(policy.fixed or {}) do
     fixed[name] = true
@@ -58,7 +58,7 @@ local function box(job_desc, partitions, policy)
   end
   for name, value in pairs(environment) do
     local variable = "PBOX_" .. name:upper():gsub("-", "_")
-    -- What users have in their environment wins, except over what the site has fixed.
+    -- The user's environment wins, except over options that the site has fixed.
     if fixed[name] or job_desc.environment[variable] == nil then
       job_desc.environment[variable] = value
     end
@@ -75,7 +75,7 @@ local function load_policy()
   return policy
 end
 
--- To be called from slurm_job_submit, with its job_desc and part_list; returns what that function is to return.
+-- Call this from slurm_job_submit with its job_desc and part_list, and return its result from there.
 function M.submit(job_desc, partitions)
   local loaded, policy = pcall(load_policy)
   local done, why = loaded, policy

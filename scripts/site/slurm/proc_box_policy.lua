@@ -1,16 +1,16 @@
--- Which batch jobs get a box, and how: read for each job, so that a change counts at once. docs/slurm.md
+-- Which batch jobs get a box, and with which options. Read for each job, so a change takes effect at once. docs/slurm.md
 return {
   shebang = "@LIB@/proc_box-shebang",
 
-  -- Where no box can be made on the node: "open" runs the job without one, "closed" does not start it.
+  -- If the node cannot make a box: "open" runs the job without one, "closed" does not start it.
   failure = "open",
 
-  -- Names of options that count as `box` returns them, whatever users have in their environment: { "timeout", "memory" }.
+  -- Names of options that users cannot change in their environment, for example { "timeout", "memory" }.
   fixed = {},
 
-  -- Options of the box, as `proc_box --help` lists them; nil leaves the job alone. `partition` is the job's, also where
-  -- the user has left it to the default; fields of `job` that sites decide by: user_id, account, qos, comment,
-  -- features (--constraint), name. They are nil where the user has not said them.
+  -- Returns the options of the box, as `proc_box --help` lists them, or nil to leave the job alone. `partition` is the job's
+  -- partition, even if that is the default. Useful fields of `job` are user_id, account, qos, comment, features
+  -- (--constraint) and name. A field is nil if the user has not set it.
   box = function(job, partition)
     if job.comment ~= nil and job.comment:find("nobox", 1, true) then
       return nil

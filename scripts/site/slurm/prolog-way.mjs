@@ -1,6 +1,6 @@
 /**
- * The prolog way of site.mjs: every task of every job is boxed before it executes its program, and nobody changes a
- * command. Needs Prolog, TaskProlog, TaskEpilog and Epilog of slurm.conf, each ours or called by the site's own.
+ * The prolog way of site.mjs: every task of every job is boxed before it executes its program, and users change no command.
+ * It needs Prolog, TaskProlog, TaskEpilog and Epilog in slurm.conf, each either ours or the site's own that calls ours.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ const SCRIPTS = {
   TaskEpilog: 'task-epilog',
   Epilog: 'epilog',
 };
-const NEXT = 'scontrol reconfigure, when every node has these files; it counts from the next job on';
+const NEXT = 'scontrol reconfigure, when every node has these files; it takes effect with the next job';
 
 export const prologWay = {
   install(changes, site) {
@@ -37,7 +37,7 @@ export const prologWay = {
     if (lines.length > 0) changes.block(conf, BLOCK, lines);
     return [...callers, NEXT].join('; ');
   },
-  /** In two steps: Slurm drains a node whose Prolog is missing, and goes on with the lines that it has read. */
+  /** Takes two steps: Slurm drains a node whose Prolog is missing, and a running Slurm still uses the lines that it has read. */
   remove(changes, site) {
     const conf = join(site.etc, 'slurm.conf');
     for (const [key, name] of Object.entries(SCRIPTS)) {
@@ -45,20 +45,20 @@ export const prologWay = {
       if (own === undefined) continue;
       if (isPattern(own)) removeEntry(changes, conf, key, own, name);
       else if (runs(own, scriptOf(site, name))) {
-        throw new Refused(`${own} (${key}) still runs ${scriptOf(site, name)}: take that out of it first`);
+        throw new Refused(`${own} (${key}) still runs ${scriptOf(site, name)}: remove that from it first`);
       }
     }
     changes.removeBlock(conf, BLOCK);
     const scripts = join(resolve(site.lib), 'prolog');
     if (changes.any) {
-      return `scontrol reconfigure; then the same command again, on every node: ${scripts} stays until Slurm does without it`;
+      return `scontrol reconfigure; then the same command again, on every node: ${scripts} stays until Slurm no longer uses it`;
     }
     if (isConfigured(site)) {
-      throw new Refused(`the Slurm that runs still calls ${scripts}: scontrol reconfigure, and try again`);
+      throw new Refused(`the running Slurm still calls ${scripts}: run scontrol reconfigure, and try again`);
     }
     for (const name of Object.values(SCRIPTS)) changes.removeFile(scriptOf(site, name), SCRIPT);
     changes.removeFile(policyOf(site), { comment: '#' });
-    return `jobs that run now have no epilog of ours any more: what is left of them is in ${site.state}`;
+    return `running jobs no longer have our epilog: remove what they leave in ${site.state}`;
   },
 };
 
@@ -67,7 +67,7 @@ function removeEntry(changes, conf, key, pattern, name) {
   if (!existsSync(entry)) return;
   if (readdirSync(dirname(entry)).every((other) => join(dirname(entry), other) === entry)) {
     throw new Refused(
-      `${entry} is the only one there, and Slurm drains nodes where ${key}=${pattern} finds nothing: take that line out of ${conf}, scontrol reconfigure, and try again`,
+      `${entry} is the only one there, and Slurm drains nodes where ${key}=${pattern} finds nothing: remove that line from ${conf}, run scontrol reconfigure, and try again`,
     );
   }
   changes.removeFile(entry, SCRIPT);
@@ -77,7 +77,7 @@ function runs(path, script) {
   return existsSync(path) && readFileSync(path).includes(script);
 }
 
-/** Whether the Slurm that runs would still call us; where it cannot be asked, what slurm.conf says counts. */
+/** Whether the running Slurm would still call us. If it does not answer, slurm.conf counts. */
 function isConfigured(site) {
   const env = { ...process.env, SLURM_CONF: join(site.etc, 'slurm.conf') };
   const { status, stdout } = spawnSync('scontrol', ['show', 'config'], { env, encoding: 'utf8', timeout: 15_000 });
@@ -100,14 +100,14 @@ function textOf(site, name) {
     .replaceAll('@OPTIONS@', optionsOf(site));
 }
 
-/** Words between the quotes of a shell file. */
+/** The options as words that can stand between the quotes of a shell file. */
 function optionsOf({ option }) {
   const bad = option.find((word) => !/^[\w-]+(=[^\s'"\\$`]*)?$/.test(word));
   if (bad !== undefined) throw new Refused(`--option ${bad}: expected NAME=VALUE without blanks and quotes`);
   return option.map((word) => `--${word}`).join(' ');
 }
 
-/** The value of a line that is not ours; Slurm looks at names without their case. */
+/** The value of a line that is not ours. Slurm ignores the case of names. */
 function settingOf(conf, key) {
   const text = readFileSync(conf, 'utf8').replace(
     new RegExp(`^# begin of ${BLOCK}:[\\s\\S]*?# end of ${BLOCK}\\n`, 'm'),
@@ -116,7 +116,7 @@ function settingOf(conf, key) {
   return new RegExp(`^\\s*${key}\\s*=\\s*([^\\s#]+)`, 'im').exec(text)?.[1];
 }
 
-/** Prolog=/etc/slurm/prolog.d/*: Slurm runs everything in there. */
+/** With a pattern such as Prolog=/etc/slurm/prolog.d/*, Slurm runs every file in the folder. */
 function isPattern(value) {
   return /\/\*$/.test(value);
 }

@@ -1,11 +1,11 @@
-/** The words after site.mjs: what is to be done, and with what. */
+/** The command line of site.mjs. */
 import { isAbsolute, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Refused } from './changes.mjs';
 
 const ALL = ['job-submit', 'prolog', 'spank'];
 
-/** `ways`: those that it means something to. */
+/** `ways`: the ways that take the option. */
 const OPTIONS = {
   etc: { value: 'DIR', default: '/etc/slurm', ways: ALL, help: 'where slurm.conf is' },
   lib: { value: 'DIR', default: '/usr/local/lib/proc_box', ways: ALL, help: 'for our own files' },
@@ -14,19 +14,24 @@ const OPTIONS = {
     value: 'NAMES',
     default: '',
     ways: ['job-submit', 'prolog'],
-    help: "ours that files of the site's own call: job_submit.lua; Prolog, TaskProlog, TaskEpilog, Epilog",
+    help: "the site's own files that call ours: job_submit.lua; Prolog, TaskProlog, TaskEpilog, Epilog",
   },
   failure: {
     value: 'open|closed',
     default: 'open',
     ways: ['prolog', 'spank'],
-    help: 'where no box can be made: run the task without one, or refuse it',
+    help: 'if no box can be made: run the task without one, or refuse it',
   },
   default: { value: 'on|off', default: 'off', ways: ['spank'], help: 'whether tasks without --box are boxed' },
   option: { value: 'N=V', default: [], ways: ['prolog', 'spank'], help: 'an option of every box, repeatable' },
-  fix: { value: 'N=V', default: [], ways: ['spank'], help: 'an option of every box that no job changes, repeatable' },
-  state: { value: 'DIR', default: '/run/proc_box', ways: ['prolog'], help: 'what is known of running jobs' },
-  'dry-run': { ways: ALL, help: 'only says what would change' },
+  fix: {
+    value: 'N=V',
+    default: [],
+    ways: ['spank'],
+    help: 'an option of every box that jobs cannot change, repeatable',
+  },
+  state: { value: 'DIR', default: '/run/proc_box', ways: ['prolog'], help: 'for the state of running jobs' },
+  'dry-run': { ways: ALL, help: 'only print the changes' },
   help: { ways: ALL, help: 'this text' },
 };
 
@@ -35,8 +40,8 @@ const PATHS = ['etc', 'lib', 'proc-box', 'state'];
 /**
  * @param {readonly string[]} args
  * @param {string} procBox the executable of this package
- * @returns {object | undefined} `verb`, `way`, and the options by their names; undefined where the help is asked for
- * @throws Refused for whatever the administrator must change
+ * @returns {object | undefined} `verb`, `way`, and the options by their names; undefined with --help
+ * @throws Refused if the administrator must change the command line
  */
 export function parseSite(args, procBox) {
   const { values, positionals } = parse(args);
@@ -66,8 +71,8 @@ export function siteHelp() {
   });
   return `usage: site.mjs install|remove job-submit|prolog|spank [options]
 
-Puts proc_box into a Slurm site, and takes it away again; docs/slurm.md says which way is for whom. job-submit: on the
-controller; prolog: on every node; spank: on every node, and where users submit.
+Installs proc_box at a Slurm site, or removes it; docs/slurm.md says which way suits which site. Run job-submit on the
+controller, prolog on every node, and spank on every node and where users submit.
 
 ${lines.join('\n')}
 `;
@@ -86,19 +91,19 @@ function parse(args) {
 }
 
 function misplaced(name, way) {
-  const instead = way === 'job-submit' && name !== 'state' ? '; there it is in proc_box_policy.lua' : '';
-  return `--${name} means nothing to ${way}, but to ${OPTIONS[name].ways.join(' and ')}${instead}`;
+  const instead = way === 'job-submit' && name !== 'state' ? '; set it in proc_box_policy.lua instead' : '';
+  return `--${name} is not an option of ${way}, but of ${OPTIONS[name].ways.join(' and ')}${instead}`;
 }
 
 function oneOf(name, value, allowed) {
   if (!allowed.includes(value)) throw new Refused(`--${name} ${value}: expected ${allowed.join(' or ')}`);
 }
 
-/** In scripts, slurm.conf and plugstack.conf blanks end a word. */
+/** Blanks end a word in scripts, slurm.conf and plugstack.conf. */
 function pathOf(name, path) {
   if (/[\s'"\\$`#]/.test(path)) throw new Refused(`--${name} ${path}: expected a path without blanks and quotes`);
   if (name === 'proc-box' && !isAbsolute(path)) {
-    throw new Refused(`--${name} ${path}: expected the whole path, as it is on the nodes`);
+    throw new Refused(`--${name} ${path}: expected the absolute path on the nodes`);
   }
   return resolve(path);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * Puts proc_box into a Slurm site, and takes it away again; docs/slurm.md says which way is for whom.
+ * Installs proc_box at a Slurm site, or removes it; docs/slurm.md says which way suits which site.
  *
  *   site.mjs install|remove job-submit|prolog|spank [options]     --help lists them
  */
@@ -29,18 +29,18 @@ const WAYS = {
         const bad = site[name].find((word) => !/^[a-zA-Z][a-zA-Z-]*(=\S*)?$/.test(word));
         if (bad !== undefined) throw new Refused(`--${name} ${bad}: expected NAME=VALUE without blanks`);
       }
-      // `required` would stop every srun where the plugin cannot be loaded.
+      // With `required`, every srun would fail if the plugin cannot be loaded.
       const words = ['optional', plugin, `task=${join(site.lib, 'proc_box-task')}`];
       words.push(`default=${site.default}`, `failure=${site.failure}`, ...site.option);
       words.push(...site.fix.map((word) => `fix=${word}`));
       changes.block(plugstack(site), 'proc_box spank', [words.join(' ')]);
-      return 'from the next srun and sbatch on; no daemon has to be restarted';
+      return 'nothing; it takes effect with the next srun or sbatch, without restarting a daemon';
     },
     remove(changes, site) {
       changes.removeBlock(plugstack(site), 'proc_box spank');
       changes.removeFile(join(site.lib, 'spank_proc_box.so'));
       changes.removeFile(join(site.lib, 'proc_box-task'), SHELL);
-      return 'from the next srun and sbatch on';
+      return 'nothing; it takes effect with the next srun or sbatch';
     },
   },
 };
@@ -49,7 +49,7 @@ try {
   main();
 } catch (error) {
   if (!(error instanceof Refused) && error.syscall === undefined) throw error;
-  const done = error instanceof Refused ? 'nothing was changed' : 'what is said above has been changed';
+  const done = error instanceof Refused ? 'nothing was changed' : 'only the changes above have been made';
   process.stderr.write(`proc_box: ${error.message}\n${done}\n`);
   process.exitCode = 1;
 }
@@ -59,7 +59,7 @@ function main() {
   const site = parseSite(process.argv.slice(2), resolve(here, '../../../bin/proc_box'));
   if (site === undefined) return say(siteHelp().trimEnd());
   if (!existsSync(join(site.etc, 'slurm.conf'))) {
-    throw new Refused(`${join(site.etc, 'slurm.conf')} does not exist: say with --etc where slurm.conf is`);
+    throw new Refused(`${join(site.etc, 'slurm.conf')} does not exist: name the directory of slurm.conf with --etc`);
   }
   const text = (file) =>
     readFileSync(join(here, file), 'utf8')
@@ -85,7 +85,7 @@ function plugstack({ etc }) {
   return resolve(settingOf(join(etc, 'slurm.conf'), 'PlugStackConfig', 'spank') ?? join(etc, 'plugstack.conf'));
 }
 
-/** Against the headers of the Slurm that is installed here: Slurm refuses plugins of another release. */
+/** Compiles against the headers of the Slurm installed here, because Slurm refuses plugins built for another release. */
 function compiled() {
   const folder = mkdtempSync(join(tmpdir(), 'proc_box-spank-'));
   try {

@@ -1,6 +1,6 @@
 #!/bin/bash
-# as-user.sh [--undelegated] COMMAND [ARGUMENT...]   runs a command as an ordinary user without any privilege
-# Plain mode: in a delegated subtree, unless undelegated. systemd: with this user's own systemd running.
+# as-user.sh [--undelegated] COMMAND [ARGUMENT...]   runs a command as an ordinary user without privileges
+# In plain mode the command gets a delegated subtree, unless --undelegated is given. With systemd the user's own systemd is running.
 here=/run/proc_box-vm
 uid=7000
 delegated=yes
@@ -10,8 +10,8 @@ if [ "$(<$here/mode)" = systemd ]; then
   systemctl start user@$uid.service || exit 1
   export XDG_RUNTIME_DIR=/run/user/$uid DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/$uid/bus
 else
-  # Each command gets a subtree of its own: cgroup-v2.rst, "Delegation". The user may write what hands out controllers
-  # and processes, and no limit of the subtree itself.
+  # Each command gets its own subtree: cgroup-v2.rst, "Delegation". The user may enable controllers and move processes in it, but
+  # may not write the limits of the subtree itself.
   group=/sys/fs/cgroup/vm/user-$$
   mkdir $group
   if [ "$delegated" ]; then

@@ -1,5 +1,5 @@
 #!/bin/busybox sh
-# First process, in the initramfs: the host's root, read-only, under a tmpfs that takes all writes, becomes the root.
+# The first process, in the initramfs. It makes the host's root the root file system, read-only under a tmpfs that takes all writes.
 B=/bin/busybox
 here=/run/proc_box-vm
 fail() { echo "<0>proc_box-vm: $*" >/dev/kmsg; $B sleep 0.2; $B reboot -f; }

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs the command, sends its output and status to the host, and ends the machine.
+# Runs the command, sends its output and status to the host, and then ends the machine.
 here=/run/proc_box-vm
 B=$here/busybox
 mode=$(<$here/mode)
@@ -20,7 +20,7 @@ echo started >&9
 ) </dev/null >$here/stdout 2>$here/stderr
 code=$?
 
-# What is left and holds the output open would keep the two readers waiting.
+# A remaining process that holds the output open would keep the two readers waiting.
 [ $mode = plain ] && echo 1 >/sys/fs/cgroup/vm/cgroup.kill
 for _ in {1..40}; do
   kill -0 $out 2>/dev/null || kill -0 $err 2>/dev/null || break

@@ -16,7 +16,7 @@ enum { REMOVE_TRIES = 100, REMOVE_PAUSE_USEC = 10000, DEPTH_MAX = 16 };
 
 static const char *const controllers[GROUPS_COUNT] = {"memory", "pids", "cpu", "cpuset", "blkio"};
 
-/* What was made in this slurmstepd. */
+/* The groups made in this slurmstepd. */
 struct made {
 	struct made *next;
 	pid_t task;
@@ -36,7 +36,7 @@ static bool mount_of(const char *controller, char *point, size_t size)
 	return found;
 }
 
-/* `4:cpu,cpuacct:/path` of /proc/PID/cgroup. */
+/* Whether a line of /proc/PID/cgroup, such as `4:cpu,cpuacct:/path`, is that of the controller. */
 static bool line_has(const char *line, const char *controller)
 {
 	const char *name = strchr(line, ':');
@@ -49,7 +49,7 @@ static bool line_has(const char *line, const char *controller)
 	return false;
 }
 
-/* The directory of a process in the hierarchy of a controller, and ours below it. */
+/* The group of a process in the hierarchy of a controller, and our group below it. */
 static bool place_of(pid_t process, pid_t task, const char *controller, char *parent, char *ours, size_t size)
 {
 	char file[64], line[PATH_MAX + 64], point[PATH_MAX];
@@ -66,7 +66,7 @@ static bool place_of(pid_t process, pid_t task, const char *controller, char *pa
 	return n > 0 && m > 0 && (size_t)n < size && (size_t)m < size;
 }
 
-/* A cpuset takes nobody in before it has both. */
+/* A cpuset accepts no process until it has both `mems` and `cpus`. */
 static bool copy_file(const char *from, const char *to, const char *name)
 {
 	char path[PATH_MAX + 32], text[4096];
@@ -105,10 +105,10 @@ static void remove_tree(const char *dir, int depth)
 void groups_make(pid_t task, uid_t uid, gid_t gid, const bool wanted[GROUPS_COUNT])
 {
 	char parent[PATH_MAX], ours[PATH_MAX], freezer[PATH_MAX];
-	if (!place_of(task, task, "freezer", parent, freezer, sizeof freezer)) return; /* Slurm does without v1 */
+	if (!place_of(task, task, "freezer", parent, freezer, sizeof freezer)) return; /* no cgroup v1 here */
 	for (int i = 0; i < GROUPS_COUNT; i++) {
 		if (!wanted[i] || !place_of(task, task, controllers[i], parent, ours, sizeof ours)) continue;
-		remove_tree(ours, 0); /* of an earlier process with this number */
+		remove_tree(ours, 0); /* left by an earlier process with this pid */
 		struct made *made = malloc(sizeof *made + strlen(ours) + 1);
 		if (!made || mkdir(ours, 0755) != 0) {
 			free(made);
@@ -136,7 +136,7 @@ bool groups_of_self(char *list, size_t size)
 	return used > 0;
 }
 
-/* What has been killed takes a moment to go. */
+/* Tries several times, because killed processes take a moment to end. */
 void groups_remove(pid_t task)
 {
 	int tries = 0;

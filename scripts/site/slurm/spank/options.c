@@ -27,7 +27,7 @@ bool is_askable(const char *option)
 	return true;
 }
 
-/* A comma that no name of an option follows belongs to the value: `cpuset=0-3,5`. */
+/* A comma belongs to the value unless the name of an option follows it: `cpuset=0-3,5`. */
 static bool begins_option(const char *text)
 {
 	if (!isalpha((unsigned char)*text)) return false;

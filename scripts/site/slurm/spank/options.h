@@ -1,4 +1,4 @@
-/* Options of a box, as --box and plugstack.conf name them: `memory=4G`, `report`. */
+/* Options of a box as they are written in --box and plugstack.conf: `memory=4G`, `report`. */
 #ifndef PROC_BOX_OPTIONS_H
 #define PROC_BOX_OPTIONS_H
 #include <stdbool.h>
@@ -6,13 +6,13 @@
 
 enum { OPTION_MAX_BYTES = 4096, VARIABLE_MAX_BYTES = 80 };
 
-/* `memory-high=4G` to `PBOX_MEMORY_HIGH`; false where it begins with what cannot be the name of an option. */
+/* Converts `memory-high=4G` to `PBOX_MEMORY_HIGH`. False if it does not begin with a possible option name. */
 bool variable_of(const char *option, char variable[VARIABLE_MAX_BYTES]);
 
-/* Whether jobs may say it: not what becomes of one without a box, nor what is executed. */
+/* Whether jobs may set the option. They do not decide how a job fails without a box, nor which program is executed. */
 bool is_askable(const char *option);
 
-/* Takes the first of a list off it; one that is too long is empty then. False where none is left. */
+/* Takes the first option from a list. An option that is too long becomes empty. False if the list is empty. */
 bool next_option(const char **list, char option[OPTION_MAX_BYTES]);
 
 #endif

@@ -1,18 +1,21 @@
 /*
- * SPANK plugin: boxes the tasks of srun and the batch script, without users changing anything.
+ * SPANK plugin: boxes the tasks of srun and the batch script, without changes by users.
  *
  *   plugstack.conf:  optional /usr/local/lib/proc_box/spank_proc_box.so [default=on|off] [failure=open|closed]
  *                             [task=<path of proc_box-task>] [fix=<option of proc_box>=<value> ...]
  *                             [<option of proc_box>=<value> ...]
  *   users:           srun --box ...   sbatch --box=memory=4G,timeout=2h ...   srun --box=off ...
  *
- * In task_init, which runs as the user in the process that becomes the task, argv[0] is replaced by proc_box-task, and
- * the original is passed on in PBOX_TASK: Slurm's own preparation (TaskProlog, limits) still applies. With --multi-prog
- * argv is the file and its text: proc_box-task is put before each program in it, by srun, before the text is sent.
- * Options of the site travel as PBOX_* variables; those of --box in PBOX_OPTION_1 and so on, which proc_box-task puts on
- * the command line, and after them what the site has fixed. Before that slurmstepd, as root, has made groups for limits that only the kernel can hold (groups.h),
- * and takes them away when the task has ended. srun and sbatch refuse a --box that is no list of options; otherwise
- * nothing in here fails a job unless a box cannot be made and the site says failure=closed.
+ * task_init runs as the user in the process that becomes the task. It replaces argv[0] by proc_box-task and passes the
+ * original in PBOX_TASK, so that Slurm's own preparation (TaskProlog, limits) still applies. With --multi-prog, argv is the
+ * file and its text; srun inserts proc_box-task before each program in the text, before it sends it.
+ *
+ * The site's options travel as PBOX_* variables. Those of --box are in PBOX_OPTION_1 and so on, followed by the options that
+ * the site has fixed; proc_box-task puts them all on the command line. Before that slurmstepd, as root, makes groups for
+ * limits that only the kernel can hold (groups.h), and removes them when the task has ended.
+ *
+ * srun and sbatch refuse a --box that is not a list of options. Otherwise the plugin fails a job only if its box cannot be
+ * made and the site has set failure=closed.
  */
 #include "groups.h"
 #include "options.h"
@@ -30,16 +33,16 @@ enum { LIST_MAX_BYTES = 20000, EXIT_REFUSED = 125 };
 
 static const char *task_path = "/usr/local/lib/proc_box/proc_box-task";
 static const char *failure = "open";
-static bool boxed = false;    /* the site's default, or what the user says */
+static bool boxed = false;    /* the site's default, or the user's choice */
 static char *asked = NULL;    /* the user's --box=... */
 static int site_count = 0;
 static char **site_options = NULL;
 static int fixed_count = 0;
 static char **fixed_options = NULL;
-static char **programs_at = NULL; /* where srun has the text of --multi-prog */
-static char *programs_were = NULL; /* and what it was */
+static char **programs_at = NULL;  /* where srun keeps the text of --multi-prog */
+static char *programs_were = NULL; /* the original text */
 
-/* Whether all of a --box can be passed on; says why not. */
+/* Whether every option of a --box can be passed on. Otherwise reports the reason. */
 static bool is_list(const char *argument)
 {
 	char option[OPTION_MAX_BYTES], variable[VARIABLE_MAX_BYTES];
@@ -49,14 +52,14 @@ static bool is_list(const char *argument)
 			return false;
 		}
 		if (!is_askable(option)) {
-			slurm_error("proc_box: --box=%s: %s is not for jobs to say; leave it out", argument, option);
+			slurm_error("proc_box: --box=%s: jobs may not set %s; leave it out", argument, option);
 			return false;
 		}
 	}
 	return true;
 }
 
-/* What srun and sbatch refuse never gets as far as a node. */
+/* On the nodes the list is not checked again, because srun and sbatch have refused a bad one. */
 static int on_box(int value, const char *argument, int remote)
 {
 	(void)value;
@@ -76,7 +79,7 @@ static int on_box(int value, const char *argument, int remote)
 static struct spank_option box_option = {
 	.name = "box",
 	.arginfo = "on|off|option=value,...",
-	.usage = "run each task, or the batch script, in a box of proc_box, with these options of it",
+	.usage = "run each task, or the batch script, in a box of proc_box with these options",
 	.has_arg = 2,
 	.val = 0,
 	.cb = on_box,
@@ -107,7 +110,7 @@ int slurm_spank_init(spank_t spank, int count, char **arguments)
 	return ESPANK_SUCCESS;
 }
 
-/* The site's. What the user's environment has wins. */
+/* Sets an option of the site. The user's environment wins. */
 static bool set_variable(spank_t spank, const char *option)
 {
 	char variable[VARIABLE_MAX_BYTES];
@@ -117,7 +120,7 @@ static bool set_variable(spank_t spank, const char *option)
 	return true;
 }
 
-/* A word of the command line; one without a value must be a boolean. */
+/* Passes an option as a word of the command line. An option without a value must be a boolean. */
 static void set_word(spank_t spank, const char *option, int number)
 {
 	char word[OPTION_MAX_BYTES + 16], variable[VARIABLE_MAX_BYTES];
@@ -126,7 +129,7 @@ static void set_word(spank_t spank, const char *option, int number)
 	spank_setenv(spank, variable, word, 1);
 }
 
-/* The user's words, and after them the site's. Whatever the user's environment has in these variables does not count. */
+/* Passes the user's options, followed by those that the site has fixed. Overwrites these variables in the user's environment. */
 static void set_words(spank_t spank, const char *list)
 {
 	char option[OPTION_MAX_BYTES], count[16];
@@ -139,7 +142,7 @@ static void set_words(spank_t spank, const char *list)
 	spank_setenv(spank, "PBOX_OPTIONS", count, 1);
 }
 
-/* Whether the user, the job's environment or the site says something about an option. */
+/* Whether the user, the job's environment or the site sets an option. */
 static bool is_asked(spank_t spank, const char *option)
 {
 	char variable[VARIABLE_MAX_BYTES], value[2];
@@ -173,7 +176,7 @@ int slurm_spank_task_post_fork(spank_t spank, int count, char **arguments)
 	if (!boxed || spank_context() != S_CTX_REMOTE) return ESPANK_SUCCESS;
 	if (spank_get_item(spank, S_TASK_PID, &task) != ESPANK_SUCCESS || spank_get_item(spank, S_JOB_UID, &uid) != ESPANK_SUCCESS ||
 	    spank_get_item(spank, S_JOB_GID, &gid) != ESPANK_SUCCESS || uid == 0 || task <= 1)
-		return ESPANK_SUCCESS; /* root makes its own */
+		return ESPANK_SUCCESS; /* root's boxes make their groups themselves */
 	for (size_t i = 0; i < sizeof held / sizeof *held; i++)
 		if (is_asked(spank, held[i].option)) wanted[held[i].group] = any = true;
 	if (any) groups_make(task, uid, gid, wanted);
@@ -201,20 +204,20 @@ int slurm_spank_exit(spank_t spank, int count, char **arguments)
 	return ESPANK_SUCCESS;
 }
 
-/* A box in a box would be no use. */
+/* A task that runs proc_box makes its own box. */
 static bool is_proc_box(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	return strcmp(slash ? slash + 1 : path, "proc_box") == 0;
 }
 
-/* srun --multi-prog: the path of its file, which no kernel would execute, and the text of it. */
+/* With srun --multi-prog, argv is the path of its file, which is not executable, and the file's text. */
 static bool is_multi_prog(int argc, char **argv)
 {
 	return argc == 2 && strchr(argv[1], '\n') && access(argv[0], F_OK) == 0 && access(argv[0], X_OK) != 0;
 }
 
-/* `0-3 program words...`: proc_box-task before each program. A backslash at the end of a line continues it. */
+/* Inserts proc_box-task before each program of lines such as `0-3 program words...`. A backslash at the end continues a line. */
 static char *boxed_programs(const char *text)
 {
 	const size_t inserted = strlen(task_path) + 1;
@@ -246,7 +249,7 @@ static char *boxed_programs(const char *text)
 	return result;
 }
 
-/* In srun, before it sends the text: the nodes take the program of each rank out of it before they ask us. */
+/* Runs in srun, before it sends the text: the nodes extract each rank's program before they call this plugin. */
 int slurm_spank_local_user_init(spank_t spank, int count, char **arguments)
 {
 	char **argv = NULL;
@@ -276,7 +279,7 @@ int slurm_spank_task_init(spank_t spank, int count, char **arguments)
 	int argc = 0;
 	if (!boxed || spank_context() != S_CTX_REMOTE) return ESPANK_SUCCESS;
 	if (spank_get_item(spank, S_JOB_ARGV, &argc, &argv) != ESPANK_SUCCESS || argc < 1 || !argv || !argv[0]) {
-		slurm_error("proc_box: this task has no command line that could be boxed");
+		slurm_error("proc_box: this task has no command line to be boxed");
 		return ESPANK_SUCCESS;
 	}
 	if (is_proc_box(argv[0])) return ESPANK_SUCCESS;
@@ -293,7 +296,7 @@ int slurm_spank_task_init(spank_t spank, int count, char **arguments)
 	set_words(spank, asked);
 	if (groups_of_self(groups, sizeof groups)) spank_setenv(spank, "PBOX_CGROUP", groups, 0);
 	spank_setenv(spank, "PBOX_TASK", "", 1);
-	if (is_multi_prog(argc, argv)) return ESPANK_SUCCESS; /* local_user_init has done it */
+	if (is_multi_prog(argc, argv)) return ESPANK_SUCCESS; /* local_user_init has changed the text */
 	spank_setenv(spank, "PBOX_TASK", argv[0], 1);
 	argv[0] = strdup(task_path);
 	return ESPANK_SUCCESS;

@@ -1,4 +1,4 @@
-#include "wire/control.h"
+#include "wire/wrapper_connection.h"
 
 #include <cerrno>
 #include <sys/socket.h>
@@ -11,26 +11,26 @@ constexpr size_t kMostWaiting = 256 << 10;
 
 }  // namespace
 
-void Control::close() {
+void WrapperConnection::close() {
   if (fd_ >= 0) ::close(fd_);
   fd_ = -1;
 }
 
-void Control::send(Event type, uint32_t id, const void* body, size_t size) {
-  const bool spared = type == Event::witnessed || type == Event::stdoutlimit || type == Event::stopped || type == Event::continued;
-  if (fd_ < 0 || (spared && outbox_.waiting() > kMostWaiting)) return;
+void WrapperConnection::send(Event type, uint32_t id, const void* body, size_t size) {
+  const bool droppable = type == Event::witnessed || type == Event::stdoutlimit || type == Event::stopped || type == Event::continued;
+  if (fd_ < 0 || (droppable && outbox_.waiting() > kMostWaiting)) return;
   outbox_.send(fd_, static_cast<uint16_t>(type), id, body, size);
 }
 
-bool Control::next(FrameHead& head, std::string& body) {
+bool WrapperConnection::next(FrameHead& head, std::string& body) {
   if (!next_frame(inbox_, head, body)) return false;
   if (head.version == kProtocolVersion) return true;
   inbox_.clear();
-  shutdown(fd_, SHUT_RD);  // the next read tells the end
+  shutdown(fd_, SHUT_RD);  // the next read reports the end
   return false;
 }
 
-bool Control::read() {
+bool WrapperConnection::read() {
   char chunk[4096];
   const ssize_t n = recv(fd_, chunk, sizeof chunk, MSG_DONTWAIT);
   if (n > 0) inbox_.append(chunk, static_cast<size_t>(n));

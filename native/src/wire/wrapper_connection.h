@@ -1,4 +1,4 @@
-// The keeper's end of its socket: frames in and out.
+// The keeper's connection to a wrapper: it takes requests and sends events and replies.
 #pragma once
 #include <cstdint>
 #include <poll.h>
@@ -8,16 +8,15 @@
 
 namespace pbox {
 
-class Control {
+class WrapperConnection {
  public:
-  explicit Control(int fd) : fd_(fd) {}
+  explicit WrapperConnection(int fd) : fd_(fd) {}
   // -1 when the wrapper has gone.
   int fd() const { return fd_; }
   void close();
-  // What does not arrive because the wrapper has gone is lost: poll tells that. Of a wrapper that reads nothing what can be
-  // spared is.
+  // Never fails: if the wrapper has gone, poll(2) reports it. While a wrapper reads nothing, events that it can do without
+  // are dropped.
   void send(Event type, uint32_t id, const void* body, size_t size);
-  // For poll(2).
   short events() const { return static_cast<short>(outbox_.waiting() > 0 ? POLLIN | POLLOUT : POLLIN); }
   void flush() { outbox_.flush(fd_); }
   template <typename T>
@@ -25,9 +24,9 @@ class Control {
   template <typename T>
   void reply(uint32_t id, const T& body) { send(Event::reply, id, &body, sizeof body); }
   void reply_count(uint32_t id, int count) { reply(id, int32_t{count}); }
-  // Reads once. False where the wrapper has gone.
+  // Reads once. False if the wrapper has gone.
   bool read();
-  // Next whole frame. A wrapper that speaks another version is as good as gone.
+  // The next whole frame. A wrapper that speaks another version counts as gone.
   bool next(FrameHead& head, std::string& body);
 
  private:

@@ -1,4 +1,4 @@
-#include "wire/link.h"
+#include "wire/keeper_connection.h"
 
 #include <cerrno>
 #include <poll.h>
@@ -7,13 +7,13 @@
 
 namespace pbox {
 
-void Link::close() {
+void KeeperConnection::close() {
   if (fd_ >= 0) ::close(fd_);
   fd_ = -1;
 }
 
-bool Link::fill() {
-  char chunk[8192];  // also under a small `ulimit -s`
+bool KeeperConnection::fill() {
+  char chunk[8192];  // fits even under a small `ulimit -s`
   for (;;) {
     const ssize_t n = recv(fd_, chunk, sizeof chunk, MSG_DONTWAIT);
     if (n > 0) inbox_.append(chunk, static_cast<size_t>(n));
@@ -23,13 +23,13 @@ bool Link::fill() {
   }
 }
 
-uint16_t Link::peek_version() const {
+uint16_t KeeperConnection::peek_version() const {
   FrameHead head{};
   const ssize_t n = recv(fd_, &head, sizeof head, MSG_PEEK | MSG_DONTWAIT);
   return n == static_cast<ssize_t>(sizeof head) ? head.version : 0;
 }
 
-bool Link::finish(int wait_ms) {
+bool KeeperConnection::finish(int wait_ms) {
   for (pollfd room{fd_, POLLOUT, 0}; pending();)
     if (poll(&room, 1, wait_ms) <= 0 || !flush()) break;
   shutdown(fd_, SHUT_WR);

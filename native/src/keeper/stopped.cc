@@ -1,4 +1,4 @@
-#include "keeper/patience.h"
+#include "keeper/stopped.h"
 
 #include <csignal>
 

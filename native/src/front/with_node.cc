@@ -1,0 +1,170 @@
+// The front end while Node runs the box: theory of operation
+//
+// Node decides, the keeper acts, and this process waits. It passes signals to Node, and ends with the outcome that Node reports.
+// It also handles four faults:
+//   Node ends without an outcome: before the job has started, the job runs without Node or not at all; later the keeper ends
+//   the box.
+//   Another process stops Node or the guard: this process resumes them.
+//   Node does not acknowledge a signal that asks for the end: this process passes it to the keeper.
+//   The keeper does not act in time: this process kills the box itself.
+// with_node_timers.cc has the last three.
+#include "front/with_node.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "front/say.h"
+#include "proc/clock.h"
+
+namespace pbox {
+namespace {
+
+constexpr double kHearMs = 5000;  // for Node to acknowledge a signal; a busy Node takes longer than usual
+constexpr double kEndMs = 30000;  // for Node to end after the job, in addition to --flush
+}  // namespace
+
+void WithNode::handle(const NodeMessage& message, const std::string& text) {
+  switch (static_cast<NodeMessageType>(message.type)) {
+    case NodeMessageType::outcome:
+      outcome_known_ = true;
+      status_ = message.first;
+      signal_ = message.second;
+      end_ms_ = monotonic_ms() + kActMs;
+      return;
+    case NodeMessageType::signals_seen:
+      end_signals_.clear();
+      unheard_until_ms_ = 0;
+      return;
+    case NodeMessageType::end_bound:
+      bound_ms_ = message.ms;
+      return;
+    case NodeMessageType::flush_time:
+      flush_ms_ = message.ms;
+      return;
+    case NodeMessageType::unable:
+      no_box_reason_ = text;
+      return;
+    case NodeMessageType::hold_open:
+      return;
+    case NodeMessageType::release_stderr: {
+      const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+      if (null >= 0) dup2(null, 2), close(null);
+      return;
+    }
+  }
+}
+
+void WithNode::read_messages() {
+  NodeMessage message;
+  for (std::string text; channel_.next(message, text);) handle(message, text);
+}
+
+void WithNode::keeper_events() {
+  if (box_.read() && end_ms_ == 0) end_ms_ = monotonic_ms() + flush_ms_ + kEndMs;
+}
+
+void WithNode::signalled(const signalfd_siginfo& info) {
+  const int signal = static_cast<int>(info.ssi_signo), sender = static_cast<int>(info.ssi_pid);
+  // The guard or the keeper has resumed us.
+  if (signal == SIGCONT && sender == front_.helper) return;
+  if (signal == SIGINT || signal == SIGQUIT || signal == SIGTERM) {
+    front_.end_signals.push_back(signal);
+    end_signals_.push_back(signal);
+    if (unheard_until_ms_ == 0 && is_launch()) unheard_until_ms_ = monotonic_ms() + kHearMs;
+  }
+  if (is_tool()) {
+    if (front_.node > 0 && signal != SIGCONT) kill(front_.node, signal);
+    return;
+  }
+  channel_.send({signal, sender, info.ssi_uid, 0, monotonic_ms()});
+}
+
+void WithNode::signals() {
+  signalfd_siginfo info;
+  bool child = false;
+  while (read(front_.signals, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    if (info.ssi_signo == SIGCHLD) child = true;
+    else signalled(info);
+  }
+  if (child) reap();
+}
+
+// Reaps any child: as PID 1 of a container we inherit processes whose parents have ended.
+void WithNode::reap() {
+  int status = 0;
+  for (int pid; (pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0 || (pid < 0 && errno == EINTR);) {
+    if (pid == front_.node) changed(node_, pid, status);
+    else if (pid == front_.helper) changed(helper_, pid, status);
+  }
+}
+
+void WithNode::changed(Watched& process, int pid, int status) {
+  if (WIFSTOPPED(status) || WIFCONTINUED(status)) {
+    process.stopped_ms = WIFSTOPPED(status) ? monotonic_ms() : 0;
+    return;
+  }
+  if (pid == front_.helper) {
+    front_.helper_ended(status);
+    keeper_events();
+    if (front_.helper_killed && box_.over) front_.kill_left();
+    return;
+  }
+  front_.node = -1;
+  read_messages();
+  node_ended(status);
+}
+
+void WithNode::node_ended(int status) {
+  if (outcome_known_) return;
+  const bool asked = WIFSIGNALED(status) && std::find(front_.end_signals.begin(), front_.end_signals.end(), WTERMSIG(status)) != front_.end_signals.end();
+  keeper_events();
+  if (asked && (is_tool() || !box_.started)) {
+    outcome_known_ = true;
+    status_ = 128 + WTERMSIG(status);
+    signal_ = WTERMSIG(status);
+  } else if (is_tool()) {
+    outcome_known_ = true;
+    say("error", end_of_node(status, startup_stderr_) + " before \"proc_box " + front_.options.verb + "\" was done");
+  } else if (is_launch() && box_.started) {
+    outcome_known_ = true;
+    // If the main process had ended before Node, its status is known.
+    const bool known = box_.main_status >= 0;
+    if (known) status_ = box_.expired ? 124 : box_.main_status;
+    say("error", end_of_node(status, startup_stderr_) + (known ? "; the job had ended, but its last statistics are lost" : "; the job was ended with it"));
+  } else if (no_box_reason_.empty()) {
+    no_box_reason_ = end_of_node(status, startup_stderr_) + (is_launch() ? " before the job was started" : " before the process was boxed");
+  }
+}
+
+void WithNode::end() {
+  if (status_ < 0 || status_ > 255) status_ = 125;
+  front_.end(status_, signal_);
+}
+
+std::string WithNode::run() {
+  look_ms_ = monotonic_ms() + kLookMs;
+  for (;;) {
+    const bool adopted = front_.options.adopts();
+    pollfd entries[3] = {{front_.signals, POLLIN, 0}, {channel_.fd(), POLLIN, 0}, {adopted ? -1 : front_.keeper.fd(), POLLIN, 0}};
+    if (poll(entries, 3, poll_ms()) < 0 && errno != EINTR) break;
+    if (entries[1].revents) {
+      read_messages();
+      if (entries[1].revents & POLLHUP) channel_.forget();  // SIGCHLD follows
+    }
+    if (entries[2].revents) keeper_events();
+    if (entries[0].revents) signals();
+    if (!no_box_reason_.empty() && !outcome_known_) return no_box_reason_;
+    on_time();
+    if (outcome_known_ && front_.node < 0) end();
+  }
+  say("error", std::string("poll: ") + std::strerror(errno));
+  front_.end(125, 0);
+}
+
+}  // namespace pbox

@@ -1,0 +1,68 @@
+// The front end while Node runs the box. with_node.cc has the theory of operation.
+#pragma once
+#include <string>
+#include <sys/signalfd.h>
+#include <vector>
+
+#include "front/box_events.h"
+#include "front/front.h"
+#include "front/node.h"
+#include "front/node_channel.h"
+#include "keeper/stopped.h"
+#include "wire/channel.h"
+
+namespace pbox {
+
+// Node, or the guard: another process may stop it.
+struct Watched {
+  double stopped_ms = 0;  // when it was stopped; 0: it is running
+  RepeatedStops stops{};
+};
+
+class WithNode {
+ public:
+  // `channel`: our end of the socket to Node. `startup_stderr`: Node's stderr before our script runs.
+  WithNode(Front& front, int channel, int startup_stderr) : front_(front), channel_(channel), box_(front), startup_stderr_(startup_stderr) {}
+  // Returns only if the job must run without Node: the reason.
+  std::string run();
+
+ private:
+  static constexpr double kActMs = 3000;   // for the keeper to act on a request
+  static constexpr double kLookMs = 1000;  // between checks on a Node that has not started the job
+
+  bool is_tool() const { return !front_.options.verb.empty() && !front_.options.adopts(); }
+  bool is_launch() const { return front_.options.verb.empty(); }
+  void read_messages();
+  void handle(const NodeMessage& message, const std::string& text);
+  void keeper_events();
+  void signals();
+  void signalled(const signalfd_siginfo& info);
+  void reap();
+  void changed(Watched& process, int pid, int status);
+  void resume_stopped(Watched& process, int pid);
+  void node_ended(int status);
+  void on_time();
+  void forward_unheard();
+  void kill_box(const char* why);
+  int poll_ms();
+  [[noreturn]] void end();
+
+  Front& front_;
+  NodeChannel channel_;
+  BoxEvents box_;
+  int startup_stderr_;
+  Watched node_, helper_;
+  bool outcome_known_ = false;
+  bool forwarded_ = false;  // the keeper has a signal that Node has not acknowledged
+  int kills_ = 0;
+  int status_ = 125, signal_ = 0;
+  std::string no_box_reason_;          // why the job has no box
+  std::vector<int> end_signals_;       // signals that ask for the end and that Node has not acknowledged
+  double unheard_until_ms_ = 0;        // then the keeper gets them; 0: there are none
+  double bound_ms_ = 0;                // by then the keeper must have killed the box; 0: no bound
+  double end_ms_ = 0, look_ms_ = 0, kill_ms_ = 0;
+  double flush_ms_ = 0;
+  Progress progress_;
+};
+
+}  // namespace pbox

@@ -1,0 +1,131 @@
+#include "keeper/job_box.h"
+
+#include <cerrno>
+#include <csignal>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <utility>
+
+#include "keeper/adopted.h"
+#include "keeper/cleanup_log.h"
+#include "keeper/stopped.h"
+#include "proc/clock.h"
+#include "proc/tree.h"
+
+namespace pbox {
+
+void JobBox::begin(WrapperConnection& from, Request request, Reader body) {
+  if (phase_ != Phase::waiting) return;
+  if (request == Request::adopt) keep_adopted(std::move(node_), std::move(cgroup_), body);
+  alone_ = &from == &front_;
+  start(StartRequest(body));
+}
+
+void JobBox::start(const StartRequest& request) {
+  cgroup_.freezer_version = static_cast<int>(request.head.freezer_version);
+  cgroup_.freezer_dir = request.freezer_dir;
+  cgroup_.kill_file = request.kill_file;
+  if (setup_.cleanup_log && cgroup_.freezer_version != 0) setup_.cleanup_log->add_freezer(cgroup_.freezer_version, cgroup_.freezer_dir);
+  started_ms_ = monotonic_ms();  // the exec pipe reports later, on a busy machine much later
+  const Launched launched = start_job(request, caller_, output_);
+  if (launched.pid < 0) return fail(launched.failure);
+  phase_ = Phase::launching;
+  job_ = launched.pid;
+  exec_pipe_ = launched.error_fd;
+  leave_session();
+}
+
+// With a terminal the job's group is not orphaned, so the kernel handles SIGTSTP.
+PauseReply JobBox::pause(bool reached) {
+  if (!caller_.terminal.exists()) return Box::pause(reached);
+  return {reached || kill(-job_, SIGTSTP) != 0 ? 0 : 1, 0};
+}
+
+// After ^Z and `fg` the shell has given the terminal to the wrapper, which passes it on to the job.
+void JobBox::before_resume() {
+  if (!cgroup_.frozen() && job_ > 0) caller_.terminal.give_to(job_);
+}
+
+// Signals the main process once more, in case no pidfd was available. Its pid is safe: it is our child and has not been reaped.
+int JobBox::kill_all() {
+  const int count = Box::kill_all();
+  if (job_ > 0 && !main_ended_) kill(job_, SIGKILL);
+  return count;
+}
+
+// The job has its own copies of the inherited descriptors. If the keeper kept them open, the other end of a pipe would not
+// notice when the job closes it.
+void JobBox::leave_session() {
+  if (!stays_in_session()) setsid();  // so that the keeper survives a scheduler that kills the session, and cleans up
+  const auto [in, out] = output_.descriptors();
+  keep_only({node_.fd(), front_.fd(), caller_.signals, reaped_.all(), reaped_.own(), exec_pipe_, caller_.terminal.fd(), in, out});
+}
+
+// The exec pipe is readable. End of file means success.
+void JobBox::exec_result() {
+  Failure failure{};
+  const ssize_t n = read(exec_pipe_, &failure, sizeof failure);
+  if (n < 0 && errno == EINTR) return;
+  close(exec_pipe_);
+  exec_pipe_ = -1;
+  if (n == static_cast<ssize_t>(sizeof failure)) return fail(failure);
+  phase_ = Phase::running;
+  announce(Event::started, StartedBody{job_, 0, started_ms_});
+}
+
+void JobBox::fail(const Failure& failure) {
+  phase_ = Phase::ended;
+  caller_.terminal.take_from(job_);
+  announce(Event::failed, FailedBody{static_cast<int32_t>(failure.step), failure.index, failure.error, 0});
+}
+
+void JobBox::reap() {
+  if (setup_.cleanup_log && getppid() != parent_) wrapper_gone();  // the guard was killed; its death sent us SIGCONT
+  for (WitnessedBody body; caller_.next_signal(body);) {
+    processes_.witnessed(body.signal);
+    (alone_ ? front_ : node_).tell(Event::witnessed, body);
+  }
+  for (;;) {
+    int status = 0;
+    const int pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED);
+    if (pid == 0) break;
+    if (pid == job_ && pid > 0) main_changed(status);
+    if (pid > 0 || errno == EINTR) continue;
+    empty_ = true;  // ECHILD
+    break;
+  }
+  if (processes_.killed() && !empty_) kill_all();
+}
+
+void JobBox::main_changed(int status) {
+  if (WIFSTOPPED(status)) return main_stopped(WSTOPSIG(status));
+  if (WIFCONTINUED(status)) {
+    if (!processes_.suspended()) node_.send(Event::continued, 0, nullptr, 0);
+    return;
+  }
+  main_ended_ = true;
+  // A job of microseconds can end before poll(2) has reported its exec.
+  if (exec_pipe_ >= 0) exec_result();
+  if (phase_ == Phase::ended) return;
+  caller_.terminal.take_from(job_);
+  announce(Event::exited, exited_body(status, usage()));
+}
+
+void JobBox::main_stopped(int signal) {
+  if (processes_.suspended()) return;
+  if ((signal == SIGTTIN || signal == SIGTTOU) && caller_.terminal.wrapper_has_it()) {
+    caller_.terminal.give_to(job_);
+    kill(-job_, SIGCONT);
+    return;
+  }
+  caller_.terminal.take_from(job_);
+  node_.tell(Event::stopped, int32_t{signal});
+}
+
+UsageBody JobBox::usage() {
+  UsageBody body = reaped_.read();
+  body.stdout_bytes = output_.bytes();
+  return body;
+}
+
+}  // namespace pbox

@@ -1,0 +1,39 @@
+// The wrapper's connection to its keeper: it sends requests and takes events and replies, without blocking.
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "wire/frames.h"
+
+namespace pbox {
+
+class KeeperConnection {
+ public:
+  explicit KeeperConnection(int fd) : fd_(fd) {}
+  ~KeeperConnection() { close(); }
+  KeeperConnection(const KeeperConnection&) = delete;
+  KeeperConnection& operator=(const KeeperConnection&) = delete;
+
+  int fd() const { return fd_; }
+  void close();
+  // False if the keeper has gone.
+  bool send(Request type, uint32_t id, const void* body, size_t size) { return outbox_.send(fd_, static_cast<uint16_t>(type), id, body, size); }
+  // Bytes wait for the keeper to read: call flush() when poll(2) reports POLLOUT.
+  bool pending() const { return outbox_.waiting() > 0; }
+  bool flush() { return outbox_.flush(fd_); }
+  // The keeper's protocol version, without reading anything; 0 if its first frame has not arrived yet.
+  uint16_t peek_version() const;
+  // Reads everything that has arrived. False if the keeper has gone.
+  bool fill();
+  // Tells the keeper that no request follows, and waits for its end. False if that takes longer than `wait_ms`.
+  bool finish(int wait_ms);
+  // The next whole frame.
+  bool next(FrameHead& head, std::string& body) { return next_frame(inbox_, head, body); }
+
+ private:
+  int fd_;
+  std::string inbox_;
+  Outbox outbox_;
+};
+
+}  // namespace pbox

@@ -1,0 +1,263 @@
+/** The keeper of one box, its requests and its events. native/README.md describes the protocol. */
+
+/** The 16 resources of setrlimit(2), by their names in prlimit(1). */
+export type RlimitName =
+  | 'as'
+  | 'core'
+  | 'cpu'
+  | 'data'
+  | 'fsize'
+  | 'locks'
+  | 'memlock'
+  | 'msgqueue'
+  | 'nice'
+  | 'nofile'
+  | 'nproc'
+  | 'rss'
+  | 'rtprio'
+  | 'rttime'
+  | 'sigpending'
+  | 'stack';
+
+/** A limit, in the unit of setrlimit(2) for the resource. */
+export type RlimitValue = number | 'unlimited';
+
+export interface Rlimit {
+  readonly soft: RlimitValue;
+  readonly hard: RlimitValue;
+}
+
+/** How the job gets into its control groups, and what the keeper does with them. */
+export interface CgroupLaunch {
+  /** The v2 directory that the job is born in: clone3(2), CLONE_INTO_CGROUP. */
+  readonly forkInto: string | null;
+  /** v1 `tasks` files. The job writes `0` to each before exec. */
+  readonly tasks: readonly string[];
+  /** The group that `suspend` freezes. Without one, every process gets SIGSTOP. */
+  readonly freezer: { readonly version: 1 | 2; readonly dir: string } | null;
+  /** The `cgroup.kill` file that `kill` uses. */
+  readonly killFile: string | null;
+}
+
+/**
+ * Groups of boxes that were killed together with their keepers. The name is `prefix`, at least `idDigits` hexadecimal
+ * digits, and any text. Such a group may be removed if it has not changed for `minAgeSec` and holds no process.
+ */
+export interface AbandonedGroups {
+  readonly prefix: string;
+  readonly idDigits: number;
+  readonly minAgeSec: number;
+}
+
+/** `rmdir` also removes every group below the path. */
+export type CleanupStep =
+  | { readonly op: 'rmdir'; readonly path: string }
+  | { readonly op: 'write'; readonly path: string; readonly text: string };
+
+/** What the keeper needs to know before it forks the job. */
+export interface LaunchSpec {
+  /** Index of the command's first word in the argument vector of the keeper's `hello`. */
+  readonly commandIndex: number;
+  /** argv[0] of the job. @default the command's first word */
+  readonly argv0?: string | undefined;
+  /** Set between fork and exec, in this order. A missing half keeps the inherited value. */
+  readonly rlimits: readonly { readonly name: RlimitName; readonly soft?: RlimitValue; readonly hard?: RlimitValue }[];
+  /** Control groups that the wrapper has made. Their limits are already set. */
+  readonly cgroup: CgroupLaunch;
+  /** The keeper stops stdout after this many bytes; 0: never. */
+  readonly stdoutMaxBytes: number;
+}
+
+/** A process that is already running, and which other processes belong to its box. */
+export interface MemberSpec {
+  readonly pid: number;
+  /** Field 22 of proc_pid_stat(5), which tells the process from a later one with the same pid. */
+  readonly startTicks: number;
+  /** Processes that do not belong to the box, and neither do their descendants: the wrapper, if it is a descendant. */
+  readonly excluded: readonly number[];
+  /** The `cgroup.procs` of the box's group; null if the box has no group. Groups below it count as well. */
+  readonly procsFile: string | null;
+}
+
+/** What the keeper needs to know about a process that it has not started. Limits and groups are already in force. */
+export interface AdoptSpec {
+  readonly pid: number;
+  readonly startTicks: number;
+  readonly excluded: readonly number[];
+  /** Send `started` only after the process has executed another program. Until then it is a fork of its starter. */
+  readonly awaitExec: boolean;
+  readonly cgroup: Pick<CgroupLaunch, 'freezer' | 'killFile'> & Pick<MemberSpec, 'procsFile'>;
+  /** If stdout is a file, the keeper reports when it exceeds this many bytes; 0: never. */
+  readonly stdoutMaxBytes: number;
+}
+
+/** Usage of the processes that the keeper itself has reaped, and bytes of stdout so far. */
+export interface KeeperUsage {
+  /** CPU time of reaped processes and their reaped descendants, getrusage(2) RUSAGE_CHILDREN. */
+  readonly userUsec: number;
+  readonly systemUsec: number;
+  /** Largest resident set of one reaped process, bytes. */
+  readonly maxRssBytes: number;
+  /** proc_pid_io(5) of reaped processes: syscr, syscw, read_bytes, write_bytes. */
+  readonly readCount: number;
+  readonly writeCount: number;
+  readonly readBytes: number;
+  readonly writeBytes: number;
+  readonly stdoutBytes: number;
+}
+
+/** How the keeper counts stdout: by the shared file offset, by splice(2) through a pipe, or not at all. */
+export type StdoutMode = 'file' | 'pipe' | 'terminal' | 'other';
+
+export type KeeperEvent =
+  | {
+      readonly type: 'hello';
+      /** argv as the user typed it, with argv[0]. */
+      readonly argv: readonly string[];
+      /** Every `PBOX_*` entry of the environment as `NAME=value`; the job does not get them. */
+      readonly settings: readonly string[];
+      readonly stdoutMode: StdoutMode;
+      /** The verb, as in `proc_box ctl`; empty for a job. Node takes this and the next four from the front end. */
+      readonly verb: '' | 'adopt' | 'serve' | 'check' | 'ctl' | 'spool' | 'where' | '--help' | '--version';
+      /** Index of the command's first word; `argv.length` if there is no command. */
+      readonly commandIndex: number;
+      /** Index of the word after `--`, which holds even if an option before it is wrong; `argv.length` without `--`. */
+      readonly fallbackIndex: number;
+      /** `--failure open`; the last one counts. */
+      readonly failsOpen: boolean;
+      readonly debug: boolean;
+      /** There is a controlling terminal. */
+      readonly terminal: boolean;
+    }
+  | { readonly type: 'started'; readonly pid: number /** CLOCK_MONOTONIC, ms. */; readonly atMs: number }
+  | {
+      readonly type: 'failed';
+      /** The step that failed: `fork`, `setpgid`, `rlimit`, `cgroup`, `exec`, ...; `adopt`: the process has ended. */
+      readonly step: string;
+      /** Index of the rlimit or `tasks` file in the spec; 0 for an `exec` if PATH does not hold the command; otherwise -1. */
+      readonly index: number;
+      readonly errno: number;
+      /** `ENOENT` and so on. */
+      readonly code: string;
+    }
+  | {
+      readonly type: 'exited';
+      /** Exit code of the main process; null if a signal ended it. For an adopted process both may be null: unknown. */
+      readonly code: number | null;
+      readonly signal: number | null;
+      readonly coreDumped: boolean;
+      readonly atMs: number;
+      readonly usage: KeeperUsage;
+    }
+  /** No process of the box is left and all of its stdout has reached the reader. */
+  | { readonly type: 'empty'; readonly usage: KeeperUsage }
+  | { readonly type: 'stopped'; readonly signal: number }
+  | { readonly type: 'continued' }
+  | { readonly type: 'stdoutlimit'; readonly bytes: number }
+  /** The number of bytes given to `stdoutMark` has been reached. */
+  | { readonly type: 'stdoutmark'; readonly bytes: number }
+  /** A signal that `watchSignals` takes over has reached the keeper: its sender signals a whole process tree or session. */
+  | {
+      readonly type: 'witnessed';
+      readonly signal: number /** Of the sender. */;
+      readonly pid: number;
+      readonly atMs: number;
+    }
+  /** The keeper has acted on its deadline, because its wrapper has not. */
+  | { readonly type: 'expired'; readonly atMs: number }
+  /** Processes left a second after SIGKILL. `final`: the keeper no longer waits for them, and `empty` follows. */
+  | { readonly type: 'unkillable'; readonly processes: readonly Unkillable[]; readonly final: boolean }
+  /** After an upgrade, this keeper speaks another version of the protocol. Nothing was read, and no event follows. */
+  | { readonly type: 'mismatch'; readonly version: number; readonly expected: number }
+  /** The keeper has ended; no event follows. */
+  | { readonly type: 'gone' };
+
+/** Times of CLOCK_MONOTONIC, ms; 0: never. */
+export interface KeeperDeadline {
+  /** Send the signal to the job's process group, and SIGKILL to every process after the grace period. */
+  readonly stopAtMs: number;
+  readonly killAtMs: number;
+  readonly graceMs: number;
+  readonly signal: number;
+  /** A stalled reader of stdout does not hold up the end at `killAtMs`. It never holds up an end by `stopAtMs`. */
+  readonly abandon: boolean;
+}
+
+export interface Unkillable {
+  readonly pid: number;
+  readonly name: string;
+  /** Worded for users: why SIGKILL does not end the process. */
+  readonly reason: string;
+}
+
+/**
+ * Which processes are asked to end; native/src/keeper/ladder.h.
+ * - `group`: the job's process group, and the processes outside it that would never end by themselves
+ * - `forward`: the group only, for a scheduler's signal
+ * - `rest`: after the main process has ended, every process that has not been asked yet
+ * - `spare`: as `rest`, except the processes that have received the scheduler's signal
+ */
+export type StopHow = 'group' | 'forward' | 'rest' | 'spare';
+
+/** One keeper process: parent and subreaper of one job. */
+export class Keeper {
+  /** Takes over the connected socket `fd`. Events arrive on the event loop, in order. */
+  constructor(fd: number, onEvent: (event: KeeperEvent) => void);
+  readonly pid: number;
+  /** The keeper and its guard, if it has one. */
+  readonly pids: readonly number[];
+  /**
+   * Adds steps that the keeper carries out in order when its owner has gone and no process of the box is left. Call it
+   * before making the groups that the steps remove, so that none stays if the owner dies in between. With `abandoned` the
+   * keeper also removes such groups beside its own.
+   */
+  cleanup(steps: readonly CleanupStep[], abandoned?: AbandonedGroups): void;
+  start(spec: LaunchSpec): void;
+  /**
+   * In place of `start`, for a process that is already running. If the owner goes, by `close` or by its death, the box goes
+   * on: the keeper waits for its end and cleans up.
+   */
+  adopt(spec: AdoptSpec): void;
+  /** Signals the job's process group or every process of the box. Resolves to the number of processes signalled. */
+  signal(scope: 'group' | 'all', signal: number): Promise<number>;
+  /**
+   * Sends SIGKILL to the processes of the box, in passes, until a pass meets no new process. Resolves to their number.
+   * @param abandonReader `empty` comes even if the reader of stdout has stalled: output that it has not taken after a
+   *   second is lost. @default false
+   */
+  kill(abandonReader?: boolean): Promise<number>;
+  /**
+   * The first rung of the stop ladder. Processes that handle the signal get it. Those that ignore or block it get SIGKILL at
+   * once, except the main process. Resolves to the number of processes signalled.
+   */
+  stop(how: StopHow, signal: number): Promise<number>;
+  /**
+   * SIGTSTP, even if the job's process group is orphaned and the kernel would discard it. Processes with the default action
+   * stop, and processes of the job's group with a handler get the signal. `allStopped`: every process of the box has stopped.
+   * @param reached the sender of SIGTSTP has signalled the job as well
+   */
+  pause(reached: boolean): Promise<{ count: number; allStopped: boolean }>;
+  /** Freezes the box's group, or sends SIGSTOP to every process. Resolves when all have stopped, or after a second. */
+  suspend(): Promise<number>;
+  /** Thaws the group, or sends SIGCONT to every process. */
+  resume(): Promise<number>;
+  /** prlimit(2) on every process of the box. `errno` and `code` are those of the last failure. */
+  rlimit(
+    name: RlimitName,
+    limit: Partial<Rlimit>,
+  ): Promise<{ changed: number; failed: number; errno: number; code: string; limit: Rlimit }>;
+  /** Sets the limit of stdout in bytes; 0: none. */
+  stdoutLimit(bytes: number): Promise<void>;
+  /** Asks for one `stdoutmark` event when stdout reaches this many bytes; 0 cancels it. */
+  stdoutMark(bytes: number): Promise<void>;
+  usage(): Promise<KeeperUsage>;
+  /** Replaces the deadline. The keeper acts on it if its owner has not acted half a second later. */
+  deadline(deadline: KeeperDeadline): void;
+  /** Closes the connection; the keeper kills the rest of the box and ends. */
+  close(): void;
+  /** As `close`, but waits synchronously until the keeper has gone, at most 2 s. False if it takes longer. */
+  finish(): boolean;
+}
+
+/** Starts a keeper and returns its socket, for programs that host boxes without the front end. */
+export function launchKeeper(executable: string, argv: readonly string[], environment: readonly string[]): number;
