@@ -170,18 +170,28 @@ function whyUncounted({ stdoutAsked, stdoutMaxBytes }: BoxSpec, pid: number): st
   return `--stdoutlimit has no effect: stdout of ${pid} is not a file, and only output to a file can be counted (docs/adopt.md)`;
 }
 
+/** Figures of the moment. All other figures of a sample count from the start of each process. */
+type OfNow =
+  | 'pids'
+  | 'threads'
+  | 'rssBytes'
+  | 'vmsBytes'
+  | 'swapBytes'
+  | 'pssBytes'
+  | 'anonBytes'
+  | 'fileBytes'
+  | 'shmemBytes';
+type Counters = Omit<TreeSample, OfNow | 'rows' | 'openFiles'>;
+
 /** Samples without what the processes had used before their box was made. */
 function sinceNow(members: Members): Subject['walk'] {
   const { userUsec, systemUsec, guestUsec, iowaitUsec, readCount, writeCount, readBytes, writeBytes } = sampleTree(
     members.look(),
   );
-  const base = { userUsec, systemUsec, guestUsec, iowaitUsec, readCount, writeCount, readBytes, writeBytes };
+  const base: Counters = { userUsec, systemUsec, guestUsec, iowaitUsec, readCount, writeCount, readBytes, writeBytes };
   return (rows): TreeSample => {
     const now = sampleTree(members.look(), rows);
-    const since = Object.entries(base).map(([name, usec]) => [
-      name,
-      Math.max(0, now[name as keyof typeof base] - usec),
-    ]);
+    const since = Object.entries(base).map(([name, usec]) => [name, Math.max(0, now[name as keyof Counters] - usec)]);
     return { ...now, ...Object.fromEntries(since) };
   };
 }

@@ -118,9 +118,12 @@ export function isObserved({ uris, report, reportFile }: BoxSpec): boolean {
   return uris.length > 0 || report || reportFile !== undefined;
 }
 
+/** The schedulers whose jobs proc_box knows; `none` outside of jobs. */
+export const SCHEDULER_NAMES = ['slurm', 'pbs', 'sge', 'lsf', 'htcondor', 'none'] as const;
+
 /** The job's identity as users and operators know it, with the texts that the scheduler gives. */
 export interface JobIdentity {
-  readonly scheduler: 'slurm' | 'pbs' | 'sge' | 'lsf' | 'htcondor' | 'none';
+  readonly scheduler: (typeof SCHEDULER_NAMES)[number];
   readonly cluster: string | null;
   /** `1234`, or `1234_7` for array task 7; the leader's for a heterogeneous job; the box's own id without a scheduler. */
   readonly job: string;

@@ -77,6 +77,11 @@ export function jobWord(environment: Environment): string | null {
   return word.replaceAll(/[^\w.+-]/g, '_').slice(0, WORD_MAX);
 }
 
+/** The variables that mark the jobs of a scheduler. */
+export function schedulerMarks(): readonly string[] {
+  return Object.values(SCHEDULERS).map(({ mark }) => mark);
+}
+
 /** The scheduler that runs this job. */
 export function findScheduler(environment: Environment): SchedulerName {
   for (const [name, { mark }] of Object.entries(SCHEDULERS)) {

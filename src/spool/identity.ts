@@ -1,8 +1,8 @@
-import type { JobIdentity } from '../options/spec.js';
+import { type JobIdentity, SCHEDULER_NAMES } from '../options/spec.js';
 
 /** Parses the identity that the writer of a file claims, so that nothing else is published as one. */
 
-const SCHEDULERS: readonly unknown[] = ['slurm', 'pbs', 'sge', 'lsf', 'htcondor', 'none'];
+const SCHEDULERS: readonly unknown[] = SCHEDULER_NAMES;
 /** Without control characters, because lists are printed to a terminal. */
 const TEXT = /^\P{Cc}{0,255}$/u;
 

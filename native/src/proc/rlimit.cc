@@ -6,12 +6,21 @@
 
 namespace pbox {
 
-const RlimitName kRlimits[16] = {
+namespace {
+
+struct RlimitName {
+  const char* name;  // as prlimit(1) spells it
+  int resource;
+};
+
+constexpr RlimitName kRlimits[] = {
     {"as", RLIMIT_AS},           {"core", RLIMIT_CORE},         {"cpu", RLIMIT_CPU},       {"data", RLIMIT_DATA},
     {"fsize", RLIMIT_FSIZE},     {"locks", RLIMIT_LOCKS},       {"memlock", RLIMIT_MEMLOCK}, {"msgqueue", RLIMIT_MSGQUEUE},
     {"nice", RLIMIT_NICE},       {"nofile", RLIMIT_NOFILE},     {"nproc", RLIMIT_NPROC},   {"rss", RLIMIT_RSS},
     {"rtprio", RLIMIT_RTPRIO},   {"rttime", RLIMIT_RTTIME},     {"sigpending", RLIMIT_SIGPENDING}, {"stack", RLIMIT_STACK},
 };
+
+}  // namespace
 
 int rlimit_by_name(const char* name) {
   for (const auto& entry : kRlimits)

@@ -1,4 +1,4 @@
-// The 16 resources of setrlimit(2) in one table.
+// The resources of setrlimit(2) in one table.
 #pragma once
 #include <optional>
 #include <sys/resource.h>
@@ -6,12 +6,6 @@
 #include "proc/process.h"
 
 namespace pbox {
-
-struct RlimitName {
-  const char* name;  // as prlimit(1) spells it
-  int resource;
-};
-extern const RlimitName kRlimits[16];
 
 // Resource number, or -1.
 int rlimit_by_name(const char* name);

@@ -38,7 +38,8 @@ export function schedulerRow(environment: Environment): Row {
     host: hostname(),
     box: 'none',
   });
-  if (scheduler === 'none') return pass('scheduler', 'none: neither SLURM_JOB_ID nor PBS_JOBID is set');
+  if (scheduler === 'none')
+    return pass('scheduler', `none: no scheduler has set its variable (${schedulerMarks().join(', ')})`);
   const { remainingMs } = jobDeadline(environment, Date.now());
   const parts = [
     `job ${job}`,
