@@ -31,7 +31,7 @@ for (const type of ['fanout', 'direct', 'headers']) {
       t.ok(isAlive(pid));
       running.child.stdin?.end('go on\n');
       t.equal((await running.done).code, 7);
-      t.equal(running.stderr().split('a topic exchange is needed').length, 2, 'it is said once');
+      t.equal(running.stderr().split('proc_box needs a topic exchange').length, 2, 'it is said once');
     });
   }
 }

@@ -110,7 +110,7 @@ t.test('what is wrong is said before anything is submitted', async (t) => {
     [['--memroy', '4G', 'job.sh'], /unknown option --memroy; did you mean "memory"\?/],
     [['--memory'], /option --memory needs a value/],
     [['job.sh', '-S'], /-S needs a value/],
-    [['--uri=amqp://u:secret@h', 'job.sh'], /^qsub-box: error: --uri has a password, .*: use --uri-file\n$/],
+    [['--uri=amqp://u:secret@h', 'job.sh'], /^qsub-box: error: --uri holds a password, .*: use --uri-file\n$/],
   ] as const) {
     const { stderr, status } = submit(t, words);
     t.match(stderr, message);

@@ -81,7 +81,7 @@ t.test('a signed command goes through, and says whose it was', async (t) => {
   rmSync(join(keys, 'olga-1.json'));
   const revoked = signed('ping');
   t.match(revoked.stdout, /box \S+: refused: bad_signature: the signature was not made with a key that this box knows/);
-  await job.logged(`there is no ${keys}/olga-1.json`);
+  await job.logged(`${keys}/olga-1.json does not exist`);
   job.child.kill('SIGTERM');
   await job.ended;
   const trail = readFileSync(join(dir, 'audit'), 'utf8').trimEnd().split('\n');

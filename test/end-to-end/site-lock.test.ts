@@ -98,8 +98,8 @@ t.test(
     const limited = ['--failure', 'open', '-uri', 'none', '--rlimit', 'nofile=77'];
     const cases: readonly (readonly [string, readonly string[], Record<string, string>, RegExp])[] = [
       ['a variable', [], { PBOX_MEMORY: 'much' }, /PBOX_MEMORY/],
-      ['a variable that is locked', [], { PBOX_TIMEOUT: '1h' }, /PBOX_TIMEOUT: the site has fixed/],
-      ['a word that is locked', ['--timeout=unlimited'], {}, /--timeout: the site has fixed/],
+      ['a variable that is locked', [], { PBOX_TIMEOUT: '1h' }, /PBOX_TIMEOUT: the site has locked/],
+      ['a word that is locked', ['--timeout=unlimited'], {}, /--timeout: the site has locked/],
       ['a config file that is not there', [], { PBOX_CONFIG: '/nowhere' }, /\/nowhere|certificate/],
       ['a config file that is a folder', ['--config', '/'], {}, /EISDIR/],
       ['an unknown word with a value', ['--memry', '4G'], {}, /memry/],

@@ -96,7 +96,7 @@ t.test('what is not a plain file of ours is left alone', async (t) => {
   ];
   symlinkSync(target, link);
   t.match(await write(link, event()), [
-    /link: it is a symbolic link: give the path of the file itself; the job goes on/,
+    /link: it is a symbolic link: give the path of the file itself; the job continues/,
   ]);
   symlinkSync(join(dir, 'nowhere'), join(dir, 'dangling'));
   t.match(await write(join(dir, 'dangling'), event()), [/symbolic link/]);

@@ -147,7 +147,7 @@ t.test('a controller that falls silent is told once, and the processes are walke
   state.usage = null;
   measure('interval', 5);
   t.equal(state.warnings.length, 2);
-  t.match(state.warnings[1], /count cpu, pids any more/);
+  t.match(state.warnings[1], /no longer counts cpu, pids/);
   t.end();
 });
 

@@ -16,7 +16,7 @@ const KEYGEN = row('keygen <key id>', 'make a key to sign commands with: proc_bo
 const TAIL = `
 The broker is set as for a box: by
   ${wrap(`--${BOX_OPTIONS.join(', --')},`).join('\n  ')}
-by their PBOX_* variables, or by the config file. If there are several routing keys, the first is used.
+by their PBOX_* variables, or by the config file. The first of several routing keys is used.
 
 Examples:
   proc_box ctl --job 1234 suspend
