@@ -109,8 +109,9 @@ export function ensureDebian(packages, { optional = false } = {}) {
 }
 
 /**
- * clang with libFuzzer, for the fuzzers of npm run soak. Debian has the sanitizers' libraries in a package of clang's version.
- * @throws Error where it cannot be had
+ * Installs clang with libFuzzer, for the fuzzers of npm run soak. Debian has the sanitizers' libraries in a package for each
+ * version of clang.
+ * @throws Error if it is not available
  */
 export function ensureFuzzer() {
   const links = () =>

@@ -124,7 +124,7 @@ bool fall_back(Front& front) {
   pbox::run_alone(front);
 }
 
-[[noreturn]] void be_front(Words& words, Options& options, int word) {
+[[noreturn]] void run_front_end(Words& words, Options& options, int background_fd) {
   int keeper[2], own[2], channel[2];  // Node and keeper, we and keeper, we and Node
   make_pair(SOCK_STREAM, keeper);
   make_pair(SOCK_STREAM, own);
@@ -133,7 +133,7 @@ bool fall_back(Front& front) {
   std::vector<int> inherited = pbox::own_children();
   pbox::CleanupLog* cleanup_log = options.verb.empty() ? pbox::CleanupLog::make() : nullptr;
   // An adopted process outlives us, so its keeper is connected only to Node.
-  std::vector<int> ours{keeper[0], own[0], channel[0], channel[1], word};
+  std::vector<int> ours{keeper[0], own[0], channel[0], channel[1], background_fd};
   if (options.adopts()) ours.push_back(own[1]);
   const pbox::KeeperSetup setup{keeper[1], options.adopts() ? -1 : own[1], getpid(), session_is_signalled(words), cleanup_log};
   const int helper = fork_keeper(setup, words, options, ours);
@@ -146,7 +146,7 @@ bool fall_back(Front& front) {
   int startup_stderr[2] = {-1, -1};
   if (!node.empty()) {
     if (pipe2(startup_stderr, O_CLOEXEC | O_NONBLOCK) != 0) die_of_errno("pipe", "is the nofile limit too low?");
-    front.node = pbox::start_node(node, words, {keeper[0], channel[1], startup_stderr[1], word});
+    front.node = pbox::start_node(node, words, {keeper[0], channel[1], startup_stderr[1], background_fd});
     close(startup_stderr[1]);
     if (front.node < 0) why = std::string("start Node (") + node + "): " + std::strerror(errno) + "; " + kInstall;
   } else if (no_room.empty()) {
@@ -154,8 +154,8 @@ bool fall_back(Front& front) {
   }
   close(keeper[0]);
   close(channel[1]);
-  if (word >= 0) {
-    close(word);
+  if (background_fd >= 0) {
+    close(background_fd);
     if (chdir("/") != 0) errno = 0;  // a background process must not keep a file system busy
   }
   front.take_signals();
@@ -165,7 +165,7 @@ bool fall_back(Front& front) {
   without_box(front, why);
 }
 
-// The keeper tells Node what was read here, so that nobody reads it again.
+// The keeper passes the result to Node, so that the words are read only once.
 Options read(Words& words) {
   Options options = pbox::read_options(words);
   words.command = options.command;
@@ -195,7 +195,7 @@ int main(int argc, char** argv, char** environment) {
   Options options = read(words);
   pbox::ask_supervisor(words, options);
   if (options.serves && !options.serve_usage) die("usage: proc_box adopt --serve <socket> [--log-file <path>]");
-  const int word = options.serves ? pbox::serve(options.serve.c_str()) : options.detach ? pbox::detach() : -1;
-  if ((options.serves || options.detach) && word < 0) die_of_errno("fork", "is the nproc or pids limit reached?");
-  be_front(words, options, word);
+  const int background_fd = options.serves ? pbox::serve(options.serve.c_str()) : options.detach ? pbox::detach() : -1;
+  if ((options.serves || options.detach) && background_fd < 0) die_of_errno("fork", "is the nproc or pids limit reached?");
+  run_front_end(words, options, background_fd);
 }

@@ -105,8 +105,8 @@ std::vector<std::string> node_words() {
 void exec_node(const char* node, char* const* argv, char* const* environment, const NodeDescriptors& ends, int parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);
-  int fds[] = {ends.keeper, ends.front, 2, ends.word};
-  const int count = ends.word >= 0 ? 4 : 3, last = kFirst + count, startup_stderr = fcntl(ends.startup_stderr, F_DUPFD, last);
+  int fds[] = {ends.keeper, ends.front, 2, ends.background_fd};
+  const int count = ends.background_fd >= 0 ? 4 : 3, last = kFirst + count, startup_stderr = fcntl(ends.startup_stderr, F_DUPFD, last);
   if (startup_stderr < 0) return;
   for (int i = 0; i < count; i++)
     if ((fds[i] = fcntl(fds[i], F_DUPFD, last)) < 0) return;

@@ -16,8 +16,8 @@ struct ViaHead {
   double until_ms;        // CLOCK_MONOTONIC: by then the sender has given up
 };
 
-// Returns where --detach and --via do not both stand in the words, and where nobody has answered: then we make the box.
-// The answer is a byte, our exit status, and text for stderr up to the end.
+// Returns if the words do not have both --detach and --via, or if there is no answer; then this process makes the box. The answer
+// is one byte, our exit status, followed by text for stderr.
 void ask_supervisor(const Words& words, const Options& options);
 
 }  // namespace pbox

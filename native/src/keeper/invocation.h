@@ -1,4 +1,4 @@
-// What proc_box was started with, as far as the keeper needs it: the words, the environment, and what ps shows of them.
+// The words and the environment that proc_box was started with, as far as the keeper needs them, and the copy that ps shows.
 #pragma once
 #include <cstdio>
 #include <cstring>
@@ -11,20 +11,20 @@ struct Invocation {
   std::vector<char*> argv;            // NULL-terminated
   std::vector<char*> environment;     // the job's, NULL-terminated
   std::vector<std::string> settings;  // PBOX_*
-  // As the front end reads the words (front/options.h); Node gets them with `hello`.
+  // The front end has read these from the words (front/options.h). `hello` carries them to Node.
   int command = 0, fallback = 0;
   std::string verb;
   bool failure_open = false, debug = false;
 
   int count() const { return static_cast<int>(argv.size()) - 1; }
-  // Shows `name` in ps, and no word.
+  // Makes ps show `name` in place of the words.
   void show(const char* name) const {
     if (!shown) return;
     explicit_bzero(shown, shown_bytes);
     std::snprintf(shown, shown_bytes + 1, "%s", name);
   }
 
-  char* shown = nullptr;  // the words where ps reads them, one after the other
+  char* shown = nullptr;  // the original words, which ps reads; contiguous
   size_t shown_bytes = 0;
 };
 

@@ -38,7 +38,7 @@ Launched launch(JobSpec& spec, const StartRequest& request, Caller& caller, Outp
   output.limit(request.head.stdout_max);
   spec.stdout_is_stderr_too = caller.stderr_is_stdout;
   // If stdout goes into a pipeline, another member of it may need the keyboard. The job then gets the terminal only when it
-  // asks for it (Keeper::main_stopped).
+  // asks for it (JobBox::main_stopped).
   if (caller.terminal.wrapper_has_it() && isatty(0) && isatty(1)) spec.terminal_fd = caller.terminal.fd();
   return launch_job(spec, caller.inherited);
 }

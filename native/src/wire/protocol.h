@@ -60,12 +60,12 @@ enum class StdoutMode : uint32_t { file = 0, pipe = 1, terminal = 2, other = 3 }
 
 struct HelloHead {
   int32_t pid;
-  int32_t guard;  // pid of the keeper's guard, 0 without one
+  int32_t guard;  // pid of the keeper's guard; 0: none
   uint32_t stdout_mode;
   uint32_t terminal;
   uint32_t argc;
   uint32_t settings;
-  // As the front end reads the words: front/options.h.
+  // The front end has read these from the words: front/options.h.
   uint32_t command;
   uint32_t fallback;
   uint32_t failure_open;

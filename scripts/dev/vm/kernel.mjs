@@ -136,12 +136,12 @@ function unpackPackage(file, work) {
   output('sh', ['-c', 'dpkg-deb --fsys-tarfile "$1" > "$2"', 'sh', file, archive]);
   const wanted = ['*/vmlinuz-*', '*/bin/busybox', '*/modules.builtin*', '*/modules.order'];
   wanted.push(...MODULE_FOLDERS.map((folder) => `*/kernel/${folder}/*`));
-  // tar fails where a pattern matches nothing; what is really missing shows in the next step.
+  // tar fails if a pattern matches nothing. A file that is really missing shows in the next step.
   spawnSync('tar', ['-x', '-f', archive, '-C', work, '--wildcards', ...wanted], { stdio: 'ignore' });
   rmSync(archive);
 }
 
-/** busybox, the drivers, and the order to load them in. */
+/** The initramfs: busybox, the drivers, and the order in which to load them. */
 function firstFiles(work, release) {
   output('depmod', ['-b', work, release]);
   const show = ['-d', work, '-S', release, '--show-depends', '-a', ...MODULES];

@@ -135,6 +135,9 @@ test('without a directory, and without the controllers there, each task has its 
   teardown(() => rmdirSync(closed));
   const none = await run(2, { hook: configure(mom, { ...lenient, cgroup_root: closed }), command: ['/bin/true'] });
   assert.equal(await none.exitStatus, 0);
-  assert.match(none.hookLog.join('\n'), /own --pids: no available control group has the controller; name one in cgroup_root/);
+  assert.match(
+    none.hookLog.join('\n'),
+    /own --pids: no available control group has the controller; name one in cgroup_root/,
+  );
   assert.ok(!existsSync(group));
 });
