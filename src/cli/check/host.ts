@@ -5,7 +5,7 @@ import { isBrokerError } from '../../errors.js';
 import { duration } from '../../options/amounts.js';
 import type { BoxSpec } from '../../options/spec.js';
 import { jobDeadline } from '../../scheduler/deadline.js';
-import { type Environment, identifyJob } from '../../scheduler/identity.js';
+import { type Environment, identifyJob, schedulerMarks } from '../../scheduler/identity.js';
 import { tryBroker } from '../ctl/connect.js';
 import { atLeast, fail, pass, type Row, warn } from './row.js';
 
