@@ -80,7 +80,7 @@ t.test("the user's own file and the variable are treated alike", async (t) => {
   ] as const) {
     const run = (...more: string[]) =>
       spawnSync(PROC_BOX, [...words, ...more], { encoding: 'utf8', env: { ...plainEnvironment(), ...env } });
-    t.match(run(...JOB), { status: 125, stdout: '', stderr: /^proc_box: error: \S+own\.yaml:2: a key [^\n]*\n$/ });
+    t.match(run(...JOB), { status: 125, stdout: '', stderr: /^proc_box: error: \S+own\.yaml:2: this key [^\n]*\n$/ });
     t.match(run('--failure=open', '--', ...JOB), { status: 7 });
     t.match(run('--failure=open', ...JOB), { status: 7 }, 'no -- is needed where every option is known');
   }
