@@ -20,7 +20,7 @@ async function main() {
   ensureNpm();
   ensureDebian(['rabbitmq-server']);
   ensureDebian(['tini', 'dumb-init', 'util-linux', 'coreutils'], { optional: true });
-  ensureBuild();
+  await ensureBuild();
   const { startBroker } = await import('./broker.mjs');
   const broker = await startBroker();
   try {

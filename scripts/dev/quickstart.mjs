@@ -16,7 +16,7 @@ try {
 async function main() {
   ensureNpm();
   ensureDebian(['rabbitmq-server']);
-  ensureBuild();
+  await ensureBuild();
   say('Starting a private RabbitMQ on loopback ...');
   const { startBroker } = await import('./broker.mjs');
   const broker = await startBroker();

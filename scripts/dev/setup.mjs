@@ -2,7 +2,8 @@
  * Sets up a fresh machine for the project's commands (test, quickstart, bench): npm packages, the build, Debian packages. Plain
  * Node without dependencies, because it runs before anything is installed.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { accessSync, constants, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -80,10 +81,15 @@ function packagesDiffer() {
   return undefined;
 }
 
-/** Brings bin/, dist/ and native/build up to date. */
-export function ensureBuild() {
+/** Brings bin/, dist/ and native/build up to date in a process beside this one; does nothing if they are. */
+export async function ensureBuild() {
   if (!findProgram('c++') || !findProgram('make') || !findProgram('python3')) ensureDebian(['g++', 'make', 'python3']);
-  run(process.execPath, [join(root, 'scripts', 'build', 'build.mjs'), '--quiet']);
+  const script = join(root, 'scripts', 'build', 'build.mjs');
+  const [status, signal] = await once(
+    spawn(process.execPath, [script, '--quiet'], { stdio: ['ignore', 2, 2] }),
+    'exit',
+  );
+  if (status !== 0) throw new Error(`${script}: ended with ${signal ?? `exit status ${status}`}`);
 }
 
 /**

@@ -33,6 +33,8 @@ import { findProgram, plainEnvironment } from './setup.mjs';
 
 const START_TIMEOUT_MS = 60_000;
 const CANCEL_TIMEOUT_MS = 15_000;
+/** A look is a command of Slurm: it takes CPU time that the daemons need to get ready. */
+const PAUSE_PER_LOOK = 4;
 
 const execute = promisify(execFile);
 
@@ -259,6 +261,7 @@ function ignoreNoAnswer(error) {
 async function until(works, daemons, dir) {
   const deadline = Date.now() + START_TIMEOUT_MS;
   for (;;) {
+    const looked = performance.now();
     try {
       return await works();
     } catch (error) {
@@ -268,7 +271,7 @@ async function until(works, daemons, dir) {
           cause: error,
         });
       }
-      await sleep(25);
+      await sleep(PAUSE_PER_LOOK * (performance.now() - looked));
     }
   }
 }

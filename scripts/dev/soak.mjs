@@ -22,7 +22,7 @@ async function main() {
   ensureNpm();
   ensureDebian(['rabbitmq-server']);
   ensureFuzzer();
-  ensureBuild();
+  await ensureBuild();
   const folder = join(root, 'test', 'soak');
   const names = readdirSync(folder)
     .filter((name) => name.endsWith(SUFFIX))

@@ -64,11 +64,13 @@ async function main() {
   ensureNpm();
   const files = testFiles();
   if (files.length === 0) throw new Error(`no test file in ${selected.join(' ') || 'test/'}`);
+  // The compiler has the second core while packages are unpacked on the first.
+  const building = files.some((file) => needs(file, NEEDS_BUILD)) ? build() : undefined;
   const packages = files.flatMap((file) => needs(file, NEEDS_PACKAGES)?.[1].split(' ') ?? []);
   ensureDebian([...new Set(packages)], { optional: true });
-  const broker = files.some((file) => needs(file, NEEDS_BROKER)) ? await startBroker() : undefined;
+  const needsBroker = files.some((file) => needs(file, NEEDS_BROKER));
+  const [broker] = await Promise.all([needsBroker ? startBroker() : undefined, building]);
   try {
-    if (files.some((file) => needs(file, NEEDS_BUILD))) build();
     return await Promise.race([runAll(files, broker), interrupted.then(stopped)]);
   } finally {
     await broker?.stop();
@@ -102,9 +104,9 @@ async function stopped(signal) {
 }
 
 /** Where only some files were asked for, a tree that does not build yet is no reason not to run them. */
-function build() {
+async function build() {
   try {
-    ensureBuild();
+    await ensureBuild();
   } catch (error) {
     if (selected.length === 0) throw error;
     say(`The build failed; running the tests all the same. ${error.message}`);
