@@ -136,7 +136,7 @@ t.test('bad words are refused at submission, with the reason', async (t) => {
     t.match(submit(box), { accept: true }, box);
   t.match(submit('--memory 1T', { fixed: ['--memory', '1G'] }), {
     accept: false,
-    message: /the site has fixed --memory/,
+    message: /the site has locked --memory/,
   });
 });
 

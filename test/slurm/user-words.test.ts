@@ -7,7 +7,7 @@ import { PROC_BOX } from '../fixtures/run.js';
 import { slurmCluster, withoutSlurm } from '../fixtures/slurm.js';
 import { site, withoutSite } from '../fixtures/slurm-site.js';
 
-/** What users say, in `--box` and in `PBOX_*`, where the site has fixed something. */
+/** What users say, in `--box` and in `PBOX_*`, where the site has locked something. */
 
 const BAD = { PBOX_TIMEOUT: 'nonsense', PBOX_CONFIG: '/nowhere', PBOX_FAILURE: 'open', PBOX_MEMORY: 'much' };
 const SHOW = ['sh', '-c', 'ulimit -n; echo ran'];
@@ -44,7 +44,7 @@ for level in range(300):
   t.equal(readFileSync(outside, 'utf8'), 'it stays');
 });
 
-t.test('SPANK: --box says nothing of what the site has fixed', { skip: withoutSite() }, async (t) => {
+t.test('SPANK: --box says nothing of what the site has locked', { skip: withoutSite() }, async (t) => {
   const slurm = await slurmCluster(t);
   const words = ['--default', 'on', '--failure', 'closed', '--option', 'uri=none', '--option', 'config=none'];
   t.match(site(slurm, 'install', 'spank', ...words, '--fix', 'rlimit=nofile=77', '--proc-box', PROC_BOX), {

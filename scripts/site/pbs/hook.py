@@ -212,7 +212,7 @@ def check_asked(options, config, what):
         if name in NOT_ASKED:
             raise ValueError("%s: jobs may not set --%s; leave it out" % (what, name))
         if name in fixed:
-            raise ValueError("%s: the site has fixed --%s; leave it out" % (what, name))
+            raise ValueError("%s: the site has locked --%s; leave it out" % (what, name))
 
 
 def pack(words):
@@ -414,7 +414,7 @@ def hand_down(group, controller):
         write(control, "+" + controller)  # waits for a concurrent write, after which the files below appear
         return
     if os.path.exists(os.path.join(group, "cgroup.type")) and read(os.path.join(group, "cgroup.procs")) != "":
-        raise OSError("%s holds processes, so it cannot hand down controllers; name another directory in cgroup_root" % group)
+        raise OSError("%s holds processes, so it cannot delegate controllers; name another directory in cgroup_root" % group)
     write(control, "+" + controller)
 
 

@@ -58,7 +58,7 @@ local function box(job_desc, partitions, policy)
   end
   for name, value in pairs(environment) do
     local variable = "PBOX_" .. name:upper():gsub("-", "_")
-    -- The user's environment wins, except over options that the site has fixed.
+    -- The user's environment wins, except over options that the site has locked.
     if fixed[name] or job_desc.environment[variable] == nil then
       job_desc.environment[variable] = value
     end

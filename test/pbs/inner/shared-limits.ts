@@ -128,7 +128,7 @@ test('without a directory, and without the controllers there, each task has its 
   const lenient = { default: STRICT.slice(0, 4) };
   const own = await run(1, { hook: configure(mom, lenient), command: ['/bin/true'] });
   assert.equal(await own.exitStatus, 0);
-  const reason = /own --pids: \S+\/vm\/command holds processes, so it cannot hand down controllers; name another/;
+  const reason = /own --pids: \S+\/vm\/command holds processes, so it cannot delegate controllers; name another/;
   assert.match(own.hookLog.join('\n'), reason);
   const closed = join(root, 'closed');
   mkdirSync(closed);

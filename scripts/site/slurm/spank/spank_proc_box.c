@@ -129,7 +129,7 @@ static void set_word(spank_t spank, const char *option, int number)
 	spank_setenv(spank, variable, word, 1);
 }
 
-/* Passes the user's options, followed by those that the site has fixed. Overwrites these variables in the user's environment. */
+/* Passes the user's options, followed by those that the site has locked. Overwrites these variables in the user's environment. */
 static void set_words(spank_t spank, const char *list)
 {
 	char option[OPTION_MAX_BYTES], count[16];
