@@ -196,7 +196,7 @@ t.test('a limit of stdout that nobody can hold is told, and refused by --enforce
   const words = ['--stdoutlimit', '3000'];
   const strict = await adopt(t, process.pid, [...words, '--enforce', 'strict']).done;
   t.equal(strict.code, 125);
-  t.match(strict.stderr, /error: --stdoutlimit has no effect: stdout of \d+ is no file.*\(--enforce strict\)/);
+  t.match(strict.stderr, /error: --stdoutlimit has no effect: stdout of \d+ is not a file.*\(--enforce strict\)/);
   const detached = await adopt(t, process.pid, [...words, '--detach']).done;
   t.equal(detached.code, 0);
   t.match(detached.stderr, /warn: --stdoutlimit has no effect/, 'the caller reads it');
