@@ -20,8 +20,6 @@ const RUN_BY: Readonly<Record<string, string>> = {
   'amqp/index': 'amqp/faults',
   'amqp/publisher': 'amqp/outbox',
   'amqp/rascal': 'amqp/link',
-  'cgroup/compose': 'cgroup/create',
-  'cgroup/remove': 'cgroup/create',
   'cli/check/cgroup': 'cli/check',
   'cli/check/index': 'cli/check',
   'cli/check/job': 'cli/check',
