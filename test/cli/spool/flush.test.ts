@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { chownSync, existsSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { MessageRecord } from '../../src/spool/record.js';
-import { collect, fakeBox, foreignClient, sharedBroker, unique } from '../fixtures/broker.js';
-import { line, makeOwn, type TestSpool, testSpool } from '../fixtures/spool.js';
+import type { MessageRecord } from '../../../src/spool/record.js';
+import { collect, fakeBox, foreignClient, sharedBroker, unique } from '../../fixtures/broker.js';
+import { line, makeOwn, type TestSpool, testSpool } from '../../fixtures/spool.js';
 
 /** Root flushes the files of all users: whatever one of them has left there, the others' messages arrive. */
 

@@ -2,9 +2,9 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { formatRow, type Row } from '../../src/cli/check/row.js';
-import { delegate, user, withoutV1 } from '../fixtures/cgroups.js';
-import { PROC_BOX, plainEnvironment } from '../fixtures/run.js';
+import { formatRow, type Row } from '../../../src/cli/check/row.js';
+import { delegate, user, withoutV1 } from '../../fixtures/cgroups.js';
+import { PROC_BOX, plainEnvironment } from '../../fixtures/run.js';
 
 interface Report {
   readonly host: string;
