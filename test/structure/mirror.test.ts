@@ -21,7 +21,6 @@ const RUN_BY: Readonly<Record<string, string>> = {
   'amqp/publisher': 'amqp/outbox',
   'amqp/rascal': 'amqp/link',
   'cli/main': 'end-to-end/launch-exit',
-  'cli/where': 'slurm/where',
   'supervise/broker': 'end-to-end/broker-absent',
   'supervise/create-box': 'end-to-end/launch-exit',
   'supervise/notice': 'end-to-end/launch-failure',
