@@ -11,15 +11,9 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
  * which can be tested alone gets a mirrored test, and its line here goes.
  */
 const RUN_BY: Readonly<Record<string, string>> = {
-  'adopt/adopted-box': 'kernel/adopt',
-  'adopt/request-server': 'adopt/serve',
-  'adopt/served-box': 'adopt/serve',
   'amqp/index': 'amqp/faults',
   'cli/main': 'end-to-end/launch-exit',
-  'supervise/broker': 'end-to-end/broker-absent',
   'supervise/create-box': 'end-to-end/launch-exit',
-  'supervise/notice': 'end-to-end/launch-failure',
-  'supervise/resources': 'kernel/cgroup-change',
   'supervise/run': 'end-to-end/launch-exit',
 };
 

@@ -11,9 +11,10 @@ import { schemaErrors } from '../fixtures/schemas.js';
 const uri = await sharedBroker(t);
 const { channel } = await foreignClient(t, uri);
 
-function notice(argv: readonly string[], more: Partial<Notice> = {}): Notice {
+/** @param words before the command */
+function notice(words: readonly string[], more: Partial<Notice> = {}): Notice {
   return {
-    argv: ['proc_box', ...argv],
+    words,
     settings: ['PBOX_CONFIG=none'],
     environment: {},
     why: 'PBOX_MEMORY: "much" is no size',
@@ -40,7 +41,7 @@ async function silence(t: Test): Promise<string> {
 t.test('says which job it is and why it has no box', async (t) => {
   const { key, arrived } = await events();
   const environment = { SLURM_JOB_ID: '4711', SLURM_STEP_ID: '2', SLURM_PROCID: '0' };
-  await tellUnboxed(notice(['--uri', uri, '--ekey', key, '--', './job'], { environment }));
+  await tellUnboxed(notice(['--uri', uri, '--ekey', key], { environment }));
   const [message] = await arrived.count(1);
   const body = JSON.parse(String(message!.content));
   t.match(body, {
@@ -60,9 +61,7 @@ t.test('says which job it is and why it has no box', async (t) => {
 t.test('whatever else is wrong with the options, those that say where the broker is count', async (t) => {
   const { key, arrived } = await events();
   const settings = ['PBOX_CONFIG=none', `PBOX_URI=${uri}`, 'PBOX_MEMORY=much', 'PBOX_BOO=1'];
-  await tellUnboxed(
-    notice(['--mmeory', '1G', '--timeout', 'soon', '-ekey', key, './job', '--uri', 'none'], { settings }),
-  );
+  await tellUnboxed(notice(['--mmeory', '1G', '--timeout', 'soon', '-ekey', key], { settings }));
   await arrived.count(1);
   t.equal(arrived.messages.length, 1);
 });
@@ -70,9 +69,9 @@ t.test('whatever else is wrong with the options, those that say where the broker
 t.test('a config file that cannot be read is left out', async (t) => {
   const { key, arrived } = await events();
   const folder = t.testdir({ 'bad.yaml': 'uri: [', 'good.yaml': `uri: ${uri}\nekey: ${key}\n` });
-  await tellUnboxed(notice(['--config', join(folder, 'good.yaml'), './job'], { settings: [] }));
+  await tellUnboxed(notice(['--config', join(folder, 'good.yaml')], { settings: [] }));
   await arrived.count(1);
-  const words = ['--config', join(folder, 'bad.yaml'), '--uri', uri, '--ekey', key, './job'];
+  const words = ['--config', join(folder, 'bad.yaml'), '--uri', uri, '--ekey', key];
   await tellUnboxed(notice(words, { settings: [] }));
   t.equal((await arrived.count(2)).length, 2);
 });
@@ -80,7 +79,7 @@ t.test('a config file that cannot be read is left out', async (t) => {
 t.test('one broker after the other, and one is enough', async (t) => {
   const { key, arrived } = await events();
   const uris = `amqp://guest:guest@127.0.0.1:1,${uri},${uri}`;
-  await tellUnboxed(notice(['--uri', uris, '--ekey', key, './job']));
+  await tellUnboxed(notice(['--uri', uris, '--ekey', key]));
   await arrived.count(1);
   // What came before this one has arrived.
   channel.publish('amq.topic', `${key}.last`, Buffer.from('last'));
@@ -89,17 +88,17 @@ t.test('one broker after the other, and one is enough', async (t) => {
 
 t.test('a broker that says nothing holds up nobody for longer than two seconds', async (t) => {
   const began = performance.now();
-  await tellUnboxed(notice(['--uri', await silence(t), './job']));
+  await tellUnboxed(notice(['--uri', await silence(t)]));
   const tookMs = performance.now() - began;
   t.ok(tookMs > 1_500 && tookMs < 10_000, `${tookMs} ms`);
 });
 
 t.test('nothing that goes wrong with it is anybody else’s', async (t) => {
-  for (const argv of [['--uri', 'none', './job'], ['--uri', 'boo://x', './job'], []]) await tellUnboxed(notice(argv));
+  for (const words of [['--uri', 'none'], ['--uri', 'boo://x'], []]) await tellUnboxed(notice(words));
   const loadYaml = () => {
     throw new Error('dist/yaml.cjs: ENOENT');
   };
   const folder = t.testdir({ 'c.yaml': 'uri: none\n' });
-  await tellUnboxed(notice(['--config', join(folder, 'c.yaml'), './job'], { settings: ['PBOX_URI=none'], loadYaml }));
+  await tellUnboxed(notice(['--config', join(folder, 'c.yaml')], { settings: ['PBOX_URI=none'], loadYaml }));
   t.pass('it never rejects');
 });

@@ -1,0 +1,147 @@
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { type Answer, receive } from '../../src/adopt/reception.js';
+import type { Request } from '../../src/adopt/request.js';
+import { linesLogger } from '../fixtures/light.js';
+import { until } from '../fixtures/processes.js';
+import { temporaryFolder } from '../fixtures/run.js';
+import { talk } from '../fixtures/supervisor.js';
+import { virtualTime } from '../fixtures/virtual-time.js';
+
+/** A request as native/src/front/via.h has it. */
+function frame(words: readonly string[] = ['proc_box', 'adopt', '--pid', '7'], pid = 1): Buffer {
+  const text = Buffer.from(words.map((word) => `${word}\0`).join(''));
+  const head = Buffer.alloc(24);
+  head.writeUInt32LE(text.length, 0);
+  head.writeUInt32LE(words.length, 4);
+  head.writeInt32LE(pid, 8);
+  return Buffer.concat([head, text]);
+}
+
+interface Wrap {
+  bind(path: string): number;
+  readonly fd: number;
+}
+type PipeWrap = { readonly Pipe: new (type: number) => Wrap; readonly constants: { readonly SERVER: number } };
+
+/** The descriptor of a socket that nobody in this process looks after yet, as the front end hands it on. */
+function boundSocket(path: string): number {
+  const { Pipe, constants } = (process as unknown as { binding(name: string): PipeWrap }).binding('pipe_wrap');
+  const wrap = new Pipe(constants.SERVER);
+  if (wrap.bind(path) !== 0) throw new Error(`bind ${path}`);
+  kept.push(wrap);
+  return wrap.fd;
+}
+/** Closed where they are collected. */
+const kept: Wrap[] = [];
+
+function reception(t: Test, take: (request: Request, answer: Answer) => boolean = () => true) {
+  const socket = join(temporaryFolder(t), 'socket');
+  const { log, lines } = linesLogger();
+  const asked: Request[] = [];
+  const end = receive(boundSocket(socket), log, (request, answer) => {
+    asked.push(request);
+    return take(request, answer);
+  });
+  t.teardown(end);
+  return { socket, lines, asked, end };
+}
+
+const textOf = (answer: Buffer) => [answer[0], answer.toString('utf8', 1)];
+
+t.test('a request and its answer: the status, then the text', async (t) => {
+  const { socket, asked } = reception(t, (_, answer) => {
+    answer(7, 'so it is\n');
+    return true;
+  });
+  const { client, answer } = talk(t, socket);
+  client.write(frame(['proc_box', 'adopt', '--pid', '7'], 4711));
+  t.strictSame(textOf(await answer), [7, 'so it is\n']);
+  t.match(asked, [{ argv: ['proc_box', 'adopt', '--pid', '7'], pid: process.pid }], 'its pid is what the kernel says');
+});
+
+t.test('a request in pieces, and answers in another order than the requests', async (t) => {
+  const answers: Answer[] = [];
+  const { socket } = reception(t, (_, answer) => answers.push(answer) > 0);
+  const first = talk(t, socket);
+  const whole = frame();
+  first.client.write(whole.subarray(0, 30));
+  first.client.write(whole.subarray(30));
+  await until(() => answers.length === 1, 'the first has asked');
+  const second = talk(t, socket);
+  second.client.write(whole);
+  await until(() => answers.length === 2, 'the second has asked');
+  answers[1]!(0, 'second');
+  t.strictSame(textOf(await second.answer), [0, 'second']);
+  answers[0]!(0, 'first');
+  t.strictSame(textOf(await first.answer), [0, 'first']);
+});
+
+t.test('who is not taken gets no answer, and goes on without us', async (t) => {
+  const { socket } = reception(t, () => false);
+  const { client, answer } = talk(t, socket);
+  client.write(frame());
+  t.equal((await answer).length, 0);
+});
+
+t.test('what is no request is refused in one line, and the next one is taken', async (t) => {
+  const { socket, asked, lines } = reception(t, (_, answer) => {
+    answer(0, '');
+    return true;
+  });
+  for (const bytes of [Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'), frame(['proc_box', 'list'])]) {
+    const { client, answer } = talk(t, socket);
+    client.write(bytes);
+    const [status, text] = textOf(await answer);
+    t.equal(status, 125);
+    t.match(text, /^proc_box: error: [^\n]+\n$/);
+  }
+  t.equal(lines.filter((line) => line.includes('a request was refused: ')).length, 2);
+  const { client, answer } = talk(t, socket);
+  client.write(frame());
+  t.equal((await answer)[0], 0);
+  t.equal(asked.length, 1);
+});
+
+t.test('one that fails while it is carried out is refused as well', async (t) => {
+  const { socket } = reception(t, () => {
+    throw new Error('no more descriptors');
+  });
+  const { client, answer } = talk(t, socket);
+  client.write(frame());
+  t.strictSame(textOf(await answer), [125, 'proc_box: error: no more descriptors\n']);
+});
+
+t.test('who goes before the request is whole leaves nothing behind', async (t) => {
+  const { socket, asked, lines } = reception(t);
+  const { client, answer } = talk(t, socket);
+  client.end(frame().subarray(0, 10));
+  t.equal((await answer).length, 0);
+  t.strictSame([asked, lines], [[], []]);
+});
+
+t.test('who says nothing is refused after five seconds', async (t) => {
+  const time = virtualTime(t);
+  const { socket } = reception(t);
+  const { client, answer } = talk(t, socket);
+  client.write(frame().subarray(0, 10));
+  while (time.armed() === 0) await new Promise(setImmediate);
+  await time.advance(5_000);
+  t.strictSame(textOf(await answer), [125, 'proc_box: error: no whole request within 5 s\n']);
+});
+
+t.test('the end: who has asked is answered, who has not is let go, and nobody else is let in', async (t) => {
+  const answers: Answer[] = [];
+  const { socket, end } = reception(t, (_, answer) => answers.push(answer) > 0);
+  const asking = talk(t, socket);
+  asking.client.write(frame());
+  const silent = talk(t, socket);
+  silent.client.write(frame().subarray(0, 10));
+  await until(() => answers.length === 1, 'one has asked');
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  end();
+  t.equal((await silent.answer).length, 0);
+  t.equal((await talk(t, socket).answer).length, 0);
+  answers[0]!(0, 'late');
+  t.strictSame(textOf(await asking.answer), [0, 'late']);
+});
