@@ -70,40 +70,26 @@ t.test('--cgroup off makes no group: what sampling can hold it holds', async (t)
 
 t.test('a limit that sampling holds: the box is told, with the processes of that look', async (t) => {
   const rows = [row(100, 900)];
-  const told: unknown[] = [];
   const used: unknown[] = [];
-  const seen = new Promise<void>((resolve) => {
-    const box = {
-      exceeded: (...what: unknown[]) => {
-        told.push(...what);
-        resolve();
-      },
-      near: { used: (...what: unknown[]) => used.push(what), next: () => null },
-    } as unknown as Box;
-    const walks: unknown[] = [];
-    const walk: Subject['walk'] = (options) => {
-      walks.push(options);
-      return tree({ threads: 7, rows });
-    };
-    const { control } = prepare(
-      t,
-      { cgroup: 'off', resources: { pids: 5, memory: 64 * MIB } },
-      { walk },
-      () => box,
-    ).make();
-    control.start();
-    t.teardown(() => t.match(walks[0], { rows: 3 }));
+  const walks: unknown[] = [];
+  const walk: Subject['walk'] = (options) => {
+    walks.push(options);
+    return tree({ threads: 7, rows });
+  };
+  const told = await new Promise<unknown[]>((resolve) => {
+    const near = { used: (...what: unknown[]) => used.push(what), next: () => null };
+    const box = { exceeded: (...what: unknown[]) => resolve(what), near } as unknown as Box;
+    const resources = { pids: 5, memory: 64 * MIB };
+    prepare(t, { cgroup: 'off', resources }, { walk }, () => box)
+      .make()
+      .control.start();
   });
-  await seen;
   t.strictSame(told, ['pids', 7, 5, rows]);
-  t.match(
-    used,
-    [
-      ['memory', 1000],
-      ['pids', 7],
-    ],
-    'what is used of each limit is told, too, of one walk',
-  );
+  t.match(used, [
+    ['memory', 1000],
+    ['pids', 7],
+  ]);
+  t.strictSame(walks, [{ rows: 3 }], 'one walk for both');
 });
 
 t.test('CPU time counts what the keeper has reaped', async (t) => {
