@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Keeper, AdoptSpec as KeeperSpec } from 'cgroup-utils-native';
 import t, { type Test } from 'tap';
-import { type Adoption, adoptProcess } from '../../src/adopt/adopted-box.js';
+import { type AdoptionInput, adoptProcess } from '../../src/adopt/adopted-box.js';
 import { systemFiles } from '../../src/options/files.js';
 import type { RunOptions } from '../../src/supervise/run.js';
 import { bare } from '../fixtures/adopted.js';
@@ -16,7 +16,7 @@ import { temporaryFolder } from '../fixtures/run.js';
 const limitsOf = (pid: number) => readFileSync(`/proc/${pid}/limits`, 'utf8');
 
 /** @param boxWords options of the box; control groups are off */
-function adoption(pid: number, boxWords: readonly string[], more: Partial<Adoption> = {}) {
+function adoption(pid: number, boxWords: readonly string[], more: Partial<AdoptionInput> = {}) {
   const { keeper, asked } = notedKeeper();
   const runs: RunOptions[] = [];
   const events: unknown[] = [];
@@ -45,7 +45,7 @@ function adoption(pid: number, boxWords: readonly string[], more: Partial<Adopti
       },
     }),
     ...more,
-  } as unknown as Adoption;
+  } as unknown as AdoptionInput;
   const spec = () => asked.find(([name]) => name === 'adopt')?.[1] as KeeperSpec | undefined;
   return { adopt: () => adoptProcess(adoption), spec, runs, events, written, endings };
 }

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Keeper, KeeperEvent } from 'cgroup-utils-native';
 import t, { type Test } from 'tap';
-import type { Request } from '../../src/adopt/request.js';
+import type { AdoptRequest } from '../../src/adopt/request.js';
 import { type ServedBox, serveBox } from '../../src/adopt/served-box.js';
 import { systemFiles } from '../../src/options/files.js';
 import { bare } from '../fixtures/adopted.js';
@@ -15,7 +15,7 @@ import { temporaryFolder } from '../fixtures/run.js';
 const HELLO: KeeperEvent = { type: 'hello' } as KeeperEvent;
 const NOBODY = '4194304';
 
-function serve(t: Test, words: readonly string[], more: Partial<ServedBox> = {}, request: Partial<Request> = {}) {
+function serve(t: Test, words: readonly string[], more: Partial<ServedBox> = {}, request: Partial<AdoptRequest> = {}) {
   const answers: [number, string][] = [];
   const finished: Keeper[] = [];
   const notices: string[] = [];

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { type Commanded, Commands } from '../../src/box/commands.js';
+import { type CommandedBox, Commands } from '../../src/box/commands.js';
 import type { Input } from '../../src/box/lifecycle.js';
 import { stdoutStatus, timeoutStatus } from '../../src/box/limits.js';
 import { EnvironmentError } from '../../src/errors.js';
@@ -80,7 +80,7 @@ t.test('commands to a box that has ended are refused', async (t) => {
 });
 
 /** Commands to a box without a job: what it is asked for goes to a keeper that notes it. */
-function commanded(t: Test, more: Partial<Commanded> = {}) {
+function commanded(t: Test, more: Partial<CommandedBox> = {}) {
   const parts = livingBox(t, { command: ['./job'], stopSignal: 3 });
   const memory: LimitStatus = { value: 1000, unit: 'bytes', enforcement: 'cgroup1' };
   const swap: LimitStatus = { value: 0, unit: 'bytes', enforcement: 'cgroup1' };
@@ -91,7 +91,7 @@ function commanded(t: Test, more: Partial<Commanded> = {}) {
     stdoutMode: 'pipe',
     resources: {
       rows: LIMITS,
-      change: (name: string, text: string) => {
+      change: (_name: string, text: string) => {
         if (text === '7') throw new EnvironmentError('write "7" to memory.max: EACCES');
         return { ...memory, value: Number(text) };
       },
@@ -115,7 +115,7 @@ function commanded(t: Test, more: Partial<Commanded> = {}) {
     dropped: () => 0,
     brokerState: () => null,
     ...more,
-  } as unknown as Commanded;
+  } as unknown as CommandedBox;
   const commands = new Commands(box);
   const setLimit = (limit: string, value: string) => commands.execute({ name: 'set_limit', limit, value }, alice);
   return { ...parts, box, commands, setLimit, reread };
@@ -142,7 +142,7 @@ t.test('each command leaves a record with who asked and what came of it', async 
   ]);
   t.match(lines, [
     'proc_box: debug: command kill from alice: done',
-    'proc_box: warn: refused sample: the job has not started yet (further ones with code not_possible are only counted)',
+    'proc_box: warn: refused sample: the job has not started yet (further refusals with code not_possible are only counted)',
     'proc_box: debug: command sample from alice: the job has not started yet',
   ]);
 });
@@ -158,7 +158,7 @@ t.test('refusals of one kind are logged once and counted; a failure is logged ea
   t.equal(warnings(), 3);
   t.equal(commands.refusedCount, 3, 'it was no refusal');
   const forbidden: Answer = { ok: false, error: { code: 'forbidden', message: 'no' } };
-  commands.turnedDown(forbidden, alice, 'kill', ['9']);
+  commands.recordRefusal(forbidden, alice, 'kill', ['9']);
   t.equal(commands.refusedCount, 4, 'nor do those count less that were turned down before');
 });
 
@@ -251,7 +251,7 @@ t.test('an rlimit that no process takes, or that no process is left for, is refu
   const refused = commanded(t, { keeper: notedKeeper({ rlimit: () => ({ changed: 0, failed: 3, ...none }) }).keeper });
   t.match(
     await refused.setLimit('nofile', '9999'),
-    refusal('not_possible', 'prlimit nofile=9999: EPERM for all 3 processes; a hard limit can be raised by root only'),
+    refusal('not_possible', 'prlimit nofile=9999: EPERM for all 3 processes; only root can raise a hard limit'),
   );
   const empty = commanded(t, { keeper: notedKeeper({ rlimit: () => ({ changed: 0, failed: 0, ...none }) }).keeper });
   t.match(await empty.setLimit('nofile', '5'), refusal('ended', 'no process is left to limit'));

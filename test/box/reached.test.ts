@@ -26,7 +26,7 @@ const LIMITS: [string, LimitStatus][] = [
 function boxWithLimits(t: Test, spec: Partial<BoxSpec> = {}, sampled: readonly ProcessInfo[] = []) {
   const parts = livingBox(t, { timeoutMs: 10_000, ...spec });
   const limits: Limits = new Map(LIMITS);
-  const near = createNear({ thresholds: parts.spec.near, limits, tell: parts.tell });
+  const near = createNear({ thresholds: parts.spec.near, limits, emitEvent: parts.emitEvent });
   const { clock } = createTimeLimit({ ...parts, near, onExpired() {} });
   clock.start(parts.time.now());
   const samples: string[] = [];
@@ -100,7 +100,10 @@ t.test('the keeper has stopped the job in our stead: only the rest of the ladder
   t.match(life.state, { phase: 'stopping', ending: { reason: 'timeout', by: { via: 'limit' } } });
   t.strictSame(asked, [], "its signal was the keeper's");
   t.match(deadlines.at(-1), { killAtMs: 1300 });
-  t.match(lines.join('\n'), 'the wall clock limit of 10 s was over, and the keeper has stopped the job');
+  t.match(
+    lines.join('\n'),
+    'the wall clock limit of 10 s passed while this process did not respond; the keeper stopped the job',
+  );
   life.cause.mainEnded(995);
   t.match(life.cause.of(life.state).ending, { reason: 'timeout' }, 'the job ended after that, whenever we hear of it');
 });
@@ -114,7 +117,7 @@ t.test('the keeper was first, and this process about to do the same', async (t) 
   t.equal(life.cause.of(life.state).ending, null);
   reached.timeByKeeper(990);
   t.match(life.cause.of(life.state).ending, { reason: 'timeout' });
-  t.notMatch(lines.join('\n'), 'the keeper has stopped the job');
+  t.notMatch(lines.join('\n'), 'the keeper stopped the job');
 });
 
 t.test('what the keeper has done is no news to a box that ends for another reason', async (t) => {

@@ -11,7 +11,7 @@ const SIGUSR1 = 10;
 function limited(t: Test, spec: Partial<BoxSpec>) {
   const parts = livingBox(t, { timeoutMs: 10_000, ...spec });
   const limits: Limits = new Map([['timeout', timeoutStatus(parts.spec.timeoutMs, 'default')]]);
-  const near = createNear({ thresholds: parts.spec.near, limits, tell: parts.tell });
+  const near = createNear({ thresholds: parts.spec.near, limits, emitEvent: parts.emitEvent });
   let expired = 0;
   const limit = createTimeLimit({ ...parts, near, onExpired: () => expired++ });
   limit.clock.start(parts.time.now());

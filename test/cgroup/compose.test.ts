@@ -44,13 +44,13 @@ const NO_V1 = makeV1({ v2: null, v1: new Map() }, [], { name: 'box' });
 t.test('a host without control groups holds nothing, and says so', async (t) => {
   const cgroup = cgroupHost(t, {}).create({ limits: ['memory', 'pids'] });
   t.match(cgroup, { forkInto: null, tasks: [], freezer: null, killFile: null, dirs: [], procsFile: null });
-  t.strictSame(cgroup.holds('memory'), { why: 'no cgroup2 is mounted' });
-  t.strictSame(cgroup.holds('memory-high'), { why: 'no cgroup2 is mounted' });
+  t.strictSame(cgroup.holds('memory'), { why: 'cgroup2 is not mounted' });
+  t.strictSame(cgroup.holds('memory-high'), { why: 'cgroup2 is not mounted' });
   t.equal(cgroup.usage(), null);
   t.equal(cgroup.charged('memory'), null);
   t.equal(cgroup.inForce('memory'), null);
   t.strictSame(cgroup.ceiling('memory'), { value: 'unlimited', path: '' });
-  t.throws(() => cgroup.set('memory', 1), { name: 'EnvironmentError', message: 'no cgroup2 is mounted' });
+  t.throws(() => cgroup.set('memory', 1), { name: 'EnvironmentError', message: 'cgroup2 is not mounted' });
   t.equal(killCgroup(cgroup), 0);
   cgroup.close();
 });
@@ -109,7 +109,7 @@ t.test('a hybrid host: each limit and figure comes from the version that has its
 });
 
 t.test('v1 counts CPU time in one directory and throttles in another', async (t) => {
-  const none = { why: 'no cgroup2 is mounted' };
+  const none = { why: 'cgroup2 is not mounted' };
   const { found, v1 } = hierarchies(t, ['cpuacct', 'cpu']);
   const cgroup = compose({ v2: null, v1: found }, none, v1);
   t.same(cgroup.usage(), { memory: null, cpu, io: null, pids: null });
@@ -132,7 +132,7 @@ t.test('the tightest limit around the box, up to the topmost group that we see',
   const v1 = new Map([['memory', { dir: `${mount}/slurm/step`, mount }]] as const);
   const inV1 = compose(
     { v2: null, v1 },
-    { why: 'no cgroup2 is mounted' },
+    { why: 'cgroup2 is not mounted' },
     makeV1({ v2: null, v1 }, [], { name: 'box' }),
   );
   t.strictSame(inV1.ceiling('memory'), { value: 3000, path: `${mount}/slurm` }, 'before the box has a group as well');

@@ -134,6 +134,5 @@ t.test('words that are no job', async (t) => {
     t.equal(code, 125);
     t.ok(stderr.includes(`proc_box: error: ${said}`), stderr);
   }
-  for (const words of [[], ['--help']])
-    t.match(await where(words), { code: 0, stdout: /^usage: / }, words.join(' '));
+  for (const words of [[], ['--help']]) t.match(await where(words), { code: 0, stdout: /^usage: / }, words.join(' '));
 });

@@ -17,7 +17,7 @@ function requests(words: readonly string[], settings: readonly string[] = []): r
 for (const [args, message] of [
   [[], /no command given/],
   [['--all'], /no command given/],
-  [['--job', 'status'], /--job took "status" for its value; did you mean "proc_box ctl --job <id> status"\?/],
+  [['--job', 'status'], /--job took "status" as its value; did you mean "proc_box ctl --job <id> status"\?/],
   [['status', '--job', '42'], /options come before the command; did you mean "proc_box ctl --job 42 status"\?/],
   [['--jbo', '1', 'ping'], /unknown option "--jbo"; did you mean --job\?/],
   [['--sint', '1s', '--all', 'ping'], /--sint is an option of a box, not of "proc_box ctl"/],

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { type Answer, receive } from '../../src/adopt/reception.js';
-import type { Request } from '../../src/adopt/request.js';
+import type { AdoptRequest } from '../../src/adopt/request.js';
+import { type AdoptAnswer, receive } from '../../src/adopt/request-server.js';
 import { linesLogger } from '../fixtures/light.js';
 import { until } from '../fixtures/processes.js';
 import { temporaryFolder } from '../fixtures/run.js';
@@ -35,10 +35,10 @@ function boundSocket(path: string): number {
 /** Closed where they are collected. */
 const kept: Wrap[] = [];
 
-function reception(t: Test, take: (request: Request, answer: Answer) => boolean = () => true) {
+function reception(t: Test, take: (request: AdoptRequest, answer: AdoptAnswer) => boolean = () => true) {
   const socket = join(temporaryFolder(t), 'socket');
   const { log, lines } = linesLogger();
-  const asked: Request[] = [];
+  const asked: AdoptRequest[] = [];
   const end = receive(boundSocket(socket), log, (request, answer) => {
     asked.push(request);
     return take(request, answer);
@@ -61,7 +61,7 @@ t.test('a request and its answer: the status, then the text', async (t) => {
 });
 
 t.test('a request in pieces, and answers in another order than the requests', async (t) => {
-  const answers: Answer[] = [];
+  const answers: AdoptAnswer[] = [];
   const { socket } = reception(t, (_, answer) => answers.push(answer) > 0);
   const first = talk(t, socket);
   const whole = frame();
@@ -131,7 +131,7 @@ t.test('who says nothing is refused after five seconds', async (t) => {
 });
 
 t.test('the end: who has asked is answered, who has not is let go, and nobody else is let in', async (t) => {
-  const answers: Answer[] = [];
+  const answers: AdoptAnswer[] = [];
   const { socket, end } = reception(t, (_, answer) => answers.push(answer) > 0);
   const asking = talk(t, socket);
   asking.client.write(frame());
