@@ -58,7 +58,7 @@ async function sleeper(t: Test, file?: string) {
   return process;
 }
 
-t.test('limits of every process are set before the keeper gets it', async (t) => {
+t.test('the limits of every process are set before the keeper adopts them', async (t) => {
   const process = await sleeper(t);
   const { adopt, spec } = adoption(process.pid, ['--rlimit', 'nofile=64:65']);
   const { warnings } = adopt();
@@ -68,21 +68,21 @@ t.test('limits of every process are set before the keeper gets it', async (t) =>
   t.ok(spec()!.startTicks > 0);
 });
 
-t.test('who asks, and whoever stands between, is not of the box', async (t) => {
+t.test('the process that asks and the processes between it and the main process stay outside the box', async (t) => {
   const process_ = await sleeper(t);
   const [, child] = process_.members().sort((a, b) => a - b);
   const { adopt, spec } = adoption(process_.pid, [], { caller: child! });
   adopt();
   t.ok(spec()!.excluded.includes(child!));
-  t.ok(spec()!.excluded.includes(process.pid), 'nor is the supervisor');
+  t.ok(spec()!.excluded.includes(process.pid), 'the supervisor stays outside, too');
   t.throws(adoption(process.pid, []).adopt, { name: 'SpecError', message: /is not a job/ });
 });
 
-t.test('supervision begins with what the process is now, and counts from now on', async (t) => {
+t.test('supervision begins once the keeper has adopted the process, and counts usage from then on', async (t) => {
   const process = await sleeper(t);
   const { adopt, runs, events } = adoption(process.pid, ['--timeout', '1h']);
   const { run } = adopt();
-  t.strictSame(runs, [], 'nothing is loaded before the keeper has it');
+  t.strictSame(runs, [], 'nothing is loaded before that');
   run.onKeeper({ type: 'started', pid: process.pid, atMs: 1 });
   t.match(runs, [
     { spec: { command: ['sh', '-c', /^echo up/], timeoutMs: 3_600_000 }, hello: { stdoutMode: 'other' } },
@@ -91,12 +91,12 @@ t.test('supervision begins with what the process is now, and counts from now on'
   const { subject } = runs[0]!;
   const { pids, userUsec, readBytes } = subject.walk({});
   t.strictSame([...pids].sort(), process.members().sort());
-  t.ok(userUsec < 100_000 && readBytes === 0, 'not what it has used before');
+  t.ok(userUsec < 100_000 && readBytes === 0, 'earlier usage does not count');
   run.onKeeper({ type: 'gone' });
   t.equal(events.length, 2);
 });
 
-t.test('a process that has ended between our look and that of the keeper', async (t) => {
+t.test('a process that ends before the keeper adopts it is reported, as is a keeper that dies', async (t) => {
   const process = await sleeper(t);
   const { adopt, written, endings } = adoption(process.pid, []);
   const { run } = adopt();
@@ -108,10 +108,10 @@ t.test('a process that has ended between our look and that of the keeper', async
   t.strictSame(other.written, ['proc_box: error: the keeper has died; the process goes on alone\n']);
 });
 
-t.test('a limit for stdout that is no file: a warning, or with --enforce strict no box', async (t) => {
+t.test('a limit for a stdout that is not a file leads to a warning, with --enforce strict to a refusal', async (t) => {
   const process = await sleeper(t);
   t.match(adoption(process.pid, ['--stdoutlimit', '1M']).adopt().warnings, [
-    new RegExp(`^--stdoutlimit has no effect: stdout of ${process.pid} is no file`),
+    new RegExp(`^--stdoutlimit has no effect: stdout of ${process.pid} is not a file`),
   ]);
   t.throws(adoption(process.pid, ['--stdoutlimit', '1M', '--enforce', 'strict']).adopt, {
     name: 'EnvironmentError',
@@ -123,7 +123,7 @@ t.test('a limit for stdout that is no file: a warning, or with --enforce strict 
   t.equal(counted.spec()!.stdoutMaxBytes, 1_048_576);
 });
 
-t.test('what cannot be held strictly is no box, and the process runs as before', async (t) => {
+t.test('if --enforce strict cannot be met, the process stays without a box and as it was', async (t) => {
   const process = await sleeper(t);
   const words = ['--pids', '10', '--enforce', 'strict', '--rlimit', 'nofile=64:65'];
   const { adopt, spec } = adoption(process.pid, words);
@@ -134,8 +134,8 @@ t.test('what cannot be held strictly is no box, and the process runs as before',
   const { warnings } = open.adopt();
   t.match(
     warnings.join('\n'),
-    /pids is held by sampling only.*; it is boxed with those of its limits that can be held/,
+    /pids is held by sampling only.*; the process is boxed with those of its limits that can be held/,
   );
-  t.ok(open.spec(), 'with --failure open it is boxed with what can be had');
+  t.ok(open.spec(), '--failure open boxes it with the limits that can be held');
   t.match(limitsOf(process.pid), /Max open files +64 +65 /);
 });

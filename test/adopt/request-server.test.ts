@@ -24,7 +24,7 @@ interface Wrap {
 }
 type PipeWrap = { readonly Pipe: new (type: number) => Wrap; readonly constants: { readonly SERVER: number } };
 
-/** The descriptor of a socket that nobody in this process looks after yet, as the front end hands it on. */
+/** The descriptor of a bound socket that this process does not serve yet, as the front end passes it. */
 function boundSocket(path: string): number {
   const { Pipe, constants } = (process as unknown as { binding(name: string): PipeWrap }).binding('pipe_wrap');
   const wrap = new Pipe(constants.SERVER);
@@ -32,7 +32,7 @@ function boundSocket(path: string): number {
   kept.push(wrap);
   return wrap.fd;
 }
-/** Closed where they are collected. */
+/** Keeps the sockets open: a collected wrap closes its descriptor. */
 const kept: Wrap[] = [];
 
 function reception(t: Test, take: (request: AdoptRequest, answer: AdoptAnswer) => boolean = () => true) {
@@ -57,7 +57,11 @@ t.test('a request and its answer: the status, then the text', async (t) => {
   const { client, answer } = talk(t, socket);
   client.write(frame(['proc_box', 'adopt', '--pid', '7'], 4711));
   t.strictSame(textOf(await answer), [7, 'so it is\n']);
-  t.match(asked, [{ argv: ['proc_box', 'adopt', '--pid', '7'], pid: process.pid }], 'its pid is what the kernel says');
+  t.match(
+    asked,
+    [{ argv: ['proc_box', 'adopt', '--pid', '7'], pid: process.pid }],
+    'the pid is that of the kernel, not that of the request',
+  );
 });
 
 t.test('a request in pieces, and answers in another order than the requests', async (t) => {
@@ -77,14 +81,14 @@ t.test('a request in pieces, and answers in another order than the requests', as
   t.strictSame(textOf(await first.answer), [0, 'first']);
 });
 
-t.test('who is not taken gets no answer, and goes on without us', async (t) => {
+t.test('a client whose request is not taken gets no answer', async (t) => {
   const { socket } = reception(t, () => false);
   const { client, answer } = talk(t, socket);
   client.write(frame());
   t.equal((await answer).length, 0);
 });
 
-t.test('what is no request is refused in one line, and the next one is taken', async (t) => {
+t.test('bytes that are not a request are refused in one line, and the next request is taken', async (t) => {
   const { socket, asked, lines } = reception(t, (_, answer) => {
     answer(0, '');
     return true;
@@ -103,7 +107,7 @@ t.test('what is no request is refused in one line, and the next one is taken', a
   t.equal(asked.length, 1);
 });
 
-t.test('one that fails while it is carried out is refused as well', async (t) => {
+t.test('a request that fails while it is carried out is refused, too', async (t) => {
   const { socket } = reception(t, () => {
     throw new Error('no more descriptors');
   });
@@ -112,7 +116,7 @@ t.test('one that fails while it is carried out is refused as well', async (t) =>
   t.strictSame(textOf(await answer), [125, 'proc_box: error: no more descriptors\n']);
 });
 
-t.test('who goes before the request is whole leaves nothing behind', async (t) => {
+t.test('a client that leaves before its request is whole is forgotten', async (t) => {
   const { socket, asked, lines } = reception(t);
   const { client, answer } = talk(t, socket);
   client.end(frame().subarray(0, 10));
@@ -120,7 +124,7 @@ t.test('who goes before the request is whole leaves nothing behind', async (t) =
   t.strictSame([asked, lines], [[], []]);
 });
 
-t.test('who says nothing is refused after five seconds', async (t) => {
+t.test('a client that says nothing is refused after five seconds', async (t) => {
   const time = virtualTime(t);
   const { socket } = reception(t);
   const { client, answer } = talk(t, socket);
@@ -130,18 +134,21 @@ t.test('who says nothing is refused after five seconds', async (t) => {
   t.strictSame(textOf(await answer), [125, 'proc_box: error: no whole request within 5 s\n']);
 });
 
-t.test('the end: who has asked is answered, who has not is let go, and nobody else is let in', async (t) => {
-  const answers: AdoptAnswer[] = [];
-  const { socket, end } = reception(t, (_, answer) => answers.push(answer) > 0);
-  const asking = talk(t, socket);
-  asking.client.write(frame());
-  const silent = talk(t, socket);
-  silent.client.write(frame().subarray(0, 10));
-  await until(() => answers.length === 1, 'one has asked');
-  await new Promise<void>((resolve) => setImmediate(resolve));
-  end();
-  t.equal((await silent.answer).length, 0);
-  t.equal((await talk(t, socket).answer).length, 0);
-  answers[0]!(0, 'late');
-  t.strictSame(textOf(await asking.answer), [0, 'late']);
-});
+t.test(
+  'at the end, clients that have asked get their answer, silent ones are disconnected, and new ones are not let in',
+  async (t) => {
+    const answers: AdoptAnswer[] = [];
+    const { socket, end } = reception(t, (_, answer) => answers.push(answer) > 0);
+    const asking = talk(t, socket);
+    asking.client.write(frame());
+    const silent = talk(t, socket);
+    silent.client.write(frame().subarray(0, 10));
+    await until(() => answers.length === 1, 'one has asked');
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    end();
+    t.equal((await silent.answer).length, 0);
+    t.equal((await talk(t, socket).answer).length, 0);
+    answers[0]!(0, 'late');
+    t.strictSame(textOf(await asking.answer), [0, 'late']);
+  },
+);

@@ -10,7 +10,7 @@ import { systemFiles } from '../../src/options/files.js';
 import { bare } from '../fixtures/adopted.js';
 import { temporaryFolder } from '../fixtures/run.js';
 
-/** One box of a supervisor, up to its making: test/adopt/serve.test.ts has whole ones. */
+/** One box of a supervisor, until it is made; test/adopt/serve.test.ts tests complete ones. */
 
 const HELLO: KeeperEvent = { type: 'hello' } as KeeperEvent;
 const NOBODY = '4194304';
@@ -61,7 +61,7 @@ function serve(t: Test, words: readonly string[], more: Partial<ServedBox> = {},
   };
 }
 
-t.test('words that are wrong are answered at once, and no keeper is made for them', async (t) => {
+t.test('wrong words are answered at once, without a keeper', async (t) => {
   for (const [words, said] of [
     [['--memry', '1G'], /^proc_box: error: unknown option "--memry"; did you mean --memory\?\n$/],
     [[], /^proc_box: error: no process given/],
@@ -75,23 +75,23 @@ t.test('words that are wrong are answered at once, and no keeper is made for the
   t.strictSame([help.keepers(), help.endings()], [0, 1]);
 });
 
-t.test('a box that cannot be made gives its keeper back, and says why', async (t) => {
+t.test('if a box cannot be made, its keeper is ended and the answer says why', async (t) => {
   const { answers, finished, keeper, tell, endings } = serve(t, ['--detach', '--pid', NOBODY]);
-  t.strictSame([answers, endings()], [[], 0], 'first the keeper says hello');
+  t.strictSame([answers, endings()], [[], 0], 'it waits for the hello of the keeper');
   tell(HELLO);
   t.strictSame(answers, [[125, `proc_box: error: --pid ${NOBODY}: there is no such process\n`]]);
   t.strictSame([finished, endings()], [[keeper], 1]);
   tell({ type: 'gone' });
-  t.strictSame([answers.length, endings()], [1, 1], 'its end is no news');
+  t.strictSame([answers.length, endings()], [1, 1], 'the end of the keeper changes nothing');
 });
 
-t.test('a keeper that has died, or that is of another installation', async (t) => {
+t.test('a keeper that dies, is of another version or cannot be started leads to an error', async (t) => {
   const dead = serve(t, ['--pid', '7']);
   dead.tell({ type: 'gone' });
   t.match(dead.answers, [[125, /internal error: the keeper has died before the box was made/]]);
   const other = serve(t, ['--pid', '7']);
   other.tell({ type: 'mismatch', version: 1, expected: 2 });
-  t.match(other.answers, [[125, /proc_box was installed anew, and its supervisor is the old one/]]);
+  t.match(other.answers, [[125, /proc_box has been updated, but its supervisor is of the old version/]]);
   t.strictSame([dead.finished.length, other.finished.length], [1, 1]);
   const none = serve(t, ['--pid', '7'], {
     makeKeeper: () => {
@@ -102,7 +102,7 @@ t.test('a keeper that has died, or that is of another installation', async (t) =
   t.equal(none.endings(), 1);
 });
 
-t.test('with --failure open a job without its box is told of by an event', async (t) => {
+t.test('with --failure open an event reports the job without a box', async (t) => {
   const closed = serve(t, ['--memry', '1G']);
   const open = serve(t, ['--memry', '1G'], {}, { failsOpen: true });
   t.strictSame(closed.notices, []);
@@ -115,27 +115,27 @@ t.test('with --failure open a job without its box is told of by an event', async
   t.match(serve(t, ['--memry', '1G'], broken, { failsOpen: true }).answers, [[125, /--memry/]]);
 });
 
-t.test('names of files count from where it was asked', async (t) => {
+t.test('relative file names start at the folder of the client', async (t) => {
   const folder = temporaryFolder(t);
   const environment = { PWD: folder };
   const words = ['--pid', NOBODY, '--log-file', 'log', '--pid-file', 'pid'];
   const { answers, tell } = serve(t, words, {}, { environment });
   tell(HELLO);
   t.match(answers, [[125, /there is no such process/]]);
-  t.ok(existsSync(join(folder, 'log')), 'a log that could be opened');
-  t.notOk(existsSync(join(folder, 'pid')), 'what says that there is a supervisor is gone');
+  t.ok(existsSync(join(folder, 'log')), 'the log stays');
+  t.notOk(existsSync(join(folder, 'pid')), 'the pid file is removed');
   const nowhere = serve(t, ['--pid', NOBODY, '--log-file', 'none/log'], {}, { environment });
   nowhere.tell(HELLO);
   t.match(nowhere.answers, [[125, `--log-file ${folder}/none/log: ENOENT`]]);
 });
 
-t.test('a file that could hold up every box of the supervisor is not read', async (t) => {
+t.test('a FIFO, which could hold up every box of the supervisor, is not read', async (t) => {
   const folder = temporaryFolder(t);
   const { pid } = bare(t, 'sleep 600');
   execFileSync('mkfifo', [join(folder, 'fifo')]);
   const settings = ['PBOX_URI=none'];
   for (const [name, said] of [
-    ['fifo', /error: fifo is no regular file\n$/],
+    ['fifo', /error: fifo is not a regular file\n$/],
     ['none.yaml', /read none\.yaml: ENOENT/],
   ] as const) {
     const words = ['--pid', String(pid), '--config', name];

@@ -4,7 +4,7 @@ import amqp from 'amqplib';
 import t, { type Test } from 'tap';
 import '../../src/amqp/handshake.js';
 
-/** A broker that ends a connection while it is being opened; its frames are amqplib's own. */
+/** A broker that ends a connection while it is being opened; amqplib encodes its frames. */
 
 interface Definitions {
   encodeMethod(id: number, channel: number, fields: object): Buffer;
@@ -46,18 +46,18 @@ for (const [step, frames] of [
   ['last', [START, TUNE]],
   ['second', [START]],
 ] as const)
-  t.test(`why a connection is refused at its ${step} step is told in the words of the broker`, async (t) => {
+  t.test(`why a connection is refused at its ${step} step is reported in the words of the broker`, async (t) => {
     const words = "NOT_ALLOWED - vhost connection limit (0) is reached for user 'guest'";
     const uri = await broker(t, [...frames, close(530, words)]);
     await t.rejects(amqp.connect(uri), { message: new RegExp(`530.*${words.replace(/[()]/g, '\\$&')}`) });
   });
 
-t.test('a frame that is out of place is still told as such', async (t) => {
+t.test('a frame that is out of place is still reported as such', async (t) => {
   const uri = await broker(t, [START, TUNE, TUNE]);
   await t.rejects(amqp.connect(uri), { message: /Expected ConnectionOpenOk/ });
 });
 
-t.test('a connection that is let in is one', async (t) => {
+t.test('a connection that is accepted opens as usual', async (t) => {
   const uri = await broker(t, [START, TUNE, defs.encodeMethod(defs.ConnectionOpenOk, 0, {})]);
   const abort = new AbortController();
   const options = { timeout: 5_000, signal: abort.signal };

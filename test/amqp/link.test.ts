@@ -4,7 +4,7 @@ import { Link, type LinkOptions, type Opened, type Session } from '../../src/amq
 import { linesLogger } from '../fixtures/light.js';
 import { virtualTime } from '../fixtures/virtual-time.js';
 
-/** The loop around one connection, with sessions that the test opens and ends by hand. box-link.test.ts has a broker. */
+/** The loop around one connection, with sessions that the test opens and ends; box-link.test.ts uses a real broker. */
 
 interface Attempt extends Opened<Session> {
   readonly request: ConnectionRequest;
@@ -46,7 +46,7 @@ function linked(
     },
     release: () => calls.push('release'),
   });
-  /** What the link does next, it does in a turn of its own. */
+  /** Lets the link take its next steps, which are microtasks. */
   const turn = async () => {
     for (let n = 0; n < 10; n++) await Promise.resolve();
   };
@@ -101,7 +101,7 @@ t.test('connects, and connects again after the connection has ended', async (t) 
   await link.close(0);
 });
 
-t.test('failures of one kind are warned of once, until a good connection', async (t) => {
+t.test('each kind of failure is warned of once, until a good connection', async (t) => {
   const { link, lines, connect, fail, nextAttempt } = linked(t);
   const warnings = () => lines.filter((line) => line.includes('warn:')).length;
   for (let n = 0; n < 3; n++) {
@@ -114,13 +114,13 @@ t.test('failures of one kind are warned of once, until a good connection', async
   t.equal(warnings(), 2, 'another kind');
   await nextAttempt();
   await connect();
-  t.match(lines.at(-1), /^proc_box: statistics: connected to broker one/, 'that it is over is told');
+  t.match(lines.at(-1), /^proc_box: statistics: connected to broker one/, 'the recovery is logged');
   await fail(REFUSED);
-  t.equal(warnings(), 2, 'it lasted for a moment only');
+  t.equal(warnings(), 2, 'a connection of a moment is not a good one');
   await link.close(0);
 });
 
-t.test('the wait between two attempts grows, and is never longer than 1.5 s for what may pass', async (t) => {
+t.test('the wait between two attempts doubles, up to 1.5 s', async (t) => {
   longestWaits(t);
   const { link, fail, nextAttempt } = linked(t);
   t.teardown(() => link.close(0));
@@ -132,7 +132,7 @@ t.test('the wait between two attempts grows, and is never longer than 1.5 s for 
   t.strictSame(waits, [200, 400, 800, 1500, 1500, 1500]);
 });
 
-t.test('where someone has to act it asks seldom, and says that waiting is in vain', async (t) => {
+t.test('if somebody has to act first, it asks seldom, and reports that waiting is useless', async (t) => {
   longestWaits(t);
   const { link, attempts, fail, nextAttempt, turn } = linked(t);
   t.teardown(() => link.close(0));
@@ -152,7 +152,7 @@ t.test('where someone has to act it asks seldom, and says that waiting is in vai
   t.equal(link.hopeless, false);
 });
 
-t.test('the other hosts of a list are tried without a wait; one login that may work is hope enough', async (t) => {
+t.test('the other hosts of a list are tried without a wait', async (t) => {
   const { link, attempts, fail, connect } = linked(t, [
     'amqp://user:sesame@one',
     'amqp://user:sesame@two',
@@ -170,7 +170,7 @@ t.test('the other hosts of a list are tried without a wait; one login that may w
   t.match(link.state, { broker: /^three/, state: 'up' });
 });
 
-t.test('an exchange that is missing is declared at once; where that does not help it is a failure', async (t) => {
+t.test('a missing exchange is declared at once; if that does not help, it is a failure', async (t) => {
   const { link, attempts, fail, last, lines } = linked(t);
   t.teardown(() => link.close(0));
   await fail(NO_EXCHANGE);
@@ -183,7 +183,7 @@ t.test('an exchange that is missing is declared at once; where that does not hel
   t.match(lines.join('\n'), /warn: .*the exchange does not exist/);
 });
 
-t.test('an attempt that is not answered is given up, and what it opens later is released', async (t) => {
+t.test('an attempt without an answer is given up, and a session that it opens later is released', async (t) => {
   const { link, attempts, calls, time, turn, session } = linked(t);
   t.teardown(() => link.close(0));
   await time.advance(2000);
@@ -194,7 +194,7 @@ t.test('an attempt that is not answered is given up, and what it opens later is 
   const late = session();
   first!.made(late);
   first!.up(late);
-  t.strictSame(calls, ['release'], 'it is not taken into use');
+  t.strictSame(calls, ['release'], 'and not used');
 });
 
 t.test('a connection that is up and not ready within its time is ended', async (t) => {
@@ -208,7 +208,7 @@ t.test('a connection that is up and not ready within its time is ended', async (
   t.strictSame(calls, ['up', 'down', 'release']);
 });
 
-t.test('something that throws is a failure like others', async (t) => {
+t.test('an exception while opening is a failure like others', async (t) => {
   const { link, turn } = linked(t, undefined, {
     open: () => {
       throw new Error('no such option');
@@ -219,7 +219,7 @@ t.test('something that throws is a failure like others', async (t) => {
   t.match(link.state, { state: 'down', lastError: /no such option/ });
 });
 
-t.test('the end: orderly within its time, at once where nothing is up, and nothing afterwards', async (t) => {
+t.test('the end is orderly within its time, immediate without a connection, and final', async (t) => {
   const orderly = linked(t);
   await orderly.connect();
   await orderly.link.close(1000);
@@ -235,7 +235,7 @@ t.test('the end: orderly within its time, at once where nothing is up, and nothi
   const closed = silent.link.close(300);
   await silent.time.advance(300);
   await closed;
-  t.match(silent.calls, ['up', /./, /./, /./], 'whoever does not answer is left');
+  t.match(silent.calls, ['up', /./, /./, /./], 'a session that does not answer is left');
   t.ok(silent.attempts[0]!.request.signal.aborted);
 
   const dead = linked(t);

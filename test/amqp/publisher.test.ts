@@ -61,7 +61,7 @@ t.test('many messages are in flight at once, in order, each with a confirm and t
   await closed(publisher);
 });
 
-t.test('what the end has overtaken arrives all the same', async (t) => {
+t.test('messages that were handed over just before the end arrive', async (t) => {
   const { publisher } = await open(t);
   const key = unique('key');
   const arrived = await collect(channel, 'amq.topic', key);
@@ -69,10 +69,10 @@ t.test('what the end has overtaken arrives all the same', async (t) => {
   await closed(publisher);
   t.equal((await arrived.count(50)).length, 50);
   await closed(publisher);
-  t.pass('a second end is none');
+  t.pass('closing twice does nothing');
 });
 
-t.test('what the broker refuses costs the channel without confirms alone', async (t) => {
+t.test('a message that the broker refuses costs only the channel without confirms', async (t) => {
   const { publisher, failures } = await open(t);
   const refused = new Promise<Error>((resolve) => publisher.onRefused(resolve));
   const nowhere = unique('nowhere');
@@ -87,7 +87,7 @@ t.test('what the broker refuses costs the channel without confirms alone', async
   await closed(publisher);
 });
 
-t.test('a confirm channel that the broker closes ends the connection, with why', async (t) => {
+t.test('if the broker closes the confirm channel, the connection fails with the reason of the broker', async (t) => {
   const { publisher, failures } = await open(t);
   const failed = new Promise<void>((resolve) => {
     const nowhere = unique('nowhere');
@@ -99,7 +99,7 @@ t.test('a confirm channel that the broker closes ends the connection, with why',
   t.match(failures[0], { message: /NOT_FOUND - no exchange/ });
 });
 
-t.test('a second channel: its end is its own, and it hears of messages that nobody gets', async (t) => {
+t.test('a second channel ends on its own, and is told of messages that reach no queue', async (t) => {
   const { publisher, failures } = await open(t);
   const ended: unknown[] = [];
   let returned = 0;
@@ -126,7 +126,7 @@ t.test('a second channel: its end is its own, and it hears of messages that nobo
   t.match(late, { message: /clos/i }, 'a connection that has ended says so, and throws nothing');
 });
 
-t.test('the exchange: one that is missing is an error, or declared; another type takes nothing of ours', async (t) => {
+t.test('a missing exchange is an error, or is declared; an exchange of another type is an error', async (t) => {
   const exchange = unique('exchange');
   await t.rejects(open(t, { exchange }), { message: /NOT_FOUND - no exchange/ });
   const { publisher } = await open(t, { exchange, declare: true });
@@ -138,10 +138,14 @@ t.test('the exchange: one that is missing is an error, or declared; another type
   await channel.assertExchange(fanout, 'fanout', { durable: true });
   t.teardown(() => channel.deleteExchange(fanout));
   await t.rejects(open(t, { exchange: fanout }), { message: /received 'topic' but current is 'fanout'/ });
-  await t.rejects(open(t, { exchange: 'amq.fanout' }), { message: /current is 'fanout'/ }, 'also where nobody may ask');
+  await t.rejects(
+    open(t, { exchange: 'amq.fanout' }),
+    { message: /current is 'fanout'/ },
+    'the type of predeclared exchanges is known',
+  );
 });
 
-t.test('a topic exchange with other properties than ours is one all the same', async (t) => {
+t.test('a topic exchange with other properties is used as it is', async (t) => {
   const exchange = unique('exchange');
   await channel.assertExchange(exchange, 'topic', { durable: false });
   t.teardown(() => channel.deleteExchange(exchange));

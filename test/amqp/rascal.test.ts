@@ -59,7 +59,7 @@ t.test('a broker object has its queue, and leaves nothing behind when it is clos
   t.ok(cleared, 'no timer keeps the process alive');
 });
 
-t.test('a connection that is lost is a failure, and what is left of it is let go', async (t) => {
+t.test('a lost connection is a failure, and can be released twice', async (t) => {
   const { up, failed, abort } = open(t);
   const session = await up;
   abort.abort();
@@ -68,7 +68,7 @@ t.test('a connection that is lost is a failure, and what is left of it is let go
   t.doesNotThrow(() => session.release(), 'twice');
 });
 
-t.test('what cannot be made is a failure with its reason', async (t) => {
+t.test('a broker or exchange that is missing is a failure with its reason', async (t) => {
   const nobody = open(t, { endpoint: endpointOf('amqp://guest:guest@127.0.0.1:1') });
   await t.rejects(nobody.up, { code: 'ECONNREFUSED' });
   const exchange = unique('exchange');

@@ -79,7 +79,7 @@ t.test('commands to a box that has ended are refused', async (t) => {
     t.match(await box.execute(command, alice), { ok: false, error: { code: 'ended' } }, command.name);
 });
 
-/** Commands to a box without a job: what it is asked for goes to a keeper that notes it. */
+/** Commands to a box without a job; its keeper records the requests. */
 function commanded(t: Test, more: Partial<CommandedBox> = {}) {
   const parts = livingBox(t, { command: ['./job'], stopSignal: 3 });
   const memory: LimitStatus = { value: 1000, unit: 'bytes', enforcement: 'cgroup1' };
@@ -123,7 +123,7 @@ function commanded(t: Test, more: Partial<CommandedBox> = {}) {
 
 const refusal = (code: string, message: string | RegExp) => ({ ok: false, error: { code, message } });
 
-t.test('each command leaves a record with who asked and what came of it', async (t) => {
+t.test('each command leaves a record with its sender and its result', async (t) => {
   const { commands, told, lines } = commanded(t);
   t.match(await commands.execute({ name: 'kill', signal: 15 }, alice), {
     ok: true,
@@ -156,13 +156,13 @@ t.test('refusals of one kind are logged once and counted; a failure is logged ea
   t.equal(commands.refusedCount, 3);
   for (let n = 0; n < 2; n++) t.match(await setLimit('stdoutlimit', '1M'), refusal('failed', 'the keeper is busy'));
   t.equal(warnings(), 3);
-  t.equal(commands.refusedCount, 3, 'it was no refusal');
+  t.equal(commands.refusedCount, 3, 'a failure is not a refusal');
   const forbidden: Answer = { ok: false, error: { code: 'forbidden', message: 'no' } };
   commands.recordRefusal(forbidden, alice, 'kill', ['9']);
-  t.equal(commands.refusedCount, 4, 'nor do those count less that were turned down before');
+  t.equal(commands.refusedCount, 4, 'refusals by others count, too');
 });
 
-t.test('suspend and resume are told once, however often they are asked for', async (t) => {
+t.test('repeated suspends and resumes lead to one event each', async (t) => {
   const { commands, told, asked } = commanded(t);
   for (const name of ['suspend', 'suspend', 'resume', 'resume'] as const) await commands.execute({ name }, alice);
   t.strictSame(
@@ -174,7 +174,7 @@ t.test('suspend and resume are told once, however often they are asked for', asy
   t.match(await commands.execute({ name: 'suspend' }, alice), refusal('not_possible', 'the box is being stopped'));
 });
 
-t.test('the end waits for the answers of commands under way, and takes no more', async (t) => {
+t.test('the end waits for the answers of commands under way, and refuses further ones', async (t) => {
   let answer = (_: number) => {};
   const { keeper } = notedKeeper({ signal: () => new Promise<number>((resolve) => (answer = resolve)) });
   const parts = livingBox(t, {}, { keeper });
@@ -191,7 +191,7 @@ t.test('the end waits for the answers of commands under way, and takes no more',
   await close;
 });
 
-t.test('set_limit of a resource tells what the kernel has changed with it', async (t) => {
+t.test('set_limit of a resource reports the limits that the kernel has changed with it', async (t) => {
   const { setLimit, told, box, reread } = commanded(t);
   reread.set('swap', { value: 5, unit: 'bytes', enforcement: 'cgroup1' });
   t.match(await setLimit('memory', '2000'), {
@@ -205,7 +205,7 @@ t.test('set_limit of a resource tells what the kernel has changed with it', asyn
   t.match(box.limits.get('swap'), { value: 5 });
 });
 
-t.test('a limit that cannot be set is refused, and what the attempt has changed is told', async (t) => {
+t.test('a limit that cannot be set is refused, and limits that the attempt has changed are reported', async (t) => {
   const { setLimit, told, reread, box } = commanded(t);
   reread.set('swap', { value: 5, unit: 'bytes', enforcement: 'cgroup1' });
   t.match(await setLimit('memory', '7'), refusal('not_possible', 'write "7" to memory.max: EACCES'));
@@ -246,7 +246,7 @@ t.test('rlimits are changed one after the other: each relative change counts fro
   t.strictSame(turns, ['read', 'set', 'read', 'set']);
 });
 
-t.test('an rlimit that no process takes, or that no process is left for, is refused', async (t) => {
+t.test('an rlimit is refused if no process takes it, or if no process is left', async (t) => {
   const none = { errno: 1, code: 'EPERM', limit: { soft: 1, hard: 1 } };
   const refused = commanded(t, { keeper: notedKeeper({ rlimit: () => ({ changed: 0, failed: 3, ...none }) }).keeper });
   t.match(

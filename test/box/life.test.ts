@@ -42,19 +42,19 @@ t.test('after close no grace period ends any more', async (t) => {
   t.strictSame(asked, [['stop', 'group', 15]]);
 });
 
-t.test('a stop wakes a suspended box, after its signal; only then the box is told', async (t) => {
+t.test('a stop sends its signal to a suspended box first, then resumes it', async (t) => {
   let woken = 0;
   const { life, asked } = livingBox(t, {}, { onWoken: () => woken++ });
   void life.apply({ type: 'suspend' });
   void life.apply({ type: 'resume' });
-  t.equal(woken, 0, 'whoever resumes the box tells of it');
+  t.equal(woken, 0, 'an explicit resume reports itself');
   void life.apply({ type: 'suspend' });
   void life.stop('stopped', BOB, 15);
   t.equal(woken, 1);
   t.strictSame(asked, [['suspend'], ['resume'], ['suspend'], ['stop', 'group', 15], ['resume']]);
 });
 
-t.test('a kill takes the control group first, and counts what either has met', async (t) => {
+t.test('a kill goes to the control group first, and counts the processes that either way has reached', async (t) => {
   const order: string[] = [];
   const { keeper } = notedKeeper({ kill: () => order.push('keeper') && 2 });
   const { life } = livingBox(t, {}, { keeper, killGroup: () => order.push('group') && 7 });
@@ -65,7 +65,7 @@ t.test('a kill takes the control group first, and counts what either has met', a
   t.equal(await other.life.apply({ type: 'kill', reason: 'killed', by: BOB, signal: 9 }), 3, 'without a group');
 });
 
-t.test('where nobody asked for the end, what was written waits for its reader', async (t) => {
+t.test('if nobody asked for the end, written output waits for its reader', async (t) => {
   const { life, asked, time, deadlines } = livingBox(t);
   void life.apply({ type: 'mainEnded' });
   void life.apply({ type: 'leftovers', signal: 15, graceMs: 300, linger: false, spare: false });
@@ -77,29 +77,26 @@ t.test('where nobody asked for the end, what was written waits for its reader', 
   ]);
 });
 
-t.test(
-  'the keeper and the front end hear of the wall clock limit, until a stop ladder has an end of its own',
-  async (t) => {
-    const ends: number[] = [];
-    const { life, deadlines } = livingBox(t, { graceMs: 300 }, { onDeadline: (endMs) => ends.push(endMs) });
-    life.deadline(5000);
-    life.deadline(0);
-    t.strictSame(deadlines, [
-      { stopAtMs: 5000, killAtMs: 0, graceMs: 300, signal: 15, abandon: false },
-      { stopAtMs: 0, killAtMs: 0, graceMs: 300, signal: 15, abandon: false },
-    ]);
-    t.strictSame(ends, [5300, 0], 'with the grace period; none where there is no limit');
-    void life.stop('stopped', BOB, 15, 200);
-    life.deadline(4000);
-    t.match(deadlines.slice(2), [
-      { stopAtMs: 0, killAtMs: 1200, abandon: true },
-      { stopAtMs: 0, killAtMs: 1200, abandon: true },
-    ]);
-    t.strictSame(ends.slice(2), [1200, 1200]);
-  },
-);
+t.test('the keeper and the front end get the wall clock limit, and during a stop ladder the end of that', async (t) => {
+  const ends: number[] = [];
+  const { life, deadlines } = livingBox(t, { graceMs: 300 }, { onDeadline: (endMs) => ends.push(endMs) });
+  life.deadline(5000);
+  life.deadline(0);
+  t.strictSame(deadlines, [
+    { stopAtMs: 5000, killAtMs: 0, graceMs: 300, signal: 15, abandon: false },
+    { stopAtMs: 0, killAtMs: 0, graceMs: 300, signal: 15, abandon: false },
+  ]);
+  t.strictSame(ends, [5300, 0], 'with the grace period; 0 without a limit');
+  void life.stop('stopped', BOB, 15, 200);
+  life.deadline(4000);
+  t.match(deadlines.slice(2), [
+    { stopAtMs: 0, killAtMs: 1200, abandon: true },
+    { stopAtMs: 0, killAtMs: 1200, abandon: true },
+  ]);
+  t.strictSame(ends.slice(2), [1200, 1200]);
+});
 
-t.test('the scheduler kills by itself: its time is the grace period, unless a shorter one was asked for', async (t) => {
+t.test('the grace period lasts until the scheduler kills, unless a shorter one was asked for', async (t) => {
   for (const [graceAsked, leftMs, expected] of [
     [false, 5000, 5000],
     [false, 50, 50],
@@ -114,10 +111,10 @@ t.test('the scheduler kills by itself: its time is the grace period, unless a sh
   }
   const { life, deadlines } = livingBox(t, {}, { schedulerGraceMs: () => 50 });
   void life.stop('stopped', BOB, 15);
-  t.match(deadlines, [{ killAtMs: 1300 }], 'the end that a command asks for has nothing to do with it');
+  t.match(deadlines, [{ killAtMs: 1300 }], 'an end that a command asked for is not affected');
 });
 
-t.test('a keeper that has gone signals nobody, and does not make a step fail', async (t) => {
+t.test('a step does not fail if the keeper has gone', async (t) => {
   const { keeper } = notedKeeper({ suspend: () => Promise.reject(new Error('the keeper has ended')) });
   const { life, lines } = livingBox(t, {}, { keeper });
   t.equal(await life.apply({ type: 'suspend' }), 0);
@@ -132,7 +129,7 @@ t.test('nothing happens after the end', async (t) => {
   t.strictSame(asked, []);
 });
 
-t.test('the first cause gets each step, with the time when it was asked for', async (t) => {
+t.test('each step tells the first cause when it was asked for', async (t) => {
   const { life, time } = livingBox(t);
   time.jump(500);
   life.cause.mainEnded(1400);

@@ -49,7 +49,7 @@ function boxWithLimits(t: Test, spec: Partial<BoxSpec> = {}, sampled: readonly P
 
 const rows: readonly ProcessRow[] = [row(100, 900), row(101, 150)];
 
-t.test('memory and processes beyond what sampling holds: told, and the box is killed', async (t) => {
+t.test('a limit that sampling holds is passed: an event, and the box is killed', async (t) => {
   const { reached, told, asked, samples, life } = boxWithLimits(t);
   reached.watched('memory', 1050.4, 1000, rows);
   t.match(told, [
@@ -94,21 +94,25 @@ t.test('the time limit: the sample is taken while the job still runs', async (t)
   t.strictSame(asked, [['stop', 'group', 15]]);
 });
 
-t.test('the keeper has stopped the job in our stead: only the rest of the ladder is ours', async (t) => {
+t.test('if the keeper has stopped the job, only the rest of the ladder is left', async (t) => {
   const { reached, asked, life, lines, deadlines } = boxWithLimits(t);
   reached.timeByKeeper(990);
   t.match(life.state, { phase: 'stopping', ending: { reason: 'timeout', by: { via: 'limit' } } });
-  t.strictSame(asked, [], "its signal was the keeper's");
+  t.strictSame(asked, [], 'the keeper has sent the signal');
   t.match(deadlines.at(-1), { killAtMs: 1300 });
   t.match(
     lines.join('\n'),
     'the wall clock limit of 10 s passed while this process did not respond; the keeper stopped the job',
   );
   life.cause.mainEnded(995);
-  t.match(life.cause.of(life.state).ending, { reason: 'timeout' }, 'the job ended after that, whenever we hear of it');
+  t.match(
+    life.cause.of(life.state).ending,
+    { reason: 'timeout' },
+    'the job ended after that, whatever the order of the messages',
+  );
 });
 
-t.test('the keeper was first, and this process about to do the same', async (t) => {
+t.test('the keeper may have been earlier than this process', async (t) => {
   const { reached, life, lines, letSample } = boxWithLimits(t);
   const ours = reached.time();
   letSample();
@@ -120,7 +124,7 @@ t.test('the keeper was first, and this process about to do the same', async (t) 
   t.notMatch(lines.join('\n'), 'the keeper stopped the job');
 });
 
-t.test('what the keeper has done is no news to a box that ends for another reason', async (t) => {
+t.test('a box that already ends for another reason ignores that the keeper has acted', async (t) => {
   const { reached, life, asked } = boxWithLimits(t);
   void life.stop('stopped', { via: 'amqp' }, 3);
   reached.timeByKeeper(990);
@@ -128,7 +132,7 @@ t.test('what the keeper has done is no news to a box that ends for another reaso
   t.strictSame(asked, [['stop', 'group', 3]]);
 });
 
-t.test('stdout: the stop ladder once; a job that goes on writing has no more grace', async (t) => {
+t.test('stdout: the stop ladder once; a job that goes on writing is killed', async (t) => {
   const { reached, told, asked, samples } = boxWithLimits(t, { near: [80] });
   reached.stdout(200);
   t.match(told, [
@@ -141,13 +145,13 @@ t.test('stdout: the stop ladder once; a job that goes on writing has no more gra
   t.equal(told.length, 2);
 });
 
-t.test('the keeper is asked to say when stdout reaches the next threshold of --near', async (t) => {
+t.test('the keeper is asked to report when stdout reaches the next threshold of --near', async (t) => {
   const { reached, asked } = boxWithLimits(t, { near: [33] });
   reached.markStdout();
   t.strictSame(asked, [['stdoutMark', 66]], 'whole bytes');
   reached.stdout(200);
   reached.markStdout();
-  t.strictSame(asked.at(-1), ['stdoutMark', 0], 'none is left');
+  t.strictSame(asked.at(-1), ['stdoutMark', 0], 'there is no further threshold');
   const without = boxWithLimits(t);
   without.reached.markStdout();
   t.strictSame(without.asked, [], 'without --near');

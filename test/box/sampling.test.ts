@@ -48,14 +48,14 @@ t.test('the first sample at the start, then one per interval', async (t) => {
   t.equal(causes.length, 4, 'at another rate');
 });
 
-t.test('before the job has started there is none, and that is no failure', async (t) => {
+t.test('before the job has started there are no samples and no warnings', async (t) => {
   const { sampling, noticed, lines } = sampled(t);
   t.equal(await sampling.take('request'), undefined);
   t.equal(sampling.last, undefined);
   t.strictSame([sampling.largest, noticed, lines], [[], [], []]);
 });
 
-t.test('a sampler that fails is told, and disturbs nobody', async (t) => {
+t.test('a failing sampler leads to a warning', async (t) => {
   const { sampling, sampler, box, lines, noticed } = sampled(t);
   sampling.start(sampler);
   box.fails = true;
@@ -66,7 +66,7 @@ t.test('a sampler that fails is told, and disturbs nobody', async (t) => {
   t.equal(noticed.length, 1);
 });
 
-t.test('of a kill that a sample sees, the processes before it tell more', async (t) => {
+t.test('when the largest process has gone, incidents get the processes of the sample before', async (t) => {
   const { sampling, sampler, box, noticed } = sampled(t);
   sampling.start(sampler);
   const before = box.processes;
@@ -79,7 +79,7 @@ t.test('of a kill that a sample sees, the processes before it tell more', async 
   t.strictSame(noticed, [before, grown, grown]);
 });
 
-t.test('groups that have disappeared are told with the sample that shows it', async (t) => {
+t.test('a sample that finds a group gone leads to a warning', async (t) => {
   const { sampling, sampler, lost, lines } = sampled(t);
   sampling.start(sampler);
   lost.push('memory may not be held any more');
@@ -88,7 +88,7 @@ t.test('groups that have disappeared are told with the sample that shows it', as
   t.strictSame(lines, ['proc_box: warn: memory may not be held any more']);
 });
 
-t.test('a sample that comes after the end is taken, and nobody looks for incidents in it', async (t) => {
+t.test('a sample after the end is not searched for incidents', async (t) => {
   const { sampling, sampler, life, noticed } = sampled(t);
   sampling.start(sampler);
   void life.apply({ type: 'ended' });

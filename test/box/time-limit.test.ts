@@ -33,7 +33,7 @@ t.test('the keeper has the deadline from the start of the job on, and each chang
   t.equal(expired(), 1);
 });
 
-t.test('each threshold of --near is told once, at its time', async (t) => {
+t.test('each threshold of --near is reported once, at its time', async (t) => {
   const { told, time, limits, clock } = limited(t, { near: [50, 90] });
   await time.advance(4999);
   t.strictSame(told, []);
@@ -42,12 +42,12 @@ t.test('each threshold of --near is told once, at its time', async (t) => {
   limits.set('timeout', timeoutStatus(20_000, 'command'));
   clock.limit(20_000);
   await time.advance(5000);
-  t.match(told.slice(1), [{ threshold_percent: 50, used: 10_000 }], 'again, of another limit');
+  t.match(told.slice(1), [{ threshold_percent: 50, used: 10_000 }], 'again for another limit');
   await time.advance(8000);
   t.match(told.slice(2), [{ threshold_percent: 90, used: 18_000 }]);
 });
 
-t.test('--warn-signal goes to the group of the job once, so long before the limit', async (t) => {
+t.test('--warn-signal goes to the group of the job once, at its time before the limit', async (t) => {
   const { told, time, asked, warned, clock } = limited(t, { warnSignal: { signal: SIGUSR1, beforeMs: 3000 } });
   await time.advance(6999);
   t.equal(warned(), null);
@@ -57,13 +57,13 @@ t.test('--warn-signal goes to the group of the job once, so long before the limi
   t.equal(warned(), SIGUSR1);
   clock.limit(8000);
   await time.advance(500);
-  t.equal(asked.length, 1, 'its moment of a shorter limit is over');
+  t.equal(asked.length, 1, 'that moment of a shorter limit has passed');
   clock.limit(20_000);
   await time.advance(9500);
-  t.match(told.slice(1), [{ event: 'warned', remaining_ms: 3000 }], 'that of a longer one is still to come');
+  t.match(told.slice(1), [{ event: 'warned', remaining_ms: 3000 }], 'that of a longer limit is still to come');
 });
 
-t.test('a limit that is shorter than the time of its warning warns at once', async (t) => {
+t.test('a limit shorter than the time before the warning warns at once', async (t) => {
   const { told, time } = limited(t, { timeoutMs: 1000, warnSignal: { signal: SIGUSR1, beforeMs: 3000 } });
   await time.advance(1);
   t.match(told, [{ event: 'warned', remaining_ms: 999 }]);
@@ -78,7 +78,7 @@ t.test('a box that is being stopped is not warned', async (t) => {
   t.equal(warned(), null);
 });
 
-t.test('a suspension of the wrapper itself is taken out, and told as one', async (t) => {
+t.test('a suspension of the wrapper itself does not count, and is reported', async (t) => {
   const { told, time, expired, lines, clock } = limited(t, {});
   time.jump(60_000);
   await time.advance(1);

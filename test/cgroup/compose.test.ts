@@ -8,7 +8,7 @@ import type { V2Group } from '../../src/cgroup/v2.js';
 import { cpu, V1_FILES, V2_FILES } from '../fixtures/cgroup-files.js';
 import { cgroupHost } from '../fixtures/cgroup-host.js';
 
-/** Groups of both versions as one: ordinary directories stand for them. */
+/** Groups of both versions as one; ordinary directories stand for them. */
 
 const CONTROLLERS = ['memory', 'cpu', 'cpuacct', 'freezer'] as const;
 
@@ -55,7 +55,7 @@ t.test('a host without control groups holds nothing, and says so', async (t) => 
   cgroup.close();
 });
 
-t.test('v2 has everything that its controllers hold', async (t) => {
+t.test('v2 serves the limits and figures of its controllers', async (t) => {
   const { v2, box } = hierarchies(t, []);
   const group = v2Group(box, new Set(['memory', 'pids']), { killFile: '/box/cgroup.kill' });
   const cgroup = compose({ v2, v1: new Map() }, group, NO_V1);
@@ -86,9 +86,9 @@ t.test('a hybrid host: each limit and figure comes from the version that has its
   t.strictSame(
     cgroup.holds('memory-high'),
     { why: 'cgroup v1 has no memory.high' },
-    'v1 has the controller, v2 cannot',
+    'v2 cannot have a controller of v1',
   );
-  t.strictSame(cgroup.freezer, { version: 2, dir: group.dir }, 'the one that SIGKILL reaches');
+  t.strictSame(cgroup.freezer, { version: 2, dir: group.dir }, 'v2 comes first');
   t.strictSame(
     cgroup.tasks,
     v1.dirs.map((dir) => `${dir}/tasks`),
@@ -100,11 +100,7 @@ t.test('a hybrid host: each limit and figure comes from the version that has its
     io: null,
     pids: { current: 3 },
   });
-  t.strictSame(
-    cgroup.cleanup,
-    [...v1.possible.map((path) => ({ op: 'rmdir', path })), ...group.cleanup],
-    'v1 first: what v2 has to undo needs the box to be gone',
-  );
+  t.strictSame(cgroup.cleanup, [...v1.possible.map((path) => ({ op: 'rmdir', path })), ...group.cleanup], 'v1 first');
   cgroup.close();
 });
 
@@ -116,11 +112,11 @@ t.test('v1 counts CPU time in one directory and throttles in another', async (t)
   cgroup.close();
   const throttled = hierarchies(t, ['cpu']);
   const other = compose({ v2: null, v1: throttled.found }, none, throttled.v1);
-  t.equal(other.usage()?.cpu, null, 'throttling alone is no figure');
+  t.equal(other.usage()?.cpu, null, 'throttling figures without CPU time are not reported');
   other.close();
 });
 
-t.test('the tightest limit around the box, up to the topmost group that we see', async (t) => {
+t.test('the ceiling is the tightest limit around the box, up to the mount', async (t) => {
   const mount = t.testdir({
     'memory.limit_in_bytes': '5000\n',
     slurm: {
@@ -135,16 +131,12 @@ t.test('the tightest limit around the box, up to the topmost group that we see',
     { why: 'cgroup2 is not mounted' },
     makeV1({ v2: null, v1 }, [], { name: 'box' }),
   );
-  t.strictSame(inV1.ceiling('memory'), { value: 3000, path: `${mount}/slurm` }, 'before the box has a group as well');
-  t.strictSame(inV1.ceiling('pids'), { value: 'unlimited', path: '' }, 'no hierarchy has the controller');
-  t.strictSame(
-    inV1.ceiling('cpus'),
-    { value: 'unlimited', path: '' },
-    'a kind of limit that the groups around do not set',
-  );
+  t.strictSame(inV1.ceiling('memory'), { value: 3000, path: `${mount}/slurm` }, 'also before the box has a group');
+  t.strictSame(inV1.ceiling('pids'), { value: 'unlimited', path: '' }, 'without the controller');
+  t.strictSame(inV1.ceiling('cpus'), { value: 'unlimited', path: '' }, 'limits without a ceiling');
 });
 
-t.test('in v2 neither the limit of the box itself counts, nor what is above the mount', async (t) => {
+t.test('in v2 neither the limit of the box itself counts nor one above the mount', async (t) => {
   const top = t.testdir({
     'memory.max': '1\n',
     slice: { 'memory.max': 'max\n', scope: { 'memory.max': '700\n', box: { 'memory.max': '50\n' } } },
@@ -155,7 +147,7 @@ t.test('in v2 neither the limit of the box itself counts, nor what is above the 
   t.strictSame(inV2.ceiling('memory'), { value: 700, path: `${top}/slice/scope` });
 });
 
-t.test('a limit that the box has no controller for is tried to be had, and the reason is told', async (t) => {
+t.test('a missing controller is enabled if possible; otherwise the error has the reason', async (t) => {
   const { v2, box } = hierarchies(t, []);
   const controllers = new Set(['memory']);
   const asked: string[] = [];

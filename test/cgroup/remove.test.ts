@@ -5,7 +5,7 @@ import { noCgroup } from '../../src/cgroup/none.js';
 import { clean, killCgroup, releaseCgroup, removeCgroup } from '../../src/cgroup/remove.js';
 import { cgroupHost } from '../fixtures/cgroup-host.js';
 
-t.test('the steps go one after the other, and one that fails does not keep the next', async (t) => {
+t.test('the steps run in order, and a failed step does not stop the next', async (t) => {
   const dir = t.testdir({ box: { job: { deep: {} } }, 'cgroup.subtree_control': '' });
   clean([
     { op: 'write', path: `${dir}/none/cgroup.procs`, text: '1' },
@@ -13,16 +13,16 @@ t.test('the steps go one after the other, and one that fails does not keep the n
     { op: 'rmdir', path: `${dir}/box` },
     { op: 'write', path: `${dir}/cgroup.subtree_control`, text: '-memory' },
   ]);
-  t.notOk(existsSync(`${dir}/box`), 'with the groups that the job has made');
+  t.notOk(existsSync(`${dir}/box`), 'with the groups below it');
   t.equal(readFileSync(`${dir}/cgroup.subtree_control`, 'utf8'), '-memory');
-  t.notOk(existsSync(`${dir}/none`), 'nothing is made on the way');
+  t.notOk(existsSync(`${dir}/none`), 'no directory is made');
 });
 
-t.test('a group is killed through its kill file alone', async (t) => {
+t.test('a group is killed through its kill file only', async (t) => {
   const dir = t.testdir({ 'cgroup.kill': '', 'cgroup.procs': '11\n12\n' });
   t.equal(killCgroup({ ...noCgroup('none'), killFile: `${dir}/cgroup.kill` }), 2, 'the number that was in it');
   t.equal(readFileSync(`${dir}/cgroup.kill`, 'utf8'), '1');
-  t.equal(killCgroup(noCgroup('none')), 0, 'without one it is the work of the keeper');
+  t.equal(killCgroup(noCgroup('none')), 0, 'without one the keeper has to kill');
 });
 
 t.test('the freezer of v2 needs no thaw', async (t) => {
@@ -31,7 +31,7 @@ t.test('the freezer of v2 needs no thaw', async (t) => {
   t.equal(readFileSync(`${dir}/freezer.state`, 'utf8'), 'FROZEN');
 });
 
-t.test('processes go back before the groups go, and what was written for them is undone first', async (t) => {
+t.test('before the groups are removed, written settings are undone and processes go back', async (t) => {
   const dir = t.testdir({ ours: { box: {} }, 'cgroup.subtree_control': '' });
   const order: string[] = [];
   const join = (procs: string) => {
@@ -47,7 +47,7 @@ t.test('processes go back before the groups go, and what was written for them is
   t.notOk(existsSync(`${dir}/ours/box`));
 });
 
-t.test('a box that is not to be gives its processes back', async (t) => {
+t.test('releasing a box gives its processes back', async (t) => {
   const { ours, create, made } = cgroupHost(t, { v1: ['memory', 'freezer'] });
   const joined: string[] = [];
   const adopt = {

@@ -60,7 +60,7 @@ job 12 step 0 task 9 on nodename (h): box b9, running, pid 7, user alice
   t.match(JSON.parse(String(messages[0]!.content)), { command: 'status' });
 });
 
-t.test('parts of a heterogeneous job are asked for by one name, and a part that waits is not asked', async (t) => {
+t.test('the parts of a heterogeneous job share an address, and a part that waits is not asked', async (t) => {
   slurm(t, ['12|12+0|alice|RUNNING|None|n1', '13|12+1|alice|RUNNING|None|n2', '14|12_3|alice|PENDING|Resources|']);
   const { key, messages } = await fakeBoxes(t, channel, () => []);
   const { code, stdout } = await where(['--rkey', key, '--wait', '200ms', '12']);
@@ -94,7 +94,7 @@ t.test('a job that Slurm does not know may have boxes all the same', async (t) =
   });
 });
 
-t.test('what is not found is told of, with why', async (t) => {
+t.test('a job that is not found is reported with the reason', async (t) => {
   slurm(t, []);
   const wait = ['--wait', '100ms', '--rkey', unique('nobody')];
   for (const [words, said] of [
@@ -109,7 +109,7 @@ t.test('what is not found is told of, with why', async (t) => {
   }
 });
 
-t.test('what one side cannot tell is warned of, and the other is heard', async (t) => {
+t.test('if Slurm or the broker cannot answer, there is a warning, and the other one counts', async (t) => {
   const noTools = await where(['--uri', 'none', '7'], { PATH: '/nowhere' });
   t.equal(noTools.code, 2);
   t.match(noTools.stderr, 'warn: squeue: not found in PATH (/nowhere)\n');

@@ -65,7 +65,7 @@ t.test('a box that ends before its broker was to be loaded has nothing to close'
   t.strictSame([waits, lines], [[], []]);
 });
 
-t.test('a bundle that cannot be loaded is told, and the job goes on', async (t) => {
+t.test('a bundle that cannot be loaded leads to an error line, and the job goes on', async (t) => {
   const { log, lines } = linesLogger();
   const loadAmqp = () => {
     throw new Error('dist/amqp.cjs: ENOENT');
@@ -78,7 +78,7 @@ t.test('a bundle that cannot be loaded is told, and the job goes on', async (t) 
   t.match(lines, [/^proc_box: error: no remote control and no statistics: .*dist\/amqp\.cjs: ENOENT/]);
 });
 
-t.test('what was not delivered is told, with what could be done', async (t) => {
+t.test('undelivered messages are reported with a remedy', async (t) => {
   for (const [closed, said] of [
     [NOTHING_LEFT, []],
     [{ undelivered: 3, spooled: null, given: 'nothing: not asked' }, []],

@@ -38,7 +38,7 @@ async function silence(t: Test): Promise<string> {
   return `amqp://guest:guest@127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
 }
 
-t.test('says which job it is and why it has no box', async (t) => {
+t.test('the event names the job and why it has no box', async (t) => {
   const { key, arrived } = await events();
   const environment = { SLURM_JOB_ID: '4711', SLURM_STEP_ID: '2', SLURM_PROCID: '0' };
   await tellUnboxed(notice(['--uri', uri, '--ekey', key], { environment }));
@@ -58,7 +58,7 @@ t.test('says which job it is and why it has no box', async (t) => {
   });
 });
 
-t.test('whatever else is wrong with the options, those that say where the broker is count', async (t) => {
+t.test('options that name the broker count, although others are wrong', async (t) => {
   const { key, arrived } = await events();
   const settings = ['PBOX_CONFIG=none', `PBOX_URI=${uri}`, 'PBOX_MEMORY=much', 'PBOX_BOO=1'];
   await tellUnboxed(notice(['--mmeory', '1G', '--timeout', 'soon', '-ekey', key], { settings }));
@@ -76,7 +76,7 @@ t.test('a config file that cannot be read is left out', async (t) => {
   t.equal((await arrived.count(2)).length, 2);
 });
 
-t.test('one broker after the other, and one is enough', async (t) => {
+t.test('one broker after the other is tried, until one has the event', async (t) => {
   const { key, arrived } = await events();
   const uris = `amqp://guest:guest@127.0.0.1:1,${uri},${uri}`;
   await tellUnboxed(notice(['--uri', uris, '--ekey', key]));
@@ -86,19 +86,19 @@ t.test('one broker after the other, and one is enough', async (t) => {
   t.equal((await arrived.count(2)).length, 2);
 });
 
-t.test('a broker that says nothing holds up nobody for longer than two seconds', async (t) => {
+t.test('a broker that says nothing is given up after two seconds', async (t) => {
   const began = performance.now();
   await tellUnboxed(notice(['--uri', await silence(t)]));
   const tookMs = performance.now() - began;
   t.ok(tookMs > 1_500 && tookMs < 10_000, `${tookMs} ms`);
 });
 
-t.test('nothing that goes wrong with it is anybody else’s', async (t) => {
+t.test('it never rejects', async (t) => {
   for (const words of [['--uri', 'none'], ['--uri', 'boo://x'], []]) await tellUnboxed(notice(words));
   const loadYaml = () => {
     throw new Error('dist/yaml.cjs: ENOENT');
   };
   const folder = t.testdir({ 'c.yaml': 'uri: none\n' });
   await tellUnboxed(notice(['--config', join(folder, 'c.yaml')], { settings: ['PBOX_URI=none'], loadYaml }));
-  t.pass('it never rejects');
+  t.pass('every call has resolved');
 });

@@ -58,7 +58,7 @@ function prepare(
   return { make, id, asked, group: (controller: string, more = '') => `${ownGroup(controller)}/proc_box-${id}${more}` };
 }
 
-t.test('--cgroup off makes no group: what sampling can hold it holds', async (t) => {
+t.test('with --cgroup off no group is made, and sampling holds the limits that it can', async (t) => {
   const { make, asked } = prepare(t, { cgroup: 'off', resources: { memory: 64 * MIB, cpus: 1 } });
   const { cgroup, control } = make();
   t.strictSame([cgroup.dirs, asked], [[], []]);
@@ -68,7 +68,7 @@ t.test('--cgroup off makes no group: what sampling can hold it holds', async (t)
   ]);
 });
 
-t.test('a limit that sampling holds: the box is told, with the processes of that look', async (t) => {
+t.test('when a limit that sampling holds is passed, the box gets the processes of the same walk', async (t) => {
   const rows = [row(100, 900)];
   const used: unknown[] = [];
   const walks: unknown[] = [];
@@ -92,7 +92,7 @@ t.test('a limit that sampling holds: the box is told, with the processes of that
   t.strictSame(walks, [{ rows: 3 }], 'one walk for both');
 });
 
-t.test('CPU time counts what the keeper has reaped', async (t) => {
+t.test('CPU time includes that of processes that the keeper has reaped', async (t) => {
   // Fields 16 and 17 of our own line in /proc stand for those of the keeper.
   const stat = readFileSync('/proc/self/stat', 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
@@ -113,7 +113,7 @@ t.test('CPU time counts what the keeper has reaped', async (t) => {
 
 const V1 = { skip: withoutV1('memory', 'pids') };
 
-t.test('limits are in force when it returns, and the keeper knew before how to take the groups away', V1, async (t) => {
+t.test('limits are in force when it returns, and the keeper got the clean-up steps before', V1, async (t) => {
   const { make, asked, group } = prepare(
     t,
     { resources: { memory: 64 * MIB } },
@@ -121,19 +121,19 @@ t.test('limits are in force when it returns, and the keeper knew before how to t
   );
   const { cgroup, control } = make();
   const dir = group('memory', '-77.batch');
-  t.ok(cgroup.dirs.includes(dir), 'its name says whose job it is');
+  t.ok(cgroup.dirs.includes(dir), 'its name has the job');
   t.equal(readFileSync(`${dir}/memory.limit_in_bytes`, 'utf8'), `${64 * MIB}\n`);
   t.match(control.limits.get('memory'), { value: 64 * MIB, enforcement: 'cgroup1' });
   t.ok(asked.some(([name, steps]) => name === 'cleanup' && JSON.stringify(steps).includes(dir)));
 });
 
-t.test('what cannot be had strictly leaves nothing behind', V1, async (t) => {
+t.test('if --enforce strict cannot be met, no group stays', V1, async (t) => {
   const { make, group } = prepare(t, { enforce: 'strict', resources: { memory: 64 * MIB, 'memory-high': 32 * MIB } });
   t.throws(make, { name: 'EnvironmentError', message: /memory-high/ });
   t.notOk(existsSync(group('memory')));
 });
 
-t.test('processes that were to be adopted go back to where they were', V1, async (t) => {
+t.test('processes to be adopted go back to their own groups', V1, async (t) => {
   const joined: string[] = [];
   const join = (procs: string) => {
     joined.push(procs);

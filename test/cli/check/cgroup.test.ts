@@ -7,7 +7,7 @@ import type { Row } from '../../../src/cli/check/row.js';
 import { delegate, ownGroup, user, withoutV1 } from '../../fixtures/cgroups.js';
 import { checkReport } from '../../fixtures/check.js';
 
-/** What control groups hold here: by the whole program where another user or place is needed, else in this process. */
+/** Limits that control groups can hold here: tested in this process, or through the program for another user or place. */
 
 let groups = 0;
 
@@ -34,7 +34,7 @@ function groupBeside(t: Test, controller: string, name: string): string {
   return dir;
 }
 
-t.test('says which versions are mounted, and where we are', { skip: withoutV1('memory', 'pids') }, async (t) => {
+t.test('reports the mounted versions and our own groups', { skip: withoutV1('memory', 'pids') }, async (t) => {
   const row = look(t);
   t.match(row('cgroup versions').evidence, /v1: .*\bmemory\b/);
   t.match(row('own group').evidence, `memory ${ownGroup('memory')}`);
@@ -44,7 +44,7 @@ t.test('says which versions are mounted, and where we are', { skip: withoutV1('m
 });
 
 t.test(
-  'groups of boxes without a process are told, with how to remove them',
+  'reports groups of boxes without a process, and how to remove them',
   { skip: withoutV1('memory') },
   async (t) => {
     // No keeper takes these away: they have no name of a box.
@@ -58,12 +58,12 @@ t.test(
     t.match(evidence, /^\d+ without a process, for example \//);
     t.match(fix, /^rmdir \//);
     t.ok(fix?.includes(old!) || Number.parseInt(evidence, 10) > 5, fix ?? '');
-    t.notOk(fix?.includes(young!), 'one that may be about to start its job');
+    t.notOk(fix?.includes(young!), 'a young group may be about to start its job');
   },
 );
 
 t.test(
-  'what the prolog of Slurm has given the job, and what it has not',
+  'reports which groups the prolog of Slurm has given the job, and which not',
   { skip: withoutV1('memory', 'pids') },
   async (t) => {
     const environment = { SLURMD_NODENAME: `n${process.pid}`, SLURM_JOB_ID: '77' };
@@ -72,7 +72,7 @@ t.test(
     groupBeside(t, 'pids', name);
     const row = look(t, { environment })('prolog groups');
     t.equal(row.status, 'WARN');
-    t.match(row.evidence, new RegExp(`^${name}: pids; .*memory.* may be Slurm's own, and is not delegated`));
+    t.match(row.evidence, new RegExp(`^${name}: pids; .*memory.* may belong to Slurm and is not delegated`));
     t.match(row.fix, 'docs/slurm.md');
   },
 );

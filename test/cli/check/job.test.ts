@@ -17,7 +17,7 @@ const NOWHERE: Hierarchies = { v2: null, v1: new Map() };
 const none = noCgroup('none in this test');
 const named = (rows: readonly Row[]) => Object.fromEntries(rows.map((row) => [row.name, row]));
 
-t.test('a job without groups: launched, seen, suspended by signals, and nothing is left', async (t) => {
+t.test('a job without groups is launched, found, suspended by signals and killed', async (t) => {
   let keeperPid = 0;
   const rows = named(
     await checkJob(PROC_BOX, (pid) => {
@@ -35,7 +35,7 @@ t.test('a job without groups: launched, seen, suspended by signals, and nothing 
   t.throws(() => process.kill(keeperPid, 0), { code: 'ESRCH' });
 });
 
-t.test('in groups of v1 it is attached and frozen', { skip: withoutV1('memory', 'freezer') }, async (t) => {
+t.test('a job in groups of v1 is attached and frozen', { skip: withoutV1('memory', 'freezer') }, async (t) => {
   let made: BoxCgroup | undefined;
   const rows = named(
     await checkJob(PROC_BOX, (keeperPid) => {
@@ -56,7 +56,7 @@ t.test('in groups of v1 it is attached and frozen', { skip: withoutV1('memory', 
   t.match(rows['freezer'], { status: 'PASS', evidence: /^cgroup v[12], \// });
 });
 
-t.test('an installation without the executable, and a launch that fails', async (t) => {
+t.test('a missing executable and a failed launch are reported', async (t) => {
   const place = () => ({ cgroup: none, found: NOWHERE });
   t.strictSame(await checkJob('/nowhere/proc_box', place), [
     { name: 'keeper', status: 'FAIL', evidence: '/nowhere/proc_box: ENOENT', fix: 'npm rebuild proc_box' },
@@ -75,7 +75,7 @@ t.test('an installation without the executable, and a launch that fails', async 
   ]);
 });
 
-t.test('where a box of v2 finds its peak and its pressure', async (t) => {
+t.test('a box of v2 has its peak and its pressure in files of its group', async (t) => {
   const dir = t.testdir({ new: { 'memory.peak': '1', 'memory.pressure': '' }, old: {} });
   const box = (name: string): BoxCgroup => ({
     ...none,
@@ -90,20 +90,20 @@ t.test('where a box of v2 finds its peak and its pressure', async (t) => {
   // Without PSI in this kernel there is nothing to read in any group.
   if (now['pressure (PSI)']?.evidence.startsWith('/proc/pressure/memory')) return;
   t.match(now['pressure (PSI)'], { status: 'PASS', evidence: `${dir}/new/memory.pressure` });
-  t.match(old['pressure (PSI)'], { status: 'WARN', evidence: /of the host only/ });
+  t.match(old['pressure (PSI)'], { status: 'WARN', evidence: /for the host only/ });
 });
 
-t.test('v1 keeps the peak of its memory group; without a group it is sampled', async (t) => {
+t.test('v1 has the peak in its memory group; without a group the peak is sampled', async (t) => {
   const found: Hierarchies = { v2: null, v1: new Map([['memory', { dir: '/sys/memory/ours', mount: '/sys/memory' }]]) };
   const v1 = named(groupFiles(found, { ...none, holds: () => ({ mechanism: 'cgroup1' }) }));
   t.match(v1['memory peak'], { status: 'PASS', evidence: 'memory.max_usage_in_bytes of /sys/memory/ours' });
   t.match(named(groupFiles(NOWHERE, none))['memory peak'], { status: 'WARN', evidence: /short peaks are missed/ });
 });
 
-t.test('what the kernel says of this process', async (t) => {
+t.test('reports capabilities, kernel version and limits of this process', async (t) => {
   const rows = named(processRows());
   t.match(rows['CAP_SYS_RESOURCE']?.evidence, /^CapEff [0-9a-f]+ in \/proc\/self\/status/);
-  t.match(rows['rlimits']?.evidence, /^hard limits: as \S+, nofile \d+, nproc \S+ \(of the user, not of a job\)$/);
+  t.match(rows['rlimits']?.evidence, /^hard limits: as \S+, nofile \d+, nproc \S+ \(counts per user, not per job\)$/);
   t.ok(rows['pidfd']);
 });
 

@@ -5,7 +5,7 @@ import { COMMAND_NAMES } from '../../../src/options/table/commands.js';
 
 const text = ctlHelp();
 
-t.test('tells every command and option, and no line is too long for a terminal', async (t) => {
+t.test('has every command and option, and no line over 100 columns', async (t) => {
   for (const name of COMMAND_NAMES) t.match(text, new RegExp(`^  ${name}\\b`, 'm'), name);
   for (const name of Object.keys(OWN_OPTIONS)) t.match(text, new RegExp(`^  --${name}\\b`, 'm'), name);
   for (const name of BOX_OPTIONS) t.match(text, `--${name},`, name);
@@ -18,12 +18,12 @@ t.test('tells every command and option, and no line is too long for a terminal',
 
 t.test('arguments stand beside their command, defaults beside their option', async (t) => {
   t.match(text, /^ {2}set_limit <name> <value>( {2,}|\n {30})\S/m);
-  t.match(text, /^ {2}stop \[grace\] +\S/m, 'one that may be left out');
+  t.match(text, /^ {2}stop \[grace\] +\S/m, 'an optional argument');
   t.match(text, /^ {2}--wait <duration> .*\(default 3s\)/m);
   t.match(text, /^ {2}--all {2,}\S/m, 'a flag has no value');
 });
 
-t.test('what is long goes on below, in its own column', async (t) => {
+t.test('long texts continue below, in their own column', async (t) => {
   const lines = text.split('\n');
   const at = lines.findIndex((line) => line.startsWith('  --sign-key'));
   t.match(lines.slice(at, at + 2), [/^ {2}--sign-key <path> +private key/, /^ {30}\S/]);

@@ -48,7 +48,7 @@ for (const [args, message] of [
   });
 }
 
-t.test('help wins, whatever stands beside it', async (t) => {
+t.test('help wins over all other words', async (t) => {
   for (const word of ['--help', '-h', '-help']) t.strictSame(parse([word]), { kind: 'help' }, word);
   t.strictSame(parse(['--all', '--help', 'pign']), { kind: 'help' });
 });
@@ -75,7 +75,7 @@ t.test('how long answers are waited for, and how many', async (t) => {
   t.strictSame(one!.command, { command: 'ping' });
   const [all] = requests(['--all', '--wait', '0', '--resend', '50ms', '--json', '--id', 'mine', 'ping']);
   t.match(all, { waitMs: 0, answers: undefined, resendMs: 50, json: true, messageId: 'mine' });
-  t.match(requests(['--box', 'b', '--answers', '4', 'ping']), [{ answers: 4 }], 'what is said goes first');
+  t.match(requests(['--box', 'b', '--answers', '4', 'ping']), [{ answers: 4 }], 'an explicit number goes first');
 });
 
 t.test('the broker is that of the boxes: options, variables, config file', async (t) => {
@@ -92,7 +92,7 @@ t.test('the broker is that of the boxes: options, variables, config file', async
   t.match(parsed, { warnings: [/the variable "PBOX_BOO" has no effect/] });
 });
 
-t.test('what is signed names everything that it is for, also what the routing key says', async (t) => {
+t.test('a signed command names its whole address, although the routing key has a part of it', async (t) => {
   const folder = t.testdir({});
   runKeygen(['--dir', folder, 'ops-1']);
   const key = join(folder, 'ops-1.key');

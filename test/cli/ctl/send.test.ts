@@ -44,14 +44,14 @@ t.test('publishes with an id, an expiration, and the user that the broker has ch
   t.equal(content.toString(), '{"command":"ping"}');
 });
 
-t.test('without an answer to wait for none is asked for, and the command is not kept for long', async (t) => {
+t.test('with --wait 0 no answer is asked for, and the broker keeps the command for a minute at most', async (t) => {
   const { key, messages } = await fakeBoxes(t, channel, () => []);
   t.match(await send(['--rkey', key, '--all', '--wait', '0', 'kill']), { outcome: 'waited', answers: [] });
   t.match(messages, [{ properties: { replyTo: undefined, expiration: '60000' } }]);
   t.match(await send(['--rkey', unique('nobody'), '--all', '--wait', '0', 'kill']), { outcome: 'unroutable' });
 });
 
-t.test('answers to other commands, and those that do not count, are waited past', async (t) => {
+t.test('answers to other commands and answers that do not count do not end the wait', async (t) => {
   const { key } = await fakeBoxes(t, channel, ({ properties: { replyTo } }, count) => {
     channel.sendToQueue(replyTo, Buffer.from('another'), { correlationId: 'another' });
     return count === 1 ? ['boo', answerOf('b')] : [];
@@ -82,7 +82,7 @@ t.test('--resend gives up at the end of the wait', async (t) => {
   t.match(await send(words), { outcome: 'unroutable', answers: [] });
 });
 
-t.test('nobody who listens is known at once, and so is an exchange that is not there', async (t) => {
+t.test('a key without a box and a missing exchange are noticed at once', async (t) => {
   const began = performance.now();
   t.match(await send(['--rkey', unique('nobody'), '--all', '--wait', '60s', 'ping']), { outcome: 'unroutable' });
   t.match(await send(['--exchange', unique('nowhere'), '--all', '--wait', '60s', 'ping']), { outcome: 'unroutable' });
@@ -94,7 +94,7 @@ t.test('nobody who listens is known at once, and so is an exchange that is not t
   });
 });
 
-t.test('answers come through --reply-exchange where a site wants that, and the queue does not stay', async (t) => {
+t.test('answers can come through --reply-exchange, and the queue does not stay', async (t) => {
   const back = unique('back');
   await channel.assertExchange(back, 'topic', { durable: false });
   t.teardown(() => channel.deleteExchange(back));
@@ -122,7 +122,7 @@ t.test('a connection that breaks while answers are awaited is an error', async (
   });
 });
 
-t.test('a broker that lets us in and then says nothing is given up, and the command may have arrived', async (t) => {
+t.test('a broker that stops answering is given up; the error says that the command may have arrived', async (t) => {
   const proxy = await tcpProxy(t, port);
   const { key } = await fakeBoxes(t, channel, () => {
     proxy.blackhole(true);
@@ -137,14 +137,14 @@ t.test('a broker that lets us in and then says nothing is given up, and the comm
   });
 });
 
-t.test('who may not write one key is tried with the next', async (t) => {
+t.test('the next address is tried only after a missing permission', async (t) => {
   const { key } = await fakeBoxes(t, channel, () => [answerOf('b')]);
   const [request] = requests(['--rkey', key, '--box', 'b', '--wait', '20s', 'ping']);
   const [elsewhere] = requests(['--exchange', unique('nowhere'), '--all', 'ping']);
   t.match(
     await sendCommand([elsewhere!, request!], 'one', () => true),
     { outcome: 'unroutable' },
-    'only for that reason',
+    'an exchange that is missing ends the attempt',
   );
   await t.rejects(
     sendCommand([], 'none', () => true),

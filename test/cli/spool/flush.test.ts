@@ -78,7 +78,7 @@ t.test('root publishes of others only what their boxes would have sent', async (
 /** A folder that only says which files it has. */
 const folderOf = (names: () => Promise<string[]>) => ({ uid: process.geteuid?.() ?? 0, names }) as unknown as Folder;
 
-t.test('where nothing is kept no broker is asked', async (t) => {
+t.test('without spooled messages no broker is asked', async (t) => {
   const { log, lines } = linesLogger();
   const spec = specFor('amqp://127.0.0.1:1');
   const empty = folderOf(async () => []);

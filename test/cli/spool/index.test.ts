@@ -10,7 +10,7 @@ const uri = await sharedBroker(t);
 const uid = process.geteuid?.() ?? 0;
 const isRoot = uid === 0;
 
-/** A file of a box that has ended, with so many messages below the key. */
+/** A file of a box that has ended, with this number of messages under the key. */
 function kept(spool: TestSpool, box: string, count: number, key = 'k.stats'): string {
   const { identity } = fakeBox({ box, job: '4711' });
   const messages = Array.from({ length: count }, (_, at) =>
@@ -21,7 +21,7 @@ function kept(spool: TestSpool, box: string, count: number, key = 'k.stats'): st
   return path;
 }
 
-t.test('list: a line for each file, what waits and what is no file of a box', async (t) => {
+t.test('list: a line per file, with its state', async (t) => {
   const spool = testSpool(t);
   t.match(await spool.run('list'), { status: 0, stdout: 'The spool is empty.\n', stderr: '' });
   kept(spool, 'b1', 3);
@@ -44,7 +44,7 @@ t.test('list --json: the same for programs', async (t) => {
   t.ok(files[0].bytes > 0 && files[0].age_sec >= 0);
 });
 
-t.test('flush: what was delivered, as a sentence or as JSON', async (t) => {
+t.test('flush: reports deliveries as a sentence or as JSON', async (t) => {
   const spool = testSpool(t);
   const { channel } = await foreignClient(t, uri);
   const key = unique('k');
@@ -63,11 +63,11 @@ t.test('flush: what was delivered, as a sentence or as JSON', async (t) => {
 });
 
 t.test(
-  'directories that are not those of a user: some are named, all make the flush fail',
+  'directories with a wrong owner make the flush fail, and only some of them are named',
   { skip: !isRoot && 'needs root' },
   async (t) => {
     const spool = testSpool(t);
-    // Owned by root, and named as if they were others'.
+    // Root owns them, but their names are those of other users.
     for (let other = 70_000; other < 70_025; other++)
       mkdirSync(join(spool.dir, String(other)), { recursive: true, mode: 0o700 });
     const { status, stdout, stderr } = await spool.run('flush', '-uri', uri);
