@@ -98,9 +98,12 @@ t.test('a job that is not found is reported with the reason', async (t) => {
   slurm(t, []);
   const wait = ['--wait', '100ms', '--rkey', unique('nobody')];
   for (const [words, said] of [
-    [[...wait, '99'], 'error: job "99" was not found: squeue does not list it, and no box answers within 100 ms'],
+    [[...wait, '99'], 'error: job "99" was not found: squeue does not list it, and no box answered within 100 ms'],
     [['--uri', 'none', '99'], 'squeue does not list it, and no box was asked (--uri none)'],
-    [[...wait, '7.batch'], 'job "7.batch" was not found: Slurm has no such names (1234, 1234_7, 1234+1), and no box'],
+    [
+      [...wait, '7.batch'],
+      'job "7.batch" was not found: Slurm names jobs differently (1234, 1234_7, 1234+1), and no box',
+    ],
   ] as const) {
     const { code, stdout, stderr } = await where(words);
     t.strictSame([code, stdout], [2, '']);
@@ -113,7 +116,7 @@ t.test('if Slurm or the broker cannot answer, there is a warning, and the other 
   const noTools = await where(['--uri', 'none', '7'], { PATH: '/nowhere' });
   t.equal(noTools.code, 2);
   t.match(noTools.stderr, 'warn: squeue: not found in PATH (/nowhere)\n');
-  t.match(noTools.stderr, 'squeue cannot tell, and no box was asked');
+  t.match(noTools.stderr, 'squeue failed, and no box was asked');
   slurm(t, ['12|12|alice|RUNNING|None|n1']);
   slurmTool(t, 'sstat', 'echo "sstat: error: Permission denied" >&2; exit 1');
   const noBroker = await where(['--uri', 'amqp://127.0.0.1:1', '12']);
@@ -127,7 +130,7 @@ t.test('words that are no job', async (t) => {
   for (const [words, said] of [
     [['--uri', 'none'], `no job given; ${usage}`],
     [['--wait', '1s'], `no job given; ${usage}`],
-    [['5', '--json'], `one job, and nothing after it: found "--json"; ${usage}`],
+    [['5', '--json'], `expected one job and nothing after it: found "--json"; ${usage}`],
     [['--jsn', '5'], 'unknown option "--jsn"; did you mean --json?'],
   ] as const) {
     const { code, stderr } = await where(words);

@@ -75,7 +75,9 @@ t.test('a bundle that cannot be loaded leads to an error line, and the job goes 
   broker.connect(box);
   broker.publish(sample('b', 1));
   await broker.close(1000);
-  t.match(lines, [/^proc_box: error: no remote control and no statistics: .*dist\/amqp\.cjs: ENOENT/]);
+  t.match(lines, [
+    /^proc_box: error: the box goes on without remote control and statistics: .*dist\/amqp\.cjs: ENOENT/,
+  ]);
 });
 
 t.test('undelivered messages are reported with a remedy', async (t) => {
@@ -84,11 +86,13 @@ t.test('undelivered messages are reported with a remedy', async (t) => {
     [{ undelivered: 3, spooled: null, given: 'nothing: not asked' }, []],
     [
       { undelivered: 3, spooled: null, given: 'time' },
-      [/^proc_box: warn: 3 messages were not delivered within 2 s; --flush sets how long the end waits/],
+      [
+        /^proc_box: warn: 3 messages were not delivered within 2 s; --flush sets how long a box waits for the broker at its end$/,
+      ],
     ],
     [
       { undelivered: 3, spooled: null, given: 'nothing: no login' },
-      [/3 messages were not delivered: the broker has refused the login; the end has not waited for it$/],
+      [/3 messages were not delivered: the broker refused the login; the box did not wait for it at its end$/],
     ],
     [
       { undelivered: 3, spooled: '/spool/1/b.spool', given: 'time' },

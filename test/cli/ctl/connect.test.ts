@@ -13,6 +13,7 @@ async function silence(t: Test) {
   let open = 0;
   const server = createServer((socket) => {
     open++;
+    socket.resume();
     socket.on('error', () => {}); // the client has given it up
     socket.on('close', () => open--);
   });

@@ -32,7 +32,7 @@ for (const [args, message] of [
   [['--all=maybe', 'ping'], /--all: /],
   [['--all', '--job', '1', 'ping'], /--all and --job are both given/],
   [['--job', '', 'ping'], /--job is empty/],
-  [['kill'], /would go to every box.* --all where that is meant/],
+  [['kill'], /would go to every box.* --all if you mean every box/],
   [['--all', '--id'], /--id needs a value/],
   [['--uri', 'amqp://guest:sesame@:x', '--all', 'ping'], /--uri: the URI /],
   [['amqp://guest:sesame@h/', '--all', 'ping'], /options come before the command/],

@@ -58,7 +58,7 @@ t.test('answers to other commands and answers that do not count do not end the w
   });
   const seen: string[] = [];
   const { outcome } = await sendCommand(
-    requests(['--rkey', key, '--box', 'b', '--wait', '20s', 'ping']),
+    requests(['--rkey', key, '--box', 'b', '--wait', '10s', 'ping']),
     'mine',
     (text) => {
       seen.push(text);
@@ -71,7 +71,7 @@ t.test('answers to other commands and answers that do not count do not end the w
 
 t.test('--resend sends the same message again until it is answered', async (t) => {
   const { key, messages } = await fakeBoxes(t, channel, (_, count) => (count < 3 ? [] : [answerOf('b')]));
-  const sent = await send(['--rkey', key, '--box', 'b', '--wait', '20s', '--resend', '30ms', 'ping']);
+  const sent = await send(['--rkey', key, '--box', 'b', '--wait', '10s', '--resend', '30ms', 'ping']);
   t.equal(sent.outcome, 'complete');
   t.ok(messages.length >= 3, 'one more may be on its way when the answer comes');
   t.equal(new Set(messages.map(({ properties }) => properties.messageId)).size, 1);
@@ -84,9 +84,9 @@ t.test('--resend gives up at the end of the wait', async (t) => {
 
 t.test('a key without a box and a missing exchange are noticed at once', async (t) => {
   const began = performance.now();
-  t.match(await send(['--rkey', unique('nobody'), '--all', '--wait', '60s', 'ping']), { outcome: 'unroutable' });
-  t.match(await send(['--exchange', unique('nowhere'), '--all', '--wait', '60s', 'ping']), { outcome: 'unroutable' });
-  t.ok(performance.now() - began < 30_000);
+  t.match(await send(['--rkey', unique('nobody'), '--all', '--wait', '10s', 'ping']), { outcome: 'unroutable' });
+  t.match(await send(['--exchange', unique('nowhere'), '--all', '--wait', '10s', 'ping']), { outcome: 'unroutable' });
+  t.ok(performance.now() - began < 9_000);
   const back = unique('back');
   await t.rejects(send(['--reply-exchange', back, '--all', 'ping']), {
     name: 'BrokerError',
@@ -102,7 +102,7 @@ t.test('answers can come through --reply-exchange, and the queue does not stay',
     channel.publish(back, replyTo, Buffer.from(JSON.stringify(answerOf('b'))), { correlationId });
     return [];
   });
-  const sent = await send(['--rkey', key, '--reply-exchange', back, '--box', 'b', '--wait', '20s', 'ping']);
+  const sent = await send(['--rkey', key, '--reply-exchange', back, '--box', 'b', '--wait', '10s', 'ping']);
   t.match(sent, { outcome: 'complete', answers: [/"box":"b"/] });
   const { replyTo } = messages[0]!.properties;
   t.match(replyTo, /^proc_box\.reply\.guest\.[0-9a-f]{16}$/);
@@ -116,7 +116,7 @@ t.test('a connection that breaks while answers are awaited is an error', async (
     proxy.reset();
     return [];
   });
-  await t.rejects(send(['--rkey', key, '--all', '--wait', '60s', 'ping'], { at: proxy.uriOf(uri) }), {
+  await t.rejects(send(['--rkey', key, '--all', '--wait', '10s', 'ping'], { at: proxy.uriOf(uri) }), {
     name: 'BrokerError',
     message: /the connection was lost/,
   });
@@ -139,7 +139,7 @@ t.test('a broker that stops answering is given up; the error says that the comma
 
 t.test('the next address is tried only after a missing permission', async (t) => {
   const { key } = await fakeBoxes(t, channel, () => [answerOf('b')]);
-  const [request] = requests(['--rkey', key, '--box', 'b', '--wait', '20s', 'ping']);
+  const [request] = requests(['--rkey', key, '--box', 'b', '--wait', '10s', 'ping']);
   const [elsewhere] = requests(['--exchange', unique('nowhere'), '--all', 'ping']);
   t.match(
     await sendCommand([elsewhere!, request!], 'one', () => true),

@@ -74,7 +74,7 @@ t.test(
     t.equal(status, 1);
     t.match(stdout, 'delivered 0 messages');
     t.equal(stderr.match(/it belongs to uid 0/g)?.length, 20);
-    t.match(stderr, /warn: spool \S+: 5 more are not shown\n$/);
+    t.match(stderr, /warn: spool \S+: 5 more warnings are not shown\n$/);
   },
 );
 
