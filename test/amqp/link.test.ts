@@ -1,294 +1,258 @@
-import type { ConsumeMessage } from 'amqplib';
-import t from 'tap';
-import { connectBroker } from '../../src/amqp/index.js';
-import {
-  ask,
-  collect,
-  fakeBox,
-  foreignClient,
-  notingLogger,
-  sample,
-  sharedBroker,
-  specFor,
-  unique,
-  until,
-} from '../fixtures/broker.js';
+import t, { type Test } from 'tap';
+import type { ConnectionRequest } from '../../src/amqp/config.js';
+import { Link, type LinkOptions, type Opened, type Session } from '../../src/amqp/link.js';
+import { linesLogger } from '../fixtures/light.js';
+import { virtualTime } from '../fixtures/virtual-time.js';
 
-const uri = await sharedBroker(t);
-const { connection, channel } = await foreignClient(t, uri);
+/** The loop around one connection, with sessions that the test opens and ends; box-link.test.ts uses a real broker. */
 
-function open(spec = specFor(uri), box = fakeBox()) {
-  const { log, lines } = notingLogger();
-  const link = connectBroker(spec, box, log);
-  t.teardown(() => link.close(0));
-  const bound = () => until(() => link.state().control.state === 'up', 'control is up');
-  return { spec, box, link, lines, bound };
+interface Attempt extends Opened<Session> {
+  readonly request: ConnectionRequest;
+  readonly host: string;
 }
 
-const ids = (messages: ConsumeMessage[]) => messages.map(({ properties }) => properties.messageId);
+const REFUSED = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+const NO_LOGIN = new Error('Handshake terminated by server: 403 with message "ACCESS_REFUSED - Login was refused"');
+const NO_EXCHANGE = new Error("404 (NOT-FOUND) with message \"NOT_FOUND - no exchange 'x' in vhost '/'\"");
 
-t.test('publishes samples and events in order, with the properties of the contract', async (t) => {
-  const spec = specFor(uri);
-  const samples = await collect(channel, 'amq.topic', `${spec.statsKey}.#`);
-  const all = await collect(channel, 'amq.topic', `${spec.statsKey.split('.')[0]}.#`);
-  const { link, box } = open(spec);
-  for (let n = 1; n <= 200; n++) {
-    const message = sample(box.identity.box, n);
-    link.publish(n % 10 === 0 ? { ...message, kind: 'event', type: 'proc_box.event' } : message);
-  }
-  const messages = await all.count(200);
-  t.strictSame(
-    ids(messages),
-    Array.from({ length: 200 }, (_, n) => `${box.identity.box}-${n + 1}`),
-  );
-  t.equal((await samples.count(180)).length, 180);
-  const [first] = messages;
-  t.equal(first!.fields.routingKey, `${spec.statsKey}.node1.example`);
-  t.equal(messages[9]!.fields.routingKey, `${spec.eventsKey}.node1.example`);
-  t.match(first!.properties, {
-    contentType: 'application/json',
-    messageId: `${box.identity.box}-1`,
-    timestamp: 1_700_000_000,
-    type: 'proc_box.stats',
-    appId: 'proc_box',
-    deliveryMode: 2,
-    userId: 'guest',
+function linked(
+  t: Test,
+  uris: readonly string[] = ['amqp://user:sesame@one'],
+  more: Partial<LinkOptions<Session>> = {},
+) {
+  const time = virtualTime(t);
+  const { log, lines } = linesLogger();
+  const attempts: Attempt[] = [];
+  const calls: string[] = [];
+  let ready = true;
+  const link = new Link<Session>({
+    name: 'statistics',
+    uris,
+    log,
+    request: { exchange: 'x', connectionName: 'c', site: {} },
+    open: (request, opened) => attempts.push({ ...opened, request, host: request.endpoint.host }),
+    up: (_session, _fail, done) => {
+      calls.push('up');
+      if (ready) done();
+    },
+    down: () => calls.push('down'),
+    ...more,
   });
-  t.strictSame(JSON.parse(first!.content.toString()), { Sequence: 1 });
+  link.start();
+  const session = (close: Session['close'] = (done) => done()): Session => ({
+    close(done) {
+      calls.push('close');
+      close(done);
+    },
+    release: () => calls.push('release'),
+  });
+  /** Lets the link take its next steps, which are microtasks. */
+  const turn = async () => {
+    for (let n = 0; n < 10; n++) await Promise.resolve();
+  };
+  const last = () => attempts.at(-1)!;
+  const connect = async (close?: Session['close']) => {
+    const made = session(close);
+    last().made(made);
+    last().up(made);
+    await turn();
+  };
+  const fail = async (error: unknown) => {
+    last().fail(error);
+    await turn();
+  };
+  /** Lets time pass until the next attempt. @returns ms */
+  const nextAttempt = async (stepMs = 10) => {
+    const before = attempts.length;
+    let waitedMs = 0;
+    for (; attempts.length === before; waitedMs += stepMs) {
+      await time.advance(stepMs);
+      await turn();
+    }
+    return waitedMs;
+  };
+  const notReady = () => {
+    ready = false;
+  };
+  return { link, time, lines, attempts, calls, turn, last, connect, fail, session, nextAttempt, notReady };
+}
+
+/** Without the jitter, which makes them shorter. */
+function longestWaits(t: Test): void {
+  const { random } = Math;
+  t.teardown(() => void Object.assign(Math, { random }));
+  Math.random = () => 0.999999;
+}
+
+t.test('connects, and connects again after the connection has ended', async (t) => {
+  const { link, attempts, calls, connect, fail, nextAttempt, lines } = linked(t);
+  t.match(link.state, { state: 'connecting', connections: 0, broker: /^one/ });
+  await connect();
+  t.match(link.state, { state: 'up', connections: 1, lastError: null });
+  await fail(new Error('Unexpected close'));
+  t.match(link.state, { state: 'down', lastError: /the connection was lost/ });
+  t.strictSame(calls, ['up', 'down', 'release'], 'a dead connection is not asked to end in an orderly way');
+  t.ok(attempts[0]!.request.signal.aborted);
+  await nextAttempt();
+  t.equal(attempts.length, 2);
+  await connect();
+  t.match(link.state, { state: 'up', connections: 2 });
+  t.match(lines.at(-1), /connected to broker one/);
+  await link.close(0);
 });
 
-t.test('carries out a command and answers it', async (t) => {
-  const { spec, box, bound } = open();
-  await bound();
-  const to = { exchange: 'amq.topic', key: spec.routingKeys[0]! };
-  const answer = await ask(
-    channel,
-    to,
-    { command: 'kill', arguments: ['TERM'] },
-    { correlationId: 'c1', messageId: 'm1', userId: 'guest' },
-  );
-  t.strictSame(answer.body, {
-    ok: true,
-    box: box.identity.box,
-    host: 'node1.example',
-    job: '1234_7',
-    command: 'kill',
-    result: { did: 'kill' },
-  });
-  t.match(answer.properties, { correlationId: 'c1', contentType: 'application/json', appId: 'proc_box' });
-  t.strictSame(box.executed, [
-    { command: { name: 'kill', signal: 15 }, by: { via: 'amqp', messageId: 'm1', user: 'guest' } },
+t.test('each kind of failure is warned of once, until a good connection', async (t) => {
+  const { link, lines, connect, fail, nextAttempt } = linked(t);
+  const warnings = () => lines.filter((line) => line.includes('warn:')).length;
+  for (let n = 0; n < 3; n++) {
+    await fail(REFUSED);
+    await nextAttempt();
+  }
+  t.equal(warnings(), 1);
+  t.match(lines[0], /connection refused.*; retrying in the background$/);
+  await fail(new Error('getaddrinfo ENOTFOUND one'));
+  t.equal(warnings(), 2, 'another kind');
+  await nextAttempt();
+  await connect();
+  t.match(lines.at(-1), /^proc_box: statistics: connected to broker one/, 'the recovery is logged');
+  await fail(REFUSED);
+  t.equal(warnings(), 2, 'a connection of a moment is not a good one');
+  await link.close(0);
+});
+
+t.test('the wait between two attempts doubles, up to 1.5 s', async (t) => {
+  longestWaits(t);
+  const { link, fail, nextAttempt } = linked(t);
+  t.teardown(() => link.close(0));
+  const waits: number[] = [];
+  for (let n = 1; n <= 6; n++) {
+    await fail(REFUSED);
+    waits.push(await nextAttempt());
+  }
+  t.strictSame(waits, [200, 400, 800, 1500, 1500, 1500]);
+});
+
+t.test('if somebody has to act first, it asks seldom, and reports that waiting is useless', async (t) => {
+  longestWaits(t);
+  const { link, attempts, fail, nextAttempt, turn } = linked(t);
+  t.teardown(() => link.close(0));
+  let waitedMs = 0;
+  for (let n = 0; n < 9; n++) {
+    await fail(NO_LOGIN);
+    t.equal(link.hopeless, true);
+    waitedMs = await nextAttempt(100);
+  }
+  t.equal(waitedMs, 30_000);
+  await fail(NO_LOGIN);
+  const before = attempts.length;
+  link.hurry();
+  await turn();
+  t.equal(attempts.length, before + 1, 'at the end of the job it does not wait');
+  await fail(REFUSED);
+  t.equal(link.hopeless, false);
+});
+
+t.test('the other hosts of a list are tried without a wait', async (t) => {
+  const { link, attempts, fail, connect } = linked(t, [
+    'amqp://user:sesame@one',
+    'amqp://user:sesame@two',
+    'amqp://user:sesame@three',
   ]);
-  const other = await ask(channel, to, { command: 'ping' }, { messageId: 'm2' });
-  t.equal(other.properties.correlationId, 'm2', 'without a correlation id the message id takes its place');
-});
-
-t.test('carries out the same message id once and answers it twice', async (t) => {
-  let answers = 0;
-  const { spec, box, bound } = open(
-    undefined,
-    fakeBox({}, () => ({ ok: true, result: ++answers })),
+  t.teardown(() => link.close(0));
+  await fail(NO_LOGIN);
+  await fail(NO_LOGIN);
+  t.strictSame(
+    attempts.map(({ host }) => host),
+    ['one', 'two', 'three'],
   );
-  await bound();
-  const to = { exchange: 'amq.topic', key: spec.routingKeys[0]! };
-  const first = await ask(channel, to, { command: 'sample' }, { messageId: 'again' });
-  const second = await ask(channel, to, { command: 'sample' }, { messageId: 'again' });
-  t.strictSame(second.body, first.body);
-  t.equal(box.executed.length, 1);
+  t.equal(link.hopeless, false);
+  await connect();
+  t.match(link.state, { broker: /^three/, state: 'up' });
 });
 
-t.test('refuses what is no command, says why, and goes on', async (t) => {
-  const { spec, box, bound, link, lines } = open();
-  await bound();
-  const to = { exchange: 'amq.topic', key: spec.routingKeys[0]! };
-  for (const [body, code, command] of [
-    ['boo', 'not_json', ''],
-    ['{"command":"boo"}', 'unknown_command', 'boo'],
-    ['{"command":"kill","arguments":["SIGNOPE"]}', 'bad_arguments', 'kill'],
-    [`"${'x'.repeat(70_000)}"`, 'too_large', ''],
-  ] as const) {
-    const answer = await ask(channel, to, body);
-    t.match(answer.body, { ok: false, box: box.identity.box, command, error: { code, message: String } }, code);
-  }
-  const forged = await ask(channel, to, { command: 'kill' }, { headers: { rascal: { restoreRoutingHeaders: true } } });
-  t.equal(forged.body.error.code, 'forged');
-  await ask(channel, to, 'boo');
-  t.equal(box.executed.length, 0);
-  t.equal(box.refusals.length, 6);
-  t.equal(link.state().refused, 6);
-  t.equal(lines.filter((line) => line.includes('not_json') && line.includes('warn')).length, 1, 'logged once');
-  t.equal((await ask(channel, to, { command: 'ping' })).body.ok, true);
+t.test('a missing exchange is declared at once; if that does not help, it is a failure', async (t) => {
+  const { link, attempts, fail, last, lines } = linked(t);
+  t.teardown(() => link.close(0));
+  await fail(NO_EXCHANGE);
+  t.equal(attempts.length, 2, 'without a wait');
+  t.equal(last().request.declare, true);
+  t.notMatch(lines.join('\n'), 'warn:');
+  t.equal(link.hopeless, false);
+  await fail(NO_EXCHANGE);
+  t.equal(link.hopeless, true);
+  t.match(lines.join('\n'), /warn: .*the exchange does not exist/);
 });
 
-t.test('is reached under each of its keys, and ignores what is for others', async (t) => {
-  const { spec, box, bound } = open();
-  await bound();
-  const key = spec.routingKeys[0]!;
-  const { box: id } = box.identity;
-  for (const suffix of [
-    '',
-    '.host.node1_example',
-    '.job.1234_7',
-    '.user.alice',
-    '.user.alice.job.1234_7',
-    `.box.${id}`,
-  ]) {
-    t.equal(
-      (await ask(channel, { exchange: 'amq.topic', key: key + suffix }, { command: 'ping' })).body.ok,
-      true,
-      suffix,
-    );
-  }
-  channel.publish('amq.topic', key, Buffer.from('{"command":"kill","target":{"box":"other"}}'));
-  t.equal(
-    (await ask(channel, { exchange: 'amq.topic', key }, { command: 'ping', target: { box: id, job: '1234_7' } })).body
-      .ok,
-    true,
-  );
-  t.ok(box.executed.every(({ command }) => command.name === 'ping'));
-  t.equal(box.refusals.length, 0, 'in silence');
+t.test('an attempt without an answer is given up, and a session that it opens later is released', async (t) => {
+  const { link, attempts, calls, time, turn, session } = linked(t);
+  t.teardown(() => link.close(0));
+  await time.advance(2000);
+  await turn();
+  t.match(link.state.lastError, /no answer/);
+  const [first] = attempts;
+  t.ok(first!.request.signal.aborted);
+  const late = session();
+  first!.made(late);
+  first!.up(late);
+  t.strictSame(calls, ['release'], 'and not used');
 });
 
-t.test('answers a kill while the box still works on another command', async (t) => {
-  let finish = () => {};
-  const slow = new Promise<void>((resolve) => (finish = resolve));
-  const box = fakeBox({}, async ({ name }) => {
-    if (name === 'stop') await slow;
-    return { ok: true, result: name };
+t.test('a connection that is up and not ready within its time is ended', async (t) => {
+  const { link, calls, connect, time, turn, notReady } = linked(t);
+  t.teardown(() => link.close(0));
+  notReady();
+  await connect();
+  t.equal(link.state.state, 'connecting');
+  await time.advance(2000);
+  await turn();
+  t.strictSame(calls, ['up', 'down', 'release']);
+});
+
+t.test('an exception while opening is a failure like others', async (t) => {
+  const { link, turn } = linked(t, undefined, {
+    open: () => {
+      throw new Error('no such option');
+    },
   });
-  const { spec, bound } = open(undefined, box);
-  await bound();
-  const to = { exchange: 'amq.topic', key: spec.routingKeys[0]! };
-  const stopped = ask(channel, to, { command: 'stop' });
-  t.equal((await ask(channel, to, { command: 'kill' })).body.result, 'kill');
-  finish();
-  t.equal((await stopped).body.result, 'stop');
+  t.teardown(() => link.close(0));
+  await turn();
+  t.match(link.state, { state: 'down', lastError: /no such option/ });
 });
 
-t.test('survives a box that breaks its promise never to throw', async (t) => {
-  const box = fakeBox({}, ({ name }) => {
-    if (name === 'ping') throw new Error('boom');
-    return { ok: true, result: 1n };
+t.test('the end is orderly within its time, immediate without a connection, and final', async (t) => {
+  const orderly = linked(t);
+  await orderly.connect();
+  await orderly.link.close(1000);
+  await orderly.turn();
+  t.strictSame(orderly.calls, ['up', 'close', 'release', 'down']);
+  await orderly.time.advance(60_000);
+  t.equal(orderly.attempts.length, 1);
+  await orderly.link.close(1000);
+  t.equal(orderly.calls.length, 4, 'once');
+
+  const silent = linked(t);
+  await silent.connect(() => {});
+  const closed = silent.link.close(300);
+  await silent.time.advance(300);
+  await closed;
+  t.match(silent.calls, ['up', /./, /./, /./], 'a session that does not answer is left');
+  t.ok(silent.attempts[0]!.request.signal.aborted);
+
+  const dead = linked(t);
+  await dead.connect(() => {
+    throw new Error('IllegalOperationError');
   });
-  const { spec, bound } = open(undefined, box);
-  await bound();
-  const to = { exchange: 'amq.topic', key: spec.routingKeys[0]! };
-  t.equal((await ask(channel, to, { command: 'ping' })).body.error.code, 'failed');
-  t.equal((await ask(channel, to, { command: 'status' })).body.result, 1);
+  await dead.link.close(300);
+  t.ok(dead.calls.includes('release'));
+
+  const never = linked(t);
+  await never.link.close(60_000);
+  t.ok(never.attempts[0]!.request.signal.aborted);
 });
 
-t.test('declares an exchange that does not exist, and uses one that does as it is', async (t) => {
-  for (const durable of [true, false]) {
-    const exchange = unique('exchange');
-    if (!durable) await channel.assertExchange(exchange, 'topic', { durable: false });
-    const { spec, bound, link } = open(specFor(uri, { exchange }));
-    await bound();
-    await until(() => link.state().statistics.state === 'up', 'statistics are up');
-    await channel.assertExchange(exchange, 'topic', { durable });
-    t.equal((await ask(channel, { exchange, key: spec.routingKeys[0]! }, { command: 'ping' })).body.ok, true);
-    await link.close(1_000);
-    await channel.deleteExchange(exchange);
-  }
-});
-
-t.test('recovers from a deleted exchange: no sample lost, and commands arrive again', async (t) => {
-  const exchange = unique('exchange');
-  const { spec, bound, link, box } = open(specFor(uri, { exchange }));
-  await bound();
-  await until(() => link.state().statistics.state === 'up', 'statistics are up');
-  await channel.deleteExchange(exchange);
-  const { connections } = link.state().control;
-  link.publish(sample(box.identity.box, 1));
-  await until(
-    () => link.state().control.connections > connections && link.state().control.state === 'up',
-    'control is bound again',
-  );
-  await until(() => link.state().outbox.messages === 0, 'the sample is confirmed');
-  t.equal((await ask(channel, { exchange, key: spec.routingKeys[0]! }, { command: 'ping' })).body.ok, true);
-  t.equal(link.dropped, 0);
-  await link.close(1_000);
-  await channel.deleteExchange(exchange);
-});
-
-t.test('recovers from an exchange that somebody has deleted and made anew', async (t) => {
-  const exchange = unique('exchange');
-  const { spec, bound, link, box } = open(specFor(uri, { exchange }));
-  await bound();
-  await until(() => link.state().statistics.state === 'up', 'statistics are up');
-  const { connections } = link.state().control;
-  await new Promise((resolve) => setTimeout(resolve, 7_000));
-  t.equal(link.state().control.connections, connections, 'nothing is wrong, and nothing is done');
-  t.strictSame([box.executed.length, box.refusals.length, link.state().refused], [0, 0, 0]);
-  await channel.deleteExchange(exchange);
-  await channel.assertExchange(exchange, 'topic', { durable: true });
-  await until(
-    () => link.state().control.connections > connections && link.state().control.state === 'up',
-    'control is bound again, although no sample was sent',
-  );
-  t.equal((await ask(channel, { exchange, key: spec.routingKeys[0]! }, { command: 'ping' })).body.ok, true);
-  await link.close(1_000);
-  await channel.deleteExchange(exchange);
-});
-
-t.test('a routing key with {user} on an exchange of its own is looked after without a new connection', async (t) => {
-  const exchange = unique('exchange');
-  const key = unique('key');
-  await channel.assertExchange(exchange, 'topic', { durable: false });
-  const { box, link, bound } = open(specFor(uri, { exchange, routingKeys: [`${key}.user.{user}`] }));
-  await bound();
-  const asked = await collect(channel, exchange, `${key}.user.alice.box.${box.identity.box}`);
-  await asked.count(2);
-  t.equal(link.state().control.connections, 1);
-  t.equal(link.state().refused, 0);
-  t.equal((await ask(channel, { exchange, key: `${key}.user.alice` }, { command: 'ping' })).body.ok, true);
-  await link.close(1_000);
-  await channel.deleteExchange(exchange);
-});
-
-t.test('where binding anew does not help for long, it says so once and asks more rarely', async (t) => {
-  const exchange = unique('exchange');
-  const { link, lines, bound } = open(specFor(uri, { exchange }));
-  await bound();
-  await until(() => link.state().statistics.state === 'up', 'statistics are up');
-  for (const connections of [2, 3]) {
-    await channel.deleteExchange(exchange);
-    await channel.assertExchange(exchange, 'topic', { durable: true });
-    await until(() => link.state().control.connections === connections && link.state().control.state === 'up', 'back');
-  }
-  t.equal(lines.filter((line) => line.includes("does not route this box's keys")).length, 1);
-  await link.close(1_000);
-  await channel.deleteExchange(exchange);
-});
-
-t.test('recovers from a deleted queue', async (t) => {
-  const { spec, bound, link, box } = open();
-  await bound();
-  // Only its own connection may touch an exclusive queue: a broker-side operator would delete it. x-death does it here.
-  channel.publish('amq.topic', spec.routingKeys[0]!, Buffer.from('{"command":"ping"}'), {
-    headers: { 'x-death': 'boo' },
-  });
-  await until(() => link.state().control.connections > 1 && link.state().control.state === 'up', 'control is back');
-  t.equal(
-    (await ask(channel, { exchange: 'amq.topic', key: spec.routingKeys[0]! }, { command: 'ping' })).body.ok,
-    true,
-  );
-  t.equal(box.refusals.length, 0);
-});
-
-t.test('sends what is in the outbox before it closes, also when it was never connected before', async (t) => {
-  const spec = specFor(uri);
-  const samples = await collect(channel, 'amq.topic', `${spec.statsKey}.#`);
-  const { link } = open(spec);
-  link.publish(sample('b', 1));
-  link.publish(sample('b', 2));
-  t.strictSame(await link.close(5_000), { undelivered: 0, spooled: null, given: 'time' });
-  t.strictSame(ids(await samples.count(2)), ['b-1', 'b-2']);
-});
-
-t.test('leaves no queue behind', async (t) => {
-  const { bound, link } = open();
-  await bound();
-  await link.close(1_000);
-  t.equal(link.state().control.state, 'down');
-  t.ok(connection);
+t.test('without a broker there is nothing to do', async (t) => {
+  const { link, attempts } = linked(t, []);
+  t.strictSame(attempts, []);
+  t.match(link.state, { broker: 'none' });
+  await link.close(0);
 });

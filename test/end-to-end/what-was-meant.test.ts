@@ -1,7 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
 import t from 'tap';
-import { PROC_BOX, plainEnvironment, run, temporaryFolder } from '../fixtures/run.js';
+import { PROC_BOX, plainEnvironment, run } from '../fixtures/run.js';
 
 /** A slip on the command line is answered with what was probably meant. */
 
@@ -86,40 +85,4 @@ t.test('what ctl was meant to do', async (t) => {
     t.notMatch(stderr, SECRET);
   }
   t.equal(ctl('--job', '42', '--wait', '0', 'kill', '-9').status, 125, '-9 is an argument; nobody listens there');
-});
-
-t.test('--version and --help into a full device: one line and 125, never 0', async (t) => {
-  const full = openSync('/dev/full', 'w');
-  const folder = temporaryFolder(t);
-  const cases = [
-    ['--version'],
-    ['--help'],
-    ['ctl', '--help'],
-    ['check', '--help'],
-    ['spool', '--help'],
-    ['spool', 'list', '--spool-dir', folder],
-    ['where', '--help'],
-    ['adopt', '--help'],
-    ['ctl', 'keygen', '--help'],
-  ];
-  for (const words of cases) {
-    const { status, stderr } = spawnSync(PROC_BOX, words, {
-      env: { ...plainEnvironment(), PBOX_CONFIG: 'none' },
-      stdio: ['ignore', full, 'pipe'],
-      encoding: 'utf8',
-    });
-    t.equal(status, 125, words.join(' '));
-    t.match(stderr, /^proc_box: error: write to stdout: ENOSPC: [^\n]*\n$/, words.join(' '));
-  }
-  closeSync(full);
-});
-
-t.test('a reader that wants no more is no failure, and a slow one gets everything', async (t) => {
-  const through = (reader: string) =>
-    spawnSync('bash', ['-c', `"$0" --help | ${reader}; echo "\${PIPESTATUS[0]}"`, PROC_BOX], {
-      env: plainEnvironment(),
-      encoding: 'utf8',
-    });
-  t.match(through('head -c 1 >/dev/null'), { stdout: '0\n', stderr: '' });
-  t.match(through('{ sleep 0.2; wc -l; }'), { stdout: /^\d{2,}\n0\n$/, stderr: '' });
 });

@@ -4,7 +4,7 @@ import { sharedBroker, unique } from '../fixtures/broker.js';
 import { PROC_BOX } from '../fixtures/run.js';
 import { slurmCluster, withoutSlurm } from '../fixtures/slurm.js';
 
-/** `proc_box where` for every kind of job that users name, and for names that are none. */
+/** `proc_box where` for every kind of job that users name; test/cli/where.test.ts has the rest, without a cluster. */
 
 const NOBODY = 65534;
 
@@ -73,43 +73,5 @@ t.test('proc_box where', { skip: withoutSlurm() }, async (t) => {
       t.match(other.stdout, /^job \d+: RUNNING, user root, nodes t\d+n\d\n$/, 'pids are for its owner and for root');
     }
     await slurm.command('scancel', job.id, held.id);
-  });
-
-  t.test('what is not found is told of, with why', async (t) => {
-    const wait = ['--wait', '200ms'];
-    for (const [words, said] of [
-      [['999999'], 'error: job "999999" was not found: squeue does not list it, and no box answered within 200 ms'],
-      [['--uri', 'none', '999999'], 'squeue does not list it, and no box was asked (--uri none)'],
-      [
-        ['7.batch'],
-        'error: job "7.batch" was not found: Slurm names jobs differently (1234, 1234_7, 1234+1), and no box',
-      ],
-    ] as const) {
-      const { code, stdout, stderr } = await where(...wait, ...words);
-      t.strictSame([code, stdout], [2, '']);
-      t.ok(stderr.includes(said), stderr);
-      t.equal(stderr.split('\n').length, 2, 'one line');
-    }
-    const noTools = await slurm.run(['env', 'PATH=/nowhere', PROC_BOX, 'where', '--uri', 'none', '7']);
-    t.equal(noTools.code, 2);
-    t.ok(noTools.stderr.includes('warn: squeue: not found in PATH (/nowhere)\n'), noTools.stderr);
-    t.ok(noTools.stderr.includes('squeue failed, and no box was asked'), noTools.stderr);
-    const noBroker = await slurm.run([PROC_BOX, 'where', '--uri', 'amqp://127.0.0.1:1', '999999']);
-    t.equal(noBroker.code, 2);
-    t.match(noBroker.stderr, /^proc_box: warn: broker 127\.0\.0\.1:1: connection refused/);
-  });
-
-  t.test('words that are no job', async (t) => {
-    const usage = 'usage: proc_box where [options] <job>';
-    for (const [words, said] of [
-      [['--uri', 'none'], `no job given; ${usage}`],
-      [['--wait', '1s'], `no job given; ${usage}`],
-      [['5', '--json'], `expected one job and nothing after it: found "--json"; ${usage}`],
-      [['--jsn', '5'], 'unknown option "--jsn"; did you mean --json?'],
-    ] as const) {
-      const { code, stderr } = await where(...words);
-      t.equal(code, 125);
-      t.ok(stderr.includes(`proc_box: error: ${said}`), stderr);
-    }
   });
 });

@@ -239,12 +239,3 @@ t.test('a broker that goes away meanwhile, or was never there, leaves the rest f
   t.match(await spool.run('flush'), { status: 0, stdout: /delivered 0/ });
   t.match(await spool.run('list'), { status: 0, stdout: /The spool is empty/ });
 });
-
-t.test('says what is wrong with its words', async (t) => {
-  const spool = testSpool(t);
-  t.match(await spool.run('flush', '-uri', 'none'), { status: 125, stderr: /give the URI of the broker/ });
-  t.match(await spool.run('flush', '--wait', 'soon'), { status: 125, stderr: /--wait/ });
-  t.match(await spool.run('list', 'more'), { status: 125, stderr: /expected "spool list" or "spool flush"/ });
-  t.match(await spool.run('list', '--spool-dri', 'x'), { status: 125, stderr: /spool-dir/ });
-  t.match(await spool.run('list', '--help'), { status: 0, stdout: /usage: proc_box spool list/ });
-});

@@ -11,7 +11,6 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { ownersOnly } from '../../src/cli/spool/flush.js';
 import type { MessageRecord } from '../../src/spool/record.js';
 import { decode, encode } from '../../src/spool/record.js';
 import { collect, fakeBox, foreignClient, sharedBroker, unique } from '../fixtures/broker.js';
@@ -48,20 +47,6 @@ t.test('a record is taken only as it was written', async (t) => {
     t.equal(decode(encode(message(1, { options })).trimEnd()), undefined, JSON.stringify(options));
   }
   t.match(decode(encode(message(1, { options: { headers: { site: 's' }, priority: 3 } })).trimEnd()), { n: 1 });
-});
-
-t.test('root publishes of others only what their boxes would have sent', async (t) => {
-  const check = ownersOnly({ exchange: 'amq.topic', statsKey: 'k.stats', eventsKey: 'k.events' }, String(USER));
-  t.equal(check(message(1)), undefined);
-  t.match(check(message(1, { exchange: 'other' })), /exchange "other"/);
-  t.match(check(message(1, { routingKey: 'proc_box.remote_control' })), /not below --skey or --ekey/);
-  t.match(check(message(1, { routingKey: 'k.statsx.h' })), /not below/);
-  t.match(check(message(1, { body: '{"Identity":{"user":"alice"}}' })), /it names user "alice"/);
-  t.match(
-    check(message(1, { body: `{"Identity":{"user":"${USER}"},"identity":{"user":"alice"}}` })),
-    /it names no user/,
-  );
-  t.match(check(message(1, { body: 'boo' })), /it names no user/);
 });
 
 t.test('links, FIFOs, files of others and open modes are not touched', { skip: !isRoot && 'needs root' }, async (t) => {

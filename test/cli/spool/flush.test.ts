@@ -3,9 +3,13 @@ import { execFileSync } from 'node:child_process';
 import { chownSync, existsSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { MessageRecord } from '../../src/spool/record.js';
-import { collect, fakeBox, foreignClient, sharedBroker, unique } from '../fixtures/broker.js';
-import { line, makeOwn, type TestSpool, testSpool } from '../fixtures/spool.js';
+import { flushFolders, ownersOnly } from '../../../src/cli/spool/flush.js';
+import { EnvironmentError } from '../../../src/errors.js';
+import { type Folder, NOTHING } from '../../../src/spool/index.js';
+import type { MessageRecord } from '../../../src/spool/record.js';
+import { collect, fakeBox, foreignClient, sharedBroker, specFor, unique } from '../../fixtures/broker.js';
+import { linesLogger } from '../../fixtures/light.js';
+import { line, makeOwn, type TestSpool, testSpool } from '../../fixtures/spool.js';
 
 /** Root flushes the files of all users: whatever one of them has left there, the others' messages arrive. */
 
@@ -55,6 +59,45 @@ function message(site: Site, uid: number, box: string, n: number, more: Partial<
   const routingKey = `${site.name}.stats.h`;
   return line({ n, exchange: 'amq.topic', routingKey, options: { messageId: `${box}-${n}` }, body, ...more });
 }
+
+t.test('root publishes of others only what their boxes would have sent', async (t) => {
+  const check = ownersOnly({ exchange: 'amq.topic', statsKey: 'k.stats', eventsKey: 'k.events' }, String(MALLORY));
+  const message = (more: Partial<MessageRecord> = {}): MessageRecord => {
+    const body = JSON.stringify({ Sequence: 1, Identity: { user: String(MALLORY), box: 'b' } });
+    return { n: 1, exchange: 'amq.topic', routingKey: 'k.stats.h', options: { messageId: 'b-1' }, body, ...more };
+  };
+  t.equal(check(message()), undefined);
+  t.match(check(message({ exchange: 'other' })), /exchange "other"/);
+  t.match(check(message({ routingKey: 'proc_box.remote_control' })), /not below --skey or --ekey/);
+  t.match(check(message({ routingKey: 'k.statsx.h' })), /not below/);
+  t.match(check(message({ body: '{"Identity":{"user":"alice"}}' })), /it names user "alice"/);
+  t.match(
+    check(message({ body: `{"Identity":{"user":"${MALLORY}"},"identity":{"user":"alice"}}` })),
+    /it names no user/,
+  );
+  t.match(check(message({ body: 'boo' })), /it names no user/);
+});
+
+/** A folder that only says which files it has. */
+const folderOf = (names: () => Promise<string[]>) => ({ uid: process.geteuid?.() ?? 0, names }) as unknown as Folder;
+
+t.test('without spooled messages no broker is asked', async (t) => {
+  const { log, lines } = linesLogger();
+  const spec = specFor('amqp://127.0.0.1:1');
+  const empty = folderOf(async () => []);
+  t.strictSame(await flushFolders([empty, empty], spec, { waitMs: 60_000, mostMs: 60_000, log }), NOTHING);
+  t.strictSame(lines, []);
+});
+
+t.test(
+  'a broker that cannot be used in time is an error with its reason, also for a folder that cannot be read',
+  async (t) => {
+    const { log } = linesLogger();
+    const unreadable = folderOf(() => Promise.reject(new EnvironmentError('spool: EIO')));
+    const flush = flushFolders([unreadable], specFor('amqp://127.0.0.1:1'), { waitMs: 100, mostMs: 60_000, log });
+    await t.rejects(flush, { name: 'BrokerError', message: /127\.0\.0\.1:1: connection refused/ });
+  },
+);
 
 t.test(
   'what AMQP cannot carry is refused, the rest of its file and the files of others are delivered',

@@ -4,10 +4,10 @@ import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { shellOfDirectives } from '../../src/cli/qsub/directives.js';
-import { PROC_BOX, plainEnvironment, run } from '../fixtures/run.js';
+import { shellOfDirectives } from '../../../src/cli/qsub/directives.js';
+import { PROC_BOX, plainEnvironment, run } from '../../fixtures/run.js';
 
-const scripts = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'scripts', 'site', 'pbs');
+const scripts = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'scripts', 'site', 'pbs');
 const QSUB_BOX = join(scripts, 'qsub-box');
 const BOX_SHELL = join(scripts, 'box-shell');
 

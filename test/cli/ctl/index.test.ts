@@ -2,11 +2,11 @@ import { spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ConsumeMessage } from 'amqplib';
 import t, { type Test } from 'tap';
-import { sharedBroker, unique } from '../fixtures/broker.js';
-import { connectOperator, executable, type Json, type OperatedJob } from '../fixtures/operated-job.js';
-import { tcpProxy } from '../fixtures/tcp-proxy.js';
+import { sharedBroker, unique } from '../../fixtures/broker.js';
+import { answerOf, fakeBoxes } from '../../fixtures/ctl.js';
+import { connectOperator, executable, type Json, type OperatedJob } from '../../fixtures/operated-job.js';
+import { tcpProxy } from '../../fixtures/tcp-proxy.js';
 
 /** `proc_box ctl` against real boxes, and against a foreign client that plays a box. */
 
@@ -51,40 +51,6 @@ async function start(t: Test, options: readonly string[] = []): Promise<Operated
   await job.bound();
   return { ...job, identity: (await job.ask('ping')).result.identity };
 }
-
-/** A queue of a foreign client that is bound as a box would be, and answers what it is told to. */
-async function fakeBoxes(t: Test, answer: (message: ConsumeMessage, count: number) => readonly (string | object)[]) {
-  const { channel } = operator;
-  const key = unique('fake');
-  const { queue } = await channel.assertQueue('', { exclusive: true });
-  t.teardown(() => channel.deleteQueue(queue));
-  for (const suffix of ['', '.#']) await channel.bindQueue(queue, 'amq.topic', key + suffix);
-  const messages: ConsumeMessage[] = [];
-  await channel.consume(
-    queue,
-    (message) => {
-      if (message === null) return;
-      messages.push(message);
-      for (const body of answer(message, messages.length)) {
-        const { replyTo, correlationId } = message.properties;
-        const text = typeof body === 'string' ? body : JSON.stringify(body);
-        channel.sendToQueue(replyTo, Buffer.from(text), { correlationId });
-      }
-    },
-    { noAck: true },
-  );
-  return { key, messages };
-}
-
-const answerOf = (box: string, more: object = {}) => ({
-  ok: true,
-  box,
-  host: 'h',
-  job: 'j',
-  command: 'ping',
-  result: {},
-  ...more,
-});
 
 t.test('carries out commands and prints a line for each answer', async (t) => {
   const job = await start(t);
@@ -143,39 +109,6 @@ t.test('addresses boxes by job, host, user, step and task', async (t) => {
   t.equal((await job.ask('status')).result.state, 'running');
 });
 
-t.test('the routing key is the most exact one, and the rest is the target', async (t) => {
-  const { key, messages } = await fakeBoxes(t, () => [answerOf('b')]);
-  for (const [args, suffix, target] of [
-    [['--box', 'b', '--job', '7', '--step', '1'], '.box.b', { job: '7', step: '1' }],
-    [['--job', '7', '--user', 'al.ice', '--host', 'n1.site'], '.user.al_ice.job.7', { host: 'n1.site' }],
-    [['--user', 'alice', '--host', 'n1'], '.user.alice', { host: 'n1' }],
-    [['--host', 'n1.site'], '.host.n1_site', undefined],
-    [['--all', '--task', '0'], '', { task: '0' }],
-  ] as const) {
-    t.equal((await ctl(key, ...args, '--answers', '1', 'stop', '30s')).code, 0);
-    const { fields, content } = messages.at(-1)!;
-    t.equal(fields.routingKey, key + suffix);
-    t.strictSame(JSON.parse(content.toString()), { command: 'stop', arguments: ['30s'], ...(target && { target }) });
-  }
-});
-
-t.test('publishes with an id, an expiration, and the user that the broker has checked', async (t) => {
-  const { key, messages } = await fakeBoxes(t, () => [answerOf('b')]);
-  t.equal((await ctl(key, '--box', 'b', '--wait', '7s', 'ping')).code, 0);
-  const [{ properties, content }] = messages as [ConsumeMessage];
-  t.match(properties, {
-    messageId: /^ctl-[0-9a-f]{16}$/,
-    correlationId: properties.messageId,
-    replyTo: /^amq\.rabbitmq\.reply-to\./,
-    contentType: 'application/json',
-    type: 'proc_box.command',
-    appId: 'proc_box ctl',
-    userId: 'guest',
-  });
-  t.ok(Number(properties.expiration) > 6_000 && Number(properties.expiration) <= 7_000, properties.expiration);
-  t.equal(content.toString(), '{"command":"ping"}');
-});
-
 t.test('several boxes answer, and --answers ends the wait for them', async (t) => {
   const key = unique('shared');
   const jobs = await Promise.all(
@@ -211,7 +144,7 @@ t.test('ping prints a table that is sorted as people count, its columns aligned'
       job,
       result: { identity: { user, step: task === null ? null : '0', task }, state, memory_bytes: memory },
     });
-  const { key } = await fakeBoxes(t, () => [
+  const { key } = await fakeBoxes(t, operator.channel, () => [
     of('bob', '7', null, 1_234_567_890),
     of('alice', '100', '10', 0, 'suspended'),
     of('alice', '100', '9', 1024 * 1024 * 1.5),
@@ -268,7 +201,7 @@ t.test('what a box refuses is told with its reason, exit status 1', async (t) =>
 });
 
 t.test('no answer is exit status 2, and names the id under which to ask again', async (t) => {
-  const { key, messages } = await fakeBoxes(t, () => []);
+  const { key, messages } = await fakeBoxes(t, operator.channel, () => []);
   const run = await ctl(key, '--box', 'b', '--wait', '100ms', 'kill');
   t.match(run, { code: 2, stdout: '' });
   const { messageId } = messages[0]!.properties;
@@ -293,26 +226,11 @@ t.test('the same --id is carried out once by a box and answered again', async (t
   t.equal(job.received.filter(({ body }) => body.Cause === 'request').length, 2);
 });
 
-t.test('--resend sends the same message again until it is answered', async (t) => {
-  const { key, messages } = await fakeBoxes(t, (_, count) => (count < 3 ? [] : [answerOf('b')]));
-  t.match(await ctl(key, '--box', 'b', '--wait', '20s', '--resend', '30ms', 'ping'), {
-    code: 0,
-    stdout: /^USER .*\n- +j +- +h +- +- +b\n$/,
-  });
-  t.ok(messages.length >= 3, 'one more may be on its way when the answer comes');
-  t.equal(new Set(messages.map(({ properties }) => properties.messageId)).size, 1);
-});
-
 t.test('--resend reaches a box that begins to listen later', async (t) => {
   const key = unique('later');
   const run = ctl(key, '--all', '--answers', '1', '--wait', '30s', '--resend', '20ms', 'ping');
   await operator.start(t, ['sleep', '1000'], { options: ['-rkey', key] });
   t.match(await run, { code: 0, stdout: / running / });
-});
-
-t.test('--resend gives up at the end of the wait', async (t) => {
-  const run = await ctl(unique('nobody'), '--all', '--wait', '150ms', '--resend', '20ms', 'ping');
-  t.match(run, { code: 2, stderr: /no box listens/ });
 });
 
 t.test('--wait 0 sends the command and asks for no answer', async (t) => {
@@ -323,7 +241,7 @@ t.test('--wait 0 sends the command and asks for no answer', async (t) => {
 });
 
 t.test('answers are not trusted: foreign text cannot drive the terminal, and what is no answer is none', async (t) => {
-  const { key } = await fakeBoxes(t, () => [
+  const { key } = await fakeBoxes(t, operator.channel, () => [
     'boo',
     '[]',
     '{"ok": "yes"}',
@@ -340,7 +258,7 @@ t.test('answers are not trusted: foreign text cannot drive the terminal, and wha
         'a\\nb\\u0007  j    -     h     x           -  b\\u001b[2J\n',
     ],
   );
-  const { key: other } = await fakeBoxes(t, () => [
+  const { key: other } = await fakeBoxes(t, operator.channel, () => [
     answerOf('b\u001b[2J', { command: 'x', result: { text: 'a\nb\u0007' } }),
   ]);
   t.equal((await ctl(other, '--box', 'b', 'sample')).stdout, 'h job j box b\\u001b[2J: x ok text=a\\nb\\u0007\n');
@@ -381,34 +299,6 @@ t.test('broker, exchange and key come from the same places as a box has them fro
   await operator.channel.deleteExchange(exchange);
 });
 
-for (const [args, message] of [
-  [[], /no command given/],
-  [['--all'], /no command given/],
-  [['--jbo', '1', 'ping'], /unknown option "--jbo"; did you mean --job\?/],
-  [['--sint', '1s', '--all', 'ping'], /--sint is an option of a box, not of "proc_box ctl"/],
-  [['--all', 'pign'], /unknown command "pign"; did you mean "ping"\?/],
-  [['--all', 'kill', 'SIGNOPE'], /kill: "SIGNOPE" is not a signal/],
-  [['--all', 'change_sample_rate', '5ms'], /change_sample_rate: "5ms" is too short/],
-  [['--all', 'set_limit', 'nofile'], /set_limit was given 1 arguments: expected set_limit name value/],
-  [['--all', '--wait', '3', 'ping'], /--wait: "3" is not a duration|--wait: .*3/],
-  [['--all', '--wait', '-3s', 'ping'], /--wait: /],
-  [['--all', '--answers', '0', 'ping'], /--answers: /],
-  [['--all', '--resend', '1ms', 'ping'], /--resend: "1ms" is too short/],
-  [['--all=maybe', 'ping'], /--all: /],
-  [['--all', '--job', '1', 'ping'], /--all and --job are both given/],
-  [['--job', '', 'ping'], /--job is empty/],
-  [['--all', '--id'], /--id needs a value/],
-  [['--uri', 'none', '--all', 'ping'], /--uri is "none"/],
-  [['--uri', 'amqp://guest:sesame@:x', '--all', 'ping'], /--uri: the URI /],
-] as const) {
-  t.test(`"ctl ${args.join(' ')}" is an error of usage`, async (t) => {
-    const run = await proc_box(['ctl', ...args]);
-    t.match(run, { code: 125, stdout: '', stderr: message });
-    t.match(run.stderr, /^proc_box: error: [^\n]*\n$/, 'one line');
-    t.notMatch(run.stderr, 'sesame');
-  });
-}
-
 t.test('a broker that is not there or does not let us in is exit status 125, without the password', async (t) => {
   const proxy = await tcpProxy(t, Number(new URL(uri).port));
   await proxy.down();
@@ -432,28 +322,6 @@ t.test('a broker that is not there or does not let us in is exit status 125, wit
     'ping',
   ]);
   t.match(failover, { code: 0, stderr: '' });
-});
-
-t.test('a connection that breaks while answers are awaited is an error', async (t) => {
-  const proxy = await tcpProxy(t, Number(new URL(uri).port));
-  const { key } = await fakeBoxes(t, () => {
-    proxy.reset();
-    return [];
-  });
-  t.match(await proc_box(['ctl', '--uri', proxy.uriOf(uri), '--rkey', key, '--all', 'ping']), {
-    code: 125,
-    stderr: /the connection was lost/,
-  });
-});
-
-t.test('--help tells commands, options and exit statuses', async (t) => {
-  for (const word of ['--help', '-h', '-help']) {
-    const { code, stdout } = await proc_box(['ctl', word]);
-    t.equal(code, 0);
-    for (const name of ['--job', '--resend', '--uri-file', 'set_limit', 'timer_resume', '  125  '])
-      t.match(stdout, name);
-    for (const line of stdout.split('\n')) t.ok(line.length <= 100, line);
-  }
 });
 
 t.test('a program that is called ctl can still be boxed', async (t) => {
