@@ -38,8 +38,12 @@ export async function runFiles(files, given) {
   const options = { ...given, programs: await compileTests(files, given.cwd) };
   const results = new Map();
   const marked = (mark) => files.filter((file) => textOf(file, options).split('\n').includes(`// ${mark}`));
-  const [alone, beside] = [marked('test-alone'), marked('test-beside')];
-  const together = files.filter((file) => !alone.includes(file) && !beside.includes(file));
+  const [alone, beside, waiting] = ['test-alone', 'test-beside', 'test-waits'].map(marked);
+  const apart = new Set([...alone, ...beside, ...waiting]);
+  // Those that may take long begin first, so that none of them is left with one core idle at the end.
+  const together = files
+    .filter((file) => !apart.has(file))
+    .sort((one, other) => timeoutSec(other, options) - timeoutSec(one, options));
   const workers = async (queue, jobs) => {
     const worker = async () => {
       for (let file = queue.shift(); file; file = queue.shift()) {
@@ -48,7 +52,7 @@ export async function runFiles(files, given) {
     };
     await Promise.all(Array.from({ length: jobs }, worker));
   };
-  await Promise.all([workers(together, options.jobs), workers(beside, 1)]);
+  await Promise.all([workers(together, options.jobs), workers(beside, 1), workers(waiting, 1)]);
   await workers(alone, 1);
 
   const unsteady = [];
@@ -68,6 +72,10 @@ export async function runFiles(files, given) {
 
 function textOf(file, { cwd }) {
   return readFileSync(join(cwd, file), 'utf8');
+}
+
+function timeoutSec(file, options) {
+  return Number(/^\/\/ test-timeout: (\d+)s/m.exec(textOf(file, options))?.[1] ?? DEFAULT_TIMEOUT_SEC);
 }
 
 /** Never settles once the run has been stopped: nothing more is started or reported. */
@@ -92,7 +100,7 @@ async function runFile(file, options) {
 /** Output, and why the program is to be counted as failed even if its assertions passed. */
 async function outputOf(file, options) {
   const { cwd, env, nice = false } = options;
-  const seconds = Number(/^\/\/ test-timeout: (\d+)s/m.exec(textOf(file, options))?.[1] ?? DEFAULT_TIMEOUT_SEC);
+  const seconds = timeoutSec(file, options);
   const program = options.programs.get(file);
   // A file that does not compile says so by itself.
   const words = program === undefined ? ['--import', 'tsx', file] : ['--enable-source-maps', program];

@@ -8,8 +8,9 @@
  * Each file is a tap program of its own, compiled by compile-tests.mjs and run with plain Node. tap's own runner cannot be
  * used: it puts a loader into NODE_OPTIONS of everything that the tests start, so that neither the wrapper nor the job
  * would be what users run. A file may say `// test-timeout: 300s`, `// test-alone` to have the machine for itself, `// test-beside` to
- * run from the start on the CPU time that the others leave, as a virtual machine of minutes does, and, or a fixture of it,
- * `// debian: <packages>`: they are installed before; a file checks for itself what it cannot run without.
+ * run from the start on the CPU time that the others leave, as a virtual machine of minutes does, `// test-waits` to run
+ * beside the others because it does little but wait, and, or a fixture of it, `// debian: <packages>`: they are installed
+ * before; a file checks for itself what it cannot run without.
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';

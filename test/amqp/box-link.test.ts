@@ -1,3 +1,4 @@
+// test-waits
 import type { ConsumeMessage } from 'amqplib';
 import t from 'tap';
 import { connectBroker } from '../../src/amqp/index.js';

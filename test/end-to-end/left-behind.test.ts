@@ -1,3 +1,4 @@
+// test-waits
 // test-timeout: 240s
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+// test-waits
 import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import { job, run, start } from '../fixtures/run.js';

@@ -1,3 +1,4 @@
+// test-waits
 // test-timeout: 180s
 import t from 'tap';
 import { configure, startMom } from '../fixtures/mom.js';
