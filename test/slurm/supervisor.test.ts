@@ -86,10 +86,10 @@ t.test('many tasks', { skip: withoutSlurm() }, async (t) => {
     t.notOk(isAlive(supervisor));
   });
 
-  await t.test('20 short steps leave nothing behind', async (t) => {
+  await t.test('50 short steps leave nothing behind', async (t) => {
     const allocation = await allocate(at);
     const before = told('exited').length;
-    for (let step = 0; step < 20; step++) {
+    for (let step = 0; step < 50; step++) {
       const { code, stderr } = await at.slurm.run(['srun', '--overlap', '-n1', 'true'], {
         uid: USER,
         env: { ...env, ...allocation },
@@ -97,7 +97,7 @@ t.test('many tasks', { skip: withoutSlurm() }, async (t) => {
       t.equal(code, 0, stderr);
     }
     const supervisor = supervisorOf(at);
-    await until(() => told('exited').length === before + 20, 'every end is told', 60_000);
+    await until(() => told('exited').length === before + 50, 'every end is told', 60_000);
     await until(() => keepersOf(supervisor).length === 0, 'no keeper is left');
     t.ok(readdirSync(`/proc/${nodeOf(supervisor)}/fd`).length < 40, 'nor a descriptor');
     const own = readdirSync(join(folderOf(at), 'own')).filter((name) => !name.endsWith('.log'));
