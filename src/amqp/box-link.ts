@@ -57,7 +57,10 @@ export interface Closed {
   readonly given: 'time' | 'nothing: no login' | 'nothing: not asked';
 }
 
-/** Of a message in memory: its buffer's head and allocation, its id, its place in the queue. Measured: test/amqp/heap.test.ts. */
+/**
+ * Memory that a queued message takes beside its bytes: the Buffer object and its allocation, the id, the queue entry.
+ * test/amqp/heap.test.ts measures it.
+ */
 const MESSAGE_OVERHEAD_BYTES = 768;
 const NOT_ASKED = 'the job goes on without it; --uri names another broker, --uri none turns this off';
 /** Bound for writing the last lines of the audit log when the box ends. */

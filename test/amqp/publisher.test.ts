@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 import { type ConnectionRequest, endpointOf } from '../../src/amqp/config.js';
 import { openPublisher, type Publication, type Publisher } from '../../src/amqp/publisher.js';
-import { collect, foreignClient, sharedBroker, unique } from '../fixtures/broker.js';
+import { collect, foreignClient, sharedBroker, unique, until } from '../fixtures/broker.js';
 
 const uri = await sharedBroker(t);
 const { channel } = await foreignClient(t, uri);
@@ -89,13 +89,8 @@ t.test('a message that the broker refuses costs only the channel without confirm
 
 t.test('if the broker closes the confirm channel, the connection fails with the reason of the broker', async (t) => {
   const { publisher, failures } = await open(t);
-  const failed = new Promise<void>((resolve) => {
-    const nowhere = unique('nowhere');
-    publisher.publish(message('k', 'lost', nowhere), () => t.fail('it was never confirmed'));
-    const look = () => (failures.length > 0 ? resolve() : setImmediate(look));
-    look();
-  });
-  await failed;
+  publisher.publish(message('k', 'lost', unique('nowhere')), () => t.fail('it was never confirmed'));
+  await until(() => failures.length > 0, 'the connection fails');
   t.match(failures[0], { message: /NOT_FOUND - no exchange/ });
 });
 
@@ -114,10 +109,7 @@ t.test('a second channel ends on its own, and is told of messages that reach no 
   t.equal(await publish({ publish: second }, nobody), 'confirmed');
   t.equal(returned, 1);
   second(message('k', 'lost', unique('nowhere')), () => t.fail('it was never confirmed'));
-  await new Promise<void>((resolve) => {
-    const look = () => (ended.length > 0 ? resolve() : setImmediate(look));
-    look();
-  });
+  await until(() => ended.length > 0, 'the channel ends');
   t.match(ended[0], { message: /NOT_FOUND/ });
   t.equal(await publish(publisher, message(unique('nobody'), 'x')), 'confirmed');
   t.strictSame(failures, []);
@@ -157,9 +149,6 @@ t.test('a connection that cannot be made, or that is ended from outside, fails',
   const abort = new AbortController();
   const { failures } = await open(t, { signal: abort.signal });
   abort.abort();
-  await new Promise<void>((resolve) => {
-    const look = () => (failures.length > 0 ? resolve() : setImmediate(look));
-    look();
-  });
+  await until(() => failures.length > 0, 'the connection fails');
   t.ok(failures[0]);
 });

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import t, { type Test } from 'tap';
 import { connectFirst, leave, tryBroker } from '../../../src/cli/ctl/connect.js';
-import { foreignClient, sharedBroker } from '../../fixtures/broker.js';
+import { foreignClient, sharedBroker, until } from '../../fixtures/broker.js';
 import { tcpProxy } from '../../fixtures/tcp-proxy.js';
 
 const uri = await sharedBroker(t);
@@ -60,7 +60,7 @@ t.test('a broker that says nothing gets its share of the time, and its connectio
   t.equal(endpoint.shown, `127.0.0.1:${port}`);
   connection.on('error', () => {});
   await leave(connection);
-  while (silent.open() > 0) await new Promise(setImmediate);
+  await until(() => silent.open() === 0, 'the connection is ended');
   await t.rejects(connectFirst({ uris: [silent.uri], socketOptions: {} }, 100), {
     name: 'BrokerError',
     message: `broker ${silent.at}: no answer: check host, port and firewall`,
