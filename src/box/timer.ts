@@ -50,132 +50,169 @@ export interface WallClockOptions {
 }
 
 export function createWallClock(options: WallClockOptions): WallClock {
-  const { createTimer, now } = options.time;
-  const marks = options.marks ?? [];
-  const reached = new Set<Mark>();
-  let limitMs = options.limitMs;
-  let on = false;
-  let held = false;
-  let closed = false;
-  /** Time elapsed until `since`. */
-  let elapsedMs = 0;
-  let since = now();
-  let suspendedMs = 0;
-  let heldSince = 0;
-  let watch: ReturnType<Time['watchSuspension']> | undefined;
-  /** Suspension of this process that is already taken into account. */
-  let seenMs = 0;
+  return new TimerClock(options);
+}
 
-  const running = () => on && !held && !closed;
-  const elapsed = () => elapsedMs + (running() ? now() - since : 0);
-  /** Saves the elapsed time. Each change of `on` or `held` happens between settle() and arm(). */
-  const settle = () => {
-    elapsedMs = elapsed();
-    since = now();
-  };
-  const arm = () => {
-    timer.stop();
-    const armed = running() && limitMs !== 0;
-    options.onArmed?.(armed ? now() + Math.max(0, limitMs - elapsed()) : 0);
+class TimerClock implements WallClock {
+  readonly #options: WallClockOptions;
+  readonly #now: () => number;
+  readonly #timer: ReturnType<Time['createTimer']>;
+  readonly #marks: readonly Mark[];
+  readonly #reached = new Set<Mark>();
+  #limitMs: number;
+  #on = false;
+  #held = false;
+  #closed = false;
+  /** Time elapsed until `#since`. */
+  #elapsedMs = 0;
+  #since: number;
+  #suspendedMs = 0;
+  #heldSince = 0;
+  #watch: ReturnType<Time['watchSuspension']> | undefined;
+  /** Suspension of this process that is already taken into account. */
+  #seenMs = 0;
+
+  constructor(options: WallClockOptions) {
+    this.#options = options;
+    this.#now = options.time.now;
+    this.#marks = options.marks ?? [];
+    this.#limitMs = options.limitMs;
+    this.#since = this.#now();
+    this.#timer = options.time.createTimer(() => this.#fire());
+  }
+
+  start(atMs: number): void {
+    this.#watch ??= this.#options.time.watchSuspension(() => this.noticeGap());
+    this.noticeGap();
+    this.#on = true;
+    this.#elapsedMs = 0;
+    this.#since = atMs;
+    this.#reached.clear();
+    this.#arm();
+  }
+
+  stop(): void {
+    this.#change(() => {
+      this.#on = false;
+    });
+  }
+
+  resume(): void {
+    this.#change(() => {
+      this.#on = true;
+    });
+  }
+
+  reset(): void {
+    this.#change(() => {
+      this.#on = false;
+      this.#elapsedMs = 0;
+      this.#reached.clear();
+    });
+  }
+
+  hold(held: boolean): void {
+    this.#change(() => {
+      if (held && !this.#held) this.#heldSince = this.#now();
+      if (!held && this.#held) this.#suspendedMs += this.#now() - this.#heldSince;
+      this.#held = held;
+    });
+  }
+
+  limit(limitMs: number): void {
+    this.#change(() => {
+      this.#limitMs = limitMs;
+      for (const mark of this.#reached)
+        if (mark.again || mark.atMs(limitMs) > this.#elapsed()) this.#reached.delete(mark);
+    });
+  }
+
+  noticeGap(): void {
+    const gapMs = (this.#watch?.suspendedMs() ?? 0) - this.#seenMs;
+    this.#seenMs += gapMs;
+    // While the box is suspended, its clock stands still anyway.
+    if (gapMs <= 0 || this.#held || this.#closed) return;
+    this.#suspendedMs += gapMs;
+    if (this.#running()) {
+      this.#elapsedMs = Math.max(0, this.#elapsed() - gapMs);
+      this.#since = this.#now();
+      this.#arm();
+    }
+    this.#options.onGap?.(gapMs);
+  }
+
+  close(atMs: number): void {
+    if (this.#closed) return;
+    this.noticeGap();
+    if (this.#running()) this.#elapsedMs += Math.max(0, atMs - this.#since);
+    if (this.#held) this.#suspendedMs += this.#now() - this.#heldSince;
+    this.#held = false;
+    this.#closed = true;
+    this.#timer.stop();
+    this.#watch?.close();
+  }
+
+  get limitMs(): number {
+    return this.#limitMs;
+  }
+
+  get suspendedMs(): number {
+    return this.#suspendedMs + (this.#held ? this.#now() - this.#heldSince : 0);
+  }
+
+  status(): TimerStatus {
+    const elapsed = Math.round(this.#elapsed());
+    const limit = this.#limitMs === 0 ? null : Math.round(this.#limitMs);
+    return {
+      running: this.#running(),
+      elapsed_ms: elapsed,
+      remaining_ms: limit === null ? null : Math.max(0, limit - elapsed),
+      limit_ms: limit,
+    };
+  }
+
+  #running(): boolean {
+    return this.#on && !this.#held && !this.#closed;
+  }
+
+  #elapsed(): number {
+    return this.#elapsedMs + (this.#running() ? this.#now() - this.#since : 0);
+  }
+
+  /** Saves the elapsed time before a change of `#on`, `#held` or the limit, and sets the timer anew after it. */
+  #change(apply: () => void): void {
+    this.noticeGap();
+    this.#elapsedMs = this.#elapsed();
+    this.#since = this.#now();
+    apply();
+    this.#arm();
+  }
+
+  #arm(): void {
+    const limitMs = this.#limitMs;
+    this.#timer.stop();
+    const armed = this.#running() && limitMs !== 0;
+    this.#options.onArmed?.(armed ? this.#now() + Math.max(0, limitMs - this.#elapsed()) : 0);
     if (!armed) return;
-    const moments = marks.filter((mark) => !reached.has(mark)).map((mark) => mark.atMs(limitMs));
-    timer.start(Math.max(0, Math.ceil(Math.min(limitMs, ...moments) - elapsed())));
-  };
-  const passMarks = () => {
-    for (const mark of marks) {
-      const atMs = mark.atMs(limitMs);
-      if (reached.has(mark) || elapsed() < atMs) continue;
-      reached.add(mark);
+    const moments = this.#marks.filter((mark) => !this.#reached.has(mark)).map((mark) => mark.atMs(limitMs));
+    this.#timer.start(Math.max(0, Math.ceil(Math.min(limitMs, ...moments) - this.#elapsed())));
+  }
+
+  #fire(): void {
+    this.noticeGap();
+    if (!this.#running() || this.#limitMs === 0) return;
+    this.#passMarks();
+    // The timer counts whole milliseconds and may fire a little early.
+    if (this.#elapsed() < this.#limitMs) return this.#arm();
+    this.#options.onExpired();
+  }
+
+  #passMarks(): void {
+    for (const mark of this.#marks) {
+      const atMs = mark.atMs(this.#limitMs);
+      if (this.#reached.has(mark) || this.#elapsed() < atMs) continue;
+      this.#reached.add(mark);
       mark.onReached(atMs);
     }
-  };
-  const forgetMarks = (newLimitMs: number) => {
-    for (const mark of reached) if (mark.again || mark.atMs(newLimitMs) > elapsed()) reached.delete(mark);
-  };
-  const fire = () => {
-    noticeGap();
-    if (!running() || limitMs === 0) return;
-    passMarks();
-    // The timer counts whole milliseconds and may fire a little early.
-    if (elapsed() < limitMs) return arm();
-    options.onExpired();
-  };
-  const noticeGap = () => {
-    const gapMs = (watch?.suspendedMs() ?? 0) - seenMs;
-    seenMs += gapMs;
-    // While the box is suspended, its clock stands still anyway.
-    if (gapMs <= 0 || held || closed) return;
-    suspendedMs += gapMs;
-    if (running()) {
-      elapsedMs = Math.max(0, elapsed() - gapMs);
-      since = now();
-      arm();
-    }
-    options.onGap?.(gapMs);
-  };
-  const change = (apply: () => void) => {
-    noticeGap();
-    settle();
-    apply();
-    arm();
-  };
-
-  const timer = createTimer(fire);
-
-  return {
-    start(atMs) {
-      watch ??= options.time.watchSuspension(noticeGap);
-      noticeGap();
-      on = true;
-      elapsedMs = 0;
-      since = atMs;
-      reached.clear();
-      arm();
-    },
-    stop: () => change(() => (on = false)),
-    resume: () => change(() => (on = true)),
-    reset: () =>
-      change(() => {
-        on = false;
-        elapsedMs = 0;
-        reached.clear();
-      }),
-    hold: (hold) =>
-      change(() => {
-        if (hold && !held) heldSince = now();
-        if (!hold && held) suspendedMs += now() - heldSince;
-        held = hold;
-      }),
-    limit: (ms) =>
-      change(() => {
-        limitMs = ms;
-        forgetMarks(ms);
-      }),
-    noticeGap,
-    close(atMs) {
-      if (closed) return;
-      noticeGap();
-      if (running()) elapsedMs += Math.max(0, atMs - since);
-      if (held) suspendedMs += now() - heldSince;
-      held = false;
-      closed = true;
-      timer.stop();
-      watch?.close();
-    },
-    get limitMs() {
-      return limitMs;
-    },
-    get suspendedMs() {
-      return suspendedMs + (held ? now() - heldSince : 0);
-    },
-    status() {
-      const elapsedNow = Math.round(elapsed());
-      return {
-        running: running(),
-        elapsed_ms: elapsedNow,
-        remaining_ms: limitMs === 0 ? null : Math.max(0, Math.round(limitMs) - elapsedNow),
-        limit_ms: limitMs === 0 ? null : Math.round(limitMs),
-      };
-    },
-  };
+  }
 }

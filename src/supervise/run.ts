@@ -14,14 +14,14 @@ import type { BoxSpec, JobIdentity } from '../options/spec.js';
 import { identifyJob } from '../scheduler/identity.js';
 import { signalWaitMs } from '../scheduler/signalling.js';
 import { type BoxProcess, ownProcess } from './box-process.js';
-import { type BrokerLoaders, createBroker } from './broker.js';
+import { type Broker, type BrokerLoaders, createBroker } from './broker.js';
 import { createBox } from './create-box.js';
 import { createDeliveries } from './deliveries.js';
 import { holdEnd } from './hold-end.js';
 import type * as LaunchFailure from './launch-failure.js';
 import { endLines, startLine } from './lines.js';
 import type * as ReportFile from './report-file.js';
-import { createScheduled } from './scheduled.js';
+import { createScheduled, type Scheduled } from './scheduled.js';
 import { handleAdopted, handleSignals, senderOf } from './signals.js';
 import type * as Slurm from './slurm.js';
 import type { Subject } from './subject.js';
@@ -62,105 +62,136 @@ export interface RunOptions extends BrokerLoaders {
 
 /** Wires box, broker, signals and the end of the process around a job that the keeper is launching. */
 export function run(options: RunOptions): Run {
-  const { keeper, hello, spec, warnings, subject, boxId, cgroup, resources, onBox } = options;
-  const { deliverSignals, boxProcess = ownProcess() } = options;
-  const { adopted } = subject;
-  const log = createLogger(spec.debug ? 'debug' : spec.nowarn ? 'error' : 'info', { write: boxProcess.write });
-  const identity = identifyJob(subject.environment, { user: subject.user, host: hostname(), box: boxId });
-  let keeperGone = false;
-  const broker = createBroker(spec, log, options);
-  const scheduled = createScheduled({
-    spec,
-    log,
-    scheduler: identity.scheduler,
-    subject,
-    groups: cgroup.dirs,
-    loadSlurm: options.loadSlurm,
-  });
-  const box = createBox({
-    spec,
-    identity,
-    keeper,
-    stdoutMode: hello.stdoutMode,
-    subject,
-    cgroup,
-    resources,
-    log,
-    listener: broker,
-    schedulerGraceMs: scheduled.graceMs,
-    onDeadline: boxProcess.bound,
-    onStarted: () => {
-      boxProcess.started(spec.flushMs);
-      for (const warning of [...warnings, ...resources.warnings]) log.warn(warning);
-      // A user who has been told that there is no box needs no line about its start.
-      if (options.beside === undefined) log.info(startLine(box, spec));
-      broker.connect(box);
-      scheduled.started(box);
-    },
-    onEnded: (end) => {
-      scheduled.close();
-      boxProcess.write(endLines(end, spec));
-      const { outcome, report } = end;
-      const reported = writeReport(report, options, log);
-      // Groups among those of the scheduler must be removed before the scheduler removes its own.
-      if (adopted !== null) boxProcess.finish(keeper);
-      void Promise.all([broker.close(spec.flushMs), options.beside, reported]).then(() => {
-        if (adopted === null) boxProcess.finish(keeper);
-        if (keeperGone) removeCgroup(cgroup);
-        cgroup.close();
-        boxProcess.ended(
-          outcome.exitStatus,
-          adopted === null ? signalToDieOf(outcome, spec, identity.scheduler) : null,
-        );
-      });
-    },
-  });
-  onBox(box);
-  const release = async (by: Requester) => {
-    await box.release(by);
-    await broker.close(spec.flushMs);
-    keeper.close();
-    boxProcess.ended(0, null);
-  };
-  const deliveries = createDeliveries(() => signalWaitMs(process.env, readFile));
-  const onSignal =
-    adopted === null
-      ? handleSignals(box, keeper, spec, deliveries)
-      : handleAdopted(box, adopted.detached ? null : release);
-  boxProcess.guard(log);
+  const running = new RunningBox(options);
+  // If the job died of a signal of the scheduler, the wrapper's own signal may still be on its way.
+  const settled = ({ code, signal }: { code: number | null; signal: number | null }) =>
+    running.scheduled.settled(code === SHELL_TERM || signal === SIGTERM);
+  return { onSignal: running.onSignal, onKeeper: holdEnd((event) => running.onKeeper(event), settled) };
+}
 
-  const onKeeper = (event: KeeperEvent) => {
-    if (event.type === 'witnessed') {
-      // The job may die of this signal before the wrapper gets it.
-      if (event.signal === SIGTERM && identity.scheduler !== 'none')
-        box.asked('scheduler', { via: 'signal', signal: 'SIGTERM', ...senderOf(event) }, event.atMs);
-      box.witnessed(`SIG${signalName(event.signal)}`, event.atMs);
-      return deliveries.witnessed(event);
-    }
+class RunningBox {
+  readonly scheduled: Scheduled;
+  readonly onSignal: Run['onSignal'];
+  readonly #options: RunOptions;
+  readonly #log: Logger;
+  readonly #identity: JobIdentity;
+  readonly #boxProcess: BoxProcess;
+  readonly #broker: Broker;
+  readonly #box: Box;
+  readonly #deliveries = createDeliveries(() => signalWaitMs(process.env, readFile));
+  #keeperGone = false;
+
+  constructor(options: RunOptions) {
+    const { keeper, spec, subject, cgroup, boxProcess = ownProcess() } = options;
+    const log = createLogger(spec.debug ? 'debug' : spec.nowarn ? 'error' : 'info', { write: boxProcess.write });
+    const identity = identifyJob(subject.environment, {
+      user: subject.user,
+      host: hostname(),
+      box: options.boxId,
+    });
+    this.#options = options;
+    this.#log = log;
+    this.#identity = identity;
+    this.#boxProcess = boxProcess;
+    this.#broker = createBroker(spec, log, options);
+    const { scheduler } = identity;
+    this.scheduled = createScheduled({
+      spec,
+      log,
+      scheduler,
+      subject,
+      groups: cgroup.dirs,
+      loadSlurm: options.loadSlurm,
+    });
+    this.#box = createBox({
+      ...options,
+      identity,
+      stdoutMode: options.hello.stdoutMode,
+      log,
+      listener: this.#broker,
+      schedulerGraceMs: this.scheduled.graceMs,
+      onDeadline: boxProcess.bound,
+      onStarted: () => this.#started(),
+      onEnded: (end) => this.#ended(end),
+    });
+    options.onBox(this.#box);
+    const { adopted } = subject;
+    this.onSignal =
+      adopted === null
+        ? handleSignals(this.#box, keeper, spec, this.#deliveries)
+        : handleAdopted(this.#box, adopted.detached ? null : (by) => this.#release(by));
+    boxProcess.guard(log);
+  }
+
+  onKeeper(event: KeeperEvent): void {
+    const { keeper, hello, cgroup, deliverSignals } = this.#options;
+    if (event.type === 'witnessed') return this.#witnessed(event);
     if (event.type === 'exited') deliverSignals();
-    if (event.type === 'failed') {
-      for (const warning of warnings) log.warn(warning);
-      const exitStatus = tellLaunchFailure(event, options, log);
-      boxProcess.finish(keeper);
-      return boxProcess.ended(exitStatus, null);
-    }
+    if (event.type === 'failed') return this.#failed(event);
     // On ^Z the shell waits for our group to stop, too. If our group is orphaned, the kernel does not let ^Z stop it,
     // so the job must go on.
     if (event.type === 'stopped' && hello.terminal && !stopOwnGroup() && event.signal === SIGTSTP) {
-      keeper.resume().catch((error: Error) => log.debug(`resume: ${error.message}`));
+      keeper.resume().catch((error: Error) => this.#log.debug(`resume: ${error.message}`));
     }
     if (event.type === 'gone') {
-      keeperGone = true;
+      this.#keeperGone = true;
       // If the job ran, its last sample still needs the groups, so they are removed later.
-      if (box.pid === 0) removeCgroup(cgroup);
+      if (this.#box.pid === 0) removeCgroup(cgroup);
     }
-    box.onKeeper(event);
-  };
-  // If the job died of a signal of the scheduler, the wrapper's own signal may still be on its way.
-  return {
-    onSignal,
-    onKeeper: holdEnd(onKeeper, ({ code, signal }) => scheduled.settled(code === SHELL_TERM || signal === SIGTERM)),
-  };
+    this.#box.onKeeper(event);
+  }
+
+  #started(): void {
+    const { spec, warnings, resources, beside } = this.#options;
+    this.#boxProcess.started(spec.flushMs);
+    for (const warning of [...warnings, ...resources.warnings]) this.#log.warn(warning);
+    // A user who has been told that there is no box needs no line about its start.
+    if (beside === undefined) this.#log.info(startLine(this.#box, spec));
+    this.#broker.connect(this.#box);
+    this.scheduled.started(this.#box);
+  }
+
+  #ended(end: BoxEnd): void {
+    const { keeper, spec, subject, cgroup, beside } = this.#options;
+    const boxProcess = this.#boxProcess;
+    this.scheduled.close();
+    boxProcess.write(endLines(end, spec));
+    const reported = writeReport(end.report, this.#options, this.#log);
+    const launched = subject.adopted === null;
+    // Groups among those of the scheduler must be removed before the scheduler removes its own.
+    if (!launched) boxProcess.finish(keeper);
+    void Promise.all([this.#broker.close(spec.flushMs), beside, reported]).then(() => {
+      if (launched) boxProcess.finish(keeper);
+      if (this.#keeperGone) removeCgroup(cgroup);
+      cgroup.close();
+      const { outcome } = end;
+      boxProcess.ended(outcome.exitStatus, launched ? signalToDieOf(outcome, spec, this.#identity.scheduler) : null);
+    });
+  }
+
+  async #release(by: Requester): Promise<void> {
+    const { keeper, spec } = this.#options;
+    await this.#box.release(by);
+    await this.#broker.close(spec.flushMs);
+    keeper.close();
+    this.#boxProcess.ended(0, null);
+  }
+
+  #witnessed(event: Extract<KeeperEvent, { type: 'witnessed' }>): void {
+    // The job may die of this signal before the wrapper gets it.
+    if (event.signal === SIGTERM && this.#identity.scheduler !== 'none')
+      this.#box.asked('scheduler', { via: 'signal', signal: 'SIGTERM', ...senderOf(event) }, event.atMs);
+    this.#box.witnessed(`SIG${signalName(event.signal)}`, event.atMs);
+    this.#deliveries.witnessed(event);
+  }
+
+  #failed(event: Extract<KeeperEvent, { type: 'failed' }>): void {
+    const { keeper, warnings } = this.#options;
+    for (const warning of warnings) this.#log.warn(warning);
+    const exitStatus = tellLaunchFailure(event, this.#options, this.#log);
+    this.#boxProcess.finish(keeper);
+    this.#boxProcess.ended(exitStatus, null);
+  }
 }
 
 /** Writes `--report-file` if it was given. Never rejects. */

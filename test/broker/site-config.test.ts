@@ -139,7 +139,7 @@ t.test('a user without an account at the broker has jobs, and is told', async (t
   t.match(stderr, /config\.yaml:\d+.*~\/\.proc_box_uri does not exist, so this box runs without a broker/);
   t.equal(stderr.split('does not exist').length, 2, 'once');
   const asked = await ctl(t, 'carol', '--all', 'ping');
-  t.match(asked, { code: 125, stderr: /~\/\.proc_box_uri does not exist[\s\S]*give its URI/ });
+  t.match(asked, { code: 125, stderr: /~\/\.proc_box_uri does not exist[\s\S]*give the URI/ });
 });
 
 t.test('the collector gets samples and events of both, in names that the broker vouches for', async (t) => {
