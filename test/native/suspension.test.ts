@@ -1,8 +1,9 @@
 // test-waits
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { removeGroups } from 'cgroup-utils-native';
 import t, { type Test } from 'tap';
 import { unique } from '../fixtures/broker.js';
 import { ownGroup, withoutV1 } from '../fixtures/cgroups.js';
@@ -105,7 +106,7 @@ for (const [name, skip, group, write, isFrozen] of [
       write(dir, false);
       child.kill('SIGKILL');
       await until(() => (readProc(join(dir, 'cgroup.procs')) ?? '') === '', 'the group is empty');
-      rmdirSync(dir);
+      await until(() => removeGroups(dir) === null, 'the group has gone');
     });
     writeFileSync(join(dir, 'cgroup.procs'), String(pid));
     let before = await ask();
