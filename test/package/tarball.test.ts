@@ -1,4 +1,4 @@
-// test-timeout: 600s
+// test-timeout: 900s
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
