@@ -91,19 +91,7 @@ function makeBox(input: AdoptionInput, main: MainProcess, assembled: AdoptSpec):
     detached: options.detach,
   };
   let walk: Subject['walk'] = (rows) => sampleTree(before.look(), rows);
-  const subject: Subject = {
-    environment: main.environment,
-    user: main.user,
-    walk: (rows) => walk(rows),
-    blind: null,
-    files: () => ({
-      home: main.environment['HOME'],
-      folder: input.environment['PWD'] ?? '/',
-      owner: main.uid === process.geteuid?.() ? null : { uid: main.uid, gid: main.gid },
-    }),
-    ourPids: excluded,
-    adopted,
-  };
+  const subject = subjectOf(input, main, adopted, excluded, (rows) => walk(rows));
   let box: Box | undefined;
   const { cgroup, control } = prepareResources(spec, boxId, keeper, subject, () => box);
   try {
@@ -124,28 +112,64 @@ function makeBox(input: AdoptionInput, main: MainProcess, assembled: AdoptSpec):
     boxProcess.ended(...how);
   };
 
+  const run = runOnceTaken(input, ended, () => {
+    // Read this before the bundle is loaded, because the process may end at any time.
+    const [command, stdoutMode] = [commandOf(pid), stdoutModeOf(pid)];
+    return input.loadRun().run({
+      ...input,
+      hello: { stdoutMode, terminal: false },
+      spec: { ...spec, command },
+      warnings: told,
+      subject,
+      cgroup,
+      resources: control,
+      boxProcess: { ...boxProcess, ended },
+      onBox: (made) => {
+        box = made;
+      },
+    });
+  });
+  const delegated = spec.cgroup === 'auto' || spec.cgroup === 'off' ? [] : spec.cgroup;
+  return {
+    run,
+    warnings: spec.nowarn ? [] : [...told, ...control.warnings],
+    amongOthers: cgroup.dirs.some((dir) => !delegated.some((top) => dir.startsWith(`${top}/`))),
+  };
+}
+
+function subjectOf(
+  input: AdoptionInput,
+  main: MainProcess,
+  adopted: Adopted,
+  ourPids: readonly number[],
+  walk: Subject['walk'],
+): Subject {
+  return {
+    environment: main.environment,
+    user: main.user,
+    walk,
+    blind: null,
+    files: () => ({
+      home: main.environment['HOME'],
+      folder: input.environment['PWD'] ?? '/',
+      owner: main.uid === process.geteuid?.() ? null : { uid: main.uid, gid: main.gid },
+    }),
+    ourPids,
+    adopted,
+  };
+}
+
+/** Supervises the process from the moment when the keeper has taken it over. */
+function runOnceTaken(
+  { options, boxProcess }: AdoptionInput,
+  ended: BoxProcess['ended'],
+  begin: () => RunBundle.Run,
+): RunBundle.Run {
   let running: RunBundle.Run | undefined;
-  const run: RunBundle.Run = {
+  return {
     onSignal: (delivery) => running?.onSignal(delivery),
     onKeeper(event) {
-      if (event.type === 'started') {
-        // Read this first, because the process may end at any time.
-        const command = commandOf(pid);
-        const stdoutMode = stdoutModeOf(pid);
-        running = input.loadRun().run({
-          ...input,
-          hello: { stdoutMode, terminal: false },
-          spec: { ...spec, command },
-          warnings: told,
-          subject,
-          cgroup,
-          resources: control,
-          boxProcess: { ...boxProcess, ended },
-          onBox: (made) => {
-            box = made;
-          },
-        });
-      }
+      if (event.type === 'started') running = begin();
       if (running !== undefined) return running.onKeeper(event);
       if (event.type !== 'failed' && event.type !== 'gone') return;
       createLogger('error', { write: boxProcess.write }).error(
@@ -155,12 +179,6 @@ function makeBox(input: AdoptionInput, main: MainProcess, assembled: AdoptSpec):
       // The keeper stays for as long as other processes of the box do, and we do not wait for it.
       ended(EXIT.failed, null);
     },
-  };
-  const delegated = spec.cgroup === 'auto' || spec.cgroup === 'off' ? [] : spec.cgroup;
-  return {
-    run,
-    warnings: spec.nowarn ? [] : [...told, ...control.warnings],
-    amongOthers: cgroup.dirs.some((dir) => !delegated.some((top) => dir.startsWith(`${top}/`))),
   };
 }
 

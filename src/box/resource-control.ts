@@ -78,8 +78,7 @@ export interface ResourceControlOptions {
  */
 export function createResourceControl(options: ResourceControlOptions): ResourceControl {
   const { resources, cgroup, host } = options;
-  const limits = new Map<string, LimitStatus>();
-  const warnings: string[] = [];
+  const { limits, warnings } = imposeLimits(options);
   const { look, onExceeded, onUsed, nextUsed, now } = options;
   const watchdog = createWatchdog({ look, onExceeded, onLooked: onUsed, now });
   const nearWatch = createNearWatch({
@@ -88,9 +87,6 @@ export function createResourceControl(options: ResourceControlOptions): Resource
     next: nextUsed,
     onUsed,
   });
-  let seen = { oomKills: 0, forksRefused: 0 };
-  let last: CgroupUsage | null = null;
-  const told = new Set<string>();
   let swap: Bound | undefined = resources.swap;
   const watch = (name: string, { enforcement, value }: LimitStatus) => {
     if (!isWatched(name)) return;
@@ -98,17 +94,6 @@ export function createResourceControl(options: ResourceControlOptions): Resource
     watchdog.watch(name, enforcement === 'watchdog' && typeof value === 'number' ? value : 'unlimited');
   };
 
-  for (const name of resourceNames()) {
-    const value = resources[name];
-    if (value === undefined) continue;
-    const { status, weaker } = enforce(name, value, cgroup, host);
-    limits.set(name, status);
-    if (name === 'memory' && resources.swap === undefined) disableSwap(cgroup, status.value);
-    if (weaker !== null) warnings.push(weaker);
-  }
-  if (options.enforce === 'strict' && warnings.length > 0) {
-    throw new EnvironmentError(`${warnings.join('; ')}; --enforce best-effort starts the job anyway`);
-  }
   return {
     rows: LIMITS,
     limits,
@@ -138,6 +123,41 @@ export function createResourceControl(options: ResourceControlOptions): Resource
       for (const [name, status] of changed) limits.set(name, status);
       return changed;
     },
+    ...kernelIncidents(cgroup, limits),
+    stop() {
+      watchdog.stop();
+      nearWatch.stop();
+    },
+  };
+}
+
+/** @throws EnvironmentError if `enforce` is `strict` and the kernel cannot enforce a limit */
+function imposeLimits({ resources, cgroup, host, ...options }: ResourceControlOptions) {
+  const limits = new Map<string, LimitStatus>();
+  const warnings: string[] = [];
+  for (const name of resourceNames()) {
+    const value = resources[name];
+    if (value === undefined) continue;
+    const { status, weaker } = enforce(name, value, cgroup, host);
+    limits.set(name, status);
+    if (name === 'memory' && resources.swap === undefined) disableSwap(cgroup, status.value);
+    if (weaker !== null) warnings.push(weaker);
+  }
+  if (options.enforce === 'strict' && warnings.length > 0) {
+    throw new EnvironmentError(`${warnings.join('; ')}; --enforce best-effort starts the job anyway`);
+  }
+  return { limits, warnings };
+}
+
+/** Counts what the kernel does about the limits, and notices when it can no longer be asked. */
+function kernelIncidents(
+  cgroup: BoxCgroup,
+  limits: ReadonlyMap<string, LimitStatus>,
+): Pick<ResourceControl, 'incidents' | 'lost'> {
+  let seen = { oomKills: 0, forksRefused: 0 };
+  let last: CgroupUsage | null = null;
+  const told = new Set<string>();
+  return {
     incidents(usage = cgroup.usage()) {
       // A counter that can no longer be read keeps its value.
       const now = {
@@ -161,10 +181,6 @@ export function createResourceControl(options: ResourceControlOptions): Resource
       return gone.map(
         ([name, { enforcement }]) => `${name} may no longer be held: its ${enforcement} group cannot be read`,
       );
-    },
-    stop() {
-      watchdog.stop();
-      nearWatch.stop();
     },
   };
 }
