@@ -3,7 +3,7 @@ import { fsPath } from '../../bytes.js';
 import { BOX_GROUPS } from '../../cgroup/box-groups.js';
 import { createCgroup } from '../../cgroup/create.js';
 import { findHierarchies, type Hierarchies } from '../../cgroup/hierarchy.js';
-import type { BoxCgroup, CgroupValue } from '../../cgroup/types.js';
+import type { BoxCgroup, CgroupValue, CleanupStep } from '../../cgroup/types.js';
 import { findDevice } from '../../kernel/devices.js';
 import { readFile } from '../../kernel/files.js';
 import type { CgroupRow, LimitRow } from '../../options/table/limit.js';
@@ -24,6 +24,8 @@ export interface CgroupInput {
   /** `--enforce strict`: a limit that the kernel does not hold is a failure. */
   readonly strict: boolean;
   readonly allowedCpus: string;
+  /** Called with the steps that remove a group, before the group is made. @default nobody is told */
+  readonly beforeMaking?: (steps: readonly CleanupStep[]) => void;
 }
 
 export interface CgroupCheck {
@@ -35,7 +37,7 @@ export interface CgroupCheck {
 /** Makes a temporary group, which the caller removes. */
 export function checkCgroup(input: CgroupInput): CgroupCheck {
   const found = findHierarchies(readFile('/proc/self/mountinfo') ?? '', readFile('/proc/self/cgroup') ?? '');
-  const { name, ourPids } = input;
+  const { name, ourPids, beforeMaking } = input;
   const scheduled = input.place.scheduler !== 'none';
   const listed = input.place.scheduler === 'slurm';
   const request = {
@@ -47,6 +49,7 @@ export function checkCgroup(input: CgroupInput): CgroupCheck {
     listed,
     below: [],
     oomGroup: true,
+    ...(beforeMaking !== undefined && { beforeMaking }),
   };
   const cgroup = createCgroup(request);
   const limits = CGROUP_LIMITS.map((limit) => limitRow(limit, cgroup, found, input));

@@ -76,13 +76,14 @@ async function collect(spec: BoxSpec): Promise<Row[]> {
   const root = dirname(dirname(process.argv[1] ?? ''));
   let check: CgroupCheck | undefined;
   let files: Row[] = [];
-  const name = `${BOX_GROUPS.prefix}check${randomHex(4)}`;
   const broker = brokerRow(spec, socketOptionsOf(spec));
   try {
-    const job = await checkJob(`${root}/bin/proc_box`, (keeperPid) => {
+    const job = await checkJob(`${root}/bin/proc_box`, (keeper) => {
       check = checkCgroup({
-        name,
-        ourPids: [process.ppid, process.pid, keeperPid],
+        name: `${BOX_GROUPS.prefix}check${randomHex(4)}`,
+        ourPids: [process.ppid, process.pid, keeper.pid],
+        // If this process is killed, the keeper removes the group.
+        beforeMaking: (steps) => keeper.cleanup(steps),
         place: { scheduler: findScheduler(process.env), root: process.geteuid?.() === 0, systemd: systemdRuns() },
         environment: process.env,
         strict: spec.enforce === 'strict',

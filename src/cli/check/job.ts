@@ -17,11 +17,11 @@ const LOOK_MS = 10;
 /**
  * Launches a job, suspends, resumes and kills it.
  * @param executable path of bin/proc_box
- * @param makeCgroup called before the launch, with the pid of the job's keeper
+ * @param makeCgroup called before the launch, with the job's keeper
  */
 export async function checkJob(
   executable: string,
-  makeCgroup: (keeperPid: number) => { cgroup: BoxCgroup; found: Hierarchies },
+  makeCgroup: (keeper: Pick<Keeper, 'pid' | 'cleanup'>) => { cgroup: BoxCgroup; found: Hierarchies },
 ): Promise<Row[]> {
   const rows: Row[] = [];
   const rebuild = 'npm rebuild proc_box';
@@ -40,7 +40,7 @@ export async function checkJob(
     keeper.close();
     return [fail('keeper', `${executable}: does not answer`, rebuild)];
   }
-  const { cgroup, found } = makeCgroup(keeper.pid);
+  const { cgroup, found } = makeCgroup(keeper);
   keeper.start({ commandIndex: 1, rlimits: [], cgroup, stdoutMaxBytes: 0 });
   const started = await within(() => events.get('started') ?? events.get('failed'));
   if (started?.type !== 'started') {

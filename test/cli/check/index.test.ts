@@ -1,9 +1,13 @@
 // test-timeout: 120s
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import t from 'tap';
 import { formatRow } from '../../../src/cli/check/row.js';
+import { withoutV1 } from '../../fixtures/cgroups.js';
 import { check, checkReport } from '../../fixtures/check.js';
-import { PROC_BOX, plainEnvironment } from '../../fixtures/run.js';
+import { readProc, until } from '../../fixtures/processes.js';
+import { PROC_BOX, plainEnvironment, start } from '../../fixtures/run.js';
 
 const NAMES = [
   'Node',
@@ -70,6 +74,32 @@ t.test('help, and words that are no options', async (t) => {
   const wrong = check(['--memroy', '1G']);
   t.equal(wrong.status, 125);
   t.match(wrong.stderr, 'did you mean --memory?');
+});
+
+/** The kernel's own list, because the check does not wait for a look through /proc. */
+function descendants(pid: number): number[] {
+  const children = (readProc(`/proc/${pid}/task/${pid}/children`) ?? '').split(' ').filter(Boolean).map(Number);
+  return children.flatMap((child) => [child, ...descendants(child)]);
+}
+
+t.test('an interrupted check leaves no group behind', { skip: withoutV1('memory') }, async (t) => {
+  // A broker that never answers: the check waits for it, and removes its groups only then.
+  const server = createServer().listen(0, '127.0.0.1');
+  t.teardown(() => server.close());
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const words = ['check', '-uri', `amqp://127.0.0.1:${port}`, '--config', 'none'];
+  const running = start(t, words, { bare: true });
+  let group: string | undefined;
+  while (group === undefined) {
+    const groups = descendants(running.pid).map((pid) => readProc(`/proc/${pid}/cgroup`) ?? '');
+    group = groups.map((text) => /proc_box-check[0-9a-f]{8}/.exec(text)?.[0]).find((name) => name !== undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  running.kill('SIGTERM');
+  t.match(await running.done, { signal: 'SIGTERM' });
+  const left = () => spawnSync('find', ['/sys/fs/cgroup', '-name', `${group}`], { encoding: 'utf8' }).stdout;
+  await until(() => left() === '', 'the groups are removed');
 });
 
 t.test('a program called check can be boxed', async (t) => {

@@ -20,7 +20,7 @@ const named = (rows: readonly Row[]) => Object.fromEntries(rows.map((row) => [ro
 t.test('a job without groups is launched, found, suspended by signals and killed', async (t) => {
   let keeperPid = 0;
   const rows = named(
-    await checkJob(PROC_BOX, (pid) => {
+    await checkJob(PROC_BOX, ({ pid }) => {
       keeperPid = pid;
       return { cgroup: none, found: NOWHERE };
     }),
@@ -38,13 +38,13 @@ t.test('a job without groups is launched, found, suspended by signals and killed
 t.test('a job in groups of v1 is attached and frozen', { skip: withoutV1('memory', 'freezer') }, async (t) => {
   let made: BoxCgroup | undefined;
   const rows = named(
-    await checkJob(PROC_BOX, (keeperPid) => {
+    await checkJob(PROC_BOX, ({ pid }) => {
       made = createCgroup({
         name: `proc_box-check-job${process.pid}`,
         limits: ['memory'],
         stayBelow: true,
         scheduled: false,
-        ourPids: [process.pid, keeperPid],
+        ourPids: [process.pid, pid],
         below: [],
         oomGroup: false,
       });
