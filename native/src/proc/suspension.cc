@@ -87,7 +87,9 @@ void Suspension::run() {
     schedstat_ = -1;
   }
   std::unique_lock<std::mutex> lock(mutex_);
-  due_ms_ = monotonic_ms() + kPeriodMs;
+  // The process may have been suspended before this thread ran for the first time. Then the whole wait for a CPU since the
+  // thread was made counts, not only the wait from now on.
+  if (monotonic_ms() > due_ms_) delay_ms_ = 0;
   while (!ending_) {
     pollfd wake{wake_, POLLIN, 0};
     const timespec left = duration(due_ms_ - monotonic_ms());
