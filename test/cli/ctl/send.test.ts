@@ -2,7 +2,7 @@ import type { ConsumeMessage } from 'amqplib';
 import t from 'tap';
 import { type CtlRequest, parseCtl } from '../../../src/cli/ctl/options.js';
 import { sendCommand } from '../../../src/cli/ctl/send.js';
-import { foreignClient, sharedBroker, unique } from '../../fixtures/broker.js';
+import { foreignClient, sharedBroker, unique, until } from '../../fixtures/broker.js';
 import { answerOf, ctlInput, fakeBoxes } from '../../fixtures/ctl.js';
 import { tcpProxy } from '../../fixtures/tcp-proxy.js';
 
@@ -47,6 +47,7 @@ t.test('publishes with an id, an expiration, and the user that the broker has ch
 t.test('with --wait 0 no answer is asked for, and the broker keeps the command for a minute at most', async (t) => {
   const { key, messages } = await fakeBoxes(t, channel, () => []);
   t.match(await send(['--rkey', key, '--all', '--wait', '0', 'kill']), { outcome: 'waited', answers: [] });
+  await until(() => messages.length > 0, 'the command has arrived');
   t.match(messages, [{ properties: { replyTo: undefined, expiration: '60000' } }]);
   t.match(await send(['--rkey', unique('nobody'), '--all', '--wait', '0', 'kill']), { outcome: 'unroutable' });
 });
