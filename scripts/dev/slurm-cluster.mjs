@@ -222,14 +222,17 @@ function startDaemon(out, program, args, env) {
   return { child, ended };
 }
 
-/** Kills the remaining processes when this process has ended. It waits on a pipe, so it notices even SIGKILL. */
+/**
+ * Kills the remaining processes when this process has ended, and removes the groups that slurmd and the prolog have made. It waits
+ * on a pipe, so it notices even SIGKILL.
+ */
 function watch({ dir, nodes }, conf) {
   const program = `cat >/dev/null
 dir=$1 conf=$2; shift 2
 left() { grep -lzsxF "SLURM_CONF=$conf" /proc/[0-9]*/environ | cut -d/ -f3; }
 n=0; while [ $n -lt 100 ] && pids=$(left) && [ -n "$pids" ]; do kill -9 $pids 2>/dev/null; sleep 0.05; n=$((n+1)); done
 for node; do
-  for group in /sys/fs/cgroup/*/slurm_$node; do
+  for group in /sys/fs/cgroup/*/slurm_$node /sys/fs/cgroup/*/proc_box.$node.*; do
     [ -d "$group" ] && find "$group" -depth -type d -exec rmdir {} \\; 2>/dev/null
   done
 done
