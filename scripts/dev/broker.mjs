@@ -47,28 +47,9 @@ export async function startBroker(options = {}) {
 
   async function start() {
     rmSync(join(dir, 'pid'), { force: true });
-    const out = openSync(join(dir, 'out'), 'a');
-    const child = spawn(script, [], { env, detached: true, stdio: ['ignore', out, out] });
-    closeSync(out);
-    const ended = new Promise((resolve) => {
-      child.on('exit', resolve);
-      child.on('error', resolve);
-    });
-    server = { child, ended, gone: false };
-    const mine = server;
-    void ended.then(() => {
-      mine.gone = true;
-    });
-    const deadline = Date.now() + START_TIMEOUT_MS;
-    while (!(await answers(port))) {
-      if (mine.gone || Date.now() > deadline) {
-        throw new Error(
-          `rabbitmq-server did not start; the end of ${dir}/out:\n${readFileSync(join(dir, 'out'), 'utf8').slice(-2000)}`,
-        );
-      }
-      await sleep(50);
-    }
-    child.unref();
+    server = launch(script, dir, env);
+    await ready(server, dir, port);
+    server.child.unref();
   }
 
   async function end(signal) {
@@ -133,6 +114,33 @@ export async function startBroker(options = {}) {
         );
       }),
   };
+}
+
+function launch(script, dir, env) {
+  const out = openSync(join(dir, 'out'), 'a');
+  const child = spawn(script, [], { env, detached: true, stdio: ['ignore', out, out] });
+  closeSync(out);
+  const server = { child, gone: false };
+  server.ended = new Promise((resolve) => {
+    child.on('exit', resolve);
+    child.on('error', resolve);
+  }).then(() => {
+    server.gone = true;
+  });
+  return server;
+}
+
+/** @throws when the server has ended, or is late */
+async function ready(server, dir, port) {
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  while (!(await answers(port))) {
+    if (server.gone || Date.now() > deadline) {
+      throw new Error(
+        `rabbitmq-server did not start; the end of ${dir}/out:\n${readFileSync(join(dir, 'out'), 'utf8').slice(-2000)}`,
+      );
+    }
+    await sleep(50);
+  }
 }
 
 function writeFiles(dir, port, options) {

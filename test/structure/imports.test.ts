@@ -66,6 +66,19 @@ t.test('every folder of src has its rule', async (t) => {
   );
 });
 
+t.test('no folder of src holds more than a fifth of the code', async (t) => {
+  const sizes = new Map<string, number>();
+  for (const file of sourceFiles()) {
+    const folder = folderOf(relative(src, file));
+    sizes.set(folder, (sizes.get(folder) ?? 0) + readFileSync(file, 'utf8').split('\n').length);
+  }
+  const all = [...sizes.values()].reduce((sum, lines) => sum + lines, 0);
+  t.strictSame(
+    [...sizes].filter(([, lines]) => lines > all / 5),
+    [],
+  );
+});
+
 t.test('a breach is found', async (t) => {
   const breach = (from: string, to: string) => !allowed({ file: 'x.ts', from, to });
   t.ok(breach('box', 'amqp/outbox'));

@@ -70,6 +70,24 @@ t.test('a breach is found', async (t) => {
   t.notOk(breach('addon/js_sample.cc', 'proc/sample.h'));
 });
 
+t.test(
+  'wire, proc and keeper are mechanism: no scheduler, no setting and no name of a group is in their code',
+  async (t) => {
+    const policy = (text: string) => {
+      const code = text.replace(/^#.*$|\/\/.*$/gm, '');
+      return /"[^"\n]*(?:SLURM|PBS|SGE_|LSB_|_CONDOR|PBOX_|--[a-z]|proc_box-(?!keeper"|guard"))/.test(code);
+    };
+    t.ok(policy('getenv("PBS_JOBID")') && policy('group("proc_box-" + id)'));
+    t.notOk(policy('prctl(PR_SET_NAME, "proc_box-keeper"); // as in PBS'));
+    t.strictSame(
+      sourceFiles().filter(
+        (file) => ['wire', 'proc', 'keeper'].includes(folderOf(file)) && policy(readFileSync(join(src, file), 'utf8')),
+      ),
+      [],
+    );
+  },
+);
+
 t.test('only the addon knows Node', async (t) => {
   const knowsNode = (text: string) => /#include <(?:napi|node_api|node|uv|v8)\.h>/.test(text);
   t.ok(knowsNode('#include <napi.h>'));
