@@ -129,7 +129,7 @@ t.test('the supervisor stays out of the way: its own session, no terminal, no de
 
 t.test('a process that ends as it is adopted holds up nobody', async (t) => {
   const folder = temporaryFolder(t);
-  for (let round = 0; round < 6; round++) {
+  for (let round = 0; round < 20; round++) {
     const pidFile = join(folder, `${round}`);
     const process = bare(t, 'echo up; sleep 600; echo');
     await process.says('up');

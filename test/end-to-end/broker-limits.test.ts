@@ -91,7 +91,7 @@ function contents(box: string, [controller, name]: Change['file']): string {
   return dir === undefined ? '' : readFileSync(`${dir}/${name}`, 'utf8').trim();
 }
 
-const ROUNDS = 5;
+const ROUNDS = 20;
 const STATUS_MS = 100;
 
 t.test(

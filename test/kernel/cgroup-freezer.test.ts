@@ -11,7 +11,7 @@ import { allGone, job, start } from '../fixtures/run.js';
 
 /** Suspend, kill and status of a box through the keeper, with the freezers of v1 and v2, and with none. */
 
-const ROUNDS = 5;
+const ROUNDS = 20;
 const SPIN = ['sh', '-c', 'while :; do :; done & while :; do :; done'];
 
 const FREEZERS: Record<string, { skip: string | false; make: (t: Test) => Partial<BoxCgroup> }> = {

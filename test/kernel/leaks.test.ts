@@ -16,10 +16,10 @@ function held() {
   };
 }
 
-t.test('50 jobs one after the other leave no process, zombie or descriptor', async (t) => {
+t.test('200 jobs one after the other leave no process, zombie or descriptor', async (t) => {
   await run(t, ['true']);
   const before = held();
-  for (let n = 0; n < 50; n++) {
+  for (let n = 0; n < 200; n++) {
     const { code } = await run(t, ['true'], quiet);
     if (code !== 0) t.fail(`run ${n}: status ${code}`);
   }

@@ -221,7 +221,7 @@ for (const proctrack of ['cgroup', 'linuxproc'] as const) {
     });
 
     // Each takes as long whatever tracks the processes.
-    const rounds = proctrack === 'cgroup' ? 6 : 2;
+    const rounds = proctrack === 'cgroup' ? 25 : 2;
     t.test(`${rounds * 8} short steps leave nothing behind`, async (t) => {
       const uri = `--uri ${broker.uri} --nowarn`;
       const job = await slurm.sbatch(
