@@ -4,6 +4,9 @@
 const native = require('./build/Release/cgroup_utils_native.node');
 
 exports.Keeper = native.Keeper;
+exports.Listener = native.Listener;
+exports.listenUnix = native.listenUnix;
+exports.protocolVersion = native.protocolVersion;
 exports.Members = native.Members;
 exports.TextFiles = native.TextFiles;
 exports.readText = native.readText;

@@ -1,4 +1,5 @@
 /** The keeper of one box, its requests and its events. native/README.md describes the protocol. */
+import type { SignalDelivery } from './own-process.js';
 
 /** The 16 resources of setrlimit(2), by their names in prlimit(1). */
 export type RlimitName =
@@ -118,7 +119,18 @@ export type KeeperEvent =
       readonly settings: readonly string[];
       readonly stdoutMode: StdoutMode;
       /** The verb, as in `proc_box ctl`; empty for a job. Node takes this and the next four from the front end. */
-      readonly verb: '' | 'adopt' | 'serve' | 'check' | 'ctl' | 'spool' | 'where' | '--help' | '--version';
+      readonly verb:
+        | ''
+        | 'adopt'
+        | 'agent'
+        | 'serve'
+        | 'check'
+        | 'ctl'
+        | 'list'
+        | 'spool'
+        | 'where'
+        | '--help'
+        | '--version';
       /** Index of the command's first word; `argv.length` if there is no command. */
       readonly commandIndex: number;
       /** Index of the word after `--`, which holds even if an option before it is wrong; `argv.length` without `--`. */
@@ -163,6 +175,34 @@ export type KeeperEvent =
       readonly pid: number;
       readonly atMs: number;
     }
+  /** To an agent, after `hello`: what it does not inherit. */
+  | {
+      readonly type: 'origin';
+      readonly frontPid: number;
+      /** Number of words with those of the command that `hello` has left out. */
+      readonly words: number;
+      readonly folder: string;
+      /** Entries that say who the job is, `NAME=value`. */
+      readonly environment: readonly string[];
+      /** Processes that the front end had as children before it became proc_box. */
+      readonly children: readonly number[];
+    }
+  /** To an agent: a signal that the front end has received. */
+  | ({ readonly type: 'delivery' } & SignalDelivery)
+  /** To a later agent, after `origin`: what has happened before. Times are CLOCK_MONOTONIC, ms. */
+  | {
+      readonly type: 'resumed';
+      /** Of the main process. */
+      readonly pid: number;
+      readonly mainEnded: boolean;
+      readonly expired: boolean;
+      readonly startedMs: number;
+      readonly lostMs: number;
+      /** What the agent before has given to `keep`. */
+      readonly kept: Buffer;
+    }
+  /** To an agent, from a tool and in place of `hello`. */
+  | { readonly type: 'ask'; readonly text: string }
   /** The keeper has acted on its deadline, because its wrapper has not. */
   | { readonly type: 'expired'; readonly atMs: number }
   /** Processes left a second after SIGKILL. `final`: the keeper no longer waits for them, and `empty` follows. */
@@ -199,10 +239,53 @@ export interface Unkillable {
  */
 export type StopHow = 'group' | 'forward' | 'rest' | 'spare';
 
+/** A message of an agent for the front end of a box. */
+export type FrontMessage =
+  /** The box is over. @param first exit status @param second the signal to die of; 0: none */
+  | { readonly type: 'outcome'; readonly first: number; readonly second: number }
+  /** Every signal so far has arrived. */
+  | { readonly type: 'heard' }
+  /** By then (CLOCK_MONOTONIC, ms) every process of the box must have ended; 0: no bound. */
+  | { readonly type: 'bound'; readonly ms: number }
+  /** How long to wait for an agent at the end, ms. */
+  | { readonly type: 'flush'; readonly ms: number }
+  /** Text for stderr. */
+  | { readonly type: 'say'; readonly text: string }
+  /** For the time without an agent. @param first stop signal @param second 1: linger, 2: reraise @param ms the grace period */
+  | { readonly type: 'rules'; readonly first: number; readonly second: number; readonly ms: number };
+
+/** The version in the head of each frame: native/src/wire/protocol.h. */
+export const protocolVersion: number;
+
+/** One connection to an agent, as the kernel describes its other end: SO_PEERCRED. */
+export interface Peer {
+  readonly fd: number;
+  /** 0: in another PID namespace. */
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Takes connections on a listening Unix socket. */
+export class Listener {
+  /** Takes over `fd`. @param onPeer gets each connection, and owns its descriptor */
+  constructor(fd: number, onPeer: (peer: Peer) => void);
+  close(): void;
+}
+
+/**
+ * Listens on a Unix socket in a folder that only this user or root may write.
+ * @param shown everybody may connect; otherwise only this user may enter the folder
+ * @returns the descriptor
+ * @throws Error with code and `folder`: `open to others`, `not ours` or empty
+ */
+export function listenUnix(path: string, shown: boolean): number;
+
 /** One keeper process: parent and subreaper of one job. */
 export class Keeper {
   /** Takes over the connected socket `fd`. Events arrive on the event loop, in order. */
-  constructor(fd: number, onEvent: (event: KeeperEvent) => void);
+  /** @param foreign the other end may be anybody's: frames are bounded. @default false */
+  constructor(fd: number, onEvent: (event: KeeperEvent) => void, foreign?: boolean);
   readonly pid: number;
   /** The keeper and its guard, if it has one. */
   readonly pids: readonly number[];
@@ -253,7 +336,15 @@ export class Keeper {
   usage(): Promise<KeeperUsage>;
   /** Replaces the deadline. The keeper acts on it if its owner has not acted half a second later. */
   deadline(deadline: KeeperDeadline): void;
-  /** Closes the connection; the keeper kills the rest of the box and ends. */
+  /** As an agent: serves this box from now on. */
+  welcome(): void;
+  /** As an agent: a message for the box's front end. */
+  toFront(message: FrontMessage): void;
+  /** As an agent: what the next agent needs to go on, at most 64 KiB; replaces the bytes before. */
+  keep(bytes: Buffer): void;
+  /** As an agent: answers `ask`. */
+  answer(text: string): void;
+  /** Closes the connection; the keeper kills the rest of the box and ends. A keeper with an agent looks for the next one. */
   close(): void;
   /** As `close`, but waits synchronously until the keeper has gone, at most 2 s. False if it takes longer. */
   finish(): boolean;

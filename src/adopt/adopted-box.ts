@@ -147,6 +147,7 @@ function subjectOf(
   return {
     environment: main.environment,
     user: main.user,
+    frontPid: process.ppid,
     walk,
     blind: null,
     files: () => ({

@@ -18,6 +18,7 @@ import { createNear, type Near } from './near.js';
 import type { MainExit } from './outcome.js';
 import { Reached } from './reached.js';
 import { Sampling } from './sampling.js';
+import type { BoxStatus } from './status.js';
 import type { Time } from './time.js';
 import { createTimeLimit, type TimeLimit } from './time-limit.js';
 import type { WallClock } from './timer.js';
@@ -217,6 +218,11 @@ export class Box implements Controllable, SampledBox {
     return this.#commands.execute(command, by);
   }
 
+  /** What the command `status` answers. */
+  status(): BoxStatus {
+    return this.#commands.status();
+  }
+
   refused(answer: Answer, by: Requester, command: string, args: readonly string[] | null): void {
     this.#commands.recordRefusal(answer, by, command, args);
   }
@@ -234,7 +240,7 @@ export class Box implements Controllable, SampledBox {
       pid,
       adopted: this.#options.adopted,
       executable: redactUri(shown(spec.command[0] ?? '')),
-      argument_count: Math.max(0, spec.command.length - 1),
+      argument_count: spec.argumentCount,
       stdout_mode: stdoutMode,
       sample_interval_ms: spec.sampleIntervalMs,
       limits: Object.fromEntries(this.limits),

@@ -16,6 +16,7 @@ import type { Input, Lifecycle } from './lifecycle.js';
 import { type Limits, rlimitStatus, rowOf, stdoutStatus, timeoutStatus } from './limits.js';
 import { changedValue, isRelative } from './relative.js';
 import type { ResourceControl } from './resource-control.js';
+import type { BoxStatus } from './status.js';
 import type { Ticker } from './ticker.js';
 import type { WallClock } from './timer.js';
 
@@ -160,7 +161,7 @@ export class Commands {
       case 'set_limit':
         return await this.#setLimit(command.limit, command.value, by);
       case 'status':
-        return this.#status();
+        return this.status();
       case 'ping':
         return {
           identity: this.#box.identity,
@@ -170,7 +171,8 @@ export class Commands {
     }
   }
 
-  #status(): unknown {
+  /** What the command `status` answers. */
+  status(): BoxStatus {
     const { spec, identity, clock, ticker, limits, now } = this.#box;
     const { pid, startedMs } = this.#box.main();
     return {

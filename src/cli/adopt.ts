@@ -3,11 +3,11 @@ import { holdOpen, type KeeperEvent, redirectStderr } from 'cgroup-utils-native'
 import { type AdoptionInput, adoptProcess, type Boxed, type Loaders } from '../adopt/adopted-box.js';
 import { ADOPT_HELP, type AdoptInput, type AdoptOptions, parseAdopt } from '../adopt/options.js';
 import { createLogger } from '../log.js';
+import { printAndExit } from '../print.js';
 import { type BoxProcess, ownProcess } from '../supervise/box-process.js';
 import { lockedPidFile, openLog } from '../supervise/own-files.js';
 import type * as RunBundle from '../supervise/run.js';
 import { ourProcesses } from '../supervise/subject.js';
-import { printAndExit } from './print.js';
 
 /** With `--detach`, the process that started us waits for one byte here; also in native/src/front/node.cc. */
 const WORD_FD = 6;

@@ -1,5 +1,6 @@
-import { exitNow, Keeper, type KeeperEvent, protectSelf, randomHex, watchSignals } from 'cgroup-utils-native';
+import { exitNow, Keeper, type KeeperEvent, protectSelf, watchSignals } from 'cgroup-utils-native';
 import type * as ServeBundle from '../adopt/serve.js';
+import type * as AgentBundle from '../agent/index.js';
 import type * as Amqp from '../amqp/index.js';
 import type * as Signed from '../amqp/signed.js';
 import type { Box } from '../box/box.js';
@@ -10,8 +11,10 @@ import { type Assembled, assembleSpec } from '../options/assemble.js';
 import { systemFiles } from '../options/files.js';
 import type { VERBS } from '../options/table/verbs.js';
 import type { YamlLoader } from '../options/yaml-document.js';
+import type * as PrintBundle from '../print.js';
 import { jobDeadline } from '../scheduler/deadline.js';
 import type * as Spool from '../spool/index.js';
+import { newBoxId } from '../supervise/box-id.js';
 import type * as FallbacksBundle from '../supervise/fallbacks.js';
 import type { Fallback } from '../supervise/fallbacks.js';
 import type * as LaunchFailure from '../supervise/launch-failure.js';
@@ -23,7 +26,6 @@ import type * as Slurm from '../supervise/slurm.js';
 import { launchedJob } from '../supervise/subject.js';
 import type * as Allowed from '../supervise/within-allowed.js';
 import type * as AdoptBundle from './adopt.js';
-import type * as PrintBundle from './print.js';
 import type * as Tools from './tools.js';
 
 /** Loads a bundle of dist/ that the launch path does not need; boot.cjs passes this function in. */
@@ -42,7 +44,7 @@ const CONTROL_FD = 3;
 process.exitCode = EXIT.failed;
 protectSelf();
 type Hello = Extract<KeeperEvent, { type: 'hello' }>;
-type Tool = Exclude<(typeof VERBS)[number], 'adopt'>;
+type Tool = Exclude<(typeof VERBS)[number], 'adopt' | 'agent'>;
 
 let running: RunBundle.Run | undefined;
 /** The keeper has been told to launch the job. */
@@ -85,6 +87,8 @@ function begin(hello: Hello): void {
       return adoptProcess(hello);
     case 'serve':
       return serveBoxes(hello);
+    case 'agent':
+      return serveNode(hello);
     case '--help':
       return say(loadBundle<typeof Tools>('tools').helpText());
     case '--version':
@@ -230,6 +234,15 @@ function serveBoxes({ argv }: Hello): void {
   }
 }
 
+/** Serves the boxes of this node. There is no job of our own, so our keeper ends. */
+function serveNode({ argv, settings, debug }: Hello): void {
+  running = { onKeeper() {}, onSignal() {} };
+  keeper.close();
+  const { runAgent } = loadBundle<typeof AgentBundle>('agent');
+  const input = { argv, settings, debug, files: systemFiles(), version: PROC_BOX_VERSION, ...loaders };
+  void runAgent(input).then(exitNow);
+}
+
 /** Boxes a process that already runs. (`proc_box -- adopt` runs a program of that name.) */
 function adoptProcess(hello: Hello): void {
   const deliverSignals = holdSignals();
@@ -249,17 +262,12 @@ function adoptProcess(hello: Hello): void {
   }
 }
 
-/** The time comes first so that box ids sort; random digits follow so that no two boxes of a site share one. */
-function newBoxId(): string {
-  return `${Math.floor(Date.now() / 1000).toString(16)}${randomHex(6)}`;
-}
-
 /** Runs a tool: there is no job, so the keeper has nothing to do. (`proc_box -- ctl` runs a program of that name.) */
 function useTool(name: Tool, { argv, settings, debug }: Hello): void {
   running = { onKeeper() {}, onSignal() {} };
   keeper.close();
-  const { runCheck, runCtl, runSpool, runWhere } = loadBundle<typeof Tools>('tools');
-  const tool = { ctl: runCtl, check: runCheck, spool: runSpool, where: runWhere }[name];
+  const { runCheck, runCtl, runList, runSpool, runWhere } = loadBundle<typeof Tools>('tools');
+  const tool = { ctl: runCtl, check: runCheck, list: runList, spool: runSpool, where: runWhere }[name];
   void tool({ argv, settings, debug, files: systemFiles(), loadYaml: () => loadBundle('yaml') }).then(exitNow);
 }
 

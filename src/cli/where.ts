@@ -5,12 +5,12 @@ import { createLogger, type Logger } from '../log.js';
 import { duration } from '../options/amounts.js';
 import { isSet, readVerb } from '../options/verb-words.js';
 import { quote } from '../options/words.js';
+import { print } from '../print.js';
 import { findSlurmJobs, findSlurmSteps, isSlurmJob, type SlurmJob, type SlurmStep } from '../scheduler/slurm-where.js';
 import { printable, printableJson } from '../text.js';
 import { parseAnswer } from './ctl/answer.js';
 import { CTL, type CtlInput, type CtlRequest, type CtlWords, requestsFor } from './ctl/options.js';
 import { sendCommand } from './ctl/send.js';
-import { print } from './print.js';
 
 const HELP = `usage: proc_box where [options] <job>
 

@@ -104,6 +104,7 @@ export function assembleSpec(input: SpecInput): Assembled {
     quiet: options.quiet.value && !options.debug.value,
     reportFile: options['report-file'].value,
     command: [...command],
+    argumentCount: command.length - 1,
   };
   return {
     spec: deepFreeze(spec),

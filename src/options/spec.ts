@@ -109,6 +109,8 @@ export interface BoxSpec {
   readonly quiet: boolean;
   /** The command and its arguments. */
   readonly command: readonly string[];
+  /** Number of arguments of the command. An agent does not get the arguments themselves. */
+  readonly argumentCount: number;
   /** Why some options have no effect (`--failure open`). */
   readonly ignored?: string;
 }

@@ -16,7 +16,7 @@ import { signalWaitMs } from '../scheduler/signalling.js';
 import { type BoxProcess, ownProcess } from './box-process.js';
 import { type Broker, type BrokerLoaders, createBroker } from './broker.js';
 import { createBox } from './create-box.js';
-import { createDeliveries } from './deliveries.js';
+import { createDeliveries, type Deliveries } from './deliveries.js';
 import { holdEnd } from './hold-end.js';
 import type * as LaunchFailure from './launch-failure.js';
 import { endLines, startLine } from './lines.js';
@@ -78,7 +78,7 @@ class RunningBox {
   readonly #boxProcess: BoxProcess;
   readonly #broker: Broker;
   readonly #box: Box;
-  readonly #deliveries = createDeliveries(() => signalWaitMs(process.env, readFile));
+  readonly #deliveries: Deliveries;
   #keeperGone = false;
 
   constructor(options: RunOptions) {
@@ -90,6 +90,7 @@ class RunningBox {
       box: options.boxId,
     });
     this.#options = options;
+    this.#deliveries = createDeliveries(() => signalWaitMs(subject.environment, readFile));
     this.#log = log;
     this.#identity = identity;
     this.#boxProcess = boxProcess;

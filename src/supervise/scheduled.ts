@@ -40,7 +40,7 @@ const NOTHING: Scheduled = {
 };
 
 export function createScheduled({ spec, log, scheduler, subject, groups, loadSlurm }: ScheduledOptions): Scheduled {
-  const { environment, adopted } = subject;
+  const { environment, adopted, frontPid } = subject;
   if (scheduler === 'pbs') {
     return {
       ...NOTHING,
@@ -58,16 +58,16 @@ export function createScheduled({ spec, log, scheduler, subject, groups, loadSlu
       if (groups.length > 0 && process.geteuid?.() === 0)
         new Timer(() => loadSlurm().tidyAfterOthers(log, groups), true).start(TIDY_AFTER_MS);
       // An adopted process gets the scheduler's signals without us.
-      const isTop = adopted !== null || environment['SLURM_TASK_PID'] === String(process.ppid);
+      const isTop = adopted !== null || environment['SLURM_TASK_PID'] === String(frontPid);
       const follows = spec.timeoutAsked || (spec.timeoutSource === 'scheduler' && spec.timeoutMs > 0);
       if (isTop && !follows) return;
       const { warnOfNoNotice, followJobEnd } = loadSlurm();
-      if (!isTop) warnOfNoNotice({ box, log, environment });
-      if (follows) close = followJobEnd({ box, log, environment }, spec.timeoutAsked);
+      if (!isTop) warnOfNoNotice({ box, log, environment, frontPid });
+      if (follows) close = followJobEnd({ box, log, environment, frontPid }, spec.timeoutAsked);
     },
     settled() {
       if (adopted !== null || signalWaitMs(environment, readFile) === 0) return null;
-      return loadSlurm().untilStepdRests(environment);
+      return loadSlurm().untilStepdRests(environment, frontPid);
     },
     graceMs: countdown(spec, (nowMs) => loadSlurm().killAtMs(environment, nowMs)),
     close: () => close(),

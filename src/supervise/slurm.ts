@@ -17,11 +17,13 @@ export interface SlurmBox {
   readonly box: Box;
   readonly log: Logger;
   readonly environment: Environment;
+  /** Pid of the front end. */
+  readonly frontPid: number;
 }
 
 /** Warns once if Slurm would kill the box without notice. */
-export function warnOfNoNotice({ log, environment }: SlurmBox): void {
-  const why = whyUnnoticed(environment, process.ppid, (pid) => readFile(`/proc/${pid}/status`));
+export function warnOfNoNotice({ log, environment, frontPid }: SlurmBox): void {
+  const why = whyUnnoticed(environment, frontPid, (pid) => readFile(`/proc/${pid}/status`));
   if (why !== null) log.warn(why);
 }
 
@@ -38,8 +40,8 @@ const REST_LOOK_MS = 2;
 const REST_MAX_MS = 100;
 
 /** Waits until slurmstepd is idle; null if it is idle now. Bounded, because it may be busy with other tasks' output. */
-export function untilStepdRests(environment: Environment): Promise<void> | null {
-  const busy = () => isStepdBusy(environment, process.ppid, { read: readFile, list: directoriesIn });
+export function untilStepdRests(environment: Environment, frontPid: number): Promise<void> | null {
+  const busy = () => isStepdBusy(environment, frontPid, { read: readFile, list: directoriesIn });
   if (!busy()) return null;
   return new Promise((resolve) => {
     let leftMs = REST_MAX_MS;

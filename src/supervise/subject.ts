@@ -15,6 +15,8 @@ export interface Subject {
   /** Identifies the job and its scheduler. */
   readonly environment: Environment;
   readonly user: string;
+  /** Pid of the front end, the process that the scheduler knows. */
+  readonly frontPid: number;
   /** Samples the processes of the box. */
   readonly walk: (options: TreeSampleOptions) => TreeSample;
   /** Why the processes cannot be sampled; null if they can. */
@@ -49,6 +51,7 @@ export function launchedJob(keeper: Keeper): Subject {
     get user() {
       return userName();
     },
+    frontPid: process.ppid,
     walk: (options) => sampleTree(keeperPid, options),
     // The keeper is not dumpable, so under hidepid=2 even other processes of its user do not see it.
     blind:

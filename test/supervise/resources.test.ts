@@ -39,6 +39,7 @@ function prepare(
   const whose: Subject = {
     environment: {},
     user: 'u',
+    frontPid: process.pid,
     walk: () => tree(),
     blind: null,
     ourPids: [process.pid],

@@ -39,7 +39,7 @@ async function follow(asked: boolean, timer: Timer = {}) {
     },
   };
   const alive = setTimeout(() => {}, 20_000);
-  const close = followJobEnd({ box, log: noticed, environment: { SLURM_JOB_ID: '12' } }, asked);
+  const close = followJobEnd({ box, log: noticed, environment: { SLURM_JOB_ID: '12' }, frontPid: process.pid }, asked);
   await told;
   close();
   clearTimeout(alive);
@@ -74,14 +74,14 @@ t.test('where the end is known the controller is not asked before it is near', a
   const { folder } = slurmTool(t, 'squeue', 'touch "$(dirname "$0")/asked"; exit 1');
   const { log } = linesLogger();
   const box = { clock: { status: () => ({ remaining_ms: 3_600_000 }) } } as unknown as Box;
-  const close = followJobEnd({ box, log, environment: {} }, false);
+  const close = followJobEnd({ box, log, environment: {}, frontPid: process.pid }, false);
   close();
   t.notOk(existsSync(`${folder}/asked`));
 });
 
 t.test('what Slurm would kill without notice is warned of', async (t) => {
   const { log, lines } = linesLogger();
-  warnOfNoNotice({ box: {} as Box, log, environment: {} });
+  warnOfNoNotice({ box: {} as Box, log, environment: {}, frontPid: process.pid });
   t.strictSame(lines, []);
 });
 
@@ -100,11 +100,11 @@ t.test('groups that killed boxes have left are removed', async (t) => {
 });
 
 t.test('a step daemon at rest is not waited for, and a busy one not for long', async (t) => {
-  t.equal(untilStepdRests({ SLURM_TASK_PID: '0' }), null);
+  t.equal(untilStepdRests({ SLURM_TASK_PID: '0' }, process.pid), null);
   // Its parent, of which a thread runs while it is looked at: this process itself.
   const child = spawn('sleep', ['1000'], { stdio: 'ignore' });
   t.teardown(() => child.kill('SIGKILL'));
-  const rests = untilStepdRests({ SLURM_TASK_PID: `${child.pid}` });
+  const rests = untilStepdRests({ SLURM_TASK_PID: `${child.pid}` }, process.pid);
   t.not(rests, null);
   await rests;
 });

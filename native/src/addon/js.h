@@ -33,6 +33,7 @@ std::vector<std::string> strings(const Value& value);
 void export_files(Env env, Object& exports);
 void export_host(Env env, Object& exports);
 void export_keeper(Env env, Object& exports);
+void export_listener(Env env, Object& exports);
 void export_outlet(Env env, Object& exports);
 void export_process(Env env, Object& exports);
 void export_sample(Env env, Object& exports);

@@ -1,7 +1,12 @@
 #include "addon/js_frames.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <iterator>
+#include <utility>
 #include <uv.h>
+
+#include "wire/channel.h"
 
 namespace pbox::js {
 namespace {
@@ -49,8 +54,8 @@ Object rlimit_object(Env env, const RlimitReply& reply) {
 }
 
 Napi::Array words(Env env, Reader& body, uint32_t count) {
-  Napi::Array array = Napi::Array::New(env, count);
-  for (uint32_t i = 0; i < count; i++) array.Set(i, text_of(env, body.word()));
+  Napi::Array array = Napi::Array::New(env);
+  for (uint32_t i = 0; i < count && !body.done(); i++) array.Set(i, text_of(env, body.word()));
   return array;
 }
 
@@ -115,6 +120,28 @@ std::string cleanup_body(const Napi::Array& steps, const Value& abandoned) {
   return body.body;
 }
 
+std::string front_message(const Object& message) {
+  static const std::pair<const char*, NodeMessageType> kTypes[] = {
+      {"outcome", NodeMessageType::outcome}, {"heard", NodeMessageType::signals_seen}, {"bound", NodeMessageType::end_bound},
+      {"flush", NodeMessageType::flush_time}, {"say", NodeMessageType::say}, {"rules", NodeMessageType::rules}};
+  const std::string type = message.Get("type").As<String>();
+  NodeMessage body{};
+  for (const auto& [name, number] : kTypes)
+    if (type == name) body.type = static_cast<uint32_t>(number);
+  const auto number = [&](const char* name) {
+    const Value value = message.Get(name);
+    return value.IsNumber() ? value.As<Number>().DoubleValue() : 0;
+  };
+  body.first = static_cast<int32_t>(number("first"));
+  body.second = static_cast<int32_t>(number("second"));
+  body.ms = number("ms");
+  Writer out;
+  out.value(body);
+  const Value text = message.Get("text");
+  if (text.IsString()) out.body += bytes_of(text);
+  return out.body;
+}
+
 Object event_object(Env env, Event type, const std::string& bytes) {
   Reader body(bytes);
   Object event = Object::New(env);
@@ -125,7 +152,7 @@ Object event_object(Env env, Event type, const std::string& bytes) {
       const auto hello = body.value<HelloHead>();
       event.Set("argv", words(env, body, hello.argc));
       event.Set("settings", words(env, body, hello.settings));
-      event.Set("stdoutMode", kModes[hello.stdout_mode]);
+      event.Set("stdoutMode", kModes[std::min<uint32_t>(hello.stdout_mode, 3)]);
       event.Set("terminal", hello.terminal != 0);
       event.Set("verb", body.word());
       set(event, "commandIndex", hello.command);
@@ -142,7 +169,7 @@ Object event_object(Env env, Event type, const std::string& bytes) {
     }
     case Event::failed: {
       const auto failed = body.value<FailedBody>();
-      event.Set("step", kStepNames[failed.step]);
+      event.Set("step", kStepNames[std::clamp<int>(failed.step, 0, std::size(kStepNames) - 1)]);
       set(event, "index", failed.index);
       set(event, "errno", failed.error);
       event.Set("code", failed.error == ENOEXEC ? "ENOEXEC" : uv_err_name(-failed.error));  // libuv has no name for ENOEXEC
@@ -176,8 +203,8 @@ Object event_object(Env env, Event type, const std::string& bytes) {
     }
     case Event::unkillable: {
       const auto head = body.value<UnkillableHead>();
-      Napi::Array processes = Napi::Array::New(env, head.count);
-      for (uint32_t i = 0; i < head.count; i++) {
+      Napi::Array processes = Napi::Array::New(env);
+      for (uint32_t i = 0; i < head.count && !body.done(); i++) {
         Object one = Object::New(env);
         set(one, "pid", body.value<int32_t>());
         one.Set("name", String::New(env, body.word()));
@@ -191,6 +218,41 @@ Object event_object(Env env, Event type, const std::string& bytes) {
     case Event::expired:
       set(event, "atMs", body.value<double>());
       break;
+    case Event::origin: {
+      const auto origin = body.value<OriginHead>();
+      set(event, "frontPid", origin.front);
+      set(event, "words", origin.words);
+      event.Set("folder", text_of(env, body.word()));
+      event.Set("environment", words(env, body, origin.environment));
+      Napi::Array children = Napi::Array::New(env);
+      for (uint32_t i = 0; i < origin.children && !body.done(); i++) children.Set(i, Number::New(env, body.value<int32_t>()));
+      event.Set("children", children);
+      break;
+    }
+    case Event::delivery: {
+      const auto got = body.value<Delivery>();
+      set(event, "signal", got.signal);
+      set(event, "pid", got.pid);
+      set(event, "uid", got.uid);
+      set(event, "atMs", got.at_ms);
+      break;
+    }
+    case Event::resumed: {
+      const auto resumed = body.value<ResumedHead>();
+      set(event, "pid", resumed.pid);
+      event.Set("mainEnded", resumed.main_ended != 0);
+      event.Set("expired", resumed.expired != 0);
+      set(event, "startedMs", resumed.started_ms);
+      set(event, "lostMs", resumed.lost_ms);
+      const std::string kept = body.rest();
+      event.Set("kept", Napi::Buffer<char>::Copy(env, kept.data(), kept.size()));
+      break;
+    }
+    case Event::ask:
+      event.Set("text", text_of(env, body.rest()));
+      break;
+    case Event::agent:
+    case Event::to_front:
     case Event::continued:
     case Event::reply:
       break;

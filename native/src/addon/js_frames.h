@@ -10,6 +10,8 @@ namespace pbox::js {
 // The bodies of requests, from LaunchSpec, AdoptSpec, CleanupStep[] and AbandonedGroups.
 std::string start_body(const Object& spec);
 std::string adopt_body(const Object& spec);
+// A message for the front end: NodeMessage and text.
+std::string front_message(const Object& message);
 std::string cleanup_body(const Napi::Array& steps, const Value& abandoned);
 
 RlimitWire rlimit_wire(const RlimitChange& change);

@@ -27,7 +27,9 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
                         InstanceMethod<&Keeper::resume>("resume"), InstanceMethod<&Keeper::rlimit>("rlimit"),
                         InstanceMethod<&Keeper::stdout_limit>("stdoutLimit"), InstanceMethod<&Keeper::stdout_mark>("stdoutMark"),
                         InstanceMethod<&Keeper::usage>("usage"), InstanceMethod<&Keeper::deadline>("deadline"),
-                        InstanceMethod<&Keeper::close>("close"), InstanceMethod<&Keeper::finish>("finish"),
+                        InstanceMethod<&Keeper::welcome>("welcome"),
+                        InstanceMethod<&Keeper::to_front>("toFront"), InstanceMethod<&Keeper::keep>("keep"),
+                        InstanceMethod<&Keeper::answer>("answer"), InstanceMethod<&Keeper::close>("close"), InstanceMethod<&Keeper::finish>("finish"),
                         InstanceAccessor<&Keeper::pid>("pid"), InstanceAccessor<&Keeper::pids>("pids")});
   }
 
@@ -37,6 +39,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
         on_event_(Napi::Persistent(info[1].As<Napi::Function>())),
         context_(info.Env(), "proc_box:keeper") {
     fcntl(connection_->fd(), F_SETFD, FD_CLOEXEC);
+    if (info.Length() > 2 && info[2].ToBoolean()) connection_->distrust();
     uv_loop_t* loop = nullptr;
     napi_get_uv_event_loop(info.Env(), &loop);
     poll_ = new uv_poll_t;
@@ -135,6 +138,15 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     return request(info.Env(), Request::stdout_mark, &bytes, sizeof bytes);
   }
 
+  void welcome(const CallbackInfo&) { send(Request::welcome, std::string()); }
+  void to_front(const CallbackInfo& info) { send(Request::to_front, front_message(info[0].As<Object>())); }
+  void answer(const CallbackInfo& info) { send(Request::answer, bytes_of(info[0])); }
+
+  void keep(const CallbackInfo& info) {
+    const auto bytes = info[0].As<Napi::Buffer<char>>();
+    send(Request::keep, std::string(bytes.Data(), bytes.Length()));
+  }
+
   void close(const CallbackInfo&) {
     shut();
     on_event_.Reset();
@@ -185,6 +197,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   void deliver(Napi::Env env, const FrameHead& head, const std::string& body) {
     const auto type = static_cast<Event>(head.type);
     if (type == Event::reply) return resolve(env, head.id, body);
+    if (type < Event::hello || type > Event::ask) return;
     if (type == Event::hello) {
       const auto hello = Reader(body).value<HelloHead>();
       pid_ = hello.pid;
@@ -252,6 +265,7 @@ Value launch_keeper(const CallbackInfo& info) {
 
 void export_keeper(Env env, Object& exports) {
   exports.Set("Keeper", Keeper::define(env));
+  exports.Set("protocolVersion", Number::New(env, kProtocolVersion));
   exports.Set("launchKeeper", Napi::Function::New<launch_keeper>(env));
 }
 

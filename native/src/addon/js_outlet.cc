@@ -2,7 +2,7 @@
 #include <cstdlib>
 
 #include "addon/js.h"
-#include "addon/outlet.h"
+#include "proc/outlet.h"
 
 namespace pbox::js {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "addon/js.h"
 #include "addon/js_front.h"
-#include "addon/outlet.h"
+#include "proc/outlet.h"
 #include "proc/members.h"
 #include "proc/rlimit.h"
 #include "proc/tree.h"

@@ -26,8 +26,11 @@ constexpr double kNoticeMs = 3000;   // for a Node that tells the broker that th
 
 class Alone {
  public:
-  explicit Alone(Front& front) : front_(front), keeper_(front.keeper), options_(front.options) {}
-  [[noreturn]] void run();
+  Alone(Front& front, const Rules& rules) : front_(front), keeper_(front.keeper), job_(front.job), rules_(rules) {}
+  void start();
+  void take_over(const std::vector<int>& signals);
+  // Returns when an agent has taken over.
+  void run();
 
  private:
   struct Pending {
@@ -39,7 +42,6 @@ class Alone {
     double at_ms;
   };
 
-  void start();
   void event(const FrameHead& head, Reader body);
   void signalled(int signal, int pid);
   bool seen(int signal, int pid);
@@ -52,52 +54,69 @@ class Alone {
   int poll_ms() const;
   void reap();
   [[noreturn]] void failed(const FailedBody& failed);
+  void main_ended();
+  void emptied();
   [[noreturn]] void end();
 
   Front& front_;
   KeeperConnection& keeper_;
-  const Options& options_;
+  JobState& job_;
+  const Rules rules_;
   uint32_t id_ = 0;
   std::vector<Pending> pending_;
   std::vector<Seen> seen_;
-  double started_ms_ = 0, ended_ms_ = 0, grace_until_ms_ = 0;
+  double grace_until_ms_ = 0;
+  double end_ms_ = 0;  // when to end without an agent; 0: the job has not ended
   bool timed_out_ = false;
+  bool found_ = false;          // an agent has taken over
   bool reader_counts_ = false;  // the job has ended by itself: its output waits for the reader, however long
-  int code_ = -1, signal_ = -1;
   int interrupts_ = 0;
 };
 
 void Alone::start() {
-  const auto& rlimits = options_.rlimits;
-  const StartHead head{static_cast<uint32_t>(options_.command), static_cast<uint32_t>(rlimits.size()), 0, 0, 0};
+  const Options& options = front_.options;
+  const auto& rlimits = options.rlimits;
+  const StartHead head{static_cast<uint32_t>(options.command), static_cast<uint32_t>(rlimits.size()), 0, 0, 0};
   Writer request;
   request.value(head);
   for (const RlimitWire& limit : rlimits) request.value(limit);
   for (int group = 0; group < 3; group++) request.word("");  // no control groups
-  request.word(options_.name.c_str());
+  request.word(options.name.c_str());
   keeper_.send(Request::start, ++id_, request.body.data(), request.body.size());
 }
 
+// A job that has ended or has been asked to end before needs the rest of what is due.
+void Alone::take_over(const std::vector<int>& signals) {
+  if (job_.main_ended()) main_ended();
+  for (const int signal : signals) signalled(signal, 0);
+  if (job_.empty) emptied();
+}
+
+void Alone::main_ended() {
+  if (rules_.linger) return;
+  // The remaining processes get the stop ladder. If there are none, `empty` follows at once.
+  stop(StopHow::rest);
+  reader_counts_ = grace_until_ms_ == 0;
+  if (reader_counts_) grace_until_ms_ = monotonic_ms() + rules_.grace_ms;
+}
+
+void Alone::emptied() {
+  end_ms_ = monotonic_ms() + rules_.flush_ms;
+}
+
 void Alone::event(const FrameHead& head, Reader body) {
-  switch (static_cast<Event>(head.type)) {
-    case Event::started:
-      started_ms_ = monotonic_ms();
-      return;
+  const auto type = static_cast<Event>(head.type);
+  job_.take(type, body);
+  switch (type) {
     case Event::failed:
       failed(body.value<FailedBody>());
-    case Event::exited: {
-      const auto exited = body.value<ExitedBody>();
-      code_ = exited.code;
-      signal_ = exited.signal;
-      ended_ms_ = monotonic_ms();
-      // The remaining processes get the stop ladder. If there are none, `empty` follows at once.
-      stop(StopHow::rest);
-      reader_counts_ = grace_until_ms_ == 0;
-      if (reader_counts_) grace_until_ms_ = ended_ms_ + options_.grace_ms;
-      return;
-    }
+    case Event::exited:
+      return main_ended();
     case Event::empty:
-      return end();
+      return emptied();
+    case Event::agent:
+      found_ = body.value<AgentState>() == AgentState::there;
+      return;
     case Event::witnessed: {
       const auto got = body.value<WitnessedBody>();
       const auto waits = std::find_if(pending_.begin(), pending_.end(),
@@ -114,7 +133,7 @@ void Alone::event(const FrameHead& head, Reader body) {
 void Alone::failed(const FailedBody& failed) {
   const bool exec = static_cast<Step>(failed.step) == Step::exec, missing = exec && failed.error == ENOENT;
   const std::string what = static_cast<Step>(failed.step) == Step::rlimit ? "--rlimit"
-                                                                          : std::string("run ") + front_.words.argv[static_cast<size_t>(options_.command)];
+                                                                          : std::string("run ") + front_.words.argv[static_cast<size_t>(front_.options.command)];
   say("error", what + ": " + std::strerror(failed.error));
   front_.end(missing ? 127 : exec ? 126 : 125, 0);
 }
@@ -132,7 +151,7 @@ void Alone::signalled(int signal, int pid) {
   if (signal == SIGINT || signal == SIGQUIT || signal == SIGTERM) reader_counts_ = false;
   if (signal == SIGINT && ++interrupts_ > 1) return kill_all();
   if (signal == SIGINT || signal == SIGQUIT || signal == SIGTERM)
-    if (grace_until_ms_ == 0) grace_until_ms_ = monotonic_ms() + options_.grace_ms;
+    if (grace_until_ms_ == 0) grace_until_ms_ = monotonic_ms() + rules_.grace_ms;
   if (!seen(signal, pid)) pending_.push_back({signal, pid, monotonic_ms() + kPatienceMs});
 }
 
@@ -159,7 +178,7 @@ void Alone::send_signal(int signal, bool all) {
 }
 
 void Alone::stop(StopHow how) {
-  const StopBody body{options_.stop_signal, static_cast<uint32_t>(how)};
+  const StopBody body{rules_.stop_signal, static_cast<uint32_t>(how)};
   keeper_.send(Request::stop, ++id_, &body, sizeof body);
 }
 
@@ -181,7 +200,7 @@ void Alone::on_time() {
   if (now >= timeout_at_ms()) {
     say("warning", "the wall clock limit is over (--timeout)");
     timed_out_ = true;
-    grace_until_ms_ = now + options_.grace_ms;
+    grace_until_ms_ = now + rules_.grace_ms;
     stop(StopHow::group);
   }
   if (grace_until_ms_ == 0 || now < grace_until_ms_) return;
@@ -191,12 +210,12 @@ void Alone::on_time() {
 
 // The limit ends only a box that is not ending already.
 double Alone::timeout_at_ms() const {
-  const bool waits = options_.timeout_ms > 0 && started_ms_ > 0 && grace_until_ms_ == 0;
-  return waits ? started_ms_ + options_.timeout_ms : HUGE_VAL;
+  const bool waits = rules_.timeout_ms > 0 && job_.started_ms > 0 && grace_until_ms_ == 0;
+  return waits ? job_.started_ms + rules_.timeout_ms : HUGE_VAL;
 }
 
 int Alone::poll_ms() const {
-  double next = std::min(timeout_at_ms(), grace_until_ms_ == 0 ? HUGE_VAL : grace_until_ms_);
+  double next = std::min({timeout_at_ms(), grace_until_ms_ == 0 ? HUGE_VAL : grace_until_ms_, end_ms_ == 0 ? HUGE_VAL : end_ms_});
   for (const Pending& one : pending_) next = std::min(next, one.until_ms);
   if (next == HUGE_VAL) return -1;
   return static_cast<int>(std::clamp(std::ceil(next - monotonic_ms()), 0.0, 60000.0));
@@ -204,7 +223,7 @@ int Alone::poll_ms() const {
 
 void Alone::end() {
   char line[80];
-  std::snprintf(line, sizeof line, "Task elapsed time: %.2f seconds.", (ended_ms_ - started_ms_) / 1000);
+  std::snprintf(line, sizeof line, "Task elapsed time: %.2f seconds.", (job_.ended_ms - job_.started_ms) / 1000);
   say("", line);
   // A Node that could not make the box may be reporting that to the broker.
   const double until_ms = monotonic_ms() + kNoticeMs;
@@ -215,16 +234,18 @@ void Alone::end() {
   }
   if (front_.node > 0) kill(front_.node, SIGKILL);
   if (timed_out_) front_.end(124, 0);
-  if (signal_ < 0) front_.end(code_, 0);
-  front_.end(128 + signal_, options_.reraise ? signal_ : 0);
+  front_.end(job_.exit_status(), rules_.reraise && !job_.expired && job_.signal > 0 ? job_.signal : 0);
 }
 
 void Alone::run() {
-  start();
-  for (;;) {
+  while (!found_) {
+    if (end_ms_ > 0 && monotonic_ms() >= end_ms_) end();
     if (keeper_.pending()) keeper_.flush();
     pollfd entries[2] = {{keeper_.fd(), static_cast<short>(keeper_.pending() ? POLLIN | POLLOUT : POLLIN), 0}, {front_.signals, POLLIN, 0}};
-    if (poll(entries, 2, poll_ms()) < 0 && errno != EINTR) break;
+    if (poll(entries, 2, poll_ms()) < 0 && errno != EINTR) {
+      say("error", std::string("poll: ") + std::strerror(errno));
+      front_.end(125, 0);
+    }
     const bool alive = entries[0].revents == 0 || keeper_.fill();
     FrameHead head;
     for (std::string body; keeper_.next(head, body);) event(head, Reader(body));
@@ -241,12 +262,22 @@ void Alone::run() {
     if (child) reap();
     on_time();
   }
-  say("error", std::string("poll: ") + std::strerror(errno));
-  front_.end(125, 0);
 }
 
 }  // namespace
 
-void run_alone(Front& front) { Alone(front).run(); }
+void run_alone(Front& front) {
+  const Options& options = front.options;
+  Alone alone(front, {options.stop_signal, options.grace_ms, options.timeout_ms, 0, false, options.reraise});
+  alone.start();
+  alone.run();
+  front.end(125, 0);  // no agent takes over a job without a box
+}
+
+void run_alone(Front& front, const Rules& rules, const std::vector<int>& signals) {
+  Alone alone(front, rules);
+  alone.take_over(signals);
+  alone.run();
+}
 
 }  // namespace pbox

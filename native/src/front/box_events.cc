@@ -1,42 +1,53 @@
 #include "front/box_events.h"
 
-#include <string>
+#include "proc/clock.h"
 
 namespace pbox {
 
 bool BoxEvents::read() {
   if (front_.keeper.fd() < 0) return false;
-  const bool there = front_.keeper.fill();
-  bool empty = false;
+  const bool there = front_.keeper.fill(), was_empty = front_.job.empty;
   FrameHead head;
-  for (std::string body; front_.keeper.next(head, body);) {
-    switch (static_cast<Event>(head.type)) {
+  for (std::string bytes; front_.keeper.next(head, bytes);) {
+    Reader body(bytes);
+    const auto event = static_cast<Event>(head.type);
+    front_.job.take(event, body);
+    switch (event) {
       case Event::started: case Event::failed:
         started = true;
         break;
-      case Event::exited: {
-        const auto exited = Reader(body).value<ExitedBody>();
-        main_status = exited.signal > 0 ? 128 + exited.signal : exited.code;
-        break;
-      }
-      case Event::expired:
-        expired = true;
-        break;
       case Event::unkillable:
         // The keeper waits on for processes that SIGKILL does not end; the front end does not.
-        if (Reader(body).value<UnkillableHead>().final != 0) front_.left_behind = true;
+        if (body.value<UnkillableHead>().final != 0) front_.left_behind = true;
         break;
-      case Event::empty:
-        empty = true;
+      case Event::agent:
+        agent = body.value<AgentState>();
         break;
+      case Event::to_front: {
+        const auto message = body.value<NodeMessage>();
+        messages.emplace_back(message, body.rest());
+        break;
+      }
       default:
         break;
     }
   }
-  if (there) return empty;
-  over = true;
-  front_.keeper.close();
-  return empty;
+  if (!there) {
+    over = true;
+    front_.keeper.close();
+  }
+  return front_.job.empty && !was_empty;
+}
+
+void JobState::take(Event event, Reader body) {
+  if (event == Event::started) started_ms = monotonic_ms();
+  if (event == Event::expired) expired = true;
+  if (event == Event::empty) empty = true;
+  if (event != Event::exited) return;
+  const auto exited = body.value<ExitedBody>();
+  code = exited.code;
+  signal = exited.signal;
+  ended_ms = monotonic_ms();
 }
 
 }  // namespace pbox

@@ -1,6 +1,11 @@
-// The state of the box as the keeper reports it to the front end, while Node makes the decisions.
+// The events of the keeper, while Node or an agent directs the box.
 #pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "front/front.h"
+#include "wire/channel.h"
 
 namespace pbox {
 
@@ -11,9 +16,9 @@ class BoxEvents {
   bool read();
 
   bool started = false;   // the job has started, or its start has failed
-  bool expired = false;   // the keeper has acted on its deadline
   bool over = false;      // the keeper has gone
-  int main_status = -1;   // exit status of the main process, once it has ended
+  AgentState agent = AgentState::unknown;
+  std::vector<std::pair<NodeMessage, std::string>> messages;  // from the agent; the caller takes them
 
  private:
   Front& front_;

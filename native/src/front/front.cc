@@ -1,7 +1,7 @@
 // proc_box, the executable: theory of operation
 //
 //   proc_box            this process, which the scheduler knows: it waits, and ends with the job's exit status
-//     node              makes the decisions: options, broker, statistics, the rules of a box
+//     node              makes the decisions: options, broker, statistics, the rules of a box; or a node agent does, and there is none
 //     guard             the keeper's parent
 //       keeper          parent and subreaper of the job
 //         job
@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "front/agent.h"
 #include "front/alone.h"
 #include "front/detach.h"
 #include "front/front.h"
@@ -28,11 +29,12 @@
 #include "front/say.h"
 #include "front/serve.h"
 #include "front/via.h"
-#include "front/with_node.h"
+#include "front/directed.h"
 #include "keeper/caller.h"
 #include "keeper/cleanup_log.h"
 #include "keeper/guard.h"
 #include "keeper/keeper.h"
+#include "proc/clock.h"
 #include "proc/printable.h"
 
 namespace {
@@ -41,6 +43,7 @@ using pbox::Front;
 using pbox::Options;
 using pbox::Words;
 
+constexpr double kAnswerMs = 50;  // for an agent
 constexpr char kInstall[] = "install Node 20 or newer, or run \"npm rebuild proc_box\" after moving it";
 constexpr char kOff[] = "the job runs, but remote control, statistics, the config file and limits of the box other than --timeout and --rlimit are off";
 
@@ -82,9 +85,10 @@ int fork_keeper(const pbox::KeeperSetup& setup, Words& words, const Options& opt
 
 // Closes the inherited descriptors except stderr. Only the job and the keeper hold them, so that the other end of a pipe notices
 // when the job closes it.
-void close_inherited(Front& front, int channel, int startup_stderr) {
+void close_inherited(Front& front, std::vector<int> keep) {
   const int err = fcntl(2, F_DUPFD_CLOEXEC, 3);
-  pbox::keep_only({front.keeper.fd(), front.signals, channel, startup_stderr, err});
+  keep.insert(keep.end(), {front.keeper.fd(), front.signals, err});
+  pbox::keep_only(keep);
   if (err < 0) return;
   dup2(err, 2);
   close(err);
@@ -124,44 +128,77 @@ bool fall_back(Front& front) {
   pbox::run_alone(front);
 }
 
-[[noreturn]] void run_front_end(Words& words, Options& options, int background_fd) {
+// The sockets of a box, before its processes are started.
+struct Sockets {
   int keeper[2], own[2], channel[2];  // Node and keeper, we and keeper, we and Node
-  make_pair(SOCK_STREAM, keeper);
-  make_pair(SOCK_STREAM, own);
-  make_pair(SOCK_SEQPACKET, channel);
+  Sockets() {
+    make_pair(SOCK_STREAM, keeper);
+    make_pair(SOCK_STREAM, own);
+    make_pair(SOCK_SEQPACKET, channel);
+  }
+};
+
+// What an agent has to know and does not inherit.
+void tell_origin(Words& words, const std::vector<int>& children) {
+  for (const char* entry : words.environment)
+    if (entry && pbox::is_shared(entry)) words.shared.push_back(entry);
+  char folder[4096];
+  if (getcwd(folder, sizeof folder)) words.folder = folder;
+  words.children = children;
+}
+
+// Starts Node. Returns the reason if that fails, with a remedy.
+std::string begin_node(Front& front, const Sockets& sockets, int background_fd, int& startup_stderr) {
+  const std::string node = pbox::find_node(front.words);
+  int ends[2];
+  if (node.empty()) return std::string("start Node: not found at " NODE_BINARY " or on PATH; ") + kInstall;
+  if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) die_of_errno("pipe", "is the nofile limit too low?");
+  front.node = pbox::start_node(node, front.words, {sockets.keeper[0], sockets.channel[1], ends[1], background_fd});
+  close(ends[1]);
+  startup_stderr = ends[0];
+  return front.node >= 0 ? "" : std::string("start Node (") + node + "): " + std::strerror(errno) + "; " + kInstall;
+}
+
+// The box is an agent's. Returns if no agent directs it.
+void run_with_agent(Front& front, const Sockets& sockets, double connected_ms) {
+  front.take_signals();
+  close_inherited(front, {sockets.keeper[0], sockets.channel[0], sockets.channel[1]});
+  pbox::Directed(front, connected_ms + kAnswerMs).run();
+  front.keeper.send(pbox::Request::use_node, 0, nullptr, 0);
+}
+
+[[noreturn]] void run_front_end(Words& words, Options& options, int background_fd) {
+  std::string agent_error;
+  const pbox::FoundAgent agent = options.verb.empty() ? pbox::find_agent(words, options, agent_error) : pbox::FoundAgent{};
+  const double connected_ms = pbox::monotonic_ms();
+  const Sockets sockets;
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   std::vector<int> inherited = pbox::own_children();
+  if (agent.fd >= 0) tell_origin(words, inherited);
   pbox::CleanupLog* cleanup_log = options.verb.empty() ? pbox::CleanupLog::make() : nullptr;
   // An adopted process outlives us, so its keeper is connected only to Node.
-  std::vector<int> ours{keeper[0], own[0], channel[0], channel[1], background_fd};
-  if (options.adopts()) ours.push_back(own[1]);
-  const pbox::KeeperSetup setup{keeper[1], options.adopts() ? -1 : own[1], getpid(), session_is_signalled(words), cleanup_log};
+  std::vector<int> ours{sockets.keeper[0], sockets.own[0], sockets.channel[0], sockets.channel[1], background_fd};
+  if (options.adopts()) ours.push_back(sockets.own[1]);
+  const pbox::KeeperSetup setup{sockets.keeper[1], agent.fd, agent.path, agent.site, options.adopts() ? -1 : sockets.own[1], getpid(), session_is_signalled(words), cleanup_log};
   const int helper = fork_keeper(setup, words, options, ours);
-  close(keeper[1]);
-  close(own[1]);
-  Front front{words, options, pbox::KeeperConnection(own[0]), helper, cleanup_log, std::move(inherited)};
+  for (const int theirs : {sockets.keeper[1], sockets.own[1], agent.fd})
+    if (theirs >= 0) close(theirs);
+  Front front{words, options, pbox::KeeperConnection(sockets.own[0]), helper, cleanup_log, std::move(inherited)};
+  if (!agent_error.empty()) without_box(front, agent_error);
+  if (agent.fd >= 0) run_with_agent(front, sockets, connected_ms);
   const std::string no_room = pbox::raise_own_limits();
-  const std::string node = no_room.empty() ? pbox::find_node(words) : "";
-  std::string why;
-  int startup_stderr[2] = {-1, -1};
-  if (!node.empty()) {
-    if (pipe2(startup_stderr, O_CLOEXEC | O_NONBLOCK) != 0) die_of_errno("pipe", "is the nofile limit too low?");
-    front.node = pbox::start_node(node, words, {keeper[0], channel[1], startup_stderr[1], background_fd});
-    close(startup_stderr[1]);
-    if (front.node < 0) why = std::string("start Node (") + node + "): " + std::strerror(errno) + "; " + kInstall;
-  } else if (no_room.empty()) {
-    why = std::string("start Node: not found at " NODE_BINARY " or on PATH; ") + kInstall;
-  }
-  close(keeper[0]);
-  close(channel[1]);
+  int startup_stderr = -1;
+  std::string why = no_room.empty() ? begin_node(front, sockets, background_fd, startup_stderr) : "";
+  close(sockets.keeper[0]);
+  close(sockets.channel[1]);
   if (background_fd >= 0) {
     close(background_fd);
     if (chdir("/") != 0) errno = 0;  // a background process must not keep a file system busy
   }
-  front.take_signals();
-  close_inherited(front, channel[0], startup_stderr[0]);
+  if (agent.fd < 0) front.take_signals();
+  close_inherited(front, {sockets.channel[0], startup_stderr});
   if (!no_room.empty()) without_room(front, no_room);
-  if (why.empty()) why = pbox::WithNode(front, channel[0], startup_stderr[0]).run();
+  if (why.empty()) why = pbox::Directed(front, sockets.channel[0], startup_stderr).run();
   without_box(front, why);
 }
 

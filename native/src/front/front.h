@@ -1,5 +1,5 @@
-// The front end, the process that the scheduler knows. It works either with Node (with_node.h) or without (alone.h); this is the
-// state that both share.
+// The front end, the process that the scheduler knows. Either Node or an agent directs the box (directed.h), or this
+// process does what is needed by itself (alone.h); this is the state that both share.
 #pragma once
 #include <string>
 #include <vector>
@@ -12,6 +12,28 @@ namespace pbox {
 
 class CleanupLog;
 
+// What the keeper has told of the job.
+struct JobState {
+  double started_ms = 0, ended_ms = 0;  // CLOCK_MONOTONIC; 0: not yet
+  int code = -1, signal = -1;           // how the main process has ended; one of them is -1
+  bool expired = false;                 // the keeper has acted on its deadline
+  bool empty = false;                   // no process is left
+
+  void take(Event event, Reader body);
+  bool main_ended() const { return ended_ms > 0; }
+  // As a shell has it; -1: unknown.
+  int exit_status() const { return expired ? 124 : signal > 0 ? 128 + signal : code; }
+};
+
+// What to do about the job while nobody directs the box.
+struct Rules {
+  int stop_signal = 0;
+  double grace_ms = 0;
+  double timeout_ms = 0;  // 0: none, or the keeper has it
+  double flush_ms = 0;    // how long to wait for an agent at the end
+  bool linger = false, reraise = false;
+};
+
 struct Front {
   const Words& words;
   Options& options;
@@ -22,6 +44,7 @@ struct Front {
   int signals = -1;            // signalfd(2)
   int node = -1;               // our child; -1: Node has ended or was not started
   std::vector<int> end_signals{};  // signals received that ask for the end
+  JobState job{};
 
   // Blocks the signals that a wrapper handles, so that they arrive at `signals`.
   void take_signals();

@@ -14,6 +14,7 @@
 #include "wire/signals.h"
 #include "proc/clock.h"
 #include "proc/freezer.h"
+#include "proc/outlet.h"
 #include "proc/tree.h"
 
 namespace pbox {
@@ -104,6 +105,7 @@ void Front::end(int status, int signal) {
     await_helper(monotonic_ms() + kFinishMs);
     if (helper_killed) kill_left();
   }
+  Outlet::drain_all(Outlet::kExitDrainMs);
   if (signal > 0) die_of(signal);
   _exit(status);
 }

@@ -31,15 +31,6 @@ constexpr const char* kPrefixes[] = {"LC_", "SLURM", "PBS_", "SGE_", "LSB_", "_C
 // Passed on for squeue, which may need it: src/scheduler/slurm-end.ts.
 constexpr char kLibraries[] = "LD_LIBRARY_PATH=";
 
-bool is_for_node(const char* entry) {
-  const size_t length = std::strcspn(entry, "=");
-  for (const char* name : kNames)
-    if (std::strlen(name) == length && std::strncmp(entry, name, length) == 0) return true;
-  for (const char* prefix : kPrefixes)
-    if (std::strncmp(entry, prefix, std::strlen(prefix)) == 0) return true;
-  return false;
-}
-
 // Node cannot start if the limit of `resource` is below `least`.
 struct Need {
   int resource;
@@ -126,6 +117,15 @@ void exec_node(const char* node, char* const* argv, char* const* environment, co
 
 }  // namespace
 
+bool is_shared(const char* entry) {
+  const size_t length = std::strcspn(entry, "=");
+  for (const char* name : kNames)
+    if (std::strlen(name) == length && std::strncmp(entry, name, length) == 0) return true;
+  for (const char* prefix : kPrefixes)
+    if (std::strncmp(entry, prefix, std::strlen(prefix)) == 0) return true;
+  return false;
+}
+
 std::string boot_script() {
   char self[4096];
   const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -198,7 +198,7 @@ int start_node(const std::string& node, const Words& words, const NodeDescriptor
   argv.push_back(nullptr);
   std::string libraries;
   for (char* entry : words.environment) {
-    if (entry && is_for_node(entry)) environment.push_back(entry);
+    if (entry && is_shared(entry)) environment.push_back(entry);
     if (entry && std::strncmp(entry, kLibraries, sizeof kLibraries - 1) == 0) libraries = std::string("PROC_BOX_") + entry;
   }
   if (!libraries.empty()) environment.push_back(libraries.data());

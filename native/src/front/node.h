@@ -9,6 +9,9 @@ namespace pbox {
 // `<package>/dist/boot.cjs` of this executable, `<package>/bin/proc_box`.
 std::string boot_script();
 
+// Whether an entry of the environment says who the job is, or is one that our programs need. All others are the job's alone.
+bool is_shared(const char* entry);
+
 // The Node that the package was built for, otherwise the first on PATH; empty if there is none.
 std::string find_node(const Words& words);
 

@@ -23,7 +23,7 @@ constexpr const char* kSignals[] = {"HUP",  "INT",  "QUIT", "ILL",    "TRAP", "A
                                     "URG",  "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",  "PWR",  "SYS"};
 
 // Verbs, which count only as the first word. They mirror src/options/table/verbs.ts; the same test compares.
-constexpr const char* kVerbs[] = {"adopt", "check", "ctl", "spool", "where"};
+constexpr const char* kVerbs[] = {"adopt", "agent", "check", "ctl", "list", "spool", "where"};
 
 constexpr double kTimeoutMs = 600000;  // the default outside scheduler jobs
 constexpr char kAnRlimit[] = "a limit as in prlimit(1), for example nofile=1024:4096 or cpu=90";
@@ -192,6 +192,8 @@ void take(Options& options, const std::string& source, const std::string& option
   const Given given{options, source, text};
   bool asks = false;  // for help or the version
   if (option == "argv0") options.name = text;
+  if (option == "agent") options.agent = text;
+  if (option == "uri" || option == "uri-file" || option == "rascal-config") options.names_broker = true;
   if (option == "debug") take_boolean(text, options.debug);
   if (option == "enforce") options.strict = text == "strict";
   if (option == "failure") options.failure_open = text == "open";
@@ -208,7 +210,7 @@ void take(Options& options, const std::string& source, const std::string& option
 }
 
 void take_variables(Options& options, const Words& words) {
-  for (const std::string option : {"argv0", "debug", "enforce", "failure", "reraise", "timeout", "grace", "stop-signal", "rlimit"}) {
+  for (const std::string option : {"agent", "argv0", "debug", "enforce", "failure", "reraise", "timeout", "grace", "stop-signal", "rlimit", "uri", "uri-file", "rascal-config"}) {
     std::string name = "PBOX_" + option;
     for (char& letter : name) letter = letter == '-' ? '_' : static_cast<char>(std::toupper(letter));
     const char* text = words.variable(name.c_str());

@@ -6,32 +6,14 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "proc/masked_uri.h"
+
 namespace pbox {
 namespace {
 
 constexpr char kSettings[] = "PBOX_", kPackedOption[] = "--argv=", kPackedVariable[] = "PBOX_ARGV=";
 
 bool begins(const char* text, const char* with) { return std::strncmp(text, with, std::strlen(with)) == 0; }
-
-// The start of the next URI in the same word: `scheme://` after a comma or a blank.
-size_t next_uri(const std::string& text, size_t at) {
-  for (size_t sign = text.find("://", at); sign != std::string::npos; sign = text.find("://", sign + 3)) {
-    size_t first = sign;
-    while (first > at && (std::isalnum(static_cast<unsigned char>(text[first - 1])) || std::strchr("+.-", text[first - 1]))) first--;
-    if (first > at && first < sign && std::strchr(", \t\n", text[first - 1])) return first;
-  }
-  return text.size();
-}
-
-// A password may hold any character, so everything that could be part of one is masked.
-std::string masked(const char* word) {
-  std::string text(word);
-  for (size_t at = text.find("://"); at != std::string::npos; at = text.find("://", at + 3)) {
-    const size_t end = next_uri(text, at + 3), sign = text.rfind('@', end - 1);
-    if (sign != std::string::npos && sign > at) text.replace(at + 3, sign - at - 3, "***");
-  }
-  return text;
-}
 
 }  // namespace
 
@@ -91,7 +73,7 @@ const char* Words::variable(const char* name) const {
 void Words::mask() {
   if (!shown) return;
   std::string all;
-  for (int i = 0; i < count(); i++) all += masked(argv[static_cast<size_t>(i)]) + '\0';
+  for (int i = 0; i < count(); i++) all += masked_uri(argv[static_cast<size_t>(i)]) + '\0';
   const size_t bytes = std::min(all.size(), shown_bytes);
   explicit_bzero(shown, shown_bytes);
   std::memcpy(shown, all.data(), bytes);

@@ -66,6 +66,13 @@ void Box::handle(WrapperConnection& from, const FrameHead& head, Reader body) {
       return tell_output();  // the mark may have been reached, and a quiet pipe does not wake the keeper
     case Request::usage:
       return from.reply(head.id, usage());
+    case Request::welcome:
+    case Request::to_front:
+    case Request::delivery:
+    case Request::use_node:
+    case Request::keep:
+    case Request::answer:
+      return of_agent(from, request, body);
   }
 }
 
@@ -116,6 +123,7 @@ void Box::on_deadline() {
     case Deadline::Due::nothing:
       return;
     case Deadline::Due::stop:
+      expired_ = true;
       announce(Event::expired, monotonic_ms());
       stop({deadline_.signal(), static_cast<uint32_t>(StopHow::group)});
       stopped_ms_ = monotonic_ms();

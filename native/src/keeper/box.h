@@ -37,6 +37,7 @@ class Box {
   virtual UsageBody usage() = 0;
   virtual PauseReply pause(bool reached) { return processes().pause(reached, main().group); }
   virtual void before_resume() {}
+  virtual void of_agent(WrapperConnection&, Request, Reader) {}  // requests that agents and their front ends send
   virtual std::vector<int> zombies() { return {}; }  // children of ours that have ended and could not be reaped
   virtual bool is_held() = 0;  // the scheduler has stopped the box together with its wrapper
 
@@ -59,6 +60,7 @@ class Box {
   CleanupLog* const cleanup_log_;
   Deadline deadline_;
   Survivors survivors_;
+  bool expired_ = false;  // the keeper has acted on its deadline
 
  private:
   void handle(WrapperConnection& from, const FrameHead& head, Reader body);

@@ -15,6 +15,11 @@ struct Invocation {
   int command = 0, fallback = 0;
   std::string verb;
   bool failure_open = false, debug = false;
+  // For an agent, which does not inherit them: entries of the environment that say who the job is, the working directory, and
+  // children that the front end had before it became proc_box.
+  std::vector<const char*> shared;
+  std::string folder;
+  std::vector<int> children;
 
   int count() const { return static_cast<int>(argv.size()) - 1; }
   // Makes ps show `name` in place of the words.

@@ -11,6 +11,7 @@
 #include "keeper/stopped.h"
 #include "proc/clock.h"
 #include "proc/tree.h"
+#include "wire/channel.h"
 
 namespace pbox {
 
@@ -33,6 +34,56 @@ void JobBox::start(const StartRequest& request) {
   job_ = launched.pid;
   exec_pipe_ = launched.error_fd;
   leave_session();
+}
+
+void JobBox::of_agent(WrapperConnection& from, Request request, Reader body) {
+  const bool of_front = &from == &front_;
+  const std::string bytes = Reader(body).rest();
+  switch (request) {
+    case Request::welcome:
+      erase_settings(caller_.words);
+      return front_.tell(Event::agent, AgentState::there);
+    case Request::to_front:
+      if (body.value<uint32_t>() == static_cast<uint32_t>(NodeMessageType::outcome)) agent_.done();
+      return front_.send(Event::to_front, 0, bytes.data(), bytes.size());
+    case Request::keep:
+      return agent_.keep(body);
+    case Request::delivery:
+      if (of_front && agent_.used()) node_.send(Event::delivery, 0, bytes.data(), bytes.size());
+      return;
+    case Request::use_node:
+      if (of_front) use_node();
+      return;
+    default:
+      return;
+  }
+}
+
+// The agent does not serve this box, and the job has not started: Node makes the box.
+void JobBox::use_node() {
+  if (phase_ != Phase::waiting || !agent_.used()) return;
+  agent_.drop();
+  node_.close();
+  node_ = WrapperConnection(setup_.node);
+  say_hello(node_, caller_, setup_.cleanup_log ? getppid() : 0, HelloTo::node);
+  erase_settings(caller_.words);
+}
+
+// A running job goes on: its limits hold, and the front end does what is due.
+void JobBox::agent_gone() {
+  const bool waits = phase_ == Phase::waiting;
+  if (!waits) agent_.lost(monotonic_ms());
+  front_.tell(Event::agent, waits ? AgentState::refused : AgentState::lost);
+}
+
+void JobBox::find_agent() {
+  const int fd = gone_ || phase_ == Phase::waiting ? -1 : agent_.find(monotonic_ms());
+  if (fd < 0) return;
+  node_ = WrapperConnection(fd);
+  agent_.introduce(node_, caller_, setup_.cleanup_log ? getppid() : 0, setup_.front_pid);
+  agent_.resume(node_, {job_, main_ended_, expired_, 0, started_ms_, 0});
+  if (main_ended_) node_.tell(Event::exited, exited_);
+  if (phase_ == Phase::ended) node_.tell(Event::empty, usage());
 }
 
 // With a terminal the job's group is not orphaned, so the kernel handles SIGTSTP.
@@ -108,7 +159,8 @@ void JobBox::main_changed(int status) {
   if (exec_pipe_ >= 0) exec_result();
   if (phase_ == Phase::ended) return;
   caller_.terminal.take_from(job_);
-  announce(Event::exited, exited_body(status, usage()));
+  exited_ = exited_body(status, usage());
+  announce(Event::exited, exited_);
 }
 
 void JobBox::main_stopped(int signal) {

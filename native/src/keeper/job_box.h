@@ -2,6 +2,7 @@
 #pragma once
 #include <vector>
 
+#include "keeper/agent_link.h"
 #include "keeper/box.h"
 #include "keeper/caller.h"
 #include "keeper/job.h"
@@ -31,6 +32,7 @@ class JobBox final : public Box {
   UsageBody usage() override;
   PauseReply pause(bool reached) override;
   void before_resume() override;
+  void of_agent(WrapperConnection& from, Request request, Reader body) override;
   std::vector<int> zombies() override { return own_zombies(); }
   bool is_held() override { return all_stopped(setup_.front_pid, processes_.look()); }
   int kill_all() override;
@@ -48,6 +50,9 @@ class JobBox final : public Box {
   void check_survivors();
   int timeout();
   void node_gone();
+  void agent_gone();
+  void use_node();
+  void find_agent();
   void front_gone();
   void wrapper_gone();
   void wake_front() const;
@@ -56,6 +61,7 @@ class JobBox final : public Box {
   ReapedUsage reaped_;
   Caller caller_;
   const KeeperSetup setup_;
+  AgentLink agent_;
   bool alone_ = false;  // the front end is the wrapper, without Node
   bool gone_ = false;   // the wrapper has gone
 
@@ -65,6 +71,7 @@ class JobBox final : public Box {
   JobProcesses processes_{cgroup_};
   double started_ms_ = 0;
   bool main_ended_ = false, empty_ = false;
+  ExitedBody exited_{};  // once the main process has ended
 };
 
 }  // namespace pbox

@@ -27,7 +27,8 @@
 namespace pbox {
 
 JobBox::JobBox(const KeeperSetup& setup, Invocation& words)
-    : Box(WrapperConnection(setup.node), WrapperConnection(setup.front), Cgroup(), setup.cleanup_log), caller_(words), setup_(setup) {
+    : Box(WrapperConnection(setup.agent >= 0 ? setup.agent : setup.node), WrapperConnection(setup.front), Cgroup(), setup.cleanup_log),
+      caller_(words), setup_(setup), agent_(setup.agent_path, setup.site_agent) {
   prctl(PR_SET_DUMPABLE, 0);
   if (setup.cleanup_log) prctl(PR_SET_PDEATHSIG, SIGCONT);  // in case we are stopped when the guard is killed
   prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -37,7 +38,13 @@ JobBox::JobBox(const KeeperSetup& setup, Invocation& words)
   // is orphaned and cannot be stopped from the keyboard. If the scheduler signals whole sessions, it stays to see the signals.
   // In both cases it leaves the process group, so that signals to the group do not reach it.
   if (stays_in_session()) setpgid(0, 0);
-  say_hello(node_, caller_, setup.cleanup_log ? getppid() : 0);
+  const int guard = setup.cleanup_log ? getppid() : 0;
+  if (agent_.used()) {
+    agent_.introduce(node_, caller_, guard, setup.front_pid);
+  } else {
+    say_hello(node_, caller_, guard, HelloTo::node);
+    erase_settings(words);
+  }
 }
 
 // Once nothing can end the remaining processes, the wrapper learns the outcome; the keeper stays until they have gone.
@@ -65,13 +72,15 @@ void JobBox::wake_front() const {
 
 int JobBox::timeout() {
   if (processes_.killed() && !empty_) return survivors_.kill_ms();
-  if (phase_ != Phase::running) return -1;
-  return sooner(sooner(output_.next_look_ms(), processes_.next_round_ms()), deadline_.wait_ms(monotonic_ms()));
+  const int search_ms = agent_.wait_ms(monotonic_ms());
+  if (phase_ != Phase::running) return search_ms;
+  return sooner(search_ms, sooner(sooner(output_.next_look_ms(), processes_.next_round_ms()), deadline_.wait_ms(monotonic_ms())));
 }
 
 // Before the job has started, the front end decides whether the job runs without Node.
 void JobBox::node_gone() {
   node_.close();
+  if (agent_.used()) return agent_gone();
   if (!alone_ && (phase_ != Phase::waiting || front_.fd() < 0)) wrapper_gone();
 }
 
@@ -107,6 +116,7 @@ void JobBox::run() {
     if (entries[3].revents && exec_pipe_ >= 0) exec_result();
     if (!gone_) output_.run(entries + 4);
     tell_output();
+    find_agent();
     if (!gone_) on_deadline();
     if (entries[2].revents || processes_.killed()) reap();
     if (!empty_) processes_.ask_rest();
@@ -116,6 +126,7 @@ void JobBox::run() {
     if (front_.fd() >= 0 && (entries[1].revents & ~POLLOUT) && !receive(front_)) front_gone();
     if (gone_) {
       reap();
+      if (empty_ && node_.fd() >= 0 && agent_.used()) node_.tell(Event::empty, usage());
       if (empty_) finish();
     }
   }

@@ -1,17 +1,29 @@
 #include "keeper/start.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "keeper/output.h"
+#include "proc/masked_uri.h"
 #include "wire/wrapper_connection.h"
 
 namespace pbox {
 namespace {
 
 Launched failed(Step step, int index, int error) { return {-1, -1, {step, index, error}}; }
+
+bool is_uri(const std::string& setting) { return setting.rfind("PBOX_URI=", 0) == 0; }
+
+// Whether a word is the value of `--uri`, or holds it.
+bool may_hold_password(const Invocation& words, int index) {
+  const auto word = [&](int at) { return std::string(words.argv[static_cast<size_t>(at)]); };
+  const auto names = [](const std::string& text, const char* ending) { return text == std::string("-uri") + ending || text == std::string("--uri") + ending; };
+  const std::string own = word(index);
+  return names(own.substr(0, own.find('=') + 1), "=") || (index > 0 && names(word(index - 1), ""));
+}
 
 Launched launch(JobSpec& spec, const StartRequest& request, Caller& caller, Output& output) {
   if (!request.fork_into.empty()) {
@@ -45,19 +57,29 @@ Launched launch(JobSpec& spec, const StartRequest& request, Caller& caller, Outp
 
 }  // namespace
 
-void say_hello(WrapperConnection& wrapper, Caller& caller, int guard) {
+void say_hello(WrapperConnection& wrapper, const Caller& caller, int guard, HelloTo to) {
   const Invocation& words = caller.words;
+  const bool whole = to == HelloTo::node;
+  // Up to the first word of the command, wherever that may be.
+  const int argc = whole ? words.count() : std::min(words.count(), std::max(words.command, words.fallback) + 1);
   const HelloHead head{getpid(), guard, static_cast<uint32_t>(caller.stdout_mode), caller.terminal.exists(),
-                       static_cast<uint32_t>(words.count()), static_cast<uint32_t>(words.settings.size()),
+                       static_cast<uint32_t>(argc), static_cast<uint32_t>(words.settings.size()),
                        static_cast<uint32_t>(words.command), static_cast<uint32_t>(words.fallback), words.failure_open, words.debug};
   Writer hello;
   hello.value(head);
-  for (int i = 0; i < words.count(); i++) hello.word(words.argv[static_cast<size_t>(i)]);
-  for (const auto& entry : words.settings) hello.word(entry.c_str());
+  for (int i = 0; i < argc; i++) {
+    const char* word = words.argv[static_cast<size_t>(i)];
+    hello.word(whole || !may_hold_password(words, i) ? word : masked_uri(word).c_str());
+  }
+  for (const auto& entry : words.settings) hello.word(whole || !is_uri(entry) ? entry.c_str() : masked_uri(entry).c_str());
   hello.word(words.verb.c_str());
   wrapper.send(Event::hello, 0, hello.body.data(), hello.body.size());
-  for (auto& entry : caller.words.settings) explicit_bzero(entry.data(), entry.size());
   explicit_bzero(hello.body.data(), hello.body.size());
+}
+
+void erase_settings(Invocation& words) {
+  for (auto& entry : words.settings) explicit_bzero(entry.data(), entry.size());
+  words.settings.clear();
 }
 
 StartRequest::StartRequest(Reader body) : head(body.value<StartHead>()) {

@@ -10,11 +10,17 @@
 
 namespace pbox {
 
+struct Invocation;
 class WrapperConnection;
 class Output;
 
-// Sends `hello`. The settings may hold a password, so this erases them. `guard`: the guard's pid; 0: none.
-void say_hello(WrapperConnection& wrapper, Caller& caller, int guard);
+// An agent does not get the words of the command, nor the passwords in URIs, which are for a link of the box's own.
+enum class HelloTo { node, agent };
+
+// Sends `hello`. `guard`: the guard's pid; 0: none.
+void say_hello(WrapperConnection& wrapper, const Caller& caller, int guard, HelloTo to);
+// The settings may hold a password. Call this once they have been sent to Node.
+void erase_settings(Invocation& words);
 
 // The body of Request::start.
 struct StartRequest {

@@ -1,4 +1,5 @@
-// The messages between the front end and its Node, on one SOCK_SEQPACKET socket: it keeps message boundaries.
+// The messages between the front end and its Node, on one SOCK_SEQPACKET socket: it keeps message boundaries. Between the front
+// end and an agent the keeper passes them on (protocol.h).
 #pragma once
 #include <cstdint>
 
@@ -23,7 +24,12 @@ enum class NodeMessageType : uint32_t {
   release_stderr = 5,  // the front end no longer writes to stderr
   flush_time = 6,      // ms: how long Node may need after the job has ended
   hold_open = 7,       // carries a descriptor, which stays open until the front end has ended
+  // From an agent only:
+  say = 8,             // text for stderr
+  rules = 9,           // for the time without an agent; first: stop signal; second: Rule flags; ms: the grace period
 };
+
+constexpr int kRuleLinger = 1, kRuleReraise = 2;
 
 // From Node.
 struct NodeMessage {

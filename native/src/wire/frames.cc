@@ -27,12 +27,22 @@ bool Outbox::flush(int fd) {
   return true;
 }
 
-bool next_frame(std::string& inbox, FrameHead& head, std::string& body) {
-  if (inbox.size() < sizeof head) return false;
-  std::memcpy(&head, inbox.data(), sizeof head);
-  if (inbox.size() < sizeof head + head.length) return false;
-  body.assign(inbox, sizeof head, head.length);
-  inbox.erase(0, sizeof head + head.length);
+void Inbox::append(const char* bytes, size_t size) {
+  bytes_.erase(0, taken_);
+  taken_ = 0;
+  bytes_.append(bytes, size);
+}
+
+bool Inbox::peek(FrameHead& head) const {
+  if (bytes_.size() - taken_ < sizeof head) return false;
+  std::memcpy(&head, bytes_.data() + taken_, sizeof head);
+  return true;
+}
+
+bool Inbox::next(FrameHead& head, std::string& body) {
+  if (!peek(head) || bytes_.size() - taken_ < sizeof head + head.length) return false;
+  body.assign(bytes_, taken_ + sizeof head, head.length);
+  taken_ += sizeof head + head.length;
   return true;
 }
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "wire/protocol.h"
 
@@ -23,8 +24,20 @@ class Outbox {
   size_t sent_ = 0;
 };
 
-// Takes the first frame from the received bytes. False if it is incomplete.
-bool next_frame(std::string& inbox, FrameHead& head, std::string& body);
+// Incoming bytes, and the frames in them.
+class Inbox {
+ public:
+  void append(const char* bytes, size_t size);
+  // Takes the next frame. False if it is incomplete.
+  bool next(FrameHead& head, std::string& body);
+  // The head of the next frame. False if it is incomplete.
+  bool peek(FrameHead& head) const;
+  void clear() { bytes_.clear(), taken_ = 0; }
+
+ private:
+  std::string bytes_;
+  size_t taken_ = 0;  // bytes before it belong to frames that have been taken
+};
 
 // Writes a frame's body.
 struct Writer {
@@ -48,6 +61,7 @@ class Reader {
     return out;
   }
   std::string word();
+  std::string rest() { return std::string(std::exchange(at_, end_), end_); }
 
  private:
   void copy(void* out, size_t size);

@@ -14,13 +14,20 @@ void KeeperConnection::close() {
 
 bool KeeperConnection::fill() {
   char chunk[8192];  // fits even under a small `ulimit -s`
-  for (;;) {
+  for (size_t read = 0; !foreign_ || read < kForeignReadMax;) {
     const ssize_t n = recv(fd_, chunk, sizeof chunk, MSG_DONTWAIT);
+    if (n > 0) read += static_cast<size_t>(n);
     if (n > 0) inbox_.append(chunk, static_cast<size_t>(n));
     else if (n == 0) return false;
-    else if (errno == EAGAIN) return true;
+    else if (errno == EAGAIN) return !is_too_long();
     else if (errno != EINTR) return false;
   }
+  return !is_too_long();
+}
+
+bool KeeperConnection::is_too_long() const {
+  FrameHead head;
+  return foreign_ && inbox_.peek(head) && head.length > kForeignFrameMax;
 }
 
 uint16_t KeeperConnection::peek_version() const {

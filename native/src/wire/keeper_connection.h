@@ -10,6 +10,9 @@ namespace pbox {
 class KeeperConnection {
  public:
   explicit KeeperConnection(int fd) : fd_(fd) {}
+  // The other end may be anybody's: a longer frame ends the connection, and fill() reads a bounded number of bytes at a time.
+  static constexpr size_t kForeignFrameMax = 1 << 20, kForeignReadMax = 64 << 10;
+  void distrust() { foreign_ = true; }
   ~KeeperConnection() { close(); }
   KeeperConnection(const KeeperConnection&) = delete;
   KeeperConnection& operator=(const KeeperConnection&) = delete;
@@ -28,11 +31,13 @@ class KeeperConnection {
   // Tells the keeper that no request follows, and waits for its end. False if that takes longer than `wait_ms`.
   bool finish(int wait_ms);
   // The next whole frame.
-  bool next(FrameHead& head, std::string& body) { return next_frame(inbox_, head, body); }
+  bool next(FrameHead& head, std::string& body) { return inbox_.next(head, body); }
 
  private:
+  bool is_too_long() const;
   int fd_;
-  std::string inbox_;
+  bool foreign_ = false;
+  Inbox inbox_;
   Outbox outbox_;
 };
 

@@ -23,6 +23,13 @@ enum class Request : uint16_t {
   pause = 12,        // PauseBody -> PauseReply
   stdout_mark = 13,  // uint64 bytes, 0: none -> count
   deadline = 14,     // DeadlineBody, replaces the previous one; no reply
+  // 15 and 16: files, sample
+  welcome = 17,      // from an agent: it serves this box; no reply
+  to_front = 18,     // from an agent: NodeMessage and text for the front end; no reply
+  delivery = 19,     // from the front end: Delivery, a signal for the agent; no reply
+  use_node = 20,     // from the front end: the box is Node's from now on, and not the agent's; no reply
+  keep = 21,         // from an agent: bytes that the next agent gets with `resumed`; no reply
+  answer = 22,       // from an agent: text, the answer to `ask`; no reply
 };
 
 // Keeper to wrapper.
@@ -40,9 +47,16 @@ enum class Event : uint16_t {
   unkillable = 74,   // UnkillableHead, per process an int32 pid and two NUL-terminated words: name, reason
   stdoutmark = 75,   // uint64 bytes: the mark has been reached
   expired = 76,      // double at_ms: the keeper has acted on its deadline, because its wrapper has not
+  origin = 77,       // to an agent, after `hello`: OriginHead, NUL-terminated: working directory, environment entries;
+                     // per child an int32 pid
+  agent = 78,        // to the front end: AgentState
+  to_front = 79,     // to the front end: NodeMessage and text from the agent
+  delivery = 80,     // to an agent: Delivery, a signal that the front end has received
+  resumed = 81,      // to a later agent, after `origin`: ResumedHead, the bytes of `keep`
+  ask = 82,          // to an agent, from a tool and in place of `hello`: text
 };
 
-constexpr const char* kEventNames[] = {"hello", "started", "failed", "exited", "empty", "stopped", "continued", "stdoutlimit", "reply", "witnessed", "unkillable", "stdoutmark", "expired"};
+constexpr const char* kEventNames[] = {"hello", "started", "failed", "exited", "empty", "stopped", "continued", "stdoutlimit", "reply", "witnessed", "unkillable", "stdoutmark", "expired", "origin", "agent", "to_front", "delivery", "resumed", "ask"};
 
 // A checksum of this file, which the build computes. An upgrade in place can pair a new Node with an old keeper, or the
 // reverse, so both ends compare it before the job starts. The frame head, `hello`, and a `start` without limits and groups
@@ -70,6 +84,31 @@ struct HelloHead {
   uint32_t fallback;
   uint32_t failure_open;
   uint32_t debug;
+};
+
+// Where the box comes from. An agent is not a child of the front end, so it inherits nothing that would tell.
+struct OriginHead {
+  int32_t front;  // pid of the front end
+  uint32_t words;  // number of words with those of the command that `hello` has left out
+  uint32_t environment;
+  uint32_t children;  // of the front end that it had before: they belong to the scheduler
+};
+
+enum class AgentState : uint32_t {
+  unknown = 0,
+  there = 1,    // it serves the box
+  refused = 2,  // it has gone before the job was started
+  lost = 3,     // it has gone, and the box goes on
+};
+
+// What has happened before this agent came. Times are CLOCK_MONOTONIC, ms.
+struct ResumedHead {
+  int32_t pid;  // of the main process
+  uint32_t main_ended;
+  uint32_t expired;  // the keeper has acted on its deadline
+  uint32_t bytes;    // of `keep`, which follow
+  double started_ms;
+  double lost_ms;  // when the agent before was lost
 };
 
 struct StartHead {

@@ -23,7 +23,7 @@ void WrapperConnection::send(Event type, uint32_t id, const void* body, size_t s
 }
 
 bool WrapperConnection::next(FrameHead& head, std::string& body) {
-  if (!next_frame(inbox_, head, body)) return false;
+  if (!inbox_.next(head, body)) return false;
   if (head.version == kProtocolVersion) return true;
   inbox_.clear();
   shutdown(fd_, SHUT_RD);  // the next read reports the end

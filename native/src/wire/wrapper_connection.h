@@ -31,7 +31,7 @@ class WrapperConnection {
 
  private:
   int fd_;
-  std::string inbox_;
+  Inbox inbox_;
   Outbox outbox_;
 };
 

@@ -9,6 +9,7 @@ import type { BoxSpec } from '../../options/spec.js';
 import { parseDuration } from '../../options/units.js';
 import { isSet, readVerb, type Verb } from '../../options/verb-words.js';
 import { quote } from '../../options/words.js';
+import { print } from '../../print.js';
 import {
   BAD,
   boxOf,
@@ -24,7 +25,6 @@ import {
 } from '../../spool/index.js';
 import { printable, printableJson } from '../../text.js';
 import type { CtlInput } from '../ctl/options.js';
-import { print } from '../print.js';
 import { flushFolders } from './flush.js';
 
 const HELP = `usage: proc_box spool list [--json] [options of a box]

@@ -4,6 +4,13 @@ import type { Option } from './option.js';
 
 /** Options of proc_box itself. */
 export const PROGRAM = {
+  agent: {
+    type: 'path',
+    placeholder: 'auto|none|path',
+    default: 'auto',
+    help: "node agent that serves the box: auto takes the site's agent or your own if it runs and no broker is named; none uses no agent; a path names its socket",
+    parse: parsePath,
+  },
   config: {
     type: 'path',
     placeholder: 'path',

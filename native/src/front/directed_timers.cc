@@ -1,16 +1,16 @@
-// The front end acts when Node, the keeper or the guard does not act in time.
+// The front end acts when Node, an agent, the keeper or the guard does not act in time.
 #include <algorithm>
 #include <cmath>
 #include <csignal>
 
 #include "front/say.h"
-#include "front/with_node.h"
+#include "front/directed.h"
 #include "proc/clock.h"
 #include "proc/tree.h"
 #include "wire/protocol.h"
 
 namespace pbox {
-void WithNode::resume_stopped(Watched& process, int pid) {
+void Directed::resume_stopped(Watched& process, int pid) {
   if (process.stopped_ms == 0 || pid < 0 || monotonic_ms() - process.stopped_ms < kStopToleranceMs) return;
   process.stopped_ms = 0;
   if (process.stops.too_many(monotonic_ms())) kill_box("its wrapper has been stopped too often");
@@ -18,7 +18,7 @@ void WithNode::resume_stopped(Watched& process, int pid) {
 }
 
 // Node has not acknowledged a signal that asks for the end.
-void WithNode::forward_unheard() {
+void Directed::forward_unheard() {
   if (unheard_until_ms_ == 0 || monotonic_ms() < unheard_until_ms_) return;
   const double now = monotonic_ms();
   unheard_until_ms_ = 0;
@@ -34,17 +34,17 @@ void WithNode::forward_unheard() {
   const bool kill_now = std::count(end_signals_.begin(), end_signals_.end(), SIGINT) > 1 || forwarded_;
   forwarded_ = true;
   end_signals_.clear();
-  const double kill_at = now + (kill_now ? 0 : front_.options.grace_ms);
+  const double grace_ms = by_agent_ ? rules_.grace_ms : front_.options.grace_ms, kill_at = now + (kill_now ? 0 : grace_ms);
   const DeadlineBody deadline{0, kill_at, 0, body.signal, 1};
   if (!kill_now) front_.keeper.send(Request::signal, 0, &body, sizeof body);
   front_.keeper.send(Request::deadline, 0, &deadline, sizeof deadline);
   if (kill_ms_ == 0 || kill_at + kActMs < kill_ms_) kill_ms_ = kill_at + kActMs;
-  say("warning", "Node does not answer; the keeper ends the job");
+  say("warning", std::string(by_agent_ ? "the agent" : "Node") + " does not answer; the keeper ends the job");
 }
 
 // Kills the box without the keeper's help: first the processes below the keeper, so that it can reap and report them. If that is
 // not enough, the next call kills the keeper and its guard, and we inherit the remaining processes.
-void WithNode::kill_box(const char* why) {
+void Directed::kill_box(const char* why) {
   if (box_.over || !is_launch() || front_.helper < 0) return;
   if (kills_++ == 0) say("error", std::string(why) + ": the job is killed");
   const std::vector<Descendant> below = descendants(front_.helper);
@@ -55,7 +55,15 @@ void WithNode::kill_box(const char* why) {
   kill_ms_ = monotonic_ms() + kActMs;
 }
 
-void WithNode::on_time() {
+// The job has ended, and its agent does not answer.
+void Directed::end_without_agent() {
+  say("warning", "the agent does not answer: the last statistics of this job may be lost");
+  outcome_known_ = true;
+  status_ = front_.job.exit_status();
+  signal_ = rules_.reraise && front_.job.signal > 0 ? front_.job.signal : 0;
+}
+
+void Directed::on_time() {
   const double now = monotonic_ms();
   resume_stopped(node_, front_.node);
   resume_stopped(helper_, front_.helper);
@@ -69,9 +77,10 @@ void WithNode::on_time() {
     // If no process of the box is left, the keeper only waits for the reader of stdout.
     if (descendants(front_.helper).size() > 1) kill_box("the job has exceeded its time and the keeper does not answer");
   }
-  if (front_.node > 0 && end_ms_ > 0 && now >= end_ms_) {
+  if (end_ms_ > 0 && now >= end_ms_) {
     end_ms_ = 0;
-    kill(front_.node, SIGKILL);
+    if (front_.node > 0) kill(front_.node, SIGKILL);
+    else if (by_agent_ && !outcome_known_) end_without_agent();
   }
   if (!is_launch() || box_.started || outcome_known_ || front_.node < 0 || node_.stopped_ms > 0) return;
   if (now < look_ms_) return;
@@ -81,10 +90,11 @@ void WithNode::on_time() {
   kill(front_.node, SIGKILL);
 }
 
-int WithNode::poll_ms() {
+int Directed::poll_ms() {
   const double now = monotonic_ms();
   double next = HUGE_VAL;
-  for (const double at : {unheard_until_ms_, bound_ms_ > 0 ? bound_ms_ + kActMs : 0, kill_ms_, front_.node > 0 ? end_ms_ : 0,
+  for (const double at : {unheard_until_ms_, bound_ms_ > 0 ? bound_ms_ + kActMs : 0, kill_ms_, front_.node > 0 || by_agent_ ? end_ms_ : 0,
+                          is_answered() ? 0 : answer_by_ms_,
                           node_.stopped_ms > 0 ? node_.stopped_ms + kStopToleranceMs : 0,
                           helper_.stopped_ms > 0 ? helper_.stopped_ms + kStopToleranceMs : 0})
     if (at > 0) next = std::min(next, at);

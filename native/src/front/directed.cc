@@ -1,14 +1,16 @@
-// The front end while Node runs the box: theory of operation
+// The front end while Node or an agent directs the box: theory of operation
 //
 // Node decides, the keeper acts, and this process waits. It passes signals to Node, and ends with the outcome that Node reports.
-// It also handles four faults:
+// An agent takes the place of Node: the keeper passes the messages on. If it does not answer within 50 ms, Node is started. If it is
+// lost later, this process does what is needed by itself (alone.h) until the next agent has taken over.
+// This process also handles four faults:
 //   Node ends without an outcome: before the job has started, the job runs without Node or not at all; later the keeper ends
 //   the box.
 //   Another process stops Node or the guard: this process resumes them.
 //   Node does not acknowledge a signal that asks for the end: this process passes it to the keeper.
 //   The keeper does not act in time: this process kills the box itself.
-// with_node_timers.cc has the last three.
-#include "front/with_node.h"
+// directed_timers.cc has the last three.
+#include "front/directed.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -18,18 +20,22 @@
 #include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
 
+#include "front/alone.h"
 #include "front/say.h"
 #include "proc/clock.h"
+#include "proc/outlet.h"
 
 namespace pbox {
 namespace {
 
 constexpr double kHearMs = 5000;  // for Node to acknowledge a signal; a busy Node takes longer than usual
+constexpr double kAgentEndMs = 1000;  // the same for an agent, which has nothing left to load
 constexpr double kEndMs = 30000;  // for Node to end after the job, in addition to --flush
 }  // namespace
 
-void WithNode::handle(const NodeMessage& message, const std::string& text) {
+void Directed::handle(const NodeMessage& message, const std::string& text) {
   switch (static_cast<NodeMessageType>(message.type)) {
     case NodeMessageType::outcome:
       outcome_known_ = true;
@@ -45,7 +51,15 @@ void WithNode::handle(const NodeMessage& message, const std::string& text) {
       bound_ms_ = message.ms;
       return;
     case NodeMessageType::flush_time:
-      flush_ms_ = message.ms;
+      flush_ms_ = rules_.flush_ms = message.ms;
+      return;
+    case NodeMessageType::say:
+      return Outlet::standard_error().write(text);
+    case NodeMessageType::rules:
+      rules_.stop_signal = message.first;
+      rules_.linger = (message.second & kRuleLinger) != 0;
+      rules_.reraise = (message.second & kRuleReraise) != 0;
+      rules_.grace_ms = message.ms;
       return;
     case NodeMessageType::unable:
       no_box_reason_ = text;
@@ -60,16 +74,32 @@ void WithNode::handle(const NodeMessage& message, const std::string& text) {
   }
 }
 
-void WithNode::read_messages() {
+void Directed::read_messages() {
   NodeMessage message;
   for (std::string text; channel_.next(message, text);) handle(message, text);
 }
 
-void WithNode::keeper_events() {
-  if (box_.read() && end_ms_ == 0) end_ms_ = monotonic_ms() + flush_ms_ + kEndMs;
+void Directed::keeper_events() {
+  const bool emptied = box_.read();
+  for (const auto& [message, text] : std::exchange(box_.messages, {})) handle(message, text);
+  if (emptied && end_ms_ == 0) end_ms_ = monotonic_ms() + flush_ms_ + (by_agent_ ? kAgentEndMs : kEndMs);
+  if (box_.agent == AgentState::lost && !outcome_known_) agent_lost();
 }
 
-void WithNode::signalled(const signalfd_siginfo& info) {
+// Returns when the next agent has taken over.
+void Directed::agent_lost() {
+  run_alone(front_, rules_, end_signals_);
+  box_.agent = AgentState::there;
+  end_signals_.clear();
+  unheard_until_ms_ = bound_ms_ = end_ms_ = 0;
+}
+
+void Directed::deliver(const Delivery& delivery) {
+  if (by_agent_) front_.keeper.send(Request::delivery, 0, &delivery, sizeof delivery);
+  else channel_.send(delivery);
+}
+
+void Directed::signalled(const signalfd_siginfo& info) {
   const int signal = static_cast<int>(info.ssi_signo), sender = static_cast<int>(info.ssi_pid);
   // The guard or the keeper has resumed us.
   if (signal == SIGCONT && sender == front_.helper) return;
@@ -82,10 +112,10 @@ void WithNode::signalled(const signalfd_siginfo& info) {
     if (front_.node > 0 && signal != SIGCONT) kill(front_.node, signal);
     return;
   }
-  channel_.send({signal, sender, info.ssi_uid, 0, monotonic_ms()});
+  deliver({signal, sender, info.ssi_uid, 0, monotonic_ms()});
 }
 
-void WithNode::signals() {
+void Directed::signals() {
   signalfd_siginfo info;
   bool child = false;
   while (read(front_.signals, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
@@ -96,7 +126,7 @@ void WithNode::signals() {
 }
 
 // Reaps any child: as PID 1 of a container we inherit processes whose parents have ended.
-void WithNode::reap() {
+void Directed::reap() {
   int status = 0;
   for (int pid; (pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0 || (pid < 0 && errno == EINTR);) {
     if (pid == front_.node) changed(node_, pid, status);
@@ -104,7 +134,7 @@ void WithNode::reap() {
   }
 }
 
-void WithNode::changed(Watched& process, int pid, int status) {
+void Directed::changed(Watched& process, int pid, int status) {
   if (WIFSTOPPED(status) || WIFCONTINUED(status)) {
     process.stopped_ms = WIFSTOPPED(status) ? monotonic_ms() : 0;
     return;
@@ -120,7 +150,7 @@ void WithNode::changed(Watched& process, int pid, int status) {
   node_ended(status);
 }
 
-void WithNode::node_ended(int status) {
+void Directed::node_ended(int status) {
   if (outcome_known_) return;
   const bool asked = WIFSIGNALED(status) && std::find(front_.end_signals.begin(), front_.end_signals.end(), WTERMSIG(status)) != front_.end_signals.end();
   keeper_events();
@@ -134,24 +164,26 @@ void WithNode::node_ended(int status) {
   } else if (is_launch() && box_.started) {
     outcome_known_ = true;
     // If the main process had ended before Node, its status is known.
-    const bool known = box_.main_status >= 0;
-    if (known) status_ = box_.expired ? 124 : box_.main_status;
+    const bool known = front_.job.main_ended();
+    if (known) status_ = front_.job.exit_status();
     say("error", end_of_node(status, startup_stderr_) + (known ? "; the job had ended, but its last statistics are lost" : "; the job was ended with it"));
   } else if (no_box_reason_.empty()) {
     no_box_reason_ = end_of_node(status, startup_stderr_) + (is_launch() ? " before the job was started" : " before the process was boxed");
   }
 }
 
-void WithNode::end() {
+void Directed::end() {
   if (status_ < 0 || status_ > 255) status_ = 125;
   front_.end(status_, signal_);
 }
 
-std::string WithNode::run() {
+std::string Directed::run() {
   look_ms_ = monotonic_ms() + kLookMs;
   for (;;) {
     const bool adopted = front_.options.adopts();
-    pollfd entries[3] = {{front_.signals, POLLIN, 0}, {channel_.fd(), POLLIN, 0}, {adopted ? -1 : front_.keeper.fd(), POLLIN, 0}};
+    if (by_agent_ && !is_answered() && (box_.agent == AgentState::refused || monotonic_ms() >= answer_by_ms_)) return "no agent";
+    // Signals that come before an agent has answered are for Node if it does not.
+    pollfd entries[3] = {{is_answered() ? front_.signals : -1, POLLIN, 0}, {channel_.fd(), POLLIN, 0}, {adopted ? -1 : front_.keeper.fd(), POLLIN, 0}};
     if (poll(entries, 3, poll_ms()) < 0 && errno != EINTR) break;
     if (entries[1].revents) {
       read_messages();

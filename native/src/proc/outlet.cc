@@ -1,4 +1,4 @@
-#include "addon/outlet.h"
+#include "proc/outlet.h"
 
 #include <algorithm>
 #include <cerrno>

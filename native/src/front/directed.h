@@ -1,4 +1,4 @@
-// The front end while Node runs the box. with_node.cc has the theory of operation.
+// The front end while Node or an agent directs the box. directed.cc has the theory of operation.
 #pragma once
 #include <string>
 #include <sys/signalfd.h>
@@ -19,11 +19,13 @@ struct Watched {
   RepeatedStops stops{};
 };
 
-class WithNode {
+class Directed {
  public:
   // `channel`: our end of the socket to Node. `startup_stderr`: Node's stderr before our script runs.
-  WithNode(Front& front, int channel, int startup_stderr) : front_(front), channel_(channel), box_(front), startup_stderr_(startup_stderr) {}
-  // Returns only if the job must run without Node: the reason.
+  Directed(Front& front, int channel, int startup_stderr) : front_(front), channel_(channel), box_(front), startup_stderr_(startup_stderr) {}
+  // The box is an agent's, which has to answer by `answer_by_ms`.
+  Directed(Front& front, double answer_by_ms) : front_(front), channel_(-1), box_(front), startup_stderr_(-1), by_agent_(true), answer_by_ms_(answer_by_ms) {}
+  // Returns only if somebody else has to direct the box: the reason.
   std::string run();
 
  private:
@@ -35,6 +37,9 @@ class WithNode {
   void read_messages();
   void handle(const NodeMessage& message, const std::string& text);
   void keeper_events();
+  void agent_lost();
+  bool is_answered() const { return !by_agent_ || box_.agent == AgentState::there; }
+  void deliver(const Delivery& delivery);
   void signals();
   void signalled(const signalfd_siginfo& info);
   void reap();
@@ -42,6 +47,7 @@ class WithNode {
   void resume_stopped(Watched& process, int pid);
   void node_ended(int status);
   void on_time();
+  void end_without_agent();
   void forward_unheard();
   void kill_box(const char* why);
   int poll_ms();
@@ -51,6 +57,9 @@ class WithNode {
   NodeChannel channel_;
   BoxEvents box_;
   int startup_stderr_;
+  const bool by_agent_ = false;
+  const double answer_by_ms_ = 0;
+  Rules rules_{};
   Watched node_, helper_;
   bool outcome_known_ = false;
   bool forwarded_ = false;  // the keeper has a signal that Node has not acknowledged

@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 import { exitNow } from 'cgroup-utils-native';
-import { EXIT } from '../box/outcome.js';
-import { createLogger } from '../log.js';
+import { EXIT } from './box/outcome.js';
+import { createLogger } from './log.js';
 
 /** Output of the tools to stdout, which belongs to no job here. */
 

@@ -1,0 +1,46 @@
+#include "front/agent.h"
+
+#include <cerrno>
+#include <cstring>
+#include <unistd.h>
+
+#include "proc/unix_socket.h"
+
+namespace pbox {
+namespace {
+
+constexpr char kSiteSocket[] = "/run/proc_box/agent.sock";
+constexpr char kOwnSocket[] = "/proc_box/agent.sock";  // below XDG_RUNTIME_DIR
+
+FoundAgent site_agent() {
+  const int fd = connect_at(kSiteSocket);
+  if (fd < 0 || is_made_by_site(fd, kSiteSocket)) return {fd, kSiteSocket, true};
+  close(fd);
+  return {};
+}
+
+FoundAgent own_agent(const Words& words) {
+  const char* folder = words.variable("XDG_RUNTIME_DIR");
+  if (!folder || folder[0] != '/') return {};
+  const std::string path = folder + std::string(kOwnSocket);
+  const int fd = connect_at(path);
+  if (fd < 0 || peer_user(fd) == geteuid()) return {fd, path, false};
+  close(fd);
+  return {};
+}
+
+}  // namespace
+
+FoundAgent find_agent(const Words& words, const Options& options, std::string& error) {
+  if (options.agent == "none") return {};
+  if (options.agent != "auto") {
+    const int fd = connect_at(options.agent);
+    if (fd < 0) error = "--agent " + options.agent + ": " + std::strerror(errno) + "; start \"proc_box agent --socket\" with this path, or leave the option out";
+    return {fd, options.agent, false};
+  }
+  if (options.names_broker) return {};
+  const FoundAgent site = site_agent();
+  return site.fd >= 0 ? site : own_agent(words);
+}
+
+}  // namespace pbox

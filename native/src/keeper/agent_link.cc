@@ -1,0 +1,73 @@
+#include "keeper/agent_link.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <unistd.h>
+
+#include "keeper/caller.h"
+#include "keeper/start.h"
+#include "proc/clock.h"
+#include "proc/masked_uri.h"
+#include "proc/unix_socket.h"
+#include "wire/wrapper_connection.h"
+
+namespace pbox {
+namespace {
+
+constexpr size_t kKeptMax = 64 << 10;
+// How often to look for the next agent. The jitter spreads the boxes of a node.
+constexpr double kSearchMs = 500;
+
+}  // namespace
+
+void AgentLink::keep(Reader bytes) {
+  std::string rest = bytes.rest();
+  if (rest.size() <= kKeptMax) kept_ = std::move(rest);
+}
+
+void AgentLink::lost(double now_ms) {
+  if (done_) return;
+  lost_ms_ = now_ms;
+  next_ms_ = now_ms + kSearchMs * (0.2 + drand48());
+}
+
+int AgentLink::wait_ms(double now_ms) const {
+  return searching() ? static_cast<int>(std::max(0.0, std::ceil(next_ms_ - now_ms))) : -1;
+}
+
+int AgentLink::find(double now_ms) {
+  if (!searching() || now_ms < next_ms_) return -1;
+  next_ms_ = now_ms + kSearchMs * (0.5 + drand48());
+  const int fd = connect_at(path_);
+  if (fd < 0) return -1;
+  if (site_ && !is_made_by_site(fd, path_)) {
+    close(fd);
+    return -1;
+  }
+  next_ms_ = 0;
+  return fd;
+}
+
+void AgentLink::introduce(WrapperConnection& agent, const Caller& caller, int guard, int front_pid) const {
+  const Invocation& words = caller.words;
+  say_hello(agent, caller, guard, HelloTo::agent);
+  Writer origin;
+  origin.value(OriginHead{front_pid, static_cast<uint32_t>(words.count()), static_cast<uint32_t>(words.shared.size()), static_cast<uint32_t>(words.children.size())});
+  origin.word(words.folder.c_str());
+  for (const char* entry : words.shared) origin.word(entry);
+  for (const int32_t child : words.children) origin.value(child);
+  agent.send(Event::origin, 0, origin.body.data(), origin.body.size());
+}
+
+void AgentLink::resume(WrapperConnection& agent, ResumedHead head) const {
+  head.bytes = static_cast<uint32_t>(kept_.size());
+  head.lost_ms = lost_ms_;
+  Writer resumed;
+  resumed.value(head);
+  resumed.body += kept_;
+  agent.send(Event::resumed, 0, resumed.body.data(), resumed.body.size());
+}
+
+}  // namespace pbox

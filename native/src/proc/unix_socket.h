@@ -1,0 +1,30 @@
+// Unix sockets by path, in folders that only their owner may write.
+#pragma once
+#include <string>
+#include <sys/types.h>
+
+namespace pbox {
+
+// An error of listen_at() is an errno or one of these.
+constexpr int kOpenToOthers = -1, kNotOurs = -2;
+
+// Which folder a socket may lie in.
+enum class SocketFolder {
+  hidden,  // only its owner, this user, may enter it
+  shown,   // everybody may enter it, and only its owner, this user or root, may write
+};
+
+// Listens on `path`. Sets `fd`, and returns 0 or an error. The folder that was checked is the one that is used.
+int listen_at(const std::string& path, SocketFolder kind, int& fd);
+
+// Connects without waiting: -1 with errno if nobody listens or too many wait.
+int connect_at(const std::string& path);
+
+// Whether the socket at `path` is one that root has let its peer make: its folder lies in a folder that only root may write,
+// and the peer of `fd` is root or the folder's owner, who alone may write there.
+bool is_made_by_site(int fd, const std::string& path);
+
+// The user at the other end; -1 if the kernel does not tell.
+uid_t peer_user(int fd);
+
+}  // namespace pbox

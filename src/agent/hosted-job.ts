@@ -1,0 +1,23 @@
+import { type Keeper, type KeeperEvent, sampleTree } from 'cgroup-utils-native';
+import type { Subject } from '../supervise/subject.js';
+
+/** A job of another process tree, whose keeper is connected to this agent. */
+export function hostedJob(
+  keeper: Keeper,
+  origin: Extract<KeeperEvent, { type: 'origin' }>,
+  environment: Readonly<Record<string, string>>,
+  user: string,
+): Subject {
+  const { pid: keeperPid } = keeper;
+  const { frontPid, folder, children } = origin;
+  return {
+    environment,
+    user,
+    frontPid,
+    walk: (options) => sampleTree(keeperPid, options),
+    blind: null,
+    files: () => ({ home: environment['HOME'], folder, owner: null }),
+    ourPids: [frontPid, ...keeper.pids, ...(environment['PBS_JOBID'] === undefined ? [] : children)],
+    adopted: null,
+  };
+}

@@ -1,0 +1,97 @@
+import { listenUnix, monotonicMs } from 'cgroup-utils-native';
+import * as Amqp from '../amqp/index.js';
+import { EXIT } from '../box/outcome.js';
+import { describeError, EnvironmentError, SpecError } from '../errors.js';
+import { createLogger, type Logger } from '../log.js';
+import type { SpecInput } from '../options/assemble.js';
+import { print } from '../print.js';
+import { guardProcess } from '../supervise/box-process.js';
+import { Agent } from './agent.js';
+import type { Host } from './hosted-box.js';
+import { AGENT_HELP, type AgentOptions, parseAgent } from './options.js';
+import { printStatus } from './status.js';
+
+/** Entry point of the bundle with the agent: `proc_box agent`. */
+
+export interface AgentInput
+  extends Omit<SpecInput, 'words' | 'command' | 'deadline'>,
+    Pick<Host, 'loadSigned' | 'loadSpool' | 'loadSlurm' | 'loadLaunchFailure' | 'loadReportFile'> {
+  readonly argv: readonly string[];
+  readonly debug: boolean;
+  readonly version: string;
+}
+
+/** Never rejects. @returns the exit status */
+export async function runAgent(input: AgentInput): Promise<number> {
+  const log = createLogger(input.debug ? 'debug' : 'info');
+  try {
+    const options = parseAgent(input.argv, input, process.env);
+    if (options === null) return print(AGENT_HELP);
+    for (const warning of options.warnings) log.warn(warning);
+    return await (options.verb === 'status' ? printStatus(options) : serveUntilTold(options, input, log));
+  } catch (error) {
+    log.error(describeError(error, input.debug));
+    return EXIT.failed;
+  }
+}
+
+/** @throws SpecError, EnvironmentError */
+function serveUntilTold(options: AgentOptions, input: AgentInput, log: Logger): Promise<number> {
+  const { spec, socket, own, quotas } = options;
+  if (process.geteuid?.() === 0 && !options.allowRoot && !own) {
+    throw new SpecError(
+      'the agent needs no privileges: run it as a system user of its own (docs/agent.md), or with --allow-root',
+    );
+  }
+  const fd = listen(socket, !own);
+  guardProcess(log);
+  const began = monotonicMs();
+  const host: Host = {
+    ...input,
+    spec,
+    log,
+    connect: (box, boxSpec) => Amqp.connectBroker(boxSpec, box, log, input.loadSigned, input.loadSpool),
+  };
+  const agent = new Agent({
+    fd,
+    onlyUid: own ? (process.geteuid?.() ?? -1) : null,
+    quotas,
+    host,
+    status: () => ({
+      version: input.version,
+      pid: process.pid,
+      uptime_ms: Math.round(monotonicMs() - began),
+      memory_bytes: process.memoryUsage.rss(),
+    }),
+    onEmpty() {},
+  });
+  log.info(`the agent serves boxes at ${socket}`);
+  return new Promise((resolve) => {
+    const end = () => {
+      agent.close();
+      resolve(0);
+    };
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, end);
+  });
+}
+
+const FOLDER: Readonly<Record<string, string>> = {
+  'open to others': 'others may write in its folder: make it one with mode 0755 (or 0700 with --user)',
+  'not ours': 'its folder belongs to another user: make one for the user of the agent',
+};
+
+function listen(socket: string, shown: boolean): number {
+  try {
+    return listenUnix(socket, shown);
+  } catch (error) {
+    const { code = '', folder = '' } = error as NodeJS.ErrnoException & { folder?: string };
+    const why =
+      FOLDER[folder] ??
+      (code === 'EADDRINUSE'
+        ? 'another agent listens there; --takeover takes its place'
+        : code === 'ENOENT'
+          ? 'its folder does not exist'
+          : code);
+    throw new EnvironmentError(`--socket ${socket}: ${why}`, { cause: error });
+  }
+}
