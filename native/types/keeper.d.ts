@@ -251,6 +251,8 @@ export type FrontMessage =
   | { readonly type: 'flush'; readonly ms: number }
   /** Text for stderr. */
   | { readonly type: 'say'; readonly text: string }
+  /** The job has been stopped on its terminal. @param first the signal; if no shell could resume the front end, ^Z is undone */
+  | { readonly type: 'stop_group'; readonly first: number }
   /** For the time without an agent. @param first stop signal @param second 1: linger, 2: reraise @param ms the grace period */
   | { readonly type: 'rules'; readonly first: number; readonly second: number; readonly ms: number };
 
@@ -342,6 +344,16 @@ export class Keeper {
   toFront(message: FrontMessage): void;
   /** As an agent: what the next agent needs to go on, at most 64 KiB; replaces the bytes before. */
   keep(bytes: Buffer): void;
+  /**
+   * As an agent: a file that the user has named in an option, read with the user's rights; at most 768 KiB.
+   * `code` is the errno's name, EPERM if the user has not named it.
+   */
+  readFile(path: string): Promise<{ readonly code?: string; readonly bytes: Buffer; readonly mode: number; readonly uid: number }>;
+  /**
+   * As an agent: replaces the file that the user has named for the report.
+   * @param placeholders name and value of each, one after the other
+   */
+  writeReport(path: string, placeholders: readonly string[], text: string): Promise<{ readonly code?: string }>;
   /** As an agent: answers `ask`. */
   answer(text: string): void;
   /** Closes the connection; the keeper kills the rest of the box and ends. A keeper with an agent looks for the next one. */

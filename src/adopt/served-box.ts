@@ -97,6 +97,7 @@ function box(served: ServedBox, options: AdoptOptions, keeper: Keeper): RunBundl
         guard() {},
         started() {},
         bound() {},
+        async stopGroup() {},
         finish: letGo,
         ended() {
           letGo();

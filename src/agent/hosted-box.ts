@@ -6,6 +6,7 @@ import { describeError, isEnvironmentError, isSpecError } from '../errors.js';
 import { createLogger, type Logger } from '../log.js';
 import { type Assembled, assembleSpec, type SpecInput } from '../options/assemble.js';
 import type { BoxSpec } from '../options/spec.js';
+import type { OptionName } from '../options/table.js';
 import { jobDeadline } from '../scheduler/deadline.js';
 import { newBoxId } from '../supervise/box-id.js';
 import type { BoxProcess } from '../supervise/box-process.js';
@@ -13,9 +14,30 @@ import { areTold, fallbacks } from '../supervise/fallbacks.js';
 import { prepareResources } from '../supervise/resources.js';
 import { type Run, type RunOptions, run } from '../supervise/run.js';
 import { hostedJob } from './hosted-job.js';
+import { withNamedFiles } from './named-files.js';
 
 type Hello = Extract<KeeperEvent, { type: 'hello' }>;
 type Origin = Extract<KeeperEvent, { type: 'origin' }>;
+
+/** Options of a box with a link to the broker of its own. */
+const OWN_LINK: readonly OptionName[] = [
+  'uri-file',
+  'tls-ca',
+  'tls-cert',
+  'tls-key',
+  'rascal-config',
+  'msgtimeout',
+  'outbox-messages',
+  'outbox-bytes',
+  'spool-dir',
+  'spool-max-bytes',
+  'spool-max-age',
+  'reply-exchange',
+  'control-auth',
+  'control-rules',
+  'control-keys',
+  'audit-log',
+];
 
 /** What the agent gives each box. */
 export interface Host
@@ -48,7 +70,7 @@ export function hostBox(
   onEnded: () => void,
 ): HostedBox {
   const hosting = new Hosting(host, keeper, hello, origin, uid, onEnded);
-  hosting.begin();
+  void hosting.begin();
   return hosting;
 }
 
@@ -69,29 +91,25 @@ class Hosting implements HostedBox {
     this.#owner = { uid, user: userName(uid) };
   }
 
-  /** Starts the job. An error of one box is told at that box, and does not affect the others. */
-  begin(): void {
+  /** Starts the job. An error of one box is told at that box, and does not affect the others. Never rejects. */
+  async begin(): Promise<void> {
     const environment = entries(this.origin.environment);
+    const { hello, host, keeper } = this;
     const input = {
-      ...split(this.hello.argv, this.hello.commandIndex),
-      settings: this.hello.settings,
-      files: this.host.files,
+      ...split(hello.argv, hello.commandIndex),
+      settings: hello.settings,
       deadline: jobDeadline(environment, Date.now()),
-      loadYaml: this.host.loadYaml,
+      loadYaml: host.loadYaml,
+      without: OWN_LINK,
     };
     let assembled: Assembled | undefined;
     try {
-      assembled = assembleSpec(input);
-      this.#launch(assembled, this.hello.commandIndex, environment);
+      assembled = await withNamedFiles(keeper, this.#owner.uid, (files) => assembleSpec({ ...input, files }));
+      this.#launch(assembled, hello.commandIndex, environment);
     } catch (error) {
-      const why = describeError(error, this.hello.debug);
-      if (
-        this.#run !== undefined ||
-        !this.hello.failsOpen ||
-        !this.#launchInstead(input, error, assembled, environment)
-      ) {
-        this.#fail(why);
-      }
+      const why = describeError(error, hello.debug);
+      if (this.#run !== undefined || !hello.failsOpen) return this.#fail(why);
+      if (!this.#launchInstead({ ...input, files: host.files }, error, assembled, environment)) this.#fail(why);
     }
   }
 
@@ -164,6 +182,7 @@ class Hosting implements HostedBox {
       guard() {},
       started: (flushMs) => keeper.toFront({ type: 'flush', ms: flushMs }),
       bound: (ms) => keeper.toFront({ type: 'bound', ms }),
+      stopGroup: async (_, signal) => keeper.toFront({ type: 'stop_group', first: signal }),
       finish() {},
       ended: (exitStatus, signal) => {
         keeper.toFront({ type: 'outcome', first: exitStatus, second: signal ?? 0 });

@@ -17,6 +17,7 @@ export function hostedJob(
     walk: (options) => sampleTree(keeperPid, options),
     blind: null,
     files: () => ({ home: environment['HOME'], folder, owner: null }),
+    writeReport: async (path, placeholders, text) => (await keeper.writeReport(path, placeholders, text)).code,
     ourPids: [frontPid, ...keeper.pids, ...(environment['PBS_JOBID'] === undefined ? [] : children)],
     adopted: null,
   };

@@ -1,4 +1,4 @@
-import { hostname, type Keeper, type KeeperEvent, type SignalDelivery, stopOwnGroup } from 'cgroup-utils-native';
+import { hostname, type Keeper, type KeeperEvent, type SignalDelivery } from 'cgroup-utils-native';
 import type { Box } from '../box/box.js';
 import type { BoxEnd } from '../box/box-options.js';
 import { EXIT, type Outcome } from '../box/outcome.js';
@@ -27,7 +27,6 @@ import type * as Slurm from './slurm.js';
 import type { Subject } from './subject.js';
 
 const SIGTERM = 15;
-const SIGTSTP = 20;
 /** A shell's exit status if SIGTERM has ended its last command. */
 const SHELL_TERM = 128 + SIGTERM;
 
@@ -129,10 +128,10 @@ class RunningBox {
     if (event.type === 'witnessed') return this.#witnessed(event);
     if (event.type === 'exited') deliverSignals();
     if (event.type === 'failed') return this.#failed(event);
-    // On ^Z the shell waits for our group to stop, too. If our group is orphaned, the kernel does not let ^Z stop it,
-    // so the job must go on.
-    if (event.type === 'stopped' && hello.terminal && !stopOwnGroup() && event.signal === SIGTSTP) {
-      keeper.resume().catch((error: Error) => this.#log.debug(`resume: ${error.message}`));
+    if (event.type === 'stopped' && hello.terminal) {
+      this.#boxProcess
+        .stopGroup(keeper, event.signal)
+        .catch((error: Error) => this.#log.debug(`resume: ${error.message}`));
     }
     if (event.type === 'gone') {
       this.#keeperGone = true;

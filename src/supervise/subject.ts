@@ -25,6 +25,11 @@ export interface Subject {
   readonly ourPids: readonly number[];
   /** How to resolve and open the job's files. */
   readonly files: () => OwnFiles;
+  /**
+   * Writes the report file with the rights of the job's user. @default this process writes it
+   * @returns the errno's name if that fails
+   */
+  readonly writeReport?: (path: string, placeholders: readonly string[], text: string) => Promise<string | undefined>;
   /** Null for a job that the keeper launches. */
   readonly adopted: Adopted | null;
 }

@@ -123,7 +123,7 @@ std::string cleanup_body(const Napi::Array& steps, const Value& abandoned) {
 std::string front_message(const Object& message) {
   static const std::pair<const char*, NodeMessageType> kTypes[] = {
       {"outcome", NodeMessageType::outcome}, {"heard", NodeMessageType::signals_seen}, {"bound", NodeMessageType::end_bound},
-      {"flush", NodeMessageType::flush_time}, {"say", NodeMessageType::say}, {"rules", NodeMessageType::rules}};
+      {"flush", NodeMessageType::flush_time}, {"say", NodeMessageType::say}, {"rules", NodeMessageType::rules}, {"stop_group", NodeMessageType::stop_group}};
   const std::string type = message.Get("type").As<String>();
   NodeMessage body{};
   for (const auto& [name, number] : kTypes)
@@ -260,6 +260,17 @@ Object event_object(Env env, Event type, const std::string& bytes) {
   return event;
 }
 
+Value file_value(Env env, Reader body) {
+  const auto reply = body.value<FileReply>();
+  Object o = Object::New(env);
+  if (reply.error != 0) o.Set("code", uv_err_name(-reply.error));
+  const std::string bytes = body.rest();
+  o.Set("bytes", Napi::Buffer<char>::Copy(env, bytes.data(), bytes.size()));
+  set(o, "mode", reply.mode);
+  set(o, "uid", reply.uid);
+  return o;
+}
+
 Value reply_value(Env env, Request type, const std::string& bytes) {
   Reader body(bytes);
   if (type == Request::usage) return usage_object(env, body.value<UsageBody>());
@@ -271,6 +282,7 @@ Value reply_value(Env env, Request type, const std::string& bytes) {
     o.Set("allStopped", reply.all_stopped != 0);
     return o;
   }
+  if (type == Request::read_file || type == Request::write_report) return file_value(env, body);
   return Number::New(env, body.value<int32_t>());
 }
 

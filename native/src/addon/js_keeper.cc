@@ -29,7 +29,8 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
                         InstanceMethod<&Keeper::usage>("usage"), InstanceMethod<&Keeper::deadline>("deadline"),
                         InstanceMethod<&Keeper::welcome>("welcome"),
                         InstanceMethod<&Keeper::to_front>("toFront"), InstanceMethod<&Keeper::keep>("keep"),
-                        InstanceMethod<&Keeper::answer>("answer"), InstanceMethod<&Keeper::close>("close"), InstanceMethod<&Keeper::finish>("finish"),
+                        InstanceMethod<&Keeper::answer>("answer"),
+                        InstanceMethod<&Keeper::read_file>("readFile"), InstanceMethod<&Keeper::write_report>("writeReport"), InstanceMethod<&Keeper::close>("close"), InstanceMethod<&Keeper::finish>("finish"),
                         InstanceAccessor<&Keeper::pid>("pid"), InstanceAccessor<&Keeper::pids>("pids")});
   }
 
@@ -145,6 +146,21 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   void keep(const CallbackInfo& info) {
     const auto bytes = info[0].As<Napi::Buffer<char>>();
     send(Request::keep, std::string(bytes.Data(), bytes.Length()));
+  }
+
+  Napi::Value read_file(const CallbackInfo& info) {
+    Writer body;
+    body.word(bytes_of(info[0]).c_str());
+    return request(info.Env(), Request::read_file, body.body.data(), body.body.size());
+  }
+
+  Napi::Value write_report(const CallbackInfo& info) {
+    Writer body;
+    body.word(bytes_of(info[0]).c_str());
+    for (const std::string& word : strings(info[1])) body.word(word.c_str());
+    body.word("");
+    body.body += bytes_of(info[2]);
+    return request(info.Env(), Request::write_report, body.body.data(), body.body.size());
   }
 
   void close(const CallbackInfo&) {

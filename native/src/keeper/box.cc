@@ -73,6 +73,10 @@ void Box::handle(WrapperConnection& from, const FrameHead& head, Reader body) {
     case Request::keep:
     case Request::answer:
       return of_agent(from, request, body);
+    case Request::read_file:
+      return from.reply_bytes(head.id, files_.read(body));
+    case Request::write_report:
+      return from.reply_bytes(head.id, files_.write_report(body));
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "keeper/cgroup.h"
 #include "keeper/deadline.h"
+#include "keeper/named_files.h"
 #include "keeper/processes.h"
 #include "keeper/stdout_count.h"
 #include "keeper/survivors.h"
@@ -60,6 +61,7 @@ class Box {
   CleanupLog* const cleanup_log_;
   Deadline deadline_;
   Survivors survivors_;
+  NamedFiles files_{{}};
   bool expired_ = false;  // the keeper has acted on its deadline
 
  private:

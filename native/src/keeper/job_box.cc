@@ -23,6 +23,7 @@ void JobBox::begin(WrapperConnection& from, Request request, Reader body) {
 }
 
 void JobBox::start(const StartRequest& request) {
+  erase_settings(caller_.words);
   cgroup_.freezer_version = static_cast<int>(request.head.freezer_version);
   cgroup_.freezer_dir = request.freezer_dir;
   cgroup_.kill_file = request.kill_file;
@@ -41,7 +42,6 @@ void JobBox::of_agent(WrapperConnection& from, Request request, Reader body) {
   const std::string bytes = Reader(body).rest();
   switch (request) {
     case Request::welcome:
-      erase_settings(caller_.words);
       return front_.tell(Event::agent, AgentState::there);
     case Request::to_front:
       if (body.value<uint32_t>() == static_cast<uint32_t>(NodeMessageType::outcome)) agent_.done();

@@ -40,6 +40,7 @@ JobBox::JobBox(const KeeperSetup& setup, Invocation& words)
   if (stays_in_session()) setpgid(0, 0);
   const int guard = setup.cleanup_log ? getppid() : 0;
   if (agent_.used()) {
+    files_ = NamedFiles(named_by(words));
     agent_.introduce(node_, caller_, guard, setup.front_pid);
   } else {
     say_hello(node_, caller_, guard, HelloTo::node);

@@ -82,6 +82,14 @@ void erase_settings(Invocation& words) {
   words.settings.clear();
 }
 
+std::vector<std::string> named_by(const Invocation& words) {
+  std::vector<std::string> texts;
+  for (int i = 1; i < std::min(words.count(), std::max(words.command, words.fallback)); i++) texts.emplace_back(words.argv[static_cast<size_t>(i)]);
+  for (const std::string& setting : words.settings)
+    if (!is_uri(setting)) texts.push_back(setting);
+  return texts;
+}
+
 StartRequest::StartRequest(Reader body) : head(body.value<StartHead>()) {
   for (uint32_t i = 0; i < head.rlimits && !body.done(); i++) rlimits.push_back(body.value<RlimitWire>());
   for (uint32_t i = 0; i < head.tasks && !body.done(); i++) tasks.push_back(body.word());

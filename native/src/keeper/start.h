@@ -21,6 +21,8 @@ enum class HelloTo { node, agent };
 void say_hello(WrapperConnection& wrapper, const Caller& caller, int guard, HelloTo to);
 // The settings may hold a password. Call this once they have been sent to Node.
 void erase_settings(Invocation& words);
+// The texts in which the user may have named files: options and settings.
+std::vector<std::string> named_by(const Invocation& words);
 
 // The body of Request::start.
 struct StartRequest {

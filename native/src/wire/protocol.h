@@ -30,6 +30,9 @@ enum class Request : uint16_t {
   use_node = 20,     // from the front end: the box is Node's from now on, and not the agent's; no reply
   keep = 21,         // from an agent: bytes that the next agent gets with `resumed`; no reply
   answer = 22,       // from an agent: text, the answer to `ask`; no reply
+  read_file = 23,    // from an agent: a path that the user has named -> FileReply, bytes
+  write_report = 24, // from an agent: NUL-terminated: a path that the user has named, per placeholder name and value, an empty
+                     // word; text -> FileReply
 };
 
 // Keeper to wrapper.
@@ -99,6 +102,11 @@ enum class AgentState : uint32_t {
   there = 1,    // it serves the box
   refused = 2,  // it has gone before the job was started
   lost = 3,     // it has gone, and the box goes on
+};
+
+struct FileReply {
+  int32_t error;  // errno; 0: done
+  uint32_t mode, uid;
 };
 
 // What has happened before this agent came. Times are CLOCK_MONOTONIC, ms.
