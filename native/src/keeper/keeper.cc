@@ -101,7 +101,7 @@ void JobBox::run() {
     pollfd entries[6] = {{node_.fd(), node_.events(), 0}, {front_.fd(), front_.events(), 0}, {caller_.signals, POLLIN, 0},
                          {exec_pipe_, POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}};
     if (!gone_) output_.prepare(entries + 4);
-    if (poll(entries, 6, timeout()) < 0 && errno != EINTR) _exit(125);
+    if (poll(entries, 6, patience(timeout())) < 0 && errno != EINTR) _exit(125);
     node_.flush();
     front_.flush();
     if (entries[3].revents && exec_pipe_ >= 0) exec_result();
@@ -112,6 +112,7 @@ void JobBox::run() {
     if (!empty_) processes_.ask_rest();
     check_survivors();
     check_empty();
+    sample();
     if (node_.fd() >= 0 && (entries[0].revents & ~POLLOUT) && !receive(node_)) node_gone();
     if (front_.fd() >= 0 && (entries[1].revents & ~POLLOUT) && !receive(front_)) front_gone();
     if (gone_) {
