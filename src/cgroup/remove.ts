@@ -3,15 +3,18 @@ import type { Task } from '../kernel/task.js';
 import { parentOf } from './below.js';
 import type { Adoption, BoxCgroup, CleanupStep } from './types.js';
 
+/** The parts of a box's groups that say how to remove them. */
+export type Removable = Pick<BoxCgroup, 'dirs' | 'freezer' | 'cleanup'>;
+
 /** Undoes a box that failed to start: moves the adopted processes back out of its groups and removes these. Best effort. */
-export function* releaseCgroup(cgroup: BoxCgroup, adopt: Adoption): Task<void> {
+export function* releaseCgroup(cgroup: Removable, adopt: Adoption): Task<void> {
   yield* clean(cgroup.cleanup.filter((step) => step.op === 'write'));
   for (const dir of cgroup.dirs) yield* adopt.join(`${parentOf(dir)}/cgroup.procs`);
   yield* removeCgroup(cgroup);
 }
 
 /** Runs the clean-up when no keeper does: after a failed launch, or after the keeper has died. */
-export function* removeCgroup(cgroup: BoxCgroup): Task<void> {
+export function* removeCgroup(cgroup: Removable): Task<void> {
   // In v1 a frozen process cannot die.
   if (cgroup.freezer?.version === 1)
     yield* clean([{ op: 'write', path: `${cgroup.freezer.dir}/freezer.state`, text: 'THAWED' }]);
