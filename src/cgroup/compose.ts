@@ -132,10 +132,11 @@ function usageOf(v2Group: V2Group | null, v1: V1Groups, read: Reader): CgroupUsa
   };
   const cpuDir = v1.dir('cpu');
   const cpu = own?.cpu ?? from('cpuacct', (dir) => v1Cpu(dir, cpuDir, read));
+  // On hybrid hosts, v2 counts the CPU time but v1 throttles.
+  const throttling = cpuDir === undefined ? {} : v1Throttling(cpuDir, read);
   return {
     memory: own?.memory ?? from('memory', v1Memory),
-    // On hybrid hosts, v2 counts the CPU time but v1 throttles.
-    cpu: cpu === null || cpuDir === undefined ? cpu : { ...cpu, ...v1Throttling(cpuDir, read) },
+    cpu: cpu === null ? null : { ...cpu, ...throttling },
     io: own?.io ?? from('blkio', v1Io),
     pids: own?.pids ?? from('pids', pidsUsage),
   };
