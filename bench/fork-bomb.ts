@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Keeper, type KeeperEvent, launchKeeper, randomHex } from 'cgroup-utils-native';
 import { createCgroup } from '../src/cgroup/create.js';
 import { removeCgroup } from '../src/cgroup/remove.js';
+import { runHere } from '../src/kernel/run-task.js';
 import { type Bench, ms, procBox, type Row, root } from './measure.js';
 
 const BOMB = join(root, 'test', 'fixtures', 'jobs', 'fork-bomb-forever.py');
@@ -19,8 +20,8 @@ export async function forkBomb(bench: Bench): Promise<Row[]> {
   let left = 0;
   for (let round = 0; round < rounds; round += 1) {
     const request = { stayBelow: true, scheduled: false, ourPids: [process.pid], below: [], oomGroup: true };
-    const cgroup = createCgroup({ ...request, name: `proc_box-bench${randomHex(4)}`, limits: ['pids'] });
-    cgroup.set('pids', 64);
+    const cgroup = runHere(createCgroup({ ...request, name: `proc_box-bench${randomHex(4)}`, limits: ['pids'] }));
+    runHere(cgroup.set('pids', 64));
     const events = new Map<string, KeeperEvent>();
     const words = [PYTHON, '-S', BOMB];
     const keeper = new Keeper(launchKeeper(procBox, words, ['PATH=/usr/bin:/bin']), (event) =>
@@ -43,7 +44,7 @@ export async function forkBomb(bench: Bench): Promise<Row[]> {
       keeper.finish(); // an open keeper would keep this process alive
     }
     if (cgroup.usage()?.pids != null) left += 1;
-    removeCgroup(cgroup);
+    runHere(removeCgroup(cgroup));
   }
   const worst = Math.max(...answers);
   return [

@@ -1,3 +1,6 @@
+import type { FileOp, FileResult } from './files.js';
+import type { RawSample, SampleOptions } from './processes.js';
+
 /** The keeper of one box, its requests and its events. native/README.md describes the protocol. */
 import type { SignalDelivery } from './own-process.js';
 
@@ -336,6 +339,14 @@ export class Keeper {
   /** Asks for one `stdoutmark` event when stdout reaches this many bytes; 0 cancels it. */
   stdoutMark(bytes: number): Promise<void>;
   usage(): Promise<KeeperUsage>;
+  /**
+   * Carries out operations on control groups, in order; one result per operation. The keeper reads only files of a cgroup
+   * file system, and writes only in groups that it has made by this request: native/src/keeper/group_files.h. At most 256
+   * operations and 256 kB; beyond that there is one result, E2BIG.
+   */
+  files(ops: readonly FileOp[]): Promise<FileResult[]>;
+  /** Samples the box, from the start of the job until the keeper ends. */
+  sample(options: SampleOptions): Promise<RawSample>;
   /** Replaces the deadline. The keeper acts on it if its owner has not acted half a second later. */
   deadline(deadline: KeeperDeadline): void;
   /** As an agent: serves this box from now on. */

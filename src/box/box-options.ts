@@ -17,8 +17,6 @@ export interface BoxOptions {
   readonly keeper: Keeper;
   /** True if the process ran before its box was made. It is not the keeper's child, so how it ended may be unknown. */
   readonly adopted: boolean;
-  /** Kills every process in the box's control group at once if the kernel can do that. Returns their number; must not throw. */
-  readonly killGroup: () => number;
   /** The limits of the box as a whole, already in force. */
   readonly resources: ResourceControl;
   readonly stdoutMode: Extract<KeeperEvent, { type: 'hello' }>['stdoutMode'];

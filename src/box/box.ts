@@ -293,8 +293,9 @@ export class Box implements Controllable, SampledBox {
     this.#stopTimers();
     await this.#sampling.first;
     await this.#commands.close();
+    const figures = await this.#sampling.readFinal();
     if (this.#life.hasEnded()) return;
-    this.#incidents.notice(this.#sampling.largest);
+    this.#incidents.notice(this.#sampling.largest, figures);
     const end = endBox({
       ...this.#options,
       life: this.#life,

@@ -18,9 +18,9 @@ export interface Incidents {
   /**
    * Emits events for what is new. The OOM killer may have killed a child while the job continues.
    * @param processes the largest processes
-   * @param usage as a sample has just read it @default read now
+   * @param usage as a sample has just read it
    */
-  notice(processes: readonly ProcessInfo[], usage?: CgroupUsage | null): void;
+  notice(processes: readonly ProcessInfo[], usage: CgroupUsage | null): void;
   /** True if the OOM killer killed a process of the box so recently that this may be what ends the job. */
   readonly oomKilled: boolean;
   /** All OOM kills so far. */

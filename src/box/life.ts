@@ -5,7 +5,7 @@ import { BEGIN, type Effect, type Input, type Lifecycle, step } from './lifecycl
 import type { Time } from './time.js';
 
 export interface LifeOptions
-  extends Pick<BoxOptions, 'spec' | 'keeper' | 'killGroup' | 'log' | 'time' | 'schedulerGraceMs' | 'onDeadline'> {
+  extends Pick<BoxOptions, 'spec' | 'keeper' | 'log' | 'time' | 'schedulerGraceMs' | 'onDeadline'> {
   /** Called when a step other than `resume` has ended the suspension of the box. */
   readonly onWoken: () => void;
 }
@@ -80,7 +80,7 @@ export class Life {
     const { graceMs, endSignal: signal } = spec;
     const runs = Number.isFinite(this.#graceEndsMs);
     const [stopAtMs, killAtMs] = runs ? [0, this.#graceEndsMs] : [timeoutAtMs, 0];
-    // As in #kill(): unless somebody asked for the end, the job's output still waits for its reader.
+    // As for a kill: unless somebody asked for the end, the job's output still waits for its reader.
     keeper.deadline({ stopAtMs, killAtMs, graceMs, signal, abandon: this.#state.ending !== null });
     onDeadline?.(killAtMs || (stopAtMs && stopAtMs + graceMs));
   }
@@ -98,7 +98,8 @@ export class Life {
       case 'stop':
         return keeper.stop(effect.how, effect.signal);
       case 'kill':
-        return this.#kill();
+        // Unless somebody asked for the end, the job's output still waits for its reader.
+        return keeper.kill(this.#state.ending !== null);
       case 'suspend':
         return keeper.suspend();
       case 'resume':
@@ -107,13 +108,6 @@ export class Life {
         this.#graceUntil(this.#options.time.now() + effect.ms);
         return undefined;
     }
-  }
-
-  /** Kills the group first, without a detour through the keeper. The keeper then kills until no process is left. */
-  async #kill(): Promise<number> {
-    const inGroup = this.#options.killGroup();
-    // Unless somebody asked for the end, the job's output still waits for its reader.
-    return Math.max(inGroup, await this.#options.keeper.kill(this.#state.ending !== null));
   }
 
   /** Only ever moves the deadline earlier, so that a second request does not prolong the grace period. */

@@ -1,13 +1,16 @@
-import type { HostSample, KeeperUsage, TreeSample, TreeSampleOptions } from 'cgroup-utils-native';
+import type { HostSample, KeeperUsage } from 'cgroup-utils-native';
+import type { SampleBox } from '../cgroup/read-usage.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import type { CgroupUsage } from '../cgroup/usage.js';
+import { EnvironmentError } from '../errors.js';
 import type { HostFacts } from '../kernel/host.js';
+import type { BoxPressure } from '../kernel/pressure.js';
 import type { Logger } from '../log.js';
-import { type Pressure, SAMPLE_TYPE, type Sample, type SampleCause } from '../model/sample.js';
+import { SAMPLE_TYPE, type Sample, type SampleCause } from '../model/sample.js';
 import type { Outgoing } from '../model/types.js';
 import { withUserData } from '../options/verbatim.js';
 import { assemble, type BoxFacts, type BoxStatus } from './assemble.js';
-import { createMeter } from './measure.js';
+import { createMeter, type Measured } from './measure.js';
 import { totals } from './totals.js';
 
 export interface SamplerOptions extends BoxFacts {
@@ -19,15 +22,13 @@ export interface SamplerOptions extends BoxFacts {
   /** Longest time between walks of a box of more than 64 processes; 0 walks for every sample. */
   readonly rowsIntervalMs: number;
   readonly log: Pick<Logger, 'warn'>;
-  /** Walks the tree below the keeper: the native `sampleTree` with the keeper's pid bound. */
-  readonly tree: (options: TreeSampleOptions) => TreeSample;
-  /** Asks the keeper for its totals. If it rejects because the keeper has gone, the sampler uses the last answer. */
-  readonly usage: () => Promise<KeeperUsage>;
+  /** Asks the keeper. If that fails because the keeper has gone, the sampler uses the last answer. */
+  readonly sample: SampleBox;
+  readonly pressure: BoxPressure;
   readonly status: () => BoxStatus;
   /** Called once, at the first sample. */
   readonly hostFacts: () => HostFacts;
   readonly hostSample: () => HostSample;
-  readonly pressure: () => Pressure | null;
   /** Returns the next number of the sequence that samples and events share. */
   readonly sequence: () => number;
   /** Called with every sample exactly once, in order of `Sequence`. */
@@ -36,8 +37,8 @@ export interface SamplerOptions extends BoxFacts {
   readonly monotonicMs: () => number;
   /** Realtime clock, ms since the epoch. @default Date.now */
   readonly nowMs?: () => number;
-  /** Longest wait for the keeper's answer, after which the last answer is used. @default 1000 */
-  readonly usageWaitMs?: number;
+  /** Longest wait for the keeper's answer, after which the last answer is used. @default 5000 */
+  readonly sampleWaitMs?: number;
 }
 
 export interface TakenSample {
@@ -50,11 +51,16 @@ export interface TakenSample {
 export interface Sampler {
   /**
    * Takes a sample now. A call while another is being taken shares that one, and a call after the final sample returns the
-   * final sample. Rejects only if the tree could not be walked; then nothing is emitted.
+   * final sample. Rejects only if the keeper has never answered; then nothing is emitted.
    */
   take(cause: SampleCause): Promise<TakenSample>;
   /**
-   * Takes the last sample, when no process is left. Later calls return the same sample.
+   * Reads the groups' figures for the last sample, when no process is left. Never rejects: if the keeper has gone, these are
+   * the figures that were read last.
+   */
+  readFinal(): Promise<CgroupUsage | null>;
+  /**
+   * Takes the last sample, with the figures that were read last. Later calls return the same sample.
    *
    * @param usage the exact totals of the keeper's `empty` event
    * @default the keeper's last answer, in case the keeper has died
@@ -69,26 +75,25 @@ export function createSampler(options: SamplerOptions): Sampler {
   const sums = totals();
   const nowMs = options.nowMs ?? Date.now;
   let facts: HostFacts | undefined;
-  let lastUsage = NO_USAGE;
   let pending: Promise<TakenSample> | undefined;
   let last: TakenSample | undefined;
   let finished: TakenSample | undefined;
   let cpu = { usec: 0, atMs: options.startedMs };
-  const measure = createMeter({
+  const meter = createMeter({
     cgroup: options.cgroup,
+    pressure: options.pressure,
+    sample: options.sample,
     rowsIntervalMs: options.rowsIntervalMs,
     warn: (message) => options.log.warn(message),
-    walk: () => options.tree({ rows: Math.max(options.rows, 1), openFilesOf: options.pid, pss: options.pss }),
+    walk: { rows: Math.max(options.rows, 1), openFiles: true, pss: options.pss },
   });
+  const waitMs = options.sampleWaitMs ?? 5000;
 
-  const sampleNow = (cause: SampleCause, usage: KeeperUsage): TakenSample => {
-    lastUsage = usage;
-    // The usage was read before the tree, so a process that ends in between is missed once but never counted twice.
+  const publish = (cause: SampleCause, measured: Measured): TakenSample => {
     const atMs = options.monotonicMs();
-    const measured = measure(cause, atMs);
     const now = sums.add({
       tree: measured.walked ? measured.tree : null,
-      usage,
+      usage: measured.usage,
       cgroup: measured.cgroup,
       cpu: measured.cpu,
       rssBytes: measured.rssBytes,
@@ -106,7 +111,7 @@ export function createSampler(options: SamplerOptions): Sampler {
       nowMs: nowMs(),
       host: options.hostSample(),
       status: options.status(),
-      pressure: options.pressure(),
+      pressure: measured.pressure,
       sequence: options.sequence(),
       box: options,
     });
@@ -118,9 +123,11 @@ export function createSampler(options: SamplerOptions): Sampler {
   };
 
   const begin = async (cause: SampleCause): Promise<TakenSample> => {
-    const usage = await bounded(options.usage, options.usageWaitMs ?? 1000);
+    const measured = (await bounded(() => meter.measure(cause, options.monotonicMs()), waitMs)) ?? meter.last;
     // The box may have ended while the keeper was answering.
-    return finished ?? sampleNow(cause, usage ?? lastUsage);
+    if (finished !== undefined) return finished;
+    if (measured === undefined) throw new EnvironmentError('the keeper does not answer');
+    return publish(cause, measured);
   };
 
   return {
@@ -131,23 +138,16 @@ export function createSampler(options: SamplerOptions): Sampler {
       });
       return pending;
     },
-    final: (usage) => finished ?? sampleNow('final', usage ?? lastUsage),
+    async readFinal() {
+      const read = await bounded(() => meter.readFinal(), waitMs);
+      return read ?? meter.final().cgroup;
+    },
+    final: (usage) => finished ?? publish('final', meter.final(usage)),
     get last() {
       return last;
     },
   };
 }
-
-const NO_USAGE: KeeperUsage = {
-  userUsec: 0,
-  systemUsec: 0,
-  maxRssBytes: 0,
-  readCount: 0,
-  writeCount: 0,
-  readBytes: 0,
-  writeBytes: 0,
-  stdoutBytes: 0,
-};
 
 /** Asks for at most `waitMs`. @returns undefined if the keeper has gone or is stopped */
 function bounded<T>(ask: () => Promise<T>, waitMs: number): Promise<T | undefined> {

@@ -3,7 +3,6 @@ import { Box } from '../box/box.js';
 import type { BoxEnd } from '../box/box-options.js';
 import type { ResourceControl } from '../box/resource-control.js';
 import { systemTime } from '../box/time.js';
-import { killCgroup } from '../cgroup/remove.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import { hostFacts } from '../kernel/host.js';
 import { boxPressure } from '../kernel/pressure.js';
@@ -31,7 +30,7 @@ export interface BoxParts {
   readonly identity: JobIdentity;
   readonly keeper: Keeper;
   readonly stdoutMode: Extract<KeeperEvent, { type: 'hello' }>['stdoutMode'];
-  readonly subject: Pick<Subject, 'walk' | 'adopted'>;
+  readonly subject: Pick<Subject, 'adopted'>;
   readonly cgroup: BoxCgroup;
   readonly resources: ResourceControl;
   readonly log: Logger;
@@ -43,21 +42,19 @@ export interface BoxParts {
    */
   readonly onDeadline?: (endMs: number) => void;
   readonly onStarted: () => void;
-  /** Called when the box has ended and has closed its files of the kernel. */
+  /** Called when the box has ended. */
   readonly onEnded: (end: BoxEnd) => void;
 }
 
 /** Makes a box and its sampler around a job that the keeper is about to launch or has adopted. */
 export function createBox(parts: BoxParts): Box {
   const { spec, identity, keeper, stdoutMode, subject, cgroup, resources, log, listener } = parts;
-  const pressure = boxPressure(cgroup.pressureDir);
   return new Box({
     spec,
     resources,
     identity,
     keeper,
     adopted: subject.adopted !== null,
-    killGroup: () => killCgroup(cgroup),
     stdoutMode,
     log,
     time: systemTime,
@@ -73,8 +70,7 @@ export function createBox(parts: BoxParts): Box {
         cgroup,
         rowsIntervalMs: spec.rowsIntervalMs,
         log,
-        tree: subject.walk,
-        usage: () => keeper.usage(),
+        sample: (wanted) => keeper.sample(wanted),
         status: () => ({
           state: box.state,
           timer: box.clock.status(),
@@ -84,7 +80,7 @@ export function createBox(parts: BoxParts): Box {
         }),
         hostFacts: () => hostFacts(identity.host),
         hostSample,
-        pressure,
+        pressure: boxPressure(cgroup.pressureDir),
         sequence: () => box.nextSequence(),
         emit: ({ outgoing }) => listener.publish(outgoing),
         monotonicMs,
@@ -97,9 +93,6 @@ export function createBox(parts: BoxParts): Box {
     brokerState: () => listener.state(),
     ...(parts.onDeadline !== undefined && { onDeadline: parts.onDeadline }),
     onStarted: parts.onStarted,
-    onEnded: (end) => {
-      pressure.close();
-      parts.onEnded(end);
-    },
+    onEnded: parts.onEnded,
   });
 }

@@ -7,6 +7,7 @@ import { removeCgroup } from '../cgroup/remove.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import { describeError } from '../errors.js';
 import { readFile } from '../kernel/files.js';
+import { runHere } from '../kernel/run-task.js';
 import { createLogger, type Logger } from '../log.js';
 import type { Requester } from '../model/types.js';
 import { signalName } from '../options/signals.js';
@@ -136,7 +137,7 @@ class RunningBox {
     if (event.type === 'gone') {
       this.#keeperGone = true;
       // If the job ran, its last sample still needs the groups, so they are removed later.
-      if (this.#box.pid === 0) removeCgroup(cgroup);
+      if (this.#box.pid === 0) runHere(removeCgroup(cgroup));
     }
     this.#box.onKeeper(event);
   }
@@ -162,8 +163,7 @@ class RunningBox {
     if (!launched) boxProcess.finish(keeper);
     void Promise.all([this.#broker.close(spec.flushMs), beside, reported]).then(() => {
       if (launched) boxProcess.finish(keeper);
-      if (this.#keeperGone) removeCgroup(cgroup);
-      cgroup.close();
+      if (this.#keeperGone) runHere(removeCgroup(cgroup));
       const { outcome } = end;
       boxProcess.ended(outcome.exitStatus, launched ? signalToDieOf(outcome, spec, this.#identity.scheduler) : null);
     });

@@ -30,19 +30,6 @@ struct Freezer {
 
 uint64_t uint64(const Value& value) { return static_cast<uint64_t>(value.As<Number>().DoubleValue()); }
 
-Object usage_object(Env env, const UsageBody& usage) {
-  Object o = Object::New(env);
-  set(o, "userUsec", static_cast<double>(usage.user_usec));
-  set(o, "systemUsec", static_cast<double>(usage.system_usec));
-  set(o, "maxRssBytes", static_cast<double>(usage.max_rss_bytes));
-  set(o, "readCount", static_cast<double>(usage.read_count));
-  set(o, "writeCount", static_cast<double>(usage.write_count));
-  set(o, "readBytes", static_cast<double>(usage.read_bytes));
-  set(o, "writeBytes", static_cast<double>(usage.write_bytes));
-  set(o, "stdoutBytes", static_cast<double>(usage.stdout_bytes));
-  return o;
-}
-
 Object rlimit_object(Env env, const RlimitReply& reply) {
   Object o = Object::New(env);
   set(o, "changed", reply.changed);
@@ -64,6 +51,19 @@ Value number_or_null(Env env, int32_t value) {
 }
 
 }  // namespace
+
+Object usage_object(Env env, const UsageBody& usage) {
+  Object o = Object::New(env);
+  set(o, "userUsec", static_cast<double>(usage.user_usec));
+  set(o, "systemUsec", static_cast<double>(usage.system_usec));
+  set(o, "maxRssBytes", static_cast<double>(usage.max_rss_bytes));
+  set(o, "readCount", static_cast<double>(usage.read_count));
+  set(o, "writeCount", static_cast<double>(usage.write_count));
+  set(o, "readBytes", static_cast<double>(usage.read_bytes));
+  set(o, "writeBytes", static_cast<double>(usage.write_bytes));
+  set(o, "stdoutBytes", static_cast<double>(usage.stdout_bytes));
+  return o;
+}
 
 RlimitWire rlimit_wire(const RlimitChange& change) {
   const uint32_t which = (change.soft ? kSoft : 0) | (change.hard ? kHard : 0);
@@ -274,6 +274,8 @@ Value file_value(Env env, Reader body) {
 Value reply_value(Env env, Request type, const std::string& bytes) {
   Reader body(bytes);
   if (type == Request::usage) return usage_object(env, body.value<UsageBody>());
+  if (type == Request::files) return files_value(env, body);
+  if (type == Request::sample) return sample_value(env, body);
   if (type == Request::rlimit) return rlimit_object(env, body.value<RlimitReply>());
   if (type == Request::pause) {
     const auto reply = body.value<PauseReply>();

@@ -26,7 +26,8 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
                         InstanceMethod<&Keeper::kill>("kill"), InstanceMethod<&Keeper::stop>("stop"), InstanceMethod<&Keeper::pause>("pause"), InstanceMethod<&Keeper::suspend>("suspend"),
                         InstanceMethod<&Keeper::resume>("resume"), InstanceMethod<&Keeper::rlimit>("rlimit"),
                         InstanceMethod<&Keeper::stdout_limit>("stdoutLimit"), InstanceMethod<&Keeper::stdout_mark>("stdoutMark"),
-                        InstanceMethod<&Keeper::usage>("usage"), InstanceMethod<&Keeper::deadline>("deadline"),
+                        InstanceMethod<&Keeper::usage>("usage"), InstanceMethod<&Keeper::files>("files"),
+                        InstanceMethod<&Keeper::sample>("sample"), InstanceMethod<&Keeper::deadline>("deadline"),
                         InstanceMethod<&Keeper::welcome>("welcome"),
                         InstanceMethod<&Keeper::to_front>("toFront"), InstanceMethod<&Keeper::keep>("keep"),
                         InstanceMethod<&Keeper::answer>("answer"),
@@ -123,6 +124,15 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   Napi::Value suspend(const CallbackInfo& info) { return request(info.Env(), Request::suspend, nullptr, 0); }
   Napi::Value resume(const CallbackInfo& info) { return request(info.Env(), Request::resume, nullptr, 0); }
   Napi::Value usage(const CallbackInfo& info) { return request(info.Env(), Request::usage, nullptr, 0); }
+
+  Napi::Value files(const CallbackInfo& info) {
+    const std::string body = files_body(info[0].As<Napi::Array>());
+    return request(info.Env(), Request::files, body.data(), body.size());
+  }
+  Napi::Value sample(const CallbackInfo& info) {
+    const std::string body = sample_body(info[0].As<Object>());
+    return request(info.Env(), Request::sample, body.data(), body.size());
+  }
 
   Napi::Value rlimit(const CallbackInfo& info) {
     const RlimitWire wire = rlimit_wire(rlimit_change(info[0].As<String>(), info[1].As<Object>()));

@@ -24,6 +24,8 @@ void JobBox::begin(WrapperConnection& from, Request request, Reader body) {
 
 void JobBox::start(const StartRequest& request) {
   erase_settings(caller_.words);
+  if (!cgroup_.made.may_use(request.tasks) || !cgroup_.made.may_use({request.fork_into, request.freezer_dir, request.kill_file}))
+    return fail({Step::cgroup, -1, EPERM});
   cgroup_.freezer_version = static_cast<int>(request.head.freezer_version);
   cgroup_.freezer_dir = request.freezer_dir;
   cgroup_.kill_file = request.kill_file;
@@ -107,6 +109,7 @@ int JobBox::kill_all() {
 // The job has its own copies of the inherited descriptors. If the keeper kept them open, the other end of a pipe would not
 // notice when the job closes it.
 void JobBox::leave_session() {
+  sampling_.close_files();
   if (!stays_in_session()) setsid();  // so that the keeper survives a scheduler that kills the session, and cleans up
   const auto [in, out] = output_.descriptors();
   keep_only({node_.fd(), front_.fd(), caller_.signals, reaped_.all(), reaped_.own(), exec_pipe_, caller_.terminal.fd(), in, out});

@@ -27,6 +27,8 @@ class WrapperConnection {
   void reply_count(uint32_t id, int count) { reply(id, int32_t{count}); }
   // Reads once. False if the wrapper has gone.
   bool read();
+  // The other end belongs to another user.
+  bool is_foreign() const;
   // The next whole frame. A wrapper that speaks another version counts as gone.
   bool next(FrameHead& head, std::string& body);
 
