@@ -3,6 +3,8 @@ import type * as Amqp from '../amqp/index.js';
 import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';
 import { describeError, isEnvironmentError, isSpecError } from '../errors.js';
+import { runInKeeper } from '../kernel/run-task.js';
+import type { TaskRunner } from '../kernel/task.js';
 import { createLogger, type Logger } from '../log.js';
 import { type Assembled, assembleSpec, type SpecInput } from '../options/assemble.js';
 import type { BoxSpec } from '../options/spec.js';
@@ -105,11 +107,11 @@ class Hosting implements HostedBox {
     let assembled: Assembled | undefined;
     try {
       assembled = await withNamedFiles(keeper, this.#owner.uid, (files) => assembleSpec({ ...input, files }));
-      this.#launch(assembled, hello.commandIndex, environment);
+      await this.#launch(assembled, hello.commandIndex, environment);
     } catch (error) {
       const why = describeError(error, hello.debug);
       if (this.#run !== undefined || !hello.failsOpen) return this.#fail(why);
-      if (!this.#launchInstead({ ...input, files: host.files }, error, assembled, environment)) this.#fail(why);
+      if (!(await this.#launchInstead({ ...input, files: host.files }, error, assembled, environment))) this.#fail(why);
     }
   }
 
@@ -124,12 +126,12 @@ class Hosting implements HostedBox {
   }
 
   /** `--failure open`: with less of the box, or none. @returns false if nothing can be had */
-  #launchInstead(
+  async #launchInstead(
     input: Omit<SpecInput, 'locks'>,
     error: unknown,
     assembled: Assembled | undefined,
     environment: Readonly<Record<string, string>>,
-  ): boolean {
+  ): Promise<boolean> {
     const { argv, commandIndex, fallbackIndex } = this.hello;
     const index = areTold(input.words) ? commandIndex : fallbackIndex;
     if (index >= argv.length) return false;
@@ -137,7 +139,7 @@ class Hosting implements HostedBox {
     for (const { spec, warnings, says } of fallbacks(known, error as Error, assembled?.spec ?? null)) {
       try {
         this.#say('error', `${describeError(error, this.hello.debug)}; ${says} (--failure open)`);
-        this.#launch({ spec, warnings }, index, environment);
+        await this.#launch({ spec, warnings }, index, environment);
         return true;
       } catch (again) {
         if (!(isSpecError(again) || isEnvironmentError(again))) throw again;
@@ -146,12 +148,18 @@ class Hosting implements HostedBox {
     return false;
   }
 
-  #launch(assembled: Assembled, commandIndex: number, environment: Readonly<Record<string, string>>): void {
+  async #launch(
+    assembled: Assembled,
+    commandIndex: number,
+    environment: Readonly<Record<string, string>>,
+  ): Promise<void> {
     const { keeper, host, hello, origin } = this;
     const spec = ofAgent(assembled.spec, host.spec, hello.argv, origin.words);
     const boxId = newBoxId();
     const subject = hostedJob(keeper, origin, environment, this.#owner.user);
-    const { cgroup, control } = prepareResources(spec, boxId, keeper, subject, () => this.box);
+    const inKeeper: TaskRunner = (task) => runInKeeper(keeper, task);
+    const resources = { spec, boxId, keeper, subject, box: () => this.box, run: inKeeper };
+    const { cgroup, control } = await inKeeper(prepareResources(resources));
     const { argv0, rlimits, stdoutMaxBytes, endSignal, graceMs, linger, reraise } = spec;
     keeper.toFront({ type: 'rules', first: endSignal, second: (linger ? 1 : 0) | (reraise ? 2 : 0), ms: graceMs });
     keeper.start({ commandIndex, argv0, rlimits, stdoutMaxBytes, cgroup });
@@ -183,6 +191,8 @@ class Hosting implements HostedBox {
       started: (flushMs) => keeper.toFront({ type: 'flush', ms: flushMs }),
       bound: (ms) => keeper.toFront({ type: 'bound', ms }),
       stopGroup: async (_, signal) => keeper.toFront({ type: 'stop_group', first: signal }),
+      // Its guard or front end does.
+      removeGroups() {},
       finish() {},
       ended: (exitStatus, signal) => {
         keeper.toFront({ type: 'outcome', first: exitStatus, second: signal ?? 0 });

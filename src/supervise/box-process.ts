@@ -8,6 +8,9 @@ import {
   stopOwnGroup,
   writeStderr,
 } from 'cgroup-utils-native';
+import { removeCgroup } from '../cgroup/remove.js';
+import type { BoxCgroup } from '../cgroup/types.js';
+import { runHere } from '../kernel/run-task.js';
 import type { Logger } from '../log.js';
 
 const SIGTSTP = 20;
@@ -27,6 +30,8 @@ export interface BoxProcess {
    * kernel does not let ^Z stop it, so the job must go on.
    */
   readonly stopGroup: (keeper: Keeper, signal: number) => Promise<unknown>;
+  /** The keeper has died: removes the groups that it would have removed. */
+  readonly removeGroups: (cgroup: BoxCgroup) => void;
   /** Lets the keeper do its last steps and end. */
   readonly finish: (keeper: Keeper) => void;
   /** The box is over. @param signal kills the process if it hosts only this box; null: it exits with `exitStatus` */
@@ -44,6 +49,7 @@ export function ownProcess(): BoxProcess {
     },
     bound: boundEnd,
     stopGroup: async (keeper, signal) => (!stopOwnGroup() && signal === SIGTSTP ? keeper.resume() : undefined),
+    removeGroups: (cgroup) => runHere(removeCgroup(cgroup)),
     finish: (keeper) => keeper.finish(),
     ended: (exitStatus, signal) => (signal === null ? exitNow(exitStatus) : dieOf(signal)),
   };

@@ -3,11 +3,9 @@ import type { Box } from '../box/box.js';
 import type { BoxEnd } from '../box/box-options.js';
 import { EXIT, type Outcome } from '../box/outcome.js';
 import type { ResourceControl } from '../box/resource-control.js';
-import { removeCgroup } from '../cgroup/remove.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import { describeError } from '../errors.js';
 import { readFile } from '../kernel/files.js';
-import { runHere } from '../kernel/run-task.js';
 import { createLogger, type Logger } from '../log.js';
 import type { Requester } from '../model/types.js';
 import { signalName } from '../options/signals.js';
@@ -137,7 +135,7 @@ class RunningBox {
     if (event.type === 'gone') {
       this.#keeperGone = true;
       // If the job ran, its last sample still needs the groups, so they are removed later.
-      if (this.#box.pid === 0) runHere(removeCgroup(cgroup));
+      if (this.#box.pid === 0) this.#boxProcess.removeGroups(cgroup);
     }
     this.#box.onKeeper(event);
   }
@@ -163,7 +161,7 @@ class RunningBox {
     if (!launched) boxProcess.finish(keeper);
     void Promise.all([this.#broker.close(spec.flushMs), beside, reported]).then(() => {
       if (launched) boxProcess.finish(keeper);
-      if (this.#keeperGone) runHere(removeCgroup(cgroup));
+      if (this.#keeperGone) boxProcess.removeGroups(cgroup);
       const { outcome } = end;
       boxProcess.ended(outcome.exitStatus, launched ? signalToDieOf(outcome, spec, this.#identity.scheduler) : null);
     });
