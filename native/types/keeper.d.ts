@@ -189,6 +189,8 @@ export type KeeperEvent =
       readonly environment: readonly string[];
       /** Processes that the front end had as children before it became proc_box. */
       readonly children: readonly number[];
+      /** `resumed` follows, because another agent has served this box before. */
+      readonly resumes: boolean;
     }
   /** To an agent: a signal that the front end has received. */
   | ({ readonly type: 'delivery' } & SignalDelivery)
@@ -365,6 +367,8 @@ export class Keeper {
    * @param placeholders name and value of each, one after the other
    */
   writeReport(path: string, placeholders: readonly string[], text: string): Promise<{ readonly code?: string }>;
+  /** As an agent: no agent can serve this box, so that its keeper looks for none. */
+  leave(): void;
   /** As an agent: answers `ask`. */
   answer(text: string): void;
   /** Closes the connection; the keeper kills the rest of the box and ends. A keeper with an agent looks for the next one. */

@@ -1,7 +1,7 @@
 import { Keeper, type KeeperEvent, type Peer } from 'cgroup-utils-native';
 import { describeError } from '../errors.js';
 import type { Logger } from '../log.js';
-import { type Host, type HostedBox, hostBox } from './hosted-box.js';
+import { type Host, type HostedBox, hostBox, type Resumed } from './hosted-box.js';
 
 /** Time in which a connection has to say what it is. */
 const HANDSHAKE_MS = 2_000;
@@ -27,6 +27,7 @@ export class Connection {
   readonly #keeper: Keeper;
   readonly #late: NodeJS.Timeout;
   #hello: Extract<KeeperEvent, { type: 'hello' }> | undefined;
+  #origin: Extract<KeeperEvent, { type: 'origin' }> | undefined;
   #hosted: HostedBox | undefined;
   #frames = 0;
   #secondMs = 0;
@@ -83,7 +84,10 @@ export class Connection {
         this.#hello = event;
         return;
       case 'origin':
-        return this.#host_box(event);
+        this.#origin = event;
+        return event.resumes ? undefined : this.#serve(null);
+      case 'resumed':
+        return this.#serve(event);
       case 'ask':
         clearTimeout(this.#late);
         this.#keeper.answer(this.#hooks.ask(event.text, this.#peer));
@@ -99,14 +103,18 @@ export class Connection {
     }
   }
 
-  #host_box(origin: Extract<KeeperEvent, { type: 'origin' }>): void {
+  /** @param resumed null: the box begins */
+  #serve(resumed: Resumed | null): void {
     const hello = this.#hello;
-    if (hello === undefined) return this.#refuse('it did not begin with "hello"');
+    const origin = this.#origin;
+    if (hello === undefined || origin === undefined) return this.#refuse('it did not begin with "hello"');
     const why = this.#hooks.whyNot(this.#peer.uid);
     if (why !== null) return this.#refuse(why);
     clearTimeout(this.#late);
     this.#keeper.welcome();
-    const hosted = hostBox(this.#host, this.#keeper, hello, origin, this.#peer.uid, () => this.close());
+    const hosted = hostBox(this.#host, { keeper: this.#keeper, hello, origin, resumed, uid: this.#peer.uid }, () =>
+      this.close(),
+    );
     this.#hosted = hosted;
     if (!this.#closed) this.#hooks.hosted(hosted);
   }

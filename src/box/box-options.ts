@@ -8,6 +8,7 @@ import type { Limits } from './limits.js';
 import type { Near } from './near.js';
 import type { Outcome } from './outcome.js';
 import type { ResourceControl } from './resource-control.js';
+import type { SavedBox } from './saved.js';
 import type { Time } from './time.js';
 import type { WallClock } from './timer.js';
 
@@ -42,6 +43,10 @@ export interface BoxOptions {
    */
   readonly onDeadline?: (endMs: number) => void;
   readonly onStarted: () => void;
+  /** What another process has saved, which was in charge of this box before. @default the box begins */
+  readonly saved?: SavedBox | undefined;
+  /** Called when what `save` returns has changed. @param when whether it has to be saved before anything else happens */
+  readonly onChanged?: (when: 'now' | 'soon') => void;
   /** Called once, however the box ends. */
   readonly onEnded: (end: BoxEnd) => void;
 }

@@ -16,6 +16,7 @@ import type { Input, Lifecycle } from './lifecycle.js';
 import { type Limits, rlimitStatus, rowOf, stdoutStatus, timeoutStatus } from './limits.js';
 import { changedValue, isRelative } from './relative.js';
 import type { ResourceControl } from './resource-control.js';
+import type { SavedBox } from './saved.js';
 import type { BoxStatus } from './status.js';
 import type { Ticker } from './ticker.js';
 import type { WallClock } from './timer.js';
@@ -44,6 +45,7 @@ export interface CommandedBox {
   readonly emitEvent: (body: EventBody) => void;
   readonly dropped: () => number;
   readonly brokerState: () => unknown;
+  readonly saved?: SavedBox | undefined;
 }
 
 /** The box cannot do what a command asks. The error becomes the answer. */
@@ -67,6 +69,7 @@ export class Commands {
 
   constructor(box: CommandedBox) {
     this.#box = box;
+    this.#refused = box.saved?.refused ?? 0;
   }
 
   /** Number of commands refused so far. */

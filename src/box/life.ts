@@ -2,7 +2,14 @@ import type { Requester } from '../model/types.js';
 import type { BoxOptions } from './box-options.js';
 import { createFirstCause, type FirstCause } from './first-cause.js';
 import { BEGIN, type Effect, type Input, type Lifecycle, step } from './lifecycle.js';
+import type { SavedBox } from './saved.js';
 import type { Time } from './time.js';
+
+export interface SavedLife {
+  readonly state: Lifecycle;
+  /** CLOCK_MONOTONIC, ms; null: no grace period has begun. */
+  readonly graceEndsMs: number | null;
+}
 
 export interface LifeOptions
   extends Pick<BoxOptions, 'spec' | 'keeper' | 'log' | 'time' | 'schedulerGraceMs' | 'onDeadline'> {
@@ -12,15 +19,27 @@ export interface LifeOptions
 
 /** Runs the life cycle of a box: takes the steps of lifecycle.ts, carries out their effects, and times the grace period. */
 export class Life {
-  readonly cause: FirstCause = createFirstCause();
+  readonly cause: FirstCause;
   readonly #options: LifeOptions;
   readonly #grace: ReturnType<Time['createTimer']>;
   #state = BEGIN;
   #graceEndsMs = Number.POSITIVE_INFINITY;
 
-  constructor(options: LifeOptions) {
+  constructor(options: LifeOptions, saved?: Pick<SavedBox, 'life' | 'cause'>) {
     this.#options = options;
+    this.cause = createFirstCause(saved?.cause);
     this.#grace = options.time.createTimer(() => void this.apply({ type: 'graceOver' }));
+    if (saved !== undefined) this.#state = saved.life.state;
+  }
+
+  /** For another process that goes on with the box. */
+  save(): SavedLife {
+    return { state: this.#state, graceEndsMs: Number.isFinite(this.#graceEndsMs) ? this.#graceEndsMs : null };
+  }
+
+  /** Goes on with a grace period that another process has begun. */
+  resume({ graceEndsMs }: SavedLife): void {
+    if (graceEndsMs !== null) this.#graceUntil(graceEndsMs);
   }
 
   get state(): Lifecycle {

@@ -45,7 +45,19 @@ export interface ResourceControl {
   incidents(usage: CgroupUsage | null): IncidentCounts;
   /** One line per limit whose control group could not be read at the last `incidents`; each is returned once. */
   lost(): readonly string[];
+  /** For another process that goes on with the box. */
+  save(): SavedResources;
+  /** Goes on with what another process has saved; `start` follows. */
+  restore(saved: SavedResources): void;
   stop(): void;
+}
+
+export interface SavedResources {
+  readonly limits: readonly (readonly [string, LimitStatus])[];
+  /** The limit of swap that was asked for; null: none was. */
+  readonly swap: Bound | null;
+  readonly oomKills: number;
+  readonly forksRefused: number;
 }
 
 export interface IncidentCounts {
@@ -94,6 +106,7 @@ export function* createResourceControl(options: ResourceControlOptions): Task<Re
     onUsed,
   });
   let swap: Bound | undefined = resources.swap;
+  const kernel = kernelIncidents(limits);
   const watch = (name: string, { enforcement, value }: LimitStatus) => {
     if (!isWatched(name)) return;
     if (isCounted(name) && isKernels(enforcement)) nearWatch.watch(name);
@@ -134,7 +147,13 @@ export function* createResourceControl(options: ResourceControlOptions): Task<Re
       for (const [name, status] of changed) limits.set(name, status);
       return changed;
     },
-    ...kernelIncidents(limits),
+    ...kernel,
+    save: () => ({ limits: [...limits], swap: swap ?? null, ...kernel.seen() }),
+    restore(saved) {
+      for (const [name, status] of saved.limits) limits.set(name, status);
+      swap = saved.swap ?? undefined;
+      kernel.forget(saved);
+    },
     stop() {
       watchdog.stop();
       nearWatch.stop();
@@ -166,12 +185,17 @@ function* imposeLimits({
 }
 
 /** Counts what the kernel does about the limits, and notices when it can no longer be asked. */
-function kernelIncidents(limits: ReadonlyMap<string, LimitStatus>): Pick<ResourceControl, 'incidents' | 'lost'> {
+function kernelIncidents(limits: ReadonlyMap<string, LimitStatus>) {
   let seen = { oomKills: 0, forksRefused: 0 };
   let last: CgroupUsage | null = null;
   const told = new Set<string>();
   return {
-    incidents(usage) {
+    seen: () => seen,
+    /** These have been told before. */
+    forget({ oomKills, forksRefused }: typeof seen) {
+      seen = { oomKills, forksRefused };
+    },
+    incidents(usage: CgroupUsage | null): IncidentCounts {
       // A counter that can no longer be read keeps its value.
       const now = {
         oomKills: Math.max(seen.oomKills, usage?.memory?.oomKills ?? 0),

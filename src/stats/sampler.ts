@@ -1,7 +1,7 @@
 import type { HostSample, KeeperUsage } from 'cgroup-utils-native';
 import type { SampleBox } from '../cgroup/read-usage.js';
 import type { BoxCgroup } from '../cgroup/types.js';
-import type { CgroupUsage } from '../cgroup/usage.js';
+import type { CgroupUsage, DeviceUsage } from '../cgroup/usage.js';
 import { EnvironmentError } from '../errors.js';
 import type { HostFacts } from '../kernel/host.js';
 import type { BoxPressure } from '../kernel/pressure.js';
@@ -11,7 +11,7 @@ import type { Outgoing } from '../model/types.js';
 import { withUserData } from '../options/verbatim.js';
 import { assemble, type BoxFacts, type BoxStatus } from './assemble.js';
 import { createMeter, type Measured } from './measure.js';
-import { totals } from './totals.js';
+import { type Totals, totals } from './totals.js';
 
 export interface SamplerOptions extends BoxFacts {
   /** When the job started, on the clock of `monotonicMs`. */
@@ -39,6 +39,16 @@ export interface SamplerOptions extends BoxFacts {
   readonly nowMs?: () => number;
   /** Longest wait for the keeper's answer, after which the last answer is used. @default 5000 */
   readonly sampleWaitMs?: number;
+  /** What another process has saved, which has sampled this box before. @default nobody has */
+  readonly saved?: SavedSampler | null;
+}
+
+/** What a sampler needs to go on in another process, as JSON. */
+export interface SavedSampler {
+  readonly totals: Omit<Totals, 'counted'> & {
+    readonly counted: Omit<Totals['counted'], 'devices'> & { readonly devices: readonly DeviceUsage[] | null };
+  };
+  readonly cpu: { readonly usec: number; readonly atMs: number };
 }
 
 export interface TakenSample {
@@ -68,17 +78,20 @@ export interface Sampler {
   final(usage?: KeeperUsage): TakenSample;
   /** The last sample emitted. */
   readonly last: TakenSample | undefined;
+  /** For another process that goes on with the box. */
+  save(): SavedSampler;
 }
 
 /** Makes a sampler for one box. It starts no timer and opens nothing, so it need not be closed. */
 export function createSampler(options: SamplerOptions): Sampler {
-  const sums = totals();
+  const { saved } = options;
+  const sums = totals(saved == null ? undefined : sumsOf(saved));
   const nowMs = options.nowMs ?? Date.now;
   let facts: HostFacts | undefined;
   let pending: Promise<TakenSample> | undefined;
   let last: TakenSample | undefined;
   let finished: TakenSample | undefined;
-  let cpu = { usec: 0, atMs: options.startedMs };
+  let cpu = saved?.cpu ?? { usec: 0, atMs: options.startedMs };
   const meter = createMeter({
     cgroup: options.cgroup,
     pressure: options.pressure,
@@ -146,7 +159,17 @@ export function createSampler(options: SamplerOptions): Sampler {
     get last() {
       return last;
     },
+    save() {
+      const { counted, ...rest } = sums.sum;
+      const devices = counted.devices === null ? null : [...counted.devices.values()];
+      return { totals: { ...rest, counted: { ...counted, devices } }, cpu };
+    },
   };
+}
+
+function sumsOf({ totals: { counted, ...rest } }: SavedSampler): Totals {
+  const devices = counted.devices === null ? null : new Map(counted.devices.map((one) => [one.device, one]));
+  return { ...rest, counted: { ...counted, devices } };
 }
 
 /** Asks for at most `waitMs`. @returns undefined if the keeper has gone or is stopped */

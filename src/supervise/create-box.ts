@@ -2,6 +2,7 @@ import { hostSample, type Keeper, type KeeperEvent, monotonicMs } from 'cgroup-u
 import { Box } from '../box/box.js';
 import type { BoxEnd } from '../box/box-options.js';
 import type { ResourceControl } from '../box/resource-control.js';
+import type { SavedBox } from '../box/saved.js';
 import { systemTime } from '../box/time.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import { hostFacts } from '../kernel/host.js';
@@ -41,6 +42,9 @@ export interface BoxParts {
    * Called with the monotonic time in ms at which every process of the box must have ended; 0 if there is no such time.
    */
   readonly onDeadline?: (endMs: number) => void;
+  /** What another process has saved of this box. @default the box begins */
+  readonly saved?: SavedBox | undefined;
+  readonly onChanged?: (when: 'now' | 'soon') => void;
   readonly onStarted: () => void;
   /** Called when the box has ended. */
   readonly onEnded: (end: BoxEnd) => void;
@@ -84,6 +88,7 @@ export function createBox(parts: BoxParts): Box {
         sequence: () => box.nextSequence(),
         emit: ({ outgoing }) => listener.publish(outgoing),
         monotonicMs,
+        saved: parts.saved?.sampler ?? null,
       }),
     observed: isObserved(spec),
     schedulerGraceMs: parts.schedulerGraceMs,
@@ -92,6 +97,8 @@ export function createBox(parts: BoxParts): Box {
     dropped: () => listener.dropped(),
     brokerState: () => listener.state(),
     ...(parts.onDeadline !== undefined && { onDeadline: parts.onDeadline }),
+    saved: parts.saved,
+    ...(parts.onChanged !== undefined && { onChanged: parts.onChanged }),
     onStarted: parts.onStarted,
     onEnded: parts.onEnded,
   });

@@ -3,6 +3,7 @@ import type { Box } from '../box/box.js';
 import type { BoxEnd } from '../box/box-options.js';
 import { EXIT, type Outcome } from '../box/outcome.js';
 import type { ResourceControl } from '../box/resource-control.js';
+import type { SavedBox } from '../box/saved.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import { describeError } from '../errors.js';
 import { readFile } from '../kernel/files.js';
@@ -52,6 +53,10 @@ export interface RunOptions extends BrokerLoaders {
   readonly loadReportFile: () => typeof ReportFile;
   /** Delivers the signals that have come so far at once. */
   readonly deliverSignals: () => void;
+  /** What another process has saved of this box: goes on with it at once. @default the box begins */
+  readonly saved?: SavedBox | undefined;
+  /** Called when what the box's `save` returns has changed. @default not called */
+  readonly onChanged?: (when: 'now' | 'soon') => void;
   /** @default a process that hosts this box alone */
   readonly boxProcess?: BoxProcess;
   /** Publishing the event `unboxed`, which the end awaits; it resolves within seconds. */
@@ -120,6 +125,7 @@ class RunningBox {
         ? handleSignals(this.#box, keeper, spec, this.#deliveries)
         : handleAdopted(this.#box, adopted.detached ? null : (by) => this.#release(by));
     boxProcess.guard(log);
+    if (options.saved !== undefined) this.#box.resume(options.saved);
   }
 
   onKeeper(event: KeeperEvent): void {
@@ -141,11 +147,16 @@ class RunningBox {
   }
 
   #started(): void {
-    const { spec, warnings, resources, beside } = this.#options;
+    const { spec, warnings, resources, beside, saved } = this.#options;
     this.#boxProcess.started(spec.flushMs);
+    if (saved !== undefined) return this.#connected();
     for (const warning of [...warnings, ...resources.warnings]) this.#log.warn(warning);
     // A user who has been told that there is no box needs no line about its start.
     if (beside === undefined) this.#log.info(startLine(this.#box, spec));
+    this.#connected();
+  }
+
+  #connected(): void {
     this.#broker.connect(this.#box);
     this.scheduled.started(this.#box);
   }

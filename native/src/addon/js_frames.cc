@@ -227,6 +227,7 @@ Object event_object(Env env, Event type, const std::string& bytes) {
       Napi::Array children = Napi::Array::New(env);
       for (uint32_t i = 0; i < origin.children && !body.done(); i++) children.Set(i, Number::New(env, body.value<int32_t>()));
       event.Set("children", children);
+      event.Set("resumes", origin.resumes != 0);
       break;
     }
     case Event::delivery: {

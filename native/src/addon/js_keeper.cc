@@ -30,7 +30,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
                         InstanceMethod<&Keeper::sample>("sample"), InstanceMethod<&Keeper::deadline>("deadline"),
                         InstanceMethod<&Keeper::welcome>("welcome"),
                         InstanceMethod<&Keeper::to_front>("toFront"), InstanceMethod<&Keeper::keep>("keep"),
-                        InstanceMethod<&Keeper::answer>("answer"),
+                        InstanceMethod<&Keeper::answer>("answer"), InstanceMethod<&Keeper::leave>("leave"),
                         InstanceMethod<&Keeper::read_file>("readFile"), InstanceMethod<&Keeper::write_report>("writeReport"), InstanceMethod<&Keeper::close>("close"), InstanceMethod<&Keeper::finish>("finish"),
                         InstanceAccessor<&Keeper::pid>("pid"), InstanceAccessor<&Keeper::pids>("pids")});
   }
@@ -151,6 +151,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
 
   void welcome(const CallbackInfo&) { send(Request::welcome, std::string()); }
   void to_front(const CallbackInfo& info) { send(Request::to_front, front_message(info[0].As<Object>())); }
+  void leave(const CallbackInfo&) { send(Request::leave, std::string()); }
   void answer(const CallbackInfo& info) { send(Request::answer, bytes_of(info[0])); }
 
   void keep(const CallbackInfo& info) {

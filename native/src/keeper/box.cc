@@ -84,6 +84,7 @@ void Box::handle(WrapperConnection& from, const FrameHead& head, Reader body) {
     case Request::use_node:
     case Request::keep:
     case Request::answer:
+    case Request::leave:
       return of_agent(from, request, body);
     case Request::read_file:
       return from.reply_bytes(head.id, named_files_.read(body));

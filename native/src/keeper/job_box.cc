@@ -50,6 +50,8 @@ void JobBox::of_agent(WrapperConnection& from, Request request, Reader body) {
       return front_.send(Event::to_front, 0, bytes.data(), bytes.size());
     case Request::keep:
       return agent_.keep(body);
+    case Request::leave:
+      return agent_.done();
     case Request::delivery:
       if (of_front && agent_.used()) node_.send(Event::delivery, 0, bytes.data(), bytes.size());
       return;
@@ -67,7 +69,14 @@ void JobBox::use_node() {
   agent_.drop();
   node_.close();
   node_ = WrapperConnection(setup_.node);
-  say_hello(node_, caller_, setup_.cleanup_log ? getppid() : 0, HelloTo::node);
+  tell_node();
+}
+
+// `hello` holds the passwords, so nothing of it stays here.
+void JobBox::tell_node() {
+  std::string hello = hello_body(caller_, setup_.cleanup_log ? getppid() : 0, HelloTo::node);
+  node_.send(Event::hello, 0, hello.data(), hello.size());
+  explicit_bzero(hello.data(), hello.size());
   erase_settings(caller_.words);
 }
 
@@ -82,7 +91,7 @@ void JobBox::find_agent() {
   const int fd = gone_ || phase_ == Phase::waiting ? -1 : agent_.find(monotonic_ms());
   if (fd < 0) return;
   node_ = WrapperConnection(fd);
-  agent_.introduce(node_, caller_, setup_.cleanup_log ? getppid() : 0, setup_.front_pid);
+  agent_.introduce(node_, caller_, setup_.cleanup_log ? getppid() : 0, setup_.front_pid, true);
   agent_.resume(node_, {job_, main_ended_, expired_, 0, started_ms_, 0});
   if (main_ended_) node_.tell(Event::exited, exited_);
   if (phase_ == Phase::ended) node_.tell(Event::empty, usage());

@@ -53,6 +53,7 @@ class JobBox final : public Box {
   void node_gone();
   void agent_gone();
   void use_node();
+  void tell_node();
   void find_agent();
   void front_gone();
   void wrapper_gone();

@@ -41,10 +41,9 @@ JobBox::JobBox(const KeeperSetup& setup, Invocation& words)
   const int guard = setup.cleanup_log ? getppid() : 0;
   if (agent_.used()) {
     named_files_ = NamedFiles(named_by(words));
-    agent_.introduce(node_, caller_, guard, setup.front_pid);
+    agent_.introduce(node_, caller_, guard, setup.front_pid, false);
   } else {
-    say_hello(node_, caller_, guard, HelloTo::node);
-    erase_settings(words);
+    tell_node();
   }
 }
 

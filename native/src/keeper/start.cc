@@ -5,6 +5,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <unistd.h>
+#include <utility>
 
 #include "keeper/output.h"
 #include "proc/masked_uri.h"
@@ -57,7 +58,7 @@ Launched launch(JobSpec& spec, const StartRequest& request, Caller& caller, Outp
 
 }  // namespace
 
-void say_hello(WrapperConnection& wrapper, const Caller& caller, int guard, HelloTo to) {
+std::string hello_body(const Caller& caller, int guard, HelloTo to) {
   const Invocation& words = caller.words;
   const bool whole = to == HelloTo::node;
   // Up to the first word of the command, wherever that may be.
@@ -73,8 +74,7 @@ void say_hello(WrapperConnection& wrapper, const Caller& caller, int guard, Hell
   }
   for (const auto& entry : words.settings) hello.word(whole || !is_uri(entry) ? entry.c_str() : masked_uri(entry).c_str());
   hello.word(words.verb.c_str());
-  wrapper.send(Event::hello, 0, hello.body.data(), hello.body.size());
-  explicit_bzero(hello.body.data(), hello.body.size());
+  return std::move(hello.body);
 }
 
 void erase_settings(Invocation& words) {

@@ -32,6 +32,7 @@ enum class Request : uint16_t {
   use_node = 20,     // from the front end: the box is Node's from now on, and not the agent's; no reply
   keep = 21,         // from an agent: bytes that the next agent gets with `resumed`; no reply
   answer = 22,       // from an agent: text, the answer to `ask`; no reply
+  leave = 25,        // from an agent: no agent can serve this box, so look for none; no reply
   read_file = 23,    // from an agent: a path that the user has named -> FileReply, bytes
   write_report = 24, // from an agent: NUL-terminated: a path that the user has named, per placeholder name and value, an empty
                      // word; text -> FileReply
@@ -97,6 +98,7 @@ struct OriginHead {
   uint32_t words;  // number of words with those of the command that `hello` has left out
   uint32_t environment;
   uint32_t children;  // of the front end that it had before: they belong to the scheduler
+  uint32_t resumes;   // 1: `resumed` follows, because another agent has served this box before
 };
 
 enum class AgentState : uint32_t {
