@@ -38,7 +38,7 @@ t.test('a box that nobody reads has the groups of its limits alone', async (t) =
 t.test('where a scheduler looks for processes in its own freezer group the box has none', async (t) => {
   const v1 = ['memory', 'freezer'];
   const listed = cgroupHost(t, { v1, v2: true });
-  const cgroup = listed.create({ limits: ['memory'], scheduled: true, listed: true });
+  listed.create({ limits: ['memory'], scheduled: true, listed: true });
   t.strictSame(listed.made(), ['unified', 'memory'], 'there v2 is not that list');
   const own = cgroupHost(t, { v1 });
   t.match(own.create({ scheduled: true, listed: true }).freezer, null);

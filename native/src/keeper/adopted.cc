@@ -21,6 +21,7 @@
 #include "keeper/stopped.h"
 #include "proc/clock.h"
 #include "proc/exit_status.h"
+#include "proc/footprint.h"
 #include "proc/text_file.h"
 
 namespace pbox {
@@ -87,6 +88,7 @@ Adopted::Adopted(WrapperConnection node, Cgroup cgroup, const AdoptHead& head, c
   const std::unique_ptr<TreeWalk> now = walk(0, false);
   while (!now->step(kWalkAtOnce)) continue;
   before_ = now->tree;
+  release_text();
   if (head.await_exec) awaiting_ = read_text_file(proc("comm"));
   else started();
 }

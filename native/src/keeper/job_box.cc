@@ -10,6 +10,7 @@
 #include "keeper/cleanup_log.h"
 #include "keeper/stopped.h"
 #include "proc/clock.h"
+#include "proc/footprint.h"
 #include "proc/tree.h"
 #include "wire/channel.h"
 
@@ -119,6 +120,7 @@ int JobBox::kill_all() {
 // notice when the job closes it.
 void JobBox::leave_session() {
   sampling_.close_files();
+  release_text();
   if (!stays_in_session()) setsid();  // so that the keeper survives a scheduler that kills the session, and cleans up
   const auto [in, out] = output_.descriptors();
   keep_only({node_.fd(), front_.fd(), caller_.signals, reaped_.all(), reaped_.own(), exec_pipe_, caller_.terminal.fd(), in, out});
