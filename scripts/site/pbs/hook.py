@@ -65,6 +65,7 @@ RESOURCE = "box"
 PACKED = "PBOX_ARGV"  # proc_box takes its command line from here, because MoM does not keep arguments intact
 CARRIED = "PBOX_PBS_ARGUMENTS"
 # The comma is encoded, because it separates variables between MoM and hooks.
+ESCAPE = re.compile(b"%([0-9A-F]{2})")
 ENCODED = re.compile(r"[^A-Za-z0-9_./=:@+-]")
 ARGUMENT = re.compile(r"<jsdl-hpcpa:Argument>(.*?)</jsdl-hpcpa:Argument>", re.S)
 
@@ -221,14 +222,19 @@ def pack(words):
 
 
 def percent(match):
-    return "".join("%%%02X" % byte for byte in match.group().encode("utf-8", "surrogateescape"))
+    return "".join("%%%02X" % byte for byte in as_bytes(match.group()))
 
 
 def unpack(text):
-    parts = text.split(";")[:-1]
-    return [
-        re.sub(b"%([0-9A-F]{2})", lambda m: bytes([int(m.group(1), 16)]), part.encode()).decode("utf-8", "surrogateescape") for part in parts
-    ]
+    return [ESCAPE.sub(from_hex, as_bytes(part)).decode("utf-8", "surrogateescape") for part in text.split(";")[:-1]]
+
+
+def from_hex(match):
+    return bytes([int(match.group(1), 16)])
+
+
+def as_bytes(text):
+    return text.encode("utf-8", "surrogateescape")
 
 
 def cut(word):
@@ -262,17 +268,21 @@ def carry_arguments(job):
 def launch(event, config):
     try:
         options, refused = options_of(event.job, config), []
-    except ValueError as error:
-        # A job does not escape the site's box by invalid options. The box reports them on stderr and in an event.
+    except Exception as error:
+        # A job does not escape the site's box by whatever it asks for. The box reports that on stderr and in an event.
         log("%s: %s" % (event.job.id, error))
-        options, refused = site_options(config["policy"], config), ["--refuse", " ".join(str(error).split())[:1000]]
+        policy = "default" if config["policy"] == "off" else config["policy"]
+        options, refused = site_options(policy, config), ["--refuse", " ".join(str(error).split())[:1000]]
     if options is None:
         return
     wrapper = config["proc_box"]
     if not os.path.isfile(wrapper) or not os.access(wrapper, os.X_OK):
         raise OSError("%s is missing on %s or not executable; install proc_box there or correct the hook's configuration" % (wrapper, pbs.get_local_nodename()))
     if config["job_cgroup"]:
-        share_limits(event.job, options, config)
+        try:
+            share_limits(event.job, options, config)
+        except Exception as error:
+            log("%s: its tasks do not share their limits: %s" % (event.job.id, error))
     # Expand `~/` as a shell would: boxes run as the job's user and read that user's files.
     home = str(event.env.get("HOME") or "~")
     options = [home + word[1:] if word.startswith("~/") else word for word in options]
@@ -288,7 +298,10 @@ def launch(event, config):
 def whole_arguments(event):
     """The arguments as the user gave them, if the server's hook has passed them on."""
     given = [str(word) for word in event.argv]
-    whole = unpack(str(event.env.get(CARRIED) or ""))
+    try:
+        whole = unpack(str(event.env.get(CARRIED) or ""))
+    except ValueError:
+        return given  # the user has set that variable
     # A task of pbsdsh has the same environment, but its own arguments.
     same = [cut(word) for word in whole if cut(word)] == [word for word in given[1:] if word]
     return given[:1] + whole if whole and same else given
