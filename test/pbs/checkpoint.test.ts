@@ -29,7 +29,9 @@ function ways(path: string): Readonly<Record<string, TaskOptions>> {
 
 /** Starts a task in each way, and signals all of them once every application runs. */
 async function signalled(mom: Mom, path: string, signal: string, options: readonly string[]) {
-  const hook = configure(mom, { default: ['-uri', 'none', '--config', 'none', '--report', ...options] });
+  const hook = configure(mom, {
+    default: ['-uri', 'none', '--config', 'none', '--quiet=false', '--report', ...options],
+  });
   const tasks: [string, Task][] = [];
   for (const [way, given] of Object.entries(ways(path))) tasks.push([way, await mom.run({ ...given, hook })]);
   for (const [way, task] of tasks) {
@@ -68,7 +70,7 @@ t.test('an application that saves on the SIGINT of qsig gets no SIGTERM on top',
 
 t.test('an application that saves too long is ended before the SIGKILL of PBS, and the end is told', async (t) => {
   const mom = startMom(t);
-  const hook = configure(mom, { default: ['-uri', 'none', '--config', 'none', '--report'] });
+  const hook = configure(mom, { default: ['-uri', 'none', '--config', 'none', '--quiet=false', '--report'] });
   const path = mom.write('app.py', app('SIGTERM', 100), 0o644);
   const task = await mom.run({ script: `#!/bin/bash\npython3 ${path}`, hook });
   await until(() => task.output().includes('started in box'), 'the wrapper is ready', 60_000);

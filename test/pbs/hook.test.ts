@@ -146,7 +146,8 @@ t.test('the box resource: off, default, strict, options; what nobody can mean is
       file,
     );
   t.equal(launch('off').progname, '/bin/sh');
-  t.equal(launch(undefined).env['PBOX_ARGV'], '--failure;open;-uri;none;--argv0;-sh;--;/bin/sh;');
+  t.equal(launch(undefined).env['PBOX_ARGV'], '--failure;open;--quiet;-uri;none;--argv0;-sh;--;/bin/sh;');
+  t.equal(launch('default').env['PBOX_ARGV'], '--failure;open;-uri;none;--argv0;-sh;--;/bin/sh;');
   t.equal(launch('default').progname, PROC_BOX);
   t.equal(launch('strict').env['PBOX_ARGV'], '--failure;open;-uri;none;--enforce;strict;--argv0;-sh;--;/bin/sh;');
   t.equal(
@@ -176,6 +177,34 @@ t.test('the box resource: off, default, strict, options; what nobody can mean is
     }
   }
   t.ok(queue('strict').accept);
+});
+
+t.test('what the site boxes without its user is quiet: only why a box ended the job', async (t) => {
+  const mom = startMom(t);
+  const hook = configure(mom, { default: ['-uri', 'none', '--config', 'none', '--timeout', '300ms'] });
+  const env = { PBOX_MEMROY: '4G' }; // a warning
+  for (const command of [
+    ['/bin/sh', '-c', 'echo ran; exit 4'],
+    ['/bin/sh', '-c', 'echo ran; kill -9 $$'],
+  ]) {
+    const task = await mom.run({ command, env, hook });
+    t.equal(await task.exitStatus, command[2]!.includes('exit') ? 4 : 256 + 9);
+    t.equal(task.output(), 'ran\n');
+  }
+  const ended = await mom.run({ command: ['/bin/sleep', '100'], hook });
+  t.equal(await ended.exitStatus, 256 + 15);
+  t.match(ended.output(), /^proc_box: time limit of 300 ms \(--timeout\) reached\n$/);
+  const login = await mom.run({ script: '#!/bin/sh\necho ran', hook });
+  t.equal(await login.exitStatus, 0);
+  t.equal(login.output(), 'ran\n');
+  const bad = await mom.run({ command: ['/bin/echo', 'ran'], env: { PBOX_MEMORY: 'much' }, hook });
+  t.equal(await bad.exitStatus, 0);
+  t.match(bad.output(), /^proc_box: error: .*PBOX_MEMORY.*\nran\n$/, 'what somebody must see is said');
+  for (const asks of [{ resources: { box: 'default' } }, { env: { PBOX_DEBUG: 'true' } }]) {
+    const task = await mom.run({ command: ['/bin/echo', 'ran'], ...asks, hook });
+    t.equal(await task.exitStatus, 0);
+    t.match(task.output(), /started in box/, 'its user wants to know');
+  }
 });
 
 t.test('a missing wrapper: the log says so; fail-open runs the job without a box, fail-closed does not', async (t) => {

@@ -267,12 +267,15 @@ def carry_arguments(job):
 
 def launch(event, config):
     try:
-        options, refused = options_of(event.job, config), []
+        # If the site boxes a job, and not its user, nothing of ours stands in its output but why the box ended it.
+        quiet, refused = [] if asked(event.job) else ["--quiet"], []
+        options = options_of(event.job, config)
     except Exception as error:
         # A job does not escape the site's box by whatever it asks for. The box reports that on stderr and in an event.
         log("%s: %s" % (event.job.id, error))
         policy = "default" if config["policy"] == "off" else config["policy"]
-        options, refused = site_options(policy, config), ["--refuse", " ".join(str(error).split())[:1000]]
+        quiet, refused = [], ["--refuse", " ".join(str(error).split())[:1000]]
+        options = site_options(policy, config)
     if options is None:
         return
     wrapper = config["proc_box"]
@@ -290,7 +293,8 @@ def launch(event, config):
     # A login shell gets no arguments, and a name that begins with a dash.
     name = arguments[0] if arguments else "-" + os.path.basename(event.progname)
     named = ["--argv0", name] if name != event.progname else []
-    event.env[PACKED] = pack(["--failure", config["fail"]] + options + refused + named + ["--", event.progname] + arguments[1:])
+    words = ["--failure", config["fail"]] + quiet + options + refused + named
+    event.env[PACKED] = pack(words + ["--", event.progname] + arguments[1:])
     event.progname = wrapper
     event.argv = ["proc_box"]
 
