@@ -213,9 +213,27 @@ t.test('a missing wrapper: the log says so; fail-open runs the job without a box
   const open = await mom.run({ script: '#!/bin/sh\nexit 3', hook: configure(mom, { proc_box: missing }), id: '5.srv' });
   t.equal(await open.exitStatus, 3);
   t.strictSame(open.hookLog, [
-    `proc_box: 5.srv: ${missing} is missing on standin or not executable; install proc_box there or correct the hook's configuration`,
+    `proc_box: 5.srv: ${missing} is missing on standin or not executable; install proc_box there, or name its path in the hook's configuration (proc_box)`,
     'proc_box: 5.srv runs without a box',
   ]);
+  const told = `proc_box: error: this job runs without a box: ${missing} is missing on standin or not executable; `;
+  t.match(open.output(), told);
+  for (const [what, options, shows] of [
+    ['a login shell stays one', { script: '#!/bin/sh\ntr "\\0" "," </proc/$PPID/cmdline' }, /^-bash,$/m],
+    ['-S', { shell: '/bin/dash', script: '#!/bin/sh\ntr "\\0" "," </proc/$PPID/cmdline' }, /^-dash,$/m],
+    ['a command', { command: ['/usr/bin/printf', '[%s]', 'a b', "it's", '$(id)'] }, /^\[a b\]\[it's\]\[\$\(id\)\]$/m],
+    ['its environment', { command: ['/usr/bin/env'], env: { BASH_ENV: '/nowhere/x' } }, /^BASH_ENV=\/nowhere\/x$/m],
+  ] as const) {
+    const task = await mom.run({ ...options, hook: configure(mom, { proc_box: missing }) });
+    t.equal(await task.exitStatus, 0, what);
+    t.ok(task.output().startsWith(told), what);
+    t.match(task.output(), shows, what);
+  }
+  const shell = await mom.run({ interactive: true, hook: configure(mom, { proc_box: missing }), env: { PS1: '> ' } });
+  await until(() => shell.output().includes(told), 'the user of qsub -I reads it');
+  shell.type('echo "I am $0"; exit\n');
+  t.equal(await shell.exitStatus, 0);
+  t.match(shell.output(), /I am -bash\r\n/);
   const broken = await mom.run({
     script: "#!/bin/sh\ntr '\\0' ' ' </proc/$PPID/cmdline; exit 4",
     resources: { box: '--memory 4X' },

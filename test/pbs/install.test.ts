@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import t, { type Test } from 'tap';
 import { HOOK } from '../fixtures/mom.js';
@@ -51,8 +51,28 @@ t.test('a package on a path with blanks and quotes', async (t) => {
   const { call, imported } = site(t);
   const home = join(temporaryFolder(t), `it's "a b"`);
   cpSync(dirname(HOOK), join(home, 'scripts', 'site', 'pbs'), { recursive: true });
-  t.match(call(join(home, 'scripts', 'site', 'pbs', 'install-hook')), { status: 0, stderr: '' });
+  t.match(call(join(home, 'scripts', 'site', 'pbs', 'install-hook')), {
+    status: 0,
+    stderr: /^install-hook: warning: .*bin\/proc_box is not on this host/,
+  });
   t.strictSame(JSON.parse(imported('x-config')), { proc_box: join(home, 'bin', 'proc_box') });
+});
+
+t.test('a configuration without proc_box, on a host that has none where it usually is', async (t) => {
+  const { call, home, imported } = site(t);
+  const usual = ['/usr/local/bin/proc_box', '/usr/bin/proc_box'].some((path) => existsSync(path));
+  writeFileSync(join(home, 'c.json'), '{"fail": "closed"}');
+  const { status, stderr } = call('install-hook', 'c.json');
+  t.equal(status, 0);
+  if (!usual) t.match(stderr, `of this host has one; the hook gets "proc_box": "${PROC_BOX}"`);
+  t.strictSame(JSON.parse(imported('x-config')), { fail: 'closed', ...(!usual && { proc_box: PROC_BOX }) });
+  writeFileSync(join(home, 'c.json'), '{"proc_box": "/nowhere/proc_box"}');
+  t.match(call('install-hook', 'c.json'), {
+    status: 0,
+    stderr:
+      'install-hook: warning: /nowhere/proc_box is not on this host, or cannot be executed; jobs get no box on a node without it\n',
+  });
+  t.strictSame(JSON.parse(imported('x-config')), { proc_box: '/nowhere/proc_box' }, 'nodes may differ');
 });
 
 t.test('a configuration that the hook would refuse is refused before anything is changed', async (t) => {

@@ -49,7 +49,7 @@ def is_time(value):
 
 # Per key of the configuration: its default, the check for other values, and a description of these.
 KEYS = {
-    "proc_box": ("/usr/local/bin/proc_box", is_path, "an absolute path that every node has"),
+    "proc_box": (None, is_path, "an absolute path that every node has"),
     "policy": ("default", is_policy, "off, default, strict, or options: for jobs that do not ask for a box"),
     "default": ([], is_list, "a list of words: options of every box"),
     "strict": (["--enforce", "strict"], is_list, "a list of words: options that `strict` adds to them"),
@@ -61,6 +61,8 @@ KEYS = {
     "flush": (None, is_list, "a list of words: the command that sends the messages that killed boxes have left in their spool"),
     "flush_seconds": (20, is_time, "seconds, at most 25"),
 }
+# Where npm puts it, if the configuration names no path.
+USUAL = ("/usr/local/bin/proc_box", "/usr/bin/proc_box")
 RESOURCE = "box"
 PACKED = "PBOX_ARGV"  # proc_box takes its command line from here, because MoM does not keep arguments intact
 CARRIED = "PBOX_PBS_ARGUMENTS"
@@ -278,9 +280,7 @@ def launch(event, config):
         options = site_options(policy, config)
     if options is None:
         return
-    wrapper = config["proc_box"]
-    if not os.path.isfile(wrapper) or not os.access(wrapper, os.X_OK):
-        raise OSError("%s is missing on %s or not executable; install proc_box there or correct the hook's configuration" % (wrapper, pbs.get_local_nodename()))
+    wrapper = find_wrapper(config)
     if config["job_cgroup"]:
         try:
             share_limits(event.job, options, config)
@@ -297,6 +297,52 @@ def launch(event, config):
     event.env[PACKED] = pack(words + ["--", event.progname] + arguments[1:])
     event.progname = wrapper
     event.argv = ["proc_box"]
+
+
+def find_wrapper(config):
+    """The path of proc_box on this node. Raises OSError if it has none."""
+    paths = USUAL if config["proc_box"] is None else (config["proc_box"],)
+    for path in paths:
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    raise OSError(
+        "%s is missing on %s or not executable; install proc_box there, or name its path in the hook's configuration (proc_box)"
+        % (" or ".join(paths), pbs.get_local_nodename())
+    )
+
+
+def unboxed(event, why):
+    """The job runs without a box: tells everybody, and fails at nothing."""
+    log("%s runs without a box" % event.job.id)
+    for tell_them in (to_syslog, to_stderr):
+        try:
+            tell_them(event, "this job runs without a box: %s" % why)
+        except Exception as error:
+            log("%s: %s" % (tell_them.__name__, error))
+
+
+# Only bash can give a program another name than its path, which makes a login shell of it. Its options keep startup files out.
+BASH = "/bin/bash"
+TELL = 'echo "$1" >&2; shift; exec -a "$@"'
+
+
+def to_stderr(event, message):
+    """Lets the task write a line to its stderr before it executes its command. Without bash only MoM's log has the line."""
+    if not os.access(BASH, os.X_OK):
+        return
+    arguments = [str(word) for word in event.argv]
+    name = arguments[0] if arguments else "-" + os.path.basename(event.progname)
+    words = ["bash", "--noprofile", "-p", "-c", TELL, "bash", "proc_box: error: " + " ".join(message.split()), name, event.progname]
+    event.argv = words + arguments[1:]
+    event.progname = BASH
+
+
+def to_syslog(event, message):
+    """Without proc_box nothing can publish an event, so the node's syslog has it, where sites collect what is wrong with nodes."""
+    import syslog  # late, because few launches need it
+
+    syslog.openlog("proc_box", 0, syslog.LOG_DAEMON)
+    syslog.syslog(syslog.LOG_ERR, "job %s: %s" % (event.job.id, message))
 
 
 def whole_arguments(event):
@@ -580,7 +626,7 @@ def main():
         if event.type == pbs.EXECJOB_LAUNCH and given.get("fail") == "closed":
             event.reject("proc_box: %s" % error)
         if event.type == pbs.EXECJOB_LAUNCH:
-            log("%s runs without a box" % event.job.id)
+            unboxed(event, error)
     event.accept()
 
 
