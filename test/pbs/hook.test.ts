@@ -265,6 +265,50 @@ t.test('a configuration that is wrong is told, and costs no job unless it says s
   }
 });
 
+t.test('a requeued job is told of its restart', async (t) => {
+  const mom = startMom(t);
+  const hook = configure(mom, { default: ['-uri', 'none', '--config', 'none', '--quiet=false', '--report'] });
+  const command = ['/bin/sh', '-c', 'printenv PBS_RESTART_COUNT || echo none'];
+  for (const [attributes, env, told, restart] of [
+    [{ run_count: 1, run_version: 1 }, {}, 'none', ''],
+    [{}, {}, 'none', ''],
+    [{ run_count: 9, run_version: 3 }, {}, '2', ', restart 2'],
+    [{ run_count: '3' }, {}, '2', ', restart 2'],
+    [{ run_version: 1 }, { PBS_RESTART_COUNT: '7' }, '0', ''],
+  ] as const) {
+    const task = await mom.run({ command, attributes, env, hook });
+    t.equal(await task.exitStatus, 0);
+    t.match(task.output(), new RegExp(`^${told}$`, 'm'), JSON.stringify(attributes));
+    t.match(task.output(), new RegExp(`scheduler    pbs, cluster srv, step -, task 1${restart}$`, 'm'));
+  }
+});
+
+t.test('a log that PBS cannot write costs no job, and lets none out of its box', async (t) => {
+  const mom = startMom(t);
+  const missing = configure(mom, { proc_box: '/nowhere/proc_box' });
+  const attributes = { log_fails: true };
+  const open = await mom.run({ command: ['/bin/sh', '-c', 'exit 3'], hook: missing, attributes });
+  t.equal(await open.exitStatus, 3);
+  t.match(open.output(), /this job runs without a box: \/nowhere\/proc_box is missing/);
+  const resources = { box: '--memory 4X' };
+  const bad = await mom.run({ command: ['/bin/sh', '-c', 'exit 4'], hook: configure(mom), resources, attributes });
+  t.equal(await bad.exitStatus, 4);
+  t.match(bad.output(), /started in box/);
+  t.strictSame([open.hookLog, bad.hookLog], [[], []]);
+});
+
+t.test('a program that is missing: the status is that of the box, not that of MoM', async (t) => {
+  const mom = startMom(t);
+  const hook = configure(mom);
+  for (const [program, boxed, plain] of [
+    ['/nowhere/program', 127, 254],
+    ['/etc/passwd', 126, 254],
+  ] as const) {
+    t.equal(await (await mom.run({ command: [program], hook })).exitStatus, boxed);
+    t.equal(await (await mom.run({ command: [program] })).exitStatus, plain);
+  }
+});
+
 t.test('options and variables with commas, which separate variables between MoM and hooks', async (t) => {
   const mom = startMom(t);
   const hook = configure(mom, { default: ['-uri', 'none', '--config', 'none', '--json', '{"a":1,"b":"x\\\\,y"}'] });

@@ -101,6 +101,11 @@ t.test('a job is named as its scheduler names it', async (t) => {
       { scheduler: 'pbs', cluster: 'srv', job: '123', step: null, task: 'A', restart: 0, node: 'n1', queue: 'workq' },
     ],
     [
+      'a PBS job that was requeued, as the hook tells it',
+      { PBS_JOBID: '123.srv', PBS_RESTART_COUNT: '2' },
+      { scheduler: 'pbs', cluster: 'srv', job: '123', step: null, task: null, restart: 2, node: 'n1', queue: null },
+    ],
+    [
       'Grid Engine',
       { JOB_ID: '9', SGE_TASK_ID: 'undefined', SGE_CELL: 'default', QUEUE: 'all.q', RESTARTED: '1' },
       { scheduler: 'sge', cluster: 'default', job: '9', task: null, restart: 1, queue: 'all.q' },

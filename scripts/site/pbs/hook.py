@@ -66,6 +66,7 @@ USUAL = ("/usr/local/bin/proc_box", "/usr/bin/proc_box")
 RESOURCE = "box"
 PACKED = "PBOX_ARGV"  # proc_box takes its command line from here, because MoM does not keep arguments intact
 CARRIED = "PBOX_PBS_ARGUMENTS"
+RESTARTS = "PBS_RESTART_COUNT"  # PBS tells jobs nothing about earlier runs: src/scheduler/identity.ts
 # The comma is encoded, because it separates variables between MoM and hooks.
 ESCAPE = re.compile(b"%([0-9A-F]{2})")
 ENCODED = re.compile(r"[^A-Za-z0-9_./=:@+-]")
@@ -286,6 +287,10 @@ def launch(event, config):
             share_limits(event.job, options, config)
         except Exception as error:
             log("%s: its tasks do not share their limits: %s" % (event.job.id, error))
+    restarts = restarts_of(event.job)
+    # A job that was not requeued keeps its environment as it is.
+    if restarts > 0 or event.env.get(RESTARTS):
+        event.env[RESTARTS] = str(restarts)
     # Expand `~/` as a shell would: boxes run as the job's user and read that user's files.
     home = str(event.env.get("HOME") or "~")
     options = [home + word[1:] if word.startswith("~/") else word for word in options]
@@ -297,6 +302,18 @@ def launch(event, config):
     event.env[PACKED] = pack(words + ["--", event.progname] + arguments[1:])
     event.progname = wrapper
     event.argv = ["proc_box"]
+
+
+def restarts_of(job):
+    """How often the job was requeued. run_version counts its runs; users may set run_count, which older releases have instead."""
+    for name in ("run_version", "run_count"):
+        try:
+            runs = int(str(getattr(job, name)))
+        except (AttributeError, TypeError, ValueError):
+            continue  # this PBS does not tell
+        if runs > 0:
+            return runs - 1
+    return 0
 
 
 def find_wrapper(config):
