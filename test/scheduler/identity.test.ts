@@ -85,6 +85,9 @@ t.test('a job is named as its scheduler names it', async (t) => {
       ['-4', 'extern'],
       ['-6', 'interactive'],
       ['4294967291', 'batch'],
+      ['4294967292', 'extern'],
+      ['4294967290', 'interactive'],
+      ['', 'batch'],
     ].map(([id, step]): (typeof cases)[number] => [
       `step ${id}, as versions of Slurm write it`,
       { SLURM_JOB_ID: '5', SLURM_STEP_ID: id },
