@@ -261,8 +261,8 @@ export type FrontMessage =
   /** For the time without an agent. @param first stop signal @param second 1: linger, 2: reraise @param ms the grace period */
   | { readonly type: 'rules'; readonly first: number; readonly second: number; readonly ms: number };
 
-/** The version in the head of each frame: native/src/wire/protocol.h. */
-export const protocolVersion: number;
+/** The version in the head of each frame between keepers, tools and agents: native/src/wire/protocol.h. */
+export const agentVersion: number;
 
 /** One connection to an agent, as the kernel describes its other end: SO_PEERCRED. */
 export interface Peer {

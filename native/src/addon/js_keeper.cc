@@ -37,11 +37,10 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
 
   explicit Keeper(const CallbackInfo& info)
       : Napi::ObjectWrap<Keeper>(info),
-        connection_(new KeeperConnection(info[0].As<Number>().Int32Value())),
+        connection_(new KeeperConnection(info[0].As<Number>().Int32Value(), info.Length() > 2 && info[2].ToBoolean() ? Speaks::agent : Speaks::own)),
         on_event_(Napi::Persistent(info[1].As<Napi::Function>())),
         context_(info.Env(), "proc_box:keeper") {
     fcntl(connection_->fd(), F_SETFD, FD_CLOEXEC);
-    if (info.Length() > 2 && info[2].ToBoolean()) connection_->distrust();
     uv_loop_t* loop = nullptr;
     napi_get_uv_event_loop(info.Env(), &loop);
     poll_ = new uv_poll_t;
@@ -193,7 +192,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     const Napi::HandleScope scope(env);
     if (!version_known_) {
       const uint16_t version = connection_->peek_version();
-      if (version != kProtocolVersion && version != 0) return mismatch(env, version);
+      if (version != 0 && !connection_->understands(version)) return mismatch(env, version);
       version_known_ = version != 0;  // later bytes of a long first frame are not a frame head
     }
     const bool alive = connection_->fill();
@@ -292,7 +291,7 @@ Value launch_keeper(const CallbackInfo& info) {
 
 void export_keeper(Env env, Object& exports) {
   exports.Set("Keeper", Keeper::define(env));
-  exports.Set("protocolVersion", Number::New(env, kProtocolVersion));
+  exports.Set("agentVersion", Number::New(env, kAgentVersion));
   exports.Set("launchKeeper", Napi::Function::New<launch_keeper>(env));
 }
 

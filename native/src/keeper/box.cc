@@ -97,6 +97,7 @@ void Box::handle(WrapperConnection& from, const FrameHead& head, Reader body) {
     case Request::sample:
       return sampling_.ask(*this, from, head.id, body);
   }
+  from.reply_bytes(head.id, {});  // a request of a later version
 }
 
 // From the first request of another user's wrapper on, and for good.

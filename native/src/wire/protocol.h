@@ -69,6 +69,17 @@ constexpr const char* kEventNames[] = {"hello", "started", "failed", "exited", "
 // are the same in every version, so that the job can run without a box.
 constexpr uint16_t kProtocolVersion = static_cast<uint16_t>(PROTOCOL_CHECKSUM % 65535 + 1);
 
+// An agent outlives installations, and so do keepers: each understands the other across one version. Bodies therefore only grow at
+// their ends (a Reader yields zeros for what an older sender lacks), numbers are never used again, and a request that a keeper does
+// not know gets an empty reply. test/native/protocol.test.ts holds what a version may not change.
+constexpr uint16_t kAgentOldest = 1, kAgentVersion = 1;
+
+// Which of the two versions a connection speaks.
+enum class Speaks { own, agent };
+constexpr bool is_spoken(Speaks how, uint16_t version) {
+  return how == Speaks::own ? version == kProtocolVersion : version >= kAgentOldest && version <= kAgentVersion + 1;
+}
+
 struct FrameHead {
   uint32_t length;  // of the payload
   uint16_t type;
