@@ -17,7 +17,6 @@ exports.groupProcesses = native.groupProcesses;
 exports.writeStderr = native.writeStderr;
 exports.Timer = native.Timer;
 exports.SuspensionWatch = native.SuspensionWatch;
-exports.allowedCpuCount = native.allowedCpuCount;
 exports.prlimit = native.prlimit;
 exports.processDirectory = native.processDirectory;
 exports.launchKeeper = native.launchKeeper;

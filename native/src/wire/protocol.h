@@ -15,7 +15,6 @@ enum class Request : uint16_t {
   resume = 5,        // -> count
   rlimit = 6,        // RlimitWire -> RlimitReply
   stdout_limit = 7,  // uint64 bytes -> count
-  usage = 8,         // -> UsageBody
   cleanup = 9,       // CleanupHead, prefix NUL-terminated, per step NUL-terminated: `r` or `w`, path, text; no reply
   adopt = 10,        // in place of start: AdoptHead, int32 x excluded, NUL-terminated: cgroup.procs, freezer directory,
                      // cgroup.kill file
