@@ -14,6 +14,7 @@ exports.removeDirectory = native.removeDirectory;
 exports.Outlet = native.Outlet;
 exports.removeGroups = native.removeGroups;
 exports.groupProcesses = native.groupProcesses;
+exports.findDisk = native.findDisk;
 exports.writeStderr = native.writeStderr;
 exports.Timer = native.Timer;
 exports.SuspensionWatch = native.SuspensionWatch;

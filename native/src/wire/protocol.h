@@ -187,8 +187,8 @@ struct UsageBody {
 
 // Operations on files of control groups; keeper/group_files.h has the rules. The last three read files of /proc, of the keeper
 // or of the process whose pid takes the place of the path.
-enum class FileOp : uint32_t { read, write, mkdir, rmdir, rmtree, exists, writable, processes, mountinfo, cgroup, status };
-constexpr const char* kFileOpNames[] = {"read", "write", "mkdir", "rmdir", "rmtree", "exists", "writable", "processes", "mountinfo", "cgroup", "status"};
+enum class FileOp : uint32_t { read, write, mkdir, rmdir, rmtree, exists, writable, processes, disk, mountinfo, cgroup, status };
+constexpr const char* kFileOpNames[] = {"read", "write", "mkdir", "rmdir", "rmtree", "exists", "writable", "processes", "disk", "mountinfo", "cgroup", "status"};
 constexpr uint32_t kMostFileOps = 256;
 constexpr uint32_t kMostFileBytes = 256 << 10;  // of a request
 
