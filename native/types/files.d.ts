@@ -41,7 +41,7 @@ export type FileOp =
   /** Removes a group with every group below it. */
   | { readonly op: 'rmtree'; readonly path: string }
   | { readonly op: 'processes'; readonly path: string }
-  /** The disk behind a block device, a file on one, or `major:minor`, as `major:minor`; ENOTBLK if there is none. */
+  /** The disk behind a block device, a file on one, or `major:minor`, as `major:minor`; ENXIO if there is none. */
   | { readonly op: 'disk'; readonly path: string }
   | { readonly op: 'mountinfo' }
   | { readonly op: 'cgroup' | 'status'; readonly pid: number | null };

@@ -10,7 +10,7 @@ import { carryOut, type Task } from './task.js';
 export function* findDevice(target: string): Task<string> {
   const { error, text } = yield* carryOut({ op: 'disk', path: target });
   if (error === null) return text;
-  if (error === 'ENOTBLK') {
+  if (error === 'ENXIO') {
     throw new SpecError(
       `${quote(target)} does not belong to a block device: name the disk, for example "/dev/sda"; \`lsblk\` lists them`,
     );

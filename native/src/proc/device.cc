@@ -27,7 +27,7 @@ int find_disk(const std::string& target, std::string& disk, const std::string& s
     disk = std::to_string(major(device)) + ":" + std::to_string(minor(device));
   }
   const std::string folder = sys + "/dev/block/" + disk;
-  if (access(folder.c_str(), F_OK) != 0) return ENOTBLK;
+  if (access(folder.c_str(), F_OK) != 0) return ENXIO;
   if (access((folder + "/partition").c_str(), F_OK) != 0) return 0;
   // A partition's folder is inside the folder of its disk.
   disk = read_text_file(folder + "/../dev");
