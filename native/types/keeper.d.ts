@@ -340,7 +340,6 @@ export class Keeper {
   stdoutLimit(bytes: number): Promise<void>;
   /** Asks for one `stdoutmark` event when stdout reaches this many bytes; 0 cancels it. */
   stdoutMark(bytes: number): Promise<void>;
-  usage(): Promise<KeeperUsage>;
   /**
    * Carries out operations on control groups, in order; one result per operation. The keeper reads only files of a cgroup
    * file system, and writes only in groups that it has made by this request: native/src/keeper/group_files.h. At most 256

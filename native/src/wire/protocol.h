@@ -15,7 +15,6 @@ enum class Request : uint16_t {
   resume = 5,        // -> count
   rlimit = 6,        // RlimitWire -> RlimitReply
   stdout_limit = 7,  // uint64 bytes -> count
-  usage = 8,         // -> UsageBody
   cleanup = 9,       // CleanupHead, prefix NUL-terminated, per step NUL-terminated: `r` or `w`, path, text; no reply
   adopt = 10,        // in place of start: AdoptHead, int32 x excluded, NUL-terminated: cgroup.procs, freezer directory,
                      // cgroup.kill file
@@ -247,8 +246,8 @@ struct UsageBody {
 
 // Operations on files of control groups; keeper/group_files.h has the rules. The last three read files of /proc, of the keeper
 // or of the process whose pid takes the place of the path.
-enum class FileOp : uint32_t { read, write, mkdir, rmdir, rmtree, exists, writable, processes, mountinfo, cgroup, status };
-constexpr const char* kFileOpNames[] = {"read", "write", "mkdir", "rmdir", "rmtree", "exists", "writable", "processes", "mountinfo", "cgroup", "status"};
+enum class FileOp : uint32_t { read, write, mkdir, rmdir, rmtree, exists, writable, processes, disk, mountinfo, cgroup, status };
+constexpr const char* kFileOpNames[] = {"read", "write", "mkdir", "rmdir", "rmtree", "exists", "writable", "processes", "disk", "mountinfo", "cgroup", "status"};
 constexpr uint32_t kMostFileOps = 256;
 constexpr uint32_t kMostFileBytes = 256 << 10;  // of a request
 
