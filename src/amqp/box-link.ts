@@ -9,7 +9,7 @@ import { CommandHandler } from './command-handler.js';
 import { controlConfig } from './config.js';
 import { type Failure, WRONG_TYPE } from './failure.js';
 import { gateOf } from './gate-of.js';
-import { keySegment } from './keys.js';
+import { boxKey, keySegment } from './keys.js';
 import { Link, type LinkOptions, type LinkState, type Session } from './link.js';
 import { noTopicExchange, onceFor, refusedAnswer } from './log-lines.js';
 import { Outbox } from './outbox.js';
@@ -61,12 +61,12 @@ export interface Closed {
  * Memory that a queued message takes beside its bytes: the Buffer object and its allocation, the id, the queue entry.
  * test/amqp/heap.test.ts measures it.
  */
-const MESSAGE_OVERHEAD_BYTES = 768;
+export const MESSAGE_OVERHEAD_BYTES = 768;
 const NOT_ASKED = 'the job goes on without it; --uri names another broker, --uri none turns this off';
 /** Bound for writing the last lines of the audit log when the box ends. */
-const AUDIT_MS = 1_000;
+export const AUDIT_MS = 1_000;
 /** Bound for marking which messages of other boxes were delivered, when the box ends. */
-const REDELIVERY_MS = 1_000;
+export const REDELIVERY_MS = 1_000;
 
 interface Parts {
   readonly spec: BoxSpec;
@@ -123,7 +123,7 @@ export class BoxLink implements BrokerLink {
     this.#handler = new CommandHandler(box, gate, (reply) => this.#replies.push(reply), log);
     this.#auditLog = spec.auditLog === undefined ? undefined : createAuditLog(spec.auditLog, log);
     this.#redelivery = new Redelivery(spec, identity, loadSpool, log);
-    this.#probe = new Probe(spec, identity, {
+    this.#probe = new Probe(spec.exchange, boxKey(spec.routingKeys, identity), {
       isBound: () => this.#control.state.state === 'up',
       rebind: (error) => this.#control.restart(error),
       deaf: () => log.warn(noTopicExchange(spec.exchange)),

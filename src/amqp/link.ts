@@ -28,7 +28,7 @@ export interface LinkOptions<S extends Session> {
   /** `control` or `statistics`; part of log messages and of the connection's name. */
   readonly name: string;
   readonly uris: readonly string[];
-  readonly request: Pick<ConnectionRequest, 'exchange' | 'connectionName' | 'site'>;
+  readonly request: Pick<ConnectionRequest, 'exchange' | 'connectionName' | 'site' | 'heartbeatSec'>;
   /** Opens a connection; may throw. */
   readonly open: (request: ConnectionRequest, opened: Opened<S>) => void;
   /** Called when the connection is up, to start using it. Call `fail` to end it, and `done` once it is ready. */
@@ -41,7 +41,22 @@ export interface LinkOptions<S extends Session> {
   readonly told?: (failure: Failure) => boolean;
   /** The end of a warning: what happens next. @default 'retrying in the background' */
   readonly remedy?: string;
+  /** @default BOX_TIMES */
+  readonly times?: LinkTimes;
   readonly log: Logger;
+}
+
+/** How patient a link is, in ms. */
+export interface LinkTimes {
+  /** Longest time for an attempt after this many consecutive failures: to connect, and everything else up to `done`. */
+  attemptMs(failures: number): number;
+  /** Longest time from the open connection to `done`, if the attempt's own time does not cover that. */
+  readonly readyMs?: number;
+  /**
+   * The longest wait after this many rounds over all hosts have failed.
+   * @param slow retries will not help soon
+   */
+  waitMs(rounds: number, slow: boolean): number;
 }
 
 export interface LinkState {
@@ -62,6 +77,11 @@ const HOPELESS_CAP_MS = 30_000;
 const ATTEMPT_MS = 2_000;
 const LONG_ATTEMPT_MS = 10_000;
 const LONG_ATTEMPT_EVERY = 4;
+/** For a box with a link of its own, which should have a broker that is back within 2 s. */
+export const BOX_TIMES: LinkTimes = {
+  attemptMs: (failures) => ((failures + 1) % LONG_ATTEMPT_EVERY === 0 ? LONG_ATTEMPT_MS : ATTEMPT_MS),
+  waitMs: (rounds, slow) => Math.min(slow ? HOPELESS_CAP_MS : BACKOFF_CAP_MS, 200 * 2 ** Math.min(rounds - 1, 10)),
+};
 /** A connection that lasted this long was good: after it, failures are counted and logged afresh. */
 const STABLE_MS = 5_000;
 const SHUTDOWN_MS = 1_000;
@@ -78,6 +98,7 @@ interface Attempt {
 export class Link<S extends Session> {
   readonly #options: LinkOptions<S>;
   readonly #endpoints: Endpoint[];
+  readonly #times: LinkTimes;
   readonly #warned = new Set<string>();
   #state: LinkState['state'] = 'connecting';
   #endpoint = 0;
@@ -95,6 +116,7 @@ export class Link<S extends Session> {
 
   constructor(options: LinkOptions<S>) {
     this.#options = options;
+    this.#times = options.times ?? BOX_TIMES;
     this.#endpoints = options.uris.map(endpointOf);
   }
 
@@ -154,13 +176,21 @@ export class Link<S extends Session> {
   async #connection(endpoint: Endpoint): Promise<unknown> {
     const attempt: Attempt = { abort: new AbortController(), session: null, end: () => {} };
     this.#current = attempt;
-    const timeoutMs = (this.#failures + 1) % LONG_ATTEMPT_EVERY === 0 ? LONG_ATTEMPT_MS : ATTEMPT_MS;
+    const timeoutMs = this.#times.attemptMs(this.#failures);
+    const { readyMs } = this.#times;
     let isUp = false;
     let timer: NodeJS.Timeout | undefined;
     const error = await new Promise<unknown>((resolve) => {
       attempt.end = resolve;
-      timer = setTimeout(() => resolve(new Error(`no answer within ${duration(timeoutMs)}`)), timeoutMs).unref();
-      this.#open(attempt, endpoint, timeoutMs, (session) => {
+      const allow = (ms: number) => {
+        clearTimeout(timer);
+        timer = setTimeout(() => resolve(new Error(`no answer within ${duration(ms)}`)), ms).unref();
+      };
+      const made = () => {
+        if (readyMs !== undefined && this.#current === attempt) allow(readyMs);
+      };
+      allow(timeoutMs);
+      this.#open(attempt, endpoint, timeoutMs, made, (session) => {
         if (isUp || this.#current !== attempt || this.#closed) return;
         isUp = true;
         this.#options.up(session, attempt.end, () => {
@@ -178,7 +208,7 @@ export class Link<S extends Session> {
     return error;
   }
 
-  #open(attempt: Attempt, endpoint: Endpoint, timeoutMs: number, up: (session: S) => void): void {
+  #open(attempt: Attempt, endpoint: Endpoint, timeoutMs: number, made: () => void, up: (session: S) => void): void {
     const { request, open } = this.#options;
     const { signal } = attempt.abort;
     try {
@@ -189,6 +219,7 @@ export class Link<S extends Session> {
             attempt.session = session;
             // The attempt has timed out meanwhile, or the link was closed.
             if (signal.aborted) session.release();
+            else made();
           },
           up,
           fail: (error) => attempt.end(error),
@@ -253,8 +284,7 @@ export class Link<S extends Session> {
     if (this.#failures === 0) return 0;
     const rounds = Math.floor(this.#failures / this.#endpoints.length);
     if (this.#failures % this.#endpoints.length !== 0) return 0;
-    const capMs = this.#hopeless || this.#lastFailure?.slow ? HOPELESS_CAP_MS : BACKOFF_CAP_MS;
-    const ceilingMs = Math.min(capMs, 200 * 2 ** Math.min(rounds - 1, 10));
+    const ceilingMs = this.#times.waitMs(rounds, this.#hopeless || this.#lastFailure?.slow === true);
     return BACKOFF_MIN_MS + Math.random() * (ceilingMs - BACKOFF_MIN_MS);
   }
 
