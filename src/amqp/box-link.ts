@@ -50,6 +50,8 @@ export interface Closed {
   readonly undelivered: number;
   /** The spool file that keeps them; null if they are lost. */
   readonly spooled: string | null;
+  /** The link goes on, and delivers them when it can: that of a node, which outlives its boxes. */
+  readonly kept?: true;
   /**
    * How long the end waited for the broker: the time of `--flush`, or not at all, because no retry could have helped or
    * because the user had not asked for a broker.
