@@ -5,6 +5,7 @@ import type { Controllable, Outgoing } from '../model/types.js';
 import type { BoxSpec, JobIdentity } from '../options/spec.js';
 import type * as Spool from '../spool/index.js';
 import { createAuditLog } from '../stats/audit-log.js';
+import { watchAlarms } from './alarms.js';
 import { CommandHandler } from './command-handler.js';
 import { controlConfig } from './config.js';
 import { type Failure, WRONG_TYPE } from './failure.js';
@@ -224,14 +225,7 @@ export class BoxLink implements BrokerLink {
   }
 
   #statisticsUp(publisher: Publisher, fail: (error: unknown) => void, done: () => void): void {
-    publisher.on('blocked', () => {
-      this.#log.warn('statistics: the broker takes no messages now (memory or disk alarm); they wait in the outbox');
-      this.#setBlocked(true);
-    });
-    publisher.on('unblocked', () => {
-      this.#log.info('statistics: the broker takes messages again');
-      this.#setBlocked(false);
-    });
+    watchAlarms(publisher, this.#log, (blocked) => this.#setBlocked(blocked));
     publisher.onRefused((error) => {
       this.#log[this.#answersRefused++ === 0 ? 'warn' : 'debug'](refusedAnswer(error, this.#spec));
     });

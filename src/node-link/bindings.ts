@@ -1,6 +1,7 @@
 import type { Logger } from '../log.js';
 import { redactUri } from '../options/uri.js';
-import type { Binder, BindingKey, ControlSession } from './control-session.js';
+import type { BindingKey, ControlSession } from './control-session.js';
+import { QueueBinder } from './queue-binder.js';
 import { TokenBucket } from './token-bucket.js';
 
 /** Keys that are bound at once. After a refusal they are bound one by one, to find the one that is refused. */
@@ -50,14 +51,10 @@ export class Bindings {
   readonly #leftOut = new Set<Binding>();
   readonly #refused = new Set<Binding>();
   readonly #warned = new Set<string>();
-  /** Exchanges that were looked up on this connection, with the error of those that cannot be used. */
-  readonly #exchanges = new Map<string, unknown>();
   #late = 0;
   #bound = 0;
   #wanted = 0;
-  #session: ControlSession | undefined;
-  #binder: Binder | undefined;
-  #busy = false;
+  #binder: QueueBinder | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
 
@@ -71,7 +68,7 @@ export class Bindings {
 
   /** Whether every key that may be bound is bound, or refused. */
   get isSettled(): boolean {
-    return this.#session !== undefined && this.#toBind.size + this.#suspects.length === 0 && !this.#busy;
+    return this.#binder?.isBusy === false && this.#toBind.size + this.#suspects.length === 0;
   }
 
   has({ exchange, key }: BindingKey): boolean {
@@ -93,7 +90,7 @@ export class Bindings {
   /** There is a new queue, which has no bindings. */
   attach(session: ControlSession): void {
     this.detach();
-    this.#session = session;
+    this.#binder = new QueueBinder(session, () => this.#pump());
     for (const [id, binding] of this.#bindings) {
       if (binding.users === 0) this.#forget(id, binding);
       else if (binding.state !== 'left out') this.#again(binding);
@@ -106,18 +103,16 @@ export class Bindings {
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#idleTimer);
     this.#retryTimer = undefined;
-    this.#session = undefined;
+    this.#binder?.end();
     this.#binder = undefined;
-    this.#busy = false;
     this.#bound = 0;
     this.#suspects = [];
-    this.#exchanges.clear();
     for (const set of [this.#toBind, this.#toUnbind, this.#refused]) set.clear();
   }
 
   /** The exchange was deleted, and with it the bindings. */
   rebind(exchange: string): void {
-    this.#exchanges.delete(exchange);
+    this.#binder?.forget(exchange);
     for (const binding of this.#bindings.values()) {
       if (binding.exchange !== exchange || binding.state !== 'bound') continue;
       this.#bound--;
@@ -165,7 +160,7 @@ export class Bindings {
 
   #again(binding: Binding): void {
     binding.state = 'wanted';
-    if (this.#session !== undefined) this.#toBind.add(binding);
+    if (this.#binder !== undefined) this.#toBind.add(binding);
   }
 
   #forget(id: string, binding: Binding): void {
@@ -182,23 +177,20 @@ export class Bindings {
   }
 
   #pump(): void {
-    const session = this.#session;
-    if (session === undefined || this.#busy) return;
-    const [first] = this.#suspects.length > 0 ? this.#suspects : this.#toBind;
-    if (first !== undefined) {
-      if (!this.#exchanges.has(first.exchange)) return this.#findExchange(session, first.exchange);
-      const error = this.#exchanges.get(first.exchange);
-      if (error) {
-        this.#refuseAll(first.exchange, error);
-        return this.#pump();
-      }
-    }
     const binder = this.#binder;
-    if (first === undefined && this.#toUnbind.size === 0) return;
-    if (binder === undefined) return this.#open(session);
-    if (first !== undefined) return this.#bind(session, binder, this.#batch(first));
-    const idle = this.#nextIdle();
-    if (idle !== undefined) this.#unbind(session, binder, idle);
+    if (binder === undefined || binder.isBusy) return;
+    const [first] = this.#suspects.length > 0 ? this.#suspects : this.#toBind;
+    if (first === undefined) {
+      const idle = this.#nextIdle();
+      if (idle !== undefined) this.#unbind(binder, idle);
+      return;
+    }
+    const { exchange } = first;
+    if (!binder.hasLookedUp(exchange)) return binder.lookUp(exchange);
+    const problem = binder.problemWith(exchange);
+    if (!problem) return this.#bind(binder, this.#batch(first));
+    this.#refuseAll(exchange, problem);
+    this.#pump();
   }
 
   /** A suspect alone, or keys of one exchange. */
@@ -216,67 +208,18 @@ export class Bindings {
     return batch;
   }
 
-  /** Runs one request; its answer means nothing once the session has ended. */
-  #run(
-    session: ControlSession,
-    request: (done: (error: unknown) => void) => void,
-    then: (error: unknown) => void,
-  ): void {
-    this.#busy = true;
-    let isDone = false;
-    request((error) => {
-      if (isDone || this.#session !== session) return;
-      isDone = true;
-      this.#busy = false;
-      then(error);
-      // Deferred, since a request on a closed channel fails at once.
-      setImmediate(() => this.#pump());
-    });
-  }
-
-  #open(session: ControlSession): void {
-    this.#run(
-      session,
-      (done) =>
-        session.openBinder((error, binder) => {
-          if (this.#session === session) this.#binder = binder;
-          done(error);
-        }),
-      (error) => {
-        // The connection has ended; the next one begins anew.
-        if (error) this.#session = undefined;
-      },
-    );
-  }
-
-  #findExchange(session: ControlSession, exchange: string): void {
-    this.#run(
-      session,
-      (done) => session.ensureExchange(exchange, done),
-      (error) => {
-        this.#exchanges.set(exchange, error);
-        if (error) this.#refuseAll(exchange, error);
-      },
-    );
-  }
-
   #refuseAll(exchange: string, error: unknown): void {
     const all = [...this.#suspects, ...this.#toBind].filter((binding) => binding.exchange === exchange);
     this.#suspects = this.#suspects.filter((binding) => binding.exchange !== exchange);
     for (const binding of all) this.#refuse(binding, error);
   }
 
-  #bind(session: ControlSession, binder: Binder, batch: readonly Binding[]): void {
-    this.#run(
-      session,
-      (done) => binder.bindAll(batch, done),
-      (error) => {
-        if (error) this.#binder = undefined;
-        if (!error) for (const binding of batch) this.#made(binding);
-        else if (batch.length === 1) this.#refuse(batch[0]!, error);
-        else this.#suspects.push(...batch);
-      },
-    );
+  #bind(binder: QueueBinder, batch: readonly Binding[]): void {
+    binder.bind(batch, (error) => {
+      if (!error) for (const binding of batch) this.#made(binding);
+      else if (batch.length === 1) this.#refuse(batch[0]!, error);
+      else this.#suspects.push(...batch);
+    });
   }
 
   #made(binding: Binding): void {
@@ -305,7 +248,7 @@ export class Bindings {
   #retry(): void {
     this.#retryTimer = undefined;
     for (const binding of this.#refused) {
-      this.#exchanges.delete(binding.exchange);
+      this.#binder?.forget(binding.exchange);
       this.#again(binding);
     }
     this.#refused.clear();
@@ -315,25 +258,19 @@ export class Bindings {
   #nextIdle(): Binding | undefined {
     const [oldest] = this.#toUnbind;
     if (oldest === undefined) return undefined;
-    const leftMs = oldest.idleAtMs + this.#options.unbindAfterMs - performance.now();
+    const afterMs = this.#leftOut.size > 0 ? 0 : this.#options.unbindAfterMs;
+    const leftMs = oldest.idleAtMs + afterMs - performance.now();
     if (leftMs > 0) this.#wakeIn(leftMs);
     else if (this.#unbindRate.take()) return oldest;
     else this.#wakeIn(this.#unbindRate.waitMs);
     return undefined;
   }
 
-  #unbind(session: ControlSession, binder: Binder, binding: Binding): void {
+  #unbind(binder: QueueBinder, binding: Binding): void {
     this.#toUnbind.delete(binding);
     this.#bound--;
-    binding.state = 'wanted';
-    if (binding.users === 0) this.#forget(idOf(binding.exchange, binding.key), binding);
-    this.#run(
-      session,
-      (done) => binder.unbind(binding, done),
-      (error) => {
-        if (error) this.#binder = undefined;
-      },
-    );
+    this.#forget(idOf(binding.exchange, binding.key), binding);
+    binder.unbind(binding, () => {});
   }
 
   #wakeIn(ms: number): void {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { watchAlarms } from '../amqp/alarms.js';
 import { AUDIT_MS, type BrokerLink, type Closed, MESSAGE_OVERHEAD_BYTES, REDELIVERY_MS } from '../amqp/box-link.js';
 import { CommandHandler } from '../amqp/command-handler.js';
 import { type Failure, WRONG_TYPE } from '../amqp/failure.js';
@@ -14,7 +15,7 @@ import { Replies } from '../amqp/replies.js';
 import { within } from '../amqp/within.js';
 import type { Logger } from '../log.js';
 import type { Controllable } from '../model/types.js';
-import type { BoxSpec, JobIdentity } from '../options/spec.js';
+import type { BoxSpec } from '../options/spec.js';
 import { createAuditLog } from '../stats/audit-log.js';
 import { AttachedBox } from './attached-box.js';
 import { Bindings } from './bindings.js';
@@ -23,9 +24,10 @@ import { Dispatcher } from './dispatcher.js';
 import { FairOutbox, type Quotas } from './fair-outbox.js';
 import { Lanes } from './lanes.js';
 import { LateKeys } from './late-keys.js';
+import { newNodeId, nodeIdentity } from './node-identity.js';
 import type { NodeLink, NodeLinkOptions, NodeStatus, Owner } from './node-options.js';
 import { NodeSpool } from './node-spool.js';
-import { NODE_TIMES } from './node-times.js';
+import { nodeTimes } from './node-times.js';
 import { Probes } from './probes.js';
 
 const QUOTAS: Quotas = { maxBytes: 32 * 1024 * 1024, messagesPerSec: 1_000, burst: 20_000 };
@@ -47,8 +49,7 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
 class SharedLink implements NodeLink {
   readonly #options: NodeLinkOptions;
   readonly #log: Logger;
-  /** Begins with the time, so that the spools of a node are delivered in their order. */
-  readonly #id = `node-${Date.now().toString(36).padStart(9, '0')}-${randomBytes(4).toString('hex')}`;
+  readonly #id = newNodeId(Date.now());
   readonly #outbox: FairOutbox;
   readonly #spool: NodeSpool | undefined;
   readonly #lanes: Lanes;
@@ -216,31 +217,15 @@ class SharedLink implements NodeLink {
   }
 
   #makeSpool(spoolDir: string): NodeSpool {
-    const {
-      spoolMaxBytes: maxBytes,
-      spoolMaxAgeMs: maxAgeMs,
-      loadSpool = notLoadable,
-      log,
-      host,
-      user,
-    } = this.#options;
-    const nobody = { cluster: null, step: null, task: null, node: null, queue: null };
-    const identity: JobIdentity = {
-      ...nobody,
-      scheduler: 'none',
-      restart: 0,
-      job: this.#id,
-      user,
-      host,
-      box: this.#id,
-    };
+    const { spoolMaxBytes: maxBytes, spoolMaxAgeMs: maxAgeMs, loadSpool = notLoadable, log } = this.#options;
+    const identity = nodeIdentity(this.#id, this.#options);
     return new NodeSpool({ spoolDir, maxBytes, maxAgeMs, identity, outbox: this.#outbox, loadSpool, log });
   }
 
   #common(name: string, host: string, told: (failure: Failure) => boolean): Common {
-    const { uris, exchange, rascalConfig: site = {}, log } = this.#options;
+    const { uris, exchange, rascalConfig: site = {}, retryWaitsMs, log } = this.#options;
     const request = { exchange, connectionName: `proc_box node ${host} ${name}`, site, heartbeatSec: HEARTBEAT_SEC };
-    return { uris, log, name, told, request, times: NODE_TIMES };
+    return { uris, log, name, told, request, times: nodeTimes(retryWaitsMs) };
   }
 
   #statisticsLink(common: Common): Link<Publisher> {
@@ -265,14 +250,7 @@ class SharedLink implements NodeLink {
 
   #statisticsUp(publisher: Publisher, fail: (error: unknown) => void, done: () => void): void {
     this.#publisher = publisher;
-    publisher.on('blocked', () => {
-      this.#log.warn('statistics: the broker takes no messages now (memory or disk alarm); they wait in the outbox');
-      this.#setBlocked(true);
-    });
-    publisher.on('unblocked', () => {
-      this.#log.info('statistics: the broker takes messages again');
-      this.#setBlocked(false);
-    });
+    watchAlarms(publisher, this.#log, (blocked) => this.#setBlocked(blocked));
     publisher.onRefused((error) => {
       this.#log[this.#answersRefused++ === 0 ? 'warn' : 'debug'](refusedAnswer(error, this.#options));
     });

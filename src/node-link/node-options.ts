@@ -39,6 +39,8 @@ export interface NodeLinkOptions extends NodeSpec {
   readonly lateBindMs?: number;
   /** Most of these keys. @default 4096 */
   readonly lateBindingsMax?: number;
+  /** Longest wait before the first, second, ... attempt to connect again. @default 1500, 5000, 15000, 60000 */
+  readonly retryWaitsMs?: readonly number[];
   readonly log: Logger;
   /** Loads the check of signatures, which only `controlAuth` `signed` needs. */
   readonly loadSigned?: () => typeof Signed;

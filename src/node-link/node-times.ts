@@ -1,4 +1,4 @@
-import type { LinkTimes } from '../amqp/link.js';
+import type { LinkTimes } from '../amqp/link-times.js';
 
 const CONNECT_MS = 30_000;
 const CALLS_MS = 60_000;
@@ -9,8 +9,10 @@ const WAITS_MS = [1_500, 5_000, 15_000, 60_000];
  * restart spreads its nodes, because declaring and binding for all of them takes it up to half a minute. So a link
  * that gave up early and tried again would only make that longer.
  */
-export const NODE_TIMES: LinkTimes = {
-  attemptMs: () => CONNECT_MS,
-  readyMs: CALLS_MS,
-  waitMs: (rounds) => WAITS_MS[Math.min(rounds, WAITS_MS.length) - 1]!,
-};
+export function nodeTimes(waitsMs: readonly number[] = WAITS_MS): LinkTimes {
+  return {
+    attemptMs: () => CONNECT_MS,
+    readyMs: CALLS_MS,
+    waitMs: (rounds) => waitsMs[Math.min(rounds, waitsMs.length) - 1]!,
+  };
+}

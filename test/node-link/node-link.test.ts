@@ -110,10 +110,11 @@ t.test('keys of jobs and boxes come late on a full node, and are bounded', async
   );
   await until(() => link.status().bindings.bound === 3 + 210, 'the others are bound as far as the bound allows');
   t.match(link.status().bindings, { wanted: 3 + 240, leftOut: 30, refused: 0 });
-  t.equal(lines.filter((line) => line.includes('makes no more')).length, 1);
+  t.equal(lines.filter((line) => line.includes('warn') && line.includes('makes no more')).length, 1);
   await Promise.all(boxes.slice(0, 64).map(({ link }) => link.close(0)));
+  await until(() => link.status().bindings.leftOut === 0, 'keys that nobody needs make room');
   await bound();
-  t.match(link.status().bindings, { wanted: 3 + 48, leftOut: 0 });
+  t.match(link.status().bindings, { wanted: 3 + 48 });
   t.equal((await ask(channel, { ...to, key: `${key}.box.${last.id}` }, { command: 'ping' })).body.ok, true);
 });
 
@@ -221,7 +222,10 @@ t.test('closing a box waits for its own messages only', async (t) => {
 });
 
 t.test('a broker that is killed comes back: everybody is reached, nothing is lost, and order is kept', async (t) => {
-  const { attach, bound, key, spec, link } = openNode(t, uri);
+  const { attach, bound, key, spec, link } = openNode(t, uri, {
+    retryWaitsMs: [500, 2_000],
+    outboxMaxMessages: 50_000,
+  });
   const boxes = upTo(50).map((n) => attach({ job: String(n), user: `u${n % 3}` }, n % 3));
   await bound();
   const queue = unique('durable');
@@ -235,7 +239,7 @@ t.test('a broker that is killed comes back: everybody is reached, nothing is los
     n++;
     for (const { link, id } of boxes) link.publish(sample(id, n));
   };
-  const timer = setInterval(publish, 20);
+  const timer = setInterval(publish, 100);
   await sleep(500);
   await broker.kill9();
   await sleep(500);
