@@ -99,7 +99,7 @@ export class NodeSpool implements Overflow {
   async close(): Promise<{ readonly path: string | null; readonly lost: number }> {
     this.#closing = true;
     clearTimeout(this.#markTimer);
-    const result = { path: null as string | null, lost: this.#options.outbox.length + this.#unwritten.length };
+    const result = { path: null as string | null, lost: this.#inMemory };
     const finished = this.#finish(result).catch((error: Error) => this.#failed(error));
     if (!(await within(CLOSE_MS, finished))) {
       this.#warn('late', `spool ${this.#options.spoolDir}: no answer within ${CLOSE_MS / 1000} s`);
@@ -107,8 +107,13 @@ export class NodeSpool implements Overflow {
     return result;
   }
 
+  get #inMemory(): number {
+    return this.#options.outbox.length + this.#writing.length + this.#unwritten.length;
+  }
+
   async #finish(result: { path: string | null; lost: number }): Promise<void> {
     await this.#disk.finish();
+    result.lost = this.#inMemory;
     const { earlier, later } = this.#rest();
     const { spoolDir, identity } = this.#options;
     const pattern = `${spoolDir}/${process.geteuid?.()}/${identity.box}*`;
