@@ -1,5 +1,7 @@
 // test-waits
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { ConsumeMessage } from 'amqplib';
 import t from 'tap';
 import { ask, collect, foreignClient, privateBroker, sample, unique, until } from '../fixtures/broker.js';
@@ -55,6 +57,23 @@ t.test('200 boxes have two connections and one queue, and each is reached under 
     deliveryMode: 2,
     userId: 'guest',
   });
+});
+
+t.test('an idle box takes at most 20 kB', async (t) => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const used = () => {
+    collect();
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  };
+  const { attach } = openNode(t, 'amqp://127.0.0.1:1');
+  attach();
+  const before = used();
+  const boxes = upTo(1_000).map((n) => attach({ job: String(n) }));
+  const bytes = (used() - before) / boxes.length;
+  t.comment(`${Math.round(bytes)} bytes with the fake box itself`);
+  t.ok(bytes < 20_000);
 });
 
 t.test('the same message is carried out once for each box, and bad ones are refused by each', async (t) => {
