@@ -1,4 +1,4 @@
-import { type Keeper, type KeeperEvent, type SignalDelivery, userName } from 'cgroup-utils-native';
+import { type Keeper, type KeeperEvent, type Peer, type SignalDelivery, userName } from 'cgroup-utils-native';
 import type { BrokerLink } from '../amqp/index.js';
 import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';
@@ -71,8 +71,8 @@ export interface Told {
   readonly origin: Origin;
   /** Null: the box begins. */
   readonly resumed: Resumed | null;
-  /** The user at the other end, whom the kernel vouches for. */
-  readonly uid: number;
+  /** The process at the other end, whose user the kernel vouches for. */
+  readonly peer: Pick<Peer, 'pid' | 'uid'>;
 }
 
 /** Wires one box of the node: its keeper is the connection, and its front end hears of the outcome through the keeper. */
@@ -99,7 +99,7 @@ class Hosting implements HostedBox {
     readonly onEnded: () => void,
   ) {
     this.#told = told;
-    this.#owner = { uid: told.uid, user: userName(told.uid) };
+    this.#owner = { uid: told.peer.uid, user: userName(told.peer.uid) };
     this.#environment = entries(told.origin.environment);
   }
 
@@ -189,7 +189,7 @@ class Hosting implements HostedBox {
   #parts(assembled: Assembled, boxId: string): ResourceInput {
     const { keeper, hello, origin } = this.#told;
     const run: TaskRunner = (task) => runInKeeper(keeper, task);
-    const subject = hostedJob(keeper, origin, this.#environment, this.#owner.user);
+    const subject = hostedJob(keeper, origin, this.#environment, this.#owner.user, this.#told.peer);
     const spec = ofAgent(assembled.spec, this.host.spec, hello.argv, origin.words);
     return { spec, boxId, keeper, subject, box: () => this.box, run };
   }
