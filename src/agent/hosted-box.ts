@@ -180,10 +180,17 @@ class Hosting implements HostedBox {
   /** Goes on with a box that another agent has begun: makes the same objects as that one had, and nothing in the kernel. */
   async #resume(assembled: Assembled, resumed: Resumed): Promise<void> {
     const { box, commands, groups } = parseSaved(resumed.kept);
-    if (box.pid !== resumed.pid) throw new Error('the saved state is of another job');
+    const { pid, startedMs: atMs, expired, lostMs } = resumed;
     const parts = this.#parts(assembled, box.boxId);
-    this.#supervise(assembled, parts, replay(prepareResources(parts), groups), groups, { box, commands });
-    if (resumed.expired) this.#run?.onKeeper({ type: 'expired', atMs: resumed.lostMs });
+    const made = replay(prepareResources(parts), groups);
+    if (box.pid === 0) {
+      // The agent before was lost while the job started, and nobody has been told of the box.
+      this.#supervise(assembled, parts, made, groups);
+      this.#run?.onKeeper({ type: 'started', pid, atMs });
+    } else if (box.pid === pid) {
+      this.#supervise(assembled, parts, made, groups, { box, commands });
+    } else throw new Error('the saved state is of another job');
+    if (expired) this.#run?.onKeeper({ type: 'expired', atMs: lostMs });
   }
 
   #parts(assembled: Assembled, boxId: string): ResourceInput {
@@ -226,6 +233,7 @@ class Hosting implements HostedBox {
         this.box = box;
       },
     });
+    if (saved === undefined) saving.changed('now');
     for (const delivery of this.#early.splice(0)) this.#run.onSignal(delivery);
   }
 
