@@ -28,7 +28,7 @@ type Origin = Extract<KeeperEvent, { type: 'origin' }>;
 export type Resumed = Extract<KeeperEvent, { type: 'resumed' }>;
 
 /** Options of a box with a link to the broker of its own. */
-const OWN_LINK: readonly OptionName[] = [
+export const OWN_LINK: readonly OptionName[] = [
   'uri-file',
   'tls-ca',
   'tls-cert',
@@ -272,7 +272,7 @@ class Hosting implements HostedBox {
 }
 
 /** The box keeps its own keys, interval and limits. The broker and what protects it are the agent's. */
-function ofAgent(spec: BoxSpec, agent: BoxSpec, argv: readonly string[], words: number): BoxSpec {
+export function ofAgent(spec: BoxSpec, agent: BoxSpec, argv: readonly string[], words: number): BoxSpec {
   const { uris, replyExchange, rascalConfig, controlAuth, controlRules, controlKeys } = agent;
   return {
     ...spec,

@@ -1,5 +1,4 @@
 import { exitNow, Keeper, type KeeperEvent, protectSelf, watchSignals } from 'cgroup-utils-native';
-import type * as ServeBundle from '../adopt/serve.js';
 import type * as AgentBundle from '../agent/index.js';
 import type * as Amqp from '../amqp/index.js';
 import type * as Signed from '../amqp/signed.js';
@@ -86,8 +85,6 @@ function begin(hello: Hello): void {
       return launchJob(hello);
     case 'adopt':
       return adoptProcess(hello);
-    case 'serve':
-      return serveBoxes(hello);
     case 'agent':
       return serveNode(hello);
     case '--help':
@@ -218,24 +215,6 @@ function allowedOf(assembled: Assembled, { stdoutMode }: Hello) {
   return loadBundle<typeof Allowed>('within-allowed').withinAllowed(assembled, keeper.pid, stdoutMode);
 }
 
-/** Supervises many boxes in this process. Each has a keeper of its own, so the one that we were started with ends. */
-function serveBoxes({ argv }: Hello): void {
-  running = { onKeeper() {}, onSignal() {} };
-  keeper.finish();
-  try {
-    loadBundle<typeof ServeBundle>('serve').serve({
-      argv,
-      executable: `${__dirname}/../bin/proc_box`,
-      newBoxId,
-      files: systemFiles(),
-      ...loaders,
-      loadNotice: () => loadBundle('notice'),
-    });
-  } catch (error) {
-    fail(describeError(error, debugging));
-  }
-}
-
 /** Serves the boxes of this node. There is no job of our own, so our keeper ends. */
 function serveNode({ argv, settings, debug }: Hello): void {
   running = { onKeeper() {}, onSignal() {} };
@@ -256,11 +235,10 @@ function adoptProcess(hello: Hello): void {
       files: systemFiles(),
       ...loaders,
       deliverSignals,
+      onFailed: (error) => notAdopted(hello, describeError(error, debugging)),
     });
   } catch (error) {
-    const why = describeError(error, debugging);
-    if (running !== undefined) fail(why);
-    notAdopted(hello, why);
+    notAdopted(hello, describeError(error, debugging));
   }
 }
 

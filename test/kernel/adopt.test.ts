@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { adopt, adopted, bare, groupsGone, isAlive, listens } from '../fixtures/adopted.js';
 import { ask, collect, foreignClient, sharedBroker, unique } from '../fixtures/broker.js';
-import { boxIdOf, groupsOf, groupsOfProcess, ownGroup, withoutV1 } from '../fixtures/cgroups.js';
+import { boxIdOf, groupsOf, groupsOfProcess, withoutV1 } from '../fixtures/cgroups.js';
 import { host } from '../fixtures/keeper.js';
 import { childrenOf, processState, until } from '../fixtures/processes.js';
 import { job, killQuietly, temporaryFolder } from '../fixtures/run.js';
@@ -207,16 +207,27 @@ t.test('a limit of stdout that nobody can hold is told, and refused by --enforce
   t.notMatch(running.stderr(), 'stdoutlimit has no effect', 'nobody has asked for it');
 });
 
-t.test('a later process with the same number is another one', { skip: ownGroup('pids') === undefined }, async (t) => {
-  const { Members } = await import('cgroup-utils-native');
-  const process = bare(t, 'echo up; sleep 600');
-  await process.says('up');
-  const startTicks = Number(readFileSync(`/proc/${process.pid}/stat`, 'latin1').split(') ')[1]?.split(' ')[19]);
-  const of = (start: number) =>
-    new Members({ pid: process.pid, startTicks: start, excluded: [], procsFile: null }).look();
-  t.equal(of(startTicks)[0], process.pid);
-  t.strictSame(of(startTicks - 1), []);
-});
+t.test(
+  'the keeper lists the box: the process with its descendants, without those between it and the wrapper',
+  async (t) => {
+    const { keeper, event } = host(t, ['adopt', '--pid', `${process.pid}`]);
+    await event('process');
+    const [all] = await keeper.files([{ op: 'members' }]);
+    const pids = all!.text.trim().split('\n').map(Number);
+    t.notOk(pids.includes(keeper.pid), 'the keeper is outside');
+    const other = bare(t, 'echo up; sleep 600 & wait');
+    await other.says('up');
+    await until(() => other.members().length === 2, 'its child runs');
+    const held = host(t, ['adopt', '--pid', `${other.pid}`]);
+    await held.event('process');
+    const [listed] = await held.keeper.files([{ op: 'members' }]);
+    t.strictSame(listed!.text.trim().split('\n').map(Number).sort(), other.members().sort());
+    const moved = await held.keeper.files([
+      { op: 'write', path: '/sys/fs/cgroup/cgroup.procs', text: `${process.pid}` },
+    ]);
+    t.strictSame(moved[0]!.error, 'EPERM', 'and moves no other');
+  },
+);
 
 t.test('the keeper holds the deadline of an adopted process where nobody else does', async (t) => {
   const { monotonicMs } = await import('cgroup-utils-native');
@@ -226,11 +237,10 @@ t.test('the keeper holds the deadline of an adopted process where nobody else do
   ] as const) {
     const process = bare(t, script);
     await process.says('up');
-    const startTicks = Number(readFileSync(`/proc/${process.pid}/stat`, 'latin1').split(') ')[1]?.split(' ')[19]);
-    const { keeper, event } = host(t, []);
-    await event('hello');
+    const { keeper, event } = host(t, ['adopt', '--pid', `${process.pid}`]);
+    await event('process');
     const cgroup = { freezer: null, killFile: null, procsFile: null };
-    keeper.adopt({ pid: process.pid, startTicks, excluded: [], awaitExec: false, cgroup, stdoutMaxBytes: 0 });
+    keeper.adopt({ awaitExec: false, cgroup, stdoutMaxBytes: 0 });
     await event('started');
     keeper.deadline({ stopAtMs: monotonicMs() + 100, killAtMs: 0, graceMs: 300, signal: 15, abandon: true });
     await event('expired');

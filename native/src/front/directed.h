@@ -38,7 +38,9 @@ class Directed {
   void handle(const NodeMessage& message, const std::string& text);
   void keeper_events();
   void agent_lost();
-  bool is_answered() const { return !by_agent_ || box_.agent == AgentState::there; }
+  bool is_answered() const { return !by_agent_ || box_.agent == AgentState::there || box_.agent == AgentState::lost; }
+  // The process goes on without us, and so does its keeper.
+  void released();
   void deliver(const Delivery& delivery);
   void signals();
   void signalled(const signalfd_siginfo& info);
