@@ -97,10 +97,11 @@ export async function adoptProcess(input: AdoptionInput): Promise<Boxed> {
  * @param prepared makes the objects of its groups, and nothing in the kernel
  */
 export async function resumeAdopted(
-  input: AdoptionInput,
+  given: AdoptionInput,
   saved: SavedBox,
   prepared: <Result>(task: Task<Result>) => Result,
 ): Promise<Boxed> {
+  const input = { ...given, boxId: saved.boxId };
   const main = mainOf(input);
   const parse = (files: Files) => adoptSpec(input.options.boxWords, main.environment, { ...input, files });
   const assembled = await input.withFiles(parse);
@@ -176,7 +177,6 @@ function supervise(
 ): RunBundle.Run {
   return input.loadRun().run({
     ...input,
-    boxId: saved?.boxId ?? input.boxId,
     hello: { stdoutMode: shown.stdoutMode, terminal: false },
     spec: { ...spec, command: [commandOf(shown)] },
     warnings,
