@@ -255,8 +255,8 @@ export type FrontMessage =
   /** For the time without an agent. @param first stop signal @param second 1: linger, 2: reraise @param ms the grace period */
   | { readonly type: 'rules'; readonly first: number; readonly second: number; readonly ms: number };
 
-/** The version in the head of each frame: native/src/wire/protocol.h. */
-export const protocolVersion: number;
+/** The version in the head of each frame between keepers, tools and agents: native/src/wire/protocol.h. */
+export const agentVersion: number;
 
 /** One connection to an agent, as the kernel describes its other end: SO_PEERCRED. */
 export interface Peer {
@@ -334,7 +334,6 @@ export class Keeper {
   stdoutLimit(bytes: number): Promise<void>;
   /** Asks for one `stdoutmark` event when stdout reaches this many bytes; 0 cancels it. */
   stdoutMark(bytes: number): Promise<void>;
-  usage(): Promise<KeeperUsage>;
   /**
    * Carries out operations on control groups, in order; one result per operation. The keeper reads only files of a cgroup
    * file system, and writes only in groups that it has made by this request: native/src/keeper/group_files.h. At most 256

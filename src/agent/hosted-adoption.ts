@@ -59,10 +59,20 @@ class Adoption implements HostedBox {
       for (const delivery of this.#early.splice(0)) this.#run?.onSignal(delivery);
     } catch (error) {
       if (resumed !== null) return this.#leave(error);
-      this.#say('error', describeError(error, hello.debug));
+      const why = describeError(error, hello.debug);
+      this.#say('error', why);
+      if (hello.failsOpen) this.#tellUnboxed(why);
       this.#finish(EXIT.failed);
       this.#end();
     }
+  }
+
+  /** Publishes the event `unboxed`: the process runs on without its box. */
+  #tellUnboxed(why: string): void {
+    const { spec, loadNotice, loadYaml } = this.host;
+    const environment = variables(this.#told.origin.environment);
+    const notice = { words: [], settings: [], environment, why, loadYaml, spec, user: this.#owner.user };
+    void loadNotice().tellUnboxed(notice);
   }
 
   onKeeper(event: KeeperEvent): void {

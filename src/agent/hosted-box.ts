@@ -16,6 +16,7 @@ import { jobDeadline } from '../scheduler/deadline.js';
 import { newBoxId } from '../supervise/box-id.js';
 import type { BoxProcess } from '../supervise/box-process.js';
 import { areTold, fallbacks } from '../supervise/fallbacks.js';
+import type * as NoticeBundle from '../supervise/notice.js';
 import { prepareResources, type ResourceInput } from '../supervise/resources.js';
 import { type Run, type RunOptions, run } from '../supervise/run.js';
 import { hostedJob } from './hosted-job.js';
@@ -54,6 +55,7 @@ export interface Host
   /** The agent's own options: its broker is that of every box. */
   readonly spec: BoxSpec;
   readonly log: Logger;
+  readonly loadNotice: () => typeof NoticeBundle;
   readonly connect: (box: Box, spec: BoxSpec, owner: Owner) => Amqp.BrokerLink;
 }
 
@@ -150,16 +152,25 @@ class Hosting implements HostedBox {
     const index = areTold(input.words) ? commandIndex : fallbackIndex;
     if (index >= argv.length) return false;
     const known = { ...input, ...split(argv, index) };
-    for (const { spec, warnings, says } of fallbacks(known, error as Error, assembled?.spec ?? null)) {
+    for (const { spec, warnings, says, kind } of fallbacks(known, error as Error, assembled?.spec ?? null)) {
       try {
         this.#say('error', `${describeError(error, debug)}; ${says} (--failure open)`);
         await this.#launch({ spec, warnings }, index);
+        if (kind !== 'box') this.#tellUnboxed(spec, describeError(error, debug));
         return true;
       } catch (again) {
         if (!(isSpecError(again) || isEnvironmentError(again))) throw again;
       }
     }
     return false;
+  }
+
+  /** Publishes the event `unboxed`, while the job already runs. */
+  #tellUnboxed(box: BoxSpec, why: string): void {
+    const { host } = this;
+    const spec = { ...box, uris: host.spec.uris, rascalConfig: host.spec.rascalConfig };
+    const notice = { words: [], settings: [], environment: this.#environment, why, loadYaml: host.loadYaml };
+    void host.loadNotice().tellUnboxed({ ...notice, spec, user: this.#owner.user });
   }
 
   async #launch(assembled: Assembled, commandIndex: number): Promise<void> {

@@ -15,7 +15,7 @@ import { printStatus } from './status.js';
 
 export interface AgentInput
   extends Omit<SpecInput, 'words' | 'command' | 'deadline'>,
-    Pick<Host, 'loadSigned' | 'loadSpool' | 'loadSlurm' | 'loadLaunchFailure' | 'loadReportFile'> {
+    Pick<Host, 'loadSigned' | 'loadSpool' | 'loadSlurm' | 'loadLaunchFailure' | 'loadReportFile' | 'loadNotice'> {
   readonly argv: readonly string[];
   readonly debug: boolean;
   readonly version: string;

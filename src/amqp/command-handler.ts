@@ -29,7 +29,6 @@ interface Remembered {
  */
 export class CommandHandler {
   readonly #answers = new Map<string, Remembered>();
-  readonly #logged = new Set<string>();
   #pending = 0;
   #waiting: AckOrNack[] = [];
   #replySequence = 0;
@@ -40,6 +39,8 @@ export class CommandHandler {
     readonly gate: Gate,
     readonly reply: (reply: Reply) => void,
     readonly log: Logger,
+    /** Codes of refusals that the log has named; boxes with one log share it. */
+    readonly logged = new Set<string>(),
   ) {}
 
   /** Messages refused so far. */
@@ -134,9 +135,9 @@ export class CommandHandler {
     this.#refused++;
     const of = by.user === undefined ? '' : ` of ${JSON.stringify(by.user)}`;
     const text = `refused a message${of}: ${answer.error.message}${detail === undefined ? '' : ` (${detail})`}`;
-    if (this.#logged.has(answer.error.code)) this.log.debug(text);
+    if (this.logged.has(answer.error.code)) this.log.debug(text);
     else this.log.warn(`${text} (further ones with code ${answer.error.code} are only counted)`);
-    this.#logged.add(answer.error.code);
+    this.logged.add(answer.error.code);
     this.box.refused(answer, by, name, args);
     this.#answer(answer, name, properties);
   }

@@ -220,7 +220,15 @@ function serveNode({ argv, settings, debug }: Hello): void {
   running = { onKeeper() {}, onSignal() {} };
   keeper.close();
   const { runAgent } = loadBundle<typeof AgentBundle>('agent');
-  const input = { argv, settings, debug, files: systemFiles(), version: PROC_BOX_VERSION, ...loaders };
+  const input = {
+    argv,
+    settings,
+    debug,
+    files: systemFiles(),
+    version: PROC_BOX_VERSION,
+    ...loaders,
+    loadNotice: () => loadBundle<typeof NoticeBundle>('notice'),
+  };
   void runAgent(input).then(exitNow);
 }
 

@@ -28,6 +28,9 @@ function sampled(t: Test) {
     },
     readFinal: async () => null,
     final: () => last!,
+    save: () => {
+      throw new Error('nobody saves in this test');
+    },
     get last() {
       return last;
     },

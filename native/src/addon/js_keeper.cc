@@ -26,7 +26,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
                         InstanceMethod<&Keeper::kill>("kill"), InstanceMethod<&Keeper::stop>("stop"), InstanceMethod<&Keeper::pause>("pause"), InstanceMethod<&Keeper::suspend>("suspend"),
                         InstanceMethod<&Keeper::resume>("resume"), InstanceMethod<&Keeper::rlimit>("rlimit"),
                         InstanceMethod<&Keeper::stdout_limit>("stdoutLimit"), InstanceMethod<&Keeper::stdout_mark>("stdoutMark"),
-                        InstanceMethod<&Keeper::usage>("usage"), InstanceMethod<&Keeper::files>("files"),
+                        InstanceMethod<&Keeper::files>("files"),
                         InstanceMethod<&Keeper::sample>("sample"), InstanceMethod<&Keeper::deadline>("deadline"),
                         InstanceMethod<&Keeper::welcome>("welcome"),
                         InstanceMethod<&Keeper::to_front>("toFront"), InstanceMethod<&Keeper::keep>("keep"),
@@ -37,11 +37,10 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
 
   explicit Keeper(const CallbackInfo& info)
       : Napi::ObjectWrap<Keeper>(info),
-        connection_(new KeeperConnection(info[0].As<Number>().Int32Value())),
+        connection_(new KeeperConnection(info[0].As<Number>().Int32Value(), info.Length() > 2 && info[2].ToBoolean() ? Speaks::agent : Speaks::own)),
         on_event_(Napi::Persistent(info[1].As<Napi::Function>())),
         context_(info.Env(), "proc_box:keeper") {
     fcntl(connection_->fd(), F_SETFD, FD_CLOEXEC);
-    if (info.Length() > 2 && info[2].ToBoolean()) connection_->distrust();
     uv_loop_t* loop = nullptr;
     napi_get_uv_event_loop(info.Env(), &loop);
     poll_ = new uv_poll_t;
@@ -123,7 +122,6 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   }
   Napi::Value suspend(const CallbackInfo& info) { return request(info.Env(), Request::suspend, nullptr, 0); }
   Napi::Value resume(const CallbackInfo& info) { return request(info.Env(), Request::resume, nullptr, 0); }
-  Napi::Value usage(const CallbackInfo& info) { return request(info.Env(), Request::usage, nullptr, 0); }
 
   Napi::Value files(const CallbackInfo& info) {
     const std::string body = files_body(info[0].As<Napi::Array>());
@@ -193,7 +191,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     const Napi::HandleScope scope(env);
     if (!version_known_) {
       const uint16_t version = connection_->peek_version();
-      if (version != kProtocolVersion && version != 0) return mismatch(env, version);
+      if (version != 0 && !connection_->understands(version)) return mismatch(env, version);
       version_known_ = version != 0;  // later bytes of a long first frame are not a frame head
     }
     const bool alive = connection_->fill();
@@ -292,7 +290,7 @@ Value launch_keeper(const CallbackInfo& info) {
 
 void export_keeper(Env env, Object& exports) {
   exports.Set("Keeper", Keeper::define(env));
-  exports.Set("protocolVersion", Number::New(env, kProtocolVersion));
+  exports.Set("agentVersion", Number::New(env, kAgentVersion));
   exports.Set("launchKeeper", Napi::Function::New<launch_keeper>(env));
 }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <unistd.h>
 
+#include "front/site_file.h"
 #include "proc/unix_socket.h"
 
 namespace pbox {
@@ -29,14 +30,25 @@ FoundAgent own_agent(const Words& words) {
   return {};
 }
 
+// The strongest source counts, as in src/options/: the site's lock, the words and variables, the config file.
+std::string asked_for(const Options& options) {
+  const ConfigLines site = read_config_lines(kSiteFile);
+  const bool has_own = !options.config.empty() && options.config != kSiteFile;
+  const ConfigLines own = has_own && options.config != "none" ? read_config_lines(options.config) : ConfigLines{};
+  const std::string file = has_own ? own.agent : site.agent;
+  const std::string given = site.locked ? site.agent : options.agent.empty() ? file : options.agent;
+  return given.empty() ? "auto" : given;
+}
+
 }  // namespace
 
 FoundAgent find_agent(const Words& words, const Options& options, std::string& error) {
-  if (options.agent == "none") return {};
-  if (options.agent != "auto") {
-    const int fd = connect_at(options.agent);
-    if (fd < 0) error = "--agent " + options.agent + ": " + std::strerror(errno) + "; start \"proc_box agent --socket\" with this path, or leave the option out";
-    return {fd, options.agent, false};
+  const std::string agent = asked_for(options);
+  if (agent == "none") return {};
+  if (agent != "auto") {
+    const int fd = connect_at(agent);
+    if (fd < 0) error = "--agent " + agent + ": " + std::strerror(errno) + "; start \"proc_box agent --socket\" with this path, or leave the option out";
+    return {fd, agent, false};
   }
   if (options.names_broker) return {};
   const FoundAgent site = site_agent();

@@ -126,7 +126,7 @@ void Adopted::wrapper_gone() {
 void Adopted::find_agent() {
   const int fd = node_.fd() < 0 && agent_.used() && !agent_.is_done() ? agent_.find(monotonic_ms()) : -1;
   if (fd < 0) return;
-  node_ = WrapperConnection(fd);
+  node_ = WrapperConnection(fd, Speaks::agent);
   lost_ms_ = 0;
   if (std::exchange(resumed_, false)) processes_.suspend();
   // What an agent was given nothing to keep of, the next one begins anew.

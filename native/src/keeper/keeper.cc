@@ -28,7 +28,7 @@
 namespace pbox {
 
 JobBox::JobBox(const KeeperSetup& setup, Invocation& words)
-    : Box(WrapperConnection(setup.agent >= 0 ? setup.agent : setup.node), WrapperConnection(setup.front), Cgroup(), setup.cleanup_log),
+    : Box(setup.agent >= 0 ? WrapperConnection(setup.agent, Speaks::agent) : WrapperConnection(setup.node), WrapperConnection(setup.front), Cgroup(), setup.cleanup_log),
       caller_(words), setup_(setup), agent_(setup.agent_path, setup.site_agent) {
   prctl(PR_SET_DUMPABLE, 0);
   if (setup.cleanup_log) prctl(PR_SET_PDEATHSIG, SIGCONT);  // in case we are stopped when the guard is killed

@@ -14,7 +14,7 @@ void KeeperConnection::close() {
 
 bool KeeperConnection::fill() {
   char chunk[8192];  // fits even under a small `ulimit -s`
-  for (size_t read = 0; !foreign_ || read < kForeignReadMax;) {
+  for (size_t read = 0; speaks_ == Speaks::own || read < kForeignReadMax;) {
     const ssize_t n = recv(fd_, chunk, sizeof chunk, MSG_DONTWAIT);
     if (n > 0) read += static_cast<size_t>(n);
     if (n > 0) inbox_.append(chunk, static_cast<size_t>(n));
@@ -27,7 +27,7 @@ bool KeeperConnection::fill() {
 
 bool KeeperConnection::is_too_long() const {
   FrameHead head;
-  return foreign_ && inbox_.peek(head) && head.length > kForeignFrameMax;
+  return speaks_ == Speaks::agent && inbox_.peek(head) && head.length > kForeignFrameMax;
 }
 
 uint16_t KeeperConnection::peek_version() const {

@@ -9,10 +9,11 @@ namespace pbox {
 
 class KeeperConnection {
  public:
-  explicit KeeperConnection(int fd) : fd_(fd) {}
-  // The other end may be anybody's: a longer frame ends the connection, and fill() reads a bounded number of bytes at a time.
+  explicit KeeperConnection(int fd, Speaks speaks = Speaks::own) : fd_(fd), speaks_(speaks), outbox_(speaks) {}
+  // The other end of an agent's connection may be anybody's: a longer frame ends the connection, and fill() reads a bounded
+  // number of bytes at a time.
   static constexpr size_t kForeignFrameMax = 1 << 20, kForeignReadMax = 64 << 10;
-  void distrust() { foreign_ = true; }
+  bool understands(uint16_t version) const { return is_spoken(speaks_, version); }
   ~KeeperConnection() { close(); }
   KeeperConnection(const KeeperConnection&) = delete;
   KeeperConnection& operator=(const KeeperConnection&) = delete;
@@ -36,7 +37,7 @@ class KeeperConnection {
  private:
   bool is_too_long() const;
   int fd_;
-  bool foreign_ = false;
+  const Speaks speaks_;
   Inbox inbox_;
   Outbox outbox_;
 };

@@ -1,11 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
+import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Keeper, type KeeperEvent, launchKeeper } from 'cgroup-utils-native';
 import type { Hierarchies } from '../../cgroup/hierarchy.js';
 import type { BoxCgroup } from '../../cgroup/types.js';
 import { readFile } from '../../kernel/files.js';
-import { UNIFIED } from './remedies.js';
+import { rebuild, UNIFIED } from './remedies.js';
 import { atLeast, fail, pass, type Row, warn } from './row.js';
 
 /** Runs a temporary job in the temporary group, and does with it once what a box does. */
@@ -25,8 +26,9 @@ export async function checkJob(
   makeCgroup: (keeper: Pick<Keeper, 'pid' | 'cleanup'>) => { cgroup: BoxCgroup; found: Hierarchies },
 ): Promise<Row[]> {
   const rows: Row[] = [];
-  const rebuild = 'npm rebuild proc_box';
-  if (!existsSync(executable)) return [fail('keeper', `${executable}: ENOENT`, rebuild)];
+  // The executable is <package>/bin/proc_box.
+  const remedy = rebuild(dirname(dirname(executable)));
+  if (!existsSync(executable)) return [fail('keeper', `${executable}: ENOENT`, remedy)];
   const events = new Map<KeeperEvent['type'], KeeperEvent>();
   let keeper: Keeper;
   try {
@@ -34,12 +36,12 @@ export async function checkJob(
       events.set(event.type, event),
     );
   } catch (error) {
-    return [fail('keeper', `${executable}: ${(error as Error).message}`, rebuild)];
+    return [fail('keeper', `${executable}: ${(error as Error).message}`, remedy)];
   }
   const comes = (type: KeeperEvent['type']) => within(() => events.get(type));
   if ((await comes('hello')) === undefined) {
     keeper.close();
-    return [fail('keeper', `${executable}: does not answer`, rebuild)];
+    return [fail('keeper', `${executable}: does not answer`, remedy)];
   }
   const { cgroup, found } = makeCgroup(keeper);
   keeper.start({ commandIndex: 1, rlimits: [], cgroup, stdoutMaxBytes: 0 });

@@ -62,7 +62,12 @@ t.test('a job in groups of v1 is attached and frozen', { skip: withoutV1('memory
 t.test('a missing executable and a failed launch are reported', async (t) => {
   const place = () => ({ cgroup: none, found: NOWHERE });
   t.strictSame(await checkJob('/nowhere/proc_box', place), [
-    { name: 'keeper', status: 'FAIL', evidence: '/nowhere/proc_box: ENOENT', fix: 'npm rebuild proc_box' },
+    {
+      name: 'keeper',
+      status: 'FAIL',
+      evidence: '/nowhere/proc_box: ENOENT',
+      fix: `${process.execPath} //scripts/build/install.mjs`,
+    },
   ]);
   t.match(await checkJob(import.meta.dirname, place), [
     { name: 'keeper', status: 'FAIL', evidence: /EACCES|does not answer/ },
