@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { adopt, adopted, bare, groupsGone, isAlive, listens } from '../fixtures/adopted.js';
+import { needsOwnNode } from '../fixtures/agent.js';
 import { ask, collect, foreignClient, sharedBroker, unique } from '../fixtures/broker.js';
 import { boxIdOf, groupsOf, groupsOfProcess, withoutV1 } from '../fixtures/cgroups.js';
 import { host } from '../fixtures/keeper.js';
@@ -72,21 +73,25 @@ t.test('its owner is killed: it goes on within its limits, and its groups go at 
   await until(() => !isAlive(keeper), 'the keeper has ended');
 });
 
-t.test('a box that was suspended by an owner that is killed goes on', need('pids'), async (t) => {
-  const uri = await sharedBroker(t);
-  const { channel } = await foreignClient(t, uri);
-  const key = unique('adopt');
-  const process = bare(t, 'while :; do echo tick; sleep 0.02; done');
-  await process.says('tick');
-  const running = await adopted(t, process.pid, ['-uri', uri, '--rkey', key]);
-  const to = { exchange: 'amq.topic', key };
-  await listens(channel, to);
-  t.match((await ask(channel, to, { command: 'suspend' })).body, { ok: true });
-  running.kill('SIGKILL');
-  await running.done;
-  const said = process.stdout().length;
-  await until(() => process.stdout().length > said, 'it goes on');
-});
+t.test(
+  'a box that was suspended by an owner that is killed goes on',
+  { skip: needsOwnNode || need('pids').skip },
+  async (t) => {
+    const uri = await sharedBroker(t);
+    const { channel } = await foreignClient(t, uri);
+    const key = unique('adopt');
+    const process = bare(t, 'while :; do echo tick; sleep 0.02; done');
+    await process.says('tick');
+    const running = await adopted(t, process.pid, ['-uri', uri, '--rkey', key]);
+    const to = { exchange: 'amq.topic', key };
+    await listens(channel, to);
+    t.match((await ask(channel, to, { command: 'suspend' })).body, { ok: true });
+    running.kill('SIGKILL');
+    await running.done;
+    const said = process.stdout().length;
+    await until(() => process.stdout().length > said, 'it goes on');
+  },
+);
 
 t.test('commands, samples and events as of any box', async (t) => {
   const uri = await sharedBroker(t);
