@@ -159,16 +159,20 @@ void Directed::changed(Watched& process, int pid, int status) {
   if (pid == front_.helper) {
     front_.helper_ended(status);
     keeper_events();
-    if (by_agent_ && front_.options.adopts() && !outcome_known_) {
-      outcome_known_ = true;
-      say("error", "the keeper has died; the process goes on alone");
-    }
+    if (by_agent_ && front_.options.adopts() && !outcome_known_) keeper_left();
     if (front_.helper_killed && box_.over && is_launch()) front_.kill_left();
     return;
   }
   front_.node = -1;
   read_messages();
   node_ended(status);
+}
+
+// The keeper of an adopted process has not waited for an agent any longer, or was killed.
+void Directed::keeper_left() {
+  if (front_.job.empty) return end_without_agent();
+  outcome_known_ = true;
+  say("error", "the keeper has died; the process goes on alone");
 }
 
 void Directed::node_ended(int status) {

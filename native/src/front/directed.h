@@ -48,6 +48,7 @@ class Directed {
   void changed(Watched& process, int pid, int status);
   void resume_stopped(Watched& process, int pid);
   void node_ended(int status);
+  void keeper_left();
   void on_time();
   void end_without_agent();
   void forward_unheard();
