@@ -1,5 +1,5 @@
 import { Listener, type Peer } from 'cgroup-utils-native';
-import type { Host, HostedBox } from './hosted-box.js';
+import type { Host, HostedBox } from './hosting.js';
 import { type BoxRow, rowOf } from './list.js';
 import type { Quotas } from './options.js';
 import { Connection } from './peer.js';

@@ -7,7 +7,7 @@ import type { SpecInput } from '../options/assemble.js';
 import { print } from '../print.js';
 import { guardProcess } from '../supervise/box-process.js';
 import { Agent } from './agent.js';
-import type { Host } from './hosted-box.js';
+import type { Host } from './hosting.js';
 import { AGENT_HELP, type AgentOptions, parseAgent } from './options.js';
 import { printStatus } from './status.js';
 

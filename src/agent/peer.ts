@@ -1,7 +1,10 @@
 import { Keeper, type KeeperEvent, type Peer } from 'cgroup-utils-native';
+import type { ShownProcess } from '../adopt/main-process.js';
 import { describeError } from '../errors.js';
 import type { Logger } from '../log.js';
-import { type Host, type HostedBox, hostBox, type Resumed } from './hosted-box.js';
+import { hostAdoption } from './hosted-adoption.js';
+import { hostBox } from './hosted-box.js';
+import type { Host, HostedBox, Resumed } from './hosting.js';
 
 /** Time in which a connection has to say what it is. */
 const HANDSHAKE_MS = 2_000;
@@ -28,6 +31,8 @@ export class Connection {
   readonly #late: NodeJS.Timeout;
   #hello: Extract<KeeperEvent, { type: 'hello' }> | undefined;
   #origin: Extract<KeeperEvent, { type: 'origin' }> | undefined;
+  /** Of the process that is adopted. */
+  #shown: ShownProcess | undefined;
   #hosted: HostedBox | undefined;
   #frames = 0;
   #secondMs = 0;
@@ -43,6 +48,10 @@ export class Connection {
       () => this.#refuse(`it did not say what it is within ${HANDSHAKE_MS / 1000} s`),
       HANDSHAKE_MS,
     );
+  }
+
+  get #adopts(): boolean {
+    return this.#hello?.verb === 'adopt';
   }
 
   get uid(): number {
@@ -85,7 +94,10 @@ export class Connection {
         return;
       case 'origin':
         this.#origin = event;
-        return event.resumes ? undefined : this.#serve(null);
+        return event.resumes || this.#adopts ? undefined : this.#serve(null);
+      case 'process':
+        this.#shown = event;
+        return this.#origin?.resumes === false ? this.#serve(null) : undefined;
       case 'resumed':
         return this.#serve(event);
       case 'ask':
@@ -108,13 +120,16 @@ export class Connection {
     const hello = this.#hello;
     const origin = this.#origin;
     if (hello === undefined || origin === undefined) return this.#refuse('it did not begin with "hello"');
+    const shown = this.#shown;
+    if (this.#adopts !== (shown !== undefined)) return this.#refuse('it does not tell of the process that it adopts');
     const why = this.#hooks.whyNot(this.#peer.uid);
     if (why !== null) return this.#refuse(why);
     clearTimeout(this.#late);
     this.#keeper.welcome();
-    const hosted = hostBox(this.#host, { keeper: this.#keeper, hello, origin, resumed, peer: this.#peer }, () =>
-      this.close(),
-    );
+    const told = { keeper: this.#keeper, hello, origin, resumed, peer: this.#peer };
+    const ended = () => this.close();
+    const hosted =
+      shown === undefined ? hostBox(this.#host, told, ended) : hostAdoption(this.#host, { ...told, shown }, ended);
     this.#hosted = hosted;
     if (!this.#closed) this.#hooks.hosted(hosted);
   }
