@@ -1,14 +1,11 @@
-import { listenUnix, monotonicMs } from 'cgroup-utils-native';
-import * as Amqp from '../amqp/index.js';
 import { EXIT } from '../box/outcome.js';
-import { describeError, EnvironmentError, SpecError } from '../errors.js';
-import { createLogger, type Logger } from '../log.js';
+import { describeError } from '../errors.js';
+import { createLogger } from '../log.js';
 import type { SpecInput } from '../options/assemble.js';
 import { print } from '../print.js';
-import { guardProcess } from '../supervise/box-process.js';
-import { Agent } from './agent.js';
 import type { Host } from './hosted-box.js';
-import { AGENT_HELP, type AgentOptions, parseAgent } from './options.js';
+import { AGENT_HELP, parseAgent } from './options.js';
+import { serveUntilTold } from './serve.js';
 import { printStatus } from './status.js';
 
 /** Entry point of the bundle with the agent: `proc_box agent`. */
@@ -32,66 +29,5 @@ export async function runAgent(input: AgentInput): Promise<number> {
   } catch (error) {
     log.error(describeError(error, input.debug));
     return EXIT.failed;
-  }
-}
-
-/** @throws SpecError, EnvironmentError */
-function serveUntilTold(options: AgentOptions, input: AgentInput, log: Logger): Promise<number> {
-  const { spec, socket, own, quotas } = options;
-  if (process.geteuid?.() === 0 && !options.allowRoot && !own) {
-    throw new SpecError(
-      'the agent needs no privileges: run it as a system user of its own (docs/agent.md), or with --allow-root',
-    );
-  }
-  const fd = listen(socket, !own);
-  guardProcess(log);
-  const began = monotonicMs();
-  const host: Host = {
-    ...input,
-    spec,
-    log,
-    connect: (box, boxSpec) => Amqp.connectBroker(boxSpec, box, log, input.loadSigned, input.loadSpool),
-  };
-  const agent = new Agent({
-    fd,
-    onlyUid: own ? (process.geteuid?.() ?? -1) : null,
-    quotas,
-    host,
-    status: () => ({
-      version: input.version,
-      pid: process.pid,
-      uptime_ms: Math.round(monotonicMs() - began),
-      memory_bytes: process.memoryUsage.rss(),
-    }),
-    onEmpty() {},
-  });
-  log.info(`the agent serves boxes at ${socket}`);
-  return new Promise((resolve) => {
-    const end = () => {
-      agent.close();
-      resolve(0);
-    };
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, end);
-  });
-}
-
-const FOLDER: Readonly<Record<string, string>> = {
-  'open to others': 'others may write in its folder: make it one with mode 0755 (or 0700 with --user)',
-  'not ours': 'its folder belongs to another user: make one for the user of the agent',
-};
-
-function listen(socket: string, shown: boolean): number {
-  try {
-    return listenUnix(socket, shown);
-  } catch (error) {
-    const { code = '', folder = '' } = error as NodeJS.ErrnoException & { folder?: string };
-    const why =
-      FOLDER[folder] ??
-      (code === 'EADDRINUSE'
-        ? 'another agent listens there; --takeover takes its place'
-        : code === 'ENOENT'
-          ? 'its folder does not exist'
-          : code);
-    throw new EnvironmentError(`--socket ${socket}: ${why}`, { cause: error });
   }
 }

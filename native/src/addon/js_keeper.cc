@@ -164,7 +164,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   void readable() {
     const Napi::Env env = Env();
     const Napi::HandleScope scope(env);
-    if (!version_known_) {
+    if (!version_known_ && !connection_->is_foreign()) {
       const uint16_t version = connection_->peek_version();
       if (version != kProtocolVersion && version != 0) return mismatch(env, version);
       version_known_ = version != 0;  // later bytes of a long first frame are not a frame head
@@ -174,17 +174,19 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     std::string body;
     while (poll_ && connection_->next(head, body)) {
       const Napi::HandleScope inner(env);
+      if (head.version != kProtocolVersion && connection_->is_foreign()) return mismatch(env, head.version);
       deliver(env, head, body);
     }
     if (alive || !poll_) return;
-    shut();
     Object gone = Object::New(env);
     gone.Set("type", "gone");
+    gone.Set("fault", connection_->fault());
+    shut();
     emit(env, gone);
     on_event_.Reset();
   }
 
-  // Nothing has been read yet, so the front end can still launch the job with this keeper.
+  // The first frame of a keeper of our own has not been read, so the front end can still launch the job with this keeper.
   void mismatch(Napi::Env env, uint16_t version) {
     uv_poll_stop(poll_);
     Object event = Object::New(env);
@@ -197,7 +199,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   void deliver(Napi::Env env, const FrameHead& head, const std::string& body) {
     const auto type = static_cast<Event>(head.type);
     if (type == Event::reply) return resolve(env, head.id, body);
-    if (type < Event::hello || type > Event::ask) return;
+    if (type < Event::hello || type > Event::ask) return unknown(env, head.type);
     if (type == Event::hello) {
       const auto hello = Reader(body).value<HelloHead>();
       pid_ = hello.pid;
@@ -205,6 +207,14 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     }
     if (type == Event::unkillable) stays_ = Reader(body).value<UnkillableHead>().final != 0;
     emit(env, event_object(env, type, body));
+  }
+
+  void unknown(Napi::Env env, uint16_t number) {
+    if (!connection_->is_foreign()) return;
+    Object event = Object::New(env);
+    event.Set("type", "unknown");
+    set(event, "number", number);
+    emit(env, event);
   }
 
   void resolve(Napi::Env env, uint32_t id, const std::string& body) {

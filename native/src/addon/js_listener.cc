@@ -13,15 +13,17 @@ namespace {
 
 // In one turn of the event loop, so that a flood of connections does not hold up what is connected.
 constexpr int kAtOnce = 32;
+// No more than that can wait: net.core.somaxconn is 4096.
+constexpr int kQueue = 4096;
 
 class Listener : public Napi::ObjectWrap<Listener> {
  public:
   static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "Listener", {InstanceMethod<&Listener::close>("close")});
+    return DefineClass(env, "Listener", {InstanceMethod<&Listener::drain>("drain"), InstanceMethod<&Listener::close>("close")});
   }
 
   explicit Listener(const CallbackInfo& info)
-      : Napi::ObjectWrap<Listener>(info), fd_(info[0].As<Number>().Int32Value()), on_peer_(Napi::Persistent(info[1].As<Napi::Function>())), context_(info.Env(), "proc_box:listener") {
+      : Napi::ObjectWrap<Listener>(info), fd_(info[0].As<Number>().Int32Value()), on_peer_(Napi::Persistent(info[1].As<Napi::Function>())), on_full_(Napi::Persistent(info[2].As<Napi::Function>())), context_(info.Env(), "proc_box:listener") {
     fcntl(fd_, F_SETFD, FD_CLOEXEC);
     fcntl(fd_, F_SETFL, fcntl(fd_, F_GETFL) | O_NONBLOCK);
     uv_loop_t* loop = nullptr;
@@ -34,9 +36,9 @@ class Listener : public Napi::ObjectWrap<Listener> {
   }
 
  private:
-  void accept_some() {
+  void accept_some(int most = kAtOnce) {
     const Napi::Env env = Env();
-    for (int count = 0; poll_ && count < kAtOnce; count++) {
+    for (int count = 0; poll_ && count < most; count++) {
       const int fd = accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
       if (fd < 0) return refuse_one();
       const Napi::HandleScope scope(env);
@@ -48,9 +50,14 @@ class Listener : public Napi::ObjectWrap<Listener> {
       set(told, "pid", peer.pid);
       set(told, "uid", peer.uid);
       set(told, "gid", peer.gid);
-      on_peer_.MakeCallback(env.Global(), {told}, context_);
-      if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
+      call(on_peer_, {told});
     }
+  }
+
+  void call(const Napi::FunctionReference& function, const std::initializer_list<napi_value>& arguments) {
+    const Napi::Env env = Env();
+    function.MakeCallback(env.Global(), arguments, context_);
+    if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
   }
 
   // Without a free descriptor the connection would stay in the queue and wake us for ever. The spare one takes it and drops it.
@@ -60,7 +67,12 @@ class Listener : public Napi::ObjectWrap<Listener> {
     const int fd = accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
     if (fd >= 0) ::close(fd);
     spare_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    const Napi::HandleScope scope(Env());
+    if (fd >= 0) call(on_full_, {});
   }
+
+  // Takes everybody who has connected so far: after close() they would be turned away.
+  void drain(const CallbackInfo&) { accept_some(kQueue); }
 
   void close(const CallbackInfo&) {
     if (!poll_) return;
@@ -70,12 +82,13 @@ class Listener : public Napi::ObjectWrap<Listener> {
     ::close(fd_);
     ::close(spare_);
     on_peer_.Reset();
+    on_full_.Reset();
     Unref();
   }
 
   const int fd_;
   int spare_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  Napi::FunctionReference on_peer_;
+  Napi::FunctionReference on_peer_, on_full_;
   Napi::AsyncContext context_;
   uv_poll_t* poll_ = nullptr;
 };
@@ -83,10 +96,10 @@ class Listener : public Napi::ObjectWrap<Listener> {
 Value listen_unix(const CallbackInfo& info) {
   const std::string path = bytes_of(info[0]);
   int fd = -1;
-  const int error = listen_at(path, info[1].ToBoolean() ? SocketFolder::shown : SocketFolder::hidden, fd);
+  const int error = listen_at(path, info[1].ToBoolean() ? SocketFolder::shown : SocketFolder::hidden, fd, info[2].ToBoolean());
   if (error == 0) return Number::New(info.Env(), fd);
   Napi::Error failure = syscall_error(info.Env(), "listen", error > 0 ? error : EPERM, path);
-  failure.Value().Set("folder", error == kOpenToOthers ? "open to others" : error == kNotOurs ? "not ours" : "");
+  failure.Value().Set("refused", error == kOpenToOthers ? "open to others" : error == kNotOurs ? "not ours" : error == kLinkedFolder ? "a link" : error == kNotASocket ? "not a socket" : "");
   failure.ThrowAsJavaScriptException();
   return info.Env().Undefined();
 }

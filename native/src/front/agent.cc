@@ -1,7 +1,9 @@
 #include "front/agent.h"
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "proc/unix_socket.h"
@@ -10,6 +12,7 @@ namespace pbox {
 namespace {
 
 constexpr char kSiteSocket[] = "/run/proc_box/agent.sock";
+constexpr int kFirstOfSystemd = 3;  // SD_LISTEN_FDS_START
 constexpr char kOwnSocket[] = "/proc_box/agent.sock";  // below XDG_RUNTIME_DIR
 
 FoundAgent site_agent() {
@@ -41,6 +44,12 @@ FoundAgent find_agent(const Words& words, const Options& options, std::string& e
   if (options.names_broker) return {};
   const FoundAgent site = site_agent();
   return site.fd >= 0 ? site : own_agent(words);
+}
+
+int listener_of_systemd(const Words& words, const Options& options) {
+  const char *pid = words.variable("LISTEN_PID"), *count = words.variable("LISTEN_FDS");
+  const bool ours = options.verb == "agent" && pid && count && std::atoi(pid) == getpid() && std::atoi(count) > 0;
+  return ours && fcntl(kFirstOfSystemd, F_SETFD, FD_CLOEXEC) == 0 ? kFirstOfSystemd : -1;
 }
 
 }  // namespace pbox

@@ -232,7 +232,7 @@ int main(int argc, char** argv, char** environment) {
   Options options = read(words);
   pbox::ask_supervisor(words, options);
   if (options.serves && !options.serve_usage) die("usage: proc_box adopt --serve <socket> [--log-file <path>]");
-  const int background_fd = options.serves ? pbox::serve(options.serve.c_str()) : options.detach ? pbox::detach() : -1;
+  const int background_fd = options.serves ? pbox::serve(options.serve.c_str()) : options.detach ? pbox::detach() : pbox::listener_of_systemd(words, options);
   if ((options.serves || options.detach) && background_fd < 0) die_of_errno("fork", "is the nproc or pids limit reached?");
   run_front_end(words, options, background_fd);
 }

@@ -27,6 +27,7 @@ void hold_signals() {
 const char* remedy_of(int error) {
   if (error == kOpenToOthers) return "its folder is open to other users; make it one with mode 0700 (mkdir -m 700)";
   if (error == kNotOurs) return "its folder belongs to another user; make one of your own with mode 0700 (mkdir -m 700)";
+  if (error == kNotASocket) return "something else has that name";
   return std::strerror(error);
 }
 
