@@ -145,7 +145,15 @@ export class Agent {
 
   #status(): Readonly<Record<string, unknown>> {
     const { boxes, users, waiting } = this.#accounts;
-    return { ...this.#parts.status(), uid: this.#uid, boxes, users, waiting, refused: this.#refusals.total };
+    // The connection that asks is not counted.
+    return {
+      ...this.#parts.status(),
+      uid: this.#uid,
+      boxes,
+      users,
+      waiting: waiting - 1,
+      refused: this.#refusals.total,
+    };
   }
 
   #takeover(uid: number): Answer {

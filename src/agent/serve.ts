@@ -4,16 +4,24 @@ import * as Amqp from '../amqp/index.js';
 import { SpecError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { counted } from '../options/amounts.js';
+import type { SpecInput } from '../options/assemble.js';
 import { guardProcess } from '../supervise/box-process.js';
 import { Agent } from './agent.js';
 import type { Host } from './hosted-box.js';
-import type { AgentInput } from './index.js';
 import { listen, takeOver } from './listen.js';
 import type { AgentOptions } from './options.js';
 import { type Service, serviceOf } from './service.js';
 import { type AgentLink, statusOfLink } from './status.js';
 
 /** The life of an agent: from its socket to the signal that ends it. */
+
+export interface AgentInput
+  extends Omit<SpecInput, 'words' | 'command' | 'deadline'>,
+    Pick<Host, 'loadSigned' | 'loadSpool' | 'loadSlurm' | 'loadLaunchFailure' | 'loadReportFile'> {
+  readonly argv: readonly string[];
+  readonly debug: boolean;
+  readonly version: string;
+}
 
 /** A descriptor for each box, and some for each user. */
 const DESCRIPTORS = 16_384;
@@ -60,7 +68,7 @@ export async function serveUntilTold(options: AgentOptions, input: AgentInput, l
   const why = await told.reason;
   clearInterval(ticking);
   service.notify('STOPPING=1', 'Lets its boxes go');
-  log.info(`the agent ends: ${why}; ${counted(agent.boxes, 'box', 'boxes')} go on without it`);
+  log.info(`the agent ends: ${why}; boxes that go on without it: ${agent.boxes}`);
   await agent.close();
   await link?.close(options.spec.flushMs);
   return 0;

@@ -18,7 +18,11 @@ export function listText(rows: readonly BoxRow[], self: string): string {
 
 const COLUMNS: readonly { readonly name: string; readonly text: (row: BoxRow) => string }[] = [
   { name: 'BOX', text: ({ box }) => box },
-  { name: 'JOB', text: ({ job, step, task }) => [job, step, task].filter((part) => part !== null).join('.') },
+  {
+    name: 'JOB',
+    text: ({ box, job, step, task }) =>
+      job === box ? '-' : [job, step, task].filter((part) => part !== null).join('.'),
+  },
   { name: 'USER', text: ({ user }) => user },
   { name: 'STATE', text: ({ state }) => state },
   { name: 'PID', text: ({ pid }) => `${pid}` },
