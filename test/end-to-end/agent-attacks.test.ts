@@ -155,7 +155,7 @@ t.test('one who asks and does not read loses the connection, and one who asks al
   t.match(await askAgent(agent.socket, 'list'), []);
 });
 
-t.test('a keeper that floods or does not read loses its box, and no other is disturbed', async (t) => {
+t.test('a keeper that floods loses its box, and no other is disturbed', async (t) => {
   const agent = await startAgent(t);
   const beside = agent.box(['sh', '-c', 'sleep 1.5; echo undisturbed']);
   const flood = rawPeer(t, agent.socket, helloFrame(), originFrame());
@@ -167,6 +167,19 @@ t.test('a keeper that floods or does not read loses its box, and no other is dis
   await serves(t, agent);
   t.equal((await beside.done).stdout, 'undisturbed\n');
   await until(async () => (await statusOf(agent)).boxes === 0, 'no box is left');
+});
+
+t.test('what an agent keeps for a keeper that does not read is bounded', async (t) => {
+  const agent = await startAgent(t);
+  const { client } = rawPeer(t, agent.socket, helloFrame(), originFrame());
+  client.pause();
+  // Each signal that a front end reports is answered.
+  const event = frame(80, Buffer.alloc(24));
+  const gone = until(() => /does not read what it is sent/.test(agent.log()), `it is named: ${agent.log()}`, 10_000);
+  client.write(Buffer.concat(Array.from({ length: 15_000 }, () => event)));
+  await gone;
+  await until(async () => (await statusOf(agent)).boxes === 0, 'no box is left');
+  await serves(t, agent);
 });
 
 t.test('quota of boxes: the next one has a Node of its own, and is told why', async (t) => {
