@@ -273,9 +273,10 @@ export class Listener {
   /**
    * Takes over `fd`.
    * @param onPeer gets each connection, and owns its descriptor
-   * @param onFull a connection was turned away, because this process has no descriptor left
+   * @param onClosed connections were closed at once: of a user who connects too often, or, with null, because this process
+   *   has no descriptor left
    */
-  constructor(fd: number, onPeer: (peer: Peer) => void, onFull: () => void);
+  constructor(fd: number, onPeer: (peer: Peer) => void, onClosed: (uid: number | null, count: number) => void);
   /** Takes everybody who has connected so far, before `close`. */
   drain(): void;
   close(): void;

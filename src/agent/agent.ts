@@ -15,6 +15,12 @@ const WAITING_FEW = 8;
 /** For those who have just connected, when the agent lets its boxes go. */
 const LAST_MS = 50;
 
+const NO_DESCRIPTOR: Refusal = {
+  kind: 'descriptors',
+  why: 'this agent has no descriptor left: raise its limit of open files (LimitNOFILE=)',
+};
+const TOO_OFTEN: Refusal = { kind: 'connections', why: 'its user connects more than 2000 times in a second' };
+
 export interface AgentParts {
   /** The listening socket. */
   readonly fd: number;
@@ -43,11 +49,13 @@ export class Agent {
     this.#listener = new Listener(
       parts.fd,
       (peer) => this.#take(peer),
-      () =>
-        this.#refusals.tell(null, 'a connection', {
-          kind: 'descriptors',
-          why: 'this agent has no descriptor left: raise its limit of open files (LimitNOFILE=)',
-        }),
+      (uid, count) =>
+        this.#refusals.tell(
+          uid,
+          uid === null ? 'a connection' : `a connection of uid ${uid}`,
+          uid === null ? NO_DESCRIPTOR : TOO_OFTEN,
+          count,
+        ),
     );
   }
 

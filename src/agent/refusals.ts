@@ -46,15 +46,15 @@ export class Refusals {
     this.#quietMs = quietMs;
   }
 
-  /** @param uid null if it is not known @param who names the connection */
-  tell(uid: number | null, who: string, { kind, why }: Refusal): void {
-    this.total++;
+  /** @param uid null if it is not known @param who names the connection @param count of connections */
+  tell(uid: number | null, who: string, { kind, why }: Refusal, count = 1): void {
+    this.total += count;
     const key = `${uid} ${kind}`;
     const told = this.#told.get(key);
-    if (told !== undefined) told.more++;
-    else if (this.#told.size >= LINES) this.#untold++;
+    if (told !== undefined) told.more += count;
+    else if (this.#told.size >= LINES) this.#untold += count;
     else {
-      this.#told.set(key, { uid, kind, more: 0 });
+      this.#told.set(key, { uid, kind, more: count - 1 });
       this.#log.warn(`${who} is closed: ${why}`);
     }
     this.#timer ??= setTimeout(() => this.flush(), this.#quietMs).unref();

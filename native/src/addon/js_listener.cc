@@ -1,11 +1,13 @@
 // A Unix socket on which an agent takes connections. The kernel tells who connects.
 #include <cerrno>
 #include <fcntl.h>
+#include <map>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
 
 #include "addon/js.h"
+#include "proc/clock.h"
 #include "proc/unix_socket.h"
 
 namespace pbox::js {
@@ -13,6 +15,9 @@ namespace {
 
 // In one turn of the event loop, so that a flood of connections does not hold up what is connected.
 constexpr int kAtOnce = 32;
+// Of one user. More are closed at once, at a fraction of the cost, so that they do not fill the queue for the others.
+constexpr int kPerSecond = 2000;
+constexpr size_t kUsersMax = 4096;
 // No more than that can wait: net.core.somaxconn is 4096.
 constexpr int kQueue = 4096;
 
@@ -23,7 +28,7 @@ class Listener : public Napi::ObjectWrap<Listener> {
   }
 
   explicit Listener(const CallbackInfo& info)
-      : Napi::ObjectWrap<Listener>(info), fd_(info[0].As<Number>().Int32Value()), on_peer_(Napi::Persistent(info[1].As<Napi::Function>())), on_full_(Napi::Persistent(info[2].As<Napi::Function>())), context_(info.Env(), "proc_box:listener") {
+      : Napi::ObjectWrap<Listener>(info), fd_(info[0].As<Number>().Int32Value()), on_peer_(Napi::Persistent(info[1].As<Napi::Function>())), on_closed_(Napi::Persistent(info[2].As<Napi::Function>())), context_(info.Env(), "proc_box:listener") {
     fcntl(fd_, F_SETFD, FD_CLOEXEC);
     fcntl(fd_, F_SETFL, fcntl(fd_, F_GETFL) | O_NONBLOCK);
     uv_loop_t* loop = nullptr;
@@ -38,13 +43,23 @@ class Listener : public Napi::ObjectWrap<Listener> {
  private:
   void accept_some(int most = kAtOnce) {
     const Napi::Env env = Env();
-    for (int count = 0; poll_ && count < most; count++) {
+    std::map<uid_t, int> closed;
+    for (int count = 0, all = 0; poll_ && count < most && all < kQueue; all++) {
       const int fd = accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-      if (fd < 0) return refuse_one();
+      if (fd < 0) {
+        refuse_one();
+        break;
+      }
       const Napi::HandleScope scope(env);
       ucred peer{};
       socklen_t size = sizeof peer;
       getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+      if (is_flood(peer.uid)) {
+        ::close(fd);
+        closed[peer.uid]++;
+        continue;
+      }
+      count++;
       Object told = Object::New(env);
       set(told, "fd", fd);
       set(told, "pid", peer.pid);
@@ -52,6 +67,18 @@ class Listener : public Napi::ObjectWrap<Listener> {
       set(told, "gid", peer.gid);
       call(on_peer_, {told});
     }
+    for (const auto& [uid, count] : closed) {
+      const Napi::HandleScope scope(env);
+      if (poll_) call(on_closed_, {Number::New(env, uid), Number::New(env, count)});
+    }
+  }
+
+  bool is_flood(uid_t uid) {
+    const double now = monotonic_ms();
+    if (rates_.size() > kUsersMax) rates_.clear();
+    Rate& rate = rates_[uid];
+    if (now - rate.since_ms > 1000) rate = {now, 0};
+    return ++rate.count > kPerSecond;
   }
 
   void call(const Napi::FunctionReference& function, const std::initializer_list<napi_value>& arguments) {
@@ -68,7 +95,7 @@ class Listener : public Napi::ObjectWrap<Listener> {
     if (fd >= 0) ::close(fd);
     spare_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
     const Napi::HandleScope scope(Env());
-    if (fd >= 0) call(on_full_, {});
+    if (fd >= 0) call(on_closed_, {Env().Null(), Number::New(Env(), 1)});
   }
 
   // Takes everybody who has connected so far: after close() they would be turned away.
@@ -82,13 +109,18 @@ class Listener : public Napi::ObjectWrap<Listener> {
     ::close(fd_);
     ::close(spare_);
     on_peer_.Reset();
-    on_full_.Reset();
+    on_closed_.Reset();
     Unref();
   }
 
   const int fd_;
   int spare_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  Napi::FunctionReference on_peer_, on_full_;
+  struct Rate {
+    double since_ms;
+    int count;
+  };
+  std::map<uid_t, Rate> rates_;
+  Napi::FunctionReference on_peer_, on_closed_;
   Napi::AsyncContext context_;
   uv_poll_t* poll_ = nullptr;
 };

@@ -12,11 +12,12 @@ namespace pbox {
 namespace {
 
 constexpr char kSiteSocket[] = "/run/proc_box/agent.sock";
+constexpr int kQueueMs = 50;
 constexpr int kFirstOfSystemd = 3;  // SD_LISTEN_FDS_START
 constexpr char kOwnSocket[] = "/proc_box/agent.sock";  // below XDG_RUNTIME_DIR
 
 FoundAgent site_agent() {
-  const int fd = connect_at(kSiteSocket);
+  const int fd = connect_at(kSiteSocket, kQueueMs);
   if (fd < 0 || is_made_by_site(fd, kSiteSocket)) return {fd, kSiteSocket, true};
   close(fd);
   return {};
@@ -26,7 +27,7 @@ FoundAgent own_agent(const Words& words) {
   const char* folder = words.variable("XDG_RUNTIME_DIR");
   if (!folder || folder[0] != '/') return {};
   const std::string path = folder + std::string(kOwnSocket);
-  const int fd = connect_at(path);
+  const int fd = connect_at(path, kQueueMs);
   if (fd < 0 || peer_user(fd) == geteuid()) return {fd, path, false};
   close(fd);
   return {};
@@ -37,8 +38,9 @@ FoundAgent own_agent(const Words& words) {
 FoundAgent find_agent(const Words& words, const Options& options, std::string& error) {
   if (options.agent == "none") return {};
   if (options.agent != "auto") {
-    const int fd = connect_at(options.agent);
-    if (fd < 0) error = "--agent " + options.agent + ": " + std::strerror(errno) + "; start \"proc_box agent --socket\" with this path, or leave the option out";
+    const int fd = connect_at(options.agent, kQueueMs);
+    // A full queue is an agent that does not answer in time.
+    if (fd < 0 && errno != EAGAIN) error = "--agent " + options.agent + ": " + std::strerror(errno) + "; start \"proc_box agent --socket\" with this path, or leave the option out";
     return {fd, options.agent, false};
   }
   if (options.names_broker) return {};

@@ -7,6 +7,7 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -105,15 +106,20 @@ int listen_at(const std::string& path, SocketFolder kind, int& fd, bool replace)
   return error;
 }
 
-int connect_at(const std::string& path) {
+int connect_at(const std::string& path, int wait_ms) {
   sockaddr_un address{};
   if (!address_of(path, address)) {
     errno = ENAMETOOLONG;
     return -1;
   }
-  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (wait_ms > 0 ? 0 : SOCK_NONBLOCK), 0);
   if (fd < 0) return -1;
-  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
+  const timeval wait{0, wait_ms * 1000};  // 0 would be for ever
+  if (wait_ms > 0) setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
+  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
+    fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK);
+    return fd;
+  }
   const int error = errno;
   close(fd);
   errno = error;
