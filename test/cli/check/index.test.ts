@@ -32,6 +32,7 @@ const NAMES = [
   'CAP_SYS_RESOURCE',
   'pidfd',
   'rlimits',
+  'agent',
   'broker',
 ];
 
