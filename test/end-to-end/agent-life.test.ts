@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -6,7 +6,7 @@ import { askAgent } from '../../src/agent/ask.js';
 import type { AgentStatus } from '../../src/agent/status.js';
 import { asUid, type RunningAgent, sharedFolder, spawnAgent, startAgent } from '../fixtures/agent.js';
 import { until } from '../fixtures/processes.js';
-import { killQuietly, PROC_BOX, PYTHON, plainEnvironment, temporaryFolder } from '../fixtures/run.js';
+import { killQuietly, PYTHON, temporaryFolder } from '../fixtures/run.js';
 
 /** An agent as a service: how it starts, ends, and follows another. */
 
@@ -155,18 +155,6 @@ t.test('a folder behind a symbolic link is refused for an agent of all', async (
   const agent = spawnAgent(t, { folder: `${folder}-link`, forAll: true });
   t.equal(await agent.ended, 125);
   t.match(agent.log(), /its folder is a symbolic link/);
-});
-
-t.test('as root it says how to run it', { skip: process.geteuid?.() !== 0 && 'needs root' }, async (t) => {
-  const words = ['agent', '--socket', join(sharedFolder(t), 'a.sock'), '--uri', 'none', '--config', 'none'];
-  const { status, stderr } = spawnSync(PROC_BOX, words, { encoding: 'utf8', env: plainEnvironment() });
-  t.equal(status, 125);
-  t.match(stderr, /needs no privileges: run it as a system user of its own.*--allow-root/);
-});
-
-t.test('few descriptors: it says so', async (t) => {
-  const agent = await startAgent(t, { through: ['prlimit', '--nofile=512:512'] });
-  t.match(agent.log(), /may have 512 open files.*LimitNOFILE=/);
 });
 
 /** Receives what a service tells systemd: a datagram a line. */
