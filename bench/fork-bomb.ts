@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Keeper, type KeeperEvent, launchKeeper, randomHex } from 'cgroup-utils-native';
+import { Keeper, type KeeperEvent, launchKeeper, randomHex, readText } from 'cgroup-utils-native';
 import { createCgroup } from '../src/cgroup/create.js';
 import { removeCgroup } from '../src/cgroup/remove.js';
+import { runHere } from '../src/kernel/run-task.js';
+import { toTexts } from '../src/kernel/texts.js';
 import { type Bench, ms, procBox, type Row, root } from './measure.js';
 
 const BOMB = join(root, 'test', 'fixtures', 'jobs', 'fork-bomb-forever.py');
@@ -19,8 +21,10 @@ export async function forkBomb(bench: Bench): Promise<Row[]> {
   let left = 0;
   for (let round = 0; round < rounds; round += 1) {
     const request = { stayBelow: true, scheduled: false, ourPids: [process.pid], below: [], oomGroup: true };
-    const cgroup = createCgroup({ ...request, name: `proc_box-bench${randomHex(4)}`, limits: ['pids'] });
-    cgroup.set('pids', 64);
+    const cgroup = runHere(createCgroup({ ...request, name: `proc_box-bench${randomHex(4)}`, limits: ['pids'] }));
+    runHere(cgroup.set('pids', 64));
+    const files = cgroup.usageFiles();
+    const figures = () => cgroup.usage(toTexts(files, files.map(readText)));
     const events = new Map<string, KeeperEvent>();
     const words = [PYTHON, '-S', BOMB];
     const keeper = new Keeper(launchKeeper(procBox, words, ['PATH=/usr/bin:/bin']), (event) =>
@@ -30,7 +34,7 @@ export async function forkBomb(bench: Bench): Promise<Row[]> {
       await until(() => events.has('hello'));
       keeper.cleanup(cgroup.cleanup);
       keeper.start({ commandIndex: 1, rlimits: [], cgroup, stdoutMaxBytes: 0 });
-      await until(() => (cgroup.usage()?.pids?.refused ?? 0) > 0);
+      await until(() => (figures()?.pids?.refused ?? 0) > 0);
       for (let i = 0; i < ANSWERS; i += 1) answers.push(await timed(() => keeper.usage()));
       kills.push(
         await timed(async () => {
@@ -38,12 +42,12 @@ export async function forkBomb(bench: Bench): Promise<Row[]> {
           await until(() => events.has('empty'));
         }),
       );
-      left += cgroup.usage()?.pids?.current ?? 0;
+      left += figures()?.pids?.current ?? 0;
     } finally {
       keeper.finish(); // an open keeper would keep this process alive
     }
-    if (cgroup.usage()?.pids != null) left += 1;
-    removeCgroup(cgroup);
+    if (figures()?.pids != null) left += 1;
+    runHere(removeCgroup(cgroup));
   }
   const worst = Math.max(...answers);
   return [

@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { hostname, hostSample, monotonicMs, sampleTree } from 'cgroup-utils-native';
+import { setTimeout as delay } from 'node:timers/promises';
+import { hostname, hostSample, Keeper, launchKeeper, monotonicMs } from 'cgroup-utils-native';
 import { noCgroup } from '../src/cgroup/none.js';
+import type { SampleBox } from '../src/cgroup/read-usage.js';
 import { hostFacts } from '../src/kernel/host.js';
 import { boxPressure } from '../src/kernel/pressure.js';
 import { createSampler, type Sampler } from '../src/stats/sampler.js';
@@ -38,27 +40,51 @@ export async function sample(bench: Bench): Promise<Row[]> {
   return rows;
 }
 
-/** No other figure is running, so this process has no descendants but the tree. */
+/** CPU time of this process and of the keeper. */
 async function aloneMs(bench: Bench, processes: number): Promise<number> {
-  const tree = spawn(bench.probe, ['tree', String(processes)], { stdio: ['pipe', 'pipe', 'inherit'] });
-  await ready(tree);
-  const sampler = samplerOf(tree.pid as number);
+  const { keeper, pid } = await treeOf(bench, processes);
+  let keeperUsec = 0;
+  const sampler = samplerOf(pid, async (options) => {
+    const raw = await keeper.sample(options);
+    keeperUsec += raw.costUsec;
+    return raw;
+  });
   const costs: number[] = [];
   for (let i = 0; i < bench.rounds(WALKS); i += 1) {
     const before = process.cpuUsage();
+    keeperUsec = 0;
     const { sample } = await sampler.take('interval');
     const { user, system } = process.cpuUsage(before);
     if (sample.Counts.processes < processes)
       throw new Error(`${sample.Counts.processes} of ${processes} processes seen`);
-    costs.push((user + system) / 1000);
+    costs.push((user + system + keeperUsec) / 1000);
   }
-  await end(tree);
+  keeper.finish();
   return median(costs);
 }
 
-function samplerOf(pid: number): Sampler {
+/** The tree ends at the end of its stdin, which is a pipe that both of its ends keep open. */
+const STAY = 'f=$(mktemp -u) && mkfifo "$f" && exec 0<>"$f" && rm "$f" && exec "$0" tree "$1" >/dev/null';
+
+/** A job of that many processes. */
+async function treeOf(bench: Bench, processes: number): Promise<{ keeper: Keeper; pid: number }> {
+  const noGroup = { forkInto: null, tasks: [], freezer: null, killFile: null };
+  const words = ['sh', '-c', STAY, bench.probe, String(processes)];
+  const socket = launchKeeper(procBox, words, ['PATH=/usr/bin:/bin']);
+  let keeper!: Keeper;
+  const pid = await new Promise<number>((resolve, reject) => {
+    keeper = new Keeper(socket, (event) => {
+      if (event.type === 'hello') keeper.start({ commandIndex: 1, rlimits: [], cgroup: noGroup, stdoutMaxBytes: 0 });
+      if (event.type === 'started') resolve(event.pid);
+      if (event.type === 'failed') reject(new Error(`${event.step}: ${event.code}`));
+    });
+  });
+  while (((await keeper.sample({ walk: true })).tree?.pids.length ?? 0) < processes) await delay(20);
+  return { keeper, pid };
+}
+
+function samplerOf(pid: number, sample: SampleBox): Sampler {
   let sequence = 0;
-  const zero = { userUsec: 0, systemUsec: 0, maxRssBytes: 0, readCount: 0, writeCount: 0, readBytes: 0, writeBytes: 0 };
   const place = {
     scheduler: 'none',
     cluster: null,
@@ -80,8 +106,7 @@ function samplerOf(pid: number): Sampler {
     cgroup: noCgroup('the walk is what is measured'),
     rowsIntervalMs: 0,
     log: { warn: console.error },
-    tree: (options) => sampleTree(process.pid, options),
-    usage: async () => ({ ...zero, stdoutBytes: 0 }),
+    sample,
     status: () => ({
       state: 'running',
       timer: { running: true, elapsed_ms: 0, remaining_ms: null, limit_ms: null },

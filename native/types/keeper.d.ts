@@ -1,3 +1,6 @@
+import type { FileOp, FileResult } from './files.js';
+import type { RawSample, SampleOptions } from './processes.js';
+
 /** The keeper of one box, its requests and its events. native/README.md describes the protocol. */
 import type { SignalDelivery } from './own-process.js';
 
@@ -186,6 +189,8 @@ export type KeeperEvent =
       readonly environment: readonly string[];
       /** Processes that the front end had as children before it became proc_box. */
       readonly children: readonly number[];
+      /** `resumed` follows, because another agent has served this box before. */
+      readonly resumes: boolean;
     }
   /** To an agent: a signal that the front end has received. */
   | ({ readonly type: 'delivery' } & SignalDelivery)
@@ -253,6 +258,8 @@ export type FrontMessage =
   | { readonly type: 'flush'; readonly ms: number }
   /** Text for stderr. */
   | { readonly type: 'say'; readonly text: string }
+  /** The job has been stopped on its terminal. @param first the signal; if no shell could resume the front end, ^Z is undone */
+  | { readonly type: 'stop_group'; readonly first: number }
   /** For the time without an agent. @param first stop signal @param second 1: linger, 2: reraise @param ms the grace period */
   | { readonly type: 'rules'; readonly first: number; readonly second: number; readonly ms: number };
 
@@ -351,6 +358,14 @@ export class Keeper {
   /** Asks for one `stdoutmark` event when stdout reaches this many bytes; 0 cancels it. */
   stdoutMark(bytes: number): Promise<void>;
   usage(): Promise<KeeperUsage>;
+  /**
+   * Carries out operations on control groups, in order; one result per operation. The keeper reads only files of a cgroup
+   * file system, and writes only in groups that it has made by this request: native/src/keeper/group_files.h. At most 256
+   * operations and 256 kB; beyond that there is one result, E2BIG.
+   */
+  files(ops: readonly FileOp[]): Promise<FileResult[]>;
+  /** Samples the box, from the start of the job until the keeper ends. */
+  sample(options: SampleOptions): Promise<RawSample>;
   /** Replaces the deadline. The keeper acts on it if its owner has not acted half a second later. */
   deadline(deadline: KeeperDeadline): void;
   /** As an agent: serves this box from now on. */
@@ -359,6 +374,18 @@ export class Keeper {
   toFront(message: FrontMessage): void;
   /** As an agent: what the next agent needs to go on, at most 64 KiB; replaces the bytes before. */
   keep(bytes: Buffer): void;
+  /**
+   * As an agent: a file that the user has named in an option, read with the user's rights; at most 768 KiB.
+   * `code` is the errno's name, EPERM if the user has not named it.
+   */
+  readFile(path: string): Promise<{ readonly code?: string; readonly bytes: Buffer; readonly mode: number; readonly uid: number }>;
+  /**
+   * As an agent: replaces the file that the user has named for the report.
+   * @param placeholders name and value of each, one after the other
+   */
+  writeReport(path: string, placeholders: readonly string[], text: string): Promise<{ readonly code?: string }>;
+  /** As an agent: no agent can serve this box, so that its keeper looks for none. */
+  leave(): void;
   /** As an agent: answers `ask`. */
   answer(text: string): void;
   /** Closes the connection; the keeper kills the rest of the box and ends. A keeper with an agent looks for the next one. */

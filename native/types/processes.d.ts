@@ -1,5 +1,5 @@
 /** The processes of a box, and the host that they run on. */
-import type { MemberSpec, Rlimit, RlimitName } from './keeper.js';
+import type { KeeperUsage, MemberSpec, Rlimit, RlimitName } from './keeper.js';
 
 /** One process of a tree; proc_pid_stat(5). */
 export interface ProcessRow {
@@ -16,7 +16,7 @@ export interface ProcessRow {
 
 /** Sums over a process tree. */
 export interface TreeSample {
-  /** Every live descendant of the root, without the root, parents before children. */
+  /** Every live process, parents before children. */
   readonly pids: readonly number[];
   readonly threads: number;
   readonly rssBytes: number;
@@ -39,23 +39,38 @@ export interface TreeSample {
   readonly writeBytes: number;
   /** The `rows` processes largest by resident memory. */
   readonly rows: readonly ProcessRow[];
-  /** The descriptors of `openFilesOf`. */
+  /** At most 256 descriptors of the main process. */
   readonly openFiles: readonly { readonly path: string; readonly fd: number }[];
 }
 
-export interface TreeSampleOptions {
+export interface SampleOptions {
+  /** Walk over the processes of the box. @default false */
+  readonly walk?: boolean;
+  /** How many of the processes largest by resident memory to list. @default 0 */
   readonly rows?: number;
-  /** The process whose descriptors to list, at most 256 of them. */
-  readonly openFilesOf?: number;
-  /** Also read smaps_rollup, which is expensive. */
+  /** List the descriptors of the main process. @default false */
+  readonly openFiles?: boolean;
+  /** Also read smaps_rollup, which is expensive. @default false */
   readonly pss?: boolean;
+  /** A `cgroup.procs` that lists the processes. Then the walk takes place only if the list has at most `walkMost`. */
+  readonly list?: string;
+  readonly walkMost?: number;
+  /** Files of the box's groups; they stay open until the keeper ends. */
+  readonly files?: readonly string[];
 }
 
-/**
- * Walks /proc/PID/task/TID/children from `root` down. A list of pids is sampled as given. Never throws for processes that
- * end in the meantime.
- */
-export function sampleTree(root: number | readonly number[], options?: TreeSampleOptions): TreeSample;
+/** What the keeper has read for one sample, in this order: its own totals, the files, the list, the processes. */
+export interface RawSample {
+  readonly usage: KeeperUsage;
+  /** One text per file; null if it could not be read. */
+  readonly texts: readonly (string | null)[];
+  /** Null without a list. */
+  readonly pids: readonly number[] | null;
+  /** Null without a walk. */
+  readonly tree: TreeSample | null;
+  /** CPU time of the keeper for this sample. */
+  readonly costUsec: number;
+}
 
 /** Finds the processes of a box that we did not start. Without a group it must look often: docs/adopt.md. */
 export class Members {
@@ -76,11 +91,6 @@ export function processDirectory(pid: number): string;
 /** prlimit(2): returns the limit, and then sets it if `limit` is given. @throws Error with code, errno, syscall */
 export function prlimit(pid: number, name: RlimitName, limit?: Partial<Rlimit>): Rlimit;
 
-/**
- * Kills every process in a cgroup v2 directory and below it, through `cgroup.kill`.
- * @returns the number of processes that were in the directory itself; 0 if the kernel has no `cgroup.kill`
- */
-export function killGroup(dir: string): number;
 /** waitpid(2) with WNOHANG. @returns false while the child is running; true if it has ended or is not our child */
 export function reapChild(pid: number): boolean;
 

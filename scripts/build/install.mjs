@@ -15,9 +15,11 @@ function install() {
   try {
     buildNative({ root });
   } catch (error) {
+    const remedy =
+      error.remedy ?? 'install a C++ compiler, make and Python 3 (Debian: apt-get install g++ make python3)';
     process.stderr.write(
-      `${error.message}\nproc_box: the native part could not be built, and proc_box cannot start jobs without it; ` +
-        'install a C++ compiler, make and Python 3 (Debian: apt-get install g++ make python3) and try again\n',
+      `${error.message}\nproc_box: the native part could not be built, and proc_box cannot start jobs without it: ${remedy}; ` +
+        `then run: ${process.execPath} ${fileURLToPath(import.meta.url)}\n`,
     );
     process.exit(1);
   }

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 /**
  * @param {{ root: string, tell?: (message: string) => void }} options `root` is the package's folder
  * @returns {boolean} whether there was something to build
- * @throws Error with node-gyp's output when the build fails
+ * @throws Error with node-gyp's output when the build fails; its `remedy`, if it has one, says what to do
  */
 export function buildNative({ root, tell = () => {} }) {
   const folder = join(root, 'native');
@@ -19,14 +19,31 @@ export function buildNative({ root, tell = () => {} }) {
     return false;
   tell('Building the native part ...');
   rmSync(stamp, { force: true });
-  const args = [nodeGyp(), 'configure', 'build', '--jobs', 'max', ...headers()];
+  const own = headers();
+  const args = [nodeGyp(), 'configure', 'build', '--jobs', 'max', ...own];
   // binding.gyp asks `node` for its path, so `node` must be the one that runs us.
   const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` };
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', env });
   const output = `${stdout}${stderr}`.replaceAll(/^gyp info .*\n/gm, '');
-  if (status !== 0) throw new Error(`build the native part: node-gyp ended with ${status}\n${output}`);
+  if (status !== 0) {
+    const error = new Error(`build the native part: node-gyp ended with ${status}\n${output}`);
+    if (own.length === 0 && NO_HEADERS.test(output)) error.remedy = headersRemedy();
+    throw error;
+  }
   writeFileSync(stamp, hash);
   return true;
+}
+
+/** What node-gyp says if it cannot download the headers, or finds none in the folder that was named. */
+const NO_HEADERS = /rolling back install|node_version\.h|node_api\.h|common\.gypi/;
+
+function headersRemedy() {
+  const folder = join(dirname(dirname(process.execPath)), 'include', 'node');
+  return (
+    `the headers of Node ${process.version} are missing: ${folder} does not have them, and node-gyp could not download them; ` +
+    'install the package with the headers of this Node (Debian: libnode-dev; Fedora, RHEL: nodejs-devel), or unpack the archive ' +
+    `node-${process.version}-headers.tar.gz of nodejs.org/dist/${process.version} and name its folder: export npm_config_nodedir=/path/to/node-${process.version}`
+  );
 }
 
 /** The headers beside the installed Node, as in most installations, so that node-gyp needs no download. */

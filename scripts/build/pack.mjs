@@ -11,8 +11,10 @@ import { root, run, say } from '../dev/setup.mjs';
 const bin = join(root, 'bin', 'proc_box');
 const executable = join(root, 'native/build/Release/proc_box');
 
+/** npm 12 runs no install script without being asked, and then `npm rebuild` runs none either. */
 const PLACEHOLDER = `#!/bin/sh
-echo 'proc_box was installed without its install script (npm --ignore-scripts?): run \`npm rebuild proc_box\`' >&2
+self=$(readlink -f "$0")
+echo "proc_box: npm did not run the install script, so the native part is missing: run: node \${self%/bin/*}/scripts/build/install.mjs" >&2
 exit 125
 `;
 

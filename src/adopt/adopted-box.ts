@@ -1,9 +1,11 @@
-import { Members, prlimit, sampleTree, type TreeSample } from 'cgroup-utils-native';
+import { Members, prlimit } from 'cgroup-utils-native';
 import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';
 import { moveAll } from '../cgroup/join.js';
 import { releaseCgroup } from '../cgroup/remove.js';
 import { EnvironmentError, isEnvironmentError, isSpecError } from '../errors.js';
+import { inThisProcess, runHere } from '../kernel/run-task.js';
+import { known } from '../kernel/task.js';
 import { createLogger } from '../log.js';
 import type { BoxSpec, RlimitRequest } from '../options/spec.js';
 import type { Environment } from '../scheduler/identity.js';
@@ -14,12 +16,6 @@ import type { Adopted, Subject } from '../supervise/subject.js';
 import { withinAllowed } from '../supervise/within-allowed.js';
 import { ancestorsBelow, commandOf, type MainProcess, readMainProcess, stdoutModeOf } from './main-process.js';
 import { type AdoptInput, type AdoptOptions, type AdoptSpec, adoptLimits, adoptSpec } from './options.js';
-
-/**
- * In a box without a group, this is how often to look for processes: one that is reparented is known only if seen
- * before.
- */
-const LOOK_MS = 1000;
 
 /** Loads the bundles of a box, each when it is needed. */
 export type Loaders = Pick<
@@ -77,7 +73,7 @@ export function adoptProcess(input: AdoptionInput): Boxed {
 
 function makeBox(input: AdoptionInput, main: MainProcess, assembled: AdoptSpec): Boxed {
   const asked = assembled.spec;
-  const { keeper, boxId, options, boxProcess } = input;
+  const { keeper, boxId, options } = input;
   const { pid, startTicks } = main;
   const uncounted = whyUncounted(asked, pid);
   if (uncounted !== null && asked.enforce === 'strict') throw new EnvironmentError(`${uncounted} (--enforce strict)`);
@@ -87,32 +83,24 @@ function makeBox(input: AdoptionInput, main: MainProcess, assembled: AdoptSpec):
   const before = new Members({ pid, startTicks, excluded, procsFile: null });
   const adopted: Adopted = {
     pid,
-    join: (procsFile) => moveAll(procsFile, () => before.look()),
+    join: (procsFile) => moveAll(procsFile, () => known<readonly number[]>(before.look())),
     detached: options.detach,
   };
-  let walk: Subject['walk'] = (rows) => sampleTree(before.look(), rows);
-  const subject = subjectOf(input, main, adopted, excluded, (rows) => walk(rows));
+  const subject = subjectOf(input, main, adopted, excluded);
   let box: Box | undefined;
-  const { cgroup, control } = prepareResources(spec, boxId, keeper, subject, () => box);
+  const resources = { spec, boxId, keeper, subject, box: () => box, run: inThisProcess };
+  const { cgroup, control } = runHere(prepareResources(resources));
   try {
     for (const request of spec.rlimits) setRlimit(before, pid, request);
   } catch (error) {
-    releaseCgroup(cgroup, adopted);
+    runHere(releaseCgroup(cgroup, adopted));
     throw error;
   }
   const { procsFile, freezer, killFile } = cgroup;
   const { stdoutMaxBytes } = spec;
-  const members = new Members({ pid, startTicks, excluded, procsFile });
-  walk = sinceNow(members);
   keeper.adopt({ ...main, excluded, cgroup: { procsFile, freezer, killFile }, stdoutMaxBytes });
-  const looking = procsFile === null ? setInterval(() => members.look(), LOOK_MS).unref() : undefined;
   const told = uncounted === null ? warnings : [...warnings, uncounted];
-  const ended: BoxProcess['ended'] = (...how) => {
-    clearInterval(looking);
-    boxProcess.ended(...how);
-  };
-
-  const run = runOnceTaken(input, ended, () => {
+  const run = runOnceTaken(input, () => {
     // Read this before the bundle is loaded, because the process may end at any time.
     const [command, stdoutMode] = [commandOf(pid), stdoutModeOf(pid)];
     return input.loadRun().run({
@@ -123,7 +111,6 @@ function makeBox(input: AdoptionInput, main: MainProcess, assembled: AdoptSpec):
       subject,
       cgroup,
       resources: control,
-      boxProcess: { ...boxProcess, ended },
       onBox: (made) => {
         box = made;
       },
@@ -137,19 +124,11 @@ function makeBox(input: AdoptionInput, main: MainProcess, assembled: AdoptSpec):
   };
 }
 
-function subjectOf(
-  input: AdoptionInput,
-  main: MainProcess,
-  adopted: Adopted,
-  ourPids: readonly number[],
-  walk: Subject['walk'],
-): Subject {
+function subjectOf(input: AdoptionInput, main: MainProcess, adopted: Adopted, ourPids: readonly number[]): Subject {
   return {
     environment: main.environment,
     user: main.user,
     frontPid: process.ppid,
-    walk,
-    blind: null,
     files: () => ({
       home: main.environment['HOME'],
       folder: input.environment['PWD'] ?? '/',
@@ -161,11 +140,7 @@ function subjectOf(
 }
 
 /** Supervises the process from the moment when the keeper has taken it over. */
-function runOnceTaken(
-  { options, boxProcess }: AdoptionInput,
-  ended: BoxProcess['ended'],
-  begin: () => RunBundle.Run,
-): RunBundle.Run {
+function runOnceTaken({ options, boxProcess }: AdoptionInput, begin: () => RunBundle.Run): RunBundle.Run {
   let running: RunBundle.Run | undefined;
   return {
     onSignal: (delivery) => running?.onSignal(delivery),
@@ -178,7 +153,7 @@ function runOnceTaken(
         event.type === 'gone' ? 'the keeper has died; the process goes on alone' : `--pid ${options.pid}: it has ended`,
       );
       // The keeper stays for as long as other processes of the box do, and we do not wait for it.
-      ended(EXIT.failed, null);
+      boxProcess.ended(EXIT.failed, null);
     },
   };
 }
@@ -187,32 +162,6 @@ function runOnceTaken(
 function whyUncounted({ stdoutAsked, stdoutMaxBytes }: BoxSpec, pid: number): string | null {
   if (!stdoutAsked || stdoutMaxBytes === 0 || stdoutModeOf(pid) === 'file') return null;
   return `--stdoutlimit has no effect: stdout of ${pid} is not a file, and only output to a file can be counted (docs/adopt.md)`;
-}
-
-/** Figures of the moment. All other figures of a sample count from the start of each process. */
-type OfNow =
-  | 'pids'
-  | 'threads'
-  | 'rssBytes'
-  | 'vmsBytes'
-  | 'swapBytes'
-  | 'pssBytes'
-  | 'anonBytes'
-  | 'fileBytes'
-  | 'shmemBytes';
-type Counters = Omit<TreeSample, OfNow | 'rows' | 'openFiles'>;
-
-/** Samples without what the processes had used before their box was made. */
-function sinceNow(members: Members): Subject['walk'] {
-  const { userUsec, systemUsec, guestUsec, iowaitUsec, readCount, writeCount, readBytes, writeBytes } = sampleTree(
-    members.look(),
-  );
-  const base: Counters = { userUsec, systemUsec, guestUsec, iowaitUsec, readCount, writeCount, readBytes, writeBytes };
-  return (rows): TreeSample => {
-    const now = sampleTree(members.look(), rows);
-    const since = Object.entries(base).map(([name, usec]) => [name, Math.max(0, now[name as keyof Counters] - usec)]);
-    return { ...now, ...Object.fromEntries(since) };
-  };
 }
 
 /**

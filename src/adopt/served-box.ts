@@ -1,7 +1,9 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Keeper, type KeeperEvent, Outlet } from 'cgroup-utils-native';
+import { removeCgroup } from '../cgroup/remove.js';
 import { isEnvironmentError, isSpecError, SpecError } from '../errors.js';
+import { runHere } from '../kernel/run-task.js';
 import { createLogger } from '../log.js';
 import type { Files } from '../options/files.js';
 import type * as NoticeBundle from '../supervise/notice.js';
@@ -97,6 +99,8 @@ function box(served: ServedBox, options: AdoptOptions, keeper: Keeper): RunBundl
         guard() {},
         started() {},
         bound() {},
+        async stopGroup() {},
+        removeGroups: (cgroup) => runHere(removeCgroup(cgroup)),
         finish: letGo,
         ended() {
           letGo();

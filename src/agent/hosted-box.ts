@@ -1,21 +1,52 @@
-import { type Keeper, type KeeperEvent, userName } from 'cgroup-utils-native';
+import { type Keeper, type KeeperEvent, type SignalDelivery, userName } from 'cgroup-utils-native';
 import type * as Amqp from '../amqp/index.js';
 import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';
+import type { ResourceControl } from '../box/resource-control.js';
+import type { SavedBox } from '../box/saved.js';
+import type { BoxCgroup } from '../cgroup/types.js';
 import { describeError, isEnvironmentError, isSpecError } from '../errors.js';
+import { runInKeeper } from '../kernel/run-task.js';
+import type { TaskRunner } from '../kernel/task.js';
 import { createLogger, type Logger } from '../log.js';
 import { type Assembled, assembleSpec, type SpecInput } from '../options/assemble.js';
 import type { BoxSpec } from '../options/spec.js';
+import type { OptionName } from '../options/table.js';
 import { jobDeadline } from '../scheduler/deadline.js';
 import { newBoxId } from '../supervise/box-id.js';
 import type { BoxProcess } from '../supervise/box-process.js';
 import { areTold, fallbacks } from '../supervise/fallbacks.js';
-import { prepareResources } from '../supervise/resources.js';
+import type * as NoticeBundle from '../supervise/notice.js';
+import { prepareResources, type ResourceInput } from '../supervise/resources.js';
 import { type Run, type RunOptions, run } from '../supervise/run.js';
 import { hostedJob } from './hosted-job.js';
+import { withNamedFiles } from './named-files.js';
+import { type Recording, recorded, replay } from './recorded.js';
+import { parseSaved, Saving } from './saving.js';
 
 type Hello = Extract<KeeperEvent, { type: 'hello' }>;
 type Origin = Extract<KeeperEvent, { type: 'origin' }>;
+export type Resumed = Extract<KeeperEvent, { type: 'resumed' }>;
+
+/** Options of a box with a link to the broker of its own. */
+const OWN_LINK: readonly OptionName[] = [
+  'uri-file',
+  'tls-ca',
+  'tls-cert',
+  'tls-key',
+  'rascal-config',
+  'msgtimeout',
+  'outbox-messages',
+  'outbox-bytes',
+  'spool-dir',
+  'spool-max-bytes',
+  'spool-max-age',
+  'reply-exchange',
+  'control-auth',
+  'control-rules',
+  'control-keys',
+  'audit-log',
+];
 
 /** What the agent gives each box. */
 export interface Host
@@ -24,6 +55,7 @@ export interface Host
   /** The agent's own options: its broker is that of every box. */
   readonly spec: BoxSpec;
   readonly log: Logger;
+  readonly loadNotice: () => typeof NoticeBundle;
   readonly connect: (box: Box, spec: BoxSpec, owner: Owner) => Amqp.BrokerLink;
 }
 
@@ -38,67 +70,72 @@ export interface HostedBox {
   onKeeper(event: KeeperEvent): void;
 }
 
+/** What a keeper has told of its box. */
+export interface Told {
+  readonly keeper: Keeper;
+  readonly hello: Hello;
+  readonly origin: Origin;
+  /** Null: the box begins. */
+  readonly resumed: Resumed | null;
+  /** The user at the other end, whom the kernel vouches for. */
+  readonly uid: number;
+}
+
 /** Wires one box of the node: its keeper is the connection, and its front end hears of the outcome through the keeper. */
-export function hostBox(
-  host: Host,
-  keeper: Keeper,
-  hello: Hello,
-  origin: Origin,
-  uid: number,
-  onEnded: () => void,
-): HostedBox {
-  const hosting = new Hosting(host, keeper, hello, origin, uid, onEnded);
-  hosting.begin();
+export function hostBox(host: Host, told: Told, onEnded: () => void): HostedBox {
+  const hosting = new Hosting(host, told, onEnded);
+  void hosting.begin();
   return hosting;
 }
 
 class Hosting implements HostedBox {
   box: Box | undefined;
-  #run: Run | undefined;
-  #over = false;
+  readonly #told: Told;
   readonly #owner: Owner;
+  readonly #environment: Readonly<Record<string, string>>;
+  #run: Run | undefined;
+  /** Signals that have come before the job was started. */
+  #early: SignalDelivery[] = [];
+  #saving: Saving | undefined;
+  #over = false;
 
   constructor(
     readonly host: Host,
-    readonly keeper: Keeper,
-    readonly hello: Hello,
-    readonly origin: Origin,
-    uid: number,
+    told: Told,
     readonly onEnded: () => void,
   ) {
-    this.#owner = { uid, user: userName(uid) };
+    this.#told = told;
+    this.#owner = { uid: told.uid, user: userName(told.uid) };
+    this.#environment = entries(told.origin.environment);
   }
 
-  /** Starts the job. An error of one box is told at that box, and does not affect the others. */
-  begin(): void {
-    const environment = entries(this.origin.environment);
+  /** Starts the job, or goes on with one. An error of one box is told at that box, and does not affect the others. */
+  async begin(): Promise<void> {
+    const { hello, keeper, resumed } = this.#told;
     const input = {
-      ...split(this.hello.argv, this.hello.commandIndex),
-      settings: this.hello.settings,
-      files: this.host.files,
-      deadline: jobDeadline(environment, Date.now()),
+      ...split(hello.argv, hello.commandIndex),
+      settings: hello.settings,
+      deadline: jobDeadline(this.#environment, Date.now()),
       loadYaml: this.host.loadYaml,
+      without: OWN_LINK,
     };
     let assembled: Assembled | undefined;
     try {
-      assembled = assembleSpec(input);
-      this.#launch(assembled, this.hello.commandIndex, environment);
+      assembled = await withNamedFiles(keeper, this.#owner.uid, (files) => assembleSpec({ ...input, files }));
+      await (resumed === null ? this.#launch(assembled, hello.commandIndex) : this.#resume(assembled, resumed));
     } catch (error) {
-      const why = describeError(error, this.hello.debug);
-      if (
-        this.#run !== undefined ||
-        !this.hello.failsOpen ||
-        !this.#launchInstead(input, error, assembled, environment)
-      ) {
-        this.#fail(why);
-      }
+      if (resumed !== null) return this.#leave(error);
+      const why = describeError(error, hello.debug);
+      if (this.#run !== undefined || !hello.failsOpen) return this.#fail(why);
+      if (!(await this.#launchInstead({ ...input, files: this.host.files }, error, assembled))) this.#fail(why);
     }
   }
 
   onKeeper(event: KeeperEvent): void {
     if (event.type === 'delivery') {
-      this.#run?.onSignal(event);
-      this.keeper.toFront({ type: 'heard' });
+      if (this.#run === undefined) this.#early.push(event);
+      else this.#run.onSignal(event);
+      this.#told.keeper.toFront({ type: 'heard' });
       return;
     }
     this.#run?.onKeeper(event);
@@ -106,20 +143,20 @@ class Hosting implements HostedBox {
   }
 
   /** `--failure open`: with less of the box, or none. @returns false if nothing can be had */
-  #launchInstead(
+  async #launchInstead(
     input: Omit<SpecInput, 'locks'>,
     error: unknown,
     assembled: Assembled | undefined,
-    environment: Readonly<Record<string, string>>,
-  ): boolean {
-    const { argv, commandIndex, fallbackIndex } = this.hello;
+  ): Promise<boolean> {
+    const { argv, commandIndex, fallbackIndex, debug } = this.#told.hello;
     const index = areTold(input.words) ? commandIndex : fallbackIndex;
     if (index >= argv.length) return false;
     const known = { ...input, ...split(argv, index) };
-    for (const { spec, warnings, says } of fallbacks(known, error as Error, assembled?.spec ?? null)) {
+    for (const { spec, warnings, says, kind } of fallbacks(known, error as Error, assembled?.spec ?? null)) {
       try {
-        this.#say('error', `${describeError(error, this.hello.debug)}; ${says} (--failure open)`);
-        this.#launch({ spec, warnings }, index, environment);
+        this.#say('error', `${describeError(error, debug)}; ${says} (--failure open)`);
+        await this.#launch({ spec, warnings }, index);
+        if (kind !== 'box') this.#tellUnboxed(spec, describeError(error, debug));
         return true;
       } catch (again) {
         if (!(isSpecError(again) || isEnvironmentError(again))) throw again;
@@ -128,42 +165,86 @@ class Hosting implements HostedBox {
     return false;
   }
 
-  #launch(assembled: Assembled, commandIndex: number, environment: Readonly<Record<string, string>>): void {
-    const { keeper, host, hello, origin } = this;
-    const spec = ofAgent(assembled.spec, host.spec, hello.argv, origin.words);
-    const boxId = newBoxId();
-    const subject = hostedJob(keeper, origin, environment, this.#owner.user);
-    const { cgroup, control } = prepareResources(spec, boxId, keeper, subject, () => this.box);
-    const { argv0, rlimits, stdoutMaxBytes, endSignal, graceMs, linger, reraise } = spec;
+  /** Publishes the event `unboxed`, while the job already runs. */
+  #tellUnboxed(box: BoxSpec, why: string): void {
+    const { host } = this;
+    const spec = { ...box, uris: host.spec.uris, rascalConfig: host.spec.rascalConfig };
+    const notice = { words: [], settings: [], environment: this.#environment, why, loadYaml: host.loadYaml };
+    void host.loadNotice().tellUnboxed({ ...notice, spec, user: this.#owner.user });
+  }
+
+  async #launch(assembled: Assembled, commandIndex: number): Promise<void> {
+    const { keeper } = this.#told;
+    const parts = this.#parts(assembled, newBoxId());
+    const groups: Recording[number][] = [];
+    const made = await runInKeeper(keeper, recorded(prepareResources(parts), groups));
+    const { argv0, rlimits, stdoutMaxBytes } = parts.spec;
+    keeper.start({ commandIndex, argv0, rlimits, stdoutMaxBytes, cgroup: made.cgroup });
+    this.#supervise(assembled, parts, made, groups);
+  }
+
+  /** Goes on with a box that another agent has begun: makes the same objects as that one had, and nothing in the kernel. */
+  async #resume(assembled: Assembled, resumed: Resumed): Promise<void> {
+    const { box, groups } = parseSaved(resumed.kept);
+    if (box.pid !== resumed.pid) throw new Error('the saved state is of another job');
+    const parts = this.#parts(assembled, box.boxId);
+    this.#supervise(assembled, parts, replay(prepareResources(parts), groups), groups, box);
+    if (resumed.expired) this.#run?.onKeeper({ type: 'expired', atMs: resumed.lostMs });
+  }
+
+  #parts(assembled: Assembled, boxId: string): ResourceInput {
+    const { keeper, hello, origin } = this.#told;
+    const run: TaskRunner = (task) => runInKeeper(keeper, task);
+    const subject = hostedJob(keeper, origin, this.#environment, this.#owner.user);
+    const spec = ofAgent(assembled.spec, this.host.spec, hello.argv, origin.words);
+    return { spec, boxId, keeper, subject, box: () => this.box, run };
+  }
+
+  #supervise(
+    { warnings }: Assembled,
+    { spec, subject, boxId }: ResourceInput,
+    { cgroup, control }: { cgroup: BoxCgroup; control: ResourceControl },
+    groups: Recording,
+    saved?: SavedBox,
+  ): void {
+    const { keeper, hello } = this.#told;
+    const { endSignal, graceMs, linger, reraise } = spec;
     keeper.toFront({ type: 'rules', first: endSignal, second: (linger ? 1 : 0) | (reraise ? 2 : 0), ms: graceMs });
-    keeper.start({ commandIndex, argv0, rlimits, stdoutMaxBytes, cgroup });
+    const saving = new Saving(keeper, groups, () => this.box);
+    this.#saving = saving;
     this.#run = run({
-      ...host,
-      loadAmqp: () => ({ connectBroker: (_, box) => host.connect(box as Box, spec, this.#owner) }),
+      ...this.host,
+      loadAmqp: () => ({ connectBroker: (_, box) => this.host.connect(box as Box, spec, this.#owner) }),
       spec,
-      warnings: assembled.warnings,
+      warnings,
       keeper,
       hello,
       subject,
       boxId,
       cgroup,
       resources: control,
+      saved,
+      onChanged: saving.changed,
       deliverSignals() {},
       boxProcess: this.#process(),
       onBox: (box) => {
         this.box = box;
       },
     });
+    for (const delivery of this.#early.splice(0)) this.#run.onSignal(delivery);
   }
 
   /** The front end of this box, as its box sees it. */
   #process(): BoxProcess {
-    const { keeper } = this;
+    const { keeper } = this.#told;
     return {
       write: (text) => keeper.toFront({ type: 'say', text }),
       guard() {},
       started: (flushMs) => keeper.toFront({ type: 'flush', ms: flushMs }),
       bound: (ms) => keeper.toFront({ type: 'bound', ms }),
+      stopGroup: async (_, signal) => keeper.toFront({ type: 'stop_group', first: signal }),
+      // Its guard or front end does.
+      removeGroups() {},
       finish() {},
       ended: (exitStatus, signal) => {
         keeper.toFront({ type: 'outcome', first: exitStatus, second: signal ?? 0 });
@@ -174,18 +255,29 @@ class Hosting implements HostedBox {
 
   #fail(why: string): void {
     this.#say('error', why);
-    this.keeper.toFront({ type: 'outcome', first: EXIT.failed, second: 0 });
+    this.#told.keeper.toFront({ type: 'outcome', first: EXIT.failed, second: 0 });
+    this.#end();
+  }
+
+  /** The box cannot be gone on with: its keeper and front end do what is due until its end. */
+  #leave(error: unknown): void {
+    const why = describeError(error, this.#told.hello.debug);
+    this.#say('warn', `the agent cannot go on with this box, and its statistics end: ${why}`);
+    this.host.log.warn(`a box of ${this.#owner.user} cannot be gone on with: ${why}`);
+    this.#told.keeper.leave();
     this.#end();
   }
 
   #say(level: 'error' | 'warn', message: string): void {
-    createLogger('warn', { write: (text) => this.keeper.toFront({ type: 'say', text }) })[level](message);
+    const write = (text: string) => this.#told.keeper.toFront({ type: 'say', text });
+    createLogger('warn', { write })[level](message);
   }
 
   #end(): void {
     if (this.#over) return;
     this.#over = true;
-    this.keeper.close();
+    this.#saving?.end();
+    this.#told.keeper.close();
     this.onEnded();
   }
 }

@@ -1,4 +1,4 @@
-import { type Keeper, type KeeperEvent, sampleTree } from 'cgroup-utils-native';
+import type { Keeper, KeeperEvent } from 'cgroup-utils-native';
 import type { Subject } from '../supervise/subject.js';
 
 /** A job of another process tree, whose keeper is connected to this agent. */
@@ -8,15 +8,13 @@ export function hostedJob(
   environment: Readonly<Record<string, string>>,
   user: string,
 ): Subject {
-  const { pid: keeperPid } = keeper;
   const { frontPid, folder, children } = origin;
   return {
     environment,
     user,
     frontPid,
-    walk: (options) => sampleTree(keeperPid, options),
-    blind: null,
     files: () => ({ home: environment['HOME'], folder, owner: null }),
+    writeReport: async (path, placeholders, text) => (await keeper.writeReport(path, placeholders, text)).code,
     ourPids: [frontPid, ...keeper.pids, ...(environment['PBS_JOBID'] === undefined ? [] : children)],
     adopted: null,
   };

@@ -1,7 +1,7 @@
 import { Keeper, type KeeperEvent, type Peer } from 'cgroup-utils-native';
 import { describeError } from '../errors.js';
 import { createLogger } from '../log.js';
-import { type Host, type HostedBox, hostBox } from './hosted-box.js';
+import { type Host, type HostedBox, hostBox, type Resumed } from './hosted-box.js';
 import type { Refusal, RefusalKind } from './refusals.js';
 
 /** Time in which a connection has to say what it is, and a tool has to read its answer. */
@@ -44,6 +44,7 @@ export class Connection {
   readonly #keeper: Keeper;
   #late: NodeJS.Timeout;
   #hello: Extract<KeeperEvent, { type: 'hello' }> | undefined;
+  #origin: Extract<KeeperEvent, { type: 'origin' }> | undefined;
   #hosted: HostedBox | undefined;
   #answered = false;
   #closed = false;
@@ -105,6 +106,9 @@ export class Connection {
         if (event.children.length > WORDS || isTooMuch(event.environment)) {
           return this.#refuse('too much', 'its "origin" is too long');
         }
+        this.#origin = event;
+        return event.resumes ? undefined : this.#serve(null);
+      case 'resumed':
         return this.#serve(event);
       case 'ask':
         return this.#answer(event.text);
@@ -120,9 +124,11 @@ export class Connection {
     }
   }
 
-  #serve(origin: Extract<KeeperEvent, { type: 'origin' }>): void {
+  /** @param resumed null: the box begins */
+  #serve(resumed: Resumed | null): void {
     const hello = this.#hello;
-    if (hello === undefined) return this.#refuse('order', 'it did not begin with "hello"');
+    const origin = this.#origin;
+    if (hello === undefined || origin === undefined) return this.#refuse('order', 'it did not begin with "hello"');
     const why = this.#hooks.whyNot(this.#peer.uid);
     if (why !== null) {
       // The front end then uses a Node of the box's own.
@@ -133,7 +139,9 @@ export class Connection {
     }
     clearTimeout(this.#late);
     this.#keeper.welcome();
-    const hosted = hostBox(this.#host, this.#keeper, hello, origin, this.#peer.uid, () => this.close());
+    const hosted = hostBox(this.#host, { keeper: this.#keeper, hello, origin, resumed, uid: this.#peer.uid }, () =>
+      this.close(),
+    );
     this.#hosted = hosted;
     if (!this.#closed) this.#hooks.hosted(hosted);
   }

@@ -17,7 +17,7 @@ import { type AgentLink, statusOfLink } from './status.js';
 
 export interface AgentInput
   extends Omit<SpecInput, 'words' | 'command' | 'deadline'>,
-    Pick<Host, 'loadSigned' | 'loadSpool' | 'loadSlurm' | 'loadLaunchFailure' | 'loadReportFile'> {
+    Pick<Host, 'loadSigned' | 'loadSpool' | 'loadSlurm' | 'loadLaunchFailure' | 'loadReportFile' | 'loadNotice'> {
   readonly argv: readonly string[];
   readonly debug: boolean;
   readonly version: string;

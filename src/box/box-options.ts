@@ -8,6 +8,7 @@ import type { Limits } from './limits.js';
 import type { Near } from './near.js';
 import type { Outcome } from './outcome.js';
 import type { ResourceControl } from './resource-control.js';
+import type { SavedBox } from './saved.js';
 import type { Time } from './time.js';
 import type { WallClock } from './timer.js';
 
@@ -17,8 +18,6 @@ export interface BoxOptions {
   readonly keeper: Keeper;
   /** True if the process ran before its box was made. It is not the keeper's child, so how it ended may be unknown. */
   readonly adopted: boolean;
-  /** Kills every process in the box's control group at once if the kernel can do that. Returns their number; must not throw. */
-  readonly killGroup: () => number;
   /** The limits of the box as a whole, already in force. */
   readonly resources: ResourceControl;
   readonly stdoutMode: Extract<KeeperEvent, { type: 'hello' }>['stdoutMode'];
@@ -44,6 +43,10 @@ export interface BoxOptions {
    */
   readonly onDeadline?: (endMs: number) => void;
   readonly onStarted: () => void;
+  /** What another process has saved, which was in charge of this box before. @default the box begins */
+  readonly saved?: SavedBox | undefined;
+  /** Called when what `save` returns has changed. @param when whether it has to be saved before anything else happens */
+  readonly onChanged?: (when: 'now' | 'soon') => void;
   /** Called once, however the box ends. */
   readonly onEnded: (end: BoxEnd) => void;
 }

@@ -18,11 +18,15 @@ import { createNear, type Near } from './near.js';
 import type { MainExit } from './outcome.js';
 import { Reached } from './reached.js';
 import { Sampling } from './sampling.js';
+import type { SavedBox } from './saved.js';
 import type { BoxStatus } from './status.js';
 import type { Time } from './time.js';
 import { createTimeLimit, type TimeLimit } from './time-limit.js';
 import type { WallClock } from './timer.js';
 import { createLeftBehind, type LeftBehind } from './unkillable.js';
+
+/** Sequence numbers that are reserved at a time. */
+const RESERVED = 64;
 
 /** One job under control: connects the parts of a box, handles the keeper's events, and carries out commands. */
 export class Box implements Controllable, SampledBox {
@@ -43,12 +47,14 @@ export class Box implements Controllable, SampledBox {
   #over = false;
   #pid = 0;
   #startedMs = 0;
-  #sequence = 0;
+  #sequence: number;
+  /** Numbers up to this one are saved as used. */
+  #reserved: number;
   #main: MainExit | null = null;
   #elapsedMs = 0;
   #cpuUsec = 0;
-  readonly #limitSetBy = new Map<string, By>();
-  #suspendedBy: By | null = null;
+  readonly #limitSetBy: Map<string, By>;
+  #suspendedBy: By | null;
   /** Fires in the turn of the event loop that follows the end of the main process. */
   readonly #afterMain: ReturnType<Time['createTimer']>;
 
@@ -56,7 +62,12 @@ export class Box implements Controllable, SampledBox {
     const { spec, identity, time, log } = options;
     this.#options = options;
     this.identity = identity;
-    this.limits = withSources([...initialLimits(spec, options.stdoutMode), ...options.resources.limits], spec);
+    const { saved } = options;
+    const limits = [...initialLimits(spec, options.stdoutMode), ...options.resources.limits];
+    this.limits = saved === undefined ? withSources(limits, spec) : new Map(saved.limits);
+    this.#sequence = this.#reserved = saved?.sequence ?? 0;
+    this.#limitSetBy = new Map(saved?.limitSetBy);
+    this.#suspendedBy = saved?.suspendedBy ?? null;
     this.#leftBehind = createLeftBehind(log);
     this.#sendEvent = createEventSource({
       identity,
@@ -66,7 +77,7 @@ export class Box implements Controllable, SampledBox {
         if (!this.#over) options.emit(outgoing);
       },
     });
-    this.#life = new Life({ ...options, onWoken: () => this.clock.hold(false) });
+    this.#life = new Life({ ...options, onWoken: () => this.clock.hold(false) }, saved);
     const parts = {
       ...options,
       life: this.#life,
@@ -74,7 +85,7 @@ export class Box implements Controllable, SampledBox {
       emitEvent: (body: EventBody) => this.#emitEvent(body),
       sample: (cause: SampleCause) => this.sample(cause),
     };
-    this.near = createNear({ ...parts, thresholds: spec.near });
+    this.near = createNear({ ...parts, thresholds: spec.near, saved: saved?.near });
     this.#timeLimit = createTimeLimit({ ...parts, near: this.near, onExpired: () => void this.#reached.time() });
     this.clock = this.#timeLimit.clock;
     this.#reached = new Reached({
@@ -83,9 +94,19 @@ export class Box implements Controllable, SampledBox {
       clock: this.clock,
       largest: () => this.#sampling.largest,
     });
-    this.#sampling = new Sampling({ ...parts, onTaken: (...taken) => this.#incidents.notice(...taken) });
+    this.#sampling = new Sampling({
+      ...parts,
+      onTaken: (...taken) => {
+        this.#incidents.notice(...taken);
+        options.onChanged?.('soon');
+      },
+    });
     this.#afterMain = time.createTimer(() => this.#othersLeft());
-    this.#incidents = createIncidents({ ...parts, lastSample: () => this.#sampling.last?.sample });
+    this.#incidents = createIncidents({
+      ...parts,
+      saved: saved?.incidents,
+      lastSample: () => this.#sampling.last?.sample,
+    });
     this.#commands = new Commands({
       ...parts,
       now: time.now,
@@ -108,7 +129,52 @@ export class Box implements Controllable, SampledBox {
   }
 
   nextSequence(): number {
-    return ++this.#sequence;
+    this.#sequence++;
+    if (this.#sequence > this.#reserved) {
+      this.#reserved = this.#sequence + RESERVED;
+      this.#options.onChanged?.('now');
+    }
+    return this.#sequence;
+  }
+
+  /** For another process that goes on with the box. */
+  save(): SavedBox {
+    return {
+      version: 1,
+      boxId: this.identity.box,
+      sequence: this.#reserved,
+      pid: this.#pid,
+      startedMs: this.#startedMs,
+      life: this.#life.save(),
+      cause: this.#life.cause.save(),
+      clock: this.clock.save(),
+      near: this.near.save(),
+      limits: [...this.limits],
+      limitSetBy: [...this.#limitSetBy],
+      suspendedBy: this.#suspendedBy,
+      sampleIntervalMs: this.#sampling.ticker.intervalMs,
+      used: this.#reached.used,
+      warned: this.#timeLimit.warned(),
+      refused: this.#commands.refusedCount,
+      incidents: this.#incidents.save(),
+      resources: this.#options.resources.save(),
+      sampler: this.#sampling.sampler?.save() ?? null,
+    };
+  }
+
+  /** Goes on with a box that another process has begun; instead of the keeper's `started`. */
+  resume(saved: SavedBox): void {
+    const { resources, createSampler, observed, onStarted } = this.#options;
+    this.#pid = saved.pid;
+    this.#startedMs = saved.startedMs;
+    this.clock.restore(saved.clock);
+    this.#life.resume(saved.life);
+    resources.restore(saved.resources);
+    resources.start();
+    this.#sampling.start(createSampler(this, saved.pid, saved.startedMs));
+    this.#reached.markStdout();
+    if (observed) this.#sampling.ticker.every(saved.sampleIntervalMs);
+    onStarted();
   }
 
   /** Handles an event of the keeper. The composition root handles `hello`, `failed` and the launch itself. */
@@ -293,8 +359,9 @@ export class Box implements Controllable, SampledBox {
     this.#stopTimers();
     await this.#sampling.first;
     await this.#commands.close();
+    const figures = await this.#sampling.readFinal();
     if (this.#life.hasEnded()) return;
-    this.#incidents.notice(this.#sampling.largest);
+    this.#incidents.notice(this.#sampling.largest, figures);
     const end = endBox({
       ...this.#options,
       life: this.#life,
@@ -324,5 +391,6 @@ export class Box implements Controllable, SampledBox {
     if (event.event === 'limit_changed') this.#limitSetBy.set(event.limit, event.by);
     if (event.event === 'limit_changed' && event.limit === 'stdoutlimit') this.#reached.markStdout();
     if (event.event === 'suspended' && event.by.via !== 'box') this.#suspendedBy = event.by;
+    this.#options.onChanged?.('soon');
   }
 }

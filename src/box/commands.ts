@@ -1,4 +1,4 @@
-import { type Keeper, prlimit, type RlimitName } from 'cgroup-utils-native';
+import type { Keeper, RlimitName } from 'cgroup-utils-native';
 import { shown } from '../bytes.js';
 import { isEnvironmentError, isSpecError } from '../errors.js';
 import type { Logger } from '../log.js';
@@ -16,6 +16,7 @@ import type { Input, Lifecycle } from './lifecycle.js';
 import { type Limits, rlimitStatus, rowOf, stdoutStatus, timeoutStatus } from './limits.js';
 import { changedValue, isRelative } from './relative.js';
 import type { ResourceControl } from './resource-control.js';
+import type { SavedBox } from './saved.js';
 import type { BoxStatus } from './status.js';
 import type { Ticker } from './ticker.js';
 import type { WallClock } from './timer.js';
@@ -44,6 +45,7 @@ export interface CommandedBox {
   readonly emitEvent: (body: EventBody) => void;
   readonly dropped: () => number;
   readonly brokerState: () => unknown;
+  readonly saved?: SavedBox | undefined;
 }
 
 /** The box cannot do what a command asks. The error becomes the answer. */
@@ -63,10 +65,11 @@ export class Commands {
   readonly #underWay = new Set<Promise<Answer>>();
   #closed = false;
   #refused = 0;
-  #lastRlimit: Promise<unknown> = Promise.resolve();
+  #lastChange: Promise<unknown> = Promise.resolve();
 
   constructor(box: CommandedBox) {
     this.#box = box;
+    this.#refused = box.saved?.refused ?? 0;
   }
 
   /** Number of commands refused so far. */
@@ -211,7 +214,11 @@ export class Commands {
   }
 
   async #setLimit(name: string, value: string, by: Requester): Promise<unknown> {
-    if (isRlimitName(name)) return this.#rlimitTurn(() => this.#setRlimit(name, value, by));
+    return this.#turn(() => this.#setLimitNow(name, value, by));
+  }
+
+  async #setLimitNow(name: string, value: string, by: Requester): Promise<unknown> {
+    if (isRlimitName(name)) return this.#setRlimit(name, value, by);
     const row = rowOf(this.#box.resources.rows, name);
     const before = this.#box.limits.get(name);
     // A relative change becomes an absolute value here.
@@ -239,10 +246,10 @@ export class Commands {
   }
 
   /** Makes changes one after the other, because a relative change starts from the result of the previous one. */
-  #rlimitTurn<Result>(change: () => Promise<Result>): Promise<Result> {
-    const turn = this.#lastRlimit.then(change);
+  #turn<Result>(change: () => Promise<Result>): Promise<Result> {
+    const turn = this.#lastChange.then(change);
     // The caller handles the error; the next change only waits until this one has ended.
-    this.#lastRlimit = turn.then(
+    this.#lastChange = turn.then(
       () => {},
       () => {},
     );
@@ -265,28 +272,23 @@ export class Commands {
     return { limit: name, ...to, processes: changed, ...(failed > 0 && { failed, error: code }) };
   }
 
-  /** Reads the limit of the main process, because the job may have changed it itself. */
+  /** Asks for the limit of the main process, or of a remaining one, because the job may have changed it itself. */
   async #rlimitInForce(name: RlimitName): Promise<LimitStatus> {
-    try {
-      return rlimitStatus(name, prlimit(this.#box.main().pid, name));
-    } catch {
-      // The main process has ended or belongs to another user, so the keeper asks a remaining process.
-      return rlimitStatus(name, (await this.#box.keeper.rlimit(name, {})).limit);
-    }
+    return rlimitStatus(name, (await this.#box.keeper.rlimit(name, {})).limit);
   }
 
-  #setResource(name: ResourceName, value: string, by: Requester): unknown {
+  async #setResource(name: ResourceName, value: string, by: Requester): Promise<unknown> {
     const { resources } = this.#box;
     let to: LimitStatus;
     try {
-      to = { ...resources.change(name, value), source: 'command' };
+      to = { ...(await resources.change(name, value)), source: 'command' };
     } catch (error) {
-      this.#changed(resources.reread(), by);
+      this.#changed(await resources.reread(), by);
       if (isEnvironmentError(error)) throw new Refused('not_possible', error.message);
       throw error;
     }
     this.#changed([[name, to]], by);
-    const others = resources.reread();
+    const others = await resources.reread();
     this.#changed(others, by);
     return { limit: name, ...to, ...(others.size > 0 && { also: Object.fromEntries(others) }) };
   }

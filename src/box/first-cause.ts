@@ -14,8 +14,17 @@ export interface FirstCause {
   mainEnded(atMs: number): void;
   /** The keeper began to end the job before this process did. */
   begunByKeeper(atMs: number): void;
+  /** For another process that goes on with the box. */
+  save(): SavedCause;
   /** Returns the life cycle without the requests that came after the end of the main process. */
   of(life: Lifecycle): Lifecycle;
+}
+
+/** Times of CLOCK_MONOTONIC, ms; null: not yet. */
+export interface SavedCause {
+  readonly endingAtMs: number | null;
+  readonly killAtMs: number | null;
+  readonly signal: string | null;
 }
 
 /** Longest time between the arrival of one signal at the wrapper and at the keeper. */
@@ -23,11 +32,11 @@ const APART_MS = 1_000;
 /** A scheduler signals the processes of a job one by one, so the job may get its signal this much before the wrapper. */
 const SPREAD_MS = 250;
 
-export function createFirstCause(): FirstCause {
-  let endingAtMs = Number.POSITIVE_INFINITY;
-  let killAtMs = Number.POSITIVE_INFINITY;
+export function createFirstCause(saved?: SavedCause): FirstCause {
+  let endingAtMs = saved?.endingAtMs ?? Number.POSITIVE_INFINITY;
+  let killAtMs = saved?.killAtMs ?? Number.POSITIVE_INFINITY;
   let endedAtMs = Number.POSITIVE_INFINITY;
-  let signal: string | undefined;
+  let signal = saved?.signal ?? undefined;
   let witness: { readonly signal: string; readonly atMs: number } | undefined;
   const compare = () => {
     if (witness === undefined || witness.signal !== signal) return;
@@ -54,10 +63,20 @@ export function createFirstCause(): FirstCause {
     begunByKeeper(atMs) {
       endingAtMs = Math.min(endingAtMs, atMs);
     },
+    save: () => ({
+      // The excess output (see above) came before everything else.
+      endingAtMs: endingAtMs === Number.NEGATIVE_INFINITY ? 0 : finite(endingAtMs),
+      killAtMs: finite(killAtMs),
+      signal: signal ?? null,
+    }),
     of: (life) => ({
       ...life,
       ending: endingAtMs > endedAtMs ? null : life.ending,
       lastKill: killAtMs > endedAtMs ? null : life.lastKill,
     }),
   };
+}
+
+function finite(ms: number): number | null {
+  return Number.isFinite(ms) ? ms : null;
 }

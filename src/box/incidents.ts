@@ -18,18 +18,28 @@ export interface Incidents {
   /**
    * Emits events for what is new. The OOM killer may have killed a child while the job continues.
    * @param processes the largest processes
-   * @param usage as a sample has just read it @default read now
+   * @param usage as a sample has just read it
    */
-  notice(processes: readonly ProcessInfo[], usage?: CgroupUsage | null): void;
+  notice(processes: readonly ProcessInfo[], usage: CgroupUsage | null): void;
   /** True if the OOM killer killed a process of the box so recently that this may be what ends the job. */
   readonly oomKilled: boolean;
   /** All OOM kills so far. */
   readonly oom: { readonly kills: number; readonly peakBytes: number };
+  /** For another process that goes on with the box. */
+  save(): SavedIncidents;
   /** The box has ended. @param told the line about its end reports the kills */
   close(told: boolean): void;
 }
 
+export interface SavedIncidents {
+  /** CLOCK_MONOTONIC, ms; null: no kill yet. */
+  readonly oomAtMs: number | null;
+  readonly kills: number;
+  readonly peakBytes: number;
+}
+
 export interface IncidentsOptions {
+  readonly saved?: SavedIncidents | undefined;
   readonly resources: ResourceControl;
   readonly limits: Limits;
   readonly time: Time;
@@ -40,8 +50,8 @@ export interface IncidentsOptions {
 
 export function createIncidents(options: IncidentsOptions): Incidents {
   const { resources, limits, time, log, emitEvent, lastSample } = options;
-  let oomAtMs = Number.NEGATIVE_INFINITY;
-  let all = { kills: 0, peakBytes: 0 };
+  let oomAtMs = options.saved?.oomAtMs ?? Number.NEGATIVE_INFINITY;
+  let all = { kills: options.saved?.kills ?? 0, peakBytes: options.saved?.peakBytes ?? 0 };
   let untold = 0;
   const warn = () => {
     if (untold > 0) log.warn(outOfMemoryText(untold, kernelsMemoryLimit(limits), all.peakBytes));
@@ -77,6 +87,7 @@ export function createIncidents(options: IncidentsOptions): Incidents {
     get oom() {
       return all;
     },
+    save: () => ({ oomAtMs: Number.isFinite(oomAtMs) ? oomAtMs : null, ...all }),
     close(told) {
       late.stop();
       if (!told) warn();

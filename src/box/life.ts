@@ -2,25 +2,44 @@ import type { Requester } from '../model/types.js';
 import type { BoxOptions } from './box-options.js';
 import { createFirstCause, type FirstCause } from './first-cause.js';
 import { BEGIN, type Effect, type Input, type Lifecycle, step } from './lifecycle.js';
+import type { SavedBox } from './saved.js';
 import type { Time } from './time.js';
 
+export interface SavedLife {
+  readonly state: Lifecycle;
+  /** CLOCK_MONOTONIC, ms; null: no grace period has begun. */
+  readonly graceEndsMs: number | null;
+}
+
 export interface LifeOptions
-  extends Pick<BoxOptions, 'spec' | 'keeper' | 'killGroup' | 'log' | 'time' | 'schedulerGraceMs' | 'onDeadline'> {
+  extends Pick<BoxOptions, 'spec' | 'keeper' | 'log' | 'time' | 'schedulerGraceMs' | 'onDeadline'> {
   /** Called when a step other than `resume` has ended the suspension of the box. */
   readonly onWoken: () => void;
 }
 
 /** Runs the life cycle of a box: takes the steps of lifecycle.ts, carries out their effects, and times the grace period. */
 export class Life {
-  readonly cause: FirstCause = createFirstCause();
+  readonly cause: FirstCause;
   readonly #options: LifeOptions;
   readonly #grace: ReturnType<Time['createTimer']>;
   #state = BEGIN;
   #graceEndsMs = Number.POSITIVE_INFINITY;
 
-  constructor(options: LifeOptions) {
+  constructor(options: LifeOptions, saved?: Pick<SavedBox, 'life' | 'cause'>) {
     this.#options = options;
+    this.cause = createFirstCause(saved?.cause);
     this.#grace = options.time.createTimer(() => void this.apply({ type: 'graceOver' }));
+    if (saved !== undefined) this.#state = saved.life.state;
+  }
+
+  /** For another process that goes on with the box. */
+  save(): SavedLife {
+    return { state: this.#state, graceEndsMs: Number.isFinite(this.#graceEndsMs) ? this.#graceEndsMs : null };
+  }
+
+  /** Goes on with a grace period that another process has begun. */
+  resume({ graceEndsMs }: SavedLife): void {
+    if (graceEndsMs !== null) this.#graceUntil(graceEndsMs);
   }
 
   get state(): Lifecycle {
@@ -80,7 +99,7 @@ export class Life {
     const { graceMs, endSignal: signal } = spec;
     const runs = Number.isFinite(this.#graceEndsMs);
     const [stopAtMs, killAtMs] = runs ? [0, this.#graceEndsMs] : [timeoutAtMs, 0];
-    // As in #kill(): unless somebody asked for the end, the job's output still waits for its reader.
+    // As for a kill: unless somebody asked for the end, the job's output still waits for its reader.
     keeper.deadline({ stopAtMs, killAtMs, graceMs, signal, abandon: this.#state.ending !== null });
     onDeadline?.(killAtMs || (stopAtMs && stopAtMs + graceMs));
   }
@@ -98,7 +117,8 @@ export class Life {
       case 'stop':
         return keeper.stop(effect.how, effect.signal);
       case 'kill':
-        return this.#kill();
+        // Unless somebody asked for the end, the job's output still waits for its reader.
+        return keeper.kill(this.#state.ending !== null);
       case 'suspend':
         return keeper.suspend();
       case 'resume':
@@ -107,13 +127,6 @@ export class Life {
         this.#graceUntil(this.#options.time.now() + effect.ms);
         return undefined;
     }
-  }
-
-  /** Kills the group first, without a detour through the keeper. The keeper then kills until no process is left. */
-  async #kill(): Promise<number> {
-    const inGroup = this.#options.killGroup();
-    // Unless somebody asked for the end, the job's output still waits for its reader.
-    return Math.max(inGroup, await this.#options.keeper.kill(this.#state.ending !== null));
   }
 
   /** Only ever moves the deadline earlier, so that a second request does not prolong the grace period. */

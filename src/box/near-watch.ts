@@ -13,9 +13,9 @@ export interface NearWatch {
 
 export interface NearWatchOptions {
   /** Returns what the kernel counts against the limit now; null if that cannot be read. */
-  readonly charged: (name: CountedName) => number | null;
+  readonly charged: (name: CountedName) => Promise<number | null>;
   /** Returns the charged memory that cannot be reclaimed, in bytes. Called only if all charged memory passes the threshold. */
-  readonly busyMemory: () => number | null;
+  readonly busyMemory: () => Promise<number | null>;
   /** Returns the usage that reaches the limit's next threshold; null if there is none. */
   readonly next: (name: CountedName) => number | null;
   readonly onUsed: (name: CountedName, used: number) => void;
@@ -31,29 +31,38 @@ const PER_MS: Readonly<Record<CountedName, number>> = { memory: 2 ** 20, pids: 0
 export function createNearWatch({ charged, busyMemory, next, onUsed }: NearWatchOptions): NearWatch {
   const names = new Set<CountedName>();
   /** @returns ms until the next look; null if no threshold is left */
-  const look = (name: CountedName): number | null => {
+  const look = async (name: CountedName): Promise<number | null> => {
     const threshold = next(name);
     if (threshold === null) return null;
-    const all = charged(name) ?? 0;
-    const used = all >= threshold && name === 'memory' ? (busyMemory() ?? all) : all;
+    const all = (await charged(name)) ?? 0;
+    const used = all >= threshold && name === 'memory' ? ((await busyMemory()) ?? all) : all;
     if (used >= threshold) onUsed(name, used);
     if (all >= threshold && used < threshold) return CACHE_MS;
     const left = (next(name) ?? Number.POSITIVE_INFINITY) - used;
     return Math.min(LATEST_MS, Math.max(SOONEST_MS, left / PER_MS[name]));
   };
-  const timer = new Timer(() => {
+  let looking = false;
+  /** A limit was set during a look, which may have seen the old one. */
+  let again = false;
+  const lookNow = async () => {
+    looking = true;
     let waitMs = Number.POSITIVE_INFINITY;
     for (const name of names) {
-      const ms = look(name);
-      if (ms === null) names.delete(name);
-      else waitMs = Math.min(waitMs, ms);
+      // If the keeper has gone, the box ends.
+      const ms = await look(name).catch(() => LATEST_MS);
+      if (ms === null && !again) names.delete(name);
+      else waitMs = Math.min(waitMs, ms ?? SOONEST_MS);
     }
-    if (names.size > 0) timer.start(Math.ceil(waitMs));
-  }, true);
+    looking = false;
+    if (names.size > 0) timer.start(Math.ceil(again ? SOONEST_MS : waitMs));
+    again = false;
+  };
+  const timer = new Timer(() => void lookNow(), true);
   return {
     watch(name) {
       names.add(name);
-      timer.start(SOONEST_MS);
+      again = looking;
+      if (!looking) timer.start(SOONEST_MS);
     },
     stop() {
       timer.stop();

@@ -7,20 +7,26 @@ export interface Near {
   used(name: string, amount: number): void;
   /** Returns the usage that reaches the limit's next threshold; null if no threshold is left or there is no such limit. */
   next(name: string): number | null;
+  /** For another process that goes on with the box. */
+  save(): SavedNear;
   /** For each limit the highest threshold, in percent, that was reached under its present value. */
   readonly reached: Readonly<Record<string, number>>;
 }
 
+/** Per limit, how many thresholds were passed, and under which value of the limit. */
+export type SavedNear = readonly (readonly [string, { readonly value: number; readonly count: number }])[];
+
 export interface NearOptions {
+  readonly saved?: SavedNear | undefined;
   /** In percent, ascending. */
   readonly thresholds: readonly number[];
   readonly limits: Limits;
   readonly emitEvent: (body: EventBody) => void;
 }
 
-export function createNear({ thresholds, limits, emitEvent }: NearOptions): Near {
+export function createNear({ thresholds, limits, emitEvent, saved = [] }: NearOptions): Near {
   /** How many thresholds were passed, and under which value of the limit. */
-  const passed = new Map<string, { readonly value: number; readonly count: number }>();
+  const passed = new Map(saved);
   const limitOf = (name: string): number | null => {
     const limit = limits.get(name);
     return limit === undefined || typeof limit.value !== 'number' || limit.enforcement === 'none' ? null : limit.value;
@@ -46,6 +52,7 @@ export function createNear({ thresholds, limits, emitEvent }: NearOptions): Near
       const percent = thresholds[countOf(name)];
       return value === null || percent === undefined ? null : share(value, percent);
     },
+    save: () => [...passed],
     get reached() {
       const entries = [...passed.keys()].flatMap((name) => {
         const count = countOf(name);

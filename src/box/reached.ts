@@ -10,7 +10,7 @@ import type { Limits } from './limits.js';
 import type { Near } from './near.js';
 import type { WallClock } from './timer.js';
 
-export interface ReachedOptions extends Pick<BoxOptions, 'spec' | 'keeper' | 'log'> {
+export interface ReachedOptions extends Pick<BoxOptions, 'spec' | 'keeper' | 'log' | 'saved'> {
   readonly life: Life;
   readonly limits: Limits;
   readonly near: Near;
@@ -30,6 +30,7 @@ export class Reached {
 
   constructor(box: ReachedOptions) {
     this.#box = box;
+    this.#used = box.saved?.used ?? null;
   }
 
   /** Usage of the limit that ends the job, in its unit; null if unknown. */

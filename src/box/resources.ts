@@ -1,6 +1,7 @@
 import type { BoxCgroup, CgroupValue, IoLimit } from '../cgroup/types.js';
 import { isEnvironmentError, SpecError } from '../errors.js';
 import { findDevice } from '../kernel/devices.js';
+import type { Task } from '../kernel/task.js';
 import type { LimitStatus } from '../model/sample.js';
 import { amount, type LimitUnit } from '../options/amounts.js';
 import { type Bound, cpusOutside, type IoRequest } from '../options/resources.js';
@@ -30,9 +31,7 @@ export type ResourceValue = Bound | string | readonly IoRequest[];
 /** What the host, apart from its control groups, allows in the way of limits. */
 export interface HostConstraints {
   /** Returns the CPUs that the scheduler allows: `Cpus_allowed_list` in proc_pid_status(5). */
-  readonly allowedCpus: () => string;
-  /** Why the processes of the box cannot be sampled, so that the watchdog cannot enforce limits; null if they can be. */
-  readonly samplingObstacle: string | null;
+  readonly allowedCpus: () => Task<string>;
 }
 
 /** Selects the requested limits that control groups can enforce. */
@@ -47,19 +46,21 @@ export function cgroupNames(resources: Resources): CgroupLimitName[] {
  * @throws SpecError for a value that this host cannot provide: an unknown device, a CPU that we may not use, more than a
  * group around the box allows
  */
-export function enforce(name: ResourceName, value: ResourceValue, cgroup: BoxCgroup, host: HostConstraints): Enforced {
-  const { samplingObstacle: obstacle } = host;
+export function* enforce(
+  name: ResourceName,
+  value: ResourceValue,
+  cgroup: BoxCgroup,
+  host: HostConstraints,
+): Task<Enforced> {
   const { unit, otherwise: below }: LimitRow = LIMITS[name];
-  const otherwise: 'watchdog' | 'none' = obstacle === null && below === 'watchdog' ? 'watchdog' : 'none';
+  const otherwise: 'watchdog' | 'none' = below === 'watchdog' ? 'watchdog' : 'none';
   if (!isCgroupLimit(name)) {
-    const isHeld = otherwise !== 'none' || value === 'unlimited';
-    const status = { value: value as Bound, unit, enforcement: otherwise };
-    return { status, weaker: isHeld ? null : `${name} is not held at all: ${obstacle}` };
+    return { status: { value: value as Bound, unit, enforcement: otherwise }, weaker: null };
   }
-  const wanted = resolve(name, value, host.allowedCpus);
-  checkCeiling(name, wanted, cgroup, unit);
+  const wanted = yield* resolve(name, value, host.allowedCpus);
+  yield* checkCeiling(name, wanted, cgroup, unit);
   try {
-    const now = cgroup.set(name, wanted);
+    const now = yield* cgroup.set(name, wanted);
     const by = cgroup.holds(name);
     const enforcement = 'mechanism' in by ? by.mechanism : otherwise;
     return { status: { value: displayed(now), unit, enforcement }, weaker: null };
@@ -68,28 +69,27 @@ export function enforce(name: ResourceName, value: ResourceValue, cgroup: BoxCgr
     // "unlimited" needs no enforcement, unless a group still enforces the old value.
     if (value === 'unlimited' && !('mechanism' in cgroup.holds(name)))
       return { status: { value, unit, enforcement: 'none' }, weaker: null };
-    const alsoBecause = obstacle === null || below === undefined ? '' : `; ${obstacle}`;
-    const weaker = `${name} is ${otherwise === 'none' ? 'not held at all' : 'held by sampling only'}: ${error.message}${alsoBecause}`;
+    const weaker = `${name} is ${otherwise === 'none' ? 'not held at all' : 'held by sampling only'}: ${error.message}`;
     return { status: { value: displayed(wanted), unit, enforcement: otherwise }, weaker };
   }
 }
 
 /** Denies swap to a box that has a memory limit but no swap limit. Does nothing if the kernel does not count swap. */
-export function disableSwap(cgroup: BoxCgroup, memory: LimitStatus['value']): void {
+export function* disableSwap(cgroup: BoxCgroup, memory: LimitStatus['value']): Task<void> {
   try {
-    cgroup.set('swap', memory === 'unlimited' ? 'unlimited' : 0);
+    yield* cgroup.set('swap', memory === 'unlimited' ? 'unlimited' : 0);
   } catch (error) {
     if (!isEnvironmentError(error)) throw error;
   }
 }
 
-function resolve(name: CgroupLimitName, value: ResourceValue, allowedCpus: () => string): CgroupValue {
+function* resolve(name: CgroupLimitName, value: ResourceValue, allowedCpus: () => Task<string>): Task<CgroupValue> {
   if (name === 'io-max') {
     return (value as readonly IoRequest[]).map(
       ({ target, ...limits }): IoLimit => ({ device: findDevice(target), ...limits }),
     );
   }
-  if (name === 'cpuset') checkCpus(String(value), allowedCpus());
+  if (name === 'cpuset') checkCpus(String(value), yield* allowedCpus());
   return value as CgroupValue;
 }
 
@@ -100,8 +100,8 @@ function checkCpus(list: string, allowed: string): void {
   }
 }
 
-function checkCeiling(name: CgroupLimitName, value: CgroupValue, cgroup: BoxCgroup, unit: LimitUnit): void {
-  const ceiling = cgroup.ceiling(name);
+function* checkCeiling(name: CgroupLimitName, value: CgroupValue, cgroup: BoxCgroup, unit: LimitUnit): Task<void> {
+  const ceiling = yield* cgroup.ceiling(name);
   if (typeof value !== 'number' || ceiling.value === 'unlimited' || value <= ceiling.value) return;
   throw new SpecError(
     `${name} ${amount(value, unit)} is above the limit around this box: at most ${amount(ceiling.value, unit)} (${ceiling.path})`,
@@ -109,9 +109,9 @@ function checkCeiling(name: CgroupLimitName, value: CgroupValue, cgroup: BoxCgro
 }
 
 /** Sets the swap limit again after a change of the memory limit, because v1 may have lost it with that change. */
-export function restoreSwap(cgroup: BoxCgroup, swap: Bound): void {
+export function* restoreSwap(cgroup: BoxCgroup, swap: Bound): Task<void> {
   try {
-    cgroup.set('swap', swap);
+    yield* cgroup.set('swap', swap);
   } catch (error) {
     // The caller reads back which limit is in force and reports that.
     if (!isEnvironmentError(error)) throw error;

@@ -54,6 +54,11 @@ export class Sampling {
     this.ticker.every(intervalMs);
   }
 
+  /** Reads the groups' figures when no process is left. Never rejects; null if the job has not started. */
+  async readFinal(): Promise<CgroupUsage | null> {
+    return (await this.#sampler?.readFinal()) ?? null;
+  }
+
   /** Takes a sample. Never rejects, because a failing sampler must not disturb the job. */
   async take(cause: SampleCause): Promise<unknown> {
     const { log, life, resources, onTaken } = this.#options;

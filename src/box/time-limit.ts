@@ -6,7 +6,7 @@ import type { Life } from './life.js';
 import { type Near, share } from './near.js';
 import { createWallClock, type Mark, type WallClock } from './timer.js';
 
-export interface TimeLimitOptions extends Pick<BoxOptions, 'spec' | 'keeper' | 'log' | 'time'> {
+export interface TimeLimitOptions extends Pick<BoxOptions, 'spec' | 'keeper' | 'log' | 'time' | 'saved'> {
   readonly life: Life;
   readonly near: Near;
   readonly emitEvent: (body: EventBody) => void;
@@ -22,7 +22,7 @@ export interface TimeLimit {
 
 export function createTimeLimit(options: TimeLimitOptions): TimeLimit {
   const { spec, keeper, log, time, life, near, emitEvent, onExpired } = options;
-  let warned: number | null = null;
+  let warned = options.saved?.warned ?? null;
   const thresholds = spec.near.map((percent): Mark => {
     const used = (atMs: number) => Math.max(clock.status().elapsed_ms, Math.ceil(atMs));
     const onReached = (atMs: number) => near.used('timeout', used(atMs));

@@ -22,10 +22,27 @@ export interface WallClock {
   noticeGap(): void;
   /** The job has ended: the clock stops for good. @param atMs the moment of the end, CLOCK_MONOTONIC */
   close(atMs: number): void;
+  /** For another process that goes on with the clock. */
+  save(): SavedClock;
+  /** Goes on with the clock of another process. */
+  restore(saved: SavedClock): void;
   readonly limitMs: number;
   /** Time during which the box was suspended. */
   readonly suspendedMs: number;
   status(): TimerStatus;
+}
+
+export interface SavedClock {
+  readonly on: boolean;
+  readonly held: boolean;
+  /** The elapsed time at `atMs`. */
+  readonly elapsedMs: number;
+  /** CLOCK_MONOTONIC, ms. */
+  readonly atMs: number;
+  readonly suspendedMs: number;
+  readonly limitMs: number;
+  /** Indexes of the marks that were reached. */
+  readonly reached: readonly number[];
 }
 
 /** An action at a moment before the limit: once, until the limit changes or the clock restarts from zero. */
@@ -150,6 +167,30 @@ class TimerClock implements WallClock {
     this.#closed = true;
     this.#timer.stop();
     this.#watch?.close();
+  }
+
+  save(): SavedClock {
+    return {
+      on: this.#on,
+      held: this.#held,
+      elapsedMs: this.#elapsed(),
+      atMs: this.#now(),
+      suspendedMs: this.suspendedMs,
+      limitMs: this.#limitMs,
+      reached: this.#marks.flatMap((mark, index) => (this.#reached.has(mark) ? [index] : [])),
+    };
+  }
+
+  restore(saved: SavedClock): void {
+    this.#watch ??= this.#options.time.watchSuspension(() => this.noticeGap());
+    this.#on = saved.on;
+    this.#held = saved.held;
+    this.#elapsedMs = saved.elapsedMs;
+    this.#since = this.#heldSince = saved.atMs;
+    this.#suspendedMs = saved.suspendedMs;
+    this.#limitMs = saved.limitMs;
+    for (const index of saved.reached) if (this.#marks[index] !== undefined) this.#reached.add(this.#marks[index]);
+    this.#arm();
   }
 
   get limitMs(): number {

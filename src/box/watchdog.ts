@@ -13,38 +13,51 @@ export interface Watchdog {
 }
 
 /** Usage of the whole box: `memory` in bytes, `pids` in processes and threads, `cpu-time` in ms. */
-export type Watched = Readonly<Record<WatchedName, number>>;
+export type Watched = Readonly<Partial<Record<WatchedName, number>>>;
+
+export interface Look {
+  readonly watched: Watched;
+  /** CPU time that the look has taken, ms. Unlike wall time, it does not count waits for a CPU. */
+  readonly costMs: number;
+}
 
 export const PERIOD_MS = 200;
 const COST_SHARE = 0.005;
+const NOTHING: Look = { watched: {}, costMs: 0 };
 
 export interface WatchdogOptions {
-  /** Measures the box now. A figure may be a getter that measures only when it is read. */
-  readonly look: () => Watched;
+  /** Measures the box now. Rejects if the keeper has gone, whose end ends the box. */
+  readonly look: (names: readonly WatchedName[]) => Promise<Look>;
   readonly onExceeded: (name: WatchedName, used: number, limit: number) => void;
   /** Called after each look for each limit, even below the limit. */
   readonly onLooked: (name: WatchedName, used: number) => void;
-  /** Returns the CPU time of this process in ms, to tell what a look costs. */
-  readonly now: () => number;
 }
 
-export function createWatchdog({ look, onExceeded, onLooked, now }: WatchdogOptions): Watchdog {
+export function createWatchdog({ look, onExceeded, onLooked }: WatchdogOptions): Watchdog {
   const limits = new Map<WatchedName, number>();
   const told = new Set<WatchedName>();
-  const timer = new Timer(() => {
-    const before = now();
-    const watched = look();
+  let looking = false;
+  const check = (watched: Watched) => {
     for (const [name, limit] of limits) {
       const used = watched[name];
+      // A limit that has been set during the look is checked at the next one.
+      if (used === undefined) continue;
       onLooked(name, used);
       if (used <= limit || told.has(name)) continue;
       told.add(name);
       onExceeded(name, used, limit);
     }
-    arm(Math.max(PERIOD_MS, (now() - before) / COST_SHARE));
-  });
+  };
+  const lookNow = async () => {
+    looking = true;
+    const seen = await look([...limits.keys()]).catch(() => NOTHING);
+    looking = false;
+    check(seen.watched);
+    arm(Math.max(PERIOD_MS, seen.costMs / COST_SHARE));
+  };
+  const timer = new Timer(() => void lookNow());
   const arm = (ms: number) => {
-    if (limits.size > 0 && !timer.active) timer.start(Math.ceil(ms));
+    if (limits.size > 0 && !looking && !timer.active) timer.start(Math.ceil(ms));
   };
 
   return {

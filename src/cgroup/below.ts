@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs';
-import { fsPath } from '../bytes.js';
 import { SpecError } from '../errors.js';
+import type { Task } from '../kernel/task.js';
 import type { Controller, Hierarchies, Place } from './hierarchy.js';
 
 /** Finds the place of a box that is not made below our own groups but below given ones: `--cgroup <path>`. */
@@ -19,11 +18,12 @@ interface BelowRequest {
 }
 
 /** Skips directories in which no box can be made. @throws SpecError if that was the only one */
-export function placeBelow(own: Hierarchies, { below, scheduled }: BelowRequest): Below {
+export function* placeBelow(own: Hierarchies, { below, scheduled }: BelowRequest): Task<Below> {
   const v1 = new Map<Controller, Place>(own.v1);
   let v2Below: string | null = null;
-  for (const dir of below) {
-    const refusal = whyNot(own, dir, scheduled);
+  const found = below.length === 0 ? [] : yield below.map((dir) => ({ op: 'exists', path: `${dir}/cgroup.procs` }));
+  for (const [index, dir] of below.entries()) {
+    const refusal = whyNot(own, dir, scheduled, found[index]?.error === null);
     if (refusal !== null && below.length === 1) throw new SpecError(`--cgroup ${dir}: ${refusal}`);
     if (refusal !== null) continue;
     if (own.v2 !== null && isBelow(dir, own.v2.mount)) v2Below = dir;
@@ -34,10 +34,10 @@ export function placeBelow(own: Hierarchies, { below, scheduled }: BelowRequest)
   return { found: { v2: own.v2, v1 }, v2Below };
 }
 
-function whyNot(own: Hierarchies, dir: string, scheduled: boolean): string | null {
+function whyNot(own: Hierarchies, dir: string, scheduled: boolean, isGroup: boolean): string | null {
   const places = [...(own.v2 === null ? [] : [own.v2]), ...own.v1.values()];
   const around = places.find(({ mount }) => isBelow(dir, mount));
-  if (around === undefined || dir.split('/').includes('..') || !existsSync(fsPath(`${dir}/cgroup.procs`))) {
+  if (around === undefined || dir.split('/').includes('..') || !isGroup) {
     const [example] = places;
     if (example === undefined) return 'no control groups are mounted here; expected auto or off';
     return `not a cgroup directory; expected one below ${example.mount}, for example "${example.dir}"`;

@@ -1,12 +1,12 @@
 import { EnvironmentError } from '../errors.js';
-import { createReader, type Reader } from '../kernel/files.js';
-import { listProcesses } from '../kernel/procs.js';
+import { processesIn, type Task, together } from '../kernel/task.js';
+import { filesReadBy, type Reader, readerOf } from '../kernel/texts.js';
 import type { CgroupRow } from '../options/table/limit.js';
 import { type CgroupLimitName, LIMITS } from '../options/table/limits.js';
 import { parentOf } from './below.js';
 import type { Controller, Hierarchies } from './hierarchy.js';
 import type { BoxCgroup, CgroupValue, CleanupStep, Mechanism } from './types.js';
-import { type CgroupUsage, pidsUsage, readNumber } from './usage.js';
+import { type CgroupUsage, pidsUsage } from './usage.js';
 import { notInV1, readV1, setV1, type V1Groups } from './v1.js';
 import { v1Cpu, v1Io, v1Memory, v1Throttling } from './v1-usage.js';
 import { readV2, setV2, type V2Group } from './v2.js';
@@ -24,7 +24,6 @@ export function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V
     if (found.v1.has(v1Name)) return { why: v1File === null ? notInV1(name) : v1.why(v1Name) };
     return { why: 'dir' in v2 ? v2.why(v2Name) : v2.why };
   };
-  const read = createReader();
   const freezerDir = v1.dir('freezer');
   const cleanup: CleanupStep[] = v1.possible.map((path) => ({ op: 'rmdir', path }));
   return {
@@ -48,72 +47,77 @@ export function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V
       const by = serving(name);
       return 'mechanism' in by ? { mechanism: by.mechanism } : by;
     },
-    ceiling(name) {
+    *ceiling(name) {
       const by = serving(name);
       const { ceiling, v1: inV1 }: CgroupRow = LIMITS[name].cgroup;
       if (ceiling !== true) return NO_CEILING;
       if ('dir' in by && by.mechanism === 'cgroup2')
-        return tightest(parentOf(by.dir), found.v2?.mount, (dir) => readV2(dir, name));
+        return yield* tightest(parentOf(by.dir), found.v2?.mount, (dir) => readV2(dir, name));
       // The box's own directory may not exist yet, because it is made only when the limit is set.
       const place = found.v1.get(inV1[0]);
-      return tightest(place?.dir ?? '', place?.mount, (dir) => readV1(dir, name));
+      return yield* tightest(place?.dir ?? '', place?.mount, (dir) => readV1(dir, name));
     },
-    set(name, value): CgroupValue {
+    *set(name, value) {
       let by = serving(name);
       if ('why' in by) {
-        const failure = addController(name, found, v2Group, v1);
+        const failure = yield* addController(name, found, v2Group, v1);
         if (failure !== null) throw new EnvironmentError(failure === NO_GROUP ? by.why : failure);
         by = serving(name);
       }
       if ('why' in by) throw new EnvironmentError(by.why);
-      return by.mechanism === 'cgroup2' ? setV2(by.dir, name, value) : setV1(by.dir, name, value);
+      return yield* by.mechanism === 'cgroup2' ? setV2(by.dir, name, value) : setV1(by.dir, name, value);
     },
-    inForce(name) {
+    *inForce(name) {
       const by = serving(name);
       if ('why' in by) return null;
-      return by.mechanism === 'cgroup2' ? readV2(by.dir, name) : readV1(by.dir, name);
+      return yield* by.mechanism === 'cgroup2' ? readV2(by.dir, name) : readV1(by.dir, name);
     },
-    usage: () => usageOf(v2Group, v1, read),
-    charged(name) {
+    usageFiles: () => filesReadBy((read) => usageOf(v2Group, v1, read)),
+    usage: (texts) => usageOf(v2Group, v1, readerOf(texts)),
+    chargedFile(name) {
       const by = serving(name);
       if ('why' in by) return null;
       const { used } = LIMITS[name].cgroup;
-      return readNumber(`${by.dir}/${by.mechanism === 'cgroup2' ? used.v2 : used.v1}`);
+      return `${by.dir}/${by.mechanism === 'cgroup2' ? used.v2 : used.v1}`;
     },
-    close: () => read.close(),
   };
 }
 
 const NO_GROUP = 'the box has no control group';
 
 /** Adds a controller to a running box. The processes to move are those of the group that it already has. */
-function addController(
+function* addController(
   name: CgroupLimitName,
   found: Hierarchies,
   v2Group: V2Group | null,
   v1: V1Groups,
-): string | null {
+): Task<string | null> {
   const [v1Name, v1File] = (LIMITS[name].cgroup as CgroupRow).v1;
   if (found.v1.has(v1Name)) {
     const list = v2Group?.dir ?? v1.dirs[0];
     // A controller is in one hierarchy only: if v1 has the memory controller, v2 has no memory.high.
     if (list === undefined || v1File === null) return NO_GROUP;
-    return v1.add(v1Name, () => listProcesses(`${list}/cgroup.procs`) ?? []);
+    return yield* v1.add(v1Name, () => processesIn(`${list}/cgroup.procs`));
   }
-  return v2Group === null ? NO_GROUP : v2Group.add(LIMITS[name].cgroup.v2[0]);
+  return v2Group === null ? NO_GROUP : yield* v2Group.add(LIMITS[name].cgroup.v2[0]);
 }
 
-type Ceiling = ReturnType<BoxCgroup['ceiling']>;
+type Ceiling = ReturnType<BoxCgroup['ceiling']> extends Task<infer Found> ? Found : never;
 const NO_CEILING: Ceiling = { value: 'unlimited', path: '' };
 
 /** Finds the tightest limit from the group around the box up to the topmost group that we can see. */
-function tightest(dir: string, mount: string | undefined, read: (dir: string) => CgroupValue | null): Ceiling {
+function* tightest(
+  dir: string,
+  mount: string | undefined,
+  read: (dir: string) => Task<CgroupValue | null>,
+): Task<Ceiling> {
+  const around: string[] = [];
+  for (let at = dir; mount !== undefined && at.length >= mount.length; at = parentOf(at)) around.push(at);
+  const values = around.length === 0 ? [] : yield* together(around.map(read));
   let best = NO_CEILING;
-  if (mount === undefined) return best;
-  for (let at = dir; at.length >= mount.length; at = parentOf(at)) {
-    const value = read(at);
+  for (const [index, value] of values.entries()) {
     if (typeof value !== 'number') continue;
-    if (best.value === 'unlimited' || value < best.value) best = { value, path: at };
+    if (best.value === 'unlimited' || value < best.value) best = { value, path: around[index]! };
   }
   return best;
 }
@@ -128,10 +132,11 @@ function usageOf(v2Group: V2Group | null, v1: V1Groups, read: Reader): CgroupUsa
   };
   const cpuDir = v1.dir('cpu');
   const cpu = own?.cpu ?? from('cpuacct', (dir) => v1Cpu(dir, cpuDir, read));
+  // On hybrid hosts, v2 counts the CPU time but v1 throttles.
+  const throttling = cpuDir === undefined ? {} : v1Throttling(cpuDir, read);
   return {
     memory: own?.memory ?? from('memory', v1Memory),
-    // On hybrid hosts, v2 counts the CPU time but v1 throttles.
-    cpu: cpu === null || cpuDir === undefined ? cpu : { ...cpu, ...v1Throttling(cpuDir, read) },
+    cpu: cpu === null ? null : { ...cpu, ...throttling },
     io: own?.io ?? from('blkio', v1Io),
     pids: own?.pids ?? from('pids', pidsUsage),
   };

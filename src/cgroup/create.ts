@@ -1,5 +1,6 @@
-import { access, allowedCpuCount, processDirectory } from 'cgroup-utils-native';
-import { readFile, tryWrite } from '../kernel/files.js';
+import { allowedCpus } from '../kernel/cpus.js';
+import { carryOut, type Task, tryWrite } from '../kernel/task.js';
+import { cpuCount } from '../options/resources.js';
 import type { CgroupRow } from '../options/table/limit.js';
 import { type CgroupLimitName, LIMITS } from '../options/table/limits.js';
 import { isBelow, parentOf, placeBelow } from './below.js';
@@ -47,18 +48,27 @@ export interface CgroupRequest {
  * Makes the box's groups. `holds` says which limits they cannot enforce.
  * @throws SpecError if no box can be made in `below`; then nothing has been made
  */
-export function createCgroup(request: CgroupRequest): BoxCgroup {
-  const proc = request.proc ?? '/proc';
-  // If the main thread has ended, v1 shows the process in the root of each hierarchy, so look at a live thread.
-  const whose = request.adopt === undefined ? `${proc}/self` : processDirectory(request.adopt.pid);
-  const own = findHierarchies(readFile(`${proc}/self/mountinfo`) ?? '', readFile(`${whose}/cgroup`) ?? '');
-  const { found, v2Below } = placeBelow(own, request);
-  const v2 = makeOurV2(found, v2Below, request);
+export function* createCgroup(request: CgroupRequest): Task<BoxCgroup> {
+  const own = yield* hierarchiesOf(request);
+  const { found, v2Below } = yield* placeBelow(own, request);
+  const v2 = yield* makeOurV2(found, v2Below, request);
   const v2Group = 'dir' in v2 ? v2 : null;
-  const v1 = makeV1(found, v1Wanted(found, request, v2Group), request);
-  if (v2Group?.controllers.has('memory') && request.oomGroup) tryOomGroup(v2Group.dir);
-  if (weighedAsOne(request)) tryWeight(v2Group, v1);
+  const v1 = yield* makeV1(found, v1Wanted(found, request, v2Group), request);
+  // Before Linux 4.19 there is no such file, and the kernel kills one process at a time.
+  if (v2Group?.controllers.has('memory') && request.oomGroup) yield* tryWrite(`${v2Group.dir}/memory.oom.group`, '1');
+  if (weighedAsOne(request)) yield* tryWeight(v2Group, v1);
   return compose(found, v2, v1);
+}
+
+/** If the main thread of an adopted process has ended, v1 shows it in the root of each hierarchy: this looks at a live thread. */
+function* hierarchiesOf({ proc, adopt }: CgroupRequest): Task<Hierarchies> {
+  const [mountinfo, cgroup] = yield proc === undefined
+    ? [{ op: 'mountinfo' }, { op: 'cgroup', pid: adopt?.pid ?? null }]
+    : [
+        { op: 'read', path: `${proc}/self/mountinfo` },
+        { op: 'read', path: `${proc}/self/cgroup` },
+      ];
+  return findHierarchies(mountinfo?.text ?? '', cgroup?.text ?? '');
 }
 
 /**
@@ -70,22 +80,23 @@ function weighedAsOne({ limits }: CgroupRequest): boolean {
 }
 
 /** Weighs the box like one process per CPU. */
-function tryWeight(v2Group: V2Group | null, v1: V1Groups): void {
-  const weight = Math.min(10_000, 100 * allowedCpuCount());
+function* tryWeight(v2Group: V2Group | null, v1: V1Groups): Task<void> {
+  const cpus = cpuCount(yield* allowedCpus(null));
+  const weight = Math.min(10_000, 100 * Math.max(1, cpus));
   const cpuDir = v1.dir('cpu');
   try {
-    if (v2Group?.controllers.has('cpu')) setV2(v2Group.dir, 'cpu-weight', weight);
-    else if (cpuDir !== undefined) setV1(cpuDir, 'cpu-weight', weight);
+    if (v2Group?.controllers.has('cpu')) yield* setV2(v2Group.dir, 'cpu-weight', weight);
+    else if (cpuDir !== undefined) yield* setV1(cpuDir, 'cpu-weight', weight);
   } catch {
     // The user did not ask for this weight, so its failure is not worth a message.
   }
 }
 
-function makeOurV2(
+function* makeOurV2(
   { v2: place, v1 }: Hierarchies,
   below: string | null,
   request: CgroupRequest,
-): V2Group | { why: string } {
+): Task<V2Group | { why: string }> {
   if (place === null) return { why: 'cgroup2 is not mounted' };
   // If v1 has the freezer, the scheduler looks there and does not use v2.
   if (request.listed && !v1.has('freezer')) return { why: whyListed(place.dir) };
@@ -95,10 +106,10 @@ function makeOurV2(
   const at = below === null ? place : { dir: below, mount: place.mount };
   // Somebody has put a running process where it is, so it stays below.
   const stayBelow = request.stayBelow || below !== null || adopt !== undefined;
-  const group = makeV2({ place: at, name, needed, optional, stayBelow, ourPids, beforeMaking, adopt });
-  const refusal = 'dir' in group ? whyNotJoined(place.dir, group.dir) : null;
+  const group = yield* makeV2({ place: at, name, needed, optional, stayBelow, ourPids, beforeMaking, adopt });
+  const refusal = 'dir' in group ? yield* whyNotJoined(place.dir, group.dir) : null;
   if (!('dir' in group) || refusal === null) return group;
-  clean(group.cleanup);
+  yield* clean(group.cleanup);
   return { why: refusal };
 }
 
@@ -107,11 +118,11 @@ function whyListed(dir: string): string {
 }
 
 /** A move needs write permission to the `cgroup.procs` of the nearest common ancestor (cgroup-v2.rst). */
-function whyNotJoined(from: string, to: string): string | null {
+function* whyNotJoined(from: string, to: string): Task<string | null> {
   let around = from;
   while (!isBelow(to, around)) around = parentOf(around);
   const file = `${around}/cgroup.procs`;
-  const code = access(file, true);
+  const { error: code } = yield* carryOut({ op: 'writable', path: file });
   if (code === null) return null;
   return `write to ${file}: ${code}, so no process can be moved from ${from} to ${to}; ask the administrator to delegate ${around} (docs/limits.md)`;
 }
@@ -141,9 +152,4 @@ function v1Wanted({ v1 }: Hierarchies, request: CgroupRequest, v2: V2Group | nul
     }
   }
   return [...wanted].filter((controller) => v1.has(controller));
-}
-
-function tryOomGroup(dir: string): void {
-  // Before Linux 4.19 there is no such file, and the kernel kills one process at a time.
-  tryWrite(`${dir}/memory.oom.group`, '1');
 }

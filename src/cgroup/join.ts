@@ -1,4 +1,4 @@
-import { writeText } from 'cgroup-utils-native';
+import { carryOut, type Task } from '../kernel/task.js';
 
 const PASSES = 16;
 
@@ -8,15 +8,15 @@ const PASSES = 16;
  * @param procs the group's `cgroup.procs`
  * @returns why the move failed, or null
  */
-export function moveAll(procs: string, pids: () => readonly number[]): string | null {
+export function* moveAll(procs: string, pids: () => Task<readonly number[]>): Task<string | null> {
   const moved = new Set<number>();
   for (let pass = 0; pass < PASSES; pass++) {
-    const fresh = pids().filter((pid) => !moved.has(pid));
+    const fresh = (yield* pids()).filter((pid) => !moved.has(pid));
     if (fresh.length === 0) return null;
     for (const pid of fresh) {
       moved.add(pid);
-      const code = writeText(procs, String(pid));
-      if (code !== null && code !== 'ESRCH') return `write "${pid}" to ${procs}: ${code}`;
+      const { error } = yield* carryOut({ op: 'write', path: procs, text: String(pid) });
+      if (error !== null && error !== 'ESRCH') return `write "${pid}" to ${procs}: ${error}`;
     }
   }
   return null;

@@ -1,4 +1,5 @@
 import { EnvironmentError } from '../errors.js';
+import { known } from '../kernel/task.js';
 import type { BoxCgroup } from './types.js';
 
 /** The null object: a box without control groups. @param why the reason that `holds` gives */
@@ -13,13 +14,13 @@ export function noCgroup(why: string): BoxCgroup {
     pressureDir: null,
     procsFile: null,
     holds: () => ({ why }),
-    ceiling: () => ({ value: 'unlimited', path: '' }),
+    ceiling: () => known({ value: 'unlimited', path: '' }),
     set() {
       throw new EnvironmentError(why);
     },
-    inForce: () => null,
+    inForce: () => known(null),
+    usageFiles: () => [],
     usage: () => null,
-    charged: () => null,
-    close() {},
+    chargedFile: () => null,
   };
 }

@@ -2,6 +2,8 @@
  * The control groups of one box, whatever the kernel has: v2, v1 (one directory per controller), both (hybrid), or none.
  * The mechanism of each limit is chosen once, when the groups are made.
  */
+import type { Task } from '../kernel/task.js';
+import type { Texts } from '../kernel/texts.js';
 import type { CgroupLimitName, CountedName } from '../options/table/limits.js';
 import type { CgroupUsage } from './usage.js';
 
@@ -41,20 +43,20 @@ export interface BoxCgroup {
   /** Returns the mechanism that enforces this limit, or why none does: evidence and remedy. */
   holds(name: CgroupLimitName): { readonly mechanism: Mechanism } | { readonly why: string };
   /** Returns the tightest limit of the groups around the box, in the limit's unit, and its path; 'unlimited' without one. */
-  ceiling(name: CgroupLimitName): { readonly value: number | 'unlimited'; readonly path: string };
+  ceiling(name: CgroupLimitName): Task<{ readonly value: number | 'unlimited'; readonly path: string }>;
   /**
    * Sets a limit and returns the value in force afterwards. On a running box, makes a missing group first if that is possible.
    * @throws EnvironmentError with path, value and errno
    */
-  set(name: CgroupLimitName, value: CgroupValue): CgroupValue;
+  set(name: CgroupLimitName, value: CgroupValue): Task<CgroupValue>;
   /** Reads the value in force from the limit's group; null if no group enforces it or the file cannot be read. */
-  inForce(name: CgroupLimitName): CgroupValue | null;
-  /** Reads the present figures; null if no group counts any. Never throws: a figure that cannot be read is null. */
-  usage(): CgroupUsage | null;
-  /** Reads the present usage of a limit from one small file, for memory with page cache. Null if no group counts it. */
-  charged(name: CountedName): number | null;
-  /** Closes the files that `usage` keeps open. */
-  close(): void;
+  inForce(name: CgroupLimitName): Task<CgroupValue | null>;
+  /** The files from which `usage` takes the figures; a group that `set_limit` makes adds to them. */
+  usageFiles(): readonly string[];
+  /** Returns the figures in the texts of `usageFiles`; null if no group counts any, or for a figure that could not be read. */
+  usage(texts: Texts): CgroupUsage | null;
+  /** A small file with the present usage of a limit, for memory with page cache. Null if no group counts it. */
+  chargedFile(name: CountedName): string | null;
   /** Directory with the pressure files of the box; null without a v2 group. */
   readonly pressureDir: string | null;
   /** A `cgroup.procs` that lists the processes of the box; null without groups. */
@@ -65,5 +67,5 @@ export interface BoxCgroup {
 export interface Adoption {
   readonly pid: number;
   /** Moves the process and its descendants into the group of this `cgroup.procs`. @returns why that failed, or null */
-  readonly join: (procsFile: string) => string | null;
+  readonly join: (procsFile: string) => Task<string | null>;
 }

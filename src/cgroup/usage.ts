@@ -1,4 +1,4 @@
-import { type Reader, readFile } from '../kernel/files.js';
+import type { Reader } from '../kernel/texts.js';
 
 /** Figures of a box's control groups in the units of the kernel's files (cgroup-v2.rst, cgroup-v1/*.rst); null if unknown. */
 export interface CgroupUsage {
@@ -55,11 +55,7 @@ export interface PidsUsage {
   readonly refused: number | null;
 }
 
-/** Reads a file with a single number; null for `max` or if it cannot be read. */
-export function readNumber(path: string): number | null {
-  return parseNumber(readFile(path));
-}
-
+/** Parses a file with a single number; null for `max`, or if there is no text. */
 export function parseNumber(text: string | null | undefined): number | null {
   return text == null || !/^\d+$/.test(text) ? null : Number(text);
 }

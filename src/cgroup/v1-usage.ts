@@ -1,4 +1,4 @@
-import type { Reader } from '../kernel/files.js';
+import type { Reader } from '../kernel/texts.js';
 import { parseV1Io } from './io.js';
 import { type CpuUsage, type MemoryUsage, parseNumber, parseTable, without } from './usage.js';
 
@@ -60,15 +60,15 @@ export function v1Throttling(
 
 export function v1Io(dir: string, read: Reader) {
   // The `_recursive` files (Linux 5.0) include the groups below.
-  for (const suffix of ['_recursive', '']) {
-    const [bytes, serviced] = read(
-      dir,
-      `blkio.throttle.io_service_bytes${suffix}`,
-      `blkio.throttle.io_serviced${suffix}`,
-    );
-    if (bytes != null && serviced != null) return parseV1Io(bytes, serviced);
-  }
-  return null;
+  const [allBytes, allServiced, bytes, serviced] = read(
+    dir,
+    'blkio.throttle.io_service_bytes_recursive',
+    'blkio.throttle.io_serviced_recursive',
+    'blkio.throttle.io_service_bytes',
+    'blkio.throttle.io_serviced',
+  );
+  if (allBytes != null && allServiced != null) return parseV1Io(allBytes, allServiced);
+  return bytes == null || serviced == null ? null : parseV1Io(bytes, serviced);
 }
 
 function usec(ns: number | null): number | null {

@@ -1,12 +1,22 @@
-import { makeDirectory } from 'cgroup-utils-native';
 import { EnvironmentError } from '../errors.js';
-import { readFile, removeDir, tryWrite, writeFile } from '../kernel/files.js';
+import {
+  makeDirectories,
+  read,
+  readAll,
+  removeDirectories,
+  type Task,
+  tryWrite,
+  tryWriteAll,
+  type Writing,
+  write,
+  writeAll,
+} from '../kernel/task.js';
 import { type CgroupLimitName, LIMITS, type V1LimitName } from '../options/table/limits.js';
 import type { Controller, Hierarchies } from './hierarchy.js';
 import { parseV1IoMax, V1_THROTTLE } from './io.js';
 import { moveAll } from './join.js';
-import type { CgroupValue, CleanupStep, IoLimit } from './types.js';
-import { readNumber } from './usage.js';
+import type { Adoption, CgroupValue, CleanupStep, IoLimit } from './types.js';
+import { parseNumber } from './usage.js';
 
 /** The box's directories in v1 hierarchies, one per controller; co-mounted controllers share one. Source: cgroup-v1/*.rst. */
 export interface V1Groups {
@@ -19,7 +29,7 @@ export interface V1Groups {
   /** Every directory that this box could have, for the clean-up. */
   readonly possible: readonly string[];
   /** Makes another directory for a running box and moves `pids` there. @returns why that failed, or null */
-  add(controller: Controller, pids: () => readonly number[]): string | null;
+  add(controller: Controller, pids: () => Task<readonly number[]>): Task<string | null>;
 }
 
 const PERIOD_USEC = 100_000;
@@ -32,40 +42,53 @@ export interface V1Request {
   /** Called before anything is made, with the steps that remove it. */
   readonly beforeMaking?: (steps: readonly CleanupStep[]) => void;
   /** Moves an adopted process into the group. */
-  readonly adopt?: { readonly join: (procsFile: string) => string | null };
+  readonly adopt?: Pick<Adoption, 'join'> | undefined;
 }
 
 /** Makes a directory below ours in each hierarchy. A controller that refuses is left out, and `why` gives the reason. */
-export function makeV1(
+export function* makeV1(
   hierarchies: Hierarchies,
   wanted: readonly Controller[],
   { name, beforeMaking = () => {}, adopt }: V1Request,
-): V1Groups {
+): Task<V1Groups> {
+  const placeOf = (controller: Controller) => hierarchies.v1.get(controller)?.dir;
   const possible = [...new Set([...hierarchies.v1.values()].map((place) => `${place.dir}/${name}`))];
   beforeMaking(possible.map((path) => ({ op: 'rmdir', path })));
   const dirs = new Map<Controller, string>();
   const reasons = new Map<Controller, string>();
   const made = new Set<string>();
-  const make = (controller: Controller): string | null => {
-    const place = hierarchies.v1.get(controller);
-    if (place === undefined) return `the ${controller} controller of cgroup v1 is not mounted here`;
-    const dir = `${place.dir}/${name}`;
-    const code = made.has(dir) ? null : makeDirectory(dir);
-    if (code !== null) return `mkdir ${dir}: ${code}; ask the administrator to delegate ${controller} (docs/limits.md)`;
-    const inherited = controller === 'cpuset' ? inheritCpuset(place.dir, dir) : null;
-    const failure = inherited ?? (made.has(dir) ? null : (adopt?.join(`${dir}/cgroup.procs`) ?? null));
-    if (failure !== null) {
-      removeDir(dir);
-      return failure;
+  const make = function* (controllers: readonly Controller[]): Task<void> {
+    const parents = [...new Set(controllers.map(placeOf))].filter((dir) => dir !== undefined);
+    const fresh = parents.filter((parent) => !made.has(`${parent}/${name}`));
+    const codes = fresh.length === 0 ? [] : yield* makeDirectories(fresh.map((parent) => `${parent}/${name}`));
+    const failures = new Map<string, string>();
+    for (const [index, parent] of fresh.entries()) {
+      const dir = `${parent}/${name}`;
+      const code = codes[index] ?? null;
+      if (code === null) {
+        const isCpuset = placeOf('cpuset') === parent && controllers.includes('cpuset');
+        const inherited = isCpuset ? yield* inheritCpuset(parent, dir) : null;
+        const failure = inherited ?? (adopt === undefined ? null : yield* adopt.join(`${dir}/cgroup.procs`));
+        if (failure === null) {
+          made.add(dir);
+          continue;
+        }
+        yield* removeDirectories([dir]);
+        failures.set(dir, failure);
+      } else failures.set(dir, `mkdir ${dir}: ${code}`);
     }
-    made.add(dir);
-    dirs.set(controller, dir);
-    return null;
+    for (const controller of controllers) {
+      const parent = placeOf(controller);
+      const dir = `${parent}/${name}`;
+      const failure = failures.get(dir);
+      if (parent === undefined)
+        reasons.set(controller, `the ${controller} controller of cgroup v1 is not mounted here`);
+      else if (failure === undefined) dirs.set(controller, dir);
+      else if (!failure.startsWith('mkdir ')) reasons.set(controller, failure);
+      else reasons.set(controller, `${failure}; ask the administrator to delegate ${controller} (docs/limits.md)`);
+    }
   };
-  for (const controller of wanted) {
-    const failure = make(controller);
-    if (failure !== null) reasons.set(controller, failure);
-  }
+  yield* make(wanted);
   return {
     dir: (controller) => dirs.get(controller),
     why: (controller) => reasons.get(controller) ?? `${controller} was not asked for at the start`,
@@ -73,32 +96,30 @@ export function makeV1(
       return [...made];
     },
     possible,
-    add(controller, pids) {
-      const failure = make(controller);
-      return failure ?? moveAll(`${dirs.get(controller)}/cgroup.procs`, pids);
+    *add(controller, pids) {
+      yield* make([controller]);
+      const dir = dirs.get(controller);
+      return dir === undefined ? this.why(controller) : yield* moveAll(`${dir}/cgroup.procs`, pids);
     },
   };
 }
 
-/** Copies the parent's cpuset, because a new cpuset is empty and no process can join an empty one. */
-function inheritCpuset(parent: string, dir: string): string | null {
-  try {
-    for (const file of ['cpuset.mems', 'cpuset.cpus']) {
-      const effective =
-        readFile(`${parent}/cpuset.effective_${file.slice('cpuset.'.length)}`) || readFile(`${parent}/${file}`);
-      writeFile(`${dir}/${file}`, effective ?? '');
-    }
-    return null;
-  } catch (error) {
-    return (error as Error).message;
-  }
+/** Copies the parent's cpuset, because a new cpuset is empty and no process can join an empty one. @returns why that failed */
+function* inheritCpuset(parent: string, dir: string): Task<string | null> {
+  const files = ['mems', 'cpus'];
+  const texts = yield* readAll(
+    files.flatMap((name) => [`${parent}/cpuset.effective_${name}`, `${parent}/cpuset.${name}`]),
+  );
+  return yield* tryWriteAll(
+    files.map((name, index) => [`${dir}/cpuset.${name}`, texts[2 * index] || (texts[2 * index + 1] ?? '')]),
+  );
 }
 
 /** Sets and reads one limit in the directory of its controller. */
 interface LimitAccess {
-  readonly set: (dir: string, value: CgroupValue) => void;
+  readonly set: (dir: string, value: CgroupValue) => Task<void>;
   /** Null if it cannot be read. */
-  readonly read: (dir: string) => CgroupValue | null;
+  readonly read: (dir: string) => Task<CgroupValue | null>;
 }
 
 const ACCESS: Readonly<Record<V1LimitName, LimitAccess>> = {
@@ -113,33 +134,36 @@ const ACCESS: Readonly<Record<V1LimitName, LimitAccess>> = {
   cpus: {
     set(dir, value) {
       const quota = value === 'unlimited' ? '-1' : String(Math.round(Number(value) * PERIOD_USEC));
-      writeFile(`${dir}/cpu.cfs_period_us`, String(PERIOD_USEC));
-      writeFile(`${dir}/cpu.cfs_quota_us`, quota);
+      return writeAll([
+        [`${dir}/cpu.cfs_period_us`, String(PERIOD_USEC)],
+        [`${dir}/cpu.cfs_quota_us`, quota],
+      ]);
     },
     read: readCpus,
   },
   'cpu-weight': {
-    set(dir, value) {
-      writeFile(`${dir}/cpu.shares`, String(Math.max(2, Math.round((Number(value) * SHARES_AT_100) / 100))));
-    },
-    read(dir) {
-      const shares = readNumber(`${dir}/cpu.shares`);
+    set: (dir, value) =>
+      write(`${dir}/cpu.shares`, String(Math.max(2, Math.round((Number(value) * SHARES_AT_100) / 100)))),
+    *read(dir) {
+      const shares = parseNumber(yield* read(`${dir}/cpu.shares`));
       return shares === null ? null : Math.max(1, Math.round((shares * 100) / SHARES_AT_100));
     },
   },
   cpuset: {
-    set: (dir, value) => writeFile(`${dir}/cpuset.cpus`, String(value)),
-    read: (dir) => readFile(`${dir}/cpuset.cpus`),
+    set: (dir, value) => write(`${dir}/cpuset.cpus`, String(value)),
+    read: (dir) => read(`${dir}/cpuset.cpus`),
   },
   pids: {
-    set: (dir, value) => writeFile(`${dir}/pids.max`, value === 'unlimited' ? 'max' : String(value)),
+    set: (dir, value) => write(`${dir}/pids.max`, value === 'unlimited' ? 'max' : String(value)),
     read: (dir) => readLimit(`${dir}/pids.max`),
   },
   'io-max': {
-    set(dir, value) {
-      for (const limit of value as readonly IoLimit[]) setIo(dir, limit);
+    set: (dir, value) => writeAll((value as readonly IoLimit[]).flatMap((limit) => ioWritings(dir, limit))),
+    *read(dir) {
+      const files = Object.values(V1_THROTTLE);
+      const texts = yield* readAll(files.map((file) => `${dir}/${file}`));
+      return parseV1IoMax((file) => texts[(files as readonly string[]).indexOf(file)] ?? '');
     },
-    read: (dir) => parseV1IoMax((file) => readFile(`${dir}/${file}`) ?? ''),
   },
 };
 
@@ -148,16 +172,17 @@ function accessOf(name: CgroupLimitName): LimitAccess | undefined {
 }
 
 /** Sets a limit in a controller's directory and reads back the value in force. @throws EnvironmentError */
-export function setV1(dir: string, name: CgroupLimitName, value: CgroupValue): CgroupValue {
+export function* setV1(dir: string, name: CgroupLimitName, value: CgroupValue): Task<CgroupValue> {
   const access = accessOf(name);
   if (access === undefined) throw new EnvironmentError(notInV1(name));
-  access.set(dir, value);
-  return access.read(dir) ?? value;
+  yield* access.set(dir, value);
+  return (yield* access.read(dir)) ?? value;
 }
 
 /** Reads the value in force in a controller's directory; null if that cannot be read. */
-export function readV1(dir: string, name: CgroupLimitName): CgroupValue | null {
-  return accessOf(name)?.read(dir) ?? null;
+export function* readV1(dir: string, name: CgroupLimitName): Task<CgroupValue | null> {
+  const access = accessOf(name);
+  return access === undefined ? null : yield* access.read(dir);
 }
 
 /** Explains why v1 cannot enforce a limit although it has the controller. */
@@ -174,76 +199,86 @@ function sumFile(dir: string): string {
   return `${dir}/${LIMITS.swap.cgroup.v1[1]}`;
 }
 
-/** Sets the memory limit and keeps the swap limit: v1 limits memory and the sum of both, so the sum has to move along. */
-function setMemory(dir: string, memory: number | 'unlimited'): void {
-  const was = readLimit(memoryFile(dir));
-  const sum = readLimit(sumFile(dir));
-  if (typeof was !== 'number' || typeof sum !== 'number') return setMemoryAndSum(dir, memory, null);
-  // Without a memory limit there can be no limit of the sum, so swap is unlimited, too.
-  setMemoryAndSum(dir, memory, memory === 'unlimited' ? memory : memory + sum - was);
+type Amount = number | 'unlimited';
+
+/** Reads the limits of memory and of the sum of memory and swap. */
+function* readMemoryAndSum(dir: string): Task<readonly [memory: Amount, sum: Amount]> {
+  const [memory, sum] = yield* readAll([memoryFile(dir), sumFile(dir)]);
+  return [parseLimit(memory), parseLimit(sum)];
 }
 
-function setSwap(dir: string, swap: number | 'unlimited'): void {
-  const memory = readLimit(memoryFile(dir));
+/** Sets the memory limit and keeps the swap limit: v1 limits memory and the sum of both, so the sum has to move along. */
+function* setMemory(dir: string, memory: Amount): Task<void> {
+  const before = yield* readMemoryAndSum(dir);
+  const [was, sum] = before;
+  if (typeof was !== 'number' || typeof sum !== 'number') return yield* write(memoryFile(dir), limitText(memory));
+  // Without a memory limit there can be no limit of the sum, so swap is unlimited, too.
+  yield* setMemoryAndSum(dir, memory, memory === 'unlimited' ? memory : memory + sum - was, before);
+}
+
+function* setSwap(dir: string, swap: Amount): Task<void> {
+  const memory = yield* readLimit(memoryFile(dir));
   if (swap !== 'unlimited' && typeof memory !== 'number') {
     throw new EnvironmentError(
       `write a swap limit to ${sumFile(dir)}: cgroup v1 limits memory and swap together; give --memory too`,
     );
   }
-  writeFile(sumFile(dir), limitText(swap === 'unlimited' ? swap : Number(memory) + swap));
+  yield* write(sumFile(dir), limitText(swap === 'unlimited' ? swap : Number(memory) + swap));
 }
 
 /**
  * The limit of the sum may never be below that of memory. So if the new sum has room for the present memory limit, the sum is
  * written first, otherwise memory is. If the second write is refused, the first is undone.
- * @param sum null leaves it as it is
  */
-function setMemoryAndSum(dir: string, memory: number | 'unlimited', sum: number | 'unlimited' | null): void {
-  const files = [memoryFile(dir), sumFile(dir)] as const;
-  const before = files.map(readLimit) as [number | 'unlimited', number | 'unlimited'];
-  const steps: [path: string, to: number | 'unlimited', from: number | 'unlimited'][] = [[files[0], memory, before[0]]];
-  if (sum !== null) steps.push([files[1], sum, before[1]]);
-  if (sum !== null && order(sum) >= order(before[0])) steps.reverse();
-  const [first, second] = steps as [(typeof steps)[0], (typeof steps)[0] | undefined];
-  writeFile(first[0], limitText(first[1]));
-  if (second === undefined) return;
-  try {
-    writeFile(second[0], limitText(second[1]));
-  } catch (error) {
-    tryWrite(first[0], limitText(first[2]));
-    throw error;
-  }
+function* setMemoryAndSum(
+  dir: string,
+  memory: Amount,
+  sum: Amount,
+  [memoryBefore, sumBefore]: readonly [Amount, Amount],
+): Task<void> {
+  const ofMemory = [memoryFile(dir), memory, memoryBefore] as const;
+  const ofSum = [sumFile(dir), sum, sumBefore] as const;
+  const [first, second] = order(sum) >= order(memoryBefore) ? [ofSum, ofMemory] : [ofMemory, ofSum];
+  yield* write(first[0], limitText(first[1]));
+  const failure = yield* tryWrite(second[0], limitText(second[1]));
+  if (failure === null) return;
+  yield* tryWrite(first[0], limitText(first[2]));
+  throw new EnvironmentError(failure);
 }
 
-function order(limit: number | 'unlimited'): number {
+function order(limit: Amount): number {
   return limit === 'unlimited' ? Number.POSITIVE_INFINITY : limit;
 }
 
-function setIo(dir: string, limit: IoLimit): void {
-  for (const [key, file] of Object.entries(V1_THROTTLE)) {
+function ioWritings(dir: string, limit: IoLimit): Writing[] {
+  return Object.entries(V1_THROTTLE).flatMap(([key, file]): Writing[] => {
     const value = limit[key as keyof typeof V1_THROTTLE];
-    if (value !== undefined) writeFile(`${dir}/${file}`, `${limit.device} ${value === 'unlimited' ? 0 : value}`);
-  }
+    return value === undefined ? [] : [[`${dir}/${file}`, `${limit.device} ${value === 'unlimited' ? 0 : value}`]];
+  });
 }
 
 function limitText(value: CgroupValue): string {
   return value === 'unlimited' ? '-1' : String(value);
 }
 
-function readSwap(dir: string): number | 'unlimited' {
-  const memory = readLimit(memoryFile(dir));
-  const sum = readLimit(sumFile(dir));
+function* readSwap(dir: string): Task<Amount> {
+  const [memory, sum] = yield* readMemoryAndSum(dir);
   return typeof sum === 'number' && typeof memory === 'number' ? sum - memory : 'unlimited';
 }
 
+function* readLimit(path: string): Task<Amount> {
+  return parseLimit(yield* read(path));
+}
+
 /** v1 expresses "unlimited" as the largest number of pages, or as -1. */
-function readLimit(path: string): number | 'unlimited' {
-  const value = readNumber(path);
+function parseLimit(text: string | null | undefined): Amount {
+  const value = parseNumber(text);
   return value === null || value > Number.MAX_SAFE_INTEGER ? 'unlimited' : value;
 }
 
-function readCpus(dir: string): number | 'unlimited' {
-  const quota = Number(readFile(`${dir}/cpu.cfs_quota_us`) ?? -1);
-  const period = readNumber(`${dir}/cpu.cfs_period_us`) ?? PERIOD_USEC;
+function* readCpus(dir: string): Task<Amount> {
+  const [quotaText, periodText] = yield* readAll([`${dir}/cpu.cfs_quota_us`, `${dir}/cpu.cfs_period_us`]);
+  const quota = Number(quotaText ?? -1);
+  const period = parseNumber(periodText) ?? PERIOD_USEC;
   return quota <= 0 ? 'unlimited' : quota / period;
 }

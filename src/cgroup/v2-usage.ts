@@ -1,4 +1,4 @@
-import type { Reader } from '../kernel/files.js';
+import type { Reader } from '../kernel/texts.js';
 import { parseIoStat } from './io.js';
 import {
   type CgroupUsage,

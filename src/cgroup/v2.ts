@@ -1,10 +1,18 @@
-import { access, makeDirectory } from 'cgroup-utils-native';
-import { readFile, removeDir, tryWrite, writeFile } from '../kernel/files.js';
+import {
+  makeDirectories,
+  read,
+  readAll,
+  removeDirectories,
+  type Task,
+  tryWrite,
+  tryWriteAll,
+  writeAll,
+} from '../kernel/task.js';
 import type { CgroupRow } from '../options/table/limit.js';
 import { type CgroupLimitName, LIMITS } from '../options/table/limits.js';
 import type { Place } from './hierarchy.js';
 import { formatIoMax, parseIoMax } from './io.js';
-import type { CgroupValue, CleanupStep, IoLimit } from './types.js';
+import type { Adoption, CgroupValue, CleanupStep, IoLimit } from './types.js';
 import { parseNumber } from './usage.js';
 
 export type V2Controller = CgroupRow['v2'][0];
@@ -19,7 +27,7 @@ export interface V2Group {
   /** Explains why the group lacks a controller. */
   why(controller: V2Controller): string;
   /** Tries to enable a controller on a running box. @returns why that failed, or null */
-  add(controller: V2Controller): string | null;
+  add(controller: V2Controller): Task<string | null>;
 }
 
 export interface V2Request {
@@ -37,7 +45,7 @@ export interface V2Request {
   /** Called before anything is made, with the steps that remove it. */
   readonly beforeMaking: (steps: readonly CleanupStep[]) => void;
   /** Moves an adopted process into the group. */
-  readonly adopt: { readonly join: (procsFile: string) => string | null } | undefined;
+  readonly adopt: Pick<Adoption, 'join'> | undefined;
 }
 
 const DELEGATE =
@@ -48,31 +56,31 @@ const DELEGATE =
  * ancestors.
  * @returns the group, or why it could not be made
  */
-export function makeV2(request: V2Request): V2Group | { readonly why: string } {
+export function* makeV2(request: V2Request): Task<V2Group | { readonly why: string }> {
   const { place, name, needed, stayBelow } = request;
   const refusals: string[] = [];
   let fallback: V2Group | undefined;
   for (const parent of parents(place, stayBelow)) {
     const dir = `${parent}/${name}`;
     request.beforeMaking([{ op: 'rmdir', path: dir }]);
-    const code = makeDirectory(dir);
+    const [code = null] = yield* makeDirectories([dir]);
     if (code !== null) {
       refusals.push(`mkdir ${dir}: ${code}`);
       continue;
     }
-    const refusal = request.adopt?.join(`${dir}/cgroup.procs`) ?? null;
+    const refusal = request.adopt === undefined ? null : yield* request.adopt.join(`${dir}/cgroup.procs`);
     if (refusal !== null) {
-      removeDir(dir);
+      yield* removeDirectories([dir]);
       refusals.push(refusal);
       continue;
     }
-    const group = enable(request, parent, dir);
+    const group = yield* enable(request, parent, dir);
     if (needed.every((controller) => group.controllers.has(controller))) {
-      if (fallback !== undefined) removeDir(fallback.dir);
+      if (fallback !== undefined) yield* removeDirectories([fallback.dir]);
       return group;
     }
     if (fallback === undefined) fallback = group;
-    else removeDir(dir);
+    else yield* removeDirectories([dir]);
   }
   return (
     fallback ?? {
@@ -89,65 +97,91 @@ function* parents({ dir, mount }: Place, stayBelow: boolean): Generator<string> 
     yield at;
 }
 
-function enable(request: V2Request, parent: string, dir: string): V2Group {
+function* enable(request: V2Request, parent: string, dir: string): Task<V2Group> {
   const cleanup: CleanupStep[] = [{ op: 'rmdir', path: dir }];
+  const { needed, optional } = request;
   let refusal = '';
-  const missing = request.needed.length === 0 ? [] : offeredAndMissing(request.needed, parent);
-  const wanted = missing.length === 0 ? [] : [...missing, ...offeredAndMissing(request.optional, parent)];
+  const offered = needed.length === 0 ? null : yield* readOffered(parent);
+  const missing = offered === null ? [] : missingOf(needed, offered);
+  const wanted = offered === null || missing.length === 0 ? [] : [...missing, ...missingOf(optional, offered)];
   // A box that starts beside us may be enabling the same controllers. The kernel lists a controller a moment before it makes
   // the files, and a second write waits until they are there.
-  if (request.needed.length > 0 && missing.length === 0 && parent === request.place.dir) {
-    tryWrite(`${parent}/cgroup.subtree_control`, request.needed.map((controller) => `+${controller}`).join(' '));
+  if (needed.length > 0 && missing.length === 0 && parent === request.place.dir) {
+    yield* tryWrite(`${parent}/cgroup.subtree_control`, needed.map((controller) => `+${controller}`).join(' '));
   }
   // We change only our own group, because an ancestor has other children.
-  if (wanted.length > 0 && parent === request.place.dir) {
-    const text = wanted.map((controller) => `+${controller}`).join(' ');
-    // The threaded controllers (cpu, pids) could be enabled despite processes, but then none could join the box's group.
-    const populated = access(`${parent}/cgroup.type`) === null && words(`${parent}/cgroup.procs`).size > 0;
-    const refused = populated
-      ? makeRoom(request, parent, text, wanted, cleanup)
-      : tryWrite(`${parent}/cgroup.subtree_control`, text);
-    refusal = refused ?? '';
-  }
-  const controllers = new Set(words(`${dir}/cgroup.controllers`));
+  if (wanted.length > 0 && parent === request.place.dir)
+    refusal = (yield* delegate(request, parent, wanted, cleanup)) ?? '';
+  const [listed, kill] = yield [
+    { op: 'read', path: `${dir}/cgroup.controllers` },
+    { op: 'exists', path: `${dir}/cgroup.kill` },
+  ];
+  const controllers = new Set(wordsOf(listed?.text));
   const notOffered = (controller: V2Controller) =>
     `${dir}/cgroup.controllers has no ${controller}: the parent group does not delegate it; ` +
     `an administrator can enable it with systemd's Delegate=yes, or with: echo +${controller} > ${parent}/cgroup.subtree_control`;
   return {
     dir,
     controllers,
-    add(controller) {
+    *add(controller) {
       if (parent !== request.place.dir) return `${parent} also has groups of others; give --${controller} at the start`;
-      if (!words(`${parent}/cgroup.controllers`).has(controller)) return notOffered(controller);
-      const failure = tryWrite(`${parent}/cgroup.subtree_control`, `+${controller}`);
+      if (!wordsOf(yield* read(`${parent}/cgroup.controllers`)).has(controller)) return notOffered(controller);
+      const failure = yield* tryWrite(`${parent}/cgroup.subtree_control`, `+${controller}`);
       if (failure === null) controllers.add(controller);
       // The failure at the start says more.
       return failure === null ? null : refusal || failure;
     },
-    killFile: access(`${dir}/cgroup.kill`) === null ? `${dir}/cgroup.kill` : null,
+    killFile: kill?.error === null ? `${dir}/cgroup.kill` : null,
     cleanup,
     why: (controller) => (refusal !== '' ? refusal : notOffered(controller)),
   };
 }
 
-function offeredAndMissing(needed: readonly V2Controller[], parent: string): V2Controller[] {
-  const enabled = words(`${parent}/cgroup.subtree_control`);
-  const offered = words(`${parent}/cgroup.controllers`);
+interface Offered {
+  readonly enabled: ReadonlySet<string>;
+  readonly offered: ReadonlySet<string>;
+}
+
+function* readOffered(parent: string): Task<Offered> {
+  const [enabled, offered] = yield* readAll([`${parent}/cgroup.subtree_control`, `${parent}/cgroup.controllers`]);
+  return { enabled: wordsOf(enabled), offered: wordsOf(offered) };
+}
+
+function missingOf(needed: readonly V2Controller[], { enabled, offered }: Offered): V2Controller[] {
   return needed.filter((controller) => !enabled.has(controller) && offered.has(controller));
+}
+
+/** Enables controllers for the groups below `parent`. @returns why that is impossible, or null */
+function* delegate(
+  request: V2Request,
+  parent: string,
+  wanted: readonly string[],
+  cleanup: CleanupStep[],
+): Task<string | null> {
+  const text = wanted.map((controller) => `+${controller}`).join(' ');
+  const [type, procs] = yield [
+    { op: 'exists', path: `${parent}/cgroup.type` },
+    { op: 'read', path: `${parent}/cgroup.procs` },
+  ];
+  const there = [...wordsOf(procs?.text)].map(Number);
+  // The threaded controllers (cpu, pids) could be enabled despite processes, but then none could join the box's group.
+  return type?.error === null && there.length > 0
+    ? yield* makeRoom(request, parent, there, text, wanted, cleanup)
+    : yield* tryWrite(`${parent}/cgroup.subtree_control`, text);
 }
 
 /**
  * The rule of "no internal processes": a group that delegates controllers may hold no process itself. If only our own
  * processes are in it, they move into a leaf beside the job's. @returns why that is impossible, or null
  */
-function makeRoom(
+function* makeRoom(
   request: V2Request,
   parent: string,
+  there: readonly number[],
   text: string,
   wanted: readonly string[],
   cleanup: CleanupStep[],
-): string | null {
-  const there = [...words(`${parent}/cgroup.procs`)].map(Number);
+): Task<string | null> {
   const others = there.filter((pid) => !request.ourPids.includes(pid));
   const ours = there.filter((pid) => request.ourPids.includes(pid));
   if (others.length > 0) {
@@ -161,63 +195,62 @@ function makeRoom(
     { op: 'rmdir', path: leaf },
   ];
   request.beforeMaking(undo);
-  const code = makeDirectory(leaf);
+  const [code = null] = yield* makeDirectories([leaf]);
   if (code !== null) return `mkdir ${leaf}: ${code}`;
-  let failure: string | null = null;
-  for (const pid of ours) failure ??= tryWrite(`${leaf}/cgroup.procs`, String(pid));
-  failure ??= tryWrite(`${parent}/cgroup.subtree_control`, text);
+  let failure = yield* tryWriteAll(ours.map((pid) => [`${leaf}/cgroup.procs`, String(pid)]));
+  failure ??= yield* tryWrite(`${parent}/cgroup.subtree_control`, text);
   if (failure !== null) {
-    for (const pid of ours) tryWrite(`${parent}/cgroup.procs`, String(pid));
-    removeDir(leaf);
+    yield* tryWriteAll(ours.map((pid) => [`${parent}/cgroup.procs`, String(pid)]));
+    yield* removeDirectories([leaf]);
     return failure;
   }
   cleanup.push(...undo);
   return null;
 }
 
-function words(path: string): ReadonlySet<string> {
-  return new Set((readFile(path) ?? '').split(/\s+/).filter((word) => word !== ''));
+function wordsOf(text: string | null | undefined): ReadonlySet<string> {
+  return new Set((text ?? '').split(/\s+/).filter((word) => word !== ''));
 }
 
 const PERIOD_USEC = 100_000;
 
-function readCpuMax(path: string): number | 'unlimited' {
-  const [quota = 'max', period = String(PERIOD_USEC)] = (readFile(path) ?? 'max').split(' ');
+function parseCpuMax(text: string | null): number | 'unlimited' {
+  const [quota = 'max', period = String(PERIOD_USEC)] = (text ?? 'max').split(' ');
   return quota === 'max' ? 'unlimited' : Number(quota) / Number(period);
 }
 
 /** Sets a limit and reads back the value in force. @throws EnvironmentError */
-export function setV2(dir: string, name: CgroupLimitName, value: CgroupValue): CgroupValue {
-  const path = `${dir}/${fileOf(name)}`;
+export function* setV2(dir: string, name: CgroupLimitName, value: CgroupValue): Task<CgroupValue> {
+  yield* writeAll(textsOf(name, value).map((text) => [`${dir}/${fileOf(name)}`, text]));
+  return (yield* readV2(dir, name)) ?? value;
+}
+
+function textsOf(name: CgroupLimitName, value: CgroupValue): string[] {
   switch (name) {
     case 'cpus': {
       const quota = value === 'unlimited' ? 'max' : String(Math.round(Number(value) * PERIOD_USEC));
-      writeFile(path, `${quota} ${PERIOD_USEC}`);
-      break;
+      return [`${quota} ${PERIOD_USEC}`];
     }
     case 'io-max':
-      for (const limit of value as readonly IoLimit[]) writeFile(path, formatIoMax(limit));
-      break;
+      return (value as readonly IoLimit[]).map(formatIoMax);
     default:
-      writeFile(path, value === 'unlimited' ? 'max' : String(value));
+      return [value === 'unlimited' ? 'max' : String(value)];
   }
-  return readV2(dir, name) ?? value;
 }
 
 /** Reads the value in force; null if that cannot be read. */
-export function readV2(dir: string, name: CgroupLimitName): CgroupValue | null {
+export function* readV2(dir: string, name: CgroupLimitName): Task<CgroupValue | null> {
   const path = `${dir}/${fileOf(name)}`;
+  const text = yield* read(name === 'cpuset' ? `${path}.effective` : path);
   switch (name) {
     case 'cpus':
-      return readCpuMax(path);
+      return parseCpuMax(text);
     case 'cpuset':
-      return readFile(`${path}.effective`);
+      return text;
     case 'io-max':
-      return parseIoMax(readFile(path) ?? '');
-    default: {
-      const text = readFile(path);
+      return parseIoMax(text ?? '');
+    default:
       return text === 'max' ? 'unlimited' : parseNumber(text);
-    }
   }
 }
 

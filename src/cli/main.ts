@@ -6,6 +6,7 @@ import type * as Signed from '../amqp/signed.js';
 import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';
 import { describeError, isEnvironmentError, isSpecError } from '../errors.js';
+import { inThisProcess, runHere } from '../kernel/run-task.js';
 import { createLogger } from '../log.js';
 import { type Assembled, assembleSpec } from '../options/assemble.js';
 import { systemFiles } from '../options/files.js';
@@ -184,7 +185,8 @@ function launch(
   const boxId = newBoxId();
   let box: Box | undefined;
   const subject = launchedJob(keeper);
-  const { cgroup, control } = prepareResources(spec, boxId, keeper, subject, () => box);
+  const resources = { spec, boxId, keeper, subject, box: () => box, run: inThisProcess };
+  const { cgroup, control } = runHere(prepareResources(resources));
   if (instead !== undefined) createLogger('error').error(instead.line);
   const { argv0, rlimits, stdoutMaxBytes } = spec;
   started = true;
@@ -239,7 +241,15 @@ function serveNode({ argv, settings, debug }: Hello): void {
   running = { onKeeper() {}, onSignal() {} };
   keeper.close();
   const { runAgent } = loadBundle<typeof AgentBundle>('agent');
-  const input = { argv, settings, debug, files: systemFiles(), version: PROC_BOX_VERSION, ...loaders };
+  const input = {
+    argv,
+    settings,
+    debug,
+    files: systemFiles(),
+    version: PROC_BOX_VERSION,
+    ...loaders,
+    loadNotice: () => loadBundle<typeof NoticeBundle>('notice'),
+  };
   void runAgent(input).then(exitNow);
 }
 

@@ -2,7 +2,8 @@
 // boot.cjs runs this file if the installation is broken: the native part cannot be loaded, or a bundle is missing. It tells
 // the front end, which launches the job without a box if --failure open allows that. It then tells the broker, if enough of
 // the installation is left. It is plain Node code because nothing else of the package can be relied upon.
-const { closeSync, fstatSync, openSync, readFileSync, writeSync } = require('node:fs');
+const { closeSync, existsSync, fstatSync, openSync, readFileSync, writeSync } = require('node:fs');
+const { dirname } = require('node:path');
 const { Socket } = require('node:net');
 
 /** native/src/wire/channel.h */
@@ -40,7 +41,7 @@ exports.files = {
 
 /** @param loadBundle from boot.cjs; the bundle that it loads may be the broken part */
 exports.run = (error, loadBundle) => {
-  const remedy = error.remedy ?? 'run "npm rebuild proc_box", or install it again';
+  const remedy = error.remedy ?? `run "${rebuild()}", or install it again`;
   const why = `${String(error.message).split('\n', 1)[0].slice(0, WHY_MAX)}; ${remedy}`;
   const head = Buffer.alloc(MESSAGE_BYTES);
   head.writeUInt32LE(MESSAGE_UNABLE, 0);
@@ -63,6 +64,12 @@ exports.run = (error, loadBundle) => {
     void tell(loadBundle, { ...hello, environment: process.env, why }).then(() => process.exit(1));
   });
 };
+
+/** As in src/cli/check/remedies.ts: npm 12 runs no install script without being asked, not even for `npm rebuild`. */
+function rebuild() {
+  const root = dirname(__dirname);
+  return `${process.execPath} ${root}/scripts/build/${existsSync(`${root}/src`) ? 'build.mjs' : 'install.mjs'}`;
+}
 
 /** Publishes the event if enough of the installation is left. Never rejects. */
 async function tell(loadBundle, notice) {

@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { readText, removeDirectory, removeGroups, TextFiles, writeText } from 'cgroup-utils-native';
+import { readText, removeDirectory, removeGroups, writeText } from 'cgroup-utils-native';
 import { fsPath, textOf } from '../bytes.js';
 import { EnvironmentError } from '../errors.js';
 
@@ -20,27 +20,6 @@ export function writeFile(path: string, text: string): void {
 /** Reads a file without its last newline; null if this kernel does not have it or this user may not read it. */
 export function readFile(path: string): string | null {
   return readText(path)?.trimEnd() ?? null;
-}
-
-/** Reads files of one directory in the given order, without their last newlines; null for a file that cannot be read. */
-export type Reader = (dir: string, ...names: readonly string[]) => readonly (string | null)[];
-
-/** Makes a reader for the figures of every sample. It keeps the files open until it is closed. */
-export function createReader(): Reader & { close(): void } {
-  const open = new Map<string, TextFiles>();
-  const read: Reader = (dir, ...names) => {
-    const key = `${dir} ${names[0]}`;
-    let files = open.get(key);
-    if (files === undefined) {
-      files = new TextFiles(names.map((name) => `${dir}/${name}`));
-      open.set(key, files);
-    }
-    return files.read().map((text) => text?.trimEnd() ?? null);
-  };
-  const close = () => {
-    for (const files of open.values()) files.close();
-  };
-  return Object.assign(read, { close });
 }
 
 /** Removes a directory; true if it is gone. Best effort, because the keeper removes what is left. */

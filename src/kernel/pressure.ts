@@ -1,4 +1,5 @@
-import { TextFiles } from 'cgroup-utils-native';
+import { readText } from 'cgroup-utils-native';
+import type { Texts } from './texts.js';
 
 /** A line of a pressure file (accounting/psi.rst): shares of time in percent, and the total. */
 export interface PressureLine {
@@ -23,54 +24,42 @@ export interface ScopedPressure extends HostPressure {
   readonly scope: 'host' | 'cgroup';
 }
 
-/** Reads the pressure files, which stay open until the reader is closed; null if the kernel has none. */
-export interface PressureReader<Pressure = HostPressure> {
-  (): Pressure | null;
-  close(): void;
+/** The pressure of a box: of its group if the kernel has that (v2, with any controllers), otherwise of the host. */
+export interface BoxPressure {
+  /** The files of the group that are to be read with the next sample. */
+  files(): readonly string[];
+  /** @param texts of `files` @returns null if the kernel has no pressure files */
+  read(texts: Texts): ScopedPressure | null;
 }
 
 /**
- * Makes a reader that gives up once no file could be read: PSI is then missing or off for good (EOPNOTSUPP with psi=0).
- *
- * @param pathOf returns the path for `cpu`, `memory` or `io`, such as `/proc/pressure/cpu` or a cgroup's `cpu.pressure`
+ * Gives up files once none of them could be read: PSI is then missing or off for good (EOPNOTSUPP with psi=0).
+ * @param cgroupDir null if the box has no v2 directory
  */
-export function pressureReader(pathOf: (resource: keyof HostPressure) => string): PressureReader {
-  let files: TextFiles | undefined;
-  let none = false;
-  const read = () => {
-    if (none) return null;
-    files ??= new TextFiles(RESOURCES.map(pathOf));
-    // ENOENT, EOPNOTSUPP and EACCES all mean that this box does not get the figure.
-    const [cpu = null, memory = null, io = null] = files
-      .read()
-      .map((text) => (text === null ? null : parsePressure(text)));
-    none = cpu === null && memory === null && io === null;
-    return none ? null : { cpu, memory, io };
+export function boxPressure(cgroupDir: string | null, hostDir = '/proc/pressure'): BoxPressure {
+  const ofGroup = cgroupDir === null ? [] : RESOURCES.map((resource) => `${cgroupDir}/${resource}.pressure`);
+  const ofHost = RESOURCES.map((resource) => `${hostDir}/${resource}`);
+  let hasGroup = ofGroup.length > 0;
+  let hasHost = true;
+  return {
+    files: () => (hasGroup ? ofGroup : []),
+    read(texts) {
+      const group = hasGroup ? parseAll(ofGroup.map((path) => texts.get(path))) : null;
+      hasGroup = group !== null;
+      if (group !== null) return { scope: 'cgroup', ...group };
+      const host = hasHost ? parseAll(ofHost.map(readText)) : null;
+      hasHost = host !== null;
+      return host === null ? null : { scope: 'host', ...host };
+    },
   };
-  return Object.assign(read, { close: () => files?.close() });
 }
 
 const RESOURCES = ['cpu', 'memory', 'io'] as const;
 
-/**
- * Reads the pressure of the box's cgroup if the kernel has it (v2, with any controllers), otherwise that of the host.
- *
- * @param cgroupDir null if the box has no v2 directory
- */
-export function boxPressure(cgroupDir: string | null, hostDir = '/proc/pressure'): PressureReader<ScopedPressure> {
-  const ofGroup = cgroupDir === null ? null : pressureReader((resource) => `${cgroupDir}/${resource}.pressure`);
-  const ofHost = pressureReader((resource) => `${hostDir}/${resource}`);
-  const read = (): ScopedPressure | null => {
-    const group = ofGroup?.() ?? null;
-    if (group !== null) return { scope: 'cgroup', ...group };
-    const host = ofHost();
-    return host === null ? null : { scope: 'host', ...host };
-  };
-  const close = () => {
-    ofGroup?.close();
-    ofHost.close();
-  };
-  return Object.assign(read, { close });
+/** ENOENT, EOPNOTSUPP and EACCES all mean that this box does not get the figure. */
+function parseAll(texts: readonly (string | null | undefined)[]): HostPressure | null {
+  const [cpu = null, memory = null, io = null] = texts.map((text) => (text == null ? null : parsePressure(text)));
+  return cpu === null && memory === null && io === null ? null : { cpu, memory, io };
 }
 
 /** Parses a pressure file; null if it has no `some` line. */

@@ -4,11 +4,12 @@ import { readSettings } from './environment.js';
 import { atHome, type Files, readNamed, readSecret } from './files.js';
 import { allOptions } from './locks.js';
 import { readRascalConfig, type SiteConfig } from './rascal-config.js';
-import { naming, type Resolved, type ResolvedOptions, resolveOptions } from './resolve.js';
+import { type Given, naming, type Resolved, type ResolvedOptions, resolveOptions } from './resolve.js';
 import { mergeRlimits } from './rlimits.js';
 import type { BoxSpec, Source } from './spec.js';
 import type { LimitRow } from './table/limit.js';
 import { LIMITS, type LimitName, type Resources, resourceNames } from './table/limits.js';
+import type { OptionName } from './table.js';
 import { type Deadline, timeLimit } from './time-limit.js';
 import { parseUris } from './uri.js';
 import { parseCommandKey } from './values.js';
@@ -26,6 +27,8 @@ export interface SpecInput {
   readonly loadYaml: YamlLoader;
   /** Whether the site's locked options apply. Operators' own tools ignore them. @default kept */
   readonly locks?: 'kept' | 'ignored';
+  /** Options that have no effect here; one that is given gets a warning. @default none */
+  readonly without?: readonly OptionName[];
 }
 
 export interface Assembled {
@@ -45,7 +48,9 @@ export function assembleSpec(input: SpecInput): Assembled {
   const { command, files, loadYaml } = input;
   const { given, warnings } = parseCommandLine(input.words, command);
   const environment = readSettings(input.settings);
-  const options = resolveOptions(allOptions([...environment.given, ...given], files, loadYaml, input.locks ?? 'kept'));
+  const { kept, idle } = withoutIdle([...environment.given, ...given], input.without ?? []);
+  const all = allOptions(kept, files, loadYaml, input.locks ?? 'kept');
+  const options = resolveOptions(all.filter(({ name }) => !(input.without ?? []).includes(name)));
   if (options.refuse.value !== undefined) throw new SpecError(options.refuse.value);
   if (command.length === 0) throw new SpecError(`no command given; ${USAGE}`);
 
@@ -108,7 +113,16 @@ export function assembleSpec(input: SpecInput): Assembled {
   };
   return {
     spec: deepFreeze(spec),
-    warnings: [...warnings, ...environment.warnings, ...broker.warnings, ...siteWarnings(site)],
+    warnings: [...warnings, ...idle, ...environment.warnings, ...broker.warnings, ...siteWarnings(site)],
+  };
+}
+
+/** Leaves out the options that have no effect, and says so. */
+function withoutIdle(given: readonly Given[], without: readonly OptionName[]) {
+  const idle = given.filter(({ name }) => without.includes(name));
+  return {
+    kept: given.filter(({ name }) => !without.includes(name)),
+    idle: [...new Set(idle.map(({ origin }) => `${origin} has no effect: it is the agent's to set`))],
   };
 }
 

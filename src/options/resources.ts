@@ -80,6 +80,11 @@ export function cpusOutside(list: string, allowed: string): number[] {
   return outside;
 }
 
+/** Returns how many CPUs a checked list names. */
+export function cpuCount(list: string): number {
+  return rangesOf(list).reduce((sum, [first, last]) => sum + last - first + 1, 0);
+}
+
 /** Returns the ranges of a checked list, ascending and disjoint. The list may name a CPU several times. */
 function rangesOf(list: string): readonly (readonly [first: number, last: number])[] {
   const given = list

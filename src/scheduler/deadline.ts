@@ -6,7 +6,7 @@ import { type Environment, findScheduler } from './identity.js';
  * a year ahead of it, so an end more than 364 days away also counts as no limit.
  */
 const YEAR_MS = 365 * 24 * 3600 * 1000;
-const SLURM_HORIZON_MS = YEAR_MS - 24 * 3600 * 1000;
+export const SLURM_HORIZON_MS = YEAR_MS - 24 * 3600 * 1000;
 
 /**
  * When the scheduler will end this job, if its environment says so: in `SLURM_JOB_END_TIME` (newer Slurm, seconds since

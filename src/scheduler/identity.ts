@@ -119,7 +119,8 @@ function identifyPbs(environment: Environment, jobId: string, host: string): Nam
     step: null,
     // For task A in MoM's log, the variable holds `0000000A`.
     task: present(environment['PBS_TASKNUM'])?.replace(/^0+(?=.)/, '') ?? null,
-    restart: 0,
+    // Only the site's hook tells it (scripts/site/pbs/hook.py).
+    restart: count(environment['PBS_RESTART_COUNT']),
     // PBS_NODENUM is only an index. Unless a site sets another name, a node is called like its host up to the first
     // dot.
     node: present(host.split('.', 1)[0]),

@@ -1,4 +1,5 @@
 import { EnvironmentError } from '../errors.js';
+import { SLURM_HORIZON_MS } from './deadline.js';
 import type { Environment } from './identity.js';
 
 /** While the controller does not answer, squeue itself would try for longer. */
@@ -17,7 +18,11 @@ export async function askJobEnd(environment: Environment, signal: AbortSignal): 
   const [, end = '', limit] = new RegExp(`^${job} (\\S+) (\\S+)$`, 'm').exec(text) ?? [];
   // For a job without a limit, some versions print NONE as the end, others a date 365 days after the start.
   if (limit === 'UNLIMITED' || end === 'NONE') return null;
-  if (/^\d{9,12}$/.test(end)) return Number(end) * 1000;
+  if (/^\d{9,12}$/.test(end)) {
+    const endMs = Number(end) * 1000;
+    // Without a time as the limit, such as NOT_SET, only the distance tells.
+    return /^\d/.test(limit ?? '') || endMs - Date.now() <= SLURM_HORIZON_MS ? endMs : null;
+  }
   throw new EnvironmentError(`squeue -j ${job}: its answer holds no end time: ${JSON.stringify(text.slice(0, 200))}`);
 }
 

@@ -1,14 +1,17 @@
-import type { HostSample, KeeperUsage, TreeSample, TreeSampleOptions } from 'cgroup-utils-native';
+import type { HostSample, KeeperUsage } from 'cgroup-utils-native';
+import type { SampleBox } from '../cgroup/read-usage.js';
 import type { BoxCgroup } from '../cgroup/types.js';
-import type { CgroupUsage } from '../cgroup/usage.js';
+import type { CgroupUsage, DeviceUsage } from '../cgroup/usage.js';
+import { EnvironmentError } from '../errors.js';
 import type { HostFacts } from '../kernel/host.js';
+import type { BoxPressure } from '../kernel/pressure.js';
 import type { Logger } from '../log.js';
-import { type Pressure, SAMPLE_TYPE, type Sample, type SampleCause } from '../model/sample.js';
+import { SAMPLE_TYPE, type Sample, type SampleCause } from '../model/sample.js';
 import type { Outgoing } from '../model/types.js';
 import { withUserData } from '../options/verbatim.js';
 import { assemble, type BoxFacts, type BoxStatus } from './assemble.js';
-import { createMeter } from './measure.js';
-import { totals } from './totals.js';
+import { createMeter, type Measured } from './measure.js';
+import { type Totals, totals } from './totals.js';
 
 export interface SamplerOptions extends BoxFacts {
   /** When the job started, on the clock of `monotonicMs`. */
@@ -19,15 +22,13 @@ export interface SamplerOptions extends BoxFacts {
   /** Longest time between walks of a box of more than 64 processes; 0 walks for every sample. */
   readonly rowsIntervalMs: number;
   readonly log: Pick<Logger, 'warn'>;
-  /** Walks the tree below the keeper: the native `sampleTree` with the keeper's pid bound. */
-  readonly tree: (options: TreeSampleOptions) => TreeSample;
-  /** Asks the keeper for its totals. If it rejects because the keeper has gone, the sampler uses the last answer. */
-  readonly usage: () => Promise<KeeperUsage>;
+  /** Asks the keeper. If that fails because the keeper has gone, the sampler uses the last answer. */
+  readonly sample: SampleBox;
+  readonly pressure: BoxPressure;
   readonly status: () => BoxStatus;
   /** Called once, at the first sample. */
   readonly hostFacts: () => HostFacts;
   readonly hostSample: () => HostSample;
-  readonly pressure: () => Pressure | null;
   /** Returns the next number of the sequence that samples and events share. */
   readonly sequence: () => number;
   /** Called with every sample exactly once, in order of `Sequence`. */
@@ -36,8 +37,18 @@ export interface SamplerOptions extends BoxFacts {
   readonly monotonicMs: () => number;
   /** Realtime clock, ms since the epoch. @default Date.now */
   readonly nowMs?: () => number;
-  /** Longest wait for the keeper's answer, after which the last answer is used. @default 1000 */
-  readonly usageWaitMs?: number;
+  /** Longest wait for the keeper's answer, after which the last answer is used. @default 5000 */
+  readonly sampleWaitMs?: number;
+  /** What another process has saved, which has sampled this box before. @default nobody has */
+  readonly saved?: SavedSampler | null;
+}
+
+/** What a sampler needs to go on in another process, as JSON. */
+export interface SavedSampler {
+  readonly totals: Omit<Totals, 'counted'> & {
+    readonly counted: Omit<Totals['counted'], 'devices'> & { readonly devices: readonly DeviceUsage[] | null };
+  };
+  readonly cpu: { readonly usec: number; readonly atMs: number };
 }
 
 export interface TakenSample {
@@ -50,11 +61,16 @@ export interface TakenSample {
 export interface Sampler {
   /**
    * Takes a sample now. A call while another is being taken shares that one, and a call after the final sample returns the
-   * final sample. Rejects only if the tree could not be walked; then nothing is emitted.
+   * final sample. Rejects only if the keeper has never answered; then nothing is emitted.
    */
   take(cause: SampleCause): Promise<TakenSample>;
   /**
-   * Takes the last sample, when no process is left. Later calls return the same sample.
+   * Reads the groups' figures for the last sample, when no process is left. Never rejects: if the keeper has gone, these are
+   * the figures that were read last.
+   */
+  readFinal(): Promise<CgroupUsage | null>;
+  /**
+   * Takes the last sample, with the figures that were read last. Later calls return the same sample.
    *
    * @param usage the exact totals of the keeper's `empty` event
    * @default the keeper's last answer, in case the keeper has died
@@ -62,33 +78,35 @@ export interface Sampler {
   final(usage?: KeeperUsage): TakenSample;
   /** The last sample emitted. */
   readonly last: TakenSample | undefined;
+  /** For another process that goes on with the box. */
+  save(): SavedSampler;
 }
 
 /** Makes a sampler for one box. It starts no timer and opens nothing, so it need not be closed. */
 export function createSampler(options: SamplerOptions): Sampler {
-  const sums = totals();
+  const { saved } = options;
+  const sums = totals(saved == null ? undefined : sumsOf(saved));
   const nowMs = options.nowMs ?? Date.now;
   let facts: HostFacts | undefined;
-  let lastUsage = NO_USAGE;
   let pending: Promise<TakenSample> | undefined;
   let last: TakenSample | undefined;
   let finished: TakenSample | undefined;
-  let cpu = { usec: 0, atMs: options.startedMs };
-  const measure = createMeter({
+  let cpu = saved?.cpu ?? { usec: 0, atMs: options.startedMs };
+  const meter = createMeter({
     cgroup: options.cgroup,
+    pressure: options.pressure,
+    sample: options.sample,
     rowsIntervalMs: options.rowsIntervalMs,
     warn: (message) => options.log.warn(message),
-    walk: () => options.tree({ rows: Math.max(options.rows, 1), openFilesOf: options.pid, pss: options.pss }),
+    walk: { rows: Math.max(options.rows, 1), openFiles: true, pss: options.pss },
   });
+  const waitMs = options.sampleWaitMs ?? 5000;
 
-  const sampleNow = (cause: SampleCause, usage: KeeperUsage): TakenSample => {
-    lastUsage = usage;
-    // The usage was read before the tree, so a process that ends in between is missed once but never counted twice.
+  const publish = (cause: SampleCause, measured: Measured): TakenSample => {
     const atMs = options.monotonicMs();
-    const measured = measure(cause, atMs);
     const now = sums.add({
       tree: measured.walked ? measured.tree : null,
-      usage,
+      usage: measured.usage,
       cgroup: measured.cgroup,
       cpu: measured.cpu,
       rssBytes: measured.rssBytes,
@@ -106,7 +124,7 @@ export function createSampler(options: SamplerOptions): Sampler {
       nowMs: nowMs(),
       host: options.hostSample(),
       status: options.status(),
-      pressure: options.pressure(),
+      pressure: measured.pressure,
       sequence: options.sequence(),
       box: options,
     });
@@ -118,9 +136,11 @@ export function createSampler(options: SamplerOptions): Sampler {
   };
 
   const begin = async (cause: SampleCause): Promise<TakenSample> => {
-    const usage = await bounded(options.usage, options.usageWaitMs ?? 1000);
+    const measured = (await bounded(() => meter.measure(cause, options.monotonicMs()), waitMs)) ?? meter.last;
     // The box may have ended while the keeper was answering.
-    return finished ?? sampleNow(cause, usage ?? lastUsage);
+    if (finished !== undefined) return finished;
+    if (measured === undefined) throw new EnvironmentError('the keeper does not answer');
+    return publish(cause, measured);
   };
 
   return {
@@ -131,23 +151,26 @@ export function createSampler(options: SamplerOptions): Sampler {
       });
       return pending;
     },
-    final: (usage) => finished ?? sampleNow('final', usage ?? lastUsage),
+    async readFinal() {
+      const read = await bounded(() => meter.readFinal(), waitMs);
+      return read ?? meter.final().cgroup;
+    },
+    final: (usage) => finished ?? publish('final', meter.final(usage)),
     get last() {
       return last;
+    },
+    save() {
+      const { counted, ...rest } = sums.sum;
+      const devices = counted.devices === null ? null : [...counted.devices.values()];
+      return { totals: { ...rest, counted: { ...counted, devices } }, cpu };
     },
   };
 }
 
-const NO_USAGE: KeeperUsage = {
-  userUsec: 0,
-  systemUsec: 0,
-  maxRssBytes: 0,
-  readCount: 0,
-  writeCount: 0,
-  readBytes: 0,
-  writeBytes: 0,
-  stdoutBytes: 0,
-};
+function sumsOf({ totals: { counted, ...rest } }: SavedSampler): Totals {
+  const devices = counted.devices === null ? null : new Map(counted.devices.map((one) => [one.device, one]));
+  return { ...rest, counted: { ...counted, devices } };
+}
 
 /** Asks for at most `waitMs`. @returns undefined if the keeper has gone or is stopped */
 function bounded<T>(ask: () => Promise<T>, waitMs: number): Promise<T | undefined> {

@@ -54,9 +54,11 @@ export interface Moment {
  * Adds up the figures of a box. Without a group, these are the live processes (including the children that they have reaped)
  * plus the processes that the keeper has reaped. Each figure keeps its maximum: an ending process is missing from both for a
  * moment, a child whose parent ignores SIGCHLD for good, and a counter that fell would read as a negative rate.
+ *
+ * @param begin the sums of another process that has sampled the box before
  */
-export function totals(): { add(moment: Moment): Totals } {
-  let sum: Totals = ZERO;
+export function totals(begin: Totals = ZERO): { add(moment: Moment): Totals; readonly sum: Totals } {
+  let sum: Totals = begin;
   return {
     add(moment) {
       const { tree, usage, cgroup } = moment;
@@ -72,6 +74,9 @@ export function totals(): { add(moment: Moment): Totals } {
         threadsPeak: Math.max(sum.threadsPeak, tree?.threads ?? 0),
         counted: count(sum.counted, cgroup),
       };
+      return sum;
+    },
+    get sum() {
       return sum;
     },
   };

@@ -1,5 +1,19 @@
-import { boundEnd, dieOf, exitNow, flushPatience, type Keeper, releaseStdio, writeStderr } from 'cgroup-utils-native';
+import {
+  boundEnd,
+  dieOf,
+  exitNow,
+  flushPatience,
+  type Keeper,
+  releaseStdio,
+  stopOwnGroup,
+  writeStderr,
+} from 'cgroup-utils-native';
+import { removeCgroup } from '../cgroup/remove.js';
+import type { BoxCgroup } from '../cgroup/types.js';
+import { runHere } from '../kernel/run-task.js';
 import type { Logger } from '../log.js';
+
+const SIGTSTP = 20;
 
 /** The process that hosts a box, as the box sees it. */
 export interface BoxProcess {
@@ -11,6 +25,13 @@ export interface BoxProcess {
   readonly started: (flushMs: number) => void;
   /** Sets when every process of the box must have ended, in monotonic ms; 0 clears it. */
   readonly bound: (endMs: number) => void;
+  /**
+   * A signal has stopped the job on its terminal. On ^Z the shell waits for our group to stop, too. If our group is orphaned, the
+   * kernel does not let ^Z stop it, so the job must go on.
+   */
+  readonly stopGroup: (keeper: Keeper, signal: number) => Promise<unknown>;
+  /** The keeper has died: removes the groups that it would have removed. */
+  readonly removeGroups: (cgroup: BoxCgroup) => void;
   /** Lets the keeper do its last steps and end. */
   readonly finish: (keeper: Keeper) => void;
   /** The box is over. @param signal kills the process if it hosts only this box; null: it exits with `exitStatus` */
@@ -27,6 +48,8 @@ export function ownProcess(): BoxProcess {
       flushPatience(flushMs);
     },
     bound: boundEnd,
+    stopGroup: async (keeper, signal) => (!stopOwnGroup() && signal === SIGTSTP ? keeper.resume() : undefined),
+    removeGroups: (cgroup) => runHere(removeCgroup(cgroup)),
     finish: (keeper) => keeper.finish(),
     ended: (exitStatus, signal) => (signal === null ? exitNow(exitStatus) : dieOf(signal)),
   };

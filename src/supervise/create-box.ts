@@ -2,8 +2,8 @@ import { hostSample, type Keeper, type KeeperEvent, monotonicMs } from 'cgroup-u
 import { Box } from '../box/box.js';
 import type { BoxEnd } from '../box/box-options.js';
 import type { ResourceControl } from '../box/resource-control.js';
+import type { SavedBox } from '../box/saved.js';
 import { systemTime } from '../box/time.js';
-import { killCgroup } from '../cgroup/remove.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import { hostFacts } from '../kernel/host.js';
 import { boxPressure } from '../kernel/pressure.js';
@@ -31,7 +31,7 @@ export interface BoxParts {
   readonly identity: JobIdentity;
   readonly keeper: Keeper;
   readonly stdoutMode: Extract<KeeperEvent, { type: 'hello' }>['stdoutMode'];
-  readonly subject: Pick<Subject, 'walk' | 'adopted'>;
+  readonly subject: Pick<Subject, 'adopted'>;
   readonly cgroup: BoxCgroup;
   readonly resources: ResourceControl;
   readonly log: Logger;
@@ -42,22 +42,23 @@ export interface BoxParts {
    * Called with the monotonic time in ms at which every process of the box must have ended; 0 if there is no such time.
    */
   readonly onDeadline?: (endMs: number) => void;
+  /** What another process has saved of this box. @default the box begins */
+  readonly saved?: SavedBox | undefined;
+  readonly onChanged?: (when: 'now' | 'soon') => void;
   readonly onStarted: () => void;
-  /** Called when the box has ended and has closed its files of the kernel. */
+  /** Called when the box has ended. */
   readonly onEnded: (end: BoxEnd) => void;
 }
 
 /** Makes a box and its sampler around a job that the keeper is about to launch or has adopted. */
 export function createBox(parts: BoxParts): Box {
   const { spec, identity, keeper, stdoutMode, subject, cgroup, resources, log, listener } = parts;
-  const pressure = boxPressure(cgroup.pressureDir);
   return new Box({
     spec,
     resources,
     identity,
     keeper,
     adopted: subject.adopted !== null,
-    killGroup: () => killCgroup(cgroup),
     stdoutMode,
     log,
     time: systemTime,
@@ -73,8 +74,7 @@ export function createBox(parts: BoxParts): Box {
         cgroup,
         rowsIntervalMs: spec.rowsIntervalMs,
         log,
-        tree: subject.walk,
-        usage: () => keeper.usage(),
+        sample: (wanted) => keeper.sample(wanted),
         status: () => ({
           state: box.state,
           timer: box.clock.status(),
@@ -84,10 +84,11 @@ export function createBox(parts: BoxParts): Box {
         }),
         hostFacts: () => hostFacts(identity.host),
         hostSample,
-        pressure,
+        pressure: boxPressure(cgroup.pressureDir),
         sequence: () => box.nextSequence(),
         emit: ({ outgoing }) => listener.publish(outgoing),
         monotonicMs,
+        saved: parts.saved?.sampler ?? null,
       }),
     observed: isObserved(spec),
     schedulerGraceMs: parts.schedulerGraceMs,
@@ -96,10 +97,9 @@ export function createBox(parts: BoxParts): Box {
     dropped: () => listener.dropped(),
     brokerState: () => listener.state(),
     ...(parts.onDeadline !== undefined && { onDeadline: parts.onDeadline }),
+    saved: parts.saved,
+    ...(parts.onChanged !== undefined && { onChanged: parts.onChanged }),
     onStarted: parts.onStarted,
-    onEnded: (end) => {
-      pressure.close();
-      parts.onEnded(end);
-    },
+    onEnded: parts.onEnded,
   });
 }

@@ -23,6 +23,10 @@ export interface Notice {
   readonly environment: Environment;
   readonly why: string;
   readonly loadYaml: YamlLoader;
+  /** An agent's broker and the keys of the box. @default what the words and settings say */
+  readonly spec?: BoxSpec;
+  /** @default the user of this process */
+  readonly user?: string;
 }
 
 /** Bound for the whole attempt: a broker that does not answer delays the end of a short job by no more than this. */
@@ -42,7 +46,7 @@ export async function tellUnboxed(notice: Notice): Promise<void> {
 }
 
 async function publishFirst(notice: Notice, late: AbortSignal): Promise<void> {
-  const spec = whereTo(notice);
+  const spec = notice.spec ?? whereTo(notice);
   const event = unboxedEvent(notice);
   for (const uri of spec?.uris ?? []) {
     if (late.aborted || (await publish(spec!, uri, event, late))) return;
@@ -81,9 +85,9 @@ function connectionWords(words: readonly string[]): string[] {
   return given.filter(({ name }) => WHERE.includes(name)).map(({ name, text }) => `--${name}=${text}`);
 }
 
-function unboxedEvent({ environment, why }: Notice): EventHead & Unboxed {
+function unboxedEvent({ environment, why, user = userOf() }: Notice): EventHead & Unboxed {
   const box = `${Math.floor(Date.now() / 1000).toString(16)}${randomBytes(6).toString('hex')}`;
-  const identity = identifyJob(environment, { user: userOf(), host: hostname(), box });
+  const identity = identifyJob(environment, { user, host: hostname(), box });
   return {
     event: 'unboxed',
     version: EVENT_VERSION,

@@ -33,7 +33,8 @@ export async function writeReportFile({ report, path, subject, log }: Report): P
   });
   try {
     const temporary = join(dirname(file), `.proc_box-${report.identity.box}`);
-    const written = owner === null ? replaceFile(file, temporary, text) : replaceAs(owner, file, temporary, text);
+    const write = () => (owner === null ? replaceFile(file, temporary, text) : replaceAs(owner, file, temporary, text));
+    const written = subject.writeReport === undefined ? write() : writeThere(subject.writeReport, path, report, text);
     await Promise.race([written, late]);
   } catch (error) {
     log.warn(`--report-file: the report is not in ${JSON.stringify(file)}: ${reason(error, file)}`);
@@ -54,6 +55,18 @@ export function fillIn(path: string, identity: JobIdentity): string {
       .replaceAll(/[/\p{Cc}]/gu, '_')
       .replace(/^\.+/, (dots) => '_'.repeat(dots.length));
   });
+}
+
+/** Has another process write the file, which fills in the placeholders itself. */
+async function writeThere(
+  write: NonNullable<Subject['writeReport']>,
+  path: string,
+  { identity }: Report['report'],
+  text: string,
+): Promise<void> {
+  const placeholders = REPORT_NAMES.flatMap((name) => [name, (identity[name] ?? 'none').slice(0, NAME_MAX_CHARACTERS)]);
+  const code = await write(path, placeholders, text);
+  if (code !== undefined) throw Object.assign(new Error(code), { code });
 }
 
 /** Replaces the file atomically: readers see the old report or the whole new one. The umask gives its permissions. */

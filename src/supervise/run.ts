@@ -1,9 +1,9 @@
-import { hostname, type Keeper, type KeeperEvent, type SignalDelivery, stopOwnGroup } from 'cgroup-utils-native';
+import { hostname, type Keeper, type KeeperEvent, type SignalDelivery } from 'cgroup-utils-native';
 import type { Box } from '../box/box.js';
 import type { BoxEnd } from '../box/box-options.js';
 import { EXIT, type Outcome } from '../box/outcome.js';
 import type { ResourceControl } from '../box/resource-control.js';
-import { removeCgroup } from '../cgroup/remove.js';
+import type { SavedBox } from '../box/saved.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import { describeError } from '../errors.js';
 import { readFile } from '../kernel/files.js';
@@ -27,7 +27,6 @@ import type * as Slurm from './slurm.js';
 import type { Subject } from './subject.js';
 
 const SIGTERM = 15;
-const SIGTSTP = 20;
 /** A shell's exit status if SIGTERM has ended its last command. */
 const SHELL_TERM = 128 + SIGTERM;
 
@@ -54,6 +53,10 @@ export interface RunOptions extends BrokerLoaders {
   readonly loadReportFile: () => typeof ReportFile;
   /** Delivers the signals that have come so far at once. */
   readonly deliverSignals: () => void;
+  /** What another process has saved of this box: goes on with it at once. @default the box begins */
+  readonly saved?: SavedBox | undefined;
+  /** Called when what the box's `save` returns has changed. @default not called */
+  readonly onChanged?: (when: 'now' | 'soon') => void;
   /** @default a process that hosts this box alone */
   readonly boxProcess?: BoxProcess;
   /** Publishing the event `unboxed`, which the end awaits; it resolves within seconds. */
@@ -122,6 +125,7 @@ class RunningBox {
         ? handleSignals(this.#box, keeper, spec, this.#deliveries)
         : handleAdopted(this.#box, adopted.detached ? null : (by) => this.#release(by));
     boxProcess.guard(log);
+    if (options.saved !== undefined) this.#box.resume(options.saved);
   }
 
   onKeeper(event: KeeperEvent): void {
@@ -129,25 +133,30 @@ class RunningBox {
     if (event.type === 'witnessed') return this.#witnessed(event);
     if (event.type === 'exited') deliverSignals();
     if (event.type === 'failed') return this.#failed(event);
-    // On ^Z the shell waits for our group to stop, too. If our group is orphaned, the kernel does not let ^Z stop it,
-    // so the job must go on.
-    if (event.type === 'stopped' && hello.terminal && !stopOwnGroup() && event.signal === SIGTSTP) {
-      keeper.resume().catch((error: Error) => this.#log.debug(`resume: ${error.message}`));
+    if (event.type === 'stopped' && hello.terminal) {
+      this.#boxProcess
+        .stopGroup(keeper, event.signal)
+        .catch((error: Error) => this.#log.debug(`resume: ${error.message}`));
     }
     if (event.type === 'gone') {
       this.#keeperGone = true;
       // If the job ran, its last sample still needs the groups, so they are removed later.
-      if (this.#box.pid === 0) removeCgroup(cgroup);
+      if (this.#box.pid === 0) this.#boxProcess.removeGroups(cgroup);
     }
     this.#box.onKeeper(event);
   }
 
   #started(): void {
-    const { spec, warnings, resources, beside } = this.#options;
+    const { spec, warnings, resources, beside, saved } = this.#options;
     this.#boxProcess.started(spec.flushMs);
+    if (saved !== undefined) return this.#connected();
     for (const warning of [...warnings, ...resources.warnings]) this.#log.warn(warning);
     // A user who has been told that there is no box needs no line about its start.
     if (beside === undefined) this.#log.info(startLine(this.#box, spec));
+    this.#connected();
+  }
+
+  #connected(): void {
     this.#broker.connect(this.#box);
     this.scheduled.started(this.#box);
   }
@@ -163,8 +172,7 @@ class RunningBox {
     if (!launched) boxProcess.finish(keeper);
     void Promise.all([this.#broker.close(spec.flushMs), beside, reported]).then(() => {
       if (launched) boxProcess.finish(keeper);
-      if (this.#keeperGone) removeCgroup(cgroup);
-      cgroup.close();
+      if (this.#keeperGone) boxProcess.removeGroups(cgroup);
       const { outcome } = end;
       boxProcess.ended(outcome.exitStatus, launched ? signalToDieOf(outcome, spec, this.#identity.scheduler) : null);
     });

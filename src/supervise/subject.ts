@@ -1,12 +1,4 @@
-import {
-  access,
-  type Keeper,
-  readText,
-  sampleTree,
-  type TreeSample,
-  type TreeSampleOptions,
-  userName,
-} from 'cgroup-utils-native';
+import { type Keeper, readText, userName } from 'cgroup-utils-native';
 import type { Adoption } from '../cgroup/types.js';
 import type { Environment } from '../scheduler/identity.js';
 
@@ -17,14 +9,15 @@ export interface Subject {
   readonly user: string;
   /** Pid of the front end, the process that the scheduler knows. */
   readonly frontPid: number;
-  /** Samples the processes of the box. */
-  readonly walk: (options: TreeSampleOptions) => TreeSample;
-  /** Why the processes cannot be sampled; null if they can. */
-  readonly blind: string | null;
   /** Pids of the wrapper, its keeper, and processes that wait for them or came with them: these are not in the box. */
   readonly ourPids: readonly number[];
   /** How to resolve and open the job's files. */
   readonly files: () => OwnFiles;
+  /**
+   * Writes the report file with the rights of the job's user. @default this process writes it
+   * @returns the errno's name if that fails
+   */
+  readonly writeReport?: (path: string, placeholders: readonly string[], text: string) => Promise<string | undefined>;
   /** Null for a job that the keeper launches. */
   readonly adopted: Adopted | null;
 }
@@ -45,19 +38,12 @@ export interface Adopted extends Adoption {
 
 /** The job that this keeper launches. */
 export function launchedJob(keeper: Keeper): Subject {
-  const { pid: keeperPid } = keeper;
   return {
     environment: process.env,
     get user() {
       return userName();
     },
     frontPid: process.ppid,
-    walk: (options) => sampleTree(keeperPid, options),
-    // The keeper is not dumpable, so under hidepid=2 even other processes of its user do not see it.
-    blind:
-      access(`/proc/${keeperPid}/stat`) === null
-        ? null
-        : `/proc hides the keeper (mounted with hidepid); see "proc_box check"`,
     files: () => ({ home: process.env['HOME'], folder: process.cwd(), owner: null }),
     ourPids: [...ourProcesses(keeper), ...(process.env['PBS_JOBID'] === undefined ? [] : children())],
     adopted: null,

@@ -78,7 +78,7 @@ t.test('the process that asks and the processes between it and the main process 
   t.throws(adoption(process.pid, []).adopt, { name: 'SpecError', message: /is not a job/ });
 });
 
-t.test('supervision begins once the keeper has adopted the process, and counts usage from then on', async (t) => {
+t.test('supervision begins once the keeper has adopted the process', async (t) => {
   const process = await sleeper(t);
   const { adopt, runs, events } = adoption(process.pid, ['--timeout', '1h']);
   const { run } = adopt();
@@ -88,10 +88,6 @@ t.test('supervision begins once the keeper has adopted the process, and counts u
     { spec: { command: ['sh', '-c', /^echo up/], timeoutMs: 3_600_000 }, hello: { stdoutMode: 'other' } },
   ]);
   t.match(events, [{ type: 'started' }]);
-  const { subject } = runs[0]!;
-  const { pids, userUsec, readBytes } = subject.walk({});
-  t.strictSame([...pids].sort(), process.members().sort());
-  t.ok(userUsec < 100_000 && readBytes === 0, 'earlier usage does not count');
   run.onKeeper({ type: 'gone' });
   t.equal(events.length, 2);
 });

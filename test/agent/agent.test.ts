@@ -5,7 +5,7 @@ import { Agent, type AgentParts } from '../../src/agent/agent.js';
 import { askAgent, type Question } from '../../src/agent/ask.js';
 import type { Host } from '../../src/agent/hosted-box.js';
 import { createLogger } from '../../src/log.js';
-import { helloFrame, originFrame, rawPeer } from '../fixtures/agent.js';
+import { helloFrame, originFrame, rawPeer } from '../fixtures/own-agent.js';
 import { until } from '../fixtures/processes.js';
 import { temporaryFolder } from '../fixtures/run.js';
 

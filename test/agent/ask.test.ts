@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { askAgent } from '../../src/agent/ask.js';
 import { isEnvironmentError } from '../../src/errors.js';
-import { ASK, frame } from '../fixtures/agent.js';
+import { ASK, frame } from '../fixtures/own-agent.js';
 import { temporaryFolder } from '../fixtures/run.js';
 
 /** A server that answers with these bytes, piece by piece; null: with nothing. */

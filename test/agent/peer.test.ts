@@ -5,7 +5,7 @@ import type { Host } from '../../src/agent/hosted-box.js';
 import { Connection, type PeerHooks } from '../../src/agent/peer.js';
 import type { Refusal } from '../../src/agent/refusals.js';
 import { createLogger } from '../../src/log.js';
-import { ASK, frame, helloFrame, originFrame, rawPeer } from '../fixtures/agent.js';
+import { ASK, frame, helloFrame, originFrame, rawPeer } from '../fixtures/own-agent.js';
 import { until } from '../fixtures/processes.js';
 import { temporaryFolder } from '../fixtures/run.js';
 

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
-import { sharedFolder, startAgent } from '../fixtures/agent.js';
+import { sharedFolder, startAgent } from '../fixtures/own-agent.js';
 import { until } from '../fixtures/processes.js';
 import { PROC_BOX, plainEnvironment } from '../fixtures/run.js';
 

@@ -15,7 +15,6 @@ function unstartedBox(observed: boolean) {
     identity: { box: 'b' } as BoxOptions['identity'],
     keeper: {} as Keeper,
     adopted: false,
-    killGroup: () => 0,
     resources: {
       limits: new Map(),
       incidents: () => ({ oomKills: 0, forksRefused: 0, memoryPeakBytes: null }),

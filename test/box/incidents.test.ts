@@ -26,7 +26,7 @@ function incidents(t: Test, limits: Limits, more: Partial<IncidentsOptions> = {}
   });
   const happens = (counted: Partial<IncidentCounts>) => {
     next = { oomKills: 0, forksRefused: 0, memoryPeakBytes: null, ...counted };
-    made.notice(processes);
+    made.notice(processes, null);
   };
   return { made, time, lines, told, happens };
 }

@@ -15,8 +15,8 @@ async function watch(name: CountedName, { looked, ...more }: Watched) {
     const alive = setInterval(() => {}, 1000);
     let count = 0;
     const one = createNearWatch({
-      charged: () => 0,
-      busyMemory: () => null,
+      charged: async () => 0,
+      busyMemory: async () => null,
       onUsed: (of, used) => told.push([of, used]),
       ...more,
       next: (of) => {
@@ -38,22 +38,26 @@ async function watch(name: CountedName, { looked, ...more }: Watched) {
 const once = () => true;
 
 t.test('a threshold that is reached is told', async (t) => {
-  t.strictSame(await watch('pids', { charged: () => 12, looked: once }), [['pids', 12]]);
-  t.strictSame(await watch('pids', { charged: () => 9, looked: once }), []);
-  t.strictSame(await watch('pids', { charged: () => null, looked: once }), [], 'a file that cannot be read');
+  t.strictSame(await watch('pids', { charged: async () => 12, looked: once }), [['pids', 12]]);
+  t.strictSame(await watch('pids', { charged: async () => 9, looked: once }), []);
+  t.strictSame(await watch('pids', { charged: async () => null, looked: once }), [], 'a file that cannot be read');
 });
 
 t.test('page cache is taken off only where all of the memory would be near', async (t) => {
   let asked = 0;
-  const busy = (bytes: number | null) => () => {
+  const busy = (bytes: number | null) => async () => {
     asked++;
     return bytes;
   };
-  t.strictSame(await watch('memory', { charged: () => 9, busyMemory: busy(1), looked: once }), []);
+  t.strictSame(await watch('memory', { charged: async () => 9, busyMemory: busy(1), looked: once }), []);
   t.equal(asked, 0);
-  t.strictSame(await watch('memory', { charged: () => 12, busyMemory: busy(11), looked: once }), [['memory', 11]]);
-  t.strictSame(await watch('memory', { charged: () => 12, busyMemory: busy(3), looked: once }), []);
-  t.strictSame(await watch('memory', { charged: () => 12, busyMemory: busy(null), looked: once }), [['memory', 12]]);
+  t.strictSame(await watch('memory', { charged: async () => 12, busyMemory: busy(11), looked: once }), [
+    ['memory', 11],
+  ]);
+  t.strictSame(await watch('memory', { charged: async () => 12, busyMemory: busy(3), looked: once }), []);
+  t.strictSame(await watch('memory', { charged: async () => 12, busyMemory: busy(null), looked: once }), [
+    ['memory', 12],
+  ]);
   t.equal(asked, 3);
 });
 
@@ -61,7 +65,7 @@ t.test('it looks again while there is a threshold, and no more after the last', 
   const thresholds: (number | null)[] = [10, 10, 10, 10, null];
   const counts: number[] = [];
   const told = await watch('pids', {
-    charged: () => 10,
+    charged: async () => 10,
     next: () => thresholds.shift() ?? null,
     looked: (_, count) => counts.push(count) === 5,
   });

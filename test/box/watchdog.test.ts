@@ -9,14 +9,13 @@ async function watch(looks: readonly Watched[], limits: Partial<Record<WatchedNa
   let at = 0;
   const done = defer();
   const dog = createWatchdog({
-    look: () => looks[at++]!,
+    look: async () => {
+      const watched = looks[at++];
+      if (watched === undefined) done.resolve();
+      return { watched: watched ?? {}, costMs: 0 };
+    },
     onExceeded: (...args) => exceeded.push(args),
     onLooked: (...args) => looked.push(args),
-    now: () => {
-      // Asked before and after each look.
-      if (at >= looks.length) done.resolve();
-      return 0;
-    },
   });
   for (const [name, limit] of Object.entries(limits)) dog.watch(name as WatchedName, limit);
   await done.promise;
@@ -45,33 +44,63 @@ t.test('a limit that was passed is told once, and every look at it', async (t) =
 });
 
 t.test('only what is watched is looked at', async (t) => {
-  const look = {
-    pids: 7,
-    get memory(): number {
-      throw new Error('a walk');
-    },
-    'cpu-time': 6,
-  };
-  const { exceeded, looked } = await watch([look], { pids: 5, 'cpu-time': 5 });
+  const { exceeded, looked } = await watch([{ pids: 7, memory: 100, 'cpu-time': 6 }], { pids: 5, 'cpu-time': 5 });
   t.strictSame(exceeded, [
     ['pids', 7, 5],
     ['cpu-time', 6, 5],
   ]);
   t.equal(looked.length, 2);
+  const asked: (readonly string[])[] = [];
+  const { promise, resolve } = defer();
+  const dog = createWatchdog({
+    look: async (names) => {
+      asked.push(names);
+      resolve();
+      return { watched: {}, costMs: 0 };
+    },
+    onExceeded: () => t.fail('a figure that was not measured'),
+    onLooked: () => t.fail('a figure that was not measured'),
+  });
+  dog.watch('pids', 5);
+  await promise;
+  dog.stop();
+  t.strictSame(asked, [['pids']]);
+});
+
+t.test('two looks never run at once, and one that fails does not stop the next', async (t) => {
+  const { promise, resolve } = defer();
+  let running = 0;
+  let count = 0;
+  const dog = createWatchdog({
+    look: async () => {
+      t.equal(++running, 1);
+      dog.watch('memory', 10);
+      await new Promise((done) => setTimeout(done, 300));
+      running--;
+      if (++count === 1) throw new Error('the keeper has ended');
+      resolve();
+      return { watched: figures(1), costMs: 0 };
+    },
+    onExceeded: () => {},
+    onLooked: () => {},
+  });
+  dog.watch('memory', 10);
+  await promise;
+  dog.stop();
+  t.equal(count, 2);
 });
 
 t.test('a limit with another value is told anew', async (t) => {
   const exceeded: number[] = [];
   const { promise, resolve } = defer();
   const dog = createWatchdog({
-    look: () => figures(20),
+    look: async () => ({ watched: figures(20), costMs: 0 }),
     onExceeded: (_, __, limit) => {
       exceeded.push(limit);
       if (limit === 10) dog.watch('memory', 15);
       else resolve();
     },
     onLooked: () => {},
-    now: () => 0,
   });
   dog.watch('memory', 10);
   await promise;
@@ -84,7 +113,6 @@ t.test('without a limit it holds up nothing', async (t) => {
     look: () => t.fail('nobody looks') as never,
     onExceeded: () => {},
     onLooked: () => {},
-    now: () => 0,
   });
   dog.watch('memory', 5);
   dog.watch('memory', 'unlimited');

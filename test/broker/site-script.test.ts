@@ -111,10 +111,12 @@ for (const [what, commands, words, stderr] of [
   ],
 ] as const)
   t.test(`where ${what}, it says so, promises nothing, and ends with 1`, async (t) => {
-    const { run, uris } = withFake(t, commands);
+    const { run, read, uris } = withFake(t, commands);
     const result = run(...words);
     t.equal(result.status, 1);
     t.match(result.stderr, stderr);
+    const imported = /import_definitions (\S+)/.exec(read('calls'))?.[1];
+    if (imported !== undefined) t.notOk(existsSync(imported), 'the file with the passwords is gone');
     for (const name of ['bob', 'carol', 'op-olga', 'collect'])
       t.notOk(existsSync(join(uris, name)), 'no file has the password of a user that was not made');
   });

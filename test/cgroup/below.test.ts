@@ -1,5 +1,9 @@
 import t from 'tap';
-import { isBelow, parentOf, placeBelow } from '../../src/cgroup/below.js';
+import { isBelow, parentOf, placeBelow as placeBelowTask } from '../../src/cgroup/below.js';
+import { atOnce } from '../fixtures/at-once.js';
+
+const placeBelow = atOnce(placeBelowTask);
+
 import type { Controller, Hierarchies, Place } from '../../src/cgroup/hierarchy.js';
 
 t.test('a path is below itself and what it begins with, by whole names', async (t) => {

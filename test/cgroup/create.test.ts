@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { removeCgroup } from '../../src/cgroup/remove.js';
+import { runHere } from '../../src/kernel/run-task.js';
 import { cgroupHost } from '../fixtures/cgroup-host.js';
 
 /** Which groups a box gets, and what would serve each limit. */
@@ -19,28 +20,26 @@ t.test('v1 serves each limit in the hierarchy of its controller', async (t) => {
   t.match(cgroup, { forkInto: null, freezer: { version: 1, dir: `${ours('freezer')}/box` }, pressureDir: null });
   t.ok(cgroup.tasks.includes(`${ours('memory')}/box/tasks`));
   t.strictSame(told, cgroup.cleanup, 'told before it is made');
-  cgroup.close();
 });
 
 t.test('a box that nobody reads has the groups of its limits alone', async (t) => {
   const v1 = ['memory', 'cpu', 'pids', 'freezer', 'cpuacct'];
   const without = cgroupHost(t, { v1 });
-  without.create({ limits: ['memory'], figures: false }).close();
+  without.create({ limits: ['memory'], figures: false });
   t.strictSame(without.made(), ['memory']);
   const weighed = cgroupHost(t, { v1, files: {} });
-  weighed.create({ limits: ['pids'], figures: false }).close();
+  weighed.create({ limits: ['pids'], figures: false });
   t.strictSame(weighed.made(), ['cpu', 'pids'], 'many processes get CPU time as one');
   const given = cgroupHost(t, { v1 });
-  given.create({ limits: ['pids', 'cpu-weight'], figures: false }).close();
+  given.create({ limits: ['pids', 'cpu-weight'], figures: false });
   t.strictSame(given.made(), ['cpu', 'pids']);
 });
 
 t.test('where a scheduler looks for processes in its own freezer group the box has none', async (t) => {
   const v1 = ['memory', 'freezer'];
   const listed = cgroupHost(t, { v1, v2: true });
-  const cgroup = listed.create({ limits: ['memory'], scheduled: true, listed: true });
+  listed.create({ limits: ['memory'], scheduled: true, listed: true });
   t.strictSame(listed.made(), ['unified', 'memory'], 'there v2 is not that list');
-  cgroup.close();
   const own = cgroupHost(t, { v1 });
   t.match(own.create({ scheduled: true, listed: true }).freezer, null);
   t.match(cgroupHost(t, { v1 }).create({ scheduled: true }).freezer, { version: 1 });
@@ -69,7 +68,7 @@ t.test('v2 has the box in one group, and says which controllers it lacks', async
   });
   t.throws(() => cgroup.set('memory', 1), { name: 'EnvironmentError', message: /has no memory/ });
   t.same(cgroup.usage(), { memory: null, cpu: null, io: null, pids: null });
-  removeCgroup(cgroup);
+  runHere(removeCgroup(cgroup));
   t.strictSame(made(), []);
 });
 
@@ -77,7 +76,7 @@ t.test('a box goes below the directories that were given', async (t) => {
   const { dir, ours, create, made } = cgroupHost(t, { v1: ['memory'] });
   mkdirSync(`${ours('memory')}/inner`);
   writeFileSync(`${ours('memory')}/inner/cgroup.procs`, '');
-  create({ below: [`${ours('memory')}/inner`], limits: ['memory'] }).close();
+  create({ below: [`${ours('memory')}/inner`], limits: ['memory'] });
   t.ok(existsSync(`${ours('memory')}/inner/box`));
   t.strictSame(made(), []);
   t.throws(() => create({ below: [`${dir}/nowhere`] }), {

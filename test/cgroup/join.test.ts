@@ -1,6 +1,10 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { moveAll } from '../../src/cgroup/join.js';
+import { moveAll as moveAllTask } from '../../src/cgroup/join.js';
+import { known } from '../../src/kernel/task.js';
+import { atOnce } from '../fixtures/at-once.js';
+
+const moveAll = atOnce(moveAllTask);
 
 t.test('processes are moved until a pass finds nobody new', async (t) => {
   const procs = `${t.testdir({ 'cgroup.procs': '' })}/cgroup.procs`;
@@ -8,7 +12,7 @@ t.test('processes are moved until a pass finds nobody new', async (t) => {
   const seen: string[] = [];
   const pids = () => {
     seen.push(readFileSync(procs, 'utf8'));
-    return passes.shift()!;
+    return known<readonly number[]>(passes.shift()!);
   };
   t.equal(moveAll(procs, pids), null);
   t.strictSame(seen, ['', '13', '14'], 'one write for each of them, and a last look');
@@ -18,7 +22,7 @@ t.test('it ends even where new ones never do', async (t) => {
   const procs = `${t.testdir({ 'cgroup.procs': '' })}/cgroup.procs`;
   let pid = 100;
   t.equal(
-    moveAll(procs, () => [++pid]),
+    moveAll(procs, () => known<readonly number[]>([++pid])),
     null,
   );
   t.equal(pid, 116);
@@ -27,11 +31,11 @@ t.test('it ends even where new ones never do', async (t) => {
 t.test('a group that takes nobody is named', async (t) => {
   const procs = `${t.testdir({})}/cgroup.procs`;
   t.equal(
-    moveAll(procs, () => [7]),
+    moveAll(procs, () => known<readonly number[]>([7])),
     `write "7" to ${procs}: ENOENT`,
   );
   t.equal(
-    moveAll(procs, () => []),
+    moveAll(procs, () => known<readonly number[]>([])),
     null,
   );
 });

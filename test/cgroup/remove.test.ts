@@ -2,8 +2,16 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import t from 'tap';
 import { noCgroup } from '../../src/cgroup/none.js';
-import { clean, killCgroup, releaseCgroup, removeCgroup } from '../../src/cgroup/remove.js';
+import {
+  clean as cleanTask,
+  releaseCgroup as releaseTask,
+  removeCgroup as removeTask,
+} from '../../src/cgroup/remove.js';
+import { known } from '../../src/kernel/task.js';
+import { atOnce } from '../fixtures/at-once.js';
 import { cgroupHost } from '../fixtures/cgroup-host.js';
+
+const [clean, releaseCgroup, removeCgroup] = [atOnce(cleanTask), atOnce(releaseTask), atOnce(removeTask)];
 
 t.test('the steps run in order, and a failed step does not stop the next', async (t) => {
   const dir = t.testdir({ box: { job: { deep: {} } }, 'cgroup.subtree_control': '' });
@@ -18,13 +26,6 @@ t.test('the steps run in order, and a failed step does not stop the next', async
   t.notOk(existsSync(`${dir}/none`), 'no directory is made');
 });
 
-t.test('a group is killed through its kill file only', async (t) => {
-  const dir = t.testdir({ 'cgroup.kill': '', 'cgroup.procs': '11\n12\n' });
-  t.equal(killCgroup({ ...noCgroup('none'), killFile: `${dir}/cgroup.kill` }), 2, 'the number that was in it');
-  t.equal(readFileSync(`${dir}/cgroup.kill`, 'utf8'), '1');
-  t.equal(killCgroup(noCgroup('none')), 0, 'without one the keeper has to kill');
-});
-
 t.test('the freezer of v2 needs no thaw', async (t) => {
   const dir = t.testdir({ 'freezer.state': 'FROZEN' });
   removeCgroup({ ...noCgroup('none'), freezer: { version: 2, dir } });
@@ -36,7 +37,7 @@ t.test('before the groups are removed, written settings are undone and processes
   const order: string[] = [];
   const join = (procs: string) => {
     order.push(procs, readFileSync(`${dir}/cgroup.subtree_control`, 'utf8'), String(existsSync(`${dir}/ours/box`)));
-    return null;
+    return known<string | null>(null);
   };
   const cleanup = [
     { op: 'rmdir', path: `${dir}/ours/box` },
@@ -54,14 +55,14 @@ t.test('releasing a box gives its processes back', async (t) => {
     pid: process.pid,
     join: (procs: string) => {
       joined.push(procs);
-      return null;
+      return known<string | null>(null);
     },
   };
   const cgroup = create({ limits: ['memory'] });
   writeFileSync(`${ours('freezer')}/box/freezer.state`, '');
   t.equal(cgroup.freezer?.version, 1);
   // The real rmdir(2) of a group does not mind its files; this one does.
-  releaseCgroup({ ...cgroup, freezer: null }, adopt);
+  releaseCgroup({ dirs: cgroup.dirs, cleanup: cgroup.cleanup, freezer: null }, adopt);
   t.strictSame(joined.map(dirname).sort(), [ours('freezer'), ours('memory')]);
   t.strictSame(made(), ['freezer']);
   removeCgroup(cgroup);

@@ -1,22 +1,19 @@
 import t from 'tap';
-import { parseNumber, parseTable, pidsUsage, readNumber, without } from '../../src/cgroup/usage.js';
-import { createReader } from '../../src/kernel/files.js';
+import { parseNumber, parseTable, pidsUsage, without } from '../../src/cgroup/usage.js';
+import { readNow } from '../fixtures/at-once.js';
 import { pids, V1_FILES } from '../fixtures/cgroup-files.js';
 
 t.test('processes are counted by the same files in v1 and v2', async (t) => {
   const { 'pids.current': current, 'pids.peak': peak, 'pids.events': events } = V1_FILES;
   const dir = t.testdir({ 'pids.current': current, 'pids.peak': peak, 'pids.events': events });
-  t.same(pidsUsage(dir, createReader()), pids);
-  t.same(pidsUsage(t.testdir({ 'pids.current': current }), createReader()), { ...pids, peak: null, refused: null });
-  t.equal(pidsUsage(`${dir}/gone`, createReader()), null);
+  t.same(pidsUsage(dir, readNow), pids);
+  t.same(pidsUsage(t.testdir({ 'pids.current': current }), readNow), { ...pids, peak: null, refused: null });
+  t.equal(pidsUsage(`${dir}/gone`, readNow), null);
 });
 
 t.test('a number file says null for max and for what it cannot read', async (t) => {
   const dir = t.testdir({ max: 'max\n', number: '12\n', empty: '' });
-  t.same(
-    ['max', 'number', 'empty', 'none'].map((name) => readNumber(`${dir}/${name}`)),
-    [null, 12, null, null],
-  );
+  t.same(readNow(dir, 'max', 'number', 'empty', 'none').map(parseNumber), [null, 12, null, null]);
 });
 
 t.test('a table finds whole keys at the start of a line only', async (t) => {
@@ -27,12 +24,6 @@ t.test('a table finds whole keys at the start of a line only', async (t) => {
   );
   t.equal(table?.get('last'), 2 ** 64);
   t.equal(parseTable('')?.get('file'), null);
-});
-
-t.test('what cannot be read is unknown', async (t) => {
-  const dir = t.testdir({ number: {} });
-  t.equal(readNumber(`${dir}/number`), null, 'a directory');
-  t.equal(readNumber(`${dir}/none`), null, 'nothing');
 });
 
 t.test('a number is digits, and a part is never more than the whole', async (t) => {

@@ -3,10 +3,15 @@ import { dirname } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Controller, Hierarchies, Place } from '../../src/cgroup/hierarchy.js';
 import type { CgroupValue, CleanupStep } from '../../src/cgroup/types.js';
-import { makeV1, readV1, setV1 } from '../../src/cgroup/v1.js';
+import { makeV1 as makeV1Task, readV1 as readV1Task, setV1 as setV1Task } from '../../src/cgroup/v1.js';
+import { runHere } from '../../src/kernel/run-task.js';
+import { known } from '../../src/kernel/task.js';
 import type { CgroupLimitName } from '../../src/options/table/limits.js';
+import { atOnce } from '../fixtures/at-once.js';
 
 /** Ordinary files stand for the kernel's; they keep what is written, and are empty at first. */
+
+const [makeV1, readV1, setV1] = [atOnce(makeV1Task), atOnce(readV1Task), atOnce(setV1Task)];
 
 const NONE = '9223372036854771712';
 const FILES = [
@@ -129,11 +134,11 @@ function hierarchies(t: Test, files: Record<string, Record<string, string>> = {}
   const found: Hierarchies = { v2: null, v1 };
   /** The kernel fills a new group at once; here it is done when the box joins it. */
   const joined: string[] = [];
-  const join = (procs: string): string | null => {
+  const join = (procs: string) => {
     joined.push(procs);
     const own = files[dirname(dirname(procs)).split('/').at(-1)!] ?? {};
     for (const [name, text] of Object.entries(own)) writeFileSync(`${dirname(procs)}/${name}`, text);
-    return null;
+    return known<string | null>(null);
   };
   return { dir, found, joined, join };
 }
@@ -158,14 +163,10 @@ t.test('a directory is made for each controller, one where two are mounted toget
   t.equal(groups.dir('memory'), undefined);
   t.equal(groups.why('memory'), 'memory was not asked for at the start');
 
-  t.equal(
-    groups.add('memory', () => []),
-    null,
-    'a running box gets one more',
-  );
+  t.equal(runHere(groups.add('memory', () => known<readonly number[]>([]))), null, 'a running box gets one more');
   t.strictSame(groups.dirs, [`${dir}/cpu/box`, `${dir}/memory/box`]);
   t.equal(
-    groups.add('pids', () => []),
+    runHere(groups.add('pids', () => known<readonly number[]>([]))),
     'the pids controller of cgroup v1 is not mounted here',
   );
 });
@@ -180,7 +181,10 @@ t.test('a controller that refuses is left out, with its reason', async (t) => {
     `mkdir ${dir}/memory/file/box: ENOTDIR; ask the administrator to delegate memory (docs/limits.md)`,
   );
   t.strictSame(refused.dirs, [`${dir}/cpu/box`]);
-  const notJoined = makeV1(found, ['memory'], { name: 'other', adopt: { join: () => 'no room' } });
+  const notJoined = makeV1(found, ['memory'], {
+    name: 'other',
+    adopt: { join: () => known<string | null>('no room') },
+  });
   t.equal(notJoined.why('memory'), 'no room');
   t.notOk(existsSync(`${dir}/memory/other`), 'an empty group is not left behind');
 });

@@ -2,8 +2,13 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import t, { type Test } from 'tap';
 import type { CgroupValue, CleanupStep } from '../../src/cgroup/types.js';
-import { makeV2, readV2, setV2, type V2Request } from '../../src/cgroup/v2.js';
+import { makeV2 as makeV2Task, readV2 as readV2Task, setV2 as setV2Task, type V2Request } from '../../src/cgroup/v2.js';
+import { runHere } from '../../src/kernel/run-task.js';
+import { known } from '../../src/kernel/task.js';
 import type { CgroupLimitName } from '../../src/options/table/limits.js';
+import { atOnce } from '../fixtures/at-once.js';
+
+const [makeV2, readV2, setV2] = [atOnce(makeV2Task), atOnce(readV2Task), atOnce(setV2Task)];
 
 /** Ordinary files stand for the kernel's; they keep what is written, and are empty at first. */
 
@@ -49,11 +54,11 @@ t.test('what is in force is read, also where it is none', async (t) => {
 function groups(t: Test, files: Record<string, string> = {}, box: Record<string, string> = {}) {
   const mount = t.testdir({ theirs: { ours: files } });
   const told: CleanupStep[] = [];
-  const join = (procs: string): string | null => {
+  const join = (procs: string) => {
     const dir = dirname(procs);
     const own = { 'cgroup.controllers': readFileSync(`${dirname(dir)}/cgroup.subtree_control`, 'utf8'), ...box };
     for (const [name, text] of Object.entries(own)) writeFileSync(`${dir}/${name}`, text);
-    return null;
+    return known<string | null>(null);
   };
   const make = (more: Partial<V2Request> = {}) =>
     makeV2({
@@ -134,14 +139,14 @@ t.test('where others are in our group it hands nothing down', async (t) => {
 t.test('a running box gets a controller where our group may hand it down', async (t) => {
   const { ours, read, made } = groups(t, DELEGATED);
   const group = made();
-  t.equal(group.add('memory'), null);
+  t.equal(runHere(group.add('memory')), null);
   t.ok(group.controllers.has('memory'));
   t.equal(read('cgroup.subtree_control'), '+memory');
-  t.match(group.add('cpuset'), /has no cpuset: the parent group does not delegate it/);
+  t.match(runHere(group.add('cpuset')), /has no cpuset: the parent group does not delegate it/);
   const lacking = groups(t, { 'cgroup.controllers': 'memory\n' }, { 'cgroup.controllers': '' });
-  const refused = lacking.make({ adopt: { join: () => null } });
+  const refused = lacking.make({ adopt: { join: () => known<string | null>(null) } });
   t.match(
-    'dir' in refused && refused.add('memory'),
+    'dir' in refused && runHere(refused.add('memory')),
     `write "+memory" to ${lacking.ours}/cgroup.subtree_control: ENOENT`,
   );
   t.ok(ours);
@@ -166,14 +171,17 @@ t.test('outside of a job the box may be below the nearest ancestor that has what
       join: (procs) => {
         const text = existsSync(`${dirname(dirname(procs))}/cgroup.subtree_control`) ? 'memory' : '';
         writeFileSync(`${dirname(procs)}/cgroup.controllers`, dirname(procs).endsWith('mid/box') ? text : '');
-        return null;
+        return known<string | null>(null);
       },
     },
     ...more,
   });
   const group = makeV2(request());
   t.match(group, { dir: `${dir}/top/mid/box` });
-  t.match('dir' in group && group.add('pids'), `${dir}/top/mid also has groups of others; give --pids at the start`);
+  t.match(
+    'dir' in group && runHere(group.add('pids')),
+    `${dir}/top/mid also has groups of others; give --pids at the start`,
+  );
 });
 
 t.test('without any place there is no group, and the first refusal says why', async (t) => {
@@ -182,6 +190,6 @@ t.test('without any place there is no group, and the first refusal says why', as
   t.strictSame(make({ place: { dir: `${ours}/file`, mount } }), {
     why: `mkdir ${ours}/file/box: ENOTDIR; start proc_box with \`systemd-run --user --scope -p Delegate=yes\`, or ask the administrator to delegate a group (docs/limits.md)`,
   });
-  t.match(make({ adopt: { join: () => 'no room' } }), { why: /^no room; start proc_box with/ });
+  t.match(make({ adopt: { join: () => known<string | null>('no room') } }), { why: /^no room; start proc_box with/ });
   t.notOk(existsSync(`${ours}/box`));
 });

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import t from 'tap';
-import { startAgent } from '../fixtures/agent.js';
+import { startAgent } from '../fixtures/own-agent.js';
 import { until } from '../fixtures/processes.js';
 import { PROC_BOX, plainEnvironment, temporaryFolder } from '../fixtures/run.js';
 

@@ -93,6 +93,7 @@ const FOREIGN = new Set(
     'batch comment constraint full kill-on-bad-exit mem multi-prog pty signal time wrap', // Slurm
     'log-function-events no-rehash-snapshot import', // Node
     'format', // rabbitmqadmin
+    'ack-mode arguments count destination destination-type durable name payload properties queue routing-key source type', // its v2
     'scope user', // systemd-run
     'its-own uir x', // examples
   ]

@@ -11,9 +11,22 @@ for (const name of ['README.md', 'docs/messages.md'])
     const page = readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8');
     const args = JSON.parse(/declare queue name=watch durable=true arguments='(.*?)'/.exec(page)![1]!);
     const keys = [...page.matchAll(/declare binding source=amq\.topic destination=watch routing_key='(.*?)'/g)];
+    const v2 = JSON.parse(
+      /declare queue --name watch --type classic --durable true --arguments '(.*?)'/.exec(page)![1]!,
+    );
+    t.strictSame(v2, args, 'rabbitmqadmin v2 makes the same queue');
+    const v2Keys = [
+      ...page.matchAll(
+        /declare binding --source amq\.topic --destination-type queue --destination watch --routing-key '(.*?)'/g,
+      ),
+    ];
+    t.strictSame(
+      v2Keys.map(([, key]) => key),
+      keys.map(([, key]) => key),
+    );
     t.ok(args['x-max-length'] > 0 && args['x-expires'] > 0);
     const { channel } = await foreignClient(t, uri);
-    const { queue } = await channel.assertQueue('', { durable: false, exclusive: true, arguments: args });
+    const { queue } = await channel.assertQueue('', { durable: true, exclusive: true, arguments: args });
     for (const [, key] of keys) await channel.bindQueue(queue, 'amq.topic', key!);
     const returned: string[] = [];
     channel.on('return', ({ fields }) => returned.push(fields.routingKey));

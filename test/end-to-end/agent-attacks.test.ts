@@ -14,7 +14,7 @@ import {
   type RunningAgent,
   rawPeer,
   startAgent,
-} from '../fixtures/agent.js';
+} from '../fixtures/own-agent.js';
 import { until } from '../fixtures/processes.js';
 
 /** Whoever connects to an agent may send what he likes: it costs him his connection, a line in the log, and nobody else anything. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { askAgent } from '../../src/agent/ask.js';
 import type { AgentStatus } from '../../src/agent/status.js';
-import { asUid, type RunningAgent, sharedFolder, spawnAgent, startAgent } from '../fixtures/agent.js';
+import { asUid, type RunningAgent, sharedFolder, spawnAgent, startAgent } from '../fixtures/own-agent.js';
 import { until } from '../fixtures/processes.js';
 import { killQuietly, PYTHON, temporaryFolder } from '../fixtures/run.js';
 

@@ -4,7 +4,7 @@ import t from 'tap';
 import { askAgent } from '../../src/agent/ask.js';
 import type { BoxRow } from '../../src/agent/list.js';
 import type { AgentStatus } from '../../src/agent/status.js';
-import { asUid, type RunningAgent, startAgent } from '../fixtures/agent.js';
+import { asUid, type RunningAgent, startAgent } from '../fixtures/own-agent.js';
 import { until } from '../fixtures/processes.js';
 import { PROC_BOX, PYTHON, plainEnvironment } from '../fixtures/run.js';
 

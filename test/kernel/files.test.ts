@@ -1,14 +1,6 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
-import {
-  createReader,
-  directoriesIn,
-  readFile,
-  removeDir,
-  removeTree,
-  tryWrite,
-  writeFile,
-} from '../../src/kernel/files.js';
+import { directoriesIn, readFile, removeDir, removeTree, tryWrite, writeFile } from '../../src/kernel/files.js';
 
 t.test('a file is written as it is, and never made', async (t) => {
   const dir = t.testdir({ 'pids.max': '' });
@@ -27,15 +19,6 @@ t.test('a text comes without its last newline, null where it cannot be read', as
     ['one', 'blanks', 'empty', 'none', '.'].map((name) => readFile(`${dir}/${name}`)),
     ['1', ' a b', '', null, null],
   );
-});
-
-t.test('a reader gives the text of now, and a file that appears later', async (t) => {
-  const dir = t.testdir({ one: 'first\n' });
-  const read = createReader();
-  t.same(read(dir, 'one', 'two'), ['first', null]);
-  writeFileSync(`${dir}/one`, '2\n');
-  writeFileSync(`${dir}/two`, `${'x'.repeat(20_000)}\n`);
-  t.same(read(dir, 'one', 'two'), ['2', 'x'.repeat(20_000)]);
 });
 
 t.test('a directory goes where it is empty; one that has gone is removed', async (t) => {

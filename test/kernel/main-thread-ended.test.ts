@@ -1,7 +1,7 @@
 // test-waits
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { processDirectory, sampleTree } from 'cgroup-utils-native';
+import { processDirectory } from 'cgroup-utils-native';
 import t, { type Test } from 'tap';
 import { adopted, bare } from '../fixtures/adopted.js';
 import { boxIdOf, groupsIn, withoutV1 } from '../fixtures/cgroups.js';
@@ -42,9 +42,9 @@ t.test('its children count: 20 do not pass --pids 10', async (t) => {
 
 t.test('a sample has its memory, threads, children, open files and state, and the end finds all of it', async (t) => {
   const { keeper, pid, event } = await launch(t, leaderless(30, 3));
-  const sample = await until(() => {
-    const now = sampleTree(keeper.pid, { rows: 4, pss: true, openFilesOf: pid });
-    return now.pids.length === 4 && now;
+  const sample = await until(async () => {
+    const now = (await keeper.sample({ walk: true, rows: 4, pss: true, openFiles: true })).tree;
+    return now?.pids.length === 4 && now;
   }, 'four processes');
   t.equal(processState(pid)?.state, 'Z');
   t.equal(sample.pids[0], pid);
@@ -69,7 +69,7 @@ t.test('the whole process is a zombie: there is nothing to read', async (t) => {
     return first !== undefined && processState(Number(first))?.state === 'Z' && Number(first);
   }, 'its child has ended');
   t.equal(processDirectory(child), `/proc/${child}`);
-  t.strictSame(sampleTree(keeper.pid).pids, [pid]);
+  t.strictSame((await keeper.sample({ walk: true })).tree?.pids, [pid]);
   await keeper.kill();
 });
 

@@ -69,11 +69,14 @@ t.test('the tarball installs and runs in an empty folder', async (t) => {
   const bare = join(folder, 'bare');
   t.equal(run(bare, 'npm', ...install, '--ignore-scripts').status, 0, 'npm install --ignore-scripts');
   const placeholder = run(bare, 'node_modules/.bin/proc_box', '--', 'echo', 'hi');
-  t.match(placeholder, { status: 125, stdout: /^$/, stderr: /npm rebuild proc_box/ }, 'it says what to do');
+  t.match(placeholder, { status: 125, stdout: /^$/ });
+  const [, command = ''] = /run: (node \/\S+install\.mjs)\n$/.exec(placeholder.stderr) ?? [];
+  t.not(command, '', `it says what to do: ${placeholder.stderr}`);
   // The compiler has been through these sources: make finds its objects up to date.
-  const built = 'node_modules/proc_box/native/build/Release';
-  cpSync(join(empty, built), join(bare, built), { recursive: true, preserveTimestamps: true });
-  rmSync(join(bare, built, 'proc_box'));
-  t.equal(run(bare, 'npm', 'rebuild', 'proc_box').status, 0, 'npm rebuild proc_box');
+  const release = 'node_modules/proc_box/native/build/Release';
+  cpSync(join(empty, release), join(bare, release), { recursive: true, preserveTimestamps: true });
+  rmSync(join(bare, release, 'proc_box'));
+  const built = run(folder, 'sh', '-c', command);
+  t.equal(built.status, 0, `${command}: ${built.stderr}`);
   t.match(run(bare, 'node_modules/.bin/proc_box', '-uri', 'none', '--', 'echo', 'hi'), { status: 0, stdout: /^hi\n$/ });
 });

@@ -13,7 +13,9 @@ let last = 0;
 
 function job(mom: Mom, more: Partial<TaskOptions> = {}) {
   const id = `${process.pid}${++last}.srv`;
-  const hook = configure(mom, { default: ['-uri', 'none', '--config', 'none', '--enforce', 'strict'] });
+  const hook = configure(mom, {
+    default: ['-uri', 'none', '--config', 'none', '--quiet=false', '--enforce', 'strict'],
+  });
   const group = (controller: string) => `${ownGroup(controller)}/proc_box-job-${id}`;
   const run = (taskNumber: number) =>
     mom.run({

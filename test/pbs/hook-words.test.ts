@@ -155,6 +155,10 @@ t.test("whatever a job says, the site's options hold, and the job runs", async (
     ['default', { PBOX_TIMEOUT: 'nonsense', PBOX_FAILURE: 'open' }],
     ['default', { PBOX_MEMORY: 'much', PBOX_CONFIG: '/nowhere', PBOX_URI_FILE: '/nowhere' }],
     ['default', { PBOX_ARGV: '--;/bin/echo;', PBOX_REFUSE: 'x', PBOX_VERSION: 'true' }],
+    // Bytes that are not UTF-8, as Python has them.
+    ['default', { PBOX_PBS_ARGUMENTS: '%FF;\udcff;', PBOX_JSON: '\udcff' }],
+    ['--json \udcff', {}],
+    ['--memory 99999999999999999999999P --cpus 1e400', {}],
   ];
   for (const [box, env] of words) {
     const task = await mom.run({ script, resources: { box }, env, hook });
@@ -167,6 +171,17 @@ t.test("whatever a job says, the site's options hold, and the job runs", async (
     task.output(),
     /proc_box: error: box=--timeout nonsense: --timeout nonsense: expected a duration.*; the job runs in a box without that/,
   );
+});
+
+t.test('bad words where the site itself boxes nothing: the default box, which says so', async (t) => {
+  const mom = startMom(t);
+  const task = await mom.run({
+    script: '#!/bin/sh\nexit 7',
+    resources: { box: '--memry 4G' },
+    hook: configure(mom, { policy: 'off' }),
+  });
+  t.equal(await task.exitStatus, 7);
+  t.match(task.output(), /unknown option --memry; did you mean --memory\?; the job runs in a box without that/);
 });
 
 t.test('fail closed: a job of bad words is not run, whatever it says of --failure', async (t) => {

@@ -146,7 +146,8 @@ t.test('the box resource: off, default, strict, options; what nobody can mean is
       file,
     );
   t.equal(launch('off').progname, '/bin/sh');
-  t.equal(launch(undefined).env['PBOX_ARGV'], '--failure;open;-uri;none;--argv0;-sh;--;/bin/sh;');
+  t.equal(launch(undefined).env['PBOX_ARGV'], '--failure;open;--quiet;-uri;none;--argv0;-sh;--;/bin/sh;');
+  t.equal(launch('default').env['PBOX_ARGV'], '--failure;open;-uri;none;--argv0;-sh;--;/bin/sh;');
   t.equal(launch('default').progname, PROC_BOX);
   t.equal(launch('strict').env['PBOX_ARGV'], '--failure;open;-uri;none;--enforce;strict;--argv0;-sh;--;/bin/sh;');
   t.equal(
@@ -178,15 +179,61 @@ t.test('the box resource: off, default, strict, options; what nobody can mean is
   t.ok(queue('strict').accept);
 });
 
+t.test('what the site boxes without its user is quiet: only why a box ended the job', async (t) => {
+  const mom = startMom(t);
+  const hook = configure(mom, { default: ['-uri', 'none', '--config', 'none', '--timeout', '300ms'] });
+  const env = { PBOX_MEMROY: '4G' }; // a warning
+  for (const command of [
+    ['/bin/sh', '-c', 'echo ran; exit 4'],
+    ['/bin/sh', '-c', 'echo ran; kill -9 $$'],
+  ]) {
+    const task = await mom.run({ command, env, hook });
+    t.equal(await task.exitStatus, command[2]!.includes('exit') ? 4 : 256 + 9);
+    t.equal(task.output(), 'ran\n');
+  }
+  const ended = await mom.run({ command: ['/bin/sleep', '100'], hook });
+  t.equal(await ended.exitStatus, 256 + 15);
+  t.match(ended.output(), /^proc_box: time limit of 300 ms \(--timeout\) reached\n$/);
+  const login = await mom.run({ script: '#!/bin/sh\necho ran', hook });
+  t.equal(await login.exitStatus, 0);
+  t.equal(login.output(), 'ran\n');
+  const bad = await mom.run({ command: ['/bin/echo', 'ran'], env: { PBOX_MEMORY: 'much' }, hook });
+  t.equal(await bad.exitStatus, 0);
+  t.match(bad.output(), /^proc_box: error: .*PBOX_MEMORY.*\nran\n$/, 'what somebody must see is said');
+  for (const asks of [{ resources: { box: 'default' } }, { env: { PBOX_DEBUG: 'true' } }]) {
+    const task = await mom.run({ command: ['/bin/echo', 'ran'], ...asks, hook });
+    t.equal(await task.exitStatus, 0);
+    t.match(task.output(), /started in box/, 'its user wants to know');
+  }
+});
+
 t.test('a missing wrapper: the log says so; fail-open runs the job without a box, fail-closed does not', async (t) => {
   const mom = startMom(t);
   const missing = join(mom.home, 'nowhere', 'proc_box');
   const open = await mom.run({ script: '#!/bin/sh\nexit 3', hook: configure(mom, { proc_box: missing }), id: '5.srv' });
   t.equal(await open.exitStatus, 3);
   t.strictSame(open.hookLog, [
-    `proc_box: 5.srv: ${missing} is missing on standin or not executable; install proc_box there or correct the hook's configuration`,
+    `proc_box: 5.srv: ${missing} is missing on standin or not executable; install proc_box there, or name its path in the hook's configuration (proc_box)`,
     'proc_box: 5.srv runs without a box',
   ]);
+  const told = `proc_box: error: this job runs without a box: ${missing} is missing on standin or not executable; `;
+  t.match(open.output(), told);
+  for (const [what, options, shows] of [
+    ['a login shell stays one', { script: '#!/bin/sh\ntr "\\0" "," </proc/$PPID/cmdline' }, /^-bash,$/m],
+    ['-S', { shell: '/bin/dash', script: '#!/bin/sh\ntr "\\0" "," </proc/$PPID/cmdline' }, /^-dash,$/m],
+    ['a command', { command: ['/usr/bin/printf', '[%s]', 'a b', "it's", '$(id)'] }, /^\[a b\]\[it's\]\[\$\(id\)\]$/m],
+    ['its environment', { command: ['/usr/bin/env'], env: { BASH_ENV: '/nowhere/x' } }, /^BASH_ENV=\/nowhere\/x$/m],
+  ] as const) {
+    const task = await mom.run({ ...options, hook: configure(mom, { proc_box: missing }) });
+    t.equal(await task.exitStatus, 0, what);
+    t.ok(task.output().startsWith(told), what);
+    t.match(task.output(), shows, what);
+  }
+  const shell = await mom.run({ interactive: true, hook: configure(mom, { proc_box: missing }), env: { PS1: '> ' } });
+  await until(() => shell.output().includes(told), 'the user of qsub -I reads it');
+  shell.type('echo "I am $0"; exit\n');
+  t.equal(await shell.exitStatus, 0);
+  t.match(shell.output(), /I am -bash\r\n/);
   const broken = await mom.run({
     script: "#!/bin/sh\ntr '\\0' ' ' </proc/$PPID/cmdline; exit 4",
     resources: { box: '--memory 4X' },
@@ -215,6 +262,50 @@ t.test('a configuration that is wrong is told, and costs no job unless it says s
     const task = await mom.run({ script: '#!/bin/sh\nexit 2', hook: { script: HOOK, config } });
     t.equal(await task.exitStatus, status);
     t.match(task.hookLog[0], message);
+  }
+});
+
+t.test('a requeued job is told of its restart', async (t) => {
+  const mom = startMom(t);
+  const hook = configure(mom, { default: ['-uri', 'none', '--config', 'none', '--quiet=false', '--report'] });
+  const command = ['/bin/sh', '-c', 'printenv PBS_RESTART_COUNT || echo none'];
+  for (const [attributes, env, told, restart] of [
+    [{ run_count: 1, run_version: 1 }, {}, 'none', ''],
+    [{}, {}, 'none', ''],
+    [{ run_count: 9, run_version: 3 }, {}, '2', ', restart 2'],
+    [{ run_count: '3' }, {}, '2', ', restart 2'],
+    [{ run_version: 1 }, { PBS_RESTART_COUNT: '7' }, '0', ''],
+  ] as const) {
+    const task = await mom.run({ command, attributes, env, hook });
+    t.equal(await task.exitStatus, 0);
+    t.match(task.output(), new RegExp(`^${told}$`, 'm'), JSON.stringify(attributes));
+    t.match(task.output(), new RegExp(`scheduler    pbs, cluster srv, step -, task 1${restart}$`, 'm'));
+  }
+});
+
+t.test('a log that PBS cannot write costs no job, and lets none out of its box', async (t) => {
+  const mom = startMom(t);
+  const missing = configure(mom, { proc_box: '/nowhere/proc_box' });
+  const attributes = { log_fails: true };
+  const open = await mom.run({ command: ['/bin/sh', '-c', 'exit 3'], hook: missing, attributes });
+  t.equal(await open.exitStatus, 3);
+  t.match(open.output(), /this job runs without a box: \/nowhere\/proc_box is missing/);
+  const resources = { box: '--memory 4X' };
+  const bad = await mom.run({ command: ['/bin/sh', '-c', 'exit 4'], hook: configure(mom), resources, attributes });
+  t.equal(await bad.exitStatus, 4);
+  t.match(bad.output(), /started in box/);
+  t.strictSame([open.hookLog, bad.hookLog], [[], []]);
+});
+
+t.test('a program that is missing: the status is that of the box, not that of MoM', async (t) => {
+  const mom = startMom(t);
+  const hook = configure(mom);
+  for (const [program, boxed, plain] of [
+    ['/nowhere/program', 127, 254],
+    ['/etc/passwd', 126, 254],
+  ] as const) {
+    t.equal(await (await mom.run({ command: [program], hook })).exitStatus, boxed);
+    t.equal(await (await mom.run({ command: [program] })).exitStatus, plain);
   }
 });
 

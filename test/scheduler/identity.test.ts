@@ -85,6 +85,9 @@ t.test('a job is named as its scheduler names it', async (t) => {
       ['-4', 'extern'],
       ['-6', 'interactive'],
       ['4294967291', 'batch'],
+      ['4294967292', 'extern'],
+      ['4294967290', 'interactive'],
+      ['', 'batch'],
     ].map(([id, step]): (typeof cases)[number] => [
       `step ${id}, as versions of Slurm write it`,
       { SLURM_JOB_ID: '5', SLURM_STEP_ID: id },
@@ -99,6 +102,11 @@ t.test('a job is named as its scheduler names it', async (t) => {
       'a PBS task of pbsdsh on another node, with its queue',
       { PBS_JOBID: '123.srv', PBS_TASKNUM: '0000000A', PBS_NODENUM: '1', PBS_QUEUE: 'workq' },
       { scheduler: 'pbs', cluster: 'srv', job: '123', step: null, task: 'A', restart: 0, node: 'n1', queue: 'workq' },
+    ],
+    [
+      'a PBS job that was requeued, as the hook tells it',
+      { PBS_JOBID: '123.srv', PBS_RESTART_COUNT: '2' },
+      { scheduler: 'pbs', cluster: 'srv', job: '123', step: null, task: null, restart: 2, node: 'n1', queue: null },
     ],
     [
       'Grid Engine',

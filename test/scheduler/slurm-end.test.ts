@@ -2,6 +2,7 @@ import t from 'tap';
 import { askJobEnd } from '../../src/scheduler/slurm-end.js';
 import { slurmTool } from '../fixtures/slurm-tools.js';
 
+const IN_A_YEAR = Math.floor(Date.now() / 1000) + 365 * 86_400;
 const ask = (signal = new AbortController().signal) => askJobEnd({ SLURM_JOB_ID: '12' }, signal);
 
 t.test('the end of the job is what squeue says of this very job', async (t) => {
@@ -11,6 +12,9 @@ t.test('the end of the job is what squeue says of this very job', async (t) => {
     ['12 NONE UNLIMITED', null],
     ['12 1795448298 UNLIMITED', null],
     ['12 NONE 1:00:00', null],
+    [`12 ${IN_A_YEAR} NOT_SET`, null],
+    ['12 1795448298 NOT_SET', 1_795_448_298_000],
+    [`12 ${IN_A_YEAR} 365-00:00:00`, IN_A_YEAR * 1000],
   ];
   for (const [text, end] of cases) {
     await t.test(text.split('\n').length > 1 ? 'an array' : text, async (t) => {
@@ -53,5 +57,8 @@ t.test('without an answer there is an error that says why', async (t) => {
     });
     await t.rejects(ask(), { name: 'EnvironmentError', message: /ENOENT/ });
   });
-  await t.rejects(ask(AbortSignal.abort()), { name: 'EnvironmentError', message: /abort/i });
+  await t.test('nobody waits for it any more', async (t) => {
+    slurmTool(t, 'squeue', 'exec sleep 100');
+    await t.rejects(ask(AbortSignal.abort()), { name: 'EnvironmentError', message: /abort/i });
+  });
 });

@@ -34,6 +34,16 @@ END`,
   ]);
 });
 
+t.test('tasks of an array that wait together, as Slurm 22 and 26 write them', async (t) => {
+  for (const name of ['1_[6]', '1_[6%2]', '1_[6-9,12%2]']) {
+    await t.test(name, async (t) => {
+      slurmTool(t, 'squeue', `echo '1|${name}|alice|PENDING|JobArrayTaskLimit|'`);
+      const waiting = { state: 'PENDING', reason: 'JobArrayTaskLimit', nodes: '' };
+      t.strictSame(await findSlurmJobs('1'), [job({ id: '1', job: name, address: name, ...waiting })]);
+    });
+  }
+});
+
 t.test('what is no job, or is known no more, has no parts', async (t) => {
   slurmTool(t, 'squeue', 'echo "slurm_load_jobs error: Invalid job id specified" >&2; exit 1');
   t.strictSame(await findSlurmJobs('12'), []);

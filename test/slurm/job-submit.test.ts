@@ -9,6 +9,8 @@ import { isIdle, jobOf, site, siteWords, withoutSite } from '../fixtures/slurm-s
 /** What administrators install: jobs get boxes without their users changing anything, and the removal leaves nothing. */
 
 const BOXED = 'started in box';
+/** What the policy of these tests returns: options of a box that says so. */
+const SHOWN = '{ quiet = false }';
 
 t.test('words that the installer cannot take change nothing', async (t) => {
   const help = siteWords('--help');
@@ -51,6 +53,9 @@ t.test('job_submit.lua', { skip: withoutSite() }, async (t) => {
   });
 
   t.test('batch scripts get a box, whatever their interpreter', async (t) => {
+    t.match(await jobOf(slurm, 'echo ran; exit 3'), { code: '3:0', stdout: 'ran\n', stderr: '' }, 'boxes are quiet');
+    const policy = join(slurm.etc, 'proc_box_policy.lua');
+    writeFileSync(policy, readFileSync(policy, 'utf8').replace('return {}\n', `return ${SHOWN}\n`));
     const bash = jobOf(slurm, 'echo $0; exit 3');
     const python = slurm.run(['sbatch', '--wait', '-o', `${slurm.work}/python`], {
       input: '#!/usr/bin/env -S python3 -u\nimport sys; print(sys.argv[0]); sys.exit(4)\n',
@@ -72,16 +77,13 @@ t.test('job_submit.lua', { skip: withoutSite() }, async (t) => {
   t.test('the policy counts at once, and its errors lose no job', async (t) => {
     const policy = join(slurm.etc, 'proc_box_policy.lua');
     const text = readFileSync(policy, 'utf8');
-    writeFileSync(policy, text.replace('return {}\n', 'return { timeout = "1s", ["stop-signal"] = "TERM" }\n'));
+    writeFileSync(policy, text.replace(SHOWN, '{ timeout = "1s", ["stop-signal"] = "TERM", quiet = false }'));
     t.match(await jobOf(slurm, 'exec sleep 60'), { code: '124:0', stderr: /wall clock limit 1 s \(environment\)/ });
-    writeFileSync(policy, text.replace('return {}\n', 'return nothing.at_all\n'));
+    writeFileSync(policy, text.replace(SHOWN, 'nothing.at_all'));
     const broken = await jobOf(slurm, 'echo runs');
     t.equal(broken.stdout, 'runs\n');
     t.notMatch(broken.stderr, BOXED);
-    writeFileSync(
-      policy,
-      text.replace('return {}\n', 'return nothing.at_all\n').replace('failure = "open"', 'failure = "closed"'),
-    );
+    writeFileSync(policy, text.replace(SHOWN, 'nothing.at_all').replace('failure = "open"', 'failure = "closed"'));
     await t.rejects(slurm.sbatch('echo never'), /cannot be boxed, and is refused/);
     writeFileSync(policy, text);
   });
@@ -89,10 +91,10 @@ t.test('job_submit.lua', { skip: withoutSite() }, async (t) => {
   t.test('the policy knows the partition, also where the user has left it to the default', async (t) => {
     const policy = join(slurm.etc, 'proc_box_policy.lua');
     const text = readFileSync(policy, 'utf8');
-    writeFileSync(policy, text.replace('return {}\n', 'return partition == "main" and {} or nil\n'));
+    writeFileSync(policy, text.replace(SHOWN, `partition == "main" and ${SHOWN} or nil`));
     t.match((await jobOf(slurm, 'true')).stderr, BOXED);
     t.match((await jobOf(slurm, 'true', ['--partition=main'])).stderr, BOXED);
-    writeFileSync(policy, text.replace('return {}\n', 'return partition ~= "main" and {} or nil\n'));
+    writeFileSync(policy, text.replace(SHOWN, `partition ~= "main" and ${SHOWN} or nil`));
     t.notMatch((await jobOf(slurm, 'true')).stderr, BOXED);
     writeFileSync(policy, text);
   });
@@ -106,7 +108,7 @@ t.test('job_submit.lua', { skip: withoutSite() }, async (t) => {
       return stderr;
     };
     for (const [line, why] of [
-      [text.replace('return {}\n', 'return "memory=4G"\n'), 'box returns a string, not a table of options or nil'],
+      [text.replace(SHOWN, '"memory=4G"'), 'box returns a string, not a table of options or nil'],
       ['return {}', 'expected a table with a function box'],
       ['return 3', 'expected a table with a function box'],
     ] as const) {

@@ -70,13 +70,15 @@ t.test('the SPANK plugin', { skip: withoutSite() }, async (t) => {
     t.match(stdout, /default=on/);
     t.equal(readFileSync(plugstack, 'utf8').match(/spank_proc_box/g)?.length, 1);
     writeFileSync(join(slurm.work, 'multi'), '0 echo first\n1 echo second\n');
-    const [plain, off, missing, multi] = await Promise.all([
+    const [plain, shown, off, missing, multi] = await Promise.all([
       srun('true'),
+      slurm.run(['srun', 'true'], { env: { PBOX_QUIET: 'false' } }),
       srun('--box=off', 'true'),
       srun('/nowhere/program'),
       srun('-n2', '--multi-prog', join(slurm.work, 'multi')),
     ]);
-    t.match(plain.stderr, BOXED);
+    t.notMatch(plain.stderr, 'proc_box', 'what its user did not ask for is quiet');
+    t.match(shown.stderr, BOXED);
     t.notMatch(off.stderr, BOXED);
     t.equal(missing.code, 127);
     t.strictSame(multi.stdout.trim().split('\n').sort(), ['first', 'second'], multi.stderr);

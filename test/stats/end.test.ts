@@ -17,16 +17,17 @@ const ending: Ending = {
   left: [],
 };
 
-function final(more: Partial<Sample> = {}): Sample {
+async function final(more: Partial<Sample> = {}): Promise<Sample> {
   const { sampler, sources } = samplerFixture();
   sources.cgroup = cgroupUsage();
   sources.status = { ...status, dropped: 3 };
+  await sampler.readFinal();
   const { sample } = sampler.final(usage({ userUsec: 4e6, systemUsec: 1e6, stdoutBytes: 77 }));
   return { ...sample, ...more };
 }
 
 t.test('the report has the outcome and the totals of the final sample', async (t) => {
-  const sample = final();
+  const sample = await final();
   const event = exitedEvent(sample, { ...ending, by: { via: 'amqp', user: 'alice' }, why: 'because' });
   t.match(event, {
     event: 'exited',
@@ -59,13 +60,13 @@ t.test('the report has the outcome and the totals of the final sample', async (t
 
 t.test('what SIGKILL has not ended is named', async (t) => {
   const one = { pid: 7, name: 'x', reason: 'NFS', more: 1 };
-  t.strictSame(exitedEvent(final(), { ...ending, left: [one] }).left, [{ pid: 7, name: 'x', reason: 'NFS' }]);
+  t.strictSame(exitedEvent(await final(), { ...ending, left: [one] }).left, [{ pid: 7, name: 'x', reason: 'NFS' }]);
 });
 
 t.test('each limit has what was used of it, where that is what the limit counts', async (t) => {
   const limit = (enforcement: 'rlimit' | 'cgroup2' | 'watchdog' | 'timer') =>
     ({ value: 5, unit: 'count', enforcement }) as const;
-  const sample = final({
+  const sample = await final({
     Limits: {
       timeout: limit('timer'),
       memory: limit('cgroup2'),
@@ -86,18 +87,18 @@ t.test('each limit has what was used of it, where that is what the limit counts'
     nofile: { used: null },
     cpuset: { used: null },
   });
-  const watched = exitedEvent(final({ Limits: { memory: limit('watchdog') } }), ending);
+  const watched = exitedEvent(await final({ Limits: { memory: limit('watchdog') } }), ending);
   t.equal(watched.limits['memory']!.used, watched.usage.memory_peak_bytes, 'the watchdog counts processes');
 });
 
 t.test("pressure is told where it is the box's own", async (t) => {
   const line = (total_usec: number) => ({ avg10: 0, avg60: 0, total_usec });
   const pressure = { cpu: { some: line(1), full: null }, memory: { some: line(2), full: line(3) }, io: null };
-  t.strictSame(exitedEvent(final({ Pressure: { scope: 'cgroup', ...pressure } }), ending).usage.stalled_usec, {
+  t.strictSame(exitedEvent(await final({ Pressure: { scope: 'cgroup', ...pressure } }), ending).usage.stalled_usec, {
     cpu: { some: 1, full: null },
     memory: { some: 2, full: 3 },
     io: null,
   });
-  t.equal(exitedEvent(final({ Pressure: { scope: 'host', ...pressure } }), ending).usage.stalled_usec, null);
-  t.equal(exitedEvent(final({ Pressure: null }), ending).usage.stalled_usec, null);
+  t.equal(exitedEvent(await final({ Pressure: { scope: 'host', ...pressure } }), ending).usage.stalled_usec, null);
+  t.equal(exitedEvent(await final({ Pressure: null }), ending).usage.stalled_usec, null);
 });

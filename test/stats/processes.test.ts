@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
-import { hostSample, Keeper, type KeeperEvent, launchKeeper, monotonicMs, sampleTree } from 'cgroup-utils-native';
+import { hostSample, Keeper, type KeeperEvent, launchKeeper, monotonicMs } from 'cgroup-utils-native';
 import t, { type Test } from 'tap';
 import { noCgroup } from '../../src/cgroup/none.js';
 import { hostFacts } from '../../src/kernel/host.js';
@@ -51,8 +51,7 @@ function runJob(t: Test, script: string): Promise<Job> {
             userData: null,
             rows: 3,
             pss: true,
-            tree: (options) => sampleTree(keeper.pid, options),
-            usage: () => keeper.usage(),
+            sample: (options) => keeper.sample(options),
             status: () => status,
             hostFacts: () => hostFacts('node1'),
             hostSample,

@@ -1,5 +1,6 @@
 import type { KeeperUsage } from 'cgroup-utils-native';
 import t from 'tap';
+import { noCgroup } from '../../src/cgroup/none.js';
 import { cgroupUsage, row, samplerFixture, tree, usage } from '../fixtures/samples.js';
 import { schemaErrors } from '../fixtures/schemas.js';
 
@@ -28,7 +29,10 @@ t.test('a sample matches its schema in every state', async (t) => {
     plain: samplerFixture(),
     'without user data': samplerFixture({ userData: undefined, rows: 0 }),
     'with pressure': samplerFixture({
-      pressure: () => ({ scope: 'cgroup', cpu: pressure, memory: { ...pressure, full: pressure.some }, io: null }),
+      pressure: {
+        files: () => [],
+        read: () => ({ scope: 'cgroup', cpu: pressure, memory: { ...pressure, full: pressure.some }, io: null }),
+      },
     }),
   };
   for (const [name, { sampler }] of Object.entries(cases)) {
@@ -179,8 +183,8 @@ t.test('a sample that is still being taken at the end becomes the final one', as
   );
 });
 
-t.test('goes on with the last known usage when the keeper does not answer', async (t) => {
-  const { sampler, sources } = samplerFixture({ usageWaitMs: 1 });
+t.test('goes on with the last known figures when the keeper does not answer', async (t) => {
+  const { sampler, sources } = samplerFixture({ sampleWaitMs: 1 });
   sources.usage = async () => usage({ stdoutBytes: 5, userUsec: 1_000_000 });
   await sampler.take('start');
   for (const [name, fails] of Object.entries<() => Promise<KeeperUsage>>({
@@ -197,17 +201,27 @@ t.test('goes on with the last known usage when the keeper does not answer', asyn
   t.equal(sampler.final().sample.StdoutBytes, 5, 'and for the final sample of a keeper that died');
 });
 
-t.test('rejects and emits nothing when the tree cannot be walked, and the next sample is whole', async (t) => {
-  const { sampler, emitted, sources } = samplerFixture({
-    tree: () => {
-      if (sources.atMs < 3000) throw new Error('EMFILE');
-      return tree();
-    },
-  });
-  await t.rejects(sampler.take('start'), { message: 'EMFILE' });
+t.test('rejects and emits nothing as long as the keeper has never answered', async (t) => {
+  const { sampler, emitted, sources } = samplerFixture();
+  const answers = sources.usage;
+  sources.usage = () => Promise.reject(new Error('EPIPE'));
+  await t.rejects(sampler.take('start'), { message: 'the keeper does not answer' });
   t.same(emitted, []);
-  sources.atMs = 3000;
+  sources.usage = answers;
   t.equal((await sampler.take('interval')).sample.Sequence, 1);
+});
+
+t.test('the last figures of the groups are read when no process is left, if the keeper is there', async (t) => {
+  const cgroup = { ...noCgroup('a test'), usageFiles: () => ['/box/x'], usage: () => sources.cgroup };
+  const { sampler, sources } = samplerFixture({ cgroup });
+  sources.cgroup = cgroupUsage();
+  await sampler.take('start');
+  sources.cgroup = cgroupUsage({ pids: { current: 0, peak: 12, refused: 5 } });
+  t.match(await sampler.readFinal(), { pids: { refused: 5 } });
+  sources.usage = () => Promise.reject(new Error('EPIPE'));
+  sources.cgroup = null;
+  t.match(await sampler.readFinal(), { pids: { refused: 5 } }, 'the last known figures');
+  t.match(sampler.final().sample.Counts, { tasks_peak: 12, forks_refused: 5 });
 });
 
 t.test('rows are the largest processes, as many as asked for', async (t) => {

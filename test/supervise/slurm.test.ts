@@ -79,6 +79,12 @@ t.test('where the end is known the controller is not asked before it is near', a
   t.notOk(existsSync(`${folder}/asked`));
 });
 
+t.test('who asks for the end of the job gets that of now, also where the environment has one', async (t) => {
+  endIn(t, 7200);
+  const { followed } = await follow(true, { remaining_ms: 3_600_000, limit_ms: 3_610_000 });
+  t.ok(Math.abs(followed[0]! - (10_000 + 7_195_000)) < 2_000, `${followed[0]}`);
+});
+
 t.test('what Slurm would kill without notice is warned of', async (t) => {
   const { log, lines } = linesLogger();
   warnOfNoNotice({ box: {} as Box, log, environment: {}, frontPid: process.pid });

@@ -14,15 +14,6 @@ t.test('a launched job has the environment, the user and the folder of this proc
   t.equal(job.adopted, null);
   t.ok(job.user.length > 0);
   t.strictSame(job.files(), { home: process.env['HOME'], folder: process.cwd(), owner: null });
-  t.equal(job.blind, null);
-  t.ok(Array.isArray(job.walk({ rows: 1 }).pids), 'its processes are those below the keeper');
-});
-
-t.test('where the keeper is hidden nothing can be looked at', async (t) => {
-  t.equal(
-    launchedJob(keeper(2 ** 22 + 1)).blind,
-    '/proc hides the keeper (mounted with hidepid); see "proc_box check"',
-  );
 });
 
 t.test('in a PBS job what MoM has started beside us comes along', async (t) => {

@@ -8,43 +8,12 @@
 #include <uv.h>
 
 #include "addon/js.h"
-#include "proc/kill_group.h"
+#include "proc/members.h"
 #include "proc/remove_groups.h"
 #include "proc/text_file.h"
 
 namespace pbox::js {
 namespace {
-
-class JsTextFiles : public Napi::ObjectWrap<JsTextFiles> {
- public:
-  static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "TextFiles", {InstanceMethod<&JsTextFiles::read>("read"), InstanceMethod<&JsTextFiles::close>("close")});
-  }
-
-  explicit JsTextFiles(const CallbackInfo& info) : Napi::ObjectWrap<JsTextFiles>(info), files_(paths(info[0])) {}
-
- private:
-  static std::vector<std::string> paths(const Napi::Value& value) {
-    const auto list = value.As<Napi::Array>();
-    std::vector<std::string> result;
-    for (uint32_t i = 0; i < list.Length(); i++) result.push_back(bytes_of(list.Get(i)));
-    return result;
-  }
-
-  Napi::Value read(const CallbackInfo& info) {
-    const Napi::Env env = info.Env();
-    Napi::Array texts = Napi::Array::New(env, files_.size());
-    for (size_t i = 0; i < files_.size(); i++) {
-      texts.Set(static_cast<uint32_t>(i), files_.read(i, text_) ? text_of(env, text_) : env.Null());
-    }
-    return texts;
-  }
-
-  void close(const CallbackInfo&) { files_.close(); }
-
-  TextFiles files_;
-  std::string text_;
-};
 
 Value read_text_of(const CallbackInfo& info) {
   const std::string path = bytes_of(info[0]);
@@ -102,6 +71,18 @@ Value make_directory(const CallbackInfo& info) {
   return error_name(info.Env(), mkdir(path.c_str(), 0777) == 0 ? 0 : errno);
 }
 
+Value group_processes(const CallbackInfo& info) {
+  const std::string procs = bytes_of(info[0]);
+  if (access(procs.c_str(), R_OK) != 0) return info.Env().Null();
+  std::vector<int> pids;
+  read_group(procs, pids);
+  std::sort(pids.begin(), pids.end());
+  pids.erase(std::unique(pids.begin(), pids.end()), pids.end());
+  std::string text;
+  for (const int pid : pids) text += std::to_string(pid) + "\n";
+  return String::New(info.Env(), text);
+}
+
 Value remove_groups_at(const CallbackInfo& info) {
   const std::string path = bytes_of(info[0]);
   return error_name(info.Env(), remove_groups(path));
@@ -111,9 +92,6 @@ Value remove_directory(const CallbackInfo& info) {
   const std::string path = bytes_of(info[0]);
   return error_name(info.Env(), rmdir(path.c_str()) == 0 ? 0 : errno);
 }
-
-// Native, because a kill should not wait for JavaScript to be compiled.
-Value kill_group_at(const CallbackInfo& info) { return Number::New(info.Env(), std::max(0, kill_group(bytes_of(info[0])))); }
 
 // A flock(2) belongs to the open file, not to the process. It ends with the last descriptor, however its owner has ended.
 Value lock_file(const CallbackInfo& info) {
@@ -126,15 +104,14 @@ Value lock_file(const CallbackInfo& info) {
 }  // namespace
 
 void export_files(Env env, Object& exports) {
-  exports.Set("TextFiles", JsTextFiles::define(env));
   exports.Set("readText", Napi::Function::New<read_text_of>(env));
   exports.Set("writeText", Napi::Function::New<write_text_of>(env));
   exports.Set("readFile", Napi::Function::New<read_file>(env));
   exports.Set("access", Napi::Function::New<access_of>(env));
+  exports.Set("groupProcesses", Napi::Function::New<group_processes>(env));
   exports.Set("makeDirectory", Napi::Function::New<make_directory>(env));
   exports.Set("removeGroups", Napi::Function::New<remove_groups_at>(env));
   exports.Set("removeDirectory", Napi::Function::New<remove_directory>(env));
-  exports.Set("killGroup", Napi::Function::New<kill_group_at>(env));
   exports.Set("lockFile", Napi::Function::New<lock_file>(env));
 }
 

@@ -30,19 +30,6 @@ struct Freezer {
 
 uint64_t uint64(const Value& value) { return static_cast<uint64_t>(value.As<Number>().DoubleValue()); }
 
-Object usage_object(Env env, const UsageBody& usage) {
-  Object o = Object::New(env);
-  set(o, "userUsec", static_cast<double>(usage.user_usec));
-  set(o, "systemUsec", static_cast<double>(usage.system_usec));
-  set(o, "maxRssBytes", static_cast<double>(usage.max_rss_bytes));
-  set(o, "readCount", static_cast<double>(usage.read_count));
-  set(o, "writeCount", static_cast<double>(usage.write_count));
-  set(o, "readBytes", static_cast<double>(usage.read_bytes));
-  set(o, "writeBytes", static_cast<double>(usage.write_bytes));
-  set(o, "stdoutBytes", static_cast<double>(usage.stdout_bytes));
-  return o;
-}
-
 Object rlimit_object(Env env, const RlimitReply& reply) {
   Object o = Object::New(env);
   set(o, "changed", reply.changed);
@@ -64,6 +51,19 @@ Value number_or_null(Env env, int32_t value) {
 }
 
 }  // namespace
+
+Object usage_object(Env env, const UsageBody& usage) {
+  Object o = Object::New(env);
+  set(o, "userUsec", static_cast<double>(usage.user_usec));
+  set(o, "systemUsec", static_cast<double>(usage.system_usec));
+  set(o, "maxRssBytes", static_cast<double>(usage.max_rss_bytes));
+  set(o, "readCount", static_cast<double>(usage.read_count));
+  set(o, "writeCount", static_cast<double>(usage.write_count));
+  set(o, "readBytes", static_cast<double>(usage.read_bytes));
+  set(o, "writeBytes", static_cast<double>(usage.write_bytes));
+  set(o, "stdoutBytes", static_cast<double>(usage.stdout_bytes));
+  return o;
+}
 
 RlimitWire rlimit_wire(const RlimitChange& change) {
   const uint32_t which = (change.soft ? kSoft : 0) | (change.hard ? kHard : 0);
@@ -123,7 +123,7 @@ std::string cleanup_body(const Napi::Array& steps, const Value& abandoned) {
 std::string front_message(const Object& message) {
   static const std::pair<const char*, NodeMessageType> kTypes[] = {
       {"outcome", NodeMessageType::outcome}, {"heard", NodeMessageType::signals_seen}, {"bound", NodeMessageType::end_bound},
-      {"flush", NodeMessageType::flush_time}, {"say", NodeMessageType::say}, {"rules", NodeMessageType::rules}};
+      {"flush", NodeMessageType::flush_time}, {"say", NodeMessageType::say}, {"rules", NodeMessageType::rules}, {"stop_group", NodeMessageType::stop_group}};
   const std::string type = message.Get("type").As<String>();
   NodeMessage body{};
   for (const auto& [name, number] : kTypes)
@@ -227,6 +227,7 @@ Object event_object(Env env, Event type, const std::string& bytes) {
       Napi::Array children = Napi::Array::New(env);
       for (uint32_t i = 0; i < origin.children && !body.done(); i++) children.Set(i, Number::New(env, body.value<int32_t>()));
       event.Set("children", children);
+      event.Set("resumes", origin.resumes != 0);
       break;
     }
     case Event::delivery: {
@@ -260,9 +261,22 @@ Object event_object(Env env, Event type, const std::string& bytes) {
   return event;
 }
 
+Value file_value(Env env, Reader body) {
+  const auto reply = body.value<FileReply>();
+  Object o = Object::New(env);
+  if (reply.error != 0) o.Set("code", uv_err_name(-reply.error));
+  const std::string bytes = body.rest();
+  o.Set("bytes", Napi::Buffer<char>::Copy(env, bytes.data(), bytes.size()));
+  set(o, "mode", reply.mode);
+  set(o, "uid", reply.uid);
+  return o;
+}
+
 Value reply_value(Env env, Request type, const std::string& bytes) {
   Reader body(bytes);
   if (type == Request::usage) return usage_object(env, body.value<UsageBody>());
+  if (type == Request::files) return files_value(env, body);
+  if (type == Request::sample) return sample_value(env, body);
   if (type == Request::rlimit) return rlimit_object(env, body.value<RlimitReply>());
   if (type == Request::pause) {
     const auto reply = body.value<PauseReply>();
@@ -271,6 +285,7 @@ Value reply_value(Env env, Request type, const std::string& bytes) {
     o.Set("allStopped", reply.all_stopped != 0);
     return o;
   }
+  if (type == Request::read_file || type == Request::write_report) return file_value(env, body);
   return Number::New(env, body.value<int32_t>());
 }
 

@@ -16,9 +16,17 @@ std::string cleanup_body(const Napi::Array& steps, const Value& abandoned);
 
 RlimitWire rlimit_wire(const RlimitChange& change);
 
+// From FileOp[] and SampleOptions.
+std::string files_body(const Napi::Array& ops);
+std::string sample_body(const Object& options);
+
 // A KeeperEvent.
 Object event_object(Env env, Event type, const std::string& body);
 // The value to which the promise of a request resolves.
 Value reply_value(Env env, Request type, const std::string& body);
+Object usage_object(Env env, const UsageBody& usage);
+// FileResult[] and RawSample: js_sample.cc.
+Value files_value(Env env, Reader body);
+Value sample_value(Env env, Reader body);
 
 }  // namespace pbox::js

@@ -9,7 +9,7 @@
 
 #include "addon/js.h"
 #include "proc/clock.h"
-#include "proc/sample.h"
+#include "proc/host.h"
 
 namespace pbox::js {
 namespace {

@@ -26,10 +26,12 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
                         InstanceMethod<&Keeper::kill>("kill"), InstanceMethod<&Keeper::stop>("stop"), InstanceMethod<&Keeper::pause>("pause"), InstanceMethod<&Keeper::suspend>("suspend"),
                         InstanceMethod<&Keeper::resume>("resume"), InstanceMethod<&Keeper::rlimit>("rlimit"),
                         InstanceMethod<&Keeper::stdout_limit>("stdoutLimit"), InstanceMethod<&Keeper::stdout_mark>("stdoutMark"),
-                        InstanceMethod<&Keeper::usage>("usage"), InstanceMethod<&Keeper::deadline>("deadline"),
+                        InstanceMethod<&Keeper::usage>("usage"), InstanceMethod<&Keeper::files>("files"),
+                        InstanceMethod<&Keeper::sample>("sample"), InstanceMethod<&Keeper::deadline>("deadline"),
                         InstanceMethod<&Keeper::welcome>("welcome"),
                         InstanceMethod<&Keeper::to_front>("toFront"), InstanceMethod<&Keeper::keep>("keep"),
-                        InstanceMethod<&Keeper::answer>("answer"), InstanceMethod<&Keeper::close>("close"), InstanceMethod<&Keeper::finish>("finish"),
+                        InstanceMethod<&Keeper::answer>("answer"), InstanceMethod<&Keeper::leave>("leave"),
+                        InstanceMethod<&Keeper::read_file>("readFile"), InstanceMethod<&Keeper::write_report>("writeReport"), InstanceMethod<&Keeper::close>("close"), InstanceMethod<&Keeper::finish>("finish"),
                         InstanceAccessor<&Keeper::pid>("pid"), InstanceAccessor<&Keeper::pids>("pids")});
   }
 
@@ -123,6 +125,15 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   Napi::Value resume(const CallbackInfo& info) { return request(info.Env(), Request::resume, nullptr, 0); }
   Napi::Value usage(const CallbackInfo& info) { return request(info.Env(), Request::usage, nullptr, 0); }
 
+  Napi::Value files(const CallbackInfo& info) {
+    const std::string body = files_body(info[0].As<Napi::Array>());
+    return request(info.Env(), Request::files, body.data(), body.size());
+  }
+  Napi::Value sample(const CallbackInfo& info) {
+    const std::string body = sample_body(info[0].As<Object>());
+    return request(info.Env(), Request::sample, body.data(), body.size());
+  }
+
   Napi::Value rlimit(const CallbackInfo& info) {
     const RlimitWire wire = rlimit_wire(rlimit_change(info[0].As<String>(), info[1].As<Object>()));
     return request(info.Env(), Request::rlimit, &wire, sizeof wire);
@@ -140,11 +151,27 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
 
   void welcome(const CallbackInfo&) { send(Request::welcome, std::string()); }
   void to_front(const CallbackInfo& info) { send(Request::to_front, front_message(info[0].As<Object>())); }
+  void leave(const CallbackInfo&) { send(Request::leave, std::string()); }
   void answer(const CallbackInfo& info) { send(Request::answer, bytes_of(info[0])); }
 
   void keep(const CallbackInfo& info) {
     const auto bytes = info[0].As<Napi::Buffer<char>>();
     send(Request::keep, std::string(bytes.Data(), bytes.Length()));
+  }
+
+  Napi::Value read_file(const CallbackInfo& info) {
+    Writer body;
+    body.word(bytes_of(info[0]).c_str());
+    return request(info.Env(), Request::read_file, body.body.data(), body.body.size());
+  }
+
+  Napi::Value write_report(const CallbackInfo& info) {
+    Writer body;
+    body.word(bytes_of(info[0]).c_str());
+    for (const std::string& word : strings(info[1])) body.word(word.c_str());
+    body.word("");
+    body.body += bytes_of(info[2]);
+    return request(info.Env(), Request::write_report, body.body.data(), body.body.size());
   }
 
   void close(const CallbackInfo&) {

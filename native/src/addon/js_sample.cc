@@ -1,7 +1,9 @@
-// Process trees and the resources that they use.
-#include "addon/js.h"
+// Samples, operations on files, and the processes of a box that we did not start.
+#include <algorithm>
+#include <uv.h>
+
+#include "addon/js_frames.h"
 #include "proc/members.h"
-#include "proc/sample.h"
 
 namespace pbox::js {
 namespace {
@@ -32,18 +34,7 @@ class JsMembers : public Napi::ObjectWrap<JsMembers> {
   Members members_;
 };
 
-Value sample_tree(const CallbackInfo& info) {
-  const Env env = info.Env();
-  const Object options = info.Length() > 1 && info[1].IsObject() ? info[1].As<Object>() : Object::New(env);
-  const Value rows = options.Get("rows"), files_of = options.Get("openFilesOf");
-  const size_t most = rows.IsNumber() ? rows.As<Number>().Uint32Value() : 0;
-  const bool pss = options.Get("pss").ToBoolean();
-  const Tree tree = info[0].IsArray() ? sample_processes(numbers(info[0]), most, pss)
-                                            : pbox::sample_tree(info[0].As<Number>().Int32Value(), most, pss);
-  Object o = Object::New(env);
-  Napi::Array pids = Napi::Array::New(env, tree.pids.size());
-  for (uint32_t i = 0; i < tree.pids.size(); i++) pids.Set(i, Number::New(env, tree.pids[i]));
-  o.Set("pids", pids);
+void set_counts(Object& o, const TreeBody& tree) {
   set(o, "threads", static_cast<double>(tree.threads));
   set(o, "rssBytes", static_cast<double>(tree.rss_bytes));
   set(o, "vmsBytes", static_cast<double>(tree.vms_bytes));
@@ -60,41 +51,120 @@ Value sample_tree(const CallbackInfo& info) {
   set(o, "writeCount", static_cast<double>(tree.write_count));
   set(o, "readBytes", static_cast<double>(tree.read_bytes));
   set(o, "writeBytes", static_cast<double>(tree.write_bytes));
-  Napi::Array list = Napi::Array::New(env, tree.rows.size());
-  for (uint32_t i = 0; i < tree.rows.size(); i++) {
-    const Process& p = tree.rows[i];
-    Object row = Object::New(env);
-    set(row, "pid", p.pid);
-    set(row, "ppid", p.ppid);
-    row.Set("comm", p.comm);
-    row.Set("state", std::string(1, p.state));
-    set(row, "threads", static_cast<double>(p.threads));
-    set(row, "rssBytes", static_cast<double>(p.rss_bytes));
-    set(row, "vmsBytes", static_cast<double>(p.vms_bytes));
-    set(row, "userUsec", static_cast<double>(p.user_usec));
-    set(row, "systemUsec", static_cast<double>(p.system_usec));
-    list.Set(i, row);
-  }
-  o.Set("rows", list);
+}
+
+Napi::Array pids_of(Env env, Reader& body, uint32_t count) {
+  Napi::Array pids = Napi::Array::New(env, count);
+  for (uint32_t i = 0; i < count; i++) pids.Set(i, Number::New(env, body.value<int32_t>()));
+  return pids;
+}
+
+Object row_of(Env env, Reader& body) {
+  const auto p = body.value<RowBody>();
+  Object row = Object::New(env);
+  set(row, "pid", p.pid);
+  set(row, "ppid", p.ppid);
+  row.Set("comm", String::New(env, body.word()));
+  row.Set("state", String::New(env, std::string(1, static_cast<char>(p.state))));
+  set(row, "threads", static_cast<double>(p.threads));
+  set(row, "rssBytes", static_cast<double>(p.rss_bytes));
+  set(row, "vmsBytes", static_cast<double>(p.vms_bytes));
+  set(row, "userUsec", static_cast<double>(p.user_usec));
+  set(row, "systemUsec", static_cast<double>(p.system_usec));
+  return row;
+}
+
+// The keeper may be another user's: no count makes more objects than the body has bytes.
+uint32_t within(uint32_t count, const Reader& body) { return static_cast<uint32_t>(std::min<size_t>(count, body.left())); }
+
+Object tree_of(Env env, Reader& body) {
+  const auto tree = body.value<TreeBody>();
+  Object o = Object::New(env);
+  o.Set("pids", pids_of(env, body, within(tree.pids, body)));
+  set_counts(o, tree);
+  Napi::Array rows = Napi::Array::New(env);
+  for (uint32_t i = 0; i < tree.rows && !body.done(); i++) rows.Set(i, row_of(env, body));
+  o.Set("rows", rows);
   Napi::Array files = Napi::Array::New(env);
-  if (files_of.IsNumber()) {
-    const auto found = open_files(files_of.As<Number>().Int32Value(), 256);
-    for (uint32_t i = 0; i < found.size(); i++) {
-      Object file = Object::New(env);
-      file.Set("path", found[i].path);
-      set(file, "fd", found[i].fd);
-      files.Set(i, file);
-    }
+  for (uint32_t i = 0; i < tree.open_files && !body.done(); i++) {
+    Object file = Object::New(env);
+    set(file, "fd", body.value<int32_t>());
+    file.Set("path", String::New(env, body.word()));
+    files.Set(i, file);
   }
   o.Set("openFiles", files);
   return o;
 }
 
+uint32_t file_op(const Object& op) {
+  const std::string name = op.Get("op").As<String>();
+  uint32_t number = 0;
+  while (number < static_cast<uint32_t>(FileOp::status) && name != kFileOpNames[number]) number++;
+  return number;
+}
+
 }  // namespace
 
-void export_sample(Env env, Object& exports) {
-  exports.Set("Members", JsMembers::define(env));
-  exports.Set("sampleTree", Napi::Function::New<sample_tree>(env));
+std::string files_body(const Napi::Array& ops) {
+  Writer body;
+  body.value(ops.Length());
+  for (uint32_t i = 0; i < ops.Length(); i++) {
+    const Object op = ops.Get(i).As<Object>();
+    const Value path = op.Get("path"), pid = op.Get("pid"), text = op.Get("text");
+    body.value(file_op(op));
+    body.word(path.IsString() ? bytes_of(path).c_str() : pid.IsNumber() ? std::to_string(pid.As<Number>().Int32Value()).c_str() : "");
+    body.word(text.IsString() ? bytes_of(text).c_str() : "");
+  }
+  return body.body;
 }
+
+Value files_value(Env env, Reader body) {
+  Napi::Array results = Napi::Array::New(env);
+  for (uint32_t i = 0; !body.done(); i++) {
+    const auto head = body.value<FileResult>();
+    Object result = Object::New(env);
+    result.Set("error", head.error == 0 ? env.Null() : String::New(env, uv_err_name(-head.error)).As<Value>());
+    result.Set("text", text_of(env, body.bytes(head.size)));
+    results.Set(i, result);
+  }
+  return results;
+}
+
+std::string sample_body(const Object& options) {
+  const Value rows = options.Get("rows"), list = options.Get("list"), files = options.Get("files");
+  const std::vector<std::string> paths = files.IsArray() ? strings(files) : std::vector<std::string>();
+  uint32_t flags = list.IsString() ? kSampleList : 0;
+  if (options.Get("walk").ToBoolean()) flags |= kSampleWalk;
+  if (options.Get("pss").ToBoolean()) flags |= kSamplePss;
+  if (options.Get("openFiles").ToBoolean()) flags |= kSampleOpenFiles;
+  const Value most = options.Get("walkMost");
+  Writer body;
+  body.value(SampleHead{rows.IsNumber() ? rows.As<Number>().Uint32Value() : 0, flags, most.IsNumber() ? most.As<Number>().Uint32Value() : 0,
+                        static_cast<uint32_t>(paths.size())});
+  body.word(list.IsString() ? bytes_of(list).c_str() : "");
+  for (const std::string& path : paths) body.word(path.c_str());
+  return body.body;
+}
+
+Value sample_value(Env env, Reader body) {
+  const auto reply = body.value<SampleReply>();
+  Object sample = Object::New(env);
+  sample.Set("usage", usage_object(env, reply.usage));
+  set(sample, "costUsec", static_cast<double>(reply.cost_usec));
+  Napi::Array texts = Napi::Array::New(env);
+  for (uint32_t i = 0; i < reply.files && !body.done(); i++) {
+    const auto head = body.value<FileResult>();
+    const std::string text = body.bytes(head.size);
+    texts.Set(i, head.error == 0 ? text_of(env, text) : env.Null());
+  }
+  sample.Set("texts", texts);
+  if (reply.listed < 0) sample.Set("pids", env.Null());
+  else sample.Set("pids", pids_of(env, body, within(static_cast<uint32_t>(reply.listed), body)));
+  if (reply.walked) sample.Set("tree", tree_of(env, body));
+  else sample.Set("tree", env.Null());
+  return sample;
+}
+
+void export_sample(Env env, Object& exports) { exports.Set("Members", JsMembers::define(env)); }
 
 }  // namespace pbox::js

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "front/site_file.h"
 #include "proc/unix_socket.h"
 
 namespace pbox {
@@ -33,15 +34,26 @@ FoundAgent own_agent(const Words& words) {
   return {};
 }
 
+// The strongest source counts, as in src/options/: the site's lock, the words and variables, the config file.
+std::string asked_for(const Options& options) {
+  const ConfigLines site = read_config_lines(kSiteFile);
+  const bool has_own = !options.config.empty() && options.config != kSiteFile;
+  const ConfigLines own = has_own && options.config != "none" ? read_config_lines(options.config) : ConfigLines{};
+  const std::string file = has_own ? own.agent : site.agent;
+  const std::string given = site.locked ? site.agent : options.agent.empty() ? file : options.agent;
+  return given.empty() ? "auto" : given;
+}
+
 }  // namespace
 
 FoundAgent find_agent(const Words& words, const Options& options, std::string& error) {
-  if (options.agent == "none") return {};
-  if (options.agent != "auto") {
-    const int fd = connect_at(options.agent, kQueueMs);
+  const std::string agent = asked_for(options);
+  if (agent == "none") return {};
+  if (agent != "auto") {
+    const int fd = connect_at(agent, kQueueMs);
     // A full queue is an agent that does not answer in time.
-    if (fd < 0 && errno != EAGAIN) error = "--agent " + options.agent + ": " + std::strerror(errno) + "; start \"proc_box agent --socket\" with this path, or leave the option out";
-    return {fd, options.agent, false};
+    if (fd < 0 && errno != EAGAIN) error = "--agent " + agent + ": " + std::strerror(errno) + "; start \"proc_box agent --socket\" with this path, or leave the option out";
+    return {fd, agent, false};
   }
   if (options.names_broker) return {};
   const FoundAgent site = site_agent();

@@ -24,6 +24,7 @@
 
 #include "front/alone.h"
 #include "front/say.h"
+#include "front/stop_group.h"
 #include "proc/clock.h"
 #include "proc/outlet.h"
 
@@ -55,6 +56,9 @@ void Directed::handle(const NodeMessage& message, const std::string& text) {
       return;
     case NodeMessageType::say:
       return Outlet::standard_error().write(text);
+    case NodeMessageType::stop_group:
+      if (!stop_own_group() && message.first == SIGTSTP) front_.keeper.send(Request::resume, 0, nullptr, 0);
+      return;
     case NodeMessageType::rules:
       rules_.stop_signal = message.first;
       rules_.linger = (message.second & kRuleLinger) != 0;

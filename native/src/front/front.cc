@@ -44,7 +44,7 @@ using pbox::Options;
 using pbox::Words;
 
 constexpr double kAnswerMs = 50;  // for an agent
-constexpr char kInstall[] = "install Node 20 or newer, or run \"npm rebuild proc_box\" after moving it";
+constexpr char kInstall[] = "install Node 20 or newer, or after moving it run \"node scripts/build/install.mjs\" in proc_box's folder";
 constexpr char kOff[] = "the job runs, but remote control, statistics, the config file and limits of the box other than --timeout and --rlimit are off";
 
 [[noreturn]] void die(const std::string& what) {

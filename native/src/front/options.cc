@@ -193,6 +193,7 @@ void take(Options& options, const std::string& source, const std::string& option
   bool asks = false;  // for help or the version
   if (option == "argv0") options.name = text;
   if (option == "agent") options.agent = text;
+  if (option == "config") options.config = text;
   if (option == "uri" || option == "uri-file" || option == "rascal-config") options.names_broker = true;
   if (option == "debug") take_boolean(text, options.debug);
   if (option == "enforce") options.strict = text == "strict";
@@ -210,7 +211,7 @@ void take(Options& options, const std::string& source, const std::string& option
 }
 
 void take_variables(Options& options, const Words& words) {
-  for (const std::string option : {"agent", "argv0", "debug", "enforce", "failure", "reraise", "timeout", "grace", "stop-signal", "rlimit", "uri", "uri-file", "rascal-config"}) {
+  for (const std::string option : {"agent", "argv0", "config", "debug", "enforce", "failure", "reraise", "timeout", "grace", "stop-signal", "rlimit", "uri", "uri-file", "rascal-config"}) {
     std::string name = "PBOX_" + option;
     for (char& letter : name) letter = letter == '-' ? '_' : static_cast<char>(std::toupper(letter));
     const char* text = words.variable(name.c_str());

@@ -17,7 +17,8 @@ struct Options {
   std::string verb;            // `ctl`, `--version`: needs Node and starts no job; `serve` is adopt --serve; empty for a job
   bool failure_open = false;   // --failure open; without Node the job also needs `fallback`
   bool debug = false;
-  std::string agent = "auto";  // --agent: `auto`, `none` or the path of a socket
+  std::string agent;           // --agent: `auto`, `none` or the path of a socket; empty: not given
+  std::string config;          // --config; empty: not given
   bool names_broker = false;   // by --uri or the like, on the command line or in a variable
   std::string name;            // --argv0
   bool strict = false;

@@ -6,6 +6,7 @@
 // control groups.
 #include "keeper/adopted.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <poll.h>
 #include <string>
@@ -20,6 +21,7 @@
 #include "keeper/stopped.h"
 #include "proc/clock.h"
 #include "proc/exit_status.h"
+#include "proc/footprint.h"
 #include "proc/text_file.h"
 
 namespace pbox {
@@ -29,6 +31,7 @@ constexpr int kExecMs = 10;      // between looks for the awaited exec
 constexpr int kEndMs = 20;       // between looks for the end of the processes that outlive the main process
 constexpr int kLookMs = 1000;    // between looks for processes if no group lists them
 constexpr int kNoPidfdMs = 100;  // between looks for the end of a main process without a pidfd
+constexpr size_t kWalkAtOnce = 1 << 20;
 constexpr int kStatusMs = 1000;  // longest wait for the exit status of the main process
 
 class Adopted final : public Box {
@@ -44,6 +47,9 @@ class Adopted final : public Box {
   bool is_running() const override { return started_ && !empty_; }
   MainProcess main() const override;
   UsageBody usage() override;
+  bool is_ours(int pid) const override { return pid == getpid() || pid == getppid(); }
+  std::unique_ptr<TreeWalk> walk(size_t rows, bool pss) override;
+  void since_start(Tree& tree) override;
   bool is_held() override { return all_stopped(getppid(), processes_.look()); }
 
   void started();
@@ -65,6 +71,7 @@ class Adopted final : public Box {
   AdoptedOutput output_;
   uint64_t user_ticks_ = 0, system_ticks_ = 0;  // used by the main process, as last read
   bool started_ = false, ended_ = false, empty_ = false;
+  Tree before_;  // what the processes had used before they were in the box
 };
 
 Adopted::Adopted(WrapperConnection node, Cgroup cgroup, const AdoptHead& head, const std::vector<int>& excluded, const std::string& procs)
@@ -78,7 +85,10 @@ Adopted::Adopted(WrapperConnection node, Cgroup cgroup, const AdoptHead& head, c
     node_.tell(Event::failed, FailedBody{static_cast<int32_t>(Step::adopt), -1, ESRCH, 0});
     return;
   }
-  processes_.look();
+  const std::unique_ptr<TreeWalk> now = walk(0, false);
+  while (!now->step(kWalkAtOnce)) continue;
+  before_ = now->tree;
+  release_text();
   if (head.await_exec) awaiting_ = read_text_file(proc("comm"));
   else started();
 }
@@ -155,6 +165,18 @@ UsageBody Adopted::usage() {
   return body;
 }
 
+std::unique_ptr<TreeWalk> Adopted::walk(size_t rows, bool pss) {
+  std::vector<int> pids;
+  for (const Descendant& process : processes_.look()) pids.push_back(process.pid);
+  return std::make_unique<TreeWalk>(std::move(pids), false, rows, pss);
+}
+
+void Adopted::since_start(Tree& tree) {
+  static constexpr uint64_t Tree::* kCounters[] = {&Tree::user_usec, &Tree::system_usec, &Tree::guest_usec, &Tree::iowait_usec,
+                                                   &Tree::read_count, &Tree::write_count, &Tree::read_bytes, &Tree::write_bytes};
+  for (const auto counter : kCounters) tree.*counter -= std::min(tree.*counter, before_.*counter);
+}
+
 void Adopted::check_survivors() {
   if (empty_ || !give_up()) return;
   empty_ = true;
@@ -180,7 +202,7 @@ void Adopted::run() {
   double looked_ms = monotonic_ms();
   for (;;) {
     pollfd entries[2] = {{node_.fd(), node_.events(), 0}, {ended_ ? -1 : pidfd_, POLLIN, 0}};
-    if (poll(entries, 2, timeout()) < 0 && errno != EINTR) _exit(125);
+    if (poll(entries, 2, patience(timeout())) < 0 && errno != EINTR) _exit(125);
     node_.flush();
     if (!started_ && !ended_) look_for_exec();
     if (!ended_ && (entries[1].revents || (pidfd_ < 0 && !main_alive()))) main_ended();
@@ -193,6 +215,7 @@ void Adopted::run() {
     if (processes_.killed() && !empty_) kill_all();
     check_end();
     check_survivors();
+    sample();
     if (node_.fd() >= 0 && (entries[0].revents & ~POLLOUT) && !receive(node_)) wrapper_gone();
     if (node_.fd() < 0 && (empty_ || (ended_ && processes_.look().empty()))) {
       cgroup_.remove();
@@ -207,10 +230,15 @@ void keep_adopted(WrapperConnection node, Cgroup cgroup, Reader request) {
   const auto head = request.value<AdoptHead>();
   std::vector<int> excluded;
   for (uint32_t i = 0; i < head.excluded; i++) excluded.push_back(request.value<int32_t>());
-  const std::string procs = request.word();
-  cgroup.freezer_version = static_cast<int>(head.freezer_version);
-  cgroup.freezer_dir = request.word();
-  cgroup.kill_file = request.word();
+  std::string procs = request.word();
+  const std::string freezer = request.word(), kill_file = request.word();
+  if (cgroup.made.may_use({procs, freezer, kill_file})) {
+    cgroup.freezer_version = static_cast<int>(head.freezer_version);
+    cgroup.freezer_dir = freezer;
+    cgroup.kill_file = kill_file;
+  } else {
+    procs.clear();
+  }
   Adopted(std::move(node), std::move(cgroup), head, excluded, procs).run();
 }
 

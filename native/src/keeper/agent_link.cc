@@ -50,11 +50,12 @@ int AgentLink::find(double now_ms) {
   return fd;
 }
 
-void AgentLink::introduce(WrapperConnection& agent, const Caller& caller, int guard, int front_pid) const {
+void AgentLink::introduce(WrapperConnection& agent, const Caller& caller, int guard, int front_pid, bool resumes) {
   const Invocation& words = caller.words;
-  say_hello(agent, caller, guard, HelloTo::agent);
+  if (!resumes) hello_ = hello_body(caller, guard, HelloTo::agent);
+  agent.send(Event::hello, 0, hello_.data(), hello_.size());
   Writer origin;
-  origin.value(OriginHead{front_pid, static_cast<uint32_t>(words.count()), static_cast<uint32_t>(words.shared.size()), static_cast<uint32_t>(words.children.size())});
+  origin.value(OriginHead{front_pid, static_cast<uint32_t>(words.count()), static_cast<uint32_t>(words.shared.size()), static_cast<uint32_t>(words.children.size()), resumes});
   origin.word(words.folder.c_str());
   for (const char* entry : words.shared) origin.word(entry);
   for (const int32_t child : words.children) origin.value(child);

@@ -29,12 +29,13 @@ class AgentLink {
   int find(double now_ms);
 
   // The first frames on a connection to an agent: what the box is, and where it comes from.
-  void introduce(WrapperConnection& agent, const Caller& caller, int guard, int front_pid) const;
+  void introduce(WrapperConnection& agent, const Caller& caller, int guard, int front_pid, bool resumes);
   // For a later agent: what has happened so far. The rest of `head` is filled in.
   void resume(WrapperConnection& agent, ResumedHead head) const;
 
  private:
   std::string path_, kept_;
+  std::string hello_;  // as the first agent got it: the words are erased when the job starts
   const bool site_;
   bool done_ = false;
   double next_ms_ = 0;  // 0: not searching

@@ -1,10 +1,12 @@
 #include "keeper/box.h"
 
+#include <algorithm>
 #include <sys/wait.h>
 #include <utility>
 
 #include "keeper/cleanup_log.h"
 #include "proc/clock.h"
+#include "proc/tree.h"
 
 namespace pbox {
 namespace {
@@ -20,7 +22,16 @@ ExitedBody exited_body(int status, const UsageBody& usage) {
 }
 
 Box::Box(WrapperConnection node, WrapperConnection front, Cgroup cgroup, CleanupLog* log)
-    : node_(std::move(node)), front_(std::move(front)), cgroup_(std::move(cgroup)), cleanup_log_(log) {}
+    : node_(std::move(node)), front_(std::move(front)), cgroup_(std::move(cgroup)), cleanup_log_(log),
+      files_(
+          cgroup_.made,
+          [this](int pid) {
+            const std::vector<Descendant> box = is_ours(pid) ? std::vector<Descendant>() : processes().look();
+            return is_ours(pid) || std::any_of(box.begin(), box.end(), [pid](const Descendant& one) { return one.pid == pid; });
+          },
+          [this](const std::string& dir) {
+            if (cleanup_log_) cleanup_log_->add_made(dir);
+          }) {}
 
 bool Box::receive(WrapperConnection& from) {
   const bool there = from.read();
@@ -31,6 +42,7 @@ bool Box::receive(WrapperConnection& from) {
 }
 
 void Box::handle(WrapperConnection& from, const FrameHead& head, Reader body) {
+  check_owner(from);
   switch (const auto request = static_cast<Request>(head.type)) {
     case Request::start:
     case Request::adopt:
@@ -72,8 +84,32 @@ void Box::handle(WrapperConnection& from, const FrameHead& head, Reader body) {
     case Request::use_node:
     case Request::keep:
     case Request::answer:
+    case Request::leave:
       return of_agent(from, request, body);
+    case Request::read_file:
+      return from.reply_bytes(head.id, named_files_.read(body));
+    case Request::write_report:
+      return from.reply_bytes(head.id, named_files_.write_report(body));
+    case Request::files: {
+      const std::string results = files_.run(body);
+      return from.send(Event::reply, head.id, results.data(), results.size());
+    }
+    case Request::sample:
+      return sampling_.ask(*this, from, head.id, body);
   }
+}
+
+// From the first request of another user's wrapper on, and for good.
+void Box::check_owner(const WrapperConnection& from) {
+  if (cgroup_.made.foreign || !from.is_foreign()) return;
+  cgroup_.made.foreign = true;
+  if (cleanup_log_) cleanup_log_->add_foreign();
+}
+
+std::unique_ptr<TreeWalk> Box::walk(size_t rows, bool pss) {
+  std::vector<int> children;
+  read_children(getpid(), true, children);
+  return std::make_unique<TreeWalk>(std::move(children), true, rows, pss);
 }
 
 // The wrapper sends this before it makes a group, so that the keeper removes the group whenever the wrapper dies.
@@ -84,6 +120,8 @@ void Box::add_cleanup(Reader body) {
   while (!body.done()) {
     const bool remove = body.word() == "r";
     const std::string path = body.word(), text = body.word();
+    // The clean-up itself checks the paths, because the groups have not been made yet.
+    if (cgroup_.made.foreign && !remove && takes_pids(name_in(path)) && !files_.may_move(text)) continue;
     cgroup_.cleanup.push_back({remove, path, text});
     if (cleanup_log_) cleanup_log_->add_cleanup(remove, path, text);
   }

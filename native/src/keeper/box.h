@@ -5,7 +5,10 @@
 
 #include "keeper/cgroup.h"
 #include "keeper/deadline.h"
+#include "keeper/group_files.h"
+#include "keeper/named_files.h"
 #include "keeper/processes.h"
+#include "keeper/sampling.h"
 #include "keeper/stdout_count.h"
 #include "keeper/survivors.h"
 #include "wire/wrapper_connection.h"
@@ -17,11 +20,11 @@ class CleanupLog;
 // The body of `exited` for a wait status; wait(2).
 ExitedBody exited_body(int status, const UsageBody& usage);
 
-class Box {
+class Box : private SampledBox {
  public:
   // `front`: without a descriptor if there is no front end. `log`: null if no guard reads it.
   Box(WrapperConnection node, WrapperConnection front, Cgroup cgroup, CleanupLog* log);
-  virtual ~Box() = default;
+  ~Box() override = default;
   Box(const Box&) = delete;
   Box& operator=(const Box&) = delete;
 
@@ -39,6 +42,7 @@ class Box {
   virtual void before_resume() {}
   virtual void of_agent(WrapperConnection&, Request, Reader) {}  // requests that agents and their front ends send
   virtual std::vector<int> zombies() { return {}; }  // children of ours that have ended and could not be reaped
+  virtual bool is_ours(int pid) const = 0;  // the keeper, its guard or its front end
   virtual bool is_held() = 0;  // the scheduler has stopped the box together with its wrapper
 
   // Sends an event to both Node and the front end.
@@ -47,6 +51,13 @@ class Box {
     node_.tell(type, body);
     front_.tell(type, body);
   }
+  // Processes of the box, by default all that descend from the keeper; and what the walk found too much.
+  std::unique_ptr<TreeWalk> walk(size_t rows, bool pss) override;
+  void since_start(Tree&) override {}
+  // A walk for a sample goes on, if one is due.
+  void sample() { sampling_.step(*this); }
+  // The longest wait for other events.
+  int patience(int wait_ms) const { return sampling_.busy() ? 0 : wait_ms; }
   // Handles the requests that have arrived. False if the wrapper has gone.
   bool receive(WrapperConnection& from);
   virtual int kill_all();
@@ -60,14 +71,20 @@ class Box {
   CleanupLog* const cleanup_log_;
   Deadline deadline_;
   Survivors survivors_;
+  NamedFiles named_files_{{}};
   bool expired_ = false;  // the keeper has acted on its deadline
+  Sampling sampling_;
 
  private:
   void handle(WrapperConnection& from, const FrameHead& head, Reader body);
+  UsageBody sampled_usage() override { return usage(); }
+  int main_pid() const override { return main().ended ? 0 : main().pid; }
+  void check_owner(const WrapperConnection& from);
   void add_cleanup(Reader body);
   int signal(const SignalBody& request);
   int stop(const StopBody& request);
 
+  const GroupFiles files_;
   double stopped_ms_ = 0;  // when the keeper stopped the box by itself; 0: never
   int stopped_by_ = 0;     // the signal of that stop
 };

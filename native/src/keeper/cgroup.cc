@@ -17,6 +17,8 @@ namespace pbox {
 namespace {
 
 constexpr int kFreezeMs = 1000;
+// For a wrapper of another user: how unmistakable the names of abandoned groups must be, and how old the groups.
+constexpr uint32_t kIdDigits = 16, kMinAgeSec = 60;
 
 std::string read_fd(int fd) {
   char text[512];
@@ -105,13 +107,16 @@ void Cgroup::thaw_any() {
 
 int Cgroup::kill() { return kill_file.empty() ? -1 : kill_group(kill_file.substr(0, kill_file.rfind('/'))); }
 
+bool Cgroup::may_sweep() const { return !made.foreign || (abandoned.id_digits >= kIdDigits && abandoned.min_age_sec >= kMinAgeSec); }
+
 void Cgroup::remove() {
   for (const CleanupStep& step : cleanup) {
+    if (made.foreign && !(step.remove ? made.contains(step.path) : made.may_write(step.path))) continue;
     if (step.remove) {
       // The wrapper announces a group before it makes it, so the group may not exist, and its parent neither.
       if (access(step.path.c_str(), F_OK) != 0) continue;
       remove_groups(step.path);
-      sweep_beside(step.path, abandoned);
+      if (may_sweep()) sweep_beside(step.path, abandoned);
     } else {
       write_text_file(step.path, step.text);
     }

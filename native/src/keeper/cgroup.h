@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "keeper/made_groups.h"
+
 namespace pbox {
 
 struct CleanupStep {
@@ -25,6 +27,7 @@ class Cgroup {
   std::string freezer_dir, kill_file;
   std::vector<CleanupStep> cleanup;
   AbandonedGroups abandoned;
+  MadeGroups made;
 
   // Freezes the group and waits, because freezing is asynchronous. False if there is no freezer or it takes too long.
   bool freeze();
@@ -34,10 +37,11 @@ class Cgroup {
   bool frozen() const { return frozen_; }
   // Kills every process at once through cgroup.kill, frozen or not. Returns their number, or -1 if that is not possible.
   int kill();
-  // Carries out the clean-up steps, once. No process of the box may be alive.
+  // Carries out the clean-up steps, once; for a wrapper of another user only those within the groups made for it. No process of the box may be alive.
   void remove();
 
  private:
+  bool may_sweep() const;
   bool frozen_ = false;
 };
 

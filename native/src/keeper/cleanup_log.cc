@@ -33,6 +33,10 @@ void CleanupLog::add_abandoned(const AbandonedGroups& groups) {
   add('a', std::to_string(groups.id_digits) + " " + std::to_string(groups.min_age_sec), groups.prefix);
 }
 
+void CleanupLog::add_made(const std::string& dir) { add('m', dir, ""); }
+
+void CleanupLog::add_foreign() { add('o', "", ""); }
+
 void CleanupLog::read_into(Cgroup& cgroup) const {
   for (const char *at = records_, *end = records_ + size_; at < end;) {
     const char kind = *at++;
@@ -48,6 +52,10 @@ void CleanupLog::read_into(Cgroup& cgroup) const {
       cgroup.abandoned.id_digits = static_cast<uint32_t>(std::strtoul(first.c_str(), &rest, 10));
       cgroup.abandoned.min_age_sec = static_cast<uint32_t>(std::strtoul(rest, nullptr, 10));
       cgroup.abandoned.prefix = second;
+    } else if (kind == 'm') {
+      cgroup.made.add(first);
+    } else if (kind == 'o') {
+      cgroup.made.foreign = true;
     } else {
       cgroup.cleanup.push_back({kind == 'r', first, second});
     }

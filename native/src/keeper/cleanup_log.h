@@ -18,6 +18,9 @@ class CleanupLog {
   void add_cleanup(bool remove, const std::string& path, const std::string& text);
   void add_freezer(int version, const std::string& dir);
   void add_abandoned(const AbandonedGroups& groups);
+  void add_made(const std::string& dir);
+  // The wrapper is another user's.
+  void add_foreign();
   // All steps have been carried out.
   void clear() { size_ = 0; }
   void read_into(Cgroup& cgroup) const;

@@ -10,6 +10,7 @@
 #include "keeper/cleanup_log.h"
 #include "keeper/stopped.h"
 #include "proc/clock.h"
+#include "proc/footprint.h"
 #include "proc/tree.h"
 #include "wire/channel.h"
 
@@ -23,6 +24,9 @@ void JobBox::begin(WrapperConnection& from, Request request, Reader body) {
 }
 
 void JobBox::start(const StartRequest& request) {
+  erase_settings(caller_.words);
+  if (!cgroup_.made.may_use(request.tasks) || !cgroup_.made.may_use({request.fork_into, request.freezer_dir, request.kill_file}))
+    return fail({Step::cgroup, -1, EPERM});
   cgroup_.freezer_version = static_cast<int>(request.head.freezer_version);
   cgroup_.freezer_dir = request.freezer_dir;
   cgroup_.kill_file = request.kill_file;
@@ -41,13 +45,14 @@ void JobBox::of_agent(WrapperConnection& from, Request request, Reader body) {
   const std::string bytes = Reader(body).rest();
   switch (request) {
     case Request::welcome:
-      erase_settings(caller_.words);
       return front_.tell(Event::agent, AgentState::there);
     case Request::to_front:
       if (body.value<uint32_t>() == static_cast<uint32_t>(NodeMessageType::outcome)) agent_.done();
       return front_.send(Event::to_front, 0, bytes.data(), bytes.size());
     case Request::keep:
       return agent_.keep(body);
+    case Request::leave:
+      return agent_.done();
     case Request::delivery:
       if (of_front && agent_.used()) node_.send(Event::delivery, 0, bytes.data(), bytes.size());
       return;
@@ -65,7 +70,14 @@ void JobBox::use_node() {
   agent_.drop();
   node_.close();
   node_ = WrapperConnection(setup_.node);
-  say_hello(node_, caller_, setup_.cleanup_log ? getppid() : 0, HelloTo::node);
+  tell_node();
+}
+
+// `hello` holds the passwords, so nothing of it stays here.
+void JobBox::tell_node() {
+  std::string hello = hello_body(caller_, setup_.cleanup_log ? getppid() : 0, HelloTo::node);
+  node_.send(Event::hello, 0, hello.data(), hello.size());
+  explicit_bzero(hello.data(), hello.size());
   erase_settings(caller_.words);
 }
 
@@ -80,7 +92,7 @@ void JobBox::find_agent() {
   const int fd = gone_ || phase_ == Phase::waiting ? -1 : agent_.find(monotonic_ms());
   if (fd < 0) return;
   node_ = WrapperConnection(fd);
-  agent_.introduce(node_, caller_, setup_.cleanup_log ? getppid() : 0, setup_.front_pid);
+  agent_.introduce(node_, caller_, setup_.cleanup_log ? getppid() : 0, setup_.front_pid, true);
   agent_.resume(node_, {job_, main_ended_, expired_, 0, started_ms_, 0});
   if (main_ended_) node_.tell(Event::exited, exited_);
   if (phase_ == Phase::ended) node_.tell(Event::empty, usage());
@@ -107,6 +119,8 @@ int JobBox::kill_all() {
 // The job has its own copies of the inherited descriptors. If the keeper kept them open, the other end of a pipe would not
 // notice when the job closes it.
 void JobBox::leave_session() {
+  sampling_.close_files();
+  release_text();
   if (!stays_in_session()) setsid();  // so that the keeper survives a scheduler that kills the session, and cleans up
   const auto [in, out] = output_.descriptors();
   keep_only({node_.fd(), front_.fd(), caller_.signals, reaped_.all(), reaped_.own(), exec_pipe_, caller_.terminal.fd(), in, out});

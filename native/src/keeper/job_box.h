@@ -34,6 +34,7 @@ class JobBox final : public Box {
   void before_resume() override;
   void of_agent(WrapperConnection& from, Request request, Reader body) override;
   std::vector<int> zombies() override { return own_zombies(); }
+  bool is_ours(int pid) const override { return pid == getpid() || pid == parent_ || pid == setup_.front_pid; }
   bool is_held() override { return all_stopped(setup_.front_pid, processes_.look()); }
   int kill_all() override;
 
@@ -52,6 +53,7 @@ class JobBox final : public Box {
   void node_gone();
   void agent_gone();
   void use_node();
+  void tell_node();
   void find_agent();
   void front_gone();
   void wrapper_gone();

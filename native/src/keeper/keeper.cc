@@ -40,10 +40,10 @@ JobBox::JobBox(const KeeperSetup& setup, Invocation& words)
   if (stays_in_session()) setpgid(0, 0);
   const int guard = setup.cleanup_log ? getppid() : 0;
   if (agent_.used()) {
-    agent_.introduce(node_, caller_, guard, setup.front_pid);
+    named_files_ = NamedFiles(named_by(words));
+    agent_.introduce(node_, caller_, guard, setup.front_pid, false);
   } else {
-    say_hello(node_, caller_, guard, HelloTo::node);
-    erase_settings(words);
+    tell_node();
   }
 }
 
@@ -110,7 +110,7 @@ void JobBox::run() {
     pollfd entries[6] = {{node_.fd(), node_.events(), 0}, {front_.fd(), front_.events(), 0}, {caller_.signals, POLLIN, 0},
                          {exec_pipe_, POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}};
     if (!gone_) output_.prepare(entries + 4);
-    if (poll(entries, 6, timeout()) < 0 && errno != EINTR) _exit(125);
+    if (poll(entries, 6, patience(timeout())) < 0 && errno != EINTR) _exit(125);
     node_.flush();
     front_.flush();
     if (entries[3].revents && exec_pipe_ >= 0) exec_result();
@@ -122,6 +122,7 @@ void JobBox::run() {
     if (!empty_) processes_.ask_rest();
     check_survivors();
     check_empty();
+    sample();
     if (node_.fd() >= 0 && (entries[0].revents & ~POLLOUT) && !receive(node_)) node_gone();
     if (front_.fd() >= 0 && (entries[1].revents & ~POLLOUT) && !receive(front_)) front_gone();
     if (gone_) {

@@ -58,11 +58,12 @@ void Ladder::begin_rest(int signal, int group, int session, bool spare) {
   spare_ = spare;
 }
 
-// A scheduler's signal reaches every process that exists then. If we forwarded it, it reached the job's group.
+// A scheduler's signal reaches every process that exists then. If we forwarded it, it reached the job's group. A process that
+// saves its work on a SIGINT would not survive a SIGTERM on top.
 bool Ladder::had_signal(const Descendant& process) const {
   if (witnessed_signal_ == 0) return spare_ && process.group == group_;
   if (session_ != 0 && process.session != session_) return false;
-  return spare_ || (witnessed_signal_ == rest_signal_ && process.start <= witnessed_ticks_);
+  return spare_ || (process.start <= witnessed_ticks_ && !refuses(process, witnessed_signal_));
 }
 
 int Ladder::round(const std::vector<Descendant>& all) {
@@ -75,7 +76,7 @@ int Ladder::round(const std::vector<Descendant>& all) {
       if (!before->killed) left.insert(process.pid);
     } else if (left.count(process.parent) != 0) {
       left.insert(process.pid);
-    } else if (had_signal(process) && (spare_ || !refuses(process, rest_signal_))) {
+    } else if (had_signal(process)) {
       note(process, false);
       left.insert(process.pid);
     } else {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <unistd.h>
+#include <utility>
 
 #include "keeper/output.h"
 #include "proc/masked_uri.h"
@@ -57,7 +58,7 @@ Launched launch(JobSpec& spec, const StartRequest& request, Caller& caller, Outp
 
 }  // namespace
 
-void say_hello(WrapperConnection& wrapper, const Caller& caller, int guard, HelloTo to) {
+std::string hello_body(const Caller& caller, int guard, HelloTo to) {
   const Invocation& words = caller.words;
   const bool whole = to == HelloTo::node;
   // Up to the first word of the command, wherever that may be.
@@ -73,13 +74,20 @@ void say_hello(WrapperConnection& wrapper, const Caller& caller, int guard, Hell
   }
   for (const auto& entry : words.settings) hello.word(whole || !is_uri(entry) ? entry.c_str() : masked_uri(entry).c_str());
   hello.word(words.verb.c_str());
-  wrapper.send(Event::hello, 0, hello.body.data(), hello.body.size());
-  explicit_bzero(hello.body.data(), hello.body.size());
+  return std::move(hello.body);
 }
 
 void erase_settings(Invocation& words) {
   for (auto& entry : words.settings) explicit_bzero(entry.data(), entry.size());
   words.settings.clear();
+}
+
+std::vector<std::string> named_by(const Invocation& words) {
+  std::vector<std::string> texts;
+  for (int i = 1; i < std::min(words.count(), std::max(words.command, words.fallback)); i++) texts.emplace_back(words.argv[static_cast<size_t>(i)]);
+  for (const std::string& setting : words.settings)
+    if (!is_uri(setting)) texts.push_back(setting);
+  return texts;
 }
 
 StartRequest::StartRequest(Reader body) : head(body.value<StartHead>()) {

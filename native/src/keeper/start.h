@@ -17,10 +17,12 @@ class Output;
 // An agent does not get the words of the command, nor the passwords in URIs, which are for a link of the box's own.
 enum class HelloTo { node, agent };
 
-// Sends `hello`. `guard`: the guard's pid; 0: none.
-void say_hello(WrapperConnection& wrapper, const Caller& caller, int guard, HelloTo to);
+// The body of `hello`. `guard`: the guard's pid; 0: none.
+std::string hello_body(const Caller& caller, int guard, HelloTo to);
 // The settings may hold a password. Call this once they have been sent to Node.
 void erase_settings(Invocation& words);
+// The texts in which the user may have named files: options and settings.
+std::vector<std::string> named_by(const Invocation& words);
 
 // The body of Request::start.
 struct StartRequest {

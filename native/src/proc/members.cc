@@ -7,9 +7,7 @@
 #include "proc/tree.h"
 
 namespace pbox {
-namespace {
 
-// The pids in a `cgroup.procs` file and in the groups below its directory.
 void read_group(const std::string& procs, std::vector<int>& out) {
   read_pids(procs.c_str(), out);
   const std::string dir = procs.substr(0, procs.rfind('/') + 1);
@@ -21,8 +19,6 @@ void read_group(const std::string& procs, std::vector<int>& out) {
     if (entry->d_type == DT_DIR && entry->d_name[0] != '.') read_group(dir + entry->d_name + "/cgroup.procs", out);
   closedir(list);
 }
-
-}  // namespace
 
 Members::Members(Member main, const std::vector<int>& excluded, std::string procs) : main_(main), procs_(std::move(procs)) {
   ProcessStat now;

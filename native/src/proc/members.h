@@ -7,6 +7,9 @@
 
 namespace pbox {
 
+// Appends the pids in a `cgroup.procs` and in the groups below its directory; a process that moves meanwhile may appear twice.
+void read_group(const std::string& procs, std::vector<int>& out);
+
 class Members {
  public:
   // `excluded` are left out with all of their descendants. `procs` is the `cgroup.procs` of the box's group, or empty.

@@ -112,63 +112,66 @@ void add_row(Tree& tree, Process&& process, size_t rows) {
   tree.rows.insert(std::upper_bound(tree.rows.begin(), tree.rows.end(), process, larger), std::move(process));
 }
 
-// With `descend`, appends the children of every process in `pids`.
-Tree sample(std::vector<int> pids, bool descend, size_t rows, bool pss) {
-  static const uint64_t usec_per_tick = 1000000 / static_cast<uint64_t>(sysconf(_SC_CLK_TCK));
-  static const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  Tree tree;
-  tree.pids = std::move(pids);
-  File file;
-  Stat stat{};
-  // Parents come before children: the CPU time of a child that is reaped in the meantime is missed until the next sample, and
-  // never counted twice.
-  std::vector<int> alive;
-  std::vector<int> threads;  // per live process, a live thread that shows its memory
-  for (size_t at = 0; at < tree.pids.size(); at++) {
-    const int pid = tree.pids[at];
-    if (!read_stat(pid, usec_per_tick, page, file, stat)) continue;
-    Process& process = stat.process;
-    tree.user_usec += process.user_usec + stat.child_user * usec_per_tick;
-    tree.system_usec += process.system_usec + stat.child_system * usec_per_tick;
-    tree.guest_usec += (stat.guest + stat.child_guest) * usec_per_tick;
-    tree.iowait_usec += stat.iowait * usec_per_tick;
-    add_io(pid, file, tree);
-    int thread = pid;
-    if (outlives_its_leader(process)) {
-      thread = live_thread(pid);
-      read_from_thread(thread, usec_per_tick, page, file, process);
-    }
-    if (is_zombie(process)) continue;  // its memory and children are gone
-    alive.push_back(pid);
-    threads.push_back(thread);
-    tree.threads += process.threads;
-    tree.vms_bytes += process.vms_bytes;
-    tree.rss_bytes += process.rss_bytes;
-    if (descend) read_children(pid, process.threads > 1, tree.pids);
-    add_row(tree, std::move(process), rows);
-  }
-  tree.pids.swap(alive);
-  if (tree.pids.size() <= kDetailedProcesses || swap_in_use()) {
-    tree.anon_bytes = tree.file_bytes = tree.shmem_bytes = 0;
-    for (const int thread : threads) add_memory_detail(thread, file, tree);
-  }
-  if (pss) {
-    tree.pss_bytes = 0;
-    for (const int thread : threads)
-      if (file.load(thread, "smaps_rollup")) tree.pss_bytes += std::max<int64_t>(0, file.number("\nPss:")) * 1024;
-  }
-  return tree;
+// A process's memory map costs about as much as this many looks at a process.
+constexpr size_t kPssCost = 16;
+
+uint64_t usec_per_tick() {
+  static const uint64_t usec = 1000000 / static_cast<uint64_t>(sysconf(_SC_CLK_TCK));
+  return usec;
+}
+
+uint64_t page_bytes() {
+  static const uint64_t bytes = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  return bytes;
 }
 
 }  // namespace
 
-Tree sample_tree(int root, size_t rows, bool pss) {
-  std::vector<int> children;
-  read_children(root, true, children);
-  return sample(std::move(children), true, rows, pss);
+TreeWalk::TreeWalk(std::vector<int> pids, bool descend, size_t rows, bool pss)
+    : queue_(std::move(pids)), rows_(rows), descend_(descend), pss_(pss) {
+  if (pss) tree.pss_bytes = 0;
 }
 
-Tree sample_processes(std::vector<int> pids, size_t rows, bool pss) { return sample(std::move(pids), false, rows, pss); }
+void TreeWalk::visit(int pid) {
+  File file;
+  Stat stat{};
+  const uint64_t tick = usec_per_tick();
+  if (!read_stat(pid, tick, page_bytes(), file, stat)) return;
+  Process& process = stat.process;
+  tree.user_usec += process.user_usec + stat.child_user * tick;
+  tree.system_usec += process.system_usec + stat.child_system * tick;
+  tree.guest_usec += (stat.guest + stat.child_guest) * tick;
+  tree.iowait_usec += stat.iowait * tick;
+  add_io(pid, file, tree);
+  int thread = pid;
+  if (outlives_its_leader(process)) {
+    thread = live_thread(pid);
+    read_from_thread(thread, tick, page_bytes(), file, process);
+  }
+  if (is_zombie(process)) return;  // its memory and children are gone
+  tree.pids.push_back(pid);
+  threads_.push_back(thread);
+  tree.threads += process.threads;
+  tree.vms_bytes += process.vms_bytes;
+  tree.rss_bytes += process.rss_bytes;
+  if (descend_) read_children(pid, process.threads > 1, queue_);
+  add_row(tree, std::move(process), rows_);
+}
+
+bool TreeWalk::step(size_t most) {
+  for (; most > 0 && visited_ < queue_.size(); most--) visit(queue_[visited_++]);
+  if (visited_ < queue_.size()) return false;
+  if (tree.anon_bytes < 0) {
+    detail_ = threads_.size() <= kDetailedProcesses || swap_in_use();
+    if (detail_) tree.anon_bytes = tree.file_bytes = tree.shmem_bytes = 0;
+  }
+  File file;
+  for (; most > 0 && detail_ && detailed_ < threads_.size(); most--) add_memory_detail(threads_[detailed_++], file, tree);
+  if (detail_ && detailed_ < threads_.size()) return false;
+  for (; most > 0 && pss_ && measured_ < threads_.size(); most -= std::min(most, kPssCost))
+    if (file.load(threads_[measured_++], "smaps_rollup")) tree.pss_bytes += std::max<int64_t>(0, file.number("\nPss:")) * 1024;
+  return !pss_ || measured_ == threads_.size();
+}
 
 std::vector<OpenFile> open_files(int pid, size_t most) {
   // The kernel shows no descriptors of a main thread that has ended.
@@ -185,21 +188,6 @@ std::vector<OpenFile> open_files(int pid, size_t most) {
   }
   closedir(dir);
   return files;
-}
-
-int64_t host_processes() {
-  // st_nlink of /proc counts the processes and its fixed directories; one listing yields the number of the latter.
-  static const int64_t fixed = [] {
-    struct stat info {};
-    DIR* dir = opendir("/proc");
-    if (!dir || fstat(dirfd(dir), &info) != 0) return int64_t{0};
-    int64_t processes = 0;
-    while (const dirent* entry = readdir(dir)) processes += std::isdigit(static_cast<unsigned char>(entry->d_name[0])) != 0;
-    closedir(dir);
-    return static_cast<int64_t>(info.st_nlink) - processes;
-  }();
-  struct stat info {};
-  return stat("/proc", &info) == 0 ? static_cast<int64_t>(info.st_nlink) - fixed : 0;
 }
 
 }  // namespace pbox

@@ -29,16 +29,28 @@ struct OpenFile {
   int fd;
 };
 
-// Sums over the descendants of `root`, without `root`. `rows`: how many of the processes largest by resident memory to list.
-// `pss`: also read smaps_rollup.
-Tree sample_tree(int root, size_t rows, bool pss);
-// Sums over exactly these processes.
-Tree sample_processes(std::vector<int> pids, size_t rows, bool pss);
+// A walk over processes in steps, so that a large box does not keep its caller from other work. Parents come before children:
+// the CPU time of a child that is reaped in the meantime is missed until the next walk, and never counted twice.
+class TreeWalk {
+ public:
+  // `descend`: also over their descendants. `rows`: how many of the processes largest by resident memory to list. `pss`: also
+  // read smaps_rollup.
+  TreeWalk(std::vector<int> pids, bool descend, size_t rows, bool pss);
+  // Reads about this many more processes. True when the walk is complete.
+  bool step(size_t most);
+  Tree tree;
+
+ private:
+  void visit(int pid);
+  std::vector<int> queue_;
+  std::vector<int> threads_;  // per live process, a live thread that shows its memory
+  size_t visited_ = 0, detailed_ = 0, measured_ = 0;
+  const size_t rows_;
+  const bool descend_, pss_;
+  bool detail_ = false;
+};
 
 // At most `most` descriptors of a process; empty if they may not be read.
 std::vector<OpenFile> open_files(int pid, size_t most);
-
-// The number of processes on the host, from the link count of /proc instead of a pass over them.
-int64_t host_processes();
 
 }  // namespace pbox

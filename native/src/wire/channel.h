@@ -27,6 +27,7 @@ enum class NodeMessageType : uint32_t {
   // From an agent only:
   say = 8,             // text for stderr
   rules = 9,           // for the time without an agent; first: stop signal; second: Rule flags; ms: the grace period
+  stop_group = 10,     // first: the signal that has stopped the job on its terminal; our group stops as well, if a shell can resume it
 };
 
 constexpr int kRuleLinger = 1, kRuleReraise = 2;

@@ -64,6 +64,12 @@ void Reader::copy(void* out, size_t size) {
   at_ += have;
 }
 
+std::string Reader::bytes(size_t size) {
+  const std::string out(at_, std::min(size, left()));
+  at_ += out.size();
+  return out;
+}
+
 std::string Reader::word() {
   const std::string out(at_, strnlen(at_, static_cast<size_t>(end_ - at_)));
   at_ = std::min(end_, at_ + out.size() + 1);

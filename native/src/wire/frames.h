@@ -52,6 +52,10 @@ struct Writer {
   void value(const T& in) { body.append(reinterpret_cast<const char*>(&in), sizeof in); }
   // Including its NUL.
   void word(const char* in) { body.append(in).push_back('\0'); }
+  void result(int error, const std::string& in) {
+    value(FileResult{error, static_cast<uint32_t>(in.size())});
+    body.append(in);
+  }
 };
 
 // Reads a frame's body: values and words, in order. Beyond the end they are 0 or empty.
@@ -68,6 +72,8 @@ class Reader {
   }
   std::string word();
   std::string rest() { return std::string(std::exchange(at_, end_), end_); }
+  std::string bytes(size_t size);
+  size_t left() const { return static_cast<size_t>(end_ - at_); }
 
  private:
   void copy(void* out, size_t size);

@@ -23,13 +23,19 @@ enum class Request : uint16_t {
   pause = 12,        // PauseBody -> PauseReply
   stdout_mark = 13,  // uint64 bytes, 0: none -> count
   deadline = 14,     // DeadlineBody, replaces the previous one; no reply
-  // 15 and 16: files, sample
+  files = 15,        // uint32 count, per operation a uint32 FileOp and two NUL-terminated words: path or pid, text
+                     // -> per operation a FileResult and its bytes
+  sample = 16,       // SampleHead, NUL-terminated: `cgroup.procs` to list, paths of group files -> SampleReply
   welcome = 17,      // from an agent: it serves this box; no reply
   to_front = 18,     // from an agent: NodeMessage and text for the front end; no reply
   delivery = 19,     // from the front end: Delivery, a signal for the agent; no reply
   use_node = 20,     // from the front end: the box is Node's from now on, and not the agent's; no reply
   keep = 21,         // from an agent: bytes that the next agent gets with `resumed`; no reply
   answer = 22,       // from an agent: text, the answer to `ask`; no reply
+  leave = 25,        // from an agent: no agent can serve this box, so look for none; no reply
+  read_file = 23,    // from an agent: a path that the user has named -> FileReply, bytes
+  write_report = 24, // from an agent: NUL-terminated: a path that the user has named, per placeholder name and value, an empty
+                     // word; text -> FileReply
 };
 
 // Keeper to wrapper.
@@ -92,6 +98,7 @@ struct OriginHead {
   uint32_t words;  // number of words with those of the command that `hello` has left out
   uint32_t environment;
   uint32_t children;  // of the front end that it had before: they belong to the scheduler
+  uint32_t resumes;   // 1: `resumed` follows, because another agent has served this box before
 };
 
 enum class AgentState : uint32_t {
@@ -99,6 +106,11 @@ enum class AgentState : uint32_t {
   there = 1,    // it serves the box
   refused = 2,  // it has gone before the job was started
   lost = 3,     // it has gone, and the box goes on
+};
+
+struct FileReply {
+  int32_t error;  // errno; 0: done
+  uint32_t mode, uid;
 };
 
 // What has happened before this agent came. Times are CLOCK_MONOTONIC, ms.
@@ -220,6 +232,53 @@ struct UsageBody {
   uint64_t user_usec, system_usec, max_rss_bytes;
   uint64_t read_count, write_count, read_bytes, write_bytes;
   uint64_t stdout_bytes;
+};
+
+// Operations on files of control groups; keeper/group_files.h has the rules. The last three read files of /proc, of the keeper
+// or of the process whose pid takes the place of the path.
+enum class FileOp : uint32_t { read, write, mkdir, rmdir, rmtree, exists, writable, processes, mountinfo, cgroup, status };
+constexpr const char* kFileOpNames[] = {"read", "write", "mkdir", "rmdir", "rmtree", "exists", "writable", "processes", "mountinfo", "cgroup", "status"};
+constexpr uint32_t kMostFileOps = 256;
+constexpr uint32_t kMostFileBytes = 256 << 10;  // of a request
+
+struct FileResult {
+  int32_t error;  // errno; 0: done
+  uint32_t size;  // of the bytes that follow
+};
+
+constexpr uint32_t kSampleWalk = 1, kSamplePss = 2, kSampleOpenFiles = 4, kSampleList = 8;
+
+struct SampleHead {
+  uint32_t rows;   // how many of the processes largest by resident memory
+  uint32_t flags;  // kSampleWalk: over the processes; kSamplePss: read smaps_rollup; kSampleOpenFiles: of the main process;
+                   // kSampleList: list the processes of a group, and walk only if the list cannot be read or is short
+  uint32_t walk_most;  // the longest short list
+  uint32_t files;
+};
+
+// Per file a FileResult and its bytes, int32 x listed, and if `walked` a TreeBody.
+struct SampleReply {
+  UsageBody usage;
+  uint64_t cost_usec;  // CPU time of the keeper for this sample
+  int32_t listed;      // -1: no list
+  uint32_t files, walked, reserved;
+};
+
+// int32 x pids, per row a RowBody and its name, per open file an int32 and its path.
+struct TreeBody {
+  uint32_t pids, rows, open_files, reserved;
+  int64_t threads;
+  uint64_t rss_bytes, vms_bytes, swap_bytes;
+  int64_t pss_bytes, anon_bytes, file_bytes, shmem_bytes;  // -1: not read
+  uint64_t user_usec, system_usec, guest_usec, iowait_usec;
+  uint64_t read_count, write_count, read_bytes, write_bytes;
+};
+
+struct RowBody {
+  int32_t pid, ppid;
+  uint32_t state, reserved;
+  int64_t threads;
+  uint64_t vms_bytes, rss_bytes, user_usec, system_usec;
 };
 
 struct ExitedBody {

@@ -22,6 +22,12 @@ void WrapperConnection::send(Event type, uint32_t id, const void* body, size_t s
   outbox_.send(fd_, static_cast<uint16_t>(type), id, body, size);
 }
 
+bool WrapperConnection::is_foreign() const {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  return getsockopt(fd_, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid != geteuid();
+}
+
 bool WrapperConnection::next(FrameHead& head, std::string& body) {
   if (!inbox_.next(head, body)) return false;
   if (head.version == kProtocolVersion) return true;

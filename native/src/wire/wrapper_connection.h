@@ -23,9 +23,12 @@ class WrapperConnection {
   void tell(Event type, const T& body) { send(type, 0, &body, sizeof body); }
   template <typename T>
   void reply(uint32_t id, const T& body) { send(Event::reply, id, &body, sizeof body); }
+  void reply_bytes(uint32_t id, const std::string& body) { send(Event::reply, id, body.data(), body.size()); }
   void reply_count(uint32_t id, int count) { reply(id, int32_t{count}); }
   // Reads once. False if the wrapper has gone.
   bool read();
+  // The other end belongs to another user.
+  bool is_foreign() const;
   // The next whole frame. A wrapper that speaks another version counts as gone.
   bool next(FrameHead& head, std::string& body);
 

@@ -49,7 +49,7 @@ def is_time(value):
 
 # Per key of the configuration: its default, the check for other values, and a description of these.
 KEYS = {
-    "proc_box": ("/usr/local/bin/proc_box", is_path, "an absolute path that every node has"),
+    "proc_box": (None, is_path, "an absolute path that every node has"),
     "policy": ("default", is_policy, "off, default, strict, or options: for jobs that do not ask for a box"),
     "default": ([], is_list, "a list of words: options of every box"),
     "strict": (["--enforce", "strict"], is_list, "a list of words: options that `strict` adds to them"),
@@ -61,10 +61,14 @@ KEYS = {
     "flush": (None, is_list, "a list of words: the command that sends the messages that killed boxes have left in their spool"),
     "flush_seconds": (20, is_time, "seconds, at most 25"),
 }
+# Where npm puts it, if the configuration names no path.
+USUAL = ("/usr/local/bin/proc_box", "/usr/bin/proc_box")
 RESOURCE = "box"
 PACKED = "PBOX_ARGV"  # proc_box takes its command line from here, because MoM does not keep arguments intact
 CARRIED = "PBOX_PBS_ARGUMENTS"
+RESTARTS = "PBS_RESTART_COUNT"  # PBS tells jobs nothing about earlier runs: src/scheduler/identity.ts
 # The comma is encoded, because it separates variables between MoM and hooks.
+ESCAPE = re.compile(b"%([0-9A-F]{2})")
 ENCODED = re.compile(r"[^A-Za-z0-9_./=:@+-]")
 ARGUMENT = re.compile(r"<jsdl-hpcpa:Argument>(.*?)</jsdl-hpcpa:Argument>", re.S)
 
@@ -221,14 +225,19 @@ def pack(words):
 
 
 def percent(match):
-    return "".join("%%%02X" % byte for byte in match.group().encode("utf-8", "surrogateescape"))
+    return "".join("%%%02X" % byte for byte in as_bytes(match.group()))
 
 
 def unpack(text):
-    parts = text.split(";")[:-1]
-    return [
-        re.sub(b"%([0-9A-F]{2})", lambda m: bytes([int(m.group(1), 16)]), part.encode()).decode("utf-8", "surrogateescape") for part in parts
-    ]
+    return [ESCAPE.sub(from_hex, as_bytes(part)).decode("utf-8", "surrogateescape") for part in text.split(";")[:-1]]
+
+
+def from_hex(match):
+    return bytes([int(match.group(1), 16)])
+
+
+def as_bytes(text):
+    return text.encode("utf-8", "surrogateescape")
 
 
 def cut(word):
@@ -261,18 +270,27 @@ def carry_arguments(job):
 
 def launch(event, config):
     try:
-        options, refused = options_of(event.job, config), []
-    except ValueError as error:
-        # A job does not escape the site's box by invalid options. The box reports them on stderr and in an event.
+        # If the site boxes a job, and not its user, nothing of ours stands in its output but why the box ended it.
+        quiet, refused = [] if asked(event.job) else ["--quiet"], []
+        options = options_of(event.job, config)
+    except Exception as error:
+        # A job does not escape the site's box by whatever it asks for. The box reports that on stderr and in an event.
         log("%s: %s" % (event.job.id, error))
-        options, refused = site_options(config["policy"], config), ["--refuse", " ".join(str(error).split())[:1000]]
+        policy = "default" if config["policy"] == "off" else config["policy"]
+        quiet, refused = [], ["--refuse", " ".join(str(error).split())[:1000]]
+        options = site_options(policy, config)
     if options is None:
         return
-    wrapper = config["proc_box"]
-    if not os.path.isfile(wrapper) or not os.access(wrapper, os.X_OK):
-        raise OSError("%s is missing on %s or not executable; install proc_box there or correct the hook's configuration" % (wrapper, pbs.get_local_nodename()))
+    wrapper = find_wrapper(config)
     if config["job_cgroup"]:
-        share_limits(event.job, options, config)
+        try:
+            share_limits(event.job, options, config)
+        except Exception as error:
+            log("%s: its tasks do not share their limits: %s" % (event.job.id, error))
+    restarts = restarts_of(event.job)
+    # A job that was not requeued keeps its environment as it is.
+    if restarts > 0 or event.env.get(RESTARTS):
+        event.env[RESTARTS] = str(restarts)
     # Expand `~/` as a shell would: boxes run as the job's user and read that user's files.
     home = str(event.env.get("HOME") or "~")
     options = [home + word[1:] if word.startswith("~/") else word for word in options]
@@ -280,15 +298,77 @@ def launch(event, config):
     # A login shell gets no arguments, and a name that begins with a dash.
     name = arguments[0] if arguments else "-" + os.path.basename(event.progname)
     named = ["--argv0", name] if name != event.progname else []
-    event.env[PACKED] = pack(["--failure", config["fail"]] + options + refused + named + ["--", event.progname] + arguments[1:])
+    words = ["--failure", config["fail"]] + quiet + options + refused + named
+    event.env[PACKED] = pack(words + ["--", event.progname] + arguments[1:])
     event.progname = wrapper
     event.argv = ["proc_box"]
+
+
+def restarts_of(job):
+    """How often the job was requeued. run_version counts its runs; users may set run_count, which older releases have instead."""
+    for name in ("run_version", "run_count"):
+        try:
+            runs = int(str(getattr(job, name)))
+        except (AttributeError, TypeError, ValueError):
+            continue  # this PBS does not tell
+        if runs > 0:
+            return runs - 1
+    return 0
+
+
+def find_wrapper(config):
+    """The path of proc_box on this node. Raises OSError if it has none."""
+    paths = USUAL if config["proc_box"] is None else (config["proc_box"],)
+    for path in paths:
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    raise OSError(
+        "%s is missing on %s or not executable; install proc_box there, or name its path in the hook's configuration (proc_box)"
+        % (" or ".join(paths), pbs.get_local_nodename())
+    )
+
+
+def unboxed(event, why):
+    """The job runs without a box: tells everybody, and fails at nothing."""
+    log("%s runs without a box" % event.job.id)
+    for tell_them in (to_syslog, to_stderr):
+        try:
+            tell_them(event, "this job runs without a box: %s" % why)
+        except Exception as error:
+            log("%s: %s" % (tell_them.__name__, error))
+
+
+# Only bash can give a program another name than its path, which makes a login shell of it. Its options keep startup files out.
+BASH = "/bin/bash"
+TELL = 'echo "$1" >&2; shift; exec -a "$@"'
+
+
+def to_stderr(event, message):
+    """Lets the task write a line to its stderr before it executes its command. Without bash only MoM's log has the line."""
+    if not os.access(BASH, os.X_OK):
+        return
+    arguments = [str(word) for word in event.argv]
+    name = arguments[0] if arguments else "-" + os.path.basename(event.progname)
+    words = ["bash", "--noprofile", "-p", "-c", TELL, "bash", "proc_box: error: " + " ".join(message.split()), name, event.progname]
+    event.argv = words + arguments[1:]
+    event.progname = BASH
+
+
+def to_syslog(event, message):
+    """Without proc_box nothing can publish an event, so the node's syslog has it, where sites collect what is wrong with nodes."""
+    import syslog  # late, because few launches need it
+
+    syslog.openlog("proc_box", 0, syslog.LOG_DAEMON)
+    syslog.syslog(syslog.LOG_ERR, "job %s: %s" % (event.job.id, message))
 
 
 def whole_arguments(event):
     """The arguments as the user gave them, if the server's hook has passed them on."""
     given = [str(word) for word in event.argv]
-    whole = unpack(str(event.env.get(CARRIED) or ""))
+    try:
+        whole = unpack(str(event.env.get(CARRIED) or ""))
+    except ValueError:
+        return given  # the user has set that variable
     # A task of pbsdsh has the same environment, but its own arguments.
     same = [cut(word) for word in whole if cut(word)] == [word for word in given[1:] if word]
     return given[:1] + whole if whole and same else given
@@ -563,7 +643,7 @@ def main():
         if event.type == pbs.EXECJOB_LAUNCH and given.get("fail") == "closed":
             event.reject("proc_box: %s" % error)
         if event.type == pbs.EXECJOB_LAUNCH:
-            log("%s runs without a box" % event.job.id)
+            unboxed(event, error)
     event.accept()
 
 

@@ -8,7 +8,8 @@ return {
   -- Names of options that users cannot change in their environment, for example { "timeout", "memory" }.
   fixed = {},
 
-  -- Returns the options of the box, as `proc_box --help` lists them, or nil to leave the job alone. `partition` is the job's
+  -- Returns the options of the box, as `proc_box --help` lists them, or nil to leave the job alone. Boxes are quiet unless the
+  -- options say `quiet = false`. `partition` is the job's
   -- partition, even if that is the default. Useful fields of `job` are user_id, account, qos, comment, features
   -- (--constraint) and name. A field is nil if the user has not set it.
   box = function(job, partition)

@@ -6,6 +6,7 @@ import { findHierarchies, type Hierarchies } from '../../cgroup/hierarchy.js';
 import type { BoxCgroup, CgroupValue, CleanupStep } from '../../cgroup/types.js';
 import { findDevice } from '../../kernel/devices.js';
 import { readFile } from '../../kernel/files.js';
+import { runHere } from '../../kernel/run-task.js';
 import type { CgroupRow, LimitRow } from '../../options/table/limit.js';
 import { type CgroupLimitName, isCgroupLimit, LIMITS, type LimitName } from '../../options/table/limits.js';
 import type { Environment } from '../../scheduler/identity.js';
@@ -51,7 +52,7 @@ export function checkCgroup(input: CgroupInput): CgroupCheck {
     oomGroup: true,
     ...(beforeMaking !== undefined && { beforeMaking }),
   };
-  const cgroup = createCgroup(request);
+  const cgroup = runHere(createCgroup(request));
   const limits = CGROUP_LIMITS.map((limit) => limitRow(limit, cgroup, found, input));
   const rows = [
     versions(found),
@@ -114,7 +115,7 @@ function limitRow(limit: CgroupLimitName, cgroup: BoxCgroup, found: Hierarchies,
   const name = `limit ${limit}`;
   try {
     const value = trialValue(limit, cgroup, input);
-    if (value !== null) cgroup.set(limit, value);
+    if (value !== null) runHere(cgroup.set(limit, value));
     const by = cgroup.holds(limit);
     if ('mechanism' in by) return pass(name, `${by.mechanism}, ${groupOf(limit, by.mechanism, found, input.name)}`);
     return weaker(limit, by.why, found, input);
@@ -125,7 +126,7 @@ function limitRow(limit: CgroupLimitName, cgroup: BoxCgroup, found: Hierarchies,
 
 function trialValue(limit: CgroupLimitName, cgroup: BoxCgroup, { allowedCpus }: CgroupInput): CgroupValue | null {
   const { trial }: CgroupRow = LIMITS[limit].cgroup;
-  if (typeof trial === 'number') return trial && Math.min(trial, Number(cgroup.ceiling(limit).value) || trial);
+  if (typeof trial === 'number') return trial && Math.min(trial, Number(runHere(cgroup.ceiling(limit)).value) || trial);
   if (trial === 'allowed CPUs') return allowedCpus;
   const device = diskOfRoot();
   return device === null ? null : [{ device, rbps: 'unlimited' }];

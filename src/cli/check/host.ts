@@ -1,5 +1,6 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { release } from 'node:os';
+import { Script } from 'node:vm';
 import { hostname, userName } from 'cgroup-utils-native';
 import { isBrokerError } from '../../errors.js';
 import { duration } from '../../options/amounts.js';
@@ -7,6 +8,7 @@ import type { BoxSpec } from '../../options/spec.js';
 import { jobDeadline } from '../../scheduler/deadline.js';
 import { type Environment, identifyJob, schedulerMarks } from '../../scheduler/identity.js';
 import { tryBroker } from '../ctl/connect.js';
+import { rebuild } from './remedies.js';
 import { atLeast, fail, pass, type Row, warn } from './row.js';
 
 const NODE_MAJOR = 20;
@@ -19,16 +21,42 @@ export function programRows(root: string): Row[] {
   return [
     atLeast(process.version.slice(1), NODE_MAJOR, 0)
       ? pass('Node', node)
-      : fail('Node', node, `Node ${NODE_MAJOR} or newer, then npm rebuild proc_box`),
+      : fail('Node', node, `Node ${NODE_MAJOR} or newer, then ${rebuild(root, 'node')}`),
     atLeast(release(), 4, 18)
       ? pass('kernel', `Linux ${release()}`)
       : warn('kernel', `Linux ${release()}: not tested`, 'Linux 4.18 or newer'),
     // An addon must have been loaded, or this code would not run.
-    existsSync(addon) ? pass('addon', addon) : warn('addon', `${addon}: ENOENT`, 'npm rebuild proc_box'),
+    existsSync(addon) ? pass('addon', addon) : warn('addon', `${addon}: ENOENT`, rebuild(root)),
     existsSync(executable)
       ? pass('keeper', `${executable}, ${Math.round(statSync(executable).size / 1024)} KiB`)
-      : fail('keeper', `${executable}: ENOENT`, 'npm rebuild proc_box'),
+      : fail('keeper', `${executable}: ENOENT`, rebuild(root)),
+    cacheRow(root),
   ];
+}
+
+/**
+ * Whether V8 takes the compiled code that launches load. It refuses what another Node, or other flags, have made.
+ * @param root folder of the package
+ */
+export function cacheRow(root: string): Row {
+  const filename = `${root}/dist/main.cjs`;
+  const path = `${filename}.cache`;
+  const stale = (why: string) =>
+    warn(
+      'code cache',
+      `${path}: ${why}, so each launch takes about 20 % longer`,
+      `${process.execPath} ${root}/scripts/build/code-cache.mjs`,
+    );
+  try {
+    // This process has loaded the bundle already, and V8 takes a script of the same name from memory.
+    const name = `${filename}#${process.hrtime.bigint()}`;
+    const script = new Script(readFileSync(filename, 'latin1'), { filename: name, cachedData: readFileSync(path) });
+    return script.cachedDataRejected === true
+      ? stale(`made by another Node than ${process.version}`)
+      : pass('code cache', path);
+  } catch (error) {
+    return stale((error as NodeJS.ErrnoException).code ?? String(error));
+  }
 }
 
 /** The job that a box started here would belong to, and when its scheduler ends it. */

@@ -5,6 +5,7 @@ import { EXIT } from '../../box/outcome.js';
 import { BOX_GROUPS } from '../../cgroup/box-groups.js';
 import { removeCgroup } from '../../cgroup/remove.js';
 import { describeError, SpecError } from '../../errors.js';
+import { runHere } from '../../kernel/run-task.js';
 import { createLogger } from '../../log.js';
 import { assembleSpec } from '../../options/assemble.js';
 import type { BoxSpec } from '../../options/spec.js';
@@ -112,7 +113,7 @@ async function collect(spec: BoxSpec, agent: Promise<Row>): Promise<Row[]> {
       await broker,
     ];
   } finally {
-    if (check !== undefined) removeCgroup(check.cgroup);
+    if (check !== undefined) runHere(removeCgroup(check.cgroup));
   }
 }
 

@@ -1,10 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { Keeper, type KeeperEvent, launchKeeper, sampleTree } from 'cgroup-utils-native';
+import { dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Keeper, type KeeperEvent, launchKeeper } from 'cgroup-utils-native';
 import type { Hierarchies } from '../../cgroup/hierarchy.js';
 import type { BoxCgroup } from '../../cgroup/types.js';
 import { readFile } from '../../kernel/files.js';
-import { UNIFIED } from './remedies.js';
+import { rebuild, UNIFIED } from './remedies.js';
 import { atLeast, fail, pass, type Row, warn } from './row.js';
 
 /** Runs a temporary job in the temporary group, and does with it once what a box does. */
@@ -24,8 +26,9 @@ export async function checkJob(
   makeCgroup: (keeper: Pick<Keeper, 'pid' | 'cleanup'>) => { cgroup: BoxCgroup; found: Hierarchies },
 ): Promise<Row[]> {
   const rows: Row[] = [];
-  const rebuild = 'npm rebuild proc_box';
-  if (!existsSync(executable)) return [fail('keeper', `${executable}: ENOENT`, rebuild)];
+  // The executable is <package>/bin/proc_box.
+  const remedy = rebuild(dirname(dirname(executable)));
+  if (!existsSync(executable)) return [fail('keeper', `${executable}: ENOENT`, remedy)];
   const events = new Map<KeeperEvent['type'], KeeperEvent>();
   let keeper: Keeper;
   try {
@@ -33,12 +36,12 @@ export async function checkJob(
       events.set(event.type, event),
     );
   } catch (error) {
-    return [fail('keeper', `${executable}: ${(error as Error).message}`, rebuild)];
+    return [fail('keeper', `${executable}: ${(error as Error).message}`, remedy)];
   }
   const comes = (type: KeeperEvent['type']) => within(() => events.get(type));
   if ((await comes('hello')) === undefined) {
     keeper.close();
-    return [fail('keeper', `${executable}: does not answer`, rebuild)];
+    return [fail('keeper', `${executable}: does not answer`, remedy)];
   }
   const { cgroup, found } = makeCgroup(keeper);
   keeper.start({ commandIndex: 1, rlimits: [], cgroup, stdoutMaxBytes: 0 });
@@ -86,7 +89,7 @@ function joined(pid: number, cgroup: BoxCgroup, { v2 }: Hierarchies): Row[] {
   return [row, clone];
 }
 
-/** The orphan must become a child of the keeper, and the wrapper must see both processes. */
+/** The orphan must become a child of the keeper, and the keeper must see both processes. */
 async function seen(keeper: Keeper, pid: number): Promise<Row[]> {
   const children = `/proc/self/task/${process.pid}/children`;
   const proc = existsSync(children)
@@ -96,17 +99,17 @@ async function seen(keeper: Keeper, pid: number): Promise<Row[]> {
         `${children}: ENOENT`,
         'a kernel with CONFIG_PROC_CHILDREN=y; without it, samples and kills do not find the process tree',
       );
-  const tree = await within(() => {
-    const { pids, rows } = sampleTree(keeper.pid, { rows: 10 });
-    return rows.some((row) => row.pid !== pid && row.ppid === keeper.pid) ? pids : undefined;
-  }, 1000);
-  if (tree !== undefined)
+  const look = async () => (await keeper.sample({ walk: true, rows: 10 })).tree?.rows ?? [];
+  let rows = await look();
+  const withOrphan = () => rows.some((row) => row.pid !== pid && row.ppid === keeper.pid);
+  for (const untilMs = Date.now() + 1000; !withOrphan() && Date.now() < untilMs; rows = await look()) await delay(20);
+  if (withOrphan())
     return [
       proc,
-      pass('subreaper', `${tree.length} processes below keeper ${keeper.pid}, the orphan among them`),
+      pass('subreaper', `${rows.length} processes below keeper ${keeper.pid}, the orphan among them`),
       ...visible(true),
     ];
-  const visibleNow = sampleTree(keeper.pid, { rows: 0 }).pids.length;
+  const visibleNow = rows.length;
   return [
     proc,
     fail('subreaper', `${visibleNow} of 2 processes seen below keeper ${keeper.pid}`, 'see hidepid'),

@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs';
 import type { SchedulerName } from '../../scheduler/identity.js';
 
-/** The commands and settings that let the kernel hold a limit; docs/limits.md has the same. */
+/** The commands and settings that let the kernel hold a limit, which docs/limits.md has, too; and those that mend an installation. */
 
 export interface Place {
   readonly scheduler: SchedulerName;
@@ -39,6 +40,15 @@ export function delegation({ scheduler, root, unified, systemd }: Place, control
 export function kernelArgument(argument: string | undefined): string {
   if (argument !== undefined) return `kernel argument ${argument}`;
   return 'a kernel with this controller, or remove cgroup_disable= from its arguments';
+}
+
+/**
+ * The command that builds what the host lacks of the package. npm 12 runs no install script without being asked, not even
+ * for `npm rebuild`. @param root folder of the package, or of a checkout @param node the Node that it is built for
+ */
+export function rebuild(root: string, node: string = process.execPath): string {
+  const script = existsSync(`${root}/src`) ? 'build.mjs' : 'install.mjs';
+  return `${node} ${root}/scripts/build/${script}`;
 }
 
 export const UNIFIED = 'kernel argument systemd.unified_cgroup_hierarchy=1: everything in cgroup v2';

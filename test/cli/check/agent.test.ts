@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { agentRow } from '../../../src/cli/check/agent.js';
-import { startAgent } from '../../fixtures/agent.js';
+import { startAgent } from '../../fixtures/own-agent.js';
 import { temporaryFolder } from '../../fixtures/run.js';
 
 function row(words: readonly string[], more: Partial<Parameters<typeof agentRow>[0]> = {}) {

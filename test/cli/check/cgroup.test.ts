@@ -4,6 +4,7 @@ import t, { type Test } from 'tap';
 import { removeCgroup } from '../../../src/cgroup/remove.js';
 import { type CgroupInput, checkCgroup } from '../../../src/cli/check/cgroup.js';
 import type { Row } from '../../../src/cli/check/row.js';
+import { runHere } from '../../../src/kernel/run-task.js';
 import { delegate, ownGroup, user, withoutV1 } from '../../fixtures/cgroups.js';
 import { checkReport } from '../../fixtures/check.js';
 
@@ -22,7 +23,7 @@ function look(t: Test, more: Partial<CgroupInput> = {}) {
     allowedCpus: '0',
     ...more,
   });
-  t.teardown(() => removeCgroup(cgroup));
+  t.teardown(() => runHere(removeCgroup(cgroup)));
   return (name: string) => rows.find((row) => row.name === name) as Row;
 }
 

@@ -14,6 +14,7 @@ const NAMES = [
   'kernel',
   'addon',
   'keeper',
+  'code cache',
   'scheduler',
   'cgroup versions',
   'own group',

@@ -9,7 +9,7 @@ import { job as inner, PATIENCE_MS } from '../../vm/inner/box.js';
 /** Inside the virtual machine: the hook of a site that has named a directory for the groups of jobs. */
 
 const MIB = 2 ** 20;
-const STRICT = ['-uri', 'none', '--config', 'none', '--enforce', 'strict'];
+const STRICT = ['-uri', 'none', '--config', 'none', '--quiet=false', '--enforce', 'strict'];
 const SLEEPS = ['/bin/sh', '-c', 'echo ready; exec sleep 1000'];
 const timeout = 4 * PATIENCE_MS;
 let last = 0;

@@ -34,6 +34,7 @@ enum { LIST_MAX_BYTES = 20000, EXIT_REFUSED = 125 };
 static const char *task_path = "/usr/local/lib/proc_box/proc_box-task";
 static const char *failure = "open";
 static bool boxed = false;    /* the site's default, or the user's choice */
+static bool chosen = false;   /* the user has given --box */
 static char *asked = NULL;    /* the user's --box=... */
 static int site_count = 0;
 static char **site_options = NULL;
@@ -63,7 +64,7 @@ static bool is_list(const char *argument)
 static int on_box(int value, const char *argument, int remote)
 {
 	(void)value;
-	boxed = true;
+	boxed = chosen = true;
 	free(asked);
 	asked = NULL;
 	if (argument == NULL || strcmp(argument, "(null)") == 0 || strcmp(argument, "on") == 0) return ESPANK_SUCCESS;
@@ -293,6 +294,8 @@ int slurm_spank_task_init(spank_t spank, int count, char **arguments)
 	spank_setenv(spank, "PBOX_FAILURE", failure, 1);
 	for (int i = 0; i < site_count; i++)
 		if (!set_variable(spank, site_options[i])) slurm_error("proc_box: plugstack.conf: %s: not an option", site_options[i]);
+	/* The site boxes this task, not its user, so nothing of ours stands in its output but why the box ended it. */
+	if (!chosen) spank_setenv(spank, "PBOX_QUIET", "true", 0);
 	set_words(spank, asked);
 	if (groups_of_self(groups, sizeof groups)) spank_setenv(spank, "PBOX_CGROUP", groups, 0);
 	spank_setenv(spank, "PBOX_TASK", "", 1);

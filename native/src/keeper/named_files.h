@@ -1,0 +1,25 @@
+// Files that the user has named in options, on behalf of an agent that must not reach any others with the user's rights.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "wire/frames.h"
+
+namespace pbox {
+
+class NamedFiles {
+ public:
+  // `texts`: words and settings. A path counts as named if one of them ends with it, after `=` or `@` or as a whole, or if the
+  // site's config file holds it.
+  explicit NamedFiles(std::vector<std::string> texts) : texts_(std::move(texts)) {}
+
+  // The bodies of the replies to Request::read_file and write_report.
+  std::string read(Reader request) const;
+  std::string write_report(Reader request) const;
+
+ private:
+  bool is_named(const std::string& path) const;
+  std::vector<std::string> texts_;
+};
+
+}  // namespace pbox

@@ -1,0 +1,78 @@
+import type { Keeper } from 'cgroup-utils-native';
+import type { Box } from '../box/box.js';
+import type { SavedBox } from '../box/saved.js';
+import type { Recording } from './recorded.js';
+
+/** What the keeper holds for the next agent. Each agent understands what the version before has saved. */
+export interface SavedHosting {
+  readonly version: 1;
+  readonly box: SavedBox;
+  /** How the box's groups were made. */
+  readonly groups: Recording;
+}
+
+/** As native/src/keeper/agent_link.cc. */
+const SAVED_MAX_BYTES = 64 * 1024;
+const SOON_MS = 20;
+
+/** Gives the keeper what the next agent needs, whenever the box has changed. */
+export class Saving {
+  readonly #keeper: Keeper;
+  readonly #groups: Recording;
+  readonly #box: () => Box | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #ended = false;
+
+  constructor(keeper: Keeper, groups: Recording, box: () => Box | undefined) {
+    this.#keeper = keeper;
+    this.#groups = groups;
+    this.#box = box;
+  }
+
+  readonly changed = (when: 'now' | 'soon'): void => {
+    if (when === 'now') this.#save();
+    else this.#timer ??= setTimeout(() => this.#save(), SOON_MS);
+  };
+
+  end(): void {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+  }
+
+  #save(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const box = this.#box();
+    if (this.#ended || box === undefined) return;
+    const saved: SavedHosting = { version: 1, box: box.save(), groups: this.#groups };
+    const bytes = Buffer.from(JSON.stringify(saved));
+    if (bytes.length <= SAVED_MAX_BYTES) this.#keeper.keep(bytes);
+  }
+}
+
+/**
+ * What a keeper has given back. It is the user's, so it may be anything; it decides only about his own box.
+ * @throws Error if a box cannot go on with it
+ */
+export function parseSaved(bytes: Buffer): SavedHosting {
+  const saved = JSON.parse(bytes.toString()) as SavedHosting;
+  if (saved?.version !== 1) throw new Error(`the saved state has version ${JSON.stringify(saved?.version)}`);
+  const { box, groups } = saved;
+  const numbers = [
+    box.sequence,
+    box.pid,
+    box.startedMs,
+    box.sampleIntervalMs,
+    box.clock.elapsedMs,
+    box.clock.atMs,
+    box.clock.limitMs,
+  ];
+  const lists = [groups, box.limits, box.limitSetBy, box.near, box.resources.limits, box.clock.reached];
+  const known =
+    /^[0-9a-f]{20}$/.test(box.boxId) &&
+    numbers.every((value) => typeof value === 'number' && value >= 0) &&
+    lists.every(Array.isArray) &&
+    ['starting', 'running', 'stopping'].includes(box.life.state.phase);
+  if (!known) throw new Error('the saved state is not one that an agent writes');
+  return saved;
+}
