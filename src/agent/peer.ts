@@ -103,6 +103,8 @@ export class Connection {
         this.#hello = event;
         return;
       case 'origin':
+        if (this.#hello === undefined) return this.#refuse('order', 'it did not begin with "hello"');
+        if (this.#origin !== undefined) return this.#refuse('order', 'it sent "origin" twice');
         if (event.children.length > WORDS || isTooMuch(event.environment)) {
           return this.#refuse('too much', 'its "origin" is too long');
         }

@@ -13,6 +13,7 @@ import {
   originFrame,
   type RunningAgent,
   rawPeer,
+  resumedFrame,
   startAgent,
 } from '../fixtures/own-agent.js';
 import { until } from '../fixtures/processes.js';
@@ -47,6 +48,8 @@ const WRONG: readonly {
   { what: 'an event before hello', bytes: [frame(65, Buffer.alloc(16))], line: /began with "started"/ },
   { what: 'two questions', bytes: [frame(ASK, 'status'), frame(ASK, 'status')], line: /more than one question/ },
   { what: 'hello with very many words', bytes: [hello(200_000)], line: /"hello" is too long/ },
+  { what: 'resumed without being asked', bytes: [helloFrame(), resumedFrame(Buffer.of())], line: /did not begin with/ },
+  { what: 'origin twice', bytes: [helloFrame(), originFrame([], true), originFrame()], line: /"origin" twice/ },
   { what: 'half a frame', bytes: [frame(ASK, 'status').subarray(0, 15)], line: /within a frame/, ends: true },
   { what: 'half a head', bytes: [frame(ASK).subarray(0, 5)], line: /within a frame/, ends: true },
   { what: 'no frame at all', bytes: [Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n')], line: /too long|version/ },
@@ -100,6 +103,25 @@ t.test('random bytes never end the agent', async (t) => {
   await Promise.all(peers.map(({ closed }) => closed));
   await serves(t, agent);
   t.ok(agent.log().split('\n').length < 30, `one line for each reason: ${agent.log()}`);
+});
+
+t.test('what a keeper claims that another agent has kept is not trusted', async (t) => {
+  const agent = await startAgent(t);
+  const claims = [
+    Buffer.of(),
+    randomBytes(1_000),
+    Buffer.from('null'),
+    Buffer.from('{}'),
+    Buffer.from('{"version":1,"box":{"sequence":1e308,"id":"../../x"}}'),
+    Buffer.from(`[${'['.repeat(60_000)}`),
+    Buffer.alloc(900_000, 0x61),
+  ];
+  const peers = claims.map((kept) => rawPeer(t, agent.socket, helloFrame(), originFrame([], true), resumedFrame(kept)));
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  for (const { client } of peers) client.destroy();
+  await until(async () => (await statusOf(agent)).boxes === 0, 'no box is left');
+  t.notMatch(agent.log(), /internal error/);
+  await serves(t, agent);
 });
 
 t.test('who says nothing, or half of it, is gone after two seconds', async (t) => {

@@ -3,6 +3,7 @@ import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, symlinkSync,
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { askAgent } from '../../src/agent/ask.js';
+import type { BoxRow } from '../../src/agent/list.js';
 import type { AgentStatus } from '../../src/agent/status.js';
 import { asUid, type RunningAgent, sharedFolder, spawnAgent, startAgent } from '../fixtures/own-agent.js';
 import { until } from '../fixtures/processes.js';
@@ -10,6 +11,7 @@ import { killQuietly, PYTHON, temporaryFolder } from '../fixtures/run.js';
 
 /** An agent as a service: how it starts, ends, and follows another. */
 
+const boxesOf = async (socket: string) => (await askAgent(socket, 'list')) as BoxRow[];
 const pidOf = async (socket: string) => ((await askAgent(socket, 'status')) as AgentStatus).pid;
 
 t.test('SIGTERM: the boxes go on, and it ends with 0, whatever signals come meanwhile', async (t) => {
@@ -43,12 +45,18 @@ t.test('a second agent is refused; with --takeover it takes the place of the fir
   const refused = spawnAgent(t, { folder });
   t.equal(await refused.ended, 125);
   t.match(refused.log(), /another agent listens there; --takeover takes its place/);
+  const box = first.box(['sh', '-c', 'sleep 2; echo done; exit 7']);
+  await until(() => box.stderr().includes('started in box'), 'it has started');
   const second = await startAgent(t, { folder, words: ['--takeover'] });
   t.match(second.log(), /the agent with pid \d+ hands over/);
   t.equal(await first.ended, 0);
-  t.match(first.log(), /another agent takes over; boxes that go on without it: 0/);
+  t.match(first.log(), /another agent takes over; boxes that go on without it: 1/);
   t.equal(await pidOf(second.socket), second.nodePid());
   t.equal((await second.box(['true']).done).code, 0);
+  await until(async () => (await boxesOf(second.socket)).some(({ pid }) => pid > 0), 'the next agent has the box');
+  const { code, stdout } = await box.done;
+  t.equal(code, 7);
+  t.equal(stdout, 'done\n');
   t.notMatch(second.log(), /warn|error/);
 });
 

@@ -25,8 +25,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   spool: ['native', 'options', 'model'],
   amqp: ['native', 'options', 'model', 'stats', 'spool'],
   supervise: ALL_BUT_THE_VERBS,
+  print: ['native', 'box'],
   adopt: [...ALL_BUT_THE_VERBS, 'supervise'],
-  cli: [...ALL_BUT_THE_VERBS, 'supervise', 'adopt'],
+  agent: [...ALL_BUT_THE_VERBS, 'supervise', 'print'],
+  cli: [...ALL_BUT_THE_VERBS, 'supervise', 'adopt', 'agent', 'print'],
 };
 
 interface Import {
