@@ -88,29 +88,33 @@ export class Agent {
     const accounts = this.#accounts;
     let leave = () => accounts.removeWaiting(account);
     let answerBytes = 0;
-    const connection: Connection = new Connection(peer, this.#parts.host, {
-      whyNot: (uid) => this.#whyNot(uid, account),
-      isFlood: () => !account.frames.take(performance.now()),
-      hosted: (box) => {
-        leave();
-        accounts.addBox(account, box);
-        leave = () => accounts.removeBox(account, box);
+    const connection: Connection = new Connection(
+      peer,
+      { ...this.#parts.host, log: this.#refusals.logFor(peer.uid) },
+      {
+        whyNot: (uid) => this.#whyNot(uid, account),
+        isFlood: () => !account.frames.take(performance.now()),
+        hosted: (box) => {
+          leave();
+          accounts.addBox(account, box);
+          leave = () => accounts.removeBox(account, box);
+        },
+        ask: (text, { uid }) => {
+          const answer = this.#answer(text, uid, account);
+          if ('text' in answer) {
+            answerBytes += answer.text.length;
+            account.answerBytes += answer.text.length;
+          }
+          return answer;
+        },
+        refused: (refusal) => this.#refusals.tell(peer.uid, who, refusal),
+        closed: () => {
+          this.#connections.delete(connection);
+          account.answerBytes -= answerBytes;
+          leave();
+        },
       },
-      ask: (text, { uid }) => {
-        const answer = this.#answer(text, uid, account);
-        if ('text' in answer) {
-          answerBytes += answer.text.length;
-          account.answerBytes += answer.text.length;
-        }
-        return answer;
-      },
-      refused: (refusal) => this.#refusals.tell(peer.uid, who, refusal),
-      closed: () => {
-        this.#connections.delete(connection);
-        account.answerBytes -= answerBytes;
-        leave();
-      },
-    });
+    );
     this.#connections.add(connection);
     accounts.addWaiting(account);
   }

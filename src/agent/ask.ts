@@ -55,6 +55,8 @@ export function askAgent(socket: string, question: Question, connected = () => {
 const WORDED: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such socket',
   ECONNREFUSED: 'nobody listens there',
+  ECONNRESET: 'it has closed the connection; its log says why',
+  EPIPE: 'it has closed the connection; its log says why',
   EACCES: 'permission denied',
 };
 

@@ -48,6 +48,9 @@ const OWN_LINK: readonly OptionName[] = [
   'audit-log',
 ];
 
+/** Signals that wait for the start of the job. */
+const EARLY = 64;
+
 /** What the agent gives each box. */
 export interface Host
   extends Pick<RunOptions, 'loadSigned' | 'loadSpool' | 'loadSlurm' | 'loadLaunchFailure' | 'loadReportFile'>,
@@ -133,8 +136,8 @@ class Hosting implements HostedBox {
 
   onKeeper(event: KeeperEvent): void {
     if (event.type === 'delivery') {
-      if (this.#run === undefined) this.#early.push(event);
-      else this.#run.onSignal(event);
+      if (this.#run === undefined && this.#early.length < EARLY) this.#early.push(event);
+      else this.#run?.onSignal(event);
       this.#told.keeper.toFront({ type: 'heard' });
       return;
     }

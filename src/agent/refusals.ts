@@ -8,6 +8,7 @@ export interface Refusal {
 }
 
 export type RefusalKind =
+  | 'box'
   | 'boxes'
   | 'connections'
   | 'cut'
@@ -49,13 +50,24 @@ export class Refusals {
   /** @param uid null if it is not known @param who names the connection @param count of connections */
   tell(uid: number | null, who: string, { kind, why }: Refusal, count = 1): void {
     this.total += count;
+    this.#say(uid, kind, `${who} is closed: ${why}`, count);
+  }
+
+  /** A log for what a user's boxes cause: their lines are bounded in the same way. */
+  logFor(uid: number): Logger {
+    const log = this.#log;
+    const say = (line: string) => this.#say(uid, 'box', line, 1);
+    return { error: say, warn: say, info: (line) => log.debug(line), debug: (line) => log.debug(line) };
+  }
+
+  #say(uid: number | null, kind: RefusalKind, line: string, count: number): void {
     const key = `${uid} ${kind}`;
     const told = this.#told.get(key);
     if (told !== undefined) told.more += count;
     else if (this.#told.size >= LINES) this.#untold += count;
     else {
       this.#told.set(key, { uid, kind, more: count - 1 });
-      this.#log.warn(`${who} is closed: ${why}`);
+      this.#log.warn(line);
     }
     this.#timer ??= setTimeout(() => this.flush(), this.#quietMs).unref();
   }
@@ -67,11 +79,9 @@ export class Refusals {
     for (const { uid, kind, more } of this.#told.values()) {
       if (more === 0) continue;
       const whose = uid === null ? '' : ` of uid ${uid}`;
-      this.#log.warn(
-        `${counted(more, 'more connection')}${whose} closed within a minute for the same reason (${kind})`,
-      );
+      this.#log.warn(`${counted(more, 'more line')} as this${whose} within a minute (${kind})`);
     }
-    if (this.#untold > 0) this.#log.warn(`${counted(this.#untold, 'more connection')} closed within a minute`);
+    if (this.#untold > 0) this.#log.warn(`${counted(this.#untold, 'more line')} as these within a minute`);
     this.#told.clear();
     this.#untold = 0;
   }

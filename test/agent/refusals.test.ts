@@ -20,7 +20,7 @@ t.test('one line for a user and kind, and later how many more', async (t) => {
     'proc_box: warn: one of 8 is closed: it said nothing\n',
   ]);
   refusals.flush();
-  t.match(lines.at(-1), /999 more connections of uid 7 closed within a minute for the same reason \(late\)/);
+  t.match(lines.at(-1), /999 more lines as this of uid 7 within a minute \(late\)/);
   t.equal(lines.length, 4);
   t.equal(refusals.total, 1_002);
   refusals.tell(7, 'again', LATE);
@@ -32,7 +32,7 @@ t.test('however many users there are, a minute has so many lines', async (t) => 
   for (let uid = 0; uid < 1_000; uid++) refusals.tell(uid, `uid ${uid}`, LATE);
   t.equal(lines.length, 200);
   refusals.flush();
-  t.match(lines.at(-1), /800 more connections closed within a minute/);
+  t.match(lines.at(-1), /800 more lines as these within a minute/);
 });
 
 t.test('many at once count as many, and the sum is told after a while', async (t) => {
@@ -40,5 +40,17 @@ t.test('many at once count as many, and the sum is told after a while', async (t
   refusals.tell(null, 'a connection', { kind: 'descriptors', why: 'there is no descriptor' }, 5);
   t.equal(refusals.total, 5);
   await new Promise((resolve) => setTimeout(resolve, 50));
-  t.match(lines[1], /4 more connections closed within a minute for the same reason \(descriptors\)/);
+  t.match(lines[1], /4 more lines as this within a minute \(descriptors\)/);
+});
+
+t.test('what the boxes of a user cause is bounded in the same way', async (t) => {
+  const { refusals, lines } = logged();
+  const log = refusals.logFor(7);
+  for (let count = 0; count < 50; count++) log.warn(`box ${count}`);
+  log.error('an error');
+  log.info('not for this log');
+  t.strictSame(lines, ['proc_box: warn: box 0\n']);
+  refusals.flush();
+  t.match(lines[1], /50 more lines as this of uid 7 within a minute \(box\)/);
+  t.equal(refusals.total, 0, 'no connection was refused');
 });

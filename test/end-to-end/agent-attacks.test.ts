@@ -21,6 +21,12 @@ import { until } from '../fixtures/processes.js';
 /** Whoever connects to an agent may send what he likes: it costs him his connection, a line in the log, and nobody else anything. */
 
 const statusOf = async ({ socket }: RunningAgent) => (await askAgent(socket, 'status')) as AgentStatus;
+/** While the user has too many connections, his questions are refused as well. */
+const waitingOf = (agent: RunningAgent) =>
+  statusOf(agent).then(
+    ({ waiting }) => waiting,
+    () => -1,
+  );
 
 async function serves(t: Test, agent: RunningAgent): Promise<void> {
   const { code, stdout, stderr } = await agent.box(['echo', 'served']).done;
@@ -74,7 +80,7 @@ for (const { what, bytes, line, ends } of WRONG) {
     if (ends) client.end();
     await closed;
     await until(() => line.test(agent.log()), `the log names it: ${agent.log()}`);
-    t.match(agent.log(), /the connection of pid \d+ \(uid \d+\) is closed: /);
+    await until(() => /the connection of pid \d+ \(uid \d+\) is closed: /.test(agent.log()), 'the log names it');
     t.equal((await statusOf(agent)).refused, 1);
     t.equal((await beside.done).stdout, 'undisturbed\n');
     await serves(t, agent);
@@ -120,7 +126,7 @@ t.test('what a keeper claims that another agent has kept is not trusted', async 
   await new Promise((resolve) => setTimeout(resolve, 500));
   for (const { client } of peers) client.destroy();
   await until(async () => (await statusOf(agent)).boxes === 0, 'no box is left');
-  t.notMatch(agent.log(), /internal error/);
+  t.equal(agent.log().match(/cannot be gone on with/g)?.length, 1, 'one line');
   await serves(t, agent);
 });
 
@@ -132,7 +138,7 @@ t.test('who says nothing, or half of it, is gone after two seconds', async (t) =
   );
   const tookMs = performance.now() - began;
   t.ok(tookMs > 1_900 && tookMs < 4_000, `${tookMs} ms`);
-  t.match(agent.log(), /did not say what it is within 2 s/);
+  await until(() => /did not say what it is within 2 s/.test(agent.log()), 'the log names it');
   t.equal((await statusOf(agent)).waiting, 0);
 });
 
@@ -155,9 +161,9 @@ t.test(
       most = Math.max(most, fds() - before);
     }
     t.ok(most <= 300, `${most} descriptors more than before`);
-    t.match(agent.log(), /its user has 256 connections without a box/);
+    await until(() => /its user has 256 connections without a box/.test(agent.log()), 'the log names it');
     for (const client of open.flat()) client.destroy();
-    await until(async () => (await statusOf(agent)).waiting === 0, 'all of them are gone');
+    await until(async () => (await waitingOf(agent)) === 0, 'all of them are gone');
     t.ok(fds() - before < 20, 'and their descriptors');
     await serves(t, agent);
     t.ok(agent.log().split('\n').length < 12, `the log is short: ${agent.log()}`);
@@ -172,7 +178,7 @@ t.test('one who asks and does not read loses the connection, and one who asks al
   const answers = await Promise.allSettled(Array.from({ length: 250 }, () => askAgent(agent.socket, 'list')));
   t.ok(answers.some(({ status }) => status === 'fulfilled'));
   t.ok(answers.some(({ status }) => status === 'rejected'));
-  t.match(agent.log(), /more than 100 questions in a second/);
+  await until(() => /more than 100 questions in a second/.test(agent.log()), 'the log names it');
   await new Promise((resolve) => setTimeout(resolve, 1_100));
   t.match(await askAgent(agent.socket, 'list'), []);
 });
@@ -184,7 +190,7 @@ t.test('a keeper that floods loses its box, and no other is disturbed', async (t
   const event = frame(80, Buffer.alloc(24));
   flood.client.write(Buffer.concat(Array.from({ length: 30_000 }, () => event)));
   await flood.closed;
-  t.match(agent.log(), /sends too many frames/);
+  await until(() => /sends too many frames/.test(agent.log()), 'it is named');
   await new Promise((resolve) => setTimeout(resolve, 1_100));
   await serves(t, agent);
   t.equal((await beside.done).stdout, 'undisturbed\n');
@@ -198,7 +204,10 @@ t.test('what an agent keeps for a keeper that does not read is bounded', async (
   // Each signal that a front end reports is answered.
   const event = frame(80, Buffer.alloc(24));
   const gone = until(() => /does not read what it is sent/.test(agent.log()), `it is named: ${agent.log()}`, 10_000);
-  client.write(Buffer.concat(Array.from({ length: 15_000 }, () => event)));
+  const events = Buffer.concat(Array.from({ length: 15_000 }, () => event));
+  client.write(events);
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  client.write(events);
   await gone;
   await until(async () => (await statusOf(agent)).boxes === 0, 'no box is left');
   await serves(t, agent);
@@ -211,7 +220,7 @@ t.test('quota of boxes: the next one has a Node of its own, and is told why', as
   const { code, stderr } = await agent.box(['true'], { env: { PBOX_URI: 'none' } }).done;
   t.equal(code, 0);
   t.match(stderr, /the node agent does not serve this box: this user has 1 boxes here/);
-  t.match(agent.log(), /may have no more \(--boxes-per-user\)/);
+  await until(() => /may have no more \(--boxes-per-user\)/.test(agent.log()), 'the log names it');
   t.equal((await first.done).code, 0);
 });
 

@@ -23,7 +23,7 @@ t.test('SIGTERM: the boxes go on, and it ends with 0, whatever signals come mean
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   t.equal(await agent.ended, 0);
-  t.match(agent.log(), /the agent ends: SIGTERM; boxes that go on without it: 1/);
+  await until(() => /the agent ends: SIGTERM; boxes that go on without it: 1/.test(agent.log()), 'the log says it');
   t.notMatch(agent.log(), /[Dd]ebugger/);
   const { code, stdout } = await box.done;
   t.equal(code, 5);
@@ -44,13 +44,13 @@ t.test('a second agent is refused; with --takeover it takes the place of the fir
   const folder = join(first.socket, '..');
   const refused = spawnAgent(t, { folder });
   t.equal(await refused.ended, 125);
-  t.match(refused.log(), /another agent listens there; --takeover takes its place/);
+  await until(() => /another agent listens there; --takeover takes its place/.test(refused.log()), 'the log says it');
   const box = first.box(['sh', '-c', 'sleep 2; echo done; exit 7']);
   await until(() => box.stderr().includes('started in box'), 'it has started');
   const second = await startAgent(t, { folder, words: ['--takeover'] });
-  t.match(second.log(), /the agent with pid \d+ hands over/);
+  await until(() => /the agent with pid \d+ hands over/.test(second.log()), 'the log says it');
   t.equal(await first.ended, 0);
-  t.match(first.log(), /another agent takes over; boxes that go on without it: 1/);
+  await until(() => /another agent takes over; boxes that go on without it: 1/.test(first.log()), 'the log says it');
   t.equal(await pidOf(second.socket), second.nodePid());
   t.equal((await second.box(['true']).done).code, 0);
   await until(async () => (await boxesOf(second.socket)).some(({ pid }) => pid > 0), 'the next agent has the box');
@@ -162,7 +162,7 @@ t.test('a folder behind a symbolic link is refused for an agent of all', async (
   symlinkSync(folder, `${folder}-link`);
   const agent = spawnAgent(t, { folder: `${folder}-link`, forAll: true });
   t.equal(await agent.ended, 125);
-  t.match(agent.log(), /its folder is a symbolic link/);
+  await until(() => /its folder is a symbolic link/.test(agent.log()), 'the log says it');
 });
 
 /** Receives what a service tells systemd: a datagram a line. */
@@ -202,7 +202,7 @@ function listener(t: Test, [program = '', ...args]: readonly string[]): () => st
 t.test('a NOTIFY_SOCKET that is not there does not stop it', async (t) => {
   const agent = await startAgent(t, { env: { NOTIFY_SOCKET: '/nonexistent/notify' } });
   t.equal((await agent.box(['true']).done).code, 0);
-  t.match(agent.log(), /tell systemd "READY=1": .*ENOENT/);
+  await until(() => /tell systemd "READY=1": .*ENOENT/.test(agent.log()), 'the log says it');
 });
 
 /** Listens, and becomes the agent with the socket as descriptor 3, as systemd does. */

@@ -65,8 +65,9 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     const int events = UV_READABLE | UV_DISCONNECT | (connection_->pending() ? UV_WRITABLE : 0);
     if (!poll_ || events == watched_) return;
     watched_ = events;
-    uv_poll_start(poll_, events, [](uv_poll_t* handle, int, int ready) {
+    uv_poll_start(poll_, events, [](uv_poll_t* handle, int status, int ready) {
       auto* keeper = static_cast<Keeper*>(handle->data);
+      if (status < 0) keeper->watched_ = 0;  // libuv has stopped, but more may have arrived than is read at a time
       if (ready & UV_WRITABLE) keeper->connection_->flush();
       keeper->watch();
       if (ready != UV_WRITABLE) keeper->readable();  // also after an error, which sets no event
@@ -208,8 +209,10 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     Object gone = Object::New(env);
     gone.Set("type", "gone");
     gone.Set("fault", connection_->fault());
-    shut();
+    // The fault of a foreign connection is told before the requests fail that it has broken.
+    if (!connection_->is_foreign()) shut();
     emit(env, gone);
+    shut();
     on_event_.Reset();
   }
 
