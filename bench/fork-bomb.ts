@@ -35,7 +35,7 @@ export async function forkBomb(bench: Bench): Promise<Row[]> {
       keeper.cleanup(cgroup.cleanup);
       keeper.start({ commandIndex: 1, rlimits: [], cgroup, stdoutMaxBytes: 0 });
       await until(() => (figures()?.pids?.refused ?? 0) > 0);
-      for (let i = 0; i < ANSWERS; i += 1) answers.push(await timed(() => keeper.usage()));
+      for (let i = 0; i < ANSWERS; i += 1) answers.push(await timed(() => keeper.sample({})));
       kills.push(
         await timed(async () => {
           await keeper.kill();

@@ -41,6 +41,8 @@ export type FileOp =
   /** Removes a group with every group below it. */
   | { readonly op: 'rmtree'; readonly path: string }
   | { readonly op: 'processes'; readonly path: string }
+  /** The disk behind a block device, a file on one, or `major:minor`, as `major:minor`; ENXIO if there is none. */
+  | { readonly op: 'disk'; readonly path: string }
   | { readonly op: 'mountinfo' }
   | { readonly op: 'cgroup' | 'status'; readonly pid: number | null };
 export interface FileResult {
@@ -49,6 +51,9 @@ export interface FileResult {
   /** What was read; else empty. */
   readonly text: string;
 }
+
+/** The operation `disk` in this process. @param sys @default /sys */
+export function findDisk(target: string, sys?: string): FileResult;
 
 /** The pids in a `cgroup.procs` and in the groups below it, one per line; null if it cannot be read. */
 export function groupProcesses(procsFile: string): string | null;

@@ -1,8 +1,7 @@
 import type { FileOp, FileResult } from './files.js';
-import type { RawSample, SampleOptions } from './processes.js';
-
 /** The keeper of one box, its requests and its events. native/README.md describes the protocol. */
 import type { SignalDelivery } from './own-process.js';
+import type { RawSample, SampleOptions } from './processes.js';
 
 /** The 16 resources of setrlimit(2), by their names in prlimit(1). */
 export type RlimitName =
@@ -263,8 +262,8 @@ export type FrontMessage =
   /** For the time without an agent. @param first stop signal @param second 1: linger, 2: reraise @param ms the grace period */
   | { readonly type: 'rules'; readonly first: number; readonly second: number; readonly ms: number };
 
-/** The version in the head of each frame: native/src/wire/protocol.h. */
-export const protocolVersion: number;
+/** The version in the head of each frame between keepers, tools and agents: native/src/wire/protocol.h. */
+export const agentVersion: number;
 
 /** One connection to an agent, as the kernel describes its other end: SO_PEERCRED. */
 export interface Peer {
@@ -357,7 +356,6 @@ export class Keeper {
   stdoutLimit(bytes: number): Promise<void>;
   /** Asks for one `stdoutmark` event when stdout reaches this many bytes; 0 cancels it. */
   stdoutMark(bytes: number): Promise<void>;
-  usage(): Promise<KeeperUsage>;
   /**
    * Carries out operations on control groups, in order; one result per operation. The keeper reads only files of a cgroup
    * file system, and writes only in groups that it has made by this request: native/src/keeper/group_files.h. At most 256
@@ -378,7 +376,9 @@ export class Keeper {
    * As an agent: a file that the user has named in an option, read with the user's rights; at most 768 KiB.
    * `code` is the errno's name, EPERM if the user has not named it.
    */
-  readFile(path: string): Promise<{ readonly code?: string; readonly bytes: Buffer; readonly mode: number; readonly uid: number }>;
+  readFile(
+    path: string,
+  ): Promise<{ readonly code?: string; readonly bytes: Buffer; readonly mode: number; readonly uid: number }>;
   /**
    * As an agent: replaces the file that the user has named for the report.
    * @param placeholders name and value of each, one after the other

@@ -111,5 +111,3 @@ export function hostname(): string;
 export function peerOf(fd: number): { readonly pid: number; readonly uid: number };
 /** The user's name in passwd(5), or the uid as text. @param uid @default the effective user */
 export function userName(uid?: number): string;
-/** CPUs that this thread may use, sched_getaffinity(2). */
-export function allowedCpuCount(): number;

@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { protocolVersion } from 'cgroup-utils-native';
+import { agentVersion } from 'cgroup-utils-native';
 import { EnvironmentError } from '../errors.js';
 
 /** Questions to an agent, by frames of native/src/wire/protocol.h. */
@@ -79,6 +79,6 @@ function frame(text: string): Buffer {
   const head = Buffer.alloc(HEAD_BYTES);
   head.writeUInt32LE(body.length, 0);
   head.writeUInt16LE(ASK, 4);
-  head.writeUInt16LE(protocolVersion, 6);
+  head.writeUInt16LE(agentVersion, 6);
   return Buffer.concat([head, body]);
 }

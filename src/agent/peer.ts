@@ -141,7 +141,7 @@ export class Connection {
     }
     clearTimeout(this.#late);
     this.#keeper.welcome();
-    const hosted = hostBox(this.#host, { keeper: this.#keeper, hello, origin, resumed, uid: this.#peer.uid }, () =>
+    const hosted = hostBox(this.#host, { keeper: this.#keeper, hello, origin, resumed, peer: this.#peer }, () =>
       this.close(),
     );
     this.#hosted = hosted;

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { monotonicMs } from 'cgroup-utils-native';
-import * as Amqp from '../amqp/index.js';
+import { hostname, monotonicMs, userName } from 'cgroup-utils-native';
 import { SpecError } from '../errors.js';
 import type { Logger } from '../log.js';
+import { createNodeLink, type NodeLink } from '../node-link/index.js';
 import { counted } from '../options/amounts.js';
 import type { SpecInput } from '../options/assemble.js';
 import { guardProcess } from '../supervise/box-process.js';
@@ -11,7 +11,7 @@ import type { Host } from './hosted-box.js';
 import { listen, takeOver } from './listen.js';
 import type { AgentOptions } from './options.js';
 import { type Service, serviceOf } from './service.js';
-import { type AgentLink, statusOfLink } from './status.js';
+import { statusOfLink } from './status.js';
 
 /** The life of an agent: from its socket to the signal that ends it. */
 
@@ -45,19 +45,20 @@ export async function serveUntilTold(options: AgentOptions, input: AgentInput, l
   const fd = await listener(service, options, log);
   guardProcess(log);
   tellDescriptors(log);
-  const { host, link } = hostOf(options, input, log);
+  const { spec } = options;
+  const link = linkOf(options, input, log);
   const began = monotonicMs();
   const agent = new Agent({
     fd,
     onlyUid: own ? (process.geteuid?.() ?? -1) : null,
     quotas,
-    host,
+    host: { ...input, spec, log, link },
     status: () => ({
       version: input.version,
       pid: process.pid,
       uptime_ms: Math.round(monotonicMs() - began),
       memory_bytes: process.memoryUsage.rss(),
-      ...statusOfLink(link),
+      ...statusOfLink(spec.uris.length === 0 ? null : link.status()),
     }),
     onTakeover: () => told.tell('another agent takes over'),
   });
@@ -70,15 +71,14 @@ export async function serveUntilTold(options: AgentOptions, input: AgentInput, l
   service.notify('STOPPING=1', 'Lets its boxes go');
   log.info(`the agent ends: ${why}; boxes that go on without it: ${agent.boxes}`);
   await agent.close();
-  await link?.close(options.spec.flushMs);
+  await link.close(spec.flushMs);
   return 0;
 }
 
-/** What each box gets, and the link that all of them share; null as long as each box has one of its own. */
-function hostOf({ spec }: AgentOptions, input: AgentInput, log: Logger): { host: Host; link: AgentLink | null } {
-  const connect: Host['connect'] = (box, boxSpec) =>
-    Amqp.connectBroker(boxSpec, box, log, input.loadSigned, input.loadSpool);
-  return { host: { ...input, spec, log, connect }, link: null };
+function linkOf({ spec, quotas }: AgentOptions, input: AgentInput, log: Logger): NodeLink {
+  const { bytes: maxBytes, messagesPerSec } = quotas;
+  const node = { host: hostname(), user: userName(), quotas: { maxBytes, messagesPerSec } };
+  return createNodeLink({ ...spec, ...node, log, loadSigned: input.loadSigned, loadSpool: input.loadSpool });
 }
 
 /** systemd's socket stays when one agent follows another, so there is nothing to take over. */

@@ -1,5 +1,6 @@
 import { isEnvironmentError } from '../errors.js';
 import { createLogger } from '../log.js';
+import type { NodeStatus } from '../node-link/index.js';
 import { amount, counted, duration } from '../options/amounts.js';
 import { print } from '../print.js';
 import { printable, printableJson } from '../text.js';
@@ -24,34 +25,23 @@ export interface AgentStatus extends StatusOfLink {
   readonly refused: number;
 }
 
-/** The link to the broker, as the life of an agent needs it. */
-export interface AgentLink {
-  status(): LinkStatus;
-  /** Waits at most this long for what has not been sent. */
-  close(flushMs: number): Promise<unknown>;
-}
-
-export interface LinkStatus {
-  /** States of the two connections. */
-  readonly control: string;
-  readonly statistics: string;
-  readonly outbox: { readonly messages: number; readonly bytes: number };
-  readonly spool: { readonly messages: number };
-  /** Messages given up. */
-  readonly dropped: number;
-}
-
 interface StatusOfLink {
+  /** States of the two connections. */
   readonly broker: { readonly control: string; readonly statistics: string } | null;
-  readonly outbox: LinkStatus['outbox'] | null;
-  readonly spool: LinkStatus['spool'] | null;
+  /** Messages in memory. */
+  readonly outbox: NodeStatus['outbox'] | null;
+  readonly spool: NodeStatus['spool'] | null;
+  /** Messages given up. */
   readonly dropped: number | null;
 }
 
-export function statusOfLink(link: Pick<AgentLink, 'status'> | null): StatusOfLink {
+/** @param link null without a broker */
+export function statusOfLink(
+  link: Pick<NodeStatus, 'control' | 'statistics' | 'outbox' | 'spool' | 'dropped'> | null,
+): StatusOfLink {
   if (link === null) return { broker: null, outbox: null, spool: null, dropped: null };
-  const { control, statistics, outbox, spool, dropped } = link.status();
-  return { broker: { control, statistics }, outbox, spool: { messages: spool.messages }, dropped };
+  const { control, statistics, outbox, spool, dropped } = link;
+  return { broker: { control: control.state, statistics: statistics.state }, outbox, spool, dropped };
 }
 
 const NO_AGENT = 2;

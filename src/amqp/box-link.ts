@@ -5,11 +5,12 @@ import type { Controllable, Outgoing } from '../model/types.js';
 import type { BoxSpec, JobIdentity } from '../options/spec.js';
 import type * as Spool from '../spool/index.js';
 import { createAuditLog } from '../stats/audit-log.js';
+import { watchAlarms } from './alarms.js';
 import { CommandHandler } from './command-handler.js';
 import { controlConfig } from './config.js';
 import { type Failure, WRONG_TYPE } from './failure.js';
 import { gateOf } from './gate-of.js';
-import { keySegment } from './keys.js';
+import { boxKey, keySegment } from './keys.js';
 import { Link, type LinkOptions, type LinkState, type Session } from './link.js';
 import { noTopicExchange, onceFor, refusedAnswer } from './log-lines.js';
 import { Outbox } from './outbox.js';
@@ -50,6 +51,8 @@ export interface Closed {
   readonly undelivered: number;
   /** The spool file that keeps them; null if they are lost. */
   readonly spooled: string | null;
+  /** The link goes on, and delivers them when it can: that of a node, which outlives its boxes. */
+  readonly kept?: true;
   /**
    * How long the end waited for the broker: the time of `--flush`, or not at all, because no retry could have helped or
    * because the user had not asked for a broker.
@@ -61,12 +64,12 @@ export interface Closed {
  * Memory that a queued message takes beside its bytes: the Buffer object and its allocation, the id, the queue entry.
  * test/amqp/heap.test.ts measures it.
  */
-const MESSAGE_OVERHEAD_BYTES = 768;
+export const MESSAGE_OVERHEAD_BYTES = 768;
 const NOT_ASKED = 'the job goes on without it; --uri names another broker, --uri none turns this off';
 /** Bound for writing the last lines of the audit log when the box ends. */
-const AUDIT_MS = 1_000;
+export const AUDIT_MS = 1_000;
 /** Bound for marking which messages of other boxes were delivered, when the box ends. */
-const REDELIVERY_MS = 1_000;
+export const REDELIVERY_MS = 1_000;
 
 interface Parts {
   readonly spec: BoxSpec;
@@ -123,7 +126,7 @@ export class BoxLink implements BrokerLink {
     this.#handler = new CommandHandler(box, gate, (reply) => this.#replies.push(reply), log);
     this.#auditLog = spec.auditLog === undefined ? undefined : createAuditLog(spec.auditLog, log);
     this.#redelivery = new Redelivery(spec, identity, loadSpool, log);
-    this.#probe = new Probe(spec, identity, {
+    this.#probe = new Probe(spec.exchange, boxKey(spec.routingKeys, identity), {
       isBound: () => this.#control.state.state === 'up',
       rebind: (error) => this.#control.restart(error),
       deaf: () => log.warn(noTopicExchange(spec.exchange)),
@@ -222,14 +225,7 @@ export class BoxLink implements BrokerLink {
   }
 
   #statisticsUp(publisher: Publisher, fail: (error: unknown) => void, done: () => void): void {
-    publisher.on('blocked', () => {
-      this.#log.warn('statistics: the broker takes no messages now (memory or disk alarm); they wait in the outbox');
-      this.#setBlocked(true);
-    });
-    publisher.on('unblocked', () => {
-      this.#log.info('statistics: the broker takes messages again');
-      this.#setBlocked(false);
-    });
+    watchAlarms(publisher, this.#log, (blocked) => this.#setBlocked(blocked));
     publisher.onRefused((error) => {
       this.#log[this.#answersRefused++ === 0 ? 'warn' : 'debug'](refusedAnswer(error, this.#spec));
     });

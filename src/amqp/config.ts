@@ -36,6 +36,8 @@ export interface ConnectionRequest {
   /** Declare the exchange, because an earlier attempt found it missing. */
   readonly declare: boolean;
   readonly site: SiteConfig;
+  /** @default 10 */
+  readonly heartbeatSec?: number;
 }
 
 export const VHOST = 'box';
@@ -82,7 +84,7 @@ export function controlConfig(
 export function connectionOptions(request: ConnectionRequest) {
   const { endpoint, site } = request;
   return {
-    options: { heartbeat: HEARTBEAT_SECONDS, ...site.connection?.options },
+    options: { heartbeat: request.heartbeatSec ?? HEARTBEAT_SECONDS, ...site.connection?.options },
     socketOptions: {
       timeout: request.timeoutMs,
       noDelay: true,

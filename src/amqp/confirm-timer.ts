@@ -9,6 +9,7 @@ export class ConfirmTimer {
   readonly #messageTimeoutMs: number;
   readonly #onOver: () => void;
   readonly #nowMs: () => number;
+  readonly #stuckMs: number;
   #timer: NodeJS.Timeout | null = null;
   #startedAtMs = 0;
   #triedMs = 0;
@@ -16,12 +17,13 @@ export class ConfirmTimer {
 
   /**
    * @param messageTimeoutMs after which a message is given up; 0 for never
-   * @param onOver called after 10 s without a confirm, or after `messageTimeoutMs` if that is shorter
+   * @param onOver called after `stuckMs` without a confirm, or after `messageTimeoutMs` if that is shorter
    */
-  constructor(messageTimeoutMs: number, onOver: () => void, nowMs: () => number) {
+  constructor(messageTimeoutMs: number, onOver: () => void, nowMs: () => number, stuckMs = STUCK_MS) {
     this.#messageTimeoutMs = messageTimeoutMs;
     this.#onOver = onOver;
     this.#nowMs = nowMs;
+    this.#stuckMs = stuckMs;
   }
 
   /** Whether the message's time is over. It never is in the first attempt, so that a silent outage loses nothing. */
@@ -43,7 +45,8 @@ export class ConfirmTimer {
   /** The message is in flight, on a link that takes messages. */
   start(): void {
     this.#startedAtMs = this.#nowMs();
-    const ms = this.#messageTimeoutMs === 0 ? STUCK_MS : Math.max(1, Math.min(STUCK_MS, this.#messageTimeoutMs));
+    const ms =
+      this.#messageTimeoutMs === 0 ? this.#stuckMs : Math.max(1, Math.min(this.#stuckMs, this.#messageTimeoutMs));
     this.#timer = setTimeout(() => {
       this.stop();
       this.#onOver();

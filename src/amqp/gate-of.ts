@@ -4,14 +4,16 @@ import { brokerGate, type Gate, onOwnRoute, userGate } from './gate.js';
 import { addressingKeys } from './keys.js';
 import type * as Signed from './signed.js';
 
+type GateSpec = Pick<BoxSpec, 'exchange' | 'routingKeys' | 'controlAuth' | 'controlRules' | 'controlKeys'>;
+
 /** The gate that `--control-auth` puts before this box's commands. @param loadSigned loads the check of signatures */
-export function gateOf(spec: BoxSpec, identity: JobIdentity, log: Logger, loadSigned: () => typeof Signed): Gate {
+export function gateOf(spec: GateSpec, identity: JobIdentity, log: Logger, loadSigned: () => typeof Signed): Gate {
   const gate = gateFor(spec, identity, log, loadSigned);
   return onOwnRoute(gate, spec.exchange, addressingKeys(spec.routingKeys, identity));
 }
 
 function gateFor(
-  { controlAuth, controlRules, controlKeys = '' }: BoxSpec,
+  { controlAuth, controlRules, controlKeys = '' }: GateSpec,
   identity: JobIdentity,
   log: Logger,
   loadSigned: () => typeof Signed,

@@ -69,9 +69,9 @@ export function brokerGate(identity: JobIdentity, nowMs: () => number): Gate {
 
 /** `user`: admits a command if the broker has checked its `user_id` and a rule lets that user give it. */
 export function userGate(rules: readonly ControlRule[], identity: JobIdentity, nowMs: () => number): Gate {
-  return ({ properties, ...delivery }) => {
-    const by = requesterOf(properties);
-    const outcome = parseMessage({ properties, ...delivery }, identity, nowMs());
+  return (delivery) => {
+    const by = requesterOf(delivery.properties);
+    const outcome = parseMessage(delivery, identity, nowMs());
     if (outcome.kind !== 'request') return { outcome, by };
     return { outcome: mayCommand(rules, identity.user, by.user, outcome), by };
   };

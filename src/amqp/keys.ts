@@ -11,11 +11,38 @@ const KEY_MAX_BYTES = 255;
  * @returns each key once, without those over 255 bytes, which AMQP cannot carry
  */
 export function addressingKeys(routingKeys: readonly string[], identity: JobIdentity): string[] {
+  return keysFor(routingKeys, identity, () => true);
+}
+
+/** Those of the addressing keys that boxes of other jobs may have as well: `K`, `K.host.<host>`, `K.user.<user>`. */
+export function groupKeys(routingKeys: readonly string[], identity: JobIdentity): string[] {
+  return keysFor(routingKeys, identity, ({ single }) => !single);
+}
+
+/** Those of the addressing keys that name a job or a box. */
+export function singleKeys(routingKeys: readonly string[], identity: JobIdentity): string[] {
+  return keysFor(routingKeys, identity, ({ single }) => single);
+}
+
+interface Suffix {
+  readonly text: string;
+  /** It names a job or a box. */
+  readonly single: boolean;
+}
+
+function keysFor(routingKeys: readonly string[], identity: JobIdentity, chosen: (suffix: Suffix) => boolean): string[] {
   const [host, job, user, box] = [identity.host, identity.job, identity.user, identity.box].map(keySegment);
-  const suffixes = ['', `.host.${host}`, `.job.${job}`, `.user.${user}`, `.user.${user}.job.${job}`, `.box.${box}`];
+  const suffixes = [
+    { text: '', single: false },
+    { text: `.host.${host}`, single: false },
+    { text: `.job.${job}`, single: true },
+    { text: `.user.${user}`, single: false },
+    { text: `.user.${user}.job.${job}`, single: true },
+    { text: `.box.${box}`, single: true },
+  ].filter(chosen);
   const keys = routingKeys
     .map((key) => forUser(key, identity.user))
-    .flatMap((key) => suffixes.map((suffix) => key + suffix));
+    .flatMap((key) => suffixes.map(({ text }) => key + text));
   return [...new Set(keys)].filter((key) => Buffer.byteLength(key) <= KEY_MAX_BYTES);
 }
 

@@ -2,6 +2,7 @@ import type { Logger } from '../log.js';
 import { duration } from '../options/amounts.js';
 import { type ConnectionRequest, type Endpoint, endpointOf } from './config.js';
 import { describe, type Failure } from './failure.js';
+import { BOX_TIMES, type LinkTimes } from './link-times.js';
 
 /**
  * One supervised connection to the broker. The same loop serves the first connection and every later one: each attempt
@@ -28,7 +29,7 @@ export interface LinkOptions<S extends Session> {
   /** `control` or `statistics`; part of log messages and of the connection's name. */
   readonly name: string;
   readonly uris: readonly string[];
-  readonly request: Pick<ConnectionRequest, 'exchange' | 'connectionName' | 'site'>;
+  readonly request: Pick<ConnectionRequest, 'exchange' | 'connectionName' | 'site' | 'heartbeatSec'>;
   /** Opens a connection; may throw. */
   readonly open: (request: ConnectionRequest, opened: Opened<S>) => void;
   /** Called when the connection is up, to start using it. Call `fail` to end it, and `done` once it is ready. */
@@ -41,6 +42,8 @@ export interface LinkOptions<S extends Session> {
   readonly told?: (failure: Failure) => boolean;
   /** The end of a warning: what happens next. @default 'retrying in the background' */
   readonly remedy?: string;
+  /** @default BOX_TIMES */
+  readonly times?: LinkTimes;
   readonly log: Logger;
 }
 
@@ -53,15 +56,8 @@ export interface LinkState {
   readonly lastError: string | null;
 }
 
-/** Once a broker is back, a link is up again within this cap plus the time to connect: under 2 s. */
+/** Shortest wait before another attempt. */
 const BACKOFF_MIN_MS = 50;
-const BACKOFF_CAP_MS = 1_500;
-/** If someone has to act first (a wrong password, a missing permission), frequent attempts only load the broker. */
-const HOPELESS_CAP_MS = 30_000;
-/** An attempt on a silent address ends early, so that the next one soon finds a broker that is back. */
-const ATTEMPT_MS = 2_000;
-const LONG_ATTEMPT_MS = 10_000;
-const LONG_ATTEMPT_EVERY = 4;
 /** A connection that lasted this long was good: after it, failures are counted and logged afresh. */
 const STABLE_MS = 5_000;
 const SHUTDOWN_MS = 1_000;
@@ -78,6 +74,7 @@ interface Attempt {
 export class Link<S extends Session> {
   readonly #options: LinkOptions<S>;
   readonly #endpoints: Endpoint[];
+  readonly #times: LinkTimes;
   readonly #warned = new Set<string>();
   #state: LinkState['state'] = 'connecting';
   #endpoint = 0;
@@ -95,6 +92,7 @@ export class Link<S extends Session> {
 
   constructor(options: LinkOptions<S>) {
     this.#options = options;
+    this.#times = options.times ?? BOX_TIMES;
     this.#endpoints = options.uris.map(endpointOf);
   }
 
@@ -154,13 +152,21 @@ export class Link<S extends Session> {
   async #connection(endpoint: Endpoint): Promise<unknown> {
     const attempt: Attempt = { abort: new AbortController(), session: null, end: () => {} };
     this.#current = attempt;
-    const timeoutMs = (this.#failures + 1) % LONG_ATTEMPT_EVERY === 0 ? LONG_ATTEMPT_MS : ATTEMPT_MS;
+    const timeoutMs = this.#times.attemptMs(this.#failures);
+    const { readyMs } = this.#times;
     let isUp = false;
     let timer: NodeJS.Timeout | undefined;
     const error = await new Promise<unknown>((resolve) => {
       attempt.end = resolve;
-      timer = setTimeout(() => resolve(new Error(`no answer within ${duration(timeoutMs)}`)), timeoutMs).unref();
-      this.#open(attempt, endpoint, timeoutMs, (session) => {
+      const allow = (ms: number) => {
+        clearTimeout(timer);
+        timer = setTimeout(() => resolve(new Error(`no answer within ${duration(ms)}`)), ms).unref();
+      };
+      const made = () => {
+        if (readyMs !== undefined && this.#current === attempt) allow(readyMs);
+      };
+      allow(timeoutMs);
+      this.#open(attempt, endpoint, timeoutMs, made, (session) => {
         if (isUp || this.#current !== attempt || this.#closed) return;
         isUp = true;
         this.#options.up(session, attempt.end, () => {
@@ -178,7 +184,7 @@ export class Link<S extends Session> {
     return error;
   }
 
-  #open(attempt: Attempt, endpoint: Endpoint, timeoutMs: number, up: (session: S) => void): void {
+  #open(attempt: Attempt, endpoint: Endpoint, timeoutMs: number, made: () => void, up: (session: S) => void): void {
     const { request, open } = this.#options;
     const { signal } = attempt.abort;
     try {
@@ -189,6 +195,7 @@ export class Link<S extends Session> {
             attempt.session = session;
             // The attempt has timed out meanwhile, or the link was closed.
             if (signal.aborted) session.release();
+            else made();
           },
           up,
           fail: (error) => attempt.end(error),
@@ -253,8 +260,7 @@ export class Link<S extends Session> {
     if (this.#failures === 0) return 0;
     const rounds = Math.floor(this.#failures / this.#endpoints.length);
     if (this.#failures % this.#endpoints.length !== 0) return 0;
-    const capMs = this.#hopeless || this.#lastFailure?.slow ? HOPELESS_CAP_MS : BACKOFF_CAP_MS;
-    const ceilingMs = Math.min(capMs, 200 * 2 ** Math.min(rounds - 1, 10));
+    const ceilingMs = this.#times.waitMs(rounds, this.#hopeless || this.#lastFailure?.slow === true);
     return BACKOFF_MIN_MS + Math.random() * (ceilingMs - BACKOFF_MIN_MS);
   }
 

@@ -24,7 +24,7 @@ export function onceFor(asked: boolean): (failure: Failure) => boolean {
 }
 
 /** The broker refuses an answer; samples and events have a channel of their own and are not affected. */
-export function refusedAnswer(error: Error, { replyExchange }: BoxSpec): string {
+export function refusedAnswer(error: Error, { replyExchange }: Pick<BoxSpec, 'replyExchange'>): string {
   const why = /"([A-Z_]+ - [^"]*)"/.exec(error.message)?.[1] ?? error.message;
   const remedy =
     replyExchange === ''

@@ -63,22 +63,46 @@ export function parseMessage(
   identity: JobIdentity,
   nowMs: number,
 ): CommandRequest | Refusal | Ignored {
+  const body = readBody(delivery, nowMs);
+  return 'refusal' in body ? body.refusal : readRequest(body.fields, identity);
+}
+
+/**
+ * Makes a function of a delivery that does its work once for each delivery, and forgets it with the delivery: a node's
+ * link gives the same delivery to each of its boxes.
+ */
+export function oncePerDelivery<T>(work: (delivery: Delivery, nowMs: number) => T) {
+  const done = new WeakMap<Delivery, { readonly result: T }>();
+  return (delivery: Delivery, nowMs: number): T => {
+    let entry = done.get(delivery);
+    if (entry === undefined) {
+      entry = { result: work(delivery, nowMs) };
+      done.set(delivery, entry);
+    }
+    return entry.result;
+  };
+}
+
+type Body = { readonly fields: Readonly<Record<string, unknown>> } | { readonly refusal: Refusal };
+
+/** What of a message does not depend on the box that it is for. */
+const readBody = oncePerDelivery((delivery, nowMs): Body => {
   const text = readText(delivery, nowMs);
-  if (typeof text !== 'string') return text;
+  if (typeof text !== 'string') return { refusal: text };
   let body: unknown;
   try {
     body = parseLenient(text);
   } catch {
-    return refuse('not_json', NOT_JSON);
+    return { refusal: refuse('not_json', NOT_JSON) };
   }
   const twice = repeatedKey(text);
-  if (twice !== undefined) return refuse('bad_message', `the body has the key ${quote(twice)} twice`);
+  if (twice !== undefined) return { refusal: refuse('bad_message', `the body has the key ${quote(twice)} twice`) };
   const fields = ownFields(body, BODY_KEYS);
-  return typeof fields === 'string' ? refuse('bad_message', `the body ${fields}`) : readRequest(fields, identity);
-}
+  return typeof fields === 'string' ? { refusal: refuse('bad_message', `the body ${fields}`) } : { fields };
+});
 
 /** @returns the text of the body, or a refusal because of its headers, age, size or encoding */
-export function readText({ content, properties }: Delivery, nowMs: number): string | Refusal {
+export const readText = oncePerDelivery(({ content, properties }, nowMs): string | Refusal => {
   if (isForged(properties.headers)) {
     return refuse(
       'forged',
@@ -97,7 +121,7 @@ export function readText({ content, properties }: Delivery, nowMs: number): stri
   } catch {
     return refuse('not_json', NOT_JSON);
   }
-}
+});
 
 /** Who sent the message. If it has a `user_id`, the broker has checked it. */
 export function requesterOf(properties: Delivery['properties']): Requester {

@@ -33,6 +33,8 @@ export interface OutboxBounds {
   readonly messageTimeoutMs: number;
   /** Messages in flight at a time. @default 256, and at most half of what the outbox may hold */
   readonly window?: number;
+  /** A link that confirms nothing for this long is to be replaced. @default 10000 */
+  readonly stuckMs?: number;
 }
 
 interface Entry {
@@ -70,7 +72,7 @@ export class Outbox implements Queue {
   /** How long the oldest message has been tried. */
   readonly #confirmTimer: ConfirmTimer;
   #waiting: (() => void)[] = [];
-  #onLeft: () => void = () => {};
+  #onLeft: (message: Outgoing, delivered: boolean) => void = () => {};
   #filling = false;
 
   constructor(
@@ -81,7 +83,7 @@ export class Outbox implements Queue {
     this.#windowMax = bounds.window ?? Math.max(1, Math.min(WINDOW_MESSAGES, bounds.maxMessages >> 1));
     this.#windowBytes = Math.min(WINDOW_BYTES, bounds.maxBytes / 2);
     this.#window = this.#windowMax;
-    this.#confirmTimer = new ConfirmTimer(bounds.messageTimeoutMs, () => this.#unconfirmed(), nowMs);
+    this.#confirmTimer = new ConfirmTimer(bounds.messageTimeoutMs, () => this.#unconfirmed(), nowMs, bounds.stuckMs);
   }
 
   get dropped(): number {
@@ -100,8 +102,8 @@ export class Outbox implements Queue {
     return this.#entries[this.#head]?.message;
   }
 
-  /** Calls `listener` whenever the oldest message has left, because it was confirmed or given up. */
-  onLeft(listener: () => void): void {
+  /** Calls `listener` whenever the oldest message has left, because it was confirmed (`delivered`) or given up. */
+  onLeft(listener: (message: Outgoing, delivered: boolean) => void): void {
     this.#onLeft = listener;
   }
 
@@ -200,7 +202,7 @@ export class Outbox implements Queue {
     else {
       entry.confirmed = true;
       this.#window = Math.min(this.#windowMax, this.#window * 2);
-      while (this.#head < this.#next && this.#entries[this.#head]!.confirmed) this.#shift();
+      while (this.#head < this.#next && this.#entries[this.#head]!.confirmed) this.#shift(true);
       this.#pump();
     }
   }
@@ -258,7 +260,7 @@ export class Outbox implements Queue {
   #giveUpHead(why: string): void {
     const entry = this.#entries[this.#head]!;
     this.#giveUp(entry.message, why);
-    this.#shift();
+    this.#shift(false);
   }
 
   #giveUp(message: Outgoing, why: string): void {
@@ -268,8 +270,8 @@ export class Outbox implements Queue {
     else this.log.debug(text);
   }
 
-  #shift(): void {
-    const { cost } = this.#entries[this.#head]!;
+  #shift(delivered: boolean): void {
+    const { cost, message } = this.#entries[this.#head]!;
     this.#bytes -= cost;
     this.#entries[this.#head++] = undefined;
     if (this.#next >= this.#head) this.#bytesInFlight -= cost;
@@ -280,7 +282,7 @@ export class Outbox implements Queue {
       this.#head = 0;
     }
     this.#newHead();
-    this.#onLeft();
+    this.#onLeft(message, delivered);
     if (this.length === 0) for (const resolve of this.#waiting.splice(0)) resolve();
   }
 

@@ -1,7 +1,5 @@
 import { randomHex } from 'cgroup-utils-native';
-import type { BoxSpec, JobIdentity } from '../options/spec.js';
 import { isPredeclared } from './config.js';
-import { boxKey } from './keys.js';
 import type { Publisher } from './publisher.js';
 
 const INTERVAL_MS = 5_000;
@@ -26,7 +24,7 @@ export interface ProbedControl {
 export class Probe {
   /** Message id of all probes. It cannot be guessed; a message with this id is never taken for a command. */
   readonly id = `probe-${randomHex(16)}`;
-  readonly #spec: BoxSpec;
+  readonly #exchange: string;
   readonly #routingKey: string | undefined;
   readonly #control: ProbedControl;
   /** Consecutive messages that came back, each although the queue had just been bound. */
@@ -36,9 +34,10 @@ export class Probe {
   #publish: Publisher['publish'] | undefined;
   #publisher: Publisher | undefined;
 
-  constructor(spec: BoxSpec, identity: JobIdentity, control: ProbedControl) {
-    this.#spec = spec;
-    this.#routingKey = isPredeclared(spec.exchange) ? undefined : boxKey(spec.routingKeys, identity);
+  /** @param routingKey a key to which nobody else binds a queue; undefined for no probe */
+  constructor(exchange: string, routingKey: string | undefined, control: ProbedControl) {
+    this.#exchange = exchange;
+    this.#routingKey = isPredeclared(exchange) ? undefined : routingKey;
     this.#control = control;
   }
 
@@ -98,7 +97,7 @@ export class Probe {
 
   #send(publish: Publisher['publish']): void {
     const options = { mandatory: true, messageId: this.id, expiration: String(INTERVAL_MS), appId: 'proc_box' };
-    const { exchange } = this.#spec;
+    const exchange = this.#exchange;
     this.#cameBack = false;
     publish({ exchange, routingKey: this.#routingKey as string, content: Buffer.alloc(0), options }, () => {
       if (this.#publish === publish) this.#confirmed();

@@ -5,7 +5,7 @@ import type { Publication } from './publisher.js';
 
 /** @returns makes the publication of a sample or event of this box */
 export function toPublication(
-  spec: BoxSpec,
+  spec: Pick<BoxSpec, 'exchange' | 'statsKey' | 'eventsKey' | 'rascalConfig'>,
   { identity }: Controllable,
 ): (message: Outgoing, content: Buffer) => Publication {
   const { exchange, rascalConfig } = spec;

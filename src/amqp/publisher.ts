@@ -1,13 +1,7 @@
 import amqp, { type Channel, type ConfirmChannel, type Connection, type Options } from 'amqplib/callback_api';
 import type { PublishResult } from '../model/types.js';
-import {
-  type ConnectionRequest,
-  connectionOptions,
-  type Endpoint,
-  isPredeclared,
-  predeclaredOfOtherType,
-} from './config.js';
-import { IS_OF_OTHER_TYPE } from './failure-rule.js';
+import { type ConnectionRequest, connectionOptions, type Endpoint } from './config.js';
+import { closeChannel, ensureExchange, withExchange } from './exchange.js';
 import type { Opened, Session } from './link.js';
 import './handshake.js';
 
@@ -23,6 +17,8 @@ export interface Publisher extends Session {
   publish(message: Publication, done: (sent: PublishResult) => void): void;
   /** Opens another confirm channel. If that one ends, the connection stays up. */
   openSecondChannel(channel: SecondChannel): void;
+  /** Declares another exchange if it does not exist, on channels of its own; the connection stays up if that fails. */
+  ensureExchange(exchange: string, done: (error?: unknown) => void): void;
   /** Publishes without a confirm. Calls `done` once the message has been handed to the connection, or is lost. */
   send(message: Publication, done: () => void): void;
   /**
@@ -63,7 +59,7 @@ export function openPublisher(request: ConnectionRequest, { made, up, fail }: Op
     // Deferred, since the `error` event with the broker's reason must win.
     channel.on('close', () => setImmediate(fail, new Error('the channel was closed')));
     withExchange(request, connection, channel, (error) =>
-      error ? fail(error) : up(publisherOn(request.endpoint, connection, channel, unconfirmed, fail)),
+      error ? fail(error) : up(publisherOn(request, connection, channel, unconfirmed, fail)),
     );
   };
   amqp.connect(uriWithOptions(request), socketOptions, (error, connection: Connection) => {
@@ -80,37 +76,8 @@ export function openPublisher(request: ConnectionRequest, { made, up, fail }: Op
   });
 }
 
-function withExchange(
-  { exchange, declare, site }: ConnectionRequest,
-  connection: Connection,
-  channel: Channel,
-  done: (error?: unknown) => void,
-): void {
-  const options = { durable: true, ...site.exchange?.options };
-  if (isPredeclared(exchange)) done(predeclaredOfOtherType(exchange));
-  else if (declare) channel.assertExchange(exchange, 'topic', options, done);
-  else channel.checkExchange(exchange, (error) => (error ? done(error) : checkType(connection, exchange, done)));
-}
-
-/**
- * An exchange of another type would take our messages and route them to no queue, or to every queue. Only a declaration
- * reveals the type: if it differs, the broker refuses and closes the channel, so this uses a channel of its own.
- * Without the permission to declare, the type stays unknown and the exchange is used.
- */
-function checkType(connection: Connection, exchange: string, done: (error?: unknown) => void): void {
-  connection.createChannel((failed, channel) => {
-    if (failed) return done(failed);
-    channel.on('error', () => {}); // the callback below gets the same error
-    channel.assertExchange(exchange, 'topic', { durable: true }, (error) => {
-      if (error) return done(IS_OF_OTHER_TYPE.test(String(error)) ? error : undefined);
-      channel.close(() => {});
-      return done();
-    });
-  });
-}
-
 function publisherOn(
-  endpoint: Endpoint,
+  { endpoint, site }: ConnectionRequest,
   connection: Connection,
   confirms: ConfirmChannel,
   unconfirmed: Unconfirmed,
@@ -123,6 +90,7 @@ function publisherOn(
     onRefused: unconfirmed.onRefused,
     publish: publishOn(endpoint, confirms, fail),
     openSecondChannel: (channel) => openSecondChannel(endpoint, connection, channel),
+    ensureExchange: (exchange, done) => ensureExchange(connection, exchange, site, done),
     send({ exchange, routingKey, content, options }, done) {
       unconfirmed.use((channel) => {
         try {
@@ -151,14 +119,6 @@ function openSecondChannel(
     });
   } catch (error) {
     ended(error); // IllegalOperationError: the connection has ended
-  }
-}
-
-function closeChannel(channel: Channel): void {
-  try {
-    channel.close(() => {});
-  } catch {
-    // IllegalOperationError: it has ended already
   }
 }
 
@@ -242,7 +202,7 @@ function unconfirmedChannel(connection: Connection): Unconfirmed {
 }
 
 /** amqplib reads the heartbeat, frame size and the like from the URI. A value that the user gave in the URI wins. */
-function uriWithOptions(request: ConnectionRequest): string {
+export function uriWithOptions(request: ConnectionRequest): string {
   const url = new URL(request.endpoint.uri);
   for (const [name, value] of Object.entries(connectionOptions(request).options)) {
     if (!url.searchParams.has(name)) url.searchParams.set(name, String(value));

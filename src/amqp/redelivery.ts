@@ -20,8 +20,8 @@ export class Redelivery {
   #done: Promise<void> = Promise.resolve();
 
   constructor(
-    readonly spec: BoxSpec,
-    readonly identity: JobIdentity,
+    readonly spec: Pick<BoxSpec, 'spoolDir' | 'spoolMaxAgeMs' | 'exchange' | 'eventsKey'>,
+    readonly identity: Pick<JobIdentity, 'box'>,
     readonly loadSpool: () => typeof Spool,
     readonly log: Logger,
   ) {}

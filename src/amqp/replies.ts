@@ -31,10 +31,11 @@ export class Replies {
     readonly exchange = '',
     readonly site: object = {},
     readonly nowMs: () => number = () => performance.now(),
+    readonly waitingMax = WAITING_MAX,
   ) {}
 
   push(reply: Reply): void {
-    if (this.#waiting.length >= WAITING_MAX) this.#waiting.shift();
+    if (this.#waiting.length >= this.waitingMax) this.#waiting.shift();
     this.#waiting.push({ reply, atMs: this.nowMs() });
     this.#pump();
   }

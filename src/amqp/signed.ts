@@ -79,7 +79,7 @@ export function signedGate(options: SignedOptions): Gate {
     const text = readText(delivery, nowMs());
     if (typeof text !== 'string') return { outcome: text, by };
     if (!COMPACT.test(text)) return { outcome: unsigned(delivery, identity, nowMs()), by };
-    const verified = await verify(folder, text);
+    const verified = await verifiedIn(delivery, folder, text);
     if (typeof verified === 'string') return { outcome: refuse('bad_signature', UNKNOWN, '', null, verified), by };
     const { key, payload } = verified;
     return { outcome: admit(key, payload, by), by: { ...by, key: key.id, signer: key.name } };
@@ -140,8 +140,21 @@ function unsigned(delivery: Delivery, identity: JobIdentity, nowMs: number): Adm
   return refuse('not_signed', 'this box takes only signed commands: proc_box ctl --sign-key', name, args);
 }
 
+type Verified = { readonly key: PublicKey; readonly payload: string } | string;
+
+/** By delivery and folder of keys, for the boxes of a node's link. */
+const verifications = new WeakMap<Delivery, Map<string, Promise<Verified>>>();
+
+function verifiedIn(delivery: Delivery, folder: string, text: string): Promise<Verified> {
+  const byFolder = verifications.get(delivery) ?? new Map<string, Promise<Verified>>();
+  verifications.set(delivery, byFolder);
+  const verified = byFolder.get(folder) ?? verify(folder, text);
+  byFolder.set(folder, verified);
+  return verified;
+}
+
 /** @returns the key and the signed text, or why the signature is not valid, which the sender must not learn */
-async function verify(folder: string, text: string): Promise<{ key: PublicKey; payload: string } | string> {
+async function verify(folder: string, text: string): Promise<Verified> {
   try {
     const { alg, kid } = decodeProtectedHeader(text);
     if (typeof alg !== 'string' || !ALGORITHMS.includes(alg)) return `the algorithm is ${JSON.stringify(alg)}`;

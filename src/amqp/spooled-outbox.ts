@@ -290,7 +290,7 @@ export class SpooledOutbox implements Queue {
 
 const NOTHING = Buffer.alloc(0);
 
-function toOutgoing({ options, body }: Spool.MessageRecord): Outgoing {
+export function toOutgoing({ options, body }: Spool.MessageRecord): Outgoing {
   const type = String(options['type']);
   const kind = type === SAMPLE_TYPE ? 'sample' : 'event';
   return { kind, messageId: String(options['messageId']), type, body, timestamp: Number(options['timestamp']) };

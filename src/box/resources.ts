@@ -1,7 +1,7 @@
 import type { BoxCgroup, CgroupValue, IoLimit } from '../cgroup/types.js';
 import { isEnvironmentError, SpecError } from '../errors.js';
 import { findDevice } from '../kernel/devices.js';
-import type { Task } from '../kernel/task.js';
+import { type Task, together } from '../kernel/task.js';
 import type { LimitStatus } from '../model/sample.js';
 import { amount, type LimitUnit } from '../options/amounts.js';
 import { type Bound, cpusOutside, type IoRequest } from '../options/resources.js';
@@ -85,9 +85,9 @@ export function* disableSwap(cgroup: BoxCgroup, memory: LimitStatus['value']): T
 
 function* resolve(name: CgroupLimitName, value: ResourceValue, allowedCpus: () => Task<string>): Task<CgroupValue> {
   if (name === 'io-max') {
-    return (value as readonly IoRequest[]).map(
-      ({ target, ...limits }): IoLimit => ({ device: findDevice(target), ...limits }),
-    );
+    const asked = value as readonly IoRequest[];
+    const devices = yield* together(asked.map(({ target }) => findDevice(target)));
+    return asked.map(({ target: _, ...limits }, index): IoLimit => ({ device: devices[index] as string, ...limits }));
   }
   if (name === 'cpuset') checkCpus(String(value), yield* allowedCpus());
   return value as CgroupValue;

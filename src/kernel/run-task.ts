@@ -2,6 +2,7 @@ import {
   access,
   type FileOp,
   type FileResult,
+  findDisk,
   groupProcesses,
   type Keeper,
   makeDirectory,
@@ -55,6 +56,8 @@ function actHere(op: FileOp): FileResult {
       return done(access(op.path, true));
     case 'processes':
       return found(groupProcesses(op.path));
+    case 'disk':
+      return findDisk(op.path);
     case 'mountinfo':
       return found(readText('/proc/self/mountinfo'));
     case 'cgroup':

@@ -2,12 +2,12 @@ import t from 'tap';
 import { type AgentStatus, statusOfLink, statusText } from '../../src/agent/status.js';
 
 const LINK = {
-  control: 'up',
-  statistics: 'waiting',
+  control: { state: 'up', broker: 'b', connections: 1, lastError: null },
+  statistics: { state: 'connecting', broker: 'b', connections: 0, lastError: null },
   outbox: { messages: 3, bytes: 2048 },
   spool: { messages: 1 },
   dropped: 0,
-};
+} as const;
 
 const status = (link: typeof LINK | null): AgentStatus => ({
   version: '2.0.0',
@@ -19,7 +19,7 @@ const status = (link: typeof LINK | null): AgentStatus => ({
   users: 1,
   waiting: 0,
   refused: 4,
-  ...statusOfLink(link === null ? null : { status: () => link }),
+  ...statusOfLink(link),
 });
 
 t.test('without a link to the broker nothing is known of it', async (t) => {
@@ -37,7 +37,7 @@ memory      64 MiB
 
 t.test('with one, its connections and what waits for them', async (t) => {
   const text = statusText(status(LINK), '/s');
-  t.match(text, /^broker +control up, statistics waiting$/m);
+  t.match(text, /^broker +control up, statistics connecting$/m);
   t.match(text, /^outbox +3 messages, 2 KiB$/m);
   t.match(text, /^spool +1 message$/m);
   t.match(text, /^dropped +0 messages$/m);

@@ -1,8 +1,6 @@
 import t, { type Test } from 'tap';
 import { Probe } from '../../src/amqp/probe.js';
 import type { Publication, Publisher, SecondChannel } from '../../src/amqp/publisher.js';
-import type { BoxSpec } from '../../src/options/spec.js';
-import { jobIdentity } from '../fixtures/light.js';
 import { virtualTime } from '../fixtures/virtual-time.js';
 
 /** A little more than the longest wait for the next message. */
@@ -12,7 +10,7 @@ function probe(t: Test, exchange = 'hpc') {
   const time = virtualTime(t);
   const events: string[] = [];
   let bound = true;
-  const one = new Probe({ exchange, routingKeys: ['k'] } as unknown as BoxSpec, jobIdentity({ box: 'b1' }), {
+  const one = new Probe(exchange, 'k.box.b1', {
     isBound: () => bound,
     rebind: ({ message }) => events.push(message),
     deaf: () => events.push('deaf'),

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
-import { protocolVersion } from 'cgroup-utils-native';
+import { agentVersion } from 'cgroup-utils-native';
 import t, { type Test } from 'tap';
 import { askAgent } from '../../src/agent/ask.js';
 import type { AgentStatus } from '../../src/agent/status.js';
@@ -43,7 +43,7 @@ const WRONG: readonly {
 }[] = [
   {
     what: 'a frame of another version',
-    bytes: [frame(ASK, 'status', protocolVersion ^ 1)],
+    bytes: [frame(ASK, 'status', agentVersion + 7)],
     line: /speaks version \d+/,
   },
   { what: 'a frame that is too long', bytes: [tooLong()], line: /a frame that is too long/ },

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { protocolVersion } from 'cgroup-utils-native';
+import { agentVersion } from 'cgroup-utils-native';
 import t from 'tap';
 import { askAgent } from '../../src/agent/ask.js';
 import type { BoxRow } from '../../src/agent/list.js';
@@ -78,7 +78,7 @@ t.test('a user who attacks the agent delays the boxes of another by little', { s
   const quiet = await wallTimes(agent, 20);
   const attack = spawn(asUid(OTHER)[0]!, [
     ...asUid(OTHER).slice(1),
-    ...[PYTHON, '-c', ATTACK, agent.socket, '20', `${protocolVersion}`],
+    ...[PYTHON, '-c', ATTACK, agent.socket, '20', `${agentVersion}`],
   ]);
   t.teardown(() => attack.kill('SIGKILL'));
   await new Promise((resolve) => attack.stdout.once('data', resolve));
@@ -130,6 +130,6 @@ print(s.recv(65536)[12:].decode())
 `;
 
 function askAs(agent: RunningAgent, uid: number, question: string): string {
-  const [program = '', ...args] = [...asUid(uid), PYTHON, '-c', ASKS, agent.socket, `${protocolVersion}`, question];
+  const [program = '', ...args] = [...asUid(uid), PYTHON, '-c', ASKS, agent.socket, `${agentVersion}`, question];
   return spawnSync(program, args, { encoding: 'utf8', env: plainEnvironment() }).stdout;
 }

@@ -1,6 +1,10 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { findDisk } from 'cgroup-utils-native';
 import t from 'tap';
-import { findDevice } from '../../src/kernel/devices.js';
+import { findDevice as findDeviceTask } from '../../src/kernel/devices.js';
+import { atOnce } from '../fixtures/at-once.js';
+
+const findDevice = atOnce(findDeviceTask);
 
 t.test('a partition stands for its disk, which is what the kernel limits', async (t) => {
   const sys = t.testdir({
@@ -11,19 +15,19 @@ t.test('a partition stands for its disk, which is what the kernel limits', async
   symlinkSync(`${sys}/devices/sda/sda1`, `${sys}/dev/block/8:1`);
   mkdirSync(`${sys}/other`);
   writeFileSync(`${sys}/other/file`, '');
-  t.equal(findDevice('8:0', sys), '8:0');
-  t.equal(findDevice('8:1', sys), '8:0');
-  t.throws(() => findDevice('8:7', sys), {
+  t.strictSame(findDisk('8:0', sys), { error: null, text: '8:0' });
+  t.strictSame(findDisk('8:1', sys), { error: null, text: '8:0' });
+  for (const target of ['8:7', '/dev/null', `${sys}/other/file`]) t.match(findDisk(target, sys), { error: 'ENXIO' });
+  for (const target of [`${sys}/nothing`, '8:', ':0', '8:0x', '']) t.match(findDisk(target, sys), { error: 'ENOENT' });
+});
+
+t.test('what is no disk is a mistake of the user', async (t) => {
+  t.throws(() => findDevice('/dev/null'), {
     name: 'SpecError',
-    message: /"8:7" does not belong to a block device \(8:7\): name the disk/,
+    message: /"\/dev\/null" does not belong to a block device: name the disk/,
   });
-  t.throws(
-    () => findDevice('/dev/null', sys),
-    { message: /"\/dev\/null" does not belong to a block device/ },
-    'no block device',
-  );
-  t.throws(() => findDevice(`${sys}/other/file`, sys), { message: /does not belong to a block device/ });
-  t.throws(() => findDevice(`${sys}/nothing`, sys), {
+  t.throws(() => findDevice(`${t.testdir({})}/nothing`), {
+    name: 'SpecError',
     message: /ENOENT; expected a block device, a file on one, or major:minor/,
   });
 });

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, rmdirSync, symlinkSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import type { FileOp, Keeper } from 'cgroup-utils-native';
 import t, { type Test } from 'tap';
-import { ownGroup, withoutV1 } from '../fixtures/cgroups.js';
-import { host, launch } from '../fixtures/keeper.js';
+import { delegate, ownGroup, user, withoutV1 } from '../fixtures/cgroups.js';
+import { COMMAND_INDEX, host, hostProgram, launch, NO_CGROUP } from '../fixtures/keeper.js';
 import { isAlive, until } from '../fixtures/processes.js';
+import { PROC_BOX, temporaryFolder } from '../fixtures/run.js';
 
 /** What a keeper does with files on request, and what it refuses because an agent must not act outside the box. */
 
@@ -167,4 +168,58 @@ t.test('the groups go with the keeper, if it was told how to remove them', V1, a
   await until(() => !isAlive(keeper.pid), 'the keeper has ended');
   t.throws(() => readFileSync(`${dir}/pids.max`));
   t.ok(event);
+});
+
+/** A keeper of an ordinary user, whose wrapper, this test, is root: as an agent is another user. */
+async function foreignKeeper(t: Test, words: readonly string[]) {
+  const top = delegate(t, ['pids']).dirs['pids'] as string;
+  const program = `${temporaryFolder(t)}/keeper`;
+  const run = `exec ${user().join(' ')} bash -c 'exec -a proc_box-keeper "$0" "$@"' ${PROC_BOX} "$@"`;
+  writeFileSync(program, `#!/bin/bash\n${run}\n`, { mode: 0o755 });
+  const { keeper, event } = hostProgram(t, program, words);
+  await event('hello');
+  const theirs = `${top}/theirs`;
+  mkdirSync(theirs);
+  chownSync(theirs, 65534, 65534);
+  chownSync(`${theirs}/pids.max`, 65534, 65534);
+  return { keeper, event, top, theirs };
+}
+
+t.test('for a wrapper of another user the clean-up keeps to the groups made for it', V1, async (t) => {
+  const { keeper, top, theirs } = await foreignKeeper(t, ['true']);
+  const dir = `${top}/box`;
+  keeper.cleanup([
+    { op: 'rmdir', path: theirs },
+    { op: 'write', path: `${theirs}/pids.max`, text: '1' },
+    { op: 'rmdir', path: `${dir}/../theirs` },
+    { op: 'rmdir', path: dir },
+  ]);
+  t.equal(await refusal(keeper, { op: 'mkdir', path: dir }), null);
+  keeper.close();
+  await until(() => !isAlive(keeper.pid), 'the keeper has ended');
+  t.notOk(existsSync(dir));
+  t.equal(readFileSync(`${theirs}/pids.max`, 'utf8'), 'max\n');
+});
+
+t.test('for a wrapper of another user the job goes only into groups made for it', V1, async (t) => {
+  const spec = { commandIndex: COMMAND_INDEX, rlimits: [], stdoutMaxBytes: 0 };
+  const given = [
+    { tasks: ['/tasks'] },
+    { forkInto: '' },
+    { killFile: '/cgroup.kill' },
+    { freezer: { version: 1, dir: '' } },
+  ] as const;
+  for (const more of given) {
+    const { keeper, event, theirs } = await foreignKeeper(t, ['true']);
+    const inTheirs = JSON.parse(JSON.stringify(more), (_, value) =>
+      typeof value === 'string' ? theirs + value : value,
+    );
+    keeper.start({ ...spec, cgroup: { ...NO_CGROUP, ...inTheirs } });
+    t.match(await event('failed'), { step: 'cgroup', code: 'EPERM' }, JSON.stringify(more));
+  }
+  const { keeper, event, top } = await foreignKeeper(t, ['true']);
+  await keeper.files([{ op: 'mkdir', path: `${top}/box` }]);
+  keeper.cleanup([{ op: 'rmdir', path: `${top}/box` }]);
+  keeper.start({ ...spec, cgroup: { ...NO_CGROUP, tasks: [`${top}/box/tasks`] } });
+  t.match(await event('exited'), { code: 0 });
 });

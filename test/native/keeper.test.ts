@@ -220,10 +220,10 @@ t.test('requests after the end of the job are answered, those after close are re
   t.equal(await keeper.signal('group', 15), 0);
   t.equal(await keeper.signal('all', 15), 0);
   t.equal(await keeper.kill(), 0);
-  t.match(await keeper.usage(), { stdoutBytes: 0 });
+  t.match(await keeper.sample({}), { usage: { stdoutBytes: 0 } });
   t.match(await keeper.rlimit('nofile', { soft: 1 }), { changed: 0, failed: 0 });
   keeper.close();
-  await t.rejects(keeper.usage(), { message: 'the keeper has ended' });
+  await t.rejects(keeper.sample({}), { message: 'the keeper has ended' });
   keeper.close();
 });
 
@@ -243,9 +243,9 @@ t.test('SIGKILL of a keeper is told, and requests that wait are rejected', async
   const { keeper, pid, event } = await launch(t, ['sleep', '1000']);
   process.kill(keeper.pid, 'SIGSTOP');
   await until(() => processState(keeper.pid)?.state === 'T', 'the keeper is stopped');
-  const usage = keeper.usage();
+  const sample = keeper.sample({});
   process.kill(keeper.pid, 'SIGKILL');
-  await t.rejects(usage, { message: 'the keeper has ended' });
+  await t.rejects(sample, { message: 'the keeper has ended' });
   await event('gone');
   await until(() => !isAlive(pid), 'the main process dies with its keeper');
 });

@@ -8,7 +8,7 @@ const src = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'src');
 /** Leaves that everyone may import, and what each folder may import besides itself; docs/design.md. */
 const LEAVES = ['errors', 'log', 'text', 'delay', 'bytes'];
 const BELOW_THE_BOX = ['native', 'options', 'kernel', 'model', 'scheduler', 'cgroup', 'stats'];
-const ALL_BUT_THE_VERBS = [...BELOW_THE_BOX, 'box', 'spool', 'amqp'];
+const ALL_BUT_THE_VERBS = [...BELOW_THE_BOX, 'box', 'spool', 'amqp', 'node-link'];
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   log: ['native', 'text'],
@@ -24,10 +24,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   box: BELOW_THE_BOX,
   spool: ['native', 'options', 'model'],
   amqp: ['native', 'options', 'model', 'stats', 'spool'],
+  'node-link': ['native', 'options', 'model', 'stats', 'spool', 'amqp'],
   supervise: ALL_BUT_THE_VERBS,
   print: ['native', 'box'],
   adopt: [...ALL_BUT_THE_VERBS, 'supervise'],
-  agent: [...ALL_BUT_THE_VERBS, 'supervise', 'print'],
+  agent: [...ALL_BUT_THE_VERBS, 'node-link', 'supervise', 'adopt', 'print'],
   cli: [...ALL_BUT_THE_VERBS, 'supervise', 'adopt', 'agent', 'print'],
 };
 

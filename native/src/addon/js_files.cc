@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "addon/js.h"
+#include "proc/device.h"
 #include "proc/members.h"
 #include "proc/remove_groups.h"
 #include "proc/text_file.h"
@@ -93,6 +94,15 @@ Value remove_directory(const CallbackInfo& info) {
   return error_name(info.Env(), rmdir(path.c_str()) == 0 ? 0 : errno);
 }
 
+Value find_disk_of(const CallbackInfo& info) {
+  std::string disk;
+  const int error = find_disk(bytes_of(info[0]), disk, info[1].IsString() ? bytes_of(info[1]) : "/sys");
+  Object result = Object::New(info.Env());
+  result.Set("error", error_name(info.Env(), error));
+  result.Set("text", error == 0 ? disk : "");
+  return result;
+}
+
 // A flock(2) belongs to the open file, not to the process. It ends with the last descriptor, however its owner has ended.
 Value lock_file(const CallbackInfo& info) {
   if (flock(info[0].As<Number>().Int32Value(), LOCK_EX | LOCK_NB) == 0) return Napi::Boolean::New(info.Env(), true);
@@ -112,6 +122,7 @@ void export_files(Env env, Object& exports) {
   exports.Set("makeDirectory", Napi::Function::New<make_directory>(env));
   exports.Set("removeGroups", Napi::Function::New<remove_groups_at>(env));
   exports.Set("removeDirectory", Napi::Function::New<remove_directory>(env));
+  exports.Set("findDisk", Napi::Function::New<find_disk_of>(env));
   exports.Set("lockFile", Napi::Function::New<lock_file>(env));
 }
 

@@ -274,7 +274,6 @@ Value file_value(Env env, Reader body) {
 
 Value reply_value(Env env, Request type, const std::string& bytes) {
   Reader body(bytes);
-  if (type == Request::usage) return usage_object(env, body.value<UsageBody>());
   if (type == Request::files) return files_value(env, body);
   if (type == Request::sample) return sample_value(env, body);
   if (type == Request::rlimit) return rlimit_object(env, body.value<RlimitReply>());

@@ -1,7 +1,6 @@
 // The host: clock, names, random numbers.
 #include <cerrno>
 #include <pwd.h>
-#include <sched.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/sysinfo.h>
@@ -22,11 +21,6 @@ Value host_sample(const CallbackInfo& info) {
   set(o, "processes", static_cast<double>(host_processes()));
   set(o, "swapUsedBytes", static_cast<double>(host.totalswap - host.freeswap) * host.mem_unit);
   return o;
-}
-
-Value allowed_cpus(const CallbackInfo& info) {
-  cpu_set_t set;
-  return Number::New(info.Env(), sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1);
 }
 
 Value monotonic_ms(const CallbackInfo& info) {
@@ -80,7 +74,6 @@ Value user_name(const CallbackInfo& info) {
 
 void export_host(Env env, Object& exports) {
   exports.Set("hostSample", Napi::Function::New<host_sample>(env));
-  exports.Set("allowedCpuCount", Napi::Function::New<allowed_cpus>(env));
   exports.Set("monotonicMs", Napi::Function::New<monotonic_ms>(env));
   exports.Set("randomHex", Napi::Function::New<random_hex>(env));
   exports.Set("hostname", Napi::Function::New<host_name>(env));

@@ -26,7 +26,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
                         InstanceMethod<&Keeper::kill>("kill"), InstanceMethod<&Keeper::stop>("stop"), InstanceMethod<&Keeper::pause>("pause"), InstanceMethod<&Keeper::suspend>("suspend"),
                         InstanceMethod<&Keeper::resume>("resume"), InstanceMethod<&Keeper::rlimit>("rlimit"),
                         InstanceMethod<&Keeper::stdout_limit>("stdoutLimit"), InstanceMethod<&Keeper::stdout_mark>("stdoutMark"),
-                        InstanceMethod<&Keeper::usage>("usage"), InstanceMethod<&Keeper::files>("files"),
+                        InstanceMethod<&Keeper::files>("files"),
                         InstanceMethod<&Keeper::sample>("sample"), InstanceMethod<&Keeper::deadline>("deadline"),
                         InstanceMethod<&Keeper::welcome>("welcome"),
                         InstanceMethod<&Keeper::to_front>("toFront"), InstanceMethod<&Keeper::keep>("keep"),
@@ -37,11 +37,10 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
 
   explicit Keeper(const CallbackInfo& info)
       : Napi::ObjectWrap<Keeper>(info),
-        connection_(new KeeperConnection(info[0].As<Number>().Int32Value())),
+        connection_(new KeeperConnection(info[0].As<Number>().Int32Value(), info.Length() > 2 && info[2].ToBoolean() ? Speaks::agent : Speaks::own)),
         on_event_(Napi::Persistent(info[1].As<Napi::Function>())),
         context_(info.Env(), "proc_box:keeper") {
     fcntl(connection_->fd(), F_SETFD, FD_CLOEXEC);
-    if (info.Length() > 2 && info[2].ToBoolean()) connection_->distrust();
     uv_loop_t* loop = nullptr;
     napi_get_uv_event_loop(info.Env(), &loop);
     poll_ = new uv_poll_t;
@@ -124,7 +123,6 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   }
   Napi::Value suspend(const CallbackInfo& info) { return request(info.Env(), Request::suspend, nullptr, 0); }
   Napi::Value resume(const CallbackInfo& info) { return request(info.Env(), Request::resume, nullptr, 0); }
-  Napi::Value usage(const CallbackInfo& info) { return request(info.Env(), Request::usage, nullptr, 0); }
 
   Napi::Value files(const CallbackInfo& info) {
     const std::string body = files_body(info[0].As<Napi::Array>());
@@ -194,7 +192,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     const Napi::HandleScope scope(env);
     if (!version_known_ && !connection_->is_foreign()) {
       const uint16_t version = connection_->peek_version();
-      if (version != kProtocolVersion && version != 0) return mismatch(env, version);
+      if (version != 0 && !connection_->understands(version)) return mismatch(env, version);
       version_known_ = version != 0;  // later bytes of a long first frame are not a frame head
     }
     const bool alive = connection_->fill();
@@ -202,7 +200,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     std::string body;
     while (poll_ && connection_->next(head, body)) {
       const Napi::HandleScope inner(env);
-      if (head.version != kProtocolVersion && connection_->is_foreign()) return mismatch(env, head.version);
+      if (connection_->is_foreign() && !connection_->understands(head.version)) return mismatch(env, head.version);
       deliver(env, head, body);
     }
     if (alive || !poll_) return;
@@ -222,14 +220,14 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     Object event = Object::New(env);
     event.Set("type", "mismatch");
     set(event, "version", version);
-    set(event, "expected", kProtocolVersion);
+    set(event, "expected", connection_->is_foreign() ? kAgentVersion : kProtocolVersion);
     emit(env, event);
   }
 
   void deliver(Napi::Env env, const FrameHead& head, const std::string& body) {
     const auto type = static_cast<Event>(head.type);
     if (type == Event::reply) return resolve(env, head.id, body);
-    if (type < Event::hello || type > Event::ask) return unknown(env, head.type);
+    if (type < Event::hello || type > Event::ask) return unknown(env, head);
     if (type == Event::hello) {
       const auto hello = Reader(body).value<HelloHead>();
       pid_ = hello.pid;
@@ -239,11 +237,12 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     emit(env, event_object(env, type, body));
   }
 
-  void unknown(Napi::Env env, uint16_t number) {
-    if (!connection_->is_foreign()) return;
+  // The next version may have more types.
+  void unknown(Napi::Env env, const FrameHead& head) {
+    if (!connection_->is_foreign() || head.version > kAgentVersion) return;
     Object event = Object::New(env);
     event.Set("type", "unknown");
-    set(event, "number", number);
+    set(event, "number", head.type);
     emit(env, event);
   }
 
@@ -305,7 +304,7 @@ Value launch_keeper(const CallbackInfo& info) {
 
 void export_keeper(Env env, Object& exports) {
   exports.Set("Keeper", Keeper::define(env));
-  exports.Set("protocolVersion", Number::New(env, kProtocolVersion));
+  exports.Set("agentVersion", Number::New(env, kAgentVersion));
   exports.Set("launchKeeper", Napi::Function::New<launch_keeper>(env));
 }
 

@@ -1,6 +1,7 @@
 // Finds the node agent that serves the box.
 #pragma once
 #include <string>
+#include <vector>
 
 #include "front/options.h"
 
@@ -18,5 +19,8 @@ FoundAgent find_agent(const Words& words, const Options& options, std::string& e
 
 // The socket on which systemd listens for the agent that this process is: sd_listen_fds(3). -1: there is none.
 int listener_of_systemd(const Words& words, const Options& options);
+
+// What the agent has to know and does not inherit. `children`: those that this process had before it became proc_box.
+ForAgent for_agent(const Words& words, const std::vector<int>& children);
 
 }  // namespace pbox

@@ -47,7 +47,7 @@ class Adopted final : public Box {
   bool is_running() const override { return started_ && !empty_; }
   MainProcess main() const override;
   UsageBody usage() override;
-  bool is_ours(int pid) const override { return pid == getpid() || pid == getppid(); }
+  bool is_ours(int pid) const override { return pid == getpid(); }
   std::unique_ptr<TreeWalk> walk(size_t rows, bool pss) override;
   void since_start(Tree& tree) override;
   bool is_held() override { return all_stopped(getppid(), processes_.look()); }

@@ -76,8 +76,6 @@ void Box::handle(WrapperConnection& from, const FrameHead& head, Reader body) {
       output().mark(body.value<uint64_t>());
       from.reply_count(head.id, 0);
       return tell_output();  // the mark may have been reached, and a quiet pipe does not wake the keeper
-    case Request::usage:
-      return from.reply(head.id, usage());
     case Request::welcome:
     case Request::to_front:
     case Request::delivery:
@@ -97,6 +95,7 @@ void Box::handle(WrapperConnection& from, const FrameHead& head, Reader body) {
     case Request::sample:
       return sampling_.ask(*this, from, head.id, body);
   }
+  from.reply_bytes(head.id, {});  // a request of a later version
 }
 
 // From the first request of another user's wrapper on, and for good.

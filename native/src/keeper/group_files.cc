@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "proc/device.h"
 #include "proc/members.h"
 #include "proc/remove_groups.h"
 #include "proc/text_file.h"
@@ -149,6 +150,8 @@ int GroupFiles::act(FileOp op, const std::string& path, const std::string& text,
       return check_access(path, W_OK);
     case FileOp::processes:
       return list_processes(path, out);
+    case FileOp::disk:
+      return find_disk(path, out);
     case FileOp::mountinfo:
       return read_proc("mountinfo", "", out);
     case FileOp::cgroup:

@@ -1,6 +1,7 @@
 // Operations on the files of control groups that the keeper carries out for its wrapper, which may be another user's. So that
 // such a wrapper cannot act outside the box with the rights of the keeper's user:
 //   read, list        only files in a cgroup file system, and three files of /proc that everybody may read
+//   disk              the number of the disk behind a path, and nothing else of it
 //   mkdir             only inside a directory of a cgroup file system
 //   write, rmdir      only in groups that this keeper has made; MadeGroups::may_write
 //   pids              only our own processes and those of the box are moved

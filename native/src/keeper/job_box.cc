@@ -91,7 +91,7 @@ void JobBox::agent_gone() {
 void JobBox::find_agent() {
   const int fd = gone_ || phase_ == Phase::waiting ? -1 : agent_.find(monotonic_ms());
   if (fd < 0) return;
-  node_ = WrapperConnection(fd);
+  node_ = WrapperConnection(fd, Speaks::agent);
   agent_.introduce(node_, caller_, setup_.cleanup_log ? getppid() : 0, setup_.front_pid, true);
   agent_.resume(node_, {job_, main_ended_, expired_, 0, started_ms_, 0});
   if (main_ended_) node_.tell(Event::exited, exited_);

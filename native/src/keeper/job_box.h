@@ -34,7 +34,7 @@ class JobBox final : public Box {
   void before_resume() override;
   void of_agent(WrapperConnection& from, Request request, Reader body) override;
   std::vector<int> zombies() override { return own_zombies(); }
-  bool is_ours(int pid) const override { return pid == getpid() || pid == parent_ || pid == setup_.front_pid; }
+  bool is_ours(int pid) const override { return pid == getpid() || (setup_.cleanup_log && pid == parent_) || pid == setup_.front_pid; }
   bool is_held() override { return all_stopped(setup_.front_pid, processes_.look()); }
   int kill_all() override;
 

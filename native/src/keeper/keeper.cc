@@ -27,7 +27,7 @@
 namespace pbox {
 
 JobBox::JobBox(const KeeperSetup& setup, Invocation& words)
-    : Box(WrapperConnection(setup.agent >= 0 ? setup.agent : setup.node), WrapperConnection(setup.front), Cgroup(), setup.cleanup_log),
+    : Box(setup.agent >= 0 ? WrapperConnection(setup.agent, Speaks::agent) : WrapperConnection(setup.node), WrapperConnection(setup.front), Cgroup(), setup.cleanup_log),
       caller_(words), setup_(setup), agent_(setup.agent_path, setup.site_agent) {
   prctl(PR_SET_DUMPABLE, 0);
   if (setup.cleanup_log) prctl(PR_SET_PDEATHSIG, SIGCONT);  // in case we are stopped when the guard is killed
@@ -40,7 +40,7 @@ JobBox::JobBox(const KeeperSetup& setup, Invocation& words)
   if (stays_in_session()) setpgid(0, 0);
   const int guard = setup.cleanup_log ? getppid() : 0;
   if (agent_.used()) {
-    named_files_ = NamedFiles(named_by(words));
+    named_files_ = NamedFiles(words.for_agent);
     agent_.introduce(node_, caller_, guard, setup.front_pid, false);
   } else {
     tell_node();

@@ -8,7 +8,7 @@
 namespace pbox {
 
 bool Outbox::send(int fd, uint16_t type, uint32_t id, const void* body, size_t size) {
-  const FrameHead head{static_cast<uint32_t>(size), type, kProtocolVersion, id};
+  const FrameHead head{static_cast<uint32_t>(size), type, version_, id};
   bytes_.append(reinterpret_cast<const char*>(&head), sizeof head);
   if (size) bytes_.append(static_cast<const char*>(body), size);
   return flush(fd);

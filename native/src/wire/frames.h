@@ -13,6 +13,7 @@ namespace pbox {
 // and no frame is cut short.
 class Outbox {
  public:
+  explicit Outbox(Speaks speaks = Speaks::own) : version_(speaks == Speaks::own ? kProtocolVersion : kAgentVersion) {}
   // False if the other end has gone.
   bool send(int fd, uint16_t type, uint32_t id, const void* body, size_t size);
   // Sends as much as the socket takes now. False if the other end has gone.
@@ -24,6 +25,7 @@ class Outbox {
  private:
   // Forgets what has been sent.
   void compact();
+  uint16_t version_;
   std::string bytes_;
   size_t sent_ = 0;
 };

@@ -14,7 +14,7 @@ void KeeperConnection::close() {
 
 // The shutdown makes the socket readable, so that the event loop learns of the end in a turn of its own.
 bool KeeperConnection::send(Request type, uint32_t id, const void* body, size_t size) {
-  if (!foreign_ || outbox_.waiting() <= kForeignQueueMax) return outbox_.send(fd_, static_cast<uint16_t>(type), id, body, size);
+  if (speaks_ == Speaks::own || outbox_.waiting() <= kForeignQueueMax) return outbox_.send(fd_, static_cast<uint16_t>(type), id, body, size);
   fault_ = "it does not read what it is sent";
   outbox_.drop();
   shutdown(fd_, SHUT_RDWR);
@@ -23,7 +23,7 @@ bool KeeperConnection::send(Request type, uint32_t id, const void* body, size_t 
 
 bool KeeperConnection::fill() {
   char chunk[8192];  // fits even under a small `ulimit -s`
-  for (size_t read = 0; !foreign_ || read < kForeignReadMax;) {
+  for (size_t read = 0; speaks_ == Speaks::own || read < kForeignReadMax;) {
     const ssize_t n = recv(fd_, chunk, sizeof chunk, MSG_DONTWAIT);
     if (n > 0) read += static_cast<size_t>(n);
     if (n > 0) inbox_.append(chunk, static_cast<size_t>(n));
@@ -36,7 +36,7 @@ bool KeeperConnection::fill() {
 
 bool KeeperConnection::is_too_long() {
   FrameHead head;
-  if (!foreign_ || !inbox_.peek(head) || head.length <= kForeignFrameMax) return false;
+  if (speaks_ == Speaks::own || !inbox_.peek(head) || head.length <= kForeignFrameMax) return false;
   fault_ = "it sent a frame that is too long";
   return true;
 }

@@ -9,12 +9,12 @@ namespace pbox {
 
 class KeeperConnection {
  public:
-  explicit KeeperConnection(int fd) : fd_(fd) {}
-  // The other end may be anybody's: a longer frame ends the connection, as does a queue that the other end does not read, and
-  // fill() reads a bounded number of bytes at a time.
+  explicit KeeperConnection(int fd, Speaks speaks = Speaks::own) : fd_(fd), speaks_(speaks), outbox_(speaks) {}
+  // The other end of an agent's connection may be anybody's: a longer frame ends the connection, as does a queue that the other end
+  // does not read, and fill() reads a bounded number of bytes at a time.
   static constexpr size_t kForeignFrameMax = 1 << 20, kForeignReadMax = 64 << 10, kForeignQueueMax = 256 << 10;
-  void distrust() { foreign_ = true; }
-  bool is_foreign() const { return foreign_; }
+  bool is_foreign() const { return speaks_ == Speaks::agent; }
+  bool understands(uint16_t version) const { return is_spoken(speaks_, version); }
   // After the end: what was wrong with the other end; empty: nothing.
   const char* fault() const { return *fault_ || inbox_.is_empty() ? fault_ : "it ended within a frame"; }
   ~KeeperConnection() { close(); }
@@ -40,7 +40,7 @@ class KeeperConnection {
  private:
   bool is_too_long();
   int fd_;
-  bool foreign_ = false;
+  const Speaks speaks_;
   const char* fault_ = "";
   Inbox inbox_;
   Outbox outbox_;

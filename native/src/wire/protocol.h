@@ -15,7 +15,6 @@ enum class Request : uint16_t {
   resume = 5,        // -> count
   rlimit = 6,        // RlimitWire -> RlimitReply
   stdout_limit = 7,  // uint64 bytes -> count
-  usage = 8,         // -> UsageBody
   cleanup = 9,       // CleanupHead, prefix NUL-terminated, per step NUL-terminated: `r` or `w`, path, text; no reply
   adopt = 10,        // in place of start: AdoptHead, int32 x excluded, NUL-terminated: cgroup.procs, freezer directory,
                      // cgroup.kill file
@@ -68,6 +67,17 @@ constexpr const char* kEventNames[] = {"hello", "started", "failed", "exited", "
 // reverse, so both ends compare it before the job starts. The frame head, `hello`, and a `start` without limits and groups
 // are the same in every version, so that the job can run without a box.
 constexpr uint16_t kProtocolVersion = static_cast<uint16_t>(PROTOCOL_CHECKSUM % 65535 + 1);
+
+// An agent outlives installations, and so do keepers: each understands the other across one version. Bodies therefore only grow at
+// their ends (a Reader yields zeros for what an older sender lacks), numbers are never used again, and a request that a keeper does
+// not know gets an empty reply. test/native/protocol.test.ts holds what a version may not change.
+constexpr uint16_t kAgentOldest = 1, kAgentVersion = 1;
+
+// Which of the two versions a connection speaks.
+enum class Speaks { own, agent };
+constexpr bool is_spoken(Speaks how, uint16_t version) {
+  return how == Speaks::own ? version == kProtocolVersion : version >= kAgentOldest && version <= kAgentVersion + 1;
+}
 
 struct FrameHead {
   uint32_t length;  // of the payload
@@ -236,8 +246,8 @@ struct UsageBody {
 
 // Operations on files of control groups; keeper/group_files.h has the rules. The last three read files of /proc, of the keeper
 // or of the process whose pid takes the place of the path.
-enum class FileOp : uint32_t { read, write, mkdir, rmdir, rmtree, exists, writable, processes, mountinfo, cgroup, status };
-constexpr const char* kFileOpNames[] = {"read", "write", "mkdir", "rmdir", "rmtree", "exists", "writable", "processes", "mountinfo", "cgroup", "status"};
+enum class FileOp : uint32_t { read, write, mkdir, rmdir, rmtree, exists, writable, processes, disk, mountinfo, cgroup, status };
+constexpr const char* kFileOpNames[] = {"read", "write", "mkdir", "rmdir", "rmtree", "exists", "writable", "processes", "disk", "mountinfo", "cgroup", "status"};
 constexpr uint32_t kMostFileOps = 256;
 constexpr uint32_t kMostFileBytes = 256 << 10;  // of a request
 

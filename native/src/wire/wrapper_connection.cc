@@ -30,7 +30,7 @@ bool WrapperConnection::is_foreign() const {
 
 bool WrapperConnection::next(FrameHead& head, std::string& body) {
   if (!inbox_.next(head, body)) return false;
-  if (head.version == kProtocolVersion) return true;
+  if (is_spoken(speaks_, head.version)) return true;
   inbox_.clear();
   shutdown(fd_, SHUT_RD);  // the next read reports the end
   return false;

@@ -10,7 +10,7 @@ namespace pbox {
 
 class WrapperConnection {
  public:
-  explicit WrapperConnection(int fd) : fd_(fd) {}
+  explicit WrapperConnection(int fd, Speaks speaks = Speaks::own) : fd_(fd), speaks_(speaks), outbox_(speaks) {}
   // -1 when the wrapper has gone.
   int fd() const { return fd_; }
   void close();
@@ -34,6 +34,7 @@ class WrapperConnection {
 
  private:
   int fd_;
+  Speaks speaks_;
   Inbox inbox_;
   Outbox outbox_;
 };

@@ -134,7 +134,7 @@ function trialValue(limit: CgroupLimitName, cgroup: BoxCgroup, { allowedCpus }: 
 
 function diskOfRoot(): string | null {
   try {
-    return findDevice('/');
+    return runHere(findDevice('/'));
   } catch {
     return null; // tmpfs, overlay, btrfs: then only the controller is checked
   }
