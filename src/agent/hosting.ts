@@ -44,6 +44,9 @@ export interface HostedBox {
   onKeeper(event: KeeperEvent): void;
 }
 
+/** Signals that wait for the start of the job. */
+const EARLY = 64;
+
 /**
  * One box of the node, whether its job was launched or adopted. Its keeper is the connection, and its front end hears of the
  * outcome through the keeper.
@@ -72,8 +75,8 @@ export abstract class Hosting<T extends Told = Told> implements HostedBox {
 
   onKeeper(event: KeeperEvent): void {
     if (event.type === 'delivery') {
-      if (this.run === undefined) this.#early.push(event);
-      else this.run.onSignal(event);
+      if (this.run === undefined && this.#early.length < EARLY) this.#early.push(event);
+      else this.run?.onSignal(event);
       this.told.keeper.toFront({ type: 'heard' });
       return;
     }
