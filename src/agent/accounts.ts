@@ -1,4 +1,4 @@
-import type { HostedBox } from './hosted-box.js';
+import type { HostedBox } from './hosting.js';
 
 /** What each user has of the agent, counted so that no question about it looks at the connections of others. */
 

@@ -1,7 +1,10 @@
 import { Keeper, type KeeperEvent, type Peer } from 'cgroup-utils-native';
+import type { ShownProcess } from '../adopt/main-process.js';
 import { describeError } from '../errors.js';
 import { createLogger } from '../log.js';
-import { type Host, type HostedBox, hostBox, type Resumed } from './hosted-box.js';
+import { hostAdoption } from './hosted-adoption.js';
+import { hostBox } from './hosted-box.js';
+import type { Host, HostedBox, Resumed } from './hosting.js';
 import type { Refusal, RefusalKind } from './refusals.js';
 
 /** Time in which a connection has to say what it is, and a tool has to read its answer. */
@@ -45,6 +48,8 @@ export class Connection {
   #late: NodeJS.Timeout;
   #hello: Extract<KeeperEvent, { type: 'hello' }> | undefined;
   #origin: Extract<KeeperEvent, { type: 'origin' }> | undefined;
+  /** Of the process that is adopted. */
+  #shown: ShownProcess | undefined;
   #hosted: HostedBox | undefined;
   #answered = false;
   #closed = false;
@@ -58,6 +63,10 @@ export class Connection {
       () => this.#refuse('late', `it did not say what it is within ${HANDSHAKE_MS / 1000} s`),
       HANDSHAKE_MS,
     );
+  }
+
+  get #adopts(): boolean {
+    return this.#hello?.verb === 'adopt';
   }
 
   get uid(): number {
@@ -109,7 +118,10 @@ export class Connection {
           return this.#refuse('too much', 'its "origin" is too long');
         }
         this.#origin = event;
-        return event.resumes ? undefined : this.#serve(null);
+        return event.resumes || this.#adopts ? undefined : this.#serve(null);
+      case 'process':
+        this.#shown = event;
+        return this.#origin?.resumes === false ? this.#serve(null) : undefined;
       case 'resumed':
         return this.#serve(event);
       case 'ask':
@@ -131,6 +143,9 @@ export class Connection {
     const hello = this.#hello;
     const origin = this.#origin;
     if (hello === undefined || origin === undefined) return this.#refuse('order', 'it did not begin with "hello"');
+    const shown = this.#shown;
+    if (this.#adopts !== (shown !== undefined))
+      return this.#refuse('order', 'it does not tell of the process that it adopts');
     const why = this.#hooks.whyNot(this.#peer.uid);
     if (why !== null) {
       // The front end then uses a Node of the box's own.
@@ -141,9 +156,10 @@ export class Connection {
     }
     clearTimeout(this.#late);
     this.#keeper.welcome();
-    const hosted = hostBox(this.#host, { keeper: this.#keeper, hello, origin, resumed, peer: this.#peer }, () =>
-      this.close(),
-    );
+    const told = { keeper: this.#keeper, hello, origin, resumed, peer: this.#peer };
+    const ended = () => this.close();
+    const hosted =
+      shown === undefined ? hostBox(this.#host, told, ended) : hostAdoption(this.#host, { ...told, shown }, ended);
     this.#hosted = hosted;
     if (!this.#closed) this.#hooks.hosted(hosted);
   }

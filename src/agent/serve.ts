@@ -7,7 +7,7 @@ import { counted } from '../options/amounts.js';
 import type { SpecInput } from '../options/assemble.js';
 import { guardProcess } from '../supervise/box-process.js';
 import { Agent } from './agent.js';
-import type { Host } from './hosted-box.js';
+import type { Host } from './hosting.js';
 import { listen, takeOver } from './listen.js';
 import type { AgentOptions } from './options.js';
 import { type Service, serviceOf } from './service.js';

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { Account, Accounts, FRAMES_PER_SEC, QUESTIONS_PER_SEC } from '../../src/agent/accounts.js';
-import type { HostedBox } from '../../src/agent/hosted-box.js';
+import type { HostedBox } from '../../src/agent/hosting.js';
 
 const box = (): HostedBox => ({ box: undefined, onKeeper() {} });
 

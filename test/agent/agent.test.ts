@@ -3,7 +3,7 @@ import { listenUnix } from 'cgroup-utils-native';
 import t, { type Test } from 'tap';
 import { Agent, type AgentParts } from '../../src/agent/agent.js';
 import { askAgent, type Question } from '../../src/agent/ask.js';
-import type { Host } from '../../src/agent/hosted-box.js';
+import type { Host } from '../../src/agent/hosting.js';
 import { createLogger } from '../../src/log.js';
 import { helloFrame, originFrame, rawPeer } from '../fixtures/own-agent.js';
 import { until } from '../fixtures/processes.js';

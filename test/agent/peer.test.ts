@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Listener, listenUnix } from 'cgroup-utils-native';
 import t, { type Test } from 'tap';
-import type { Host } from '../../src/agent/hosted-box.js';
+import type { Host } from '../../src/agent/hosting.js';
 import { Connection, type PeerHooks } from '../../src/agent/peer.js';
 import type { Refusal } from '../../src/agent/refusals.js';
 import { createLogger } from '../../src/log.js';

@@ -87,7 +87,7 @@ t.test('a breach is found', async (t) => {
   t.ok(breach('box', 'amqp/outbox'));
   t.ok(breach('amqp', 'box/box'));
   t.ok(breach('options', 'cli/main'));
-  t.ok(breach('supervise', 'adopt/serve'));
+  t.ok(breach('supervise', 'adopt/adopted-box'));
   t.ok(breach('supervise', 'cli/main'));
   t.ok(breach('stats', 'box/box'));
   t.notOk(breach('amqp', 'model/types'));

@@ -227,7 +227,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   void deliver(Napi::Env env, const FrameHead& head, const std::string& body) {
     const auto type = static_cast<Event>(head.type);
     if (type == Event::reply) return resolve(env, head.id, body);
-    if (type < Event::hello || type > Event::ask) return unknown(env, head);
+    if (type < Event::hello || type > Event::process) return unknown(env, head);
     if (type == Event::hello) {
       const auto hello = Reader(body).value<HelloHead>();
       pid_ = hello.pid;

@@ -20,7 +20,7 @@
 namespace pbox {
 namespace {
 
-constexpr int kFirst = 3;  // the first of NodeDescriptors; also in wire/channel.h and in src/cli/main.ts, adopt.ts and serve.ts
+constexpr int kFirst = 3;  // the first of NodeDescriptors; also in wire/channel.h and in src/cli/main.ts and adopt.ts
 constexpr rlim_t kMiB = 1 << 20;
 constexpr rlim_t kStack = 8 * kMiB;  // Node's threads get it as well
 constexpr double kIdleMs = 10000, kStartMs = 60000;
