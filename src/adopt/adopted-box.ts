@@ -1,4 +1,5 @@
 import type { KeeperEvent } from 'cgroup-utils-native';
+import type { BrokerLink } from '../amqp/index.js';
 import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';
 import type { ResourceControl } from '../box/resource-control.js';
@@ -32,7 +33,7 @@ export interface AdoptionInput
   extends Loaders,
     Omit<AdoptInput, 'files'>,
     Pick<RunBundle.RunOptions, 'onChanged' | 'deliverSignals'>,
-    Pick<Subject, 'frontPid' | 'ourPids' | 'writeReport'> {
+    Pick<Subject, 'frontPid' | 'ourPids' | 'writeReport' | 'verified'> {
   /** A keeper that holds the process. */
   readonly keeper: RunBundle.RunOptions['keeper'];
   /** What it has shown of it. */
@@ -56,6 +57,8 @@ export interface AdoptionInput
   readonly run: TaskRunner;
   /** What becomes of the parsed options. @default they count as they are */
   readonly fit?: (spec: BoxSpec) => BoxSpec;
+  /** Attaches the box to a link that serves several. @default it gets a link of its own */
+  readonly attach?: (box: Box, spec: BoxSpec) => BrokerLink;
   /** Called as soon as the box is made. @default not called */
   readonly onBox?: (box: Box) => void;
 }
@@ -156,6 +159,7 @@ function partsOf(input: AdoptionInput, main: MainProcess, assembled: AdoptSpec):
       owner: input.opensAsOwner && main.uid !== input.uid ? { uid: main.uid, gid: main.gid } : null,
     }),
     ...(input.writeReport !== undefined && { writeReport: input.writeReport }),
+    ...(input.verified !== undefined && { verified: input.verified }),
     ourPids: input.ourPids,
     adopted,
   };
@@ -175,8 +179,10 @@ function supervise(
   shown: ShownProcess,
   saved?: SavedBox,
 ): RunBundle.Run {
+  const { attach, ...shared } = input;
   return input.loadRun().run({
-    ...input,
+    ...shared,
+    ...(attach !== undefined && spec.uris.length > 0 && { attach: (box: Box) => attach(box, spec) }),
     hello: { stdoutMode: shown.stdoutMode, terminal: false },
     spec: { ...spec, command: [commandOf(shown)] },
     warnings,
@@ -190,16 +196,16 @@ function supervise(
 
 /** Supervises the process from the moment when the keeper has taken it over. */
 function runOnceTaken(
-  { options, boxProcess }: AdoptionInput,
+  { options, boxProcess, ...before }: AdoptionInput,
   begin: (shown: ShownProcess) => RunBundle.Run,
 ): RunBundle.Run {
   let running: RunBundle.Run | undefined;
-  let shown: ShownProcess | undefined;
+  let { shown } = before;
   return {
     onSignal: (delivery) => running?.onSignal(delivery),
     onKeeper(event: KeeperEvent) {
       if (event.type === 'process') shown = event;
-      if (event.type === 'started' && shown !== undefined) running = begin(shown);
+      if (event.type === 'started') running = begin(shown);
       if (running !== undefined) return running.onKeeper(event);
       if (event.type !== 'failed' && event.type !== 'gone') return;
       createLogger('error', { write: boxProcess.write }).error(

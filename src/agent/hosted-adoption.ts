@@ -7,14 +7,25 @@ import { EXIT } from '../box/outcome.js';
 import { describeError } from '../errors.js';
 import { runInKeeper } from '../kernel/run-task.js';
 import { createLogger } from '../log.js';
+import type { Owner } from '../node-link/index.js';
 import type { BoxSpec } from '../options/spec.js';
 import { newBoxId } from '../supervise/box-id.js';
 import type { BoxProcess } from '../supervise/box-process.js';
 import * as run from '../supervise/run.js';
-import { type Host, type HostedBox, OWN_LINK, type Owner, ofAgent, type Resumed, type Told } from './hosted-box.js';
+import {
+  attach,
+  type Host,
+  type HostedBox,
+  noLinkOfItsOwn,
+  OWN_LINK,
+  ofAgent,
+  type Resumed,
+  type Told,
+} from './hosted-box.js';
+import { hostedJob } from './hosted-job.js';
 import { withNamedFiles } from './named-files.js';
 import { type Recording, recorded, replay } from './recorded.js';
-import { parseSaved, Saving } from './saving.js';
+import { parseSaved, type SavedHosting, Saving } from './saving.js';
 
 /** What the keeper of an adopted process has told. */
 export interface ToldOfProcess extends Told {
@@ -46,7 +57,7 @@ class Adoption implements HostedBox {
     readonly onEnded: () => void,
   ) {
     this.#told = told;
-    this.#owner = { uid: told.uid, user: userName(told.uid) };
+    this.#owner = { uid: told.peer.uid, user: userName(told.peer.uid) };
   }
 
   /** Makes the box, or goes on with one. An error of one box is told at that box, and does not affect the others. */
@@ -96,10 +107,10 @@ class Adoption implements HostedBox {
   }
 
   async #resume(options: AdoptOptions, resumed: Resumed): Promise<void> {
-    const { box, groups } = parseSaved(resumed.kept);
+    const { box, commands, groups } = parseSaved(resumed.kept);
     if (box.pid !== resumed.pid) throw new Error('the saved state is of another process');
     this.#groups.push(...groups);
-    this.#begun(await resumeAdopted(this.#input(options), box, (task) => replay(task, groups)));
+    this.#begun(await resumeAdopted(this.#input(options, commands), box, (task) => replay(task, groups)));
     if (resumed.expired) this.#run?.onKeeper({ type: 'expired', atMs: resumed.lostMs });
   }
 
@@ -109,18 +120,21 @@ class Adoption implements HostedBox {
     this.#run = run;
   }
 
-  #input(options: AdoptOptions): AdoptionInput {
-    const { hello, origin, keeper, shown, uid } = this.#told;
-    const saving = new Saving(keeper, this.#groups, () => this.box);
+  #input(options: AdoptOptions, commands?: SavedHosting['commands']): AdoptionInput {
+    const { hello, origin, keeper, shown, peer } = this.#told;
+    const saving = new Saving(keeper, this.#groups, () => this.box, commands);
     this.#saving = saving;
+    const environment = variables(origin.environment);
+    const { verified, writeReport, ourPids } = hostedJob(keeper, origin, environment, this.#owner.user, peer);
     const fit = (spec: BoxSpec) => ofAgent(spec, this.host.spec, hello.argv, origin.words);
     return {
       ...this.host,
       loadRun: () => run,
-      loadAmqp: () => ({ connectBroker: (spec, box) => this.host.connect(box as Box, spec, this.#owner) }),
+      attach: (box, spec) => attach(this.host, box, spec, this.#owner, saving),
+      loadAmqp: noLinkOfItsOwn,
       keeper,
       shown,
-      uid,
+      uid: peer.uid,
       opensAsOwner: false,
       options,
       boxId: newBoxId(),
@@ -128,12 +142,13 @@ class Adoption implements HostedBox {
       settings: hello.settings,
       failsOpen: hello.failsOpen,
       without: OWN_LINK,
-      environment: variables(origin.environment),
+      environment,
       folder: origin.folder,
       frontPid: origin.frontPid,
-      ourPids: [origin.frontPid, ...keeper.pids],
-      writeReport: async (...report) => (await keeper.writeReport(...report)).code,
-      withFiles: (parse) => withNamedFiles(keeper, uid, parse),
+      ourPids,
+      ...(verified !== undefined && { verified }),
+      ...(writeReport !== undefined && { writeReport }),
+      withFiles: (parse) => withNamedFiles(keeper, peer.uid, parse),
       make: (task) => {
         this.#groups.length = 0;
         return runInKeeper(keeper, recorded(task, this.#groups));

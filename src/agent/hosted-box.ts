@@ -1,14 +1,14 @@
-import { type Keeper, type KeeperEvent, type SignalDelivery, userName } from 'cgroup-utils-native';
-import type * as Amqp from '../amqp/index.js';
+import { type Keeper, type KeeperEvent, type Peer, type SignalDelivery, userName } from 'cgroup-utils-native';
+import type { BrokerLink } from '../amqp/index.js';
 import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';
 import type { ResourceControl } from '../box/resource-control.js';
-import type { SavedBox } from '../box/saved.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import { describeError, isEnvironmentError, isSpecError } from '../errors.js';
 import { runInKeeper } from '../kernel/run-task.js';
 import type { TaskRunner } from '../kernel/task.js';
 import { createLogger, type Logger } from '../log.js';
+import type { NodeLink, Owner } from '../node-link/index.js';
 import { type Assembled, assembleSpec, type SpecInput } from '../options/assemble.js';
 import type { BoxSpec } from '../options/spec.js';
 import type { OptionName } from '../options/table.js';
@@ -22,7 +22,7 @@ import { type Run, type RunOptions, run } from '../supervise/run.js';
 import { hostedJob } from './hosted-job.js';
 import { withNamedFiles } from './named-files.js';
 import { type Recording, recorded, replay } from './recorded.js';
-import { parseSaved, Saving } from './saving.js';
+import { parseSaved, type SavedHosting, Saving } from './saving.js';
 
 type Hello = Extract<KeeperEvent, { type: 'hello' }>;
 type Origin = Extract<KeeperEvent, { type: 'origin' }>;
@@ -56,13 +56,7 @@ export interface Host
   readonly spec: BoxSpec;
   readonly log: Logger;
   readonly loadNotice: () => typeof NoticeBundle;
-  readonly connect: (box: Box, spec: BoxSpec, owner: Owner) => Amqp.BrokerLink;
-}
-
-/** The user at the other end, whom the kernel vouches for. */
-export interface Owner {
-  readonly uid: number;
-  readonly user: string;
+  readonly link: NodeLink;
 }
 
 export interface HostedBox {
@@ -77,8 +71,8 @@ export interface Told {
   readonly origin: Origin;
   /** Null: the box begins. */
   readonly resumed: Resumed | null;
-  /** The user at the other end, whom the kernel vouches for. */
-  readonly uid: number;
+  /** The process at the other end, whose user the kernel vouches for. */
+  readonly peer: Pick<Peer, 'pid' | 'uid'>;
 }
 
 /** Wires one box of the node: its keeper is the connection, and its front end hears of the outcome through the keeper. */
@@ -105,7 +99,7 @@ class Hosting implements HostedBox {
     readonly onEnded: () => void,
   ) {
     this.#told = told;
-    this.#owner = { uid: told.uid, user: userName(told.uid) };
+    this.#owner = { uid: told.peer.uid, user: userName(told.peer.uid) };
     this.#environment = entries(told.origin.environment);
   }
 
@@ -185,17 +179,24 @@ class Hosting implements HostedBox {
 
   /** Goes on with a box that another agent has begun: makes the same objects as that one had, and nothing in the kernel. */
   async #resume(assembled: Assembled, resumed: Resumed): Promise<void> {
-    const { box, groups } = parseSaved(resumed.kept);
-    if (box.pid !== resumed.pid) throw new Error('the saved state is of another job');
+    const { box, commands, groups } = parseSaved(resumed.kept);
+    const { pid, startedMs: atMs, expired, lostMs } = resumed;
     const parts = this.#parts(assembled, box.boxId);
-    this.#supervise(assembled, parts, replay(prepareResources(parts), groups), groups, box);
-    if (resumed.expired) this.#run?.onKeeper({ type: 'expired', atMs: resumed.lostMs });
+    const made = replay(prepareResources(parts), groups);
+    if (box.pid === 0) {
+      // The agent before was lost while the job started, and nobody has been told of the box.
+      this.#supervise(assembled, parts, made, groups);
+      this.#run?.onKeeper({ type: 'started', pid, atMs });
+    } else if (box.pid === pid) {
+      this.#supervise(assembled, parts, made, groups, { box, commands });
+    } else throw new Error('the saved state is of another job');
+    if (expired) this.#run?.onKeeper({ type: 'expired', atMs: lostMs });
   }
 
   #parts(assembled: Assembled, boxId: string): ResourceInput {
     const { keeper, hello, origin } = this.#told;
     const run: TaskRunner = (task) => runInKeeper(keeper, task);
-    const subject = hostedJob(keeper, origin, this.#environment, this.#owner.user);
+    const subject = hostedJob(keeper, origin, this.#environment, this.#owner.user, this.#told.peer);
     const spec = ofAgent(assembled.spec, this.host.spec, hello.argv, origin.words);
     return { spec, boxId, keeper, subject, box: () => this.box, run };
   }
@@ -205,16 +206,17 @@ class Hosting implements HostedBox {
     { spec, subject, boxId }: ResourceInput,
     { cgroup, control }: { cgroup: BoxCgroup; control: ResourceControl },
     groups: Recording,
-    saved?: SavedBox,
+    saved?: Pick<SavedHosting, 'box' | 'commands'>,
   ): void {
     const { keeper, hello } = this.#told;
     const { endSignal, graceMs, linger, reraise } = spec;
     keeper.toFront({ type: 'rules', first: endSignal, second: (linger ? 1 : 0) | (reraise ? 2 : 0), ms: graceMs });
-    const saving = new Saving(keeper, groups, () => this.box);
+    const saving = new Saving(keeper, groups, () => this.box, saved?.commands);
     this.#saving = saving;
     this.#run = run({
       ...this.host,
-      loadAmqp: () => ({ connectBroker: (_, box) => this.host.connect(box as Box, spec, this.#owner) }),
+      ...(spec.uris.length > 0 && { attach: (box: Box) => attach(this.host, box, spec, this.#owner, saving) }),
+      loadAmqp: noLinkOfItsOwn,
       spec,
       warnings,
       keeper,
@@ -223,7 +225,7 @@ class Hosting implements HostedBox {
       boxId,
       cgroup,
       resources: control,
-      saved,
+      saved: saved?.box,
       onChanged: saving.changed,
       deliverSignals() {},
       boxProcess: this.#process(),
@@ -231,6 +233,7 @@ class Hosting implements HostedBox {
         this.box = box;
       },
     });
+    if (saved === undefined) saving.changed('now');
     for (const delivery of this.#early.splice(0)) this.#run.onSignal(delivery);
   }
 
@@ -298,6 +301,27 @@ export function ofAgent(spec: BoxSpec, agent: BoxSpec, argv: readonly string[], 
     spoolDir: undefined,
     argumentCount: Math.max(spec.argumentCount, words - argv.length + spec.command.length - 1),
   };
+}
+
+/** The box ends without waiting for the broker: the node's link goes on delivering its messages. */
+export function attach(host: Host, box: Box, spec: BoxSpec, owner: Owner, saving: Saving): BrokerLink {
+  const link = host.link.attach(box, spec, owner, saving.commands);
+  return {
+    publish: (message) => link.publish(message),
+    audit: (event) => link.audit(event),
+    state: () => link.state(),
+    get dropped() {
+      return link.dropped;
+    },
+    async close() {
+      void link.close(0);
+      return { undelivered: 0, spooled: null, given: 'time' };
+    },
+  };
+}
+
+export function noLinkOfItsOwn(): never {
+  throw new Error('a box with an agent has no link of its own');
 }
 
 function entries(environment: readonly string[]): Readonly<Record<string, string>> {

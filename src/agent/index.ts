@@ -1,8 +1,8 @@
-import { listenUnix, monotonicMs } from 'cgroup-utils-native';
-import * as Amqp from '../amqp/index.js';
+import { hostname, listenUnix, monotonicMs, userName } from 'cgroup-utils-native';
 import { EXIT } from '../box/outcome.js';
 import { describeError, EnvironmentError, SpecError } from '../errors.js';
 import { createLogger, type Logger } from '../log.js';
+import { createNodeLink } from '../node-link/index.js';
 import type { SpecInput } from '../options/assemble.js';
 import { print } from '../print.js';
 import { guardProcess } from '../supervise/box-process.js';
@@ -46,11 +46,14 @@ function serveUntilTold(options: AgentOptions, input: AgentInput, log: Logger): 
   const fd = listen(socket, !own);
   guardProcess(log);
   const began = monotonicMs();
+  const { bytes: maxBytes, messagesPerSec } = quotas;
+  const node = { host: hostname(), user: userName(), quotas: { maxBytes, messagesPerSec } };
+  const link = createNodeLink({ ...spec, ...node, log, loadSigned: input.loadSigned, loadSpool: input.loadSpool });
   const host: Host = {
     ...input,
     spec,
     log,
-    connect: (box, boxSpec) => Amqp.connectBroker(boxSpec, box, log, input.loadSigned, input.loadSpool),
+    link,
   };
   const agent = new Agent({
     fd,
@@ -62,6 +65,7 @@ function serveUntilTold(options: AgentOptions, input: AgentInput, log: Logger): 
       pid: process.pid,
       uptime_ms: Math.round(monotonicMs() - began),
       memory_bytes: process.memoryUsage.rss(),
+      broker: link.status(),
     }),
     onEmpty() {},
   });
@@ -69,7 +73,7 @@ function serveUntilTold(options: AgentOptions, input: AgentInput, log: Logger): 
   return new Promise((resolve) => {
     const end = () => {
       agent.close();
-      resolve(0);
+      void link.close(spec.flushMs).then(() => resolve(0));
     };
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, end);
   });

@@ -125,7 +125,7 @@ export class Connection {
     if (why !== null) return this.#refuse(why);
     clearTimeout(this.#late);
     this.#keeper.welcome();
-    const told = { keeper: this.#keeper, hello, origin, resumed, uid: this.#peer.uid };
+    const told = { keeper: this.#keeper, hello, origin, resumed, peer: this.#peer };
     const ended = () => this.close();
     const hosted =
       shown === undefined ? hostBox(this.#host, told, ended) : hostAdoption(this.#host, { ...told, shown }, ended);

@@ -1,4 +1,5 @@
 import type { Keeper } from 'cgroup-utils-native';
+import { CommandMemory, type SavedCommands } from '../amqp/command-memory.js';
 import type { Box } from '../box/box.js';
 import type { SavedBox } from '../box/saved.js';
 import type { Recording } from './recorded.js';
@@ -7,6 +8,7 @@ import type { Recording } from './recorded.js';
 export interface SavedHosting {
   readonly version: 1;
   readonly box: SavedBox;
+  readonly commands: SavedCommands;
   /** How the box's groups were made. */
   readonly groups: Recording;
 }
@@ -20,13 +22,16 @@ export class Saving {
   readonly #keeper: Keeper;
   readonly #groups: Recording;
   readonly #box: () => Box | undefined;
+  /** The commands that the box has carried out. */
+  readonly commands: CommandMemory;
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
 
-  constructor(keeper: Keeper, groups: Recording, box: () => Box | undefined) {
+  constructor(keeper: Keeper, groups: Recording, box: () => Box | undefined, commands?: SavedCommands) {
     this.#keeper = keeper;
     this.#groups = groups;
     this.#box = box;
+    this.commands = new CommandMemory(commands, this.changed);
   }
 
   readonly changed = (when: 'now' | 'soon'): void => {
@@ -44,7 +49,7 @@ export class Saving {
     this.#timer = undefined;
     const box = this.#box();
     if (this.#ended || box === undefined) return;
-    const saved: SavedHosting = { version: 1, box: box.save(), groups: this.#groups };
+    const saved: SavedHosting = { version: 1, box: box.save(), commands: this.commands.save(), groups: this.#groups };
     const bytes = Buffer.from(JSON.stringify(saved));
     if (bytes.length <= SAVED_MAX_BYTES) this.#keeper.keep(bytes);
   }
@@ -57,7 +62,7 @@ export class Saving {
 export function parseSaved(bytes: Buffer): SavedHosting {
   const saved = JSON.parse(bytes.toString()) as SavedHosting;
   if (saved?.version !== 1) throw new Error(`the saved state has version ${JSON.stringify(saved?.version)}`);
-  const { box, groups } = saved;
+  const { box, commands, groups } = saved;
   const numbers = [
     box.sequence,
     box.pid,
@@ -67,7 +72,7 @@ export function parseSaved(bytes: Buffer): SavedHosting {
     box.clock.atMs,
     box.clock.limitMs,
   ];
-  const lists = [groups, box.limits, box.limitSetBy, box.near, box.resources.limits, box.clock.reached];
+  const lists = [groups, commands, box.limits, box.limitSetBy, box.near, box.resources.limits, box.clock.reached];
   const known =
     /^[0-9a-f]{20}$/.test(box.boxId) &&
     numbers.every((value) => typeof value === 'number' && value >= 0) &&

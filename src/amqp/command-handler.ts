@@ -3,24 +3,14 @@ import type { Answer, Controllable, Requester } from '../model/types.js';
 import { withUserData } from '../options/verbatim.js';
 import { quote } from '../options/words.js';
 import { toCommand } from './command.js';
+import { CommandMemory } from './command-memory.js';
 import type { Admitted, Gate } from './gate.js';
 import { type CommandRequest, type Delivery, type Refusal, refuse, replayed } from './message.js';
 import type { AckOrNack } from './rascal.js';
 import type { Reply } from './replies.js';
 
-/**
- * Message ids whose answers are remembered. A message with such an id gets the same answer, and has no further effect.
- */
-const REMEMBERED_MAX = 1_000;
 /** Commands that the box has not answered yet. At this number the broker keeps further ones. */
 const PENDING_MAX = 64;
-
-/** A command that was carried out. */
-interface Remembered {
-  /** Name and arguments, as JSON. */
-  readonly asked: string;
-  readonly answer: Promise<Answer>;
-}
 
 /**
  * Handles the deliveries of the control queue; never throws, always acknowledges. It gives a command to the box before
@@ -28,7 +18,6 @@ interface Remembered {
  * command.
  */
 export class CommandHandler {
-  readonly #answers = new Map<string, Remembered>();
   #pending = 0;
   #waiting: AckOrNack[] = [];
   #replySequence = 0;
@@ -41,6 +30,7 @@ export class CommandHandler {
     readonly log: Logger,
     /** Codes of refusals that the log has named; boxes with one log share it. */
     readonly logged = new Set<string>(),
+    readonly memory = new CommandMemory(),
   ) {}
 
   /** Messages refused so far. */
@@ -85,7 +75,7 @@ export class CommandHandler {
   #carryOut(request: CommandRequest, by: Requester, properties: Delivery['properties']): void {
     const key = by.messageId === undefined ? undefined : `${by.user ?? ''}\0${by.key ?? ''}\0${by.messageId}`;
     const asked = JSON.stringify([request.name, ...request.args]);
-    const before = key === undefined ? undefined : this.#answers.get(key);
+    const before = key === undefined ? undefined : this.memory.get(key);
     if (before !== undefined && before.asked !== asked) {
       this.#refuse(reused(request, by), by, properties);
       return;
@@ -97,8 +87,8 @@ export class CommandHandler {
         this.#refuse(command, by, properties);
         return;
       }
-      answer = this.#execute(() => this.box.execute(command, by));
-      if (key !== undefined) this.#remember(key, { asked, answer });
+      const execute = () => this.#execute(() => this.box.execute(command, by));
+      answer = key === undefined ? execute() : this.memory.remember(key, asked, execute);
     }
     this.#whenAnswered(answer, request.name, properties);
   }
@@ -153,13 +143,6 @@ export class CommandHandler {
       messageId: `${box}-r${++this.#replySequence}`,
       body: toJson({ ok: answer.ok, box, host, job, command, ...outcome }),
     });
-  }
-
-  #remember(key: string, remembered: Remembered): void {
-    this.#answers.set(key, remembered);
-    if (this.#answers.size <= REMEMBERED_MAX) return;
-    const [oldest] = this.#answers.keys();
-    if (oldest !== undefined) this.#answers.delete(oldest);
   }
 }
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { watchAlarms } from '../amqp/alarms.js';
 import { AUDIT_MS, type BrokerLink, type Closed, MESSAGE_OVERHEAD_BYTES, REDELIVERY_MS } from '../amqp/box-link.js';
 import { CommandHandler } from '../amqp/command-handler.js';
+import type { CommandMemory } from '../amqp/command-memory.js';
 import { type Failure, WRONG_TYPE } from '../amqp/failure.js';
 import { gateOf } from '../amqp/gate-of.js';
 import { addressingKeys, forUser, groupKeys, keySegment, singleKeys } from '../amqp/keys.js';
@@ -113,7 +114,7 @@ class SharedLink implements NodeLink {
     this.#control.start();
   }
 
-  attach(box: Controllable, spec: BoxSpec, owner: Owner): BrokerLink {
+  attach(box: Controllable, spec: BoxSpec, owner: Owner, memory?: CommandMemory): BrokerLink {
     const { identity } = box;
     const { exchange, statsKey, eventsKey, routingKeys } = spec;
     const { controlAuth, controlRules, controlKeys, rascalConfig, log, loadSigned = notLoadable } = this.#options;
@@ -124,7 +125,7 @@ class SharedLink implements NodeLink {
       toPublication({ exchange, statsKey, eventsKey, rascalConfig }, box),
     );
     const gate = gateOf({ exchange, routingKeys, controlAuth, controlRules, controlKeys }, identity, log, loadSigned);
-    const handler = new CommandHandler(box, gate, (reply) => this.#replies.push(reply), log, this.#refusals);
+    const handler = new CommandHandler(box, gate, (reply) => this.#replies.push(reply), log, this.#refusals, memory);
     const keys = addressingKeys(routingKeys, identity);
     const probed = routingKeys[0] === undefined ? undefined : forUser(routingKeys[0], identity.user);
     const attached: AttachedBox = new AttachedBox(

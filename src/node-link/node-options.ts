@@ -1,4 +1,5 @@
 import type { BrokerLink, Closed } from '../amqp/box-link.js';
+import type { CommandMemory } from '../amqp/command-memory.js';
 import type { LinkState } from '../amqp/link.js';
 import type * as Signed from '../amqp/signed.js';
 import type { Logger } from '../log.js';
@@ -70,8 +71,11 @@ export interface NodeStatus {
 
 /** One link to the broker for all boxes of a node: two connections and one queue. */
 export interface NodeLink {
-  /** @param spec whose exchange and keys hold for this box; everything else is the node's */
-  attach(box: Controllable, spec: BoxSpec, owner: Owner): BrokerLink;
+  /**
+   * @param spec whose exchange and keys hold for this box; everything else is the node's
+   * @param memory of the commands that were carried out. @default none was
+   */
+  attach(box: Controllable, spec: BoxSpec, owner: Owner, memory?: CommandMemory): BrokerLink;
   status(): NodeStatus;
   /** Waits at most this long for the outbox to drain, puts the rest into the spool, and ends everything. */
   close(flushMs: number): Promise<Closed>;

@@ -57,7 +57,7 @@ Adopted::Adopted(const KeeperSetup& setup, Invocation& words)
   keep_only({node_.fd(), front_.fd(), setup.node, pidfd_, words.log_fd, words.pid_fd});
   if (words.log_fd >= 0) log_ = std::make_shared<Outlet>(words.log_fd, true);
   if (agent_.used()) {
-    named_files_ = NamedFiles(named_by(words));
+    named_files_ = NamedFiles(words.for_agent);
     agent_.introduce(node_, caller_, 0, setup.front_pid, false);
     show_process();
   } else {
@@ -115,7 +115,7 @@ void Adopted::begin(WrapperConnection&, Request request, Reader body) {
 }
 
 void Adopted::started() {
-  if (!ended_) show_process();
+  show_process();
   if (!started_) {
     started_ = true;
     started_ms_ = monotonic_ms();
