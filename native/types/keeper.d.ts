@@ -204,10 +204,12 @@ export type KeeperEvent =
   | { readonly type: 'expired'; readonly atMs: number }
   /** Processes left a second after SIGKILL. `final`: the keeper no longer waits for them, and `empty` follows. */
   | { readonly type: 'unkillable'; readonly processes: readonly Unkillable[]; readonly final: boolean }
-  /** After an upgrade, this keeper speaks another version of the protocol. Nothing was read, and no event follows. */
+  /** After an upgrade, this keeper speaks another version of the protocol. No event follows. */
   | { readonly type: 'mismatch'; readonly version: number; readonly expected: number }
-  /** The keeper has ended; no event follows. */
-  | { readonly type: 'gone' };
+  /** Of a foreign connection: a frame of a type that this version does not have. */
+  | { readonly type: 'unknown'; readonly number: number }
+  /** The keeper has ended; no event follows. `fault`: what was wrong with a foreign connection, or empty. */
+  | { readonly type: 'gone'; readonly fault?: string };
 
 /** Times of CLOCK_MONOTONIC, ms; 0: never. */
 export interface KeeperDeadline {
@@ -269,18 +271,33 @@ export interface Peer {
 
 /** Takes connections on a listening Unix socket. */
 export class Listener {
-  /** Takes over `fd`. @param onPeer gets each connection, and owns its descriptor */
-  constructor(fd: number, onPeer: (peer: Peer) => void);
+  /**
+   * Takes over `fd`.
+   * @param onPeer gets each connection, and owns its descriptor
+   * @param onClosed connections were closed at once: of a user who connects too often, or, with null, because this process
+   *   has no descriptor left
+   */
+  constructor(fd: number, onPeer: (peer: Peer) => void, onClosed: (uid: number | null, count: number) => void);
+  /** Takes everybody who has connected so far, before `close`. */
+  drain(): void;
   close(): void;
 }
 
 /**
  * Listens on a Unix socket in a folder that only this user or root may write.
  * @param shown everybody may connect; otherwise only this user may enter the folder
+ * @param replace takes the place of the process that listens there, if any, in one step
  * @returns the descriptor
- * @throws Error with code and `folder`: `open to others`, `not ours` or empty
+ * @throws Error with code and `refused`: what is wrong with its folder (`open to others`, `not ours`, `a link`) or with what
+ *   has its name now (`not a socket`), or empty
  */
-export function listenUnix(path: string, shown: boolean): number;
+export function listenUnix(path: string, shown: boolean, replace: boolean): number;
+
+/** Whether the descriptor is a socket that listens. */
+export function isListening(fd: number): boolean;
+
+/** sd_notify(3). @param socket NOTIFY_SOCKET; `@` begins an abstract one. @throws Error with code */
+export function notifyService(socket: string, text: string): void;
 
 /** One keeper process: parent and subreaper of one job. */
 export class Keeper {

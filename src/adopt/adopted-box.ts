@@ -55,10 +55,10 @@ export interface AdoptionInput
   readonly make?: TaskRunner;
   /** Carries out tasks through the keeper. */
   readonly run: TaskRunner;
+  /** Attaches the box to the link of its node. @default a link of its own */
+  readonly link?: (box: Box, spec: BoxSpec) => BrokerLink;
   /** What becomes of the parsed options. @default they count as they are */
   readonly fit?: (spec: BoxSpec) => BoxSpec;
-  /** Attaches the box to a link that serves several. @default it gets a link of its own */
-  readonly attach?: (box: Box, spec: BoxSpec) => BrokerLink;
   /** Called as soon as the box is made. @default not called */
   readonly onBox?: (box: Box) => void;
 }
@@ -179,10 +179,10 @@ function supervise(
   shown: ShownProcess,
   saved?: SavedBox,
 ): RunBundle.Run {
-  const { attach, ...shared } = input;
+  const { link } = input;
   return input.loadRun().run({
-    ...shared,
-    ...(attach !== undefined && spec.uris.length > 0 && { attach: (box: Box) => attach(box, spec) }),
+    ...input,
+    ...(link !== undefined && spec.uris.length > 0 && { attach: (box: Box) => link(box, spec) }),
     hello: { stdoutMode: shown.stdoutMode, terminal: false },
     spec: { ...spec, command: [commandOf(shown)] },
     warnings,

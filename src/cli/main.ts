@@ -9,6 +9,7 @@ import { inThisProcess, runHere } from '../kernel/run-task.js';
 import { createLogger } from '../log.js';
 import { type Assembled, assembleSpec } from '../options/assemble.js';
 import { systemFiles } from '../options/files.js';
+import { splitWords } from '../options/split-words.js';
 import type { VERBS } from '../options/table/verbs.js';
 import type { YamlLoader } from '../options/yaml-document.js';
 import type * as PrintBundle from '../print.js';
@@ -104,7 +105,7 @@ function holdSignals(): () => void {
 function launchJob(hello: Hello): void {
   const deliverSignals = holdSignals();
   const input = {
-    ...split(hello.argv, hello.commandIndex),
+    ...splitWords(hello.argv, hello.commandIndex),
     settings: hello.settings,
     files: systemFiles(),
     deadline: jobDeadline(process.env, Date.now()),
@@ -120,18 +121,12 @@ function launchJob(hello: Hello): void {
     const { areTold, fallbacks } = loadBundle<typeof FallbacksBundle>('fallbacks');
     const index = areTold(input.words) ? hello.commandIndex : hello.fallbackIndex;
     if (index >= hello.argv.length) fail(why);
-    const known = { ...input, ...split(hello.argv, index) };
+    const known = { ...input, ...splitWords(hello.argv, index) };
     for (const fallback of fallbacks(known, error as Error, assembled?.spec ?? null)) {
       if (launchInstead(hello, fallback, index, deliverSignals, why)) return;
     }
     fail(why);
   }
-}
-
-/** Splits argv into the options, without the `--` that ends them, and the command. */
-function split(argv: readonly string[], index: number): { words: readonly string[]; command: readonly string[] } {
-  const end = index > 1 && argv[index - 1] === '--' ? index - 1 : index;
-  return { words: argv.slice(1, end), command: argv.slice(index) };
 }
 
 /** @returns false if this fallback cannot be had either */

@@ -19,7 +19,7 @@ t.test('it is resumed after 30 s, and suspended again by the next agent', async 
   const events: KeeperEvent[] = [];
   let keeper: Keeper | undefined;
   const serve = () =>
-    new Listener(listenUnix(socket, false), ({ fd }) => {
+    new Listener(listenUnix(socket, false, false), ({ fd }) => {
       const k: Keeper = new Keeper(
         fd,
         (event) => {

@@ -26,9 +26,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   amqp: ['native', 'options', 'model', 'stats', 'spool'],
   'node-link': ['native', 'options', 'model', 'stats', 'spool', 'amqp'],
   supervise: ALL_BUT_THE_VERBS,
+  print: ['native', 'box'],
   adopt: [...ALL_BUT_THE_VERBS, 'supervise'],
-  agent: [...ALL_BUT_THE_VERBS, 'supervise', 'adopt'],
-  cli: [...ALL_BUT_THE_VERBS, 'supervise', 'adopt', 'agent'],
+  agent: [...ALL_BUT_THE_VERBS, 'node-link', 'supervise', 'adopt', 'print'],
+  cli: [...ALL_BUT_THE_VERBS, 'supervise', 'adopt', 'agent', 'print'],
 };
 
 interface Import {

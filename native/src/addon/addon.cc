@@ -57,7 +57,7 @@ std::vector<std::string> strings(const Value& value) {
 
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
   for (const auto part : {pbox::js::export_files, pbox::js::export_host, pbox::js::export_keeper, pbox::js::export_listener, pbox::js::export_outlet,
-                          pbox::js::export_process, pbox::js::export_signals,
+                          pbox::js::export_process, pbox::js::export_service, pbox::js::export_signals,
                           pbox::js::export_suspension, pbox::js::export_timer})
     part(env, exports);
   return exports;

@@ -35,6 +35,7 @@ void export_keeper(Env env, Object& exports);
 void export_listener(Env env, Object& exports);
 void export_outlet(Env env, Object& exports);
 void export_process(Env env, Object& exports);
+void export_service(Env env, Object& exports);
 void export_signals(Env env, Object& exports);
 void export_suspension(Env env, Object& exports);
 void export_timer(Env env, Object& exports);

@@ -234,7 +234,7 @@ int main(int argc, char** argv, char** environment) {
   words.mask();
   Options options = read(words);
   if (!options.gone.empty()) die(options.gone + " is no more: \"proc_box agent --user\" serves all boxes of a user, and --agent finds it (docs/agent.md)");
-  const int background_fd = options.detach ? pbox::detach() : -1;
+  const int background_fd = options.detach ? pbox::detach() : pbox::listener_of_systemd(words, options);
   if (options.detach && background_fd < 0) die_of_errno("fork", "is the nproc or pids limit reached?");
   run_front_end(words, options, background_fd);
 }
