@@ -16,9 +16,6 @@ export type Hello = Extract<KeeperEvent, { type: 'hello' }>;
 type Origin = Extract<KeeperEvent, { type: 'origin' }>;
 export type Resumed = Extract<KeeperEvent, { type: 'resumed' }>;
 
-/** Signals that wait for the start of the box. */
-const EARLY = 64;
-
 /** What the agent gives each box. */
 export interface Host
   extends Pick<RunOptions, 'loadSigned' | 'loadSpool' | 'loadSlurm' | 'loadLaunchFailure' | 'loadReportFile'>,

@@ -18,28 +18,23 @@ t.test('it is resumed after 30 s, and suspended again by the next agent', async 
   await process.says('up');
   const events: KeeperEvent[] = [];
   let keeper: Keeper | undefined;
-  const serve = () =>
-    new Listener(listenUnix(socket, false, false), ({ fd }) => {
-      const k: Keeper = new Keeper(
-        fd,
-        (event) => {
-          events.push(event);
-          if (event.type === 'process' && keeper === undefined) {
-            keeper = k;
-            k.welcome();
-            k.adopt({
-              awaitExec: false,
-              cgroup: { freezer: null, killFile: null, procsFile: null },
-              stdoutMaxBytes: 0,
-            });
-            k.toFront({ type: 'boxed' });
-            k.keep(Buffer.from('kept'));
-          }
-          if (event.type === 'resumed') keeper = k;
-        },
-        true,
-      );
-    });
+  const onEvent = (own: Keeper, event: KeeperEvent) => {
+    events.push(event);
+    if (event.type === 'process' && keeper === undefined) {
+      keeper = own;
+      own.welcome();
+      own.adopt({ awaitExec: false, cgroup: { freezer: null, killFile: null, procsFile: null }, stdoutMaxBytes: 0 });
+      own.toFront({ type: 'boxed' });
+      own.keep(Buffer.from('kept'));
+    }
+    if (event.type === 'resumed') keeper = own;
+  };
+  const serve = () => {
+    const onPeer = ({ fd }: { fd: number }) => {
+      const own: Keeper = new Keeper(fd, (event) => onEvent(own, event), true);
+    };
+    return new Listener(listenUnix(socket, false, false), onPeer, () => {});
+  };
   const first = serve();
   t.equal((await run(t, ['adopt', '--pid', `${process.pid}`, '--detach', '--agent', socket], { bare: true })).code, 0);
   const state = () => readFileSync(`/proc/${process.pid}/stat`, 'utf8').split(') ')[1]![0];
