@@ -43,6 +43,9 @@ using pbox::Options;
 using pbox::Words;
 
 constexpr double kAnswerMs = 50;  // for an agent
+// The same if the process is running already. A Node in the task's step costs more than a wait for an agent that is busy with the
+// other tasks of the step.
+constexpr double kAnswerToAdoptMs = 500;
 constexpr char kInstall[] = "install Node 20 or newer, or after moving it run \"node scripts/build/install.mjs\" in proc_box's folder";
 constexpr char kOff[] = "the job runs, but remote control, statistics, the config file and limits of the box other than --timeout and --rlimit are off";
 
@@ -154,7 +157,7 @@ void run_with_agent(Front& front, const Sockets& sockets, double connected_ms, i
   front.take_signals();
   close_inherited(front, {sockets.keeper[0], sockets.channel[0], sockets.channel[1], word});
   front.word = word;
-  pbox::Directed(front, connected_ms + kAnswerMs).run();
+  pbox::Directed(front, connected_ms + (front.options.adopts() ? kAnswerToAdoptMs : kAnswerMs)).run();
   front.word = -1;  // Node's, from now on
   front.keeper.send(pbox::Request::use_node, 0, nullptr, 0);
 }

@@ -115,7 +115,7 @@ void Adopted::begin(WrapperConnection&, Request request, Reader body) {
 }
 
 void Adopted::started() {
-  if (!ended_) show_process();
+  show_process();
   if (!started_) {
     started_ = true;
     started_ms_ = monotonic_ms();
