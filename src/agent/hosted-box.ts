@@ -23,6 +23,7 @@ import { hostedJob } from './hosted-job.js';
 import { withNamedFiles } from './named-files.js';
 import { type Recording, recorded, replay } from './recorded.js';
 import { parseSaved, type SavedHosting, Saving } from './saving.js';
+import type { Turns } from './turns.js';
 
 type Hello = Extract<KeeperEvent, { type: 'hello' }>;
 type Origin = Extract<KeeperEvent, { type: 'origin' }>;
@@ -57,6 +58,8 @@ export interface Host
   readonly log: Logger;
   readonly loadNotice: () => typeof NoticeBundle;
   readonly link: NodeLink;
+  /** Boxes begin one after the other. */
+  readonly turns: Turns;
 }
 
 export interface HostedBox {
@@ -78,7 +81,7 @@ export interface Told {
 /** Wires one box of the node: its keeper is the connection, and its front end hears of the outcome through the keeper. */
 export function hostBox(host: Host, told: Told, onEnded: () => void): HostedBox {
   const hosting = new Hosting(host, told, onEnded);
-  void hosting.begin();
+  host.turns.add(() => void hosting.begin());
   return hosting;
 }
 
@@ -105,6 +108,7 @@ class Hosting implements HostedBox {
 
   /** Starts the job, or goes on with one. An error of one box is told at that box, and does not affect the others. */
   async begin(): Promise<void> {
+    if (this.#over) return;
     const { hello, keeper, resumed } = this.#told;
     const input = {
       ...split(hello.argv, hello.commandIndex),

@@ -10,6 +10,7 @@ import { Agent } from './agent.js';
 import type { Host } from './hosted-box.js';
 import { AGENT_HELP, type AgentOptions, parseAgent } from './options.js';
 import { printStatus } from './status.js';
+import { Turns } from './turns.js';
 
 /** Entry point of the bundle with the agent: `proc_box agent`. */
 
@@ -54,6 +55,7 @@ function serveUntilTold(options: AgentOptions, input: AgentInput, log: Logger): 
     spec,
     log,
     link,
+    turns: new Turns(),
   };
   const agent = new Agent({
     fd,

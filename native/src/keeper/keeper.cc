@@ -42,6 +42,7 @@ JobBox::JobBox(const KeeperSetup& setup, Invocation& words)
   if (agent_.used()) {
     named_files_ = NamedFiles(named_by(words));
     agent_.introduce(node_, caller_, guard, setup.front_pid, false);
+    front_.tell(Event::agent, AgentState::asked);
   } else {
     tell_node();
   }
