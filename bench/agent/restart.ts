@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Bench, ms, procBox, type Row } from '../measure.js';
-import { Boxes, startAgent } from './start.js';
+import { Boxes, startAgent, until } from './start.js';
 
 const BOXES = 1_000;
 const LIMITED = 20;
@@ -25,8 +25,8 @@ export async function agentRestart(bench: Bench): Promise<Row[]> {
   const startedMs = performance.now();
   await using next = await startAgent(bench, bench.brokerUri, socket);
   const readyMs = performance.now() - startedMs;
-  while ((await next.status()).boxes < count) await sleep(20);
-  while ((await next.running()) < count) await sleep(20);
+  await until(async () => (await next.status()).boxes >= count, 20);
+  await until(async () => (await next.running()) >= count, 20);
   const allMs = performance.now() - startedMs;
   return [
     {

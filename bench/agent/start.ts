@@ -65,6 +65,12 @@ function nodeOf(front: ChildProcess): number {
   return node;
 }
 
+/** @throws Error after 30 s, as a box that has got no agent never comes */
+export async function until(holds: () => Promise<boolean>, everyMs = 2): Promise<void> {
+  for (const endMs = performance.now() + 30_000; !(await holds()); await sleep(everyMs))
+    if (performance.now() > endMs) throw new Error('the agent does not have all boxes after 30 s');
+}
+
 /** Boxes that run until they are ended, started so many at a time. */
 export class Boxes implements AsyncDisposable {
   readonly fronts: ChildProcess[] = [];
@@ -74,9 +80,9 @@ export class Boxes implements AsyncDisposable {
     const before = await agent.running();
     for (let started = 0; started < number; started += atOnce) {
       for (let i = 0; i < Math.min(atOnce, number - started); i++) this.#start([...agent.options, ...options]);
-      while ((await agent.status()).boxes < before + Math.min(started + atOnce, number)) await sleep(2);
+      await until(async () => (await agent.status()).boxes >= before + Math.min(started + atOnce, number));
     }
-    while ((await agent.running()) < before + number) await sleep(20);
+    await until(async () => (await agent.running()) >= before + number, 20);
   }
 
   #start(options: readonly string[]): void {
