@@ -1,4 +1,5 @@
-import { hostname, listenUnix, monotonicMs, userName } from 'cgroup-utils-native';
+import { hostname, listenUnix, monotonicMs, SuspensionWatch, userName } from 'cgroup-utils-native';
+import { keepHeapSmall } from '../amqp/heap.js';
 import { EXIT } from '../box/outcome.js';
 import { describeError, EnvironmentError, SpecError } from '../errors.js';
 import { createLogger, type Logger } from '../log.js';
@@ -36,6 +37,9 @@ export async function runAgent(input: AgentInput): Promise<number> {
   }
 }
 
+/** The broker's code is loaded by then, which needs space for new objects. */
+const LOADED_MS = 3_000;
+
 /** @throws SpecError, EnvironmentError */
 function serveUntilTold(options: AgentOptions, input: AgentInput, log: Logger): Promise<number> {
   const { spec, socket, own, quotas } = options;
@@ -71,9 +75,14 @@ function serveUntilTold(options: AgentOptions, input: AgentInput, log: Logger): 
     }),
     onEmpty() {},
   });
+  // The boxes' watches share a thread, which would otherwise be started and ended with each box.
+  const watch = new SuspensionWatch(() => {});
+  // Many boxes at once would make V8 keep 48 MB for new objects from then on.
+  setTimeout(() => keepHeapSmall(log), LOADED_MS).unref();
   log.info(`the agent serves boxes at ${socket}`);
   return new Promise((resolve) => {
     const end = () => {
+      watch.close();
       agent.close();
       void link.close(spec.flushMs).then(() => resolve(0));
     };

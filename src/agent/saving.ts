@@ -20,7 +20,8 @@ const SOON_MS = 20;
 /** Gives the keeper what the next agent needs, whenever the box has changed. */
 export class Saving {
   readonly #keeper: Keeper;
-  readonly #groups: Recording;
+  /** As JSON. It does not change any more, and is the largest part. */
+  readonly #groups: string;
   readonly #box: () => Box | undefined;
   /** The commands that the box has carried out. */
   readonly commands: CommandMemory;
@@ -29,7 +30,7 @@ export class Saving {
 
   constructor(keeper: Keeper, groups: Recording, box: () => Box | undefined, commands?: SavedCommands) {
     this.#keeper = keeper;
-    this.#groups = groups;
+    this.#groups = JSON.stringify(groups);
     this.#box = box;
     this.commands = new CommandMemory(commands, this.changed);
   }
@@ -49,8 +50,8 @@ export class Saving {
     this.#timer = undefined;
     const box = this.#box();
     if (this.#ended || box === undefined) return;
-    const saved: SavedHosting = { version: 1, box: box.save(), commands: this.commands.save(), groups: this.#groups };
-    const bytes = Buffer.from(JSON.stringify(saved));
+    const saved: Omit<SavedHosting, 'groups'> = { version: 1, box: box.save(), commands: this.commands.save() };
+    const bytes = Buffer.from(`${JSON.stringify(saved).slice(0, -1)},"groups":${this.#groups}}`);
     if (bytes.length <= SAVED_MAX_BYTES) this.#keeper.keep(bytes);
   }
 }

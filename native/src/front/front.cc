@@ -175,7 +175,11 @@ void run_with_agent(Front& front, const Sockets& sockets, pbox::Answer answer) {
   for (const int theirs : {sockets.keeper[1], sockets.own[1], agent.fd})
     if (theirs >= 0) close(theirs);
   Front front{words, options, pbox::KeeperConnection(sockets.own[0]), helper, cleanup_log, std::move(inherited)};
-  if (!agent_error.empty()) without_box(front, agent_error);
+  if (!agent_error.empty()) {
+    front.take_signals();
+    close_inherited(front, {});
+    without_box(front, agent_error);
+  }
   if (agent.fd >= 0) run_with_agent(front, sockets, answer);
   const std::string no_room = pbox::raise_own_limits();
   int startup_stderr = -1;
