@@ -26,7 +26,7 @@ export async function agentRestart(bench: Bench): Promise<Row[]> {
   await using next = await startAgent(bench, bench.brokerUri, socket);
   const readyMs = performance.now() - startedMs;
   await until(async () => (await next.status()).boxes >= count, 20);
-  await until(async () => (await next.running()) >= count, 20);
+  await until(async () => (await next.running()) >= count, 200);
   const allMs = performance.now() - startedMs;
   return [
     {
@@ -49,7 +49,9 @@ export async function agentRestart(bench: Bench): Promise<Row[]> {
 /** How long after its time limit a box has ended. */
 async function lateMs(options: readonly string[]): Promise<number> {
   const startedMs = performance.now();
-  const box = spawn(procBox, [...options, '--timeout', `${LIMIT_MS}ms`, '--', 'sleep', '600'], { stdio: 'ignore' });
+  const box = spawn(procBox, [...options, '--timeout', `${LIMIT_MS}ms`, '--flush', '0', '--', 'sleep', '600'], {
+    stdio: 'ignore',
+  });
   const [code] = (await once(box, 'exit')) as [number | null];
   if (code !== 124) throw new Error(`a box with a time limit has ended with ${code}`);
   return performance.now() - startedMs - LIMIT_MS;

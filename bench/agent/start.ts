@@ -82,7 +82,7 @@ export class Boxes implements AsyncDisposable {
       for (let i = 0; i < Math.min(atOnce, number - started); i++) this.#start([...agent.options, ...options]);
       await until(async () => (await agent.status()).boxes >= before + Math.min(started + atOnce, number));
     }
-    await until(async () => (await agent.running()) >= before + number, 20);
+    await until(async () => (await agent.running()) >= before + number, 200);
   }
 
   #start(options: readonly string[]): void {

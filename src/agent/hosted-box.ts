@@ -185,7 +185,7 @@ class Hosting implements HostedBox {
   async #resume(assembled: Assembled, resumed: Resumed): Promise<void> {
     const { box, commands, groups } = parseSaved(resumed.kept);
     const { pid, startedMs: atMs, expired, lostMs } = resumed;
-    const parts = this.#parts(assembled, box.boxId);
+    const parts = { ...this.#parts(assembled, box.boxId), isMade: true };
     const made = replay(prepareResources(parts), groups);
     if (box.pid === 0) {
       // The agent before was lost while the job started, and nobody has been told of the box.
