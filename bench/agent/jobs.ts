@@ -78,10 +78,24 @@ function left(agent: BenchAgent): Left {
       return false; // ENOENT: the process has ended, or is a kernel thread
     }
   }).length;
-  const groups = readdirSync('/sys/fs/cgroup', { recursive: true }).filter((name) =>
-    String(name).includes('proc_box-'),
-  );
-  return { processes, groups: groups.length, 'descriptors of the agent': readdirSync(`/proc/${agent.pid}/fd`).length };
+  return {
+    processes,
+    groups: groupsBelow('/sys/fs/cgroup'),
+    'descriptors of the agent': readdirSync(`/proc/${agent.pid}/fd`).length,
+  };
+}
+
+/** Groups of boxes. Some may go while we look. */
+function groupsBelow(folder: string): number {
+  try {
+    const below = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    return below.reduce(
+      (sum, { name }) => sum + Number(name.startsWith('proc_box-')) + groupsBelow(`${folder}/${name}`),
+      0,
+    );
+  } catch {
+    return 0;
+  }
 }
 
 async function settled(agent: BenchAgent, before: Left): Promise<Left> {

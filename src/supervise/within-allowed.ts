@@ -40,11 +40,17 @@ function uncountedStdout({ stdoutMaxBytes, limitSources }: BoxSpec, mode: Stdout
 
 /** Asks the kernel what may be raised, because capabilities do not tell (user namespaces, fs.nr_open). */
 export function cutRlimit(request: RlimitRequest, pid: number): { allowed: RlimitRequest; warning: string | null } {
-  const { name, soft, hard } = request;
+  const { name, hard } = request;
   const now = prlimit(pid, name);
   const wantedHard = hard ?? now.hard;
   const highest = isAbove(wantedHard, now.hard) && !mayRaise(pid, name, wantedHard, now.hard) ? now.hard : wantedHard;
-  const cutHard = hard === undefined ? undefined : highest;
+  return cutTo(request, highest);
+}
+
+/** @param highest hard limit that this host and user allow */
+export function cutTo(request: RlimitRequest, highest: Value): { allowed: RlimitRequest; warning: string | null } {
+  const { name, soft, hard } = request;
+  const cutHard = hard !== undefined && isAbove(hard, highest) ? highest : hard;
   const cutSoft = soft !== undefined && isAbove(soft, highest) ? highest : soft;
   const allowed = {
     name,
@@ -55,7 +61,7 @@ export function cutRlimit(request: RlimitRequest, pid: number): { allowed: Rlimi
   const asked = `${soft ?? ''}:${hard ?? ''}`;
   return {
     allowed,
-    warning: `--rlimit ${name}=${asked} is cut to ${cutSoft ?? ''}:${cutHard ?? ''}: raising a hard limit above ${now.hard} needs CAP_SYS_RESOURCE (--enforce best-effort)`,
+    warning: `--rlimit ${name}=${asked} is cut to ${cutSoft ?? ''}:${cutHard ?? ''}: raising a hard limit above ${highest} needs CAP_SYS_RESOURCE (--enforce best-effort)`,
   };
 }
 
