@@ -23,7 +23,7 @@ export interface ToldOfProcess extends Told {
 /** Wires the box around a process that was already running: `proc_box adopt` with an agent. */
 export function hostAdoption(host: Host, told: ToldOfProcess, onEnded: () => void): HostedBox {
   const hosting = new Adoption(host, told, onEnded);
-  void hosting.begin();
+  hosting.beginInTurn();
   return hosting;
 }
 

@@ -22,6 +22,8 @@ const SOON_MS = 20;
 export class Saving {
   readonly #keeper: Keeper;
   readonly #groups: Recording;
+  /** As JSON: the largest part, which does not change once there is a box. */
+  #groupsText: string | undefined;
   readonly #box: () => Box | undefined;
   /** The commands that the box has carried out. */
   readonly commands: CommandMemory;
@@ -50,8 +52,9 @@ export class Saving {
     this.#timer = undefined;
     const box = this.#box();
     if (this.#ended || box === undefined) return;
-    const saved: SavedHosting = { version: 1, box: box.save(), commands: this.commands.save(), groups: this.#groups };
-    const bytes = Buffer.from(JSON.stringify(saved));
+    this.#groupsText ??= JSON.stringify(this.#groups);
+    const saved: Omit<SavedHosting, 'groups'> = { version: 1, box: box.save(), commands: this.commands.save() };
+    const bytes = Buffer.from(`${JSON.stringify(saved).slice(0, -1)},"groups":${this.#groupsText}}`);
     if (bytes.length <= SAVED_MAX_BYTES) this.#keeper.keep(bytes);
   }
 }

@@ -1,7 +1,7 @@
 // The front end while Node or an agent directs the box: theory of operation
 //
 // Node decides, the keeper acts, and this process waits. It passes signals to Node, and ends with the outcome that Node reports.
-// An agent takes the place of Node: the keeper passes the messages on. If it does not answer within 50 ms, Node is started. If it is
+// An agent takes the place of Node: the keeper passes the messages on. If it does not answer (answer.h), Node is started. If it is
 // lost later, this process does what is needed by itself (alone.h) until the next agent has taken over.
 // This process also handles four faults:
 //   Node ends without an outcome: before the job has started, the job runs without Node or not at all; later the keeper ends
@@ -92,6 +92,7 @@ void Directed::keeper_events() {
   const bool emptied = box_.read();
   for (const auto& [message, text] : std::exchange(box_.messages, {})) handle(message, text);
   if (emptied && end_ms_ == 0) end_ms_ = monotonic_ms() + flush_ms_ + (by_agent_ ? kAgentEndMs : kEndMs);
+  if (box_.agent == AgentState::asked) answer_.asked(monotonic_ms());
   if (box_.agent == AgentState::lost && !outcome_known_) agent_lost();
 }
 
@@ -206,7 +207,7 @@ std::string Directed::run() {
   look_ms_ = monotonic_ms() + kLookMs;
   for (;;) {
     const bool adopted = front_.options.adopts();
-    if (by_agent_ && !is_answered() && (box_.agent == AgentState::refused || monotonic_ms() >= answer_by_ms_)) return "no agent";
+    if (by_agent_ && !is_answered() && (box_.agent == AgentState::refused || answer_.overdue(monotonic_ms()))) return "no agent";
     // Signals that come before an agent has answered are for Node if it does not.
     pollfd entries[3] = {{is_answered() ? front_.signals : -1, POLLIN, 0}, {channel_.fd(), POLLIN, 0}, {adopted && !by_agent_ ? -1 : front_.keeper.fd(), POLLIN, 0}};
     if (poll(entries, 3, poll_ms()) < 0 && errno != EINTR) break;

@@ -60,6 +60,7 @@ Adopted::Adopted(const KeeperSetup& setup, Invocation& words)
     named_files_ = NamedFiles(words.for_agent);
     agent_.introduce(node_, caller_, 0, setup.front_pid, false);
     show_process();
+    front_.tell(Event::agent, AgentState::asked);
   } else {
     tell_node();
   }
