@@ -49,8 +49,8 @@ export async function startAgent(bench: Bench, uri: string, socket?: string): Pr
 async function answering(path: string, linked: boolean): Promise<void> {
   for (const until = performance.now() + READY_MS; ; await sleep(100)) {
     try {
-      const { broker } = (await askAgent(path, 'status')) as { broker?: Record<string, { state?: string }> };
-      const isUp = ['control', 'statistics'].every((link) => broker?.[link]?.state === 'up');
+      const { broker } = (await askAgent(path, 'status')) as { broker?: Record<string, string> | null };
+      const isUp = ['control', 'statistics'].every((link) => broker?.[link] === 'up');
       if (!linked || isUp) return;
     } catch (error) {
       if (performance.now() > until) throw error;
