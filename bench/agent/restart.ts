@@ -25,7 +25,7 @@ export async function agentRestart(bench: Bench): Promise<Row[]> {
   const startedMs = performance.now();
   await using next = await startAgent(bench, bench.brokerUri, socket);
   const readyMs = performance.now() - startedMs;
-  await until(async () => (await next.status()).boxes >= count, 20);
+  await until(async () => (await next.status()).boxes >= count, 100);
   await until(async () => (await next.running()) >= count, 200);
   const allMs = performance.now() - startedMs;
   return [

@@ -47,10 +47,10 @@ export async function startAgent(bench: Bench, uri: string, socket?: string): Pr
 
 /** Waits until the agent answers, and its link is up if it has a broker. */
 async function answering(path: string, linked: boolean): Promise<void> {
-  for (const until = performance.now() + READY_MS; ; await sleep(5)) {
+  for (const until = performance.now() + READY_MS; ; await sleep(100)) {
     try {
-      const { broker } = (await askAgent(path, 'status')) as { broker?: Record<string, { state?: string }> };
-      const isUp = ['control', 'statistics'].every((link) => broker?.[link]?.state === 'up');
+      const { broker } = (await askAgent(path, 'status')) as { broker?: Record<string, string> | null };
+      const isUp = ['control', 'statistics'].every((link) => broker?.[link] === 'up');
       if (!linked || isUp) return;
     } catch (error) {
       if (performance.now() > until) throw error;
@@ -66,7 +66,7 @@ function nodeOf(front: ChildProcess): number {
 }
 
 /** @throws Error after 30 s, as a box that has got no agent never comes */
-export async function until(holds: () => Promise<boolean>, everyMs = 2): Promise<void> {
+export async function until(holds: () => Promise<boolean>, everyMs = 100): Promise<void> {
   for (const endMs = performance.now() + 30_000; !(await holds()); await sleep(everyMs))
     if (performance.now() > endMs) throw new Error('the agent does not have all boxes after 30 s');
 }
