@@ -331,7 +331,10 @@ export class Keeper {
   suspend(): Promise<number>;
   /** Thaws the group, or sends SIGCONT to every process. */
   resume(): Promise<number>;
-  /** prlimit(2) on every process of the box. `errno` and `code` are those of the last failure. */
+  /**
+   * prlimit(2) on every process of the box; before the start on the keeper, whose limits the job inherits. `errno` and `code`
+   * are those of the last failure.
+   */
   rlimit(
     name: RlimitName,
     limit: Partial<Rlimit>,

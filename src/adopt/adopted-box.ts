@@ -13,7 +13,7 @@ import type { BoxProcess } from '../supervise/box-process.js';
 import { prepareResources } from '../supervise/resources.js';
 import type * as RunBundle from '../supervise/run.js';
 import type { Adopted, Subject } from '../supervise/subject.js';
-import { withinAllowed } from '../supervise/within-allowed.js';
+import { tryOn, withinAllowed } from '../supervise/within-allowed.js';
 import { ancestorsBelow, commandOf, type MainProcess, readMainProcess, stdoutModeOf } from './main-process.js';
 import { type AdoptInput, type AdoptOptions, type AdoptSpec, adoptLimits, adoptSpec } from './options.js';
 
@@ -77,7 +77,7 @@ function makeBox(input: AdoptionInput, main: MainProcess, assembled: AdoptSpec):
   const { pid, startTicks } = main;
   const uncounted = whyUncounted(asked, pid);
   if (uncounted !== null && asked.enforce === 'strict') throw new EnvironmentError(`${uncounted} (--enforce strict)`);
-  const { spec, warnings } = withinAllowed(assembled, pid, 'file');
+  const { spec, warnings } = tryOn(pid, withinAllowed(assembled, 'file'));
   // If the process is an ancestor of the caller, the processes between them wait for us and are not part of the box.
   const excluded = [...new Set([...input.ourPids, input.caller, ...ancestorsBelow(pid, input.caller)])];
   const before = new Members({ pid, startTicks, excluded, procsFile: null });

@@ -19,6 +19,7 @@ import { areTold, fallbacks } from '../supervise/fallbacks.js';
 import type * as NoticeBundle from '../supervise/notice.js';
 import { prepareResources, type ResourceInput } from '../supervise/resources.js';
 import { type Run, type RunOptions, run } from '../supervise/run.js';
+import { tryInKeeper, withinAllowed } from '../supervise/within-allowed.js';
 import { hostedJob } from './hosted-job.js';
 import { withNamedFiles } from './named-files.js';
 import { type Recording, recorded, replay } from './recorded.js';
@@ -168,13 +169,14 @@ class Hosting implements HostedBox {
   }
 
   async #launch(assembled: Assembled, commandIndex: number): Promise<void> {
-    const { keeper } = this.#told;
-    const parts = this.#parts(assembled, newBoxId());
+    const { keeper, hello } = this.#told;
+    const allowed = await tryInKeeper(keeper, withinAllowed(assembled, hello.stdoutMode));
+    const parts = this.#parts(allowed, newBoxId());
     const groups: Recording[number][] = [];
     const made = await runInKeeper(keeper, recorded(prepareResources(parts), groups));
     const { argv0, rlimits, stdoutMaxBytes } = parts.spec;
     keeper.start({ commandIndex, argv0, rlimits, stdoutMaxBytes, cgroup: made.cgroup });
-    this.#supervise(assembled, parts, made, groups);
+    this.#supervise(allowed, parts, made, groups);
   }
 
   /** Goes on with a box that another agent has begun: makes the same objects as that one had, and nothing in the kernel. */

@@ -215,7 +215,8 @@ function launch(
 function allowedOf(assembled: Assembled, { stdoutMode }: Hello) {
   const { stdoutAsked, enforceAsked, rlimits } = assembled.spec;
   if (!stdoutAsked && !(enforceAsked && rlimits.length > 0)) return assembled;
-  return loadBundle<typeof Allowed>('within-allowed').withinAllowed(assembled, keeper.pid, stdoutMode);
+  const { tryOn, withinAllowed } = loadBundle<typeof Allowed>('within-allowed');
+  return tryOn(keeper.pid, withinAllowed(assembled, stdoutMode));
 }
 
 /** Supervises many boxes in this process. Each has a keeper of its own, so the one that we were started with ends. */

@@ -68,7 +68,7 @@ void Box::handle(WrapperConnection& from, const FrameHead& head, Reader body) {
       before_resume();
       return from.reply_count(head.id, processes().resume());
     case Request::rlimit:
-      return from.reply(head.id, processes().set_rlimit(body.value<RlimitWire>()));
+      return from.reply(head.id, set_rlimit(body.value<RlimitWire>()));
     case Request::stdout_limit:
       output().limit(body.value<uint64_t>());
       return from.reply_count(head.id, 0);

@@ -38,6 +38,7 @@ class Box : private SampledBox {
   virtual MainProcess main() const = 0;
   virtual int session() const { return 0; }  // the only session that the scheduler signals; 0: it signals every process
   virtual UsageBody usage() = 0;
+  virtual RlimitReply set_rlimit(const RlimitWire& wanted) { return processes().set_rlimit(wanted); }
   virtual PauseReply pause(bool reached) { return processes().pause(reached, main().group); }
   virtual void before_resume() {}
   virtual void of_agent(WrapperConnection&, Request, Reader) {}  // requests that agents and their front ends send

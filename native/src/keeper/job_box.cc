@@ -8,6 +8,7 @@
 
 #include "keeper/adopted.h"
 #include "keeper/cleanup_log.h"
+#include "keeper/rlimits.h"
 #include "keeper/stopped.h"
 #include "proc/clock.h"
 #include "proc/footprint.h"
@@ -186,6 +187,14 @@ void JobBox::main_stopped(int signal) {
   }
   caller_.terminal.take_from(job_);
   node_.tell(Event::stopped, int32_t{signal});
+}
+
+// Before the start it is this process whose limits the job would inherit.
+RlimitReply JobBox::set_rlimit(const RlimitWire& wanted) {
+  if (phase_ != Phase::waiting) return Box::set_rlimit(wanted);
+  Descendant self{};
+  self.pid = getpid();
+  return reply_of(rlimit_set_all([self] { return std::vector<Descendant>{self}; }, change_of(wanted)));
 }
 
 UsageBody JobBox::usage() {
