@@ -1,8 +1,7 @@
 import type { FileOp, FileResult } from './files.js';
-import type { RawSample, SampleOptions } from './processes.js';
-
 /** The keeper of one box, its requests and its events. native/README.md describes the protocol. */
 import type { SignalDelivery } from './own-process.js';
+import type { RawSample, SampleOptions } from './processes.js';
 
 /** The 16 resources of setrlimit(2), by their names in prlimit(1). */
 export type RlimitName =
@@ -363,7 +362,9 @@ export class Keeper {
    * As an agent: a file that the user has named in an option, read with the user's rights; at most 768 KiB.
    * `code` is the errno's name, EPERM if the user has not named it.
    */
-  readFile(path: string): Promise<{ readonly code?: string; readonly bytes: Buffer; readonly mode: number; readonly uid: number }>;
+  readFile(
+    path: string,
+  ): Promise<{ readonly code?: string; readonly bytes: Buffer; readonly mode: number; readonly uid: number }>;
   /**
    * As an agent: replaces the file that the user has named for the report.
    * @param placeholders name and value of each, one after the other

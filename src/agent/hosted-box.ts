@@ -1,4 +1,4 @@
-import { type Keeper, type KeeperEvent, type SignalDelivery, userName } from 'cgroup-utils-native';
+import { type Keeper, type KeeperEvent, type Peer, type SignalDelivery, userName } from 'cgroup-utils-native';
 import type { BrokerLink } from '../amqp/index.js';
 import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';
@@ -72,8 +72,8 @@ export interface Told {
   readonly origin: Origin;
   /** Null: the box begins. */
   readonly resumed: Resumed | null;
-  /** The user at the other end, whom the kernel vouches for. */
-  readonly uid: number;
+  /** The process at the other end, whose user the kernel vouches for. */
+  readonly peer: Pick<Peer, 'pid' | 'uid'>;
 }
 
 /** Wires one box of the node: its keeper is the connection, and its front end hears of the outcome through the keeper. */
@@ -100,7 +100,7 @@ class Hosting implements HostedBox {
     readonly onEnded: () => void,
   ) {
     this.#told = told;
-    this.#owner = { uid: told.uid, user: userName(told.uid) };
+    this.#owner = { uid: told.peer.uid, user: userName(told.peer.uid) };
     this.#environment = entries(told.origin.environment);
   }
 
@@ -182,16 +182,23 @@ class Hosting implements HostedBox {
   /** Goes on with a box that another agent has begun: makes the same objects as that one had, and nothing in the kernel. */
   async #resume(assembled: Assembled, resumed: Resumed): Promise<void> {
     const { box, commands, groups } = parseSaved(resumed.kept);
-    if (box.pid !== resumed.pid) throw new Error('the saved state is of another job');
+    const { pid, startedMs: atMs, expired, lostMs } = resumed;
     const parts = this.#parts(assembled, box.boxId);
-    this.#supervise(assembled, parts, replay(prepareResources(parts), groups), groups, { box, commands });
-    if (resumed.expired) this.#run?.onKeeper({ type: 'expired', atMs: resumed.lostMs });
+    const made = replay(prepareResources(parts), groups);
+    if (box.pid === 0) {
+      // The agent before was lost while the job started, and nobody has been told of the box.
+      this.#supervise(assembled, parts, made, groups);
+      this.#run?.onKeeper({ type: 'started', pid, atMs });
+    } else if (box.pid === pid) {
+      this.#supervise(assembled, parts, made, groups, { box, commands });
+    } else throw new Error('the saved state is of another job');
+    if (expired) this.#run?.onKeeper({ type: 'expired', atMs: lostMs });
   }
 
   #parts(assembled: Assembled, boxId: string): ResourceInput {
     const { keeper, hello, origin } = this.#told;
     const run: TaskRunner = (task) => runInKeeper(keeper, task);
-    const subject = hostedJob(keeper, origin, this.#environment, this.#owner.user);
+    const subject = hostedJob(keeper, origin, this.#environment, this.#owner.user, this.#told.peer);
     const spec = ofAgent(assembled.spec, this.host.spec, hello.argv, origin.words);
     return { spec, boxId, keeper, subject, box: () => this.box, run };
   }
@@ -228,6 +235,7 @@ class Hosting implements HostedBox {
         this.box = box;
       },
     });
+    if (saved === undefined) saving.changed('now');
     for (const delivery of this.#early.splice(0)) this.#run.onSignal(delivery);
   }
 

@@ -1,4 +1,5 @@
-import type { Keeper, KeeperEvent } from 'cgroup-utils-native';
+import { type Keeper, type KeeperEvent, type Peer, readText } from 'cgroup-utils-native';
+import { verifiedParts } from '../scheduler/verified.js';
 import type { Subject } from '../supervise/subject.js';
 
 /** A job of another process tree, whose keeper is connected to this agent. */
@@ -7,12 +8,16 @@ export function hostedJob(
   origin: Extract<KeeperEvent, { type: 'origin' }>,
   environment: Readonly<Record<string, string>>,
   user: string,
+  peer: Pick<Peer, 'pid' | 'uid'>,
 ): Subject {
   const { frontPid, folder, children } = origin;
+  // Read now, while the process that has connected is there for certain.
+  const groups = peer.pid > 0 ? (readText(`/proc/${peer.pid}/cgroup`) ?? '') : '';
   return {
     environment,
     user,
     frontPid,
+    verified: (identity) => verifiedParts(identity, environment, groups, peer.uid),
     files: () => ({ home: environment['HOME'], folder, owner: null }),
     writeReport: async (path, placeholders, text) => (await keeper.writeReport(path, placeholders, text)).code,
     ourPids: [frontPid, ...keeper.pids, ...(environment['PBS_JOBID'] === undefined ? [] : children)],

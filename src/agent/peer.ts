@@ -112,7 +112,7 @@ export class Connection {
     if (why !== null) return this.#refuse(why);
     clearTimeout(this.#late);
     this.#keeper.welcome();
-    const hosted = hostBox(this.#host, { keeper: this.#keeper, hello, origin, resumed, uid: this.#peer.uid }, () =>
+    const hosted = hostBox(this.#host, { keeper: this.#keeper, hello, origin, resumed, peer: this.#peer }, () =>
       this.close(),
     );
     this.#hosted = hosted;

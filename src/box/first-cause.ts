@@ -1,4 +1,5 @@
 import type { Lifecycle } from './lifecycle.js';
+import type { SavedCause } from './saved.js';
 
 /**
  * Decides whether a request ended the job, or the job had already ended by itself. The order in which this process learns
@@ -18,13 +19,6 @@ export interface FirstCause {
   save(): SavedCause;
   /** Returns the life cycle without the requests that came after the end of the main process. */
   of(life: Lifecycle): Lifecycle;
-}
-
-/** Times of CLOCK_MONOTONIC, ms; null: not yet. */
-export interface SavedCause {
-  readonly endingAtMs: number | null;
-  readonly killAtMs: number | null;
-  readonly signal: string | null;
 }
 
 /** Longest time between the arrival of one signal at the wrapper and at the keeper. */

@@ -4,6 +4,7 @@ import type { EventBody } from '../model/event.js';
 import type { ProcessInfo, Sample } from '../model/sample.js';
 import type { Limits } from './limits.js';
 import type { ResourceControl } from './resource-control.js';
+import type { SavedIncidents } from './saved.js';
 import type { Time } from './time.js';
 import { kernelsMemoryLimit, outOfMemoryText } from './why.js';
 
@@ -29,13 +30,6 @@ export interface Incidents {
   save(): SavedIncidents;
   /** The box has ended. @param told the line about its end reports the kills */
   close(told: boolean): void;
-}
-
-export interface SavedIncidents {
-  /** CLOCK_MONOTONIC, ms; null: no kill yet. */
-  readonly oomAtMs: number | null;
-  readonly kills: number;
-  readonly peakBytes: number;
 }
 
 export interface IncidentsOptions {

@@ -2,14 +2,8 @@ import type { Requester } from '../model/types.js';
 import type { BoxOptions } from './box-options.js';
 import { createFirstCause, type FirstCause } from './first-cause.js';
 import { BEGIN, type Effect, type Input, type Lifecycle, step } from './lifecycle.js';
-import type { SavedBox } from './saved.js';
+import type { SavedBox, SavedLife } from './saved.js';
 import type { Time } from './time.js';
-
-export interface SavedLife {
-  readonly state: Lifecycle;
-  /** CLOCK_MONOTONIC, ms; null: no grace period has begun. */
-  readonly graceEndsMs: number | null;
-}
 
 export interface LifeOptions
   extends Pick<BoxOptions, 'spec' | 'keeper' | 'log' | 'time' | 'schedulerGraceMs' | 'onDeadline'> {

@@ -1,5 +1,6 @@
 import type { EventBody } from '../model/event.js';
 import type { Limits } from './limits.js';
+import type { SavedNear } from './saved.js';
 
 /** Emits `limit_near` before a limit is reached: once per threshold and value of the limit. */
 export interface Near {
@@ -12,9 +13,6 @@ export interface Near {
   /** For each limit the highest threshold, in percent, that was reached under its present value. */
   readonly reached: Readonly<Record<string, number>>;
 }
-
-/** Per limit, how many thresholds were passed, and under which value of the limit. */
-export type SavedNear = readonly (readonly [string, { readonly value: number; readonly count: number }])[];
 
 export interface NearOptions {
   readonly saved?: SavedNear | undefined;

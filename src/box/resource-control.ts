@@ -18,6 +18,7 @@ import {
 } from '../options/table/limits.js';
 import { createNearWatch } from './near-watch.js';
 import { disableSwap, displayed, enforce, type HostConstraints, type ResourceValue, restoreSwap } from './resources.js';
+import type { SavedResources } from './saved.js';
 import { createWatchdog, type WatchdogOptions } from './watchdog.js';
 
 /** Enforces the limits of the box as a whole, and knows when the kernel has acted on one. */
@@ -50,14 +51,6 @@ export interface ResourceControl {
   /** Goes on with what another process has saved; `start` follows. */
   restore(saved: SavedResources): void;
   stop(): void;
-}
-
-export interface SavedResources {
-  readonly limits: readonly (readonly [string, LimitStatus])[];
-  /** The limit of swap that was asked for; null: none was. */
-  readonly swap: Bound | null;
-  readonly oomKills: number;
-  readonly forksRefused: number;
 }
 
 export interface IncidentCounts {

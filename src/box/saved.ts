@@ -1,12 +1,8 @@
 import type { By } from '../model/event.js';
 import type { LimitStatus } from '../model/sample.js';
+import type { Bound } from '../options/resources.js';
 import type { SavedSampler } from '../stats/sampler.js';
-import type { SavedCause } from './first-cause.js';
-import type { SavedIncidents } from './incidents.js';
-import type { SavedLife } from './life.js';
-import type { SavedNear } from './near.js';
-import type { SavedResources } from './resource-control.js';
-import type { SavedClock } from './timer.js';
+import type { Lifecycle } from './lifecycle.js';
 
 /**
  * What a box needs to go on in another process: plain JSON, at most a few kB. The keeper holds it, and a user's keeper may
@@ -34,4 +30,48 @@ export interface SavedBox {
   readonly incidents: SavedIncidents;
   readonly resources: SavedResources;
   readonly sampler: SavedSampler | null;
+}
+
+/** Times of CLOCK_MONOTONIC, ms; null: not yet. */
+export interface SavedCause {
+  readonly endingAtMs: number | null;
+  readonly killAtMs: number | null;
+  readonly signal: string | null;
+}
+
+export interface SavedIncidents {
+  /** CLOCK_MONOTONIC, ms; null: no kill yet. */
+  readonly oomAtMs: number | null;
+  readonly kills: number;
+  readonly peakBytes: number;
+}
+
+export interface SavedLife {
+  readonly state: Lifecycle;
+  /** CLOCK_MONOTONIC, ms; null: no grace period has begun. */
+  readonly graceEndsMs: number | null;
+}
+
+/** Per limit, how many thresholds were passed, and under which value of the limit. */
+export type SavedNear = readonly (readonly [string, { readonly value: number; readonly count: number }])[];
+
+export interface SavedResources {
+  readonly limits: readonly (readonly [string, LimitStatus])[];
+  /** The limit of swap that was asked for; null: none was. */
+  readonly swap: Bound | null;
+  readonly oomKills: number;
+  readonly forksRefused: number;
+}
+
+export interface SavedClock {
+  readonly on: boolean;
+  readonly held: boolean;
+  /** The elapsed time at `atMs`. */
+  readonly elapsedMs: number;
+  /** CLOCK_MONOTONIC, ms. */
+  readonly atMs: number;
+  readonly suspendedMs: number;
+  readonly limitMs: number;
+  /** Indexes of the marks that were reached. */
+  readonly reached: readonly number[];
 }

@@ -1,4 +1,5 @@
 import type { TimerStatus } from '../model/sample.js';
+import type { SavedClock } from './saved.js';
 import type { Time } from './time.js';
 
 /**
@@ -30,19 +31,6 @@ export interface WallClock {
   /** Time during which the box was suspended. */
   readonly suspendedMs: number;
   status(): TimerStatus;
-}
-
-export interface SavedClock {
-  readonly on: boolean;
-  readonly held: boolean;
-  /** The elapsed time at `atMs`. */
-  readonly elapsedMs: number;
-  /** CLOCK_MONOTONIC, ms. */
-  readonly atMs: number;
-  readonly suspendedMs: number;
-  readonly limitMs: number;
-  /** Indexes of the marks that were reached. */
-  readonly reached: readonly number[];
 }
 
 /** An action at a moment before the limit: once, until the limit changes or the clock restarts from zero. */

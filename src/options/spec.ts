@@ -140,4 +140,6 @@ export interface JobIdentity {
   readonly queue: string | null;
   /** Unique for this run of proc_box. */
   readonly box: string;
+  /** Only with an agent: the parts that do not rest on what the job's user says. */
+  readonly verified?: readonly ('user' | 'host' | 'job')[];
 }

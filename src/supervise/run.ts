@@ -87,11 +87,13 @@ class RunningBox {
   constructor(options: RunOptions) {
     const { keeper, spec, subject, cgroup, boxProcess = ownProcess() } = options;
     const log = createLogger(spec.debug ? 'debug' : spec.nowarn ? 'error' : 'info', { write: boxProcess.write });
-    const identity = identifyJob(subject.environment, {
+    const said = identifyJob(subject.environment, {
       user: subject.user,
       host: hostname(),
       box: options.boxId,
     });
+    const verified = subject.verified?.(said);
+    const identity: JobIdentity = verified === undefined ? said : { ...said, verified };
     this.#options = options;
     this.#deliveries = createDeliveries(() => signalWaitMs(subject.environment, readFile));
     this.#log = log;

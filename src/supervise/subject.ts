@@ -1,5 +1,6 @@
 import { type Keeper, readText, userName } from 'cgroup-utils-native';
 import type { Adoption } from '../cgroup/types.js';
+import type { JobIdentity } from '../options/spec.js';
 import type { Environment } from '../scheduler/identity.js';
 
 /** What is in the box: a job that the keeper launches, or a process that was already running. */
@@ -7,6 +8,8 @@ export interface Subject {
   /** Identifies the job and its scheduler. */
   readonly environment: Environment;
   readonly user: string;
+  /** With an agent: the parts of the identity that are verified. */
+  readonly verified?: (identity: JobIdentity) => JobIdentity['verified'];
   /** Pid of the front end, the process that the scheduler knows. */
   readonly frontPid: number;
   /** Pids of the wrapper, its keeper, and processes that wait for them or came with them: these are not in the box. */

@@ -26,6 +26,7 @@ t.test('the quickstart shows samples, answers, and the end report, and leaves no
       `${command} is answered`,
     );
   }
+  t.match(stdout, /\$ proc_box list .*\n *BOX .*\n.* running /, 'the agent lists the box');
   t.match(stdout, /event +\d+ +exited/, 'the exited event');
   t.match(stderr, /killed/, 'the end report names the reason');
   t.match(stdout, /-uri none --report/, 'how to run your own');

@@ -27,7 +27,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'node-link': ['native', 'options', 'model', 'stats', 'spool', 'amqp'],
   supervise: ALL_BUT_THE_VERBS,
   adopt: [...ALL_BUT_THE_VERBS, 'supervise'],
-  cli: [...ALL_BUT_THE_VERBS, 'supervise', 'adopt'],
+  agent: [...ALL_BUT_THE_VERBS, 'supervise', 'adopt'],
+  cli: [...ALL_BUT_THE_VERBS, 'supervise', 'adopt', 'agent'],
 };
 
 interface Import {

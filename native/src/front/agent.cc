@@ -1,10 +1,13 @@
 #include "front/agent.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <unistd.h>
 
+#include "front/node.h"
 #include "front/site_file.h"
+#include "proc/masked_uri.h"
 #include "proc/unix_socket.h"
 
 namespace pbox {
@@ -40,7 +43,30 @@ std::string asked_for(const Options& options) {
   return given.empty() ? "auto" : given;
 }
 
+bool is_uri_option(const std::string& text) { return text == "-uri" || text == "--uri"; }
+
+// The value of `--uri`, as a word of its own or after `=`, may hold a password.
+std::string without_password(const Words& words, int index) {
+  const std::string word = words.argv[static_cast<size_t>(index)];
+  const bool follows = index > 0 && is_uri_option(words.argv[static_cast<size_t>(index) - 1]);
+  return follows || is_uri_option(word.substr(0, word.find('='))) ? masked_uri(word) : word;
+}
+
 }  // namespace
+
+ForAgent for_agent(const Words& words, const std::vector<int>& children) {
+  ForAgent told;
+  const int last = std::min(words.count() - 1, std::max(words.command, words.fallback));
+  for (int i = 0; i <= last; i++) told.words.push_back(without_password(words, i));
+  for (const std::string& setting : words.settings) told.settings.push_back(setting.rfind("PBOX_URI=", 0) == 0 ? masked_uri(setting) : setting);
+  for (const char* entry : words.environment)
+    if (entry && is_shared(entry)) told.shared.push_back(entry);
+  char folder[4096];
+  if (getcwd(folder, sizeof folder)) told.folder = folder;
+  told.children = children;
+  told.site_file = kSiteFile;
+  return told;
+}
 
 FoundAgent find_agent(const Words& words, const Options& options, std::string& error) {
   const std::string agent = asked_for(options);

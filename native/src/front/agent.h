@@ -1,6 +1,7 @@
 // Finds the node agent that serves the box.
 #pragma once
 #include <string>
+#include <vector>
 
 #include "front/options.h"
 
@@ -15,5 +16,8 @@ struct FoundAgent {
 // Looks at --agent. With `auto` that is the site's agent, or else the user's own; a box that names a broker has a link of its own.
 // Sets `error` if the user has named a socket that cannot be used.
 FoundAgent find_agent(const Words& words, const Options& options, std::string& error);
+
+// What the agent has to know and does not inherit. `children`: those that this process had before it became proc_box.
+ForAgent for_agent(const Words& words, const std::vector<int>& children);
 
 }  // namespace pbox

@@ -138,15 +138,6 @@ struct Sockets {
   }
 };
 
-// What an agent has to know and does not inherit.
-void tell_origin(Words& words, const std::vector<int>& children) {
-  for (const char* entry : words.environment)
-    if (entry && pbox::is_shared(entry)) words.shared.push_back(entry);
-  char folder[4096];
-  if (getcwd(folder, sizeof folder)) words.folder = folder;
-  words.children = children;
-}
-
 // Starts Node. Returns the reason if that fails, with a remedy.
 std::string begin_node(Front& front, const Sockets& sockets, int background_fd, int& startup_stderr) {
   const std::string node = pbox::find_node(front.words);
@@ -174,7 +165,7 @@ void run_with_agent(Front& front, const Sockets& sockets, double connected_ms) {
   const Sockets sockets;
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   std::vector<int> inherited = pbox::own_children();
-  if (agent.fd >= 0) tell_origin(words, inherited);
+  if (agent.fd >= 0) words.for_agent = pbox::for_agent(words, inherited);
   pbox::CleanupLog* cleanup_log = options.verb.empty() ? pbox::CleanupLog::make() : nullptr;
   // An adopted process outlives us, so its keeper is connected only to Node.
   std::vector<int> ours{sockets.keeper[0], sockets.own[0], sockets.channel[0], sockets.channel[1], background_fd};

@@ -9,7 +9,6 @@
 #include "keeper/caller.h"
 #include "keeper/start.h"
 #include "proc/clock.h"
-#include "proc/masked_uri.h"
 #include "proc/unix_socket.h"
 #include "wire/wrapper_connection.h"
 
@@ -51,14 +50,14 @@ int AgentLink::find(double now_ms) {
 }
 
 void AgentLink::introduce(WrapperConnection& agent, const Caller& caller, int guard, int front_pid, bool resumes) {
-  const Invocation& words = caller.words;
+  const ForAgent& told = caller.words.for_agent;
   if (!resumes) hello_ = hello_body(caller, guard, HelloTo::agent);
   agent.send(Event::hello, 0, hello_.data(), hello_.size());
   Writer origin;
-  origin.value(OriginHead{front_pid, static_cast<uint32_t>(words.count()), static_cast<uint32_t>(words.shared.size()), static_cast<uint32_t>(words.children.size()), resumes});
-  origin.word(words.folder.c_str());
-  for (const char* entry : words.shared) origin.word(entry);
-  for (const int32_t child : words.children) origin.value(child);
+  origin.value(OriginHead{front_pid, static_cast<uint32_t>(caller.words.count()), static_cast<uint32_t>(told.shared.size()), static_cast<uint32_t>(told.children.size()), resumes});
+  origin.word(told.folder.c_str());
+  for (const char* entry : told.shared) origin.word(entry);
+  for (const int32_t child : told.children) origin.value(child);
   agent.send(Event::origin, 0, origin.body.data(), origin.body.size());
 }
 

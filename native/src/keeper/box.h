@@ -72,7 +72,7 @@ class Box : private SampledBox {
   CleanupLog* const cleanup_log_;
   Deadline deadline_;
   Survivors survivors_;
-  NamedFiles named_files_{{}};
+  NamedFiles named_files_;
   bool expired_ = false;  // the keeper has acted on its deadline
   Sampling sampling_;
 

@@ -7,6 +7,16 @@
 
 namespace pbox {
 
+// What an agent gets to know and does not inherit. The front end fills it if there is an agent.
+struct ForAgent {
+  std::vector<std::string> words;     // up to the first word of the command, without passwords
+  std::vector<std::string> settings;  // PBOX_*, without passwords
+  std::vector<const char*> shared;    // entries of the environment that say who the job is
+  std::string folder;                 // the working directory
+  std::vector<int> children;          // that the front end had before it became proc_box
+  std::string site_file;              // the site's config file, which may name files as well
+};
+
 struct Invocation {
   std::vector<char*> argv;            // NULL-terminated
   std::vector<char*> environment;     // the job's, NULL-terminated
@@ -15,11 +25,7 @@ struct Invocation {
   int command = 0, fallback = 0;
   std::string verb;
   bool failure_open = false, debug = false;
-  // For an agent, which does not inherit them: entries of the environment that say who the job is, the working directory, and
-  // children that the front end had before it became proc_box.
-  std::vector<const char*> shared;
-  std::string folder;
-  std::vector<int> children;
+  ForAgent for_agent;
 
   int count() const { return static_cast<int>(argv.size()) - 1; }
   // Makes ps show `name` in place of the words.

@@ -40,7 +40,7 @@ JobBox::JobBox(const KeeperSetup& setup, Invocation& words)
   if (stays_in_session()) setpgid(0, 0);
   const int guard = setup.cleanup_log ? getppid() : 0;
   if (agent_.used()) {
-    named_files_ = NamedFiles(named_by(words));
+    named_files_ = NamedFiles(words.for_agent);
     agent_.introduce(node_, caller_, guard, setup.front_pid, false);
   } else {
     tell_node();

@@ -13,7 +13,6 @@
 namespace pbox {
 namespace {
 
-constexpr char kSiteConfig[] = "/etc/proc_box/config.yaml";
 constexpr size_t kReadMax = 768 << 10;  // so that the reply fits into a frame
 
 std::string reply(int error, const struct stat& status, const std::string& bytes) {
@@ -64,7 +63,7 @@ int replace_file(const std::string& path, const std::string& text) {
   struct stat old {};
   if (lstat(target.c_str(), &old) == 0 && !S_ISREG(old.st_mode) && !S_ISLNK(old.st_mode)) return EINVAL;
   const size_t slash = target.rfind('/');
-  const std::string beside = (slash == std::string::npos ? "" : target.substr(0, slash + 1)) + ".proc_box-" + std::to_string(getpid());
+  const std::string beside = (slash == std::string::npos ? "" : target.substr(0, slash + 1)) + ".report-" + std::to_string(getpid());
   unlink(beside.c_str());
   const int fd = open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (fd < 0) return errno;
@@ -86,12 +85,15 @@ bool ends_with(const std::string& text, const std::string& end) {
 
 }  // namespace
 
+NamedFiles::NamedFiles(const ForAgent& told) : texts_(told.words), site_file_(told.site_file) {
+  texts_.insert(texts_.end(), told.settings.begin(), told.settings.end());
+}
+
 bool NamedFiles::is_named(const std::string& path) const {
   if (path.empty()) return false;
   for (const std::string& text : texts_)
     if (text == path || ends_with(text, "=" + path) || ends_with(text, "@" + path)) return true;
-  const std::string site = read_text_file(kSiteConfig);
-  return path == kSiteConfig || site.find(path) != std::string::npos;
+  return path == site_file_ || (!site_file_.empty() && read_text_file(site_file_).find(path) != std::string::npos);
 }
 
 std::string NamedFiles::read(Reader request) const {

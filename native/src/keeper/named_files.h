@@ -3,15 +3,17 @@
 #include <string>
 #include <vector>
 
+#include "keeper/invocation.h"
 #include "wire/frames.h"
 
 namespace pbox {
 
 class NamedFiles {
  public:
-  // `texts`: words and settings. A path counts as named if one of them ends with it, after `=` or `@` or as a whole, or if the
-  // site's config file holds it.
-  explicit NamedFiles(std::vector<std::string> texts) : texts_(std::move(texts)) {}
+  NamedFiles() = default;
+  // A path counts as named if a word or a setting ends with it, after `=` or `@` or as a whole, or if the site's config file holds
+  // it.
+  explicit NamedFiles(const ForAgent& told);
 
   // The bodies of the replies to Request::read_file and write_report.
   std::string read(Reader request) const;
@@ -20,6 +22,7 @@ class NamedFiles {
  private:
   bool is_named(const std::string& path) const;
   std::vector<std::string> texts_;
+  std::string site_file_;
 };
 
 }  // namespace pbox

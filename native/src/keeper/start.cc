@@ -1,6 +1,5 @@
 #include "keeper/start.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -8,23 +7,12 @@
 #include <utility>
 
 #include "keeper/output.h"
-#include "proc/masked_uri.h"
 #include "wire/wrapper_connection.h"
 
 namespace pbox {
 namespace {
 
 Launched failed(Step step, int index, int error) { return {-1, -1, {step, index, error}}; }
-
-bool is_uri(const std::string& setting) { return setting.rfind("PBOX_URI=", 0) == 0; }
-
-// Whether a word is the value of `--uri`, or holds it.
-bool may_hold_password(const Invocation& words, int index) {
-  const auto word = [&](int at) { return std::string(words.argv[static_cast<size_t>(at)]); };
-  const auto names = [](const std::string& text, const char* ending) { return text == std::string("-uri") + ending || text == std::string("--uri") + ending; };
-  const std::string own = word(index);
-  return names(own.substr(0, own.find('=') + 1), "=") || (index > 0 && names(word(index - 1), ""));
-}
 
 Launched launch(JobSpec& spec, const StartRequest& request, Caller& caller, Output& output) {
   if (!request.fork_into.empty()) {
@@ -61,18 +49,14 @@ Launched launch(JobSpec& spec, const StartRequest& request, Caller& caller, Outp
 std::string hello_body(const Caller& caller, int guard, HelloTo to) {
   const Invocation& words = caller.words;
   const bool whole = to == HelloTo::node;
-  // Up to the first word of the command, wherever that may be.
-  const int argc = whole ? words.count() : std::min(words.count(), std::max(words.command, words.fallback) + 1);
-  const HelloHead head{getpid(), guard, static_cast<uint32_t>(caller.stdout_mode), caller.terminal.exists(),
-                       static_cast<uint32_t>(argc), static_cast<uint32_t>(words.settings.size()),
-                       static_cast<uint32_t>(words.command), static_cast<uint32_t>(words.fallback), words.failure_open, words.debug};
+  const size_t argc = whole ? static_cast<size_t>(words.count()) : words.for_agent.words.size();
+  const std::vector<std::string>& settings = whole ? words.settings : words.for_agent.settings;
   Writer hello;
-  hello.value(head);
-  for (int i = 0; i < argc; i++) {
-    const char* word = words.argv[static_cast<size_t>(i)];
-    hello.word(whole || !may_hold_password(words, i) ? word : masked_uri(word).c_str());
-  }
-  for (const auto& entry : words.settings) hello.word(whole || !is_uri(entry) ? entry.c_str() : masked_uri(entry).c_str());
+  hello.value(HelloHead{getpid(), guard, static_cast<uint32_t>(caller.stdout_mode), caller.terminal.exists(), static_cast<uint32_t>(argc),
+                        static_cast<uint32_t>(settings.size()), static_cast<uint32_t>(words.command), static_cast<uint32_t>(words.fallback),
+                        words.failure_open, words.debug});
+  for (size_t i = 0; i < argc; i++) hello.word(whole ? words.argv[i] : words.for_agent.words[i].c_str());
+  for (const std::string& entry : settings) hello.word(entry.c_str());
   hello.word(words.verb.c_str());
   return std::move(hello.body);
 }
@@ -80,14 +64,6 @@ std::string hello_body(const Caller& caller, int guard, HelloTo to) {
 void erase_settings(Invocation& words) {
   for (auto& entry : words.settings) explicit_bzero(entry.data(), entry.size());
   words.settings.clear();
-}
-
-std::vector<std::string> named_by(const Invocation& words) {
-  std::vector<std::string> texts;
-  for (int i = 1; i < std::min(words.count(), std::max(words.command, words.fallback)); i++) texts.emplace_back(words.argv[static_cast<size_t>(i)]);
-  for (const std::string& setting : words.settings)
-    if (!is_uri(setting)) texts.push_back(setting);
-  return texts;
 }
 
 StartRequest::StartRequest(Reader body) : head(body.value<StartHead>()) {

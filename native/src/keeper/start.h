@@ -21,8 +21,6 @@ enum class HelloTo { node, agent };
 std::string hello_body(const Caller& caller, int guard, HelloTo to);
 // The settings may hold a password. Call this once they have been sent to Node.
 void erase_settings(Invocation& words);
-// The texts in which the user may have named files: options and settings.
-std::vector<std::string> named_by(const Invocation& words);
 
 // The body of Request::start.
 struct StartRequest {

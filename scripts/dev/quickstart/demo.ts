@@ -1,5 +1,5 @@
 /** The demonstration of `npm run quickstart`, once everything is installed and the broker is running. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,9 +23,24 @@ const inbox = createInbox();
 await operator.consume('proc_box.stats.#', received('sample'));
 await operator.consume('proc_box.events.#', received('event'));
 
+const socket = join(scratch, 'agent.sock');
+say('\nOne agent serves the boxes of a node. It has the link to the broker:');
+say(`\n$ proc_box agent --user --socket ${socket} --uri ${uri} &`);
+const agent = spawn(box, ['agent', '--user', '--socket', socket, '--uri', uri], {
+  stdio: ['ignore', 'inherit', 'pipe'],
+});
+const listening = new Promise<void>((resolve, reject) => {
+  agent.stderr.on('data', (chunk: Buffer) => {
+    process.stderr.write(chunk);
+    if (chunk.includes('serves boxes at')) resolve();
+  });
+  agent.once('exit', (status) => reject(new Error(`the agent ended with ${status}`)));
+});
+await listening;
+
 const args = [
-  '-uri',
-  uri,
+  '--agent',
+  socket,
   '-sint',
   '1s',
   '-timeout',
@@ -47,14 +62,16 @@ const early = ended.then(() => Promise.reject(new Error('proc_box ended before i
 await Promise.race([operate(operator, inbox), early]).catch(async (error: Error) => {
   child.kill('SIGTERM');
   await ended;
+  await endAgent();
   say(`\nquickstart: ${error.message}`);
   process.exit(1);
 });
 const [code, signal] = await ended;
 await inbox.next((message) => message['event'] === 'exited');
+await endAgent();
 say(`\nproc_box ended with ${signal ?? `exit status ${code}`}: 137 is 128 + 9, the job was killed by signal 9.`);
 say(`
-Your own job, with your broker:
+Your own job, with your broker and without an agent:
   ${box} -uri amqp://user:password@host -json '{"project":"x"}' -- ./job arguments
 or without one:
   ${box} -uri none --report -- ./job arguments
@@ -76,6 +93,7 @@ async function operate(operator: Operator, inbox: Inbox): Promise<void> {
     for (let i = 0; i < count; i += 1) await inbox.next((message) => 'Host' in message);
   };
   await samples(3);
+  list();
   await command('suspend');
   await samples(2);
   await command('resume');
@@ -84,6 +102,17 @@ async function operate(operator: Operator, inbox: Inbox): Promise<void> {
   await command('set_limit', 'timeout', '2m');
   await samples(2);
   await command('kill');
+}
+
+/** What the agent shows of its boxes, without the broker. */
+function list(): void {
+  say(`\n$ proc_box list --agent ${socket}`);
+  say(spawnSync(box, ['list', '--agent', socket], { encoding: 'utf8' }).stdout);
+}
+
+async function endAgent(): Promise<void> {
+  agent.removeAllListeners('exit').kill('SIGTERM');
+  if (agent.exitCode === null) await once(agent, 'exit');
 }
 
 function received(kind: 'sample' | 'event') {
