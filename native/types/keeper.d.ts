@@ -199,7 +199,8 @@ export type KeeperEvent =
       /** Of the main process. */
       readonly pid: number;
       readonly mainEnded: boolean;
-      readonly expired: boolean;
+      /** When the keeper has acted on its deadline; null if it has not. */
+      readonly expiredMs: number | null;
       readonly startedMs: number;
       readonly lostMs: number;
       /** What the agent before has given to `keep`. */

@@ -182,17 +182,17 @@ class Hosting implements HostedBox {
   /** Goes on with a box that another agent has begun: makes the same objects as that one had, and nothing in the kernel. */
   async #resume(assembled: Assembled, resumed: Resumed): Promise<void> {
     const { box, commands, groups } = parseSaved(resumed.kept);
-    const { pid, startedMs: atMs, expired, lostMs } = resumed;
+    const { pid, startedMs: atMs, expiredMs } = resumed;
     const parts = this.#parts(assembled, box.boxId);
     const made = replay(prepareResources(parts), groups);
     if (box.pid === 0) {
       // The agent before was lost while the job started, and nobody has been told of the box.
       this.#supervise(assembled, parts, made, groups);
       this.#run?.onKeeper({ type: 'started', pid, atMs });
+      if (expiredMs !== null) this.#run?.onKeeper({ type: 'expired', atMs: expiredMs });
     } else if (box.pid === pid) {
-      this.#supervise(assembled, parts, made, groups, { box, commands });
+      this.#supervise(assembled, parts, made, groups, { box, commands, expiredMs });
     } else throw new Error('the saved state is of another job');
-    if (expired) this.#run?.onKeeper({ type: 'expired', atMs: lostMs });
   }
 
   #parts(assembled: Assembled, boxId: string): ResourceInput {
@@ -208,7 +208,7 @@ class Hosting implements HostedBox {
     { spec, subject, boxId }: ResourceInput,
     { cgroup, control }: { cgroup: BoxCgroup; control: ResourceControl },
     groups: Recording,
-    saved?: Pick<SavedHosting, 'box' | 'commands'>,
+    saved?: Pick<SavedHosting, 'box' | 'commands'> & Pick<Resumed, 'expiredMs'>,
   ): void {
     const { keeper, hello } = this.#told;
     const { endSignal, graceMs, linger, reraise } = spec;
@@ -228,6 +228,7 @@ class Hosting implements HostedBox {
       cgroup,
       resources: control,
       saved: saved?.box,
+      expiredMs: saved?.expiredMs,
       onChanged: saving.changed,
       deliverSignals() {},
       boxProcess: this.#process(),

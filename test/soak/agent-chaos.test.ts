@@ -170,23 +170,26 @@ function hashOf(bytes: Buffer): string {
 }
 const NUMBERS = hashOf(Buffer.from(Array.from({ length: 600_000 }, (_, index) => `${index + 1}\n`).join('')));
 
+const AWAIT_FILE = 'while [ ! -e "$FILE" ]; do sleep 0.05; done';
+
 /** Suspended for longer than its time limit, and across a takeover. */
 function suspended(): Kind {
   return {
-    options: ['--timeout', '3s'],
-    command: sh('echo up; sleep 0.5; exit 9'),
-    async act(running, key, { agent, operator }) {
+    options: ['--timeout', '4s'],
+    command: sh(`echo up; ${AWAIT_FILE}; exit 9`),
+    async act(running, key, { agent, operator, folder }) {
       await running.says('up');
       const { generation } = agent;
       await carriedOut(operator, key, 'suspend');
-      if (agent.generation < generation + 2) await Promise.race([agent.successor(generation), pause(3_500)]);
+      await Promise.all([agent.successor(generation), pause(2_500)]);
       await carriedOut(operator, key, 'resume');
+      writeFileSync(join(folder, key), '');
     },
     wrong: status(9),
   };
 }
 
-const COUNT = `n=0; trap 'n=$((n + 1))' USR1; echo up; while [ ! -e "$FILE" ]; do sleep 0.05; done; sleep 0.1; echo got $n`;
+const COUNT = `n=0; trap 'n=$((n + 1))' USR1; echo up; ${AWAIT_FILE}; sleep 0.1; echo got $n`;
 
 /** A command that comes again with its id after a takeover. */
 function commanded(): Kind {

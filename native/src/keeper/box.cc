@@ -160,7 +160,6 @@ void Box::on_deadline() {
     case Deadline::Due::nothing:
       return;
     case Deadline::Due::stop:
-      expired_ = true;
       announce(Event::expired, monotonic_ms());
       stop({deadline_.signal(), static_cast<uint32_t>(StopHow::group)});
       stopped_ms_ = monotonic_ms();

@@ -73,8 +73,8 @@ class Box : private SampledBox {
   Deadline deadline_;
   Survivors survivors_;
   NamedFiles named_files_;
-  bool expired_ = false;  // the keeper has acted on its deadline
   Sampling sampling_;
+  double stopped_ms_ = 0;  // when the keeper stopped the box by itself, as its deadline said; 0: never
 
  private:
   void handle(WrapperConnection& from, const FrameHead& head, Reader body);
@@ -86,7 +86,6 @@ class Box : private SampledBox {
   int stop(const StopBody& request);
 
   const GroupFiles files_;
-  double stopped_ms_ = 0;  // when the keeper stopped the box by itself; 0: never
   int stopped_by_ = 0;     // the signal of that stop
 };
 

@@ -85,7 +85,10 @@ void JobBox::tell_node() {
 // A running job goes on: its limits hold, and the front end does what is due.
 void JobBox::agent_gone() {
   const bool waits = phase_ == Phase::waiting;
-  if (!waits) agent_.lost(monotonic_ms());
+  if (!waits) {
+    agent_.lost(monotonic_ms());
+    deadline_.has_wrapper(false);
+  }
   front_.tell(Event::agent, waits ? AgentState::refused : AgentState::lost);
 }
 
@@ -93,8 +96,9 @@ void JobBox::find_agent() {
   const int fd = gone_ || phase_ == Phase::waiting ? -1 : agent_.find(monotonic_ms());
   if (fd < 0) return;
   node_ = WrapperConnection(fd, Speaks::agent);
+  deadline_.has_wrapper(true);
   agent_.introduce(node_, caller_, setup_.cleanup_log ? getppid() : 0, setup_.front_pid, true);
-  agent_.resume(node_, {job_, main_ended_, expired_, 0, started_ms_, 0});
+  agent_.resume(node_, {job_, main_ended_, 0, 0, started_ms_, 0, stopped_ms_});
   if (main_ended_) node_.tell(Event::exited, exited_);
   if (phase_ == Phase::ended) node_.tell(Event::empty, usage());
 }
