@@ -33,7 +33,7 @@ export function lockFile(fd: number): boolean;
 
 /**
  * One operation on a file of the kernel. `exists` and `writable` are access(2) for the real user. `processes` lists a
- * group and the groups below it, one pid per line. The last three read files of /proc: of this process if `pid` is null.
+ * group and the groups below it, one pid per line. `mountinfo`, `cgroup` and `status` read files of /proc: of this process if `pid` is null.
  */
 export type FileOp =
   | { readonly op: 'read' | 'mkdir' | 'rmdir' | 'exists' | 'writable'; readonly path: string }
@@ -44,6 +44,8 @@ export type FileOp =
   /** The disk behind a block device, a file on one, or `major:minor`, as `major:minor`; ENXIO if there is none. */
   | { readonly op: 'disk'; readonly path: string }
   | { readonly op: 'mountinfo' }
+  /** The processes of the box that a keeper holds, one pid per line. */
+  | { readonly op: 'members' }
   | { readonly op: 'cgroup' | 'status'; readonly pid: number | null };
 export interface FileResult {
   /** The errno's name, such as `EACCES`; null if the operation succeeded. */

@@ -71,25 +71,14 @@ export interface LaunchSpec {
   readonly stdoutMaxBytes: number;
 }
 
-/** A process that is already running, and which other processes belong to its box. */
-export interface MemberSpec {
-  readonly pid: number;
-  /** Field 22 of proc_pid_stat(5), which tells the process from a later one with the same pid. */
-  readonly startTicks: number;
-  /** Processes that do not belong to the box, and neither do their descendants: the wrapper, if it is a descendant. */
-  readonly excluded: readonly number[];
-  /** The `cgroup.procs` of the box's group; null if the box has no group. Groups below it count as well. */
-  readonly procsFile: string | null;
-}
-
-/** What the keeper needs to know about a process that it has not started. Limits and groups are already in force. */
+/** How the keeper puts a box around the process that it holds in force. Limits and groups are there already. */
 export interface AdoptSpec {
-  readonly pid: number;
-  readonly startTicks: number;
-  readonly excluded: readonly number[];
   /** Send `started` only after the process has executed another program. Until then it is a fork of its starter. */
   readonly awaitExec: boolean;
-  readonly cgroup: Pick<CgroupLaunch, 'freezer' | 'killFile'> & Pick<MemberSpec, 'procsFile'>;
+  readonly cgroup: Pick<CgroupLaunch, 'freezer' | 'killFile'> & {
+    /** The `cgroup.procs` of the box's group; null if the box has no group. Groups below it count as well. */
+    readonly procsFile: string | null;
+  };
   /** If stdout is a file, the keeper reports when it exceeds this many bytes; 0: never. */
   readonly stdoutMaxBytes: number;
 }
@@ -121,18 +110,7 @@ export type KeeperEvent =
       readonly settings: readonly string[];
       readonly stdoutMode: StdoutMode;
       /** The verb, as in `proc_box ctl`; empty for a job. Node takes this and the next four from the front end. */
-      readonly verb:
-        | ''
-        | 'adopt'
-        | 'agent'
-        | 'serve'
-        | 'check'
-        | 'ctl'
-        | 'list'
-        | 'spool'
-        | 'where'
-        | '--help'
-        | '--version';
+      readonly verb: '' | 'adopt' | 'agent' | 'check' | 'ctl' | 'list' | 'spool' | 'where' | '--help' | '--version';
       /** Index of the command's first word; `argv.length` if there is no command. */
       readonly commandIndex: number;
       /** Index of the word after `--`, which holds even if an option before it is wrong; `argv.length` without `--`. */
@@ -206,16 +184,33 @@ export type KeeperEvent =
       /** What the agent before has given to `keep`. */
       readonly kept: Buffer;
     }
+  /** Of `proc_box adopt`, after `hello` and `origin`, and again before `started`: what /proc shows of the process. */
+  | {
+      readonly type: 'process';
+      /** The value of `--pid`; 0 if that makes no sense. */
+      readonly pid: number;
+      readonly stdoutMode: 'file' | 'other';
+      /** proc_pid_stat(5); empty if there is no such process. */
+      readonly stat: string;
+      /** proc_pid_status(5). */
+      readonly status: string;
+      /** The first word of its command line; empty if that cannot be read. */
+      readonly command: string;
+      /** Entries of its environment that say who the job is, `NAME=value`; null if it cannot be read. */
+      readonly environment: readonly string[] | null;
+    }
   /** To an agent, from a tool and in place of `hello`. */
   | { readonly type: 'ask'; readonly text: string }
   /** The keeper has acted on its deadline, because its wrapper has not. */
   | { readonly type: 'expired'; readonly atMs: number }
   /** Processes left a second after SIGKILL. `final`: the keeper no longer waits for them, and `empty` follows. */
   | { readonly type: 'unkillable'; readonly processes: readonly Unkillable[]; readonly final: boolean }
-  /** After an upgrade, this keeper speaks another version of the protocol. Nothing was read, and no event follows. */
+  /** After an upgrade, this keeper speaks another version of the protocol. No event follows. */
   | { readonly type: 'mismatch'; readonly version: number; readonly expected: number }
-  /** The keeper has ended; no event follows. */
-  | { readonly type: 'gone' };
+  /** Of a foreign connection: a frame of a type that this version does not have. */
+  | { readonly type: 'unknown'; readonly number: number }
+  /** The keeper has ended; no event follows. `fault`: what was wrong with a foreign connection, or empty. */
+  | { readonly type: 'gone'; readonly fault?: string };
 
 /** Times of CLOCK_MONOTONIC, ms; 0: never. */
 export interface KeeperDeadline {
@@ -258,6 +253,8 @@ export type FrontMessage =
   | { readonly type: 'say'; readonly text: string }
   /** The job has been stopped on its terminal. @param first the signal; if no shell could resume the front end, ^Z is undone */
   | { readonly type: 'stop_group'; readonly first: number }
+  /** The adopted process is in its box: a front end that was told to `--detach` ends. */
+  | { readonly type: 'boxed' }
   /** For the time without an agent. @param first stop signal @param second 1: linger, 2: reraise @param ms the grace period */
   | { readonly type: 'rules'; readonly first: number; readonly second: number; readonly ms: number };
 
@@ -275,18 +272,33 @@ export interface Peer {
 
 /** Takes connections on a listening Unix socket. */
 export class Listener {
-  /** Takes over `fd`. @param onPeer gets each connection, and owns its descriptor */
-  constructor(fd: number, onPeer: (peer: Peer) => void);
+  /**
+   * Takes over `fd`.
+   * @param onPeer gets each connection, and owns its descriptor
+   * @param onClosed connections were closed at once: of a user who connects too often, or, with null, because this process
+   *   has no descriptor left
+   */
+  constructor(fd: number, onPeer: (peer: Peer) => void, onClosed: (uid: number | null, count: number) => void);
+  /** Takes everybody who has connected so far, before `close`. */
+  drain(): void;
   close(): void;
 }
 
 /**
  * Listens on a Unix socket in a folder that only this user or root may write.
  * @param shown everybody may connect; otherwise only this user may enter the folder
+ * @param replace takes the place of the process that listens there, if any, in one step
  * @returns the descriptor
- * @throws Error with code and `folder`: `open to others`, `not ours` or empty
+ * @throws Error with code and `refused`: what is wrong with its folder (`open to others`, `not ours`, `a link`) or with what
+ *   has its name now (`not a socket`), or empty
  */
-export function listenUnix(path: string, shown: boolean): number;
+export function listenUnix(path: string, shown: boolean, replace: boolean): number;
+
+/** Whether the descriptor is a socket that listens. */
+export function isListening(fd: number): boolean;
+
+/** sd_notify(3). @param socket NOTIFY_SOCKET; `@` begins an abstract one. @throws Error with code */
+export function notifyService(socket: string, text: string): void;
 
 /** One keeper process: parent and subreaper of one job. */
 export class Keeper {
@@ -304,8 +316,8 @@ export class Keeper {
   cleanup(steps: readonly CleanupStep[], abandoned?: AbandonedGroups): void;
   start(spec: LaunchSpec): void;
   /**
-   * In place of `start`, for a process that is already running. If the owner goes, by `close` or by its death, the box goes
-   * on: the keeper waits for its end and cleans up.
+   * In place of `start`, for the process that the keeper was started with (`proc_box adopt --pid`). If the owner goes, by
+   * `close` or by its death, the box goes on: the keeper waits for its end and cleans up.
    */
   adopt(spec: AdoptSpec): void;
   /** Signals the job's process group or every process of the box. Resolves to the number of processes signalled. */

@@ -1,5 +1,5 @@
 /** The processes of a box, and the host that they run on. */
-import type { KeeperUsage, MemberSpec, Rlimit, RlimitName } from './keeper.js';
+import type { KeeperUsage, Rlimit, RlimitName } from './keeper.js';
 
 /** One process of a tree; proc_pid_stat(5). */
 export interface ProcessRow {
@@ -70,16 +70,6 @@ export interface RawSample {
   readonly tree: TreeSample | null;
   /** CPU time of the keeper for this sample. */
   readonly costUsec: number;
-}
-
-/** Finds the processes of a box that we did not start. Without a group it must look often: docs/adopt.md. */
-export class Members {
-  constructor(spec: MemberSpec);
-  /**
-   * The live processes: the main process first, then the processes in the group, those found earlier, and all of their
-   * descendants.
-   */
-  look(): number[];
 }
 
 /**

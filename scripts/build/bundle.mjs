@@ -18,7 +18,6 @@ const LOADED = {
   print: { entry: 'src/print.ts' },
   'launch-failure': { entry: 'src/supervise/launch-failure.ts' },
   adopt: { entry: 'src/cli/adopt.ts' },
-  serve: { entry: 'src/adopt/serve.ts' },
   agent: { entry: 'src/agent/index.ts' },
   notice: { entry: 'src/supervise/notice.ts' },
   fallbacks: { entry: 'src/supervise/fallbacks.ts' },

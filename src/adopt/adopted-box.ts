@@ -1,21 +1,25 @@
-import { Members, prlimit } from 'cgroup-utils-native';
+import type { KeeperEvent } from 'cgroup-utils-native';
+import type { BrokerLink } from '../amqp/index.js';
 import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';
+import type { ResourceControl } from '../box/resource-control.js';
+import type { SavedBox } from '../box/saved.js';
 import { moveAll } from '../cgroup/join.js';
 import { releaseCgroup } from '../cgroup/remove.js';
+import type { BoxCgroup } from '../cgroup/types.js';
 import { EnvironmentError, isEnvironmentError, isSpecError } from '../errors.js';
-import { inThisProcess, runHere } from '../kernel/run-task.js';
-import { known } from '../kernel/task.js';
+import { members, type Task, type TaskRunner } from '../kernel/task.js';
 import { createLogger } from '../log.js';
-import type { BoxSpec, RlimitRequest } from '../options/spec.js';
+import type { Files } from '../options/files.js';
+import type { BoxSpec } from '../options/spec.js';
 import type { Environment } from '../scheduler/identity.js';
 import type { BoxProcess } from '../supervise/box-process.js';
-import { prepareResources } from '../supervise/resources.js';
+import { prepareResources, type ResourceInput } from '../supervise/resources.js';
 import type * as RunBundle from '../supervise/run.js';
 import type { Adopted, Subject } from '../supervise/subject.js';
-import { tryOn, withinAllowed } from '../supervise/within-allowed.js';
-import { ancestorsBelow, commandOf, type MainProcess, readMainProcess, stdoutModeOf } from './main-process.js';
+import { commandOf, type MainProcess, readMainProcess, type ShownProcess } from './main-process.js';
 import { type AdoptInput, type AdoptOptions, type AdoptSpec, adoptLimits, adoptSpec } from './options.js';
+import { setRlimits } from './rlimits.js';
 
 /** Loads the bundles of a box, each when it is needed. */
 export type Loaders = Pick<
@@ -25,127 +29,183 @@ export type Loaders = Pick<
   readonly loadRun: () => typeof RunBundle;
 };
 
-export interface AdoptionInput extends Loaders, AdoptInput {
-  /** A keeper that has said hello. */
+export interface AdoptionInput
+  extends Loaders,
+    Omit<AdoptInput, 'files'>,
+    Pick<RunBundle.RunOptions, 'onChanged' | 'deliverSignals'>,
+    Pick<Subject, 'frontPid' | 'ourPids' | 'writeReport' | 'verified'> {
+  /** A keeper that holds the process. */
   readonly keeper: RunBundle.RunOptions['keeper'];
+  /** What it has shown of it. */
+  readonly shown: ShownProcess;
+  /** User of the keeper. */
+  readonly uid: number;
+  /** Whether files of the box are opened as the process's user. */
+  readonly opensAsOwner: boolean;
   readonly options: AdoptOptions;
   readonly boxId: string;
   readonly boxProcess: BoxProcess;
-  readonly deliverSignals: () => void;
   /** The caller's environment; identifies the job if the process does not show its own. */
   readonly environment: Environment;
-  /** Pid of the caller. If it descends from the process, it and the processes between are not part of the box. */
-  readonly caller: number;
-  /** Pids of the supervisor and its keepers. */
-  readonly ourPids: readonly number[];
+  /** Working directory of the caller. */
+  readonly folder: string;
+  /** Calls `parse` with the files that options name. */
+  readonly withFiles: <Result>(parse: (files: Files) => Result) => Promise<Result>;
+  /** Makes the groups of the box. @default `run` */
+  readonly make?: TaskRunner;
+  /** Carries out tasks through the keeper. */
+  readonly run: TaskRunner;
+  /** Attaches the box to the link of its node. @default a link of its own */
+  readonly link?: (box: Box, spec: BoxSpec) => BrokerLink;
+  /** What becomes of the parsed options. @default they count as they are */
+  readonly fit?: (spec: BoxSpec) => BoxSpec;
+  /** Called as soon as the box is made. @default not called */
+  readonly onBox?: (box: Box) => void;
 }
 
 export interface Boxed {
   readonly run: RunBundle.Run;
+  readonly spec: BoxSpec;
   readonly warnings: readonly string[];
-  /** Some of its groups lie outside the delegated ones, among those that the scheduler removes. */
-  readonly amongOthers: boolean;
 }
 
 /**
- * Puts a running process into a box. Groups and limits are in force when this returns; supervision follows.
- * @throws SpecError, EnvironmentError; the process then runs as before
+ * Puts a running process into a box. Groups and limits are in force when this resolves; supervision follows. Rejects with
+ * SpecError or EnvironmentError; the process then runs as before.
  */
-export function adoptProcess(input: AdoptionInput): Boxed {
-  const { options } = input;
-  const main = readMainProcess(options.pid, input.ourPids, input.environment);
-  const adoptable = adoptSpec(options.boxWords, main.environment, input);
+export async function adoptProcess(input: AdoptionInput): Promise<Boxed> {
+  const { options, failsOpen } = input;
+  const main = mainOf(input);
+  const { environment } = main;
+  const adoptable = await input.withFiles((files) => adoptSpec(options.boxWords, environment, { ...input, files }));
   try {
-    return makeBox(input, main, adoptable);
+    return await makeBox(input, main, adoptable);
   } catch (error) {
-    if (!(isEnvironmentError(error) || isSpecError(error)) || !input.failsOpen) throw error;
+    if (!(isEnvironmentError(error) || isSpecError(error)) || !failsOpen) throw error;
     try {
       const spec = { ...adoptable.spec, enforce: 'best-effort', ignored: error.message } as const;
       const warning = `${error.message}; the process is boxed with those of its limits that can be held (--failure open)`;
       if (adoptable.spec.enforce === 'strict')
-        return makeBox(input, main, { spec, warnings: [...adoptable.warnings, warning] });
+        return await makeBox(input, main, { spec, warnings: [...adoptable.warnings, warning] });
     } catch (again) {
       if (!(isEnvironmentError(again) || isSpecError(again))) throw again;
     }
-    return makeBox(input, main, adoptLimits(options.boxWords, main.environment, input, error));
+    const limits = (files: Files) => adoptLimits(options.boxWords, environment, { ...input, files }, error);
+    return makeBox(input, main, await input.withFiles(limits));
   }
 }
 
-function makeBox(input: AdoptionInput, main: MainProcess, assembled: AdoptSpec): Boxed {
-  const asked = assembled.spec;
-  const { keeper, boxId, options } = input;
-  const { pid, startTicks } = main;
-  const uncounted = whyUncounted(asked, pid);
-  if (uncounted !== null && asked.enforce === 'strict') throw new EnvironmentError(`${uncounted} (--enforce strict)`);
-  const { spec, warnings } = tryOn(pid, withinAllowed(assembled, 'file'));
-  // If the process is an ancestor of the caller, the processes between them wait for us and are not part of the box.
-  const excluded = [...new Set([...input.ourPids, input.caller, ...ancestorsBelow(pid, input.caller)])];
-  const before = new Members({ pid, startTicks, excluded, procsFile: null });
-  const adopted: Adopted = {
-    pid,
-    join: (procsFile) => moveAll(procsFile, () => known<readonly number[]>(before.look())),
-    detached: options.detach,
-  };
-  const subject = subjectOf(input, main, adopted, excluded);
-  let box: Box | undefined;
-  const resources = { spec, boxId, keeper, subject, box: () => box, run: inThisProcess };
-  const { cgroup, control } = runHere(prepareResources(resources));
-  try {
-    for (const request of spec.rlimits) setRlimit(before, pid, request);
-  } catch (error) {
-    runHere(releaseCgroup(cgroup, adopted));
+/**
+ * Goes on with a box that another agent has begun.
+ * @param prepared makes the objects of its groups, and nothing in the kernel
+ */
+export async function resumeAdopted(
+  given: AdoptionInput,
+  saved: SavedBox,
+  prepared: <Result>(task: Task<Result>) => Result,
+): Promise<Boxed> {
+  const input = { ...given, boxId: saved.boxId };
+  const main = mainOf(input);
+  const parse = (files: Files) => adoptSpec(input.options.boxWords, main.environment, { ...input, files });
+  const assembled = await input.withFiles(parse);
+  const parts = partsOf(input, main, assembled);
+  const run = supervise(input, parts, assembled.warnings, prepared(prepareResources(parts)), input.shown, saved);
+  return { run, spec: parts.spec, warnings: [] };
+}
+
+function mainOf({ options, shown, uid, ourPids, environment }: AdoptionInput): MainProcess {
+  return readMainProcess(shown, { pid: options.pid, uid, ours: ourPids, environment });
+}
+
+async function makeBox(input: AdoptionInput, main: MainProcess, assembled: AdoptSpec): Promise<Boxed> {
+  const { keeper, make = input.run, shown } = input;
+  const parts = partsOf(input, main, assembled);
+  const uncounted = whyUncounted(parts.spec, shown);
+  if (uncounted !== null && parts.spec.enforce === 'strict')
+    throw new EnvironmentError(`${uncounted} (--enforce strict)`);
+  const made = await make(prepareResources(parts));
+  const { cgroup } = made;
+  const limited = await setRlimits(keeper, main.pid, parts.spec).catch(async (error) => {
+    await input.run(releaseCgroup(cgroup, parts.subject.adopted as Adopted));
     throw error;
-  }
+  });
+  const spec = { ...parts.spec, rlimits: limited.rlimits };
   const { procsFile, freezer, killFile } = cgroup;
   const { stdoutMaxBytes } = spec;
-  keeper.adopt({ ...main, excluded, cgroup: { procsFile, freezer, killFile }, stdoutMaxBytes });
-  const told = uncounted === null ? warnings : [...warnings, uncounted];
-  const run = runOnceTaken(input, () => {
-    // Read this before the bundle is loaded, because the process may end at any time.
-    const [command, stdoutMode] = [commandOf(pid), stdoutModeOf(pid)];
-    return input.loadRun().run({
-      ...input,
-      hello: { stdoutMode, terminal: false },
-      spec: { ...spec, command },
-      warnings: told,
-      subject,
-      cgroup,
-      resources: control,
-      onBox: (made) => {
-        box = made;
-      },
-    });
-  });
-  const delegated = spec.cgroup === 'auto' || spec.cgroup === 'off' ? [] : spec.cgroup;
-  return {
-    run,
-    warnings: spec.nowarn ? [] : [...told, ...control.warnings],
-    amongOthers: cgroup.dirs.some((dir) => !delegated.some((top) => dir.startsWith(`${top}/`))),
-  };
+  keeper.adopt({ awaitExec: main.awaitExec, cgroup: { procsFile, freezer, killFile }, stdoutMaxBytes });
+  const warnings = [...assembled.warnings, ...limited.warnings, ...(uncounted === null ? [] : [uncounted])];
+  const run = runOnceTaken(input, (now) => supervise(input, { ...parts, spec }, warnings, made, now));
+  return { run, spec, warnings: spec.nowarn ? [] : [...warnings, ...made.control.warnings] };
 }
 
-function subjectOf(input: AdoptionInput, main: MainProcess, adopted: Adopted, ourPids: readonly number[]): Subject {
-  return {
+interface Parts extends ResourceInput {
+  readonly onBox: (box: Box) => void;
+}
+
+function partsOf(input: AdoptionInput, main: MainProcess, assembled: AdoptSpec): Parts {
+  const { keeper, boxId, fit = (spec) => spec, run, options } = input;
+  const adopted: Adopted = {
+    pid: main.pid,
+    join: (procsFile) => moveAll(procsFile, members),
+    detached: options.detach,
+  };
+  const subject: Subject = {
     environment: main.environment,
     user: main.user,
-    frontPid: process.ppid,
+    frontPid: input.frontPid,
     files: () => ({
       home: main.environment['HOME'],
-      folder: input.environment['PWD'] ?? '/',
-      owner: main.uid === process.geteuid?.() ? null : { uid: main.uid, gid: main.gid },
+      folder: input.folder,
+      owner: input.opensAsOwner && main.uid !== input.uid ? { uid: main.uid, gid: main.gid } : null,
     }),
-    ourPids,
+    ...(input.writeReport !== undefined && { writeReport: input.writeReport }),
+    ...(input.verified !== undefined && { verified: input.verified }),
+    ourPids: input.ourPids,
     adopted,
   };
+  let made: Box | undefined;
+  const onBox = (box: Box) => {
+    made = box;
+    input.onBox?.(box);
+  };
+  return { spec: fit(assembled.spec), boxId, keeper, subject, box: () => made, onBox, run };
+}
+
+function supervise(
+  input: AdoptionInput,
+  { spec, subject, onBox }: Parts,
+  warnings: readonly string[],
+  { cgroup, control }: { cgroup: BoxCgroup; control: ResourceControl },
+  shown: ShownProcess,
+  saved?: SavedBox,
+): RunBundle.Run {
+  const { link } = input;
+  return input.loadRun().run({
+    ...input,
+    ...(link !== undefined && spec.uris.length > 0 && { attach: (box: Box) => link(box, spec) }),
+    hello: { stdoutMode: shown.stdoutMode, terminal: false },
+    spec: { ...spec, command: [commandOf(shown)] },
+    warnings,
+    subject,
+    cgroup,
+    resources: control,
+    onBox,
+    saved,
+  });
 }
 
 /** Supervises the process from the moment when the keeper has taken it over. */
-function runOnceTaken({ options, boxProcess }: AdoptionInput, begin: () => RunBundle.Run): RunBundle.Run {
+function runOnceTaken(
+  { options, boxProcess }: AdoptionInput,
+  begin: (shown: ShownProcess) => RunBundle.Run,
+): RunBundle.Run {
   let running: RunBundle.Run | undefined;
+  let shown: ShownProcess | undefined;
   return {
     onSignal: (delivery) => running?.onSignal(delivery),
-    onKeeper(event) {
-      if (event.type === 'started') running = begin();
+    onKeeper(event: KeeperEvent) {
+      if (event.type === 'process') shown = event;
+      if (event.type === 'started' && shown !== undefined) running = begin(shown);
       if (running !== undefined) return running.onKeeper(event);
       if (event.type !== 'failed' && event.type !== 'gone') return;
       createLogger('error', { write: boxProcess.write }).error(
@@ -159,36 +219,7 @@ function runOnceTaken({ options, boxProcess }: AdoptionInput, begin: () => RunBu
 }
 
 /** We cannot stand between an adopted process and the reader of its stdout, so we can only count output to a file. */
-function whyUncounted({ stdoutAsked, stdoutMaxBytes }: BoxSpec, pid: number): string | null {
-  if (!stdoutAsked || stdoutMaxBytes === 0 || stdoutModeOf(pid) === 'file') return null;
+function whyUncounted({ stdoutAsked, stdoutMaxBytes }: BoxSpec, { pid, stdoutMode }: ShownProcess): string | null {
+  if (!stdoutAsked || stdoutMaxBytes === 0 || stdoutMode === 'file') return null;
   return `--stdoutlimit has no effect: stdout of ${pid} is not a file, and only output to a file can be counted (docs/adopt.md)`;
-}
-
-/**
- * Sets the limit for every process. Loops until no new process appears, since a fork inherits its parent's old limit.
- * @throws EnvironmentError
- */
-function setRlimit(members: Members, mainPid: number, { name, soft, hard }: RlimitRequest): void {
-  const done = new Set<number>();
-  for (let fresh = true; fresh; ) {
-    fresh = false;
-    for (const pid of members.look()) {
-      if (done.has(pid)) continue;
-      done.add(pid);
-      fresh = true;
-      try {
-        prlimit(pid, name, { ...(soft !== undefined && { soft }), ...(hard !== undefined && { hard }) });
-      } catch (cause) {
-        const { code } = cause as NodeJS.ErrnoException;
-        if (code === 'ESRCH' && pid !== mainPid) continue;
-        const remedy =
-          code === 'EPERM'
-            ? 'raising a hard limit, or setting limits of another user, needs CAP_SYS_RESOURCE'
-            : '`man setrlimit` tells the range';
-        throw new EnvironmentError(`set --rlimit ${name}=${soft ?? ''}:${hard ?? ''} of ${pid}: ${code}; ${remedy}`, {
-          cause,
-        });
-      }
-    }
-  }
 }

@@ -22,20 +22,17 @@ export interface AdoptOptions {
   readonly boxWords: readonly string[];
 }
 
-export const ADOPT_HELP = `usage: proc_box adopt --pid <pid> [--detach] [--log-file <path>] [--pid-file <path>] [--via <socket>] [options of a box]
-       proc_box adopt --serve <socket> [--log-file <path>]
+export const ADOPT_HELP = `usage: proc_box adopt --pid <pid> [--detach] [--log-file <path>] [--pid-file <path>] [options of a box]
 
 Puts a running process and its descendants into a box: limits, remote commands, wall clock limit and statistics work as for
-a job that proc_box starts. Users can box their own processes, root any. docs/adopt.md describes the differences.
+a job that proc_box starts. Users can box their own processes, root any. With an agent (--agent) no Node is started. The
+differences are in docs/adopt.md.
 
 Options:
   --pid <pid>                 the main process of the box
   --detach                    return once the box is made, and supervise it in the background
   --log-file <path>           append the log to this file instead of writing it to stderr
   --pid-file <path>           write the pid of the supervisor to this file, and lock it (flock) while the supervisor runs
-  --via <socket>              with --detach: let the supervisor at this socket make the box; ignored if there is none
-  --serve <socket>            be a supervisor for many boxes, in the background, and print its pid; SIGTERM makes it end
-                              once they have ended
   --help                      print this text
 For the options of a box, see "proc_box --help". There is no wall clock limit unless you or the scheduler set one.
 
@@ -46,13 +43,12 @@ Exit status:
   125: the process is not in a box, and runs as before
 `;
 
-const ADOPT: Verb<'pid' | 'log-file' | 'pid-file' | 'via' | 'detach' | 'help'> = {
+const ADOPT: Verb<'pid' | 'log-file' | 'pid-file' | 'detach' | 'help'> = {
   name: 'proc_box adopt',
   own: {
     pid: { placeholder: 'pid' },
     'log-file': { placeholder: 'path' },
     'pid-file': { placeholder: 'path' },
-    via: { placeholder: 'socket' },
     detach: {},
     help: {},
   },
@@ -68,8 +64,6 @@ export function parseAdopt(argv: readonly string[]): AdoptOptions | null {
     throw new SpecError(`${quote(rest[0])} is not an option; usage: proc_box adopt --pid <pid> [options]`);
   if (isSet(words, 'help')) return null;
   const detach = isSet(words, 'detach');
-  if (own.has('via') && !detach)
-    throw new SpecError('--via needs --detach: a supervisor does not wait for the end of the process');
   const pid = own.get('pid');
   if (pid === undefined) throw new SpecError('no process given: expected --pid <pid>; see "proc_box adopt --help"');
   return {
@@ -87,6 +81,8 @@ export interface AdoptInput {
   readonly failsOpen: boolean;
   readonly files: Files;
   readonly loadYaml: YamlLoader;
+  /** Options that do not count. @default all do */
+  readonly without?: NonNullable<SpecInput['without']>;
 }
 
 export interface AdoptSpec {

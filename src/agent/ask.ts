@@ -4,33 +4,74 @@ import { EnvironmentError } from '../errors.js';
 
 /** Questions to an agent, by frames of native/src/wire/protocol.h. */
 
+export type Question = 'list' | 'status' | 'takeover';
+
 const ASK = 82;
 const ANSWER_TYPE = 22;
 const HEAD_BYTES = 12;
 const WAIT_MS = 2_000;
 
-/** @returns the agent's answer, parsed. @throws EnvironmentError if no agent answers */
-export function askAgent(socket: string, question: string): Promise<unknown> {
+/**
+ * @param connected is called between the connection and the question
+ * @returns the agent's answer, parsed
+ * @throws EnvironmentError if no agent answers; its cause is the error of connect(2), if it was one
+ */
+export function askAgent(socket: string, question: Question, connected = () => {}): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const client = connect(socket);
-    let received = Buffer.alloc(0);
-    const fail = (why: string) => {
+    const chunks: Buffer[] = [];
+    let received = 0;
+    const fail = (why: string, cause: Error = new Error(why)) => {
       client.destroy();
-      reject(new EnvironmentError(`no agent answers at ${socket}: ${why}`));
+      reject(new EnvironmentError(`no agent answers at ${socket}: ${why}`, { cause }));
     };
     client.setTimeout(WAIT_MS, () => fail(`nothing within ${WAIT_MS / 1000} s`));
-    client.on('error', (error: NodeJS.ErrnoException) => fail(error.code ?? error.message));
-    client.on('close', () => fail('it has closed the connection'));
-    client.on('connect', () => client.write(frame(question)));
+    client.on('error', (error: NodeJS.ErrnoException) => fail(WORDED[error.code ?? ''] ?? error.message, error));
+    client.on('close', () => fail('it has closed the connection; its log says why'));
+    client.on('connect', () => {
+      try {
+        connected();
+        client.write(frame(question));
+      } catch (error) {
+        client.destroy();
+        reject(error as Error);
+      }
+    });
     client.on('data', (chunk) => {
-      received = Buffer.concat([received, chunk]);
-      if (received.length < HEAD_BYTES || received.length < HEAD_BYTES + received.readUInt32LE(0)) return;
-      if (received.readUInt16LE(4) !== ANSWER_TYPE) return fail('what listens there is not an agent');
-      const text = received.subarray(HEAD_BYTES, HEAD_BYTES + received.readUInt32LE(0)).toString();
+      chunks.push(chunk);
+      received += chunk.length;
+      const text = answerIn(chunks, received);
+      if (text === undefined) return;
       client.removeAllListeners('close').destroy();
-      resolve(JSON.parse(text));
+      try {
+        resolve(JSON.parse(text));
+      } catch (error) {
+        fail('what listens there is not an agent', error as Error);
+      }
     });
   });
+}
+
+const WORDED: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such socket',
+  ECONNREFUSED: 'nobody listens there',
+  ECONNRESET: 'it has closed the connection; its log says why',
+  EPIPE: 'it has closed the connection; its log says why',
+  EACCES: 'permission denied',
+};
+
+/** @returns undefined as long as it is not complete; empty if it is not an answer */
+function answerIn(chunks: Buffer[], received: number): string | undefined {
+  if (received < HEAD_BYTES) return undefined;
+  if (chunks[0]!.length < HEAD_BYTES) chunks.splice(0, chunks.length, Buffer.concat(chunks));
+  const [head] = chunks;
+  if (head!.readUInt16LE(4) !== ANSWER_TYPE) return '';
+  const length = head!.readUInt32LE(0);
+  return received < HEAD_BYTES + length
+    ? undefined
+    : Buffer.concat(chunks)
+        .subarray(HEAD_BYTES, HEAD_BYTES + length)
+        .toString();
 }
 
 function frame(text: string): Buffer {

@@ -1,4 +1,5 @@
 import { type Keeper, type KeeperEvent, type Peer, readText } from 'cgroup-utils-native';
+import type { Environment } from '../scheduler/identity.js';
 import { verifiedParts } from '../scheduler/verified.js';
 import type { Subject } from '../supervise/subject.js';
 
@@ -6,7 +7,7 @@ import type { Subject } from '../supervise/subject.js';
 export function hostedJob(
   keeper: Keeper,
   origin: Extract<KeeperEvent, { type: 'origin' }>,
-  environment: Readonly<Record<string, string>>,
+  environment: Environment,
   user: string,
   peer: Pick<Peer, 'pid' | 'uid'>,
 ): Subject {

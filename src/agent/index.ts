@@ -1,25 +1,12 @@
-import { hostname, listenUnix, monotonicMs, userName } from 'cgroup-utils-native';
 import { EXIT } from '../box/outcome.js';
-import { describeError, EnvironmentError, SpecError } from '../errors.js';
-import { createLogger, type Logger } from '../log.js';
-import { createNodeLink } from '../node-link/index.js';
-import type { SpecInput } from '../options/assemble.js';
+import { describeError } from '../errors.js';
+import { createLogger } from '../log.js';
 import { print } from '../print.js';
-import { guardProcess } from '../supervise/box-process.js';
-import { Agent } from './agent.js';
-import type { Host } from './hosted-box.js';
-import { AGENT_HELP, type AgentOptions, parseAgent } from './options.js';
+import { AGENT_HELP, parseAgent } from './options.js';
+import { type AgentInput, serveUntilTold } from './serve.js';
 import { printStatus } from './status.js';
 
 /** Entry point of the bundle with the agent: `proc_box agent`. */
-
-export interface AgentInput
-  extends Omit<SpecInput, 'words' | 'command' | 'deadline'>,
-    Pick<Host, 'loadSigned' | 'loadSpool' | 'loadSlurm' | 'loadLaunchFailure' | 'loadReportFile' | 'loadNotice'> {
-  readonly argv: readonly string[];
-  readonly debug: boolean;
-  readonly version: string;
-}
 
 /** Never rejects. @returns the exit status */
 export async function runAgent(input: AgentInput): Promise<number> {
@@ -32,70 +19,5 @@ export async function runAgent(input: AgentInput): Promise<number> {
   } catch (error) {
     log.error(describeError(error, input.debug));
     return EXIT.failed;
-  }
-}
-
-/** @throws SpecError, EnvironmentError */
-function serveUntilTold(options: AgentOptions, input: AgentInput, log: Logger): Promise<number> {
-  const { spec, socket, own, quotas } = options;
-  if (process.geteuid?.() === 0 && !options.allowRoot && !own) {
-    throw new SpecError(
-      'the agent needs no privileges: run it as a system user of its own (docs/agent.md), or with --allow-root',
-    );
-  }
-  const fd = listen(socket, !own);
-  guardProcess(log);
-  const began = monotonicMs();
-  const { bytes: maxBytes, messagesPerSec } = quotas;
-  const node = { host: hostname(), user: userName(), quotas: { maxBytes, messagesPerSec } };
-  const link = createNodeLink({ ...spec, ...node, log, loadSigned: input.loadSigned, loadSpool: input.loadSpool });
-  const host: Host = {
-    ...input,
-    spec,
-    log,
-    link,
-  };
-  const agent = new Agent({
-    fd,
-    onlyUid: own ? (process.geteuid?.() ?? -1) : null,
-    quotas,
-    host,
-    status: () => ({
-      version: input.version,
-      pid: process.pid,
-      uptime_ms: Math.round(monotonicMs() - began),
-      memory_bytes: process.memoryUsage.rss(),
-      broker: link.status(),
-    }),
-    onEmpty() {},
-  });
-  log.info(`the agent serves boxes at ${socket}`);
-  return new Promise((resolve) => {
-    const end = () => {
-      agent.close();
-      void link.close(spec.flushMs).then(() => resolve(0));
-    };
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, end);
-  });
-}
-
-const FOLDER: Readonly<Record<string, string>> = {
-  'open to others': 'others may write in its folder: make it one with mode 0755 (or 0700 with --user)',
-  'not ours': 'its folder belongs to another user: make one for the user of the agent',
-};
-
-function listen(socket: string, shown: boolean): number {
-  try {
-    return listenUnix(socket, shown);
-  } catch (error) {
-    const { code = '', folder = '' } = error as NodeJS.ErrnoException & { folder?: string };
-    const why =
-      FOLDER[folder] ??
-      (code === 'EADDRINUSE'
-        ? 'another agent listens there; --takeover takes its place'
-        : code === 'ENOENT'
-          ? 'its folder does not exist'
-          : code);
-    throw new EnvironmentError(`--socket ${socket}: ${why}`, { cause: error });
   }
 }

@@ -6,11 +6,13 @@ import type { OptionName } from '../options/table.js';
 import { parseCount, parseSize } from '../options/units.js';
 import { isSet, readVerb, type Verb } from '../options/verb-words.js';
 import { quote } from '../options/words.js';
+import { agentOption, socketsOf } from './find.js';
+import { ownSocket, SITE_SOCKET } from './socket.js';
 
 /** The words of `proc_box agent`. */
 
 export const AGENT_HELP = `usage: proc_box agent [options]
-       proc_box agent status [--socket <path>] [--json]
+       proc_box agent status [--agent <path>] [--json]
 
 Serves every box of this node: one process and one link to the broker instead of one for each box. "proc_box" finds the
 agent by its socket, and the job's own processes then need neither Node nor a broker account. docs/agent.md says how a
@@ -24,6 +26,7 @@ Options:
   --boxes-per-user <number>     boxes that a user may have at a time (default 4096)
   --messages-per-user <number>  messages that a user's boxes may publish in a second (default 1000)
   --bytes-per-user <size>       bytes of a user's messages that wait for the broker (default 16M)
+  --agent <path>                status: the agent to ask (default: the site's, or else your own)
   --json                        status: print one JSON object
   --help                        print this text
 The broker, the spool and the authorisation are set as for a box: by --uri, --uri-file, --spool-dir, --control-auth and
@@ -37,6 +40,7 @@ Exit status:
 
 const OWN = {
   socket: { placeholder: 'path' },
+  agent: { placeholder: 'path' },
   user: {},
   takeover: {},
   'allow-root': {},
@@ -76,8 +80,6 @@ const OF_BROKER: readonly OptionName[] = [
 
 const AGENT: Verb<keyof typeof OWN> = { name: 'proc_box agent', own: OWN, ofBox: OF_BROKER, ends: 'with the words' };
 
-export const SITE_SOCKET = '/run/proc_box/agent.sock';
-
 /** What one user may take of the agent. */
 export interface Quotas {
   readonly boxes: number;
@@ -88,6 +90,8 @@ export interface Quotas {
 export interface AgentOptions {
   readonly verb: 'serve' | 'status';
   readonly socket: string;
+  /** The sockets that `status` tries. */
+  readonly asked: readonly string[];
   /** Serves only boxes of its own user. */
   readonly own: boolean;
   readonly takeover: boolean;
@@ -125,6 +129,10 @@ export function parseAgent(
   return {
     verb: verb === 'status' ? 'status' : 'serve',
     socket: words.own.get('socket') ?? (own ? ownSocket(environment) : SITE_SOCKET),
+    asked:
+      words.own.has('socket') || own
+        ? [words.own.get('socket') ?? ownSocket(environment)]
+        : socketsOf(agentOption(words.own.get('agent'), input.settings), environment),
     own,
     takeover: isSet(words, 'takeover'),
     allowRoot: isSet(words, 'allow-root'),
@@ -139,10 +147,4 @@ export function parseAgent(
     spec,
     warnings,
   };
-}
-
-/** Where the agent of a user listens. @throws SpecError */
-export function ownSocket({ XDG_RUNTIME_DIR: folder }: Readonly<Record<string, string | undefined>>): string {
-  if (folder?.startsWith('/')) return `${folder}/proc_box/agent.sock`;
-  throw new SpecError('XDG_RUNTIME_DIR is not set: name the socket with --socket');
 }

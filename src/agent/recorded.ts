@@ -9,12 +9,16 @@ export type Recording = readonly (readonly [op: string, error: string | null, te
 
 /** Passes a task on and records what is carried out. */
 export function* recorded<T>(task: Task<T>, into: Recording[number][]): Task<T> {
+  const members = new Set<string>();
   let step = task.next();
   while (step.done !== true) {
     const ops = step.value;
     const results = yield ops;
     for (const [index, op] of ops.entries()) {
       const { error, text } = results[index] ?? MISSING;
+      // Adopted processes are moved only once, and may be many.
+      if (op.op === 'members') for (const pid of text.split('\n')) members.add(pid);
+      if (op.op === 'members' || (op.op === 'write' && members.has(op.text))) continue;
       into.push([keyOf(op), error, op.op === 'mountinfo' ? groupsOf(text) : text]);
     }
     step = task.next(results);

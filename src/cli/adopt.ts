@@ -1,7 +1,10 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { holdOpen, type KeeperEvent, redirectStderr } from 'cgroup-utils-native';
+import { holdOpen, type KeeperEvent, redirectStderr, type SignalDelivery } from 'cgroup-utils-native';
 import { type AdoptionInput, adoptProcess, type Boxed, type Loaders } from '../adopt/adopted-box.js';
+import type { ShownProcess } from '../adopt/main-process.js';
 import { ADOPT_HELP, type AdoptInput, type AdoptOptions, parseAdopt } from '../adopt/options.js';
+import { EnvironmentError } from '../errors.js';
+import { runInKeeper } from '../kernel/run-task.js';
 import { createLogger } from '../log.js';
 import { printAndExit } from '../print.js';
 import { type BoxProcess, ownProcess } from '../supervise/box-process.js';
@@ -17,17 +20,44 @@ export interface Adoptable
     Omit<AdoptInput, 'settings' | 'failsOpen'>,
     Pick<AdoptionInput, 'keeper' | 'boxId' | 'deliverSignals'> {
   readonly hello: Pick<Extract<KeeperEvent, { type: 'hello' }>, 'argv' | 'settings' | 'failsOpen'>;
+  /** The process is not in a box, and runs as before. */
+  readonly onFailed: (error: unknown) => void;
 }
 
 /**
  * `proc_box adopt`: makes groups and sets limits, reports that the box is made, and supervises it.
- * @throws SpecError, EnvironmentError; the process then runs as before
+ * @throws SpecError; the process then runs as before
  */
 export function adopt(input: Adoptable): RunBundle.Run {
-  const { keeper, hello } = input;
-  const options = parseAdopt(hello.argv);
+  const options = parseAdopt(input.hello.argv);
   if (options === null) return printAndExit(ADOPT_HELP);
   const files = openFiles(options);
+  const early: SignalDelivery[] = [];
+  let run: RunBundle.Run | undefined;
+  const fail = (error: unknown) => {
+    files.pid?.remove();
+    input.onFailed(error);
+  };
+  const begin = async (shown: ShownProcess) => {
+    const boxed = await box(input, options, shown, files);
+    tellWhoWaits(options, boxed, files.log);
+    run = boxed.run;
+    for (const delivery of early) run.onSignal(delivery);
+  };
+  return {
+    onSignal: (delivery) => (run === undefined ? early.push(delivery) : run.onSignal(delivery)),
+    onKeeper(event) {
+      if (run !== undefined) run.onKeeper(event);
+      else if (event.type === 'process') begin(event).catch(fail);
+      else if (event.type === 'gone') fail(new EnvironmentError('the keeper has died before the process was in a box'));
+    },
+  };
+}
+
+type OwnFiles = ReturnType<typeof openFiles>;
+
+function box(input: Adoptable, options: AdoptOptions, shown: ShownProcess, files: OwnFiles): Promise<Boxed> {
+  const { keeper, hello } = input;
   const own = ownProcess();
   const boxProcess: BoxProcess = {
     ...own,
@@ -36,23 +66,22 @@ export function adopt(input: Adoptable): RunBundle.Run {
       own.ended(exitStatus, null);
     },
   };
-  try {
-    const boxed = adoptProcess({
-      ...input,
-      options,
-      boxProcess,
-      settings: hello.settings,
-      failsOpen: hello.failsOpen,
-      environment: process.env,
-      caller: process.pid,
-      ourPids: ourProcesses(keeper),
-    });
-    tellWhoWaits(options, boxed, files.log);
-    return boxed.run;
-  } catch (error) {
-    files.pid?.remove();
-    throw error;
-  }
+  return adoptProcess({
+    ...input,
+    options,
+    shown,
+    boxProcess,
+    settings: hello.settings,
+    failsOpen: hello.failsOpen,
+    uid: process.geteuid?.() ?? -1,
+    opensAsOwner: true,
+    environment: process.env,
+    folder: process.cwd(),
+    frontPid: process.ppid,
+    ourPids: ourProcesses(keeper),
+    withFiles: async (parse) => parse(input.files),
+    run: (task) => runInKeeper(keeper, task),
+  });
 }
 
 /** Opens them before the box is made, so that the process runs as before if that fails. @throws SpecError */

@@ -1,5 +1,4 @@
 import { exitNow, Keeper, type KeeperEvent, protectSelf, watchSignals } from 'cgroup-utils-native';
-import type * as ServeBundle from '../adopt/serve.js';
 import type * as AgentBundle from '../agent/index.js';
 import type * as Amqp from '../amqp/index.js';
 import type * as Signed from '../amqp/signed.js';
@@ -10,6 +9,7 @@ import { inThisProcess, runHere } from '../kernel/run-task.js';
 import { createLogger } from '../log.js';
 import { type Assembled, assembleSpec } from '../options/assemble.js';
 import { systemFiles } from '../options/files.js';
+import { splitWords } from '../options/split-words.js';
 import type { VERBS } from '../options/table/verbs.js';
 import type { YamlLoader } from '../options/yaml-document.js';
 import type * as PrintBundle from '../print.js';
@@ -86,8 +86,6 @@ function begin(hello: Hello): void {
       return launchJob(hello);
     case 'adopt':
       return adoptProcess(hello);
-    case 'serve':
-      return serveBoxes(hello);
     case 'agent':
       return serveNode(hello);
     case '--help':
@@ -107,7 +105,7 @@ function holdSignals(): () => void {
 function launchJob(hello: Hello): void {
   const deliverSignals = holdSignals();
   const input = {
-    ...split(hello.argv, hello.commandIndex),
+    ...splitWords(hello.argv, hello.commandIndex),
     settings: hello.settings,
     files: systemFiles(),
     deadline: jobDeadline(process.env, Date.now()),
@@ -123,18 +121,12 @@ function launchJob(hello: Hello): void {
     const { areTold, fallbacks } = loadBundle<typeof FallbacksBundle>('fallbacks');
     const index = areTold(input.words) ? hello.commandIndex : hello.fallbackIndex;
     if (index >= hello.argv.length) fail(why);
-    const known = { ...input, ...split(hello.argv, index) };
+    const known = { ...input, ...splitWords(hello.argv, index) };
     for (const fallback of fallbacks(known, error as Error, assembled?.spec ?? null)) {
       if (launchInstead(hello, fallback, index, deliverSignals, why)) return;
     }
     fail(why);
   }
-}
-
-/** Splits argv into the options, without the `--` that ends them, and the command. */
-function split(argv: readonly string[], index: number): { words: readonly string[]; command: readonly string[] } {
-  const end = index > 1 && argv[index - 1] === '--' ? index - 1 : index;
-  return { words: argv.slice(1, end), command: argv.slice(index) };
 }
 
 /** @returns false if this fallback cannot be had either */
@@ -219,24 +211,6 @@ function allowedOf(assembled: Assembled, { stdoutMode }: Hello) {
   return tryOn(keeper.pid, withinAllowed(assembled, stdoutMode));
 }
 
-/** Supervises many boxes in this process. Each has a keeper of its own, so the one that we were started with ends. */
-function serveBoxes({ argv }: Hello): void {
-  running = { onKeeper() {}, onSignal() {} };
-  keeper.finish();
-  try {
-    loadBundle<typeof ServeBundle>('serve').serve({
-      argv,
-      executable: `${__dirname}/../bin/proc_box`,
-      newBoxId,
-      files: systemFiles(),
-      ...loaders,
-      loadNotice: () => loadBundle('notice'),
-    });
-  } catch (error) {
-    fail(describeError(error, debugging));
-  }
-}
-
 /** Serves the boxes of this node. There is no job of our own, so our keeper ends. */
 function serveNode({ argv, settings, debug }: Hello): void {
   running = { onKeeper() {}, onSignal() {} };
@@ -265,11 +239,10 @@ function adoptProcess(hello: Hello): void {
       files: systemFiles(),
       ...loaders,
       deliverSignals,
+      onFailed: (error) => notAdopted(hello, describeError(error, debugging)),
     });
   } catch (error) {
-    const why = describeError(error, debugging);
-    if (running !== undefined) fail(why);
-    notAdopted(hello, why);
+    notAdopted(hello, describeError(error, debugging));
   }
 }
 

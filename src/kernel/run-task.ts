@@ -54,6 +54,8 @@ function actHere(op: FileOp): FileResult {
       return done(access(op.path));
     case 'writable':
       return done(access(op.path, true));
+    case 'members':
+      return found(null); // only a keeper knows them
     case 'processes':
       return found(groupProcesses(op.path));
     case 'disk':

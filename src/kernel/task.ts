@@ -100,6 +100,11 @@ export function* removeDirectories(paths: readonly string[]): Task<void> {
   if (paths.length > 0) yield paths.map((path) => ({ op: 'rmdir', path }));
 }
 
+/** Lists the processes of the box; only a keeper can. */
+export function* members(): Task<readonly number[]> {
+  return (yield* carryOut({ op: 'members' })).text.split('\n').filter(Boolean).map(Number);
+}
+
 /** Lists the processes of a group and of the groups below it; empty if it cannot be read. @param path a `cgroup.procs` */
 export function* processesIn(path: string): Task<readonly number[]> {
   return (yield* carryOut({ op: 'processes', path })).text.split('\n').filter(Boolean).map(Number);

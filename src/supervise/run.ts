@@ -183,10 +183,9 @@ class RunningBox {
   }
 
   async #release(by: Requester): Promise<void> {
-    const { keeper, spec } = this.#options;
+    const { spec } = this.#options;
     await this.#box.release(by);
     await this.#broker.close(spec.flushMs);
-    keeper.close();
     this.#boxProcess.ended(0, null);
   }
 

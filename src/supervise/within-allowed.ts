@@ -81,13 +81,18 @@ function uncountedStdout({ stdoutMaxBytes, limitSources }: BoxSpec, mode: Stdout
 
 /** Asks the kernel what may be raised, because capabilities do not tell (user namespaces, fs.nr_open). */
 export function* cutRlimit(request: RlimitRequest): Trials<{ allowed: RlimitRequest; warning: string | null }> {
-  const { name, soft, hard } = request;
+  const { name, hard } = request;
   const now = yield { name, limit: {} };
   if (now === null) return { allowed: request, warning: null }; // then its start fails and says why
   const wantedHard = hard ?? now.hard;
   const isRaised = isAbove(wantedHard, now.hard);
-  const highest = isRaised && !(yield* mayRaise(name, wantedHard, now.hard)) ? now.hard : wantedHard;
-  const cutHard = hard === undefined ? undefined : highest;
+  return cutTo(request, isRaised && !(yield* mayRaise(name, wantedHard, now.hard)) ? now.hard : wantedHard);
+}
+
+/** @param highest hard limit that this host and user allow */
+export function cutTo(request: RlimitRequest, highest: Value): { allowed: RlimitRequest; warning: string | null } {
+  const { name, soft, hard } = request;
+  const cutHard = hard !== undefined && isAbove(hard, highest) ? highest : hard;
   const cutSoft = soft !== undefined && isAbove(soft, highest) ? highest : soft;
   const allowed = {
     name,
@@ -98,7 +103,7 @@ export function* cutRlimit(request: RlimitRequest): Trials<{ allowed: RlimitRequ
   const asked = `${soft ?? ''}:${hard ?? ''}`;
   return {
     allowed,
-    warning: `--rlimit ${name}=${asked} is cut to ${cutSoft ?? ''}:${cutHard ?? ''}: raising a hard limit above ${now.hard} needs CAP_SYS_RESOURCE (--enforce best-effort)`,
+    warning: `--rlimit ${name}=${asked} is cut to ${cutSoft ?? ''}:${cutHard ?? ''}: raising a hard limit above ${highest} needs CAP_SYS_RESOURCE (--enforce best-effort)`,
   };
 }
 

@@ -28,13 +28,6 @@ t.test('the words: own options, and those of a box with their values', async (t)
   }
 });
 
-t.test('in the foreground nobody can have another supervisor make the box', async (t) => {
-  t.throws(() => parseAdopt(['proc_box', 'adopt', '--pid', '7', '--via', '/s']), {
-    name: 'SpecError',
-    message: '--via needs --detach: a supervisor does not wait for the end of the process',
-  });
-});
-
 /** A host with this file for the site, or with none. */
 const input = (site?: string, failsOpen = false): AdoptInput => ({
   settings: [],

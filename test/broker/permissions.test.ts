@@ -217,6 +217,48 @@ const CASES: readonly (readonly [string, string, (channel: Channel) => Promise<u
   ['a collector commands', 'collect', publish(TOPIC, COMMANDS), 'ACCESS_REFUSED'],
   ['a collector publishes statistics', 'collect', publish(TOPIC, 'proc_box.stats.bob.node1'), 'ACCESS_REFUSED'],
   ['a collector declares a queue', 'collect', declare('proc_box.reply.collect.1'), 'ACCESS_REFUSED'],
+  ['an agent declares a queue of its own', 'agent-n1', declare('proc_box.ctl.proc_box.n1.1'), 'allowed'],
+  [
+    'an agent binds the commands to a job of any user',
+    'agent-n1',
+    bind('proc_box.ctl.proc_box.n1.2', TOPIC, `${COMMANDS}.user.bob.job.1`),
+    'allowed',
+  ],
+  ['an agent binds the commands to all', 'agent-n1', bind('proc_box.ctl.proc_box.n1.3', TOPIC, COMMANDS), 'allowed'],
+  [
+    'an agent binds what operators send to a host',
+    'agent-n1',
+    bind('proc_box.ctl.proc_box.n1.4', TOPIC, `${OPERATORS}.host.node1`),
+    'allowed',
+  ],
+  ['an agent publishes statistics of any user', 'agent-n1', publish(TOPIC, 'proc_box.stats.bob.node1'), 'allowed'],
+  ['an agent publishes events of any user', 'agent-n1', publish(TOPIC, 'proc_box.events.bob.node1'), 'allowed'],
+  ['an agent answers', 'agent-n1', publish(REPLY, 'proc_box.reply.op-olga.x'), 'allowed'],
+  ['an agent commands', 'agent-n1', publish(TOPIC, `${COMMANDS}.user.bob`), 'ACCESS_REFUSED'],
+  ['an agent commands as operators do', 'agent-n1', publish(TOPIC, OPERATORS), 'ACCESS_REFUSED'],
+  [
+    'an agent watches all commands',
+    'agent-n1',
+    bind('proc_box.ctl.proc_box.n1.5', TOPIC, `${COMMANDS}.#`),
+    'ACCESS_REFUSED',
+  ],
+  [
+    'an agent reads statistics',
+    'agent-n1',
+    bind('proc_box.ctl.proc_box.n1.6', TOPIC, 'proc_box.stats.bob.node1'),
+    'ACCESS_REFUSED',
+  ],
+  [
+    'an agent reads answers',
+    'agent-n1',
+    bind('proc_box.ctl.proc_box.n1.7', REPLY, 'proc_box.reply.op-olga.1'),
+    'ACCESS_REFUSED',
+  ],
+  ['an agent declares a queue of a user', 'agent-n1', declare('proc_box.ctl.bob.b.2'), 'ACCESS_REFUSED'],
+  ['an agent declares any queue', 'agent-n1', declare('mine'), 'ACCESS_REFUSED'],
+  ['an agent consumes what is collected', 'agent-n1', consume('proc_box.collect'), 'ACCESS_REFUSED'],
+  ['an agent declares an exchange', 'agent-n1', (channel) => channel.assertExchange('mine', 'topic'), 'ACCESS_REFUSED'],
+  ['alice declares a queue of an agent', 'alice', declare('proc_box.ctl.proc_box.n1.8'), 'ACCESS_REFUSED'],
 ];
 
 t.test('the matrix of permissions', async (t) => {

@@ -94,7 +94,7 @@ const FOREIGN = new Set(
     'log-function-events no-rehash-snapshot import', // Node
     'format', // rabbitmqadmin
     'ack-mode arguments count destination destination-type durable name payload properties queue routing-key source type', // its v2
-    'scope user', // systemd-run
+    'scope user now', // systemd-run, systemctl
     'its-own uir x', // examples
   ]
     .join(' ')
@@ -118,7 +118,7 @@ t.test('options that the documents mention exist', async (t) => {
 /** Sources of what users and sites call: verbs, and what scripts/ has for them. */
 function programs(): string[] {
   return files.filter(
-    (file) => /^(?:src\/(?:cli|adopt)|scripts)\/(?:.*\/)?[\w-]+(?:\.[cm]?[jt]s)?$/.test(file) && isFile(file),
+    (file) => /^(?:src\/(?:cli|adopt|agent)|scripts)\/(?:.*\/)?[\w-]+(?:\.[cm]?[jt]s)?$/.test(file) && isFile(file),
   );
 }
 

@@ -18,11 +18,12 @@ t.test('the commands of the page are what the script does', async (t) => {
     ([, name, user, rest]) =>
       [name, user, ...rest!.matchAll(/'[^']*'|[^\s'\\]+/g)].map((word) => String(word).replaceAll("'", '')),
   );
-  t.equal(commands.length, 7);
+  t.equal(commands.length, 10);
   for (const [role, user] of [
     ['user', 'alice'],
     ['operator', 'op-olga'],
     ['collector', 'collect'],
+    ['agent', 'agent'],
   ] as const) {
     const { stdout } = spawnSync(join(site, 'proc_box-rabbitmq'), ['--print', `add-${role}`, user], {
       encoding: 'utf8',

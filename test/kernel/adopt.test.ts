@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { adopt, adopted, bare, groupsGone, isAlive, listens } from '../fixtures/adopted.js';
+import { needsOwnNode } from '../fixtures/agent.js';
 import { ask, collect, foreignClient, sharedBroker, unique } from '../fixtures/broker.js';
-import { boxIdOf, groupsOf, groupsOfProcess, ownGroup, withoutV1 } from '../fixtures/cgroups.js';
+import { boxIdOf, groupsOf, groupsOfProcess, withoutV1 } from '../fixtures/cgroups.js';
 import { host } from '../fixtures/keeper.js';
 import { childrenOf, processState, until } from '../fixtures/processes.js';
 import { job, killQuietly, temporaryFolder } from '../fixtures/run.js';
@@ -72,21 +73,25 @@ t.test('its owner is killed: it goes on within its limits, and its groups go at 
   await until(() => !isAlive(keeper), 'the keeper has ended');
 });
 
-t.test('a box that was suspended by an owner that is killed goes on', need('pids'), async (t) => {
-  const uri = await sharedBroker(t);
-  const { channel } = await foreignClient(t, uri);
-  const key = unique('adopt');
-  const process = bare(t, 'while :; do echo tick; sleep 0.02; done');
-  await process.says('tick');
-  const running = await adopted(t, process.pid, ['-uri', uri, '--rkey', key]);
-  const to = { exchange: 'amq.topic', key };
-  await listens(channel, to);
-  t.match((await ask(channel, to, { command: 'suspend' })).body, { ok: true });
-  running.kill('SIGKILL');
-  await running.done;
-  const said = process.stdout().length;
-  await until(() => process.stdout().length > said, 'it goes on');
-});
+t.test(
+  'a box that was suspended by an owner that is killed goes on',
+  { skip: needsOwnNode || need('pids').skip },
+  async (t) => {
+    const uri = await sharedBroker(t);
+    const { channel } = await foreignClient(t, uri);
+    const key = unique('adopt');
+    const process = bare(t, 'while :; do echo tick; sleep 0.02; done');
+    await process.says('tick');
+    const running = await adopted(t, process.pid, ['-uri', uri, '--rkey', key]);
+    const to = { exchange: 'amq.topic', key };
+    await listens(channel, to);
+    t.match((await ask(channel, to, { command: 'suspend' })).body, { ok: true });
+    running.kill('SIGKILL');
+    await running.done;
+    const said = process.stdout().length;
+    await until(() => process.stdout().length > said, 'it goes on');
+  },
+);
 
 t.test('commands, samples and events as of any box', async (t) => {
   const uri = await sharedBroker(t);
@@ -207,16 +212,27 @@ t.test('a limit of stdout that nobody can hold is told, and refused by --enforce
   t.notMatch(running.stderr(), 'stdoutlimit has no effect', 'nobody has asked for it');
 });
 
-t.test('a later process with the same number is another one', { skip: ownGroup('pids') === undefined }, async (t) => {
-  const { Members } = await import('cgroup-utils-native');
-  const process = bare(t, 'echo up; sleep 600');
-  await process.says('up');
-  const startTicks = Number(readFileSync(`/proc/${process.pid}/stat`, 'latin1').split(') ')[1]?.split(' ')[19]);
-  const of = (start: number) =>
-    new Members({ pid: process.pid, startTicks: start, excluded: [], procsFile: null }).look();
-  t.equal(of(startTicks)[0], process.pid);
-  t.strictSame(of(startTicks - 1), []);
-});
+t.test(
+  'the keeper lists the box: the process with its descendants, without those between it and the wrapper',
+  async (t) => {
+    const { keeper, event } = host(t, ['adopt', '--pid', `${process.pid}`]);
+    await event('process');
+    const [all] = await keeper.files([{ op: 'members' }]);
+    const pids = all!.text.trim().split('\n').map(Number);
+    t.notOk(pids.includes(keeper.pid), 'the keeper is outside');
+    const other = bare(t, 'echo up; sleep 600 & wait');
+    await other.says('up');
+    await until(() => other.members().length === 2, 'its child runs');
+    const held = host(t, ['adopt', '--pid', `${other.pid}`]);
+    await held.event('process');
+    const [listed] = await held.keeper.files([{ op: 'members' }]);
+    t.strictSame(listed!.text.trim().split('\n').map(Number).sort(), other.members().sort());
+    const moved = await held.keeper.files([
+      { op: 'write', path: '/sys/fs/cgroup/cgroup.procs', text: `${process.pid}` },
+    ]);
+    t.strictSame(moved[0]!.error, 'EPERM', 'and moves no other');
+  },
+);
 
 t.test('the keeper holds the deadline of an adopted process where nobody else does', async (t) => {
   const { monotonicMs } = await import('cgroup-utils-native');
@@ -226,11 +242,10 @@ t.test('the keeper holds the deadline of an adopted process where nobody else do
   ] as const) {
     const process = bare(t, script);
     await process.says('up');
-    const startTicks = Number(readFileSync(`/proc/${process.pid}/stat`, 'latin1').split(') ')[1]?.split(' ')[19]);
-    const { keeper, event } = host(t, []);
-    await event('hello');
+    const { keeper, event } = host(t, ['adopt', '--pid', `${process.pid}`]);
+    await event('process');
     const cgroup = { freezer: null, killFile: null, procsFile: null };
-    keeper.adopt({ pid: process.pid, startTicks, excluded: [], awaitExec: false, cgroup, stdoutMaxBytes: 0 });
+    keeper.adopt({ awaitExec: false, cgroup, stdoutMaxBytes: 0 });
     await event('started');
     keeper.deadline({ stopAtMs: monotonicMs() + 100, killAtMs: 0, graceMs: 300, signal: 15, abandon: true });
     await event('expired');

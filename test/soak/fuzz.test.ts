@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import * as yaml from 'yaml';
-import { createRequestReader } from '../../src/adopt/request.js';
 import { toCommand } from '../../src/amqp/command.js';
 import { parseLenient, repeatedKey } from '../../src/amqp/lenient-json.js';
 import { type Delivery, parseMessage } from '../../src/amqp/message.js';
@@ -175,14 +174,6 @@ t.test('commands', async (t) => {
   check(t, 'keys', fc.json({ maxDepth: 3 }), (text) => {
     parseLenient(text);
     repeatedKey(text);
-  });
-});
-
-t.test('requests of adopt --via', async (t) => {
-  const chunks = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 6 });
-  check(t, 'requests', chunks, (chunks) => {
-    const read = createRequestReader();
-    foreseen(() => chunks.map((chunk) => read(Buffer.from(chunk))));
   });
 });
 

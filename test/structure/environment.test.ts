@@ -22,9 +22,7 @@ t.test('what src/ reads of the environment is what the front end lets Node have'
       );
       const marks = [...text.matchAll(/\b(?:mark|id): '([A-Z_]+)'/g)].map(([, name]) => name!);
       return [...named, ...taken, ...marks];
-    })
-    // A request of `adopt --via` brings it along.
-    .filter((name) => name !== 'PWD');
+    });
   t.ok(read.includes('SLURM_CONF') && read.includes('HOME') && read.includes('PATH'));
   for (const name of read)
     t.ok(names.includes(name) || prefixes.some((prefix) => name.startsWith(prefix)), `${name} reaches Node`);

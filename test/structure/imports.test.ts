@@ -26,9 +26,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   amqp: ['native', 'options', 'model', 'stats', 'spool'],
   'node-link': ['native', 'options', 'model', 'stats', 'spool', 'amqp'],
   supervise: ALL_BUT_THE_VERBS,
+  print: ['native', 'box'],
   adopt: [...ALL_BUT_THE_VERBS, 'supervise'],
-  agent: [...ALL_BUT_THE_VERBS, 'supervise', 'adopt'],
-  cli: [...ALL_BUT_THE_VERBS, 'supervise', 'adopt', 'agent'],
+  agent: [...ALL_BUT_THE_VERBS, 'node-link', 'supervise', 'adopt', 'print'],
+  cli: [...ALL_BUT_THE_VERBS, 'supervise', 'adopt', 'agent', 'print'],
 };
 
 interface Import {
@@ -86,7 +87,7 @@ t.test('a breach is found', async (t) => {
   t.ok(breach('box', 'amqp/outbox'));
   t.ok(breach('amqp', 'box/box'));
   t.ok(breach('options', 'cli/main'));
-  t.ok(breach('supervise', 'adopt/serve'));
+  t.ok(breach('supervise', 'adopt/adopted-box'));
   t.ok(breach('supervise', 'cli/main'));
   t.ok(breach('stats', 'box/box'));
   t.notOk(breach('amqp', 'model/types'));

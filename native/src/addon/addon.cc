@@ -46,13 +46,6 @@ Object rlimit_result(Env env, uint64_t soft, uint64_t hard) {
 
 void set(Object& o, const char* key, double value) { o.Set(key, Number::New(o.Env(), value)); }
 
-std::vector<int> numbers(const Value& value) {
-  const auto array = value.As<Napi::Array>();
-  std::vector<int> out;
-  for (uint32_t i = 0; i < array.Length(); i++) out.push_back(array.Get(i).As<Number>().Int32Value());
-  return out;
-}
-
 std::vector<std::string> strings(const Value& value) {
   const auto array = value.As<Napi::Array>();
   std::vector<std::string> out;
@@ -64,7 +57,7 @@ std::vector<std::string> strings(const Value& value) {
 
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
   for (const auto part : {pbox::js::export_files, pbox::js::export_host, pbox::js::export_keeper, pbox::js::export_listener, pbox::js::export_outlet,
-                          pbox::js::export_process, pbox::js::export_sample, pbox::js::export_signals,
+                          pbox::js::export_process, pbox::js::export_service, pbox::js::export_signals,
                           pbox::js::export_suspension, pbox::js::export_timer})
     part(env, exports);
   return exports;

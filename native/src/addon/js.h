@@ -26,7 +26,6 @@ Value text_of(Env env, const std::string& bytes);
 std::string bytes_of(const Value& value);
 
 void set(Object& object, const char* key, double value);
-std::vector<int> numbers(const Value& value);
 std::vector<std::string> strings(const Value& value);
 
 // Each part adds its functions and classes to the addon's exports.
@@ -36,7 +35,7 @@ void export_keeper(Env env, Object& exports);
 void export_listener(Env env, Object& exports);
 void export_outlet(Env env, Object& exports);
 void export_process(Env env, Object& exports);
-void export_sample(Env env, Object& exports);
+void export_service(Env env, Object& exports);
 void export_signals(Env env, Object& exports);
 void export_suspension(Env env, Object& exports);
 void export_timer(Env env, Object& exports);

@@ -91,13 +91,10 @@ std::string start_body(const Object& spec) {
 }
 
 std::string adopt_body(const Object& spec) {
-  const std::vector<int> excluded = numbers(spec.Get("excluded"));
   const Object cgroup = spec.Get("cgroup").As<Object>();
   const Freezer freezer(cgroup);
   Writer body;
-  body.value(AdoptHead{spec.Get("pid").As<Number>().Int32Value(), spec.Get("awaitExec").ToBoolean(), uint64(spec.Get("startTicks")),
-                       uint64(spec.Get("stdoutMaxBytes")), static_cast<uint32_t>(excluded.size()), freezer.version});
-  for (const int32_t pid : excluded) body.value(pid);
+  body.value(AdoptHead{spec.Get("awaitExec").ToBoolean(), freezer.version, uint64(spec.Get("stdoutMaxBytes"))});
   add_word(body, cgroup.Get("procsFile"));
   body.word(freezer.dir.c_str());
   add_word(body, cgroup.Get("killFile"));
@@ -123,7 +120,7 @@ std::string cleanup_body(const Napi::Array& steps, const Value& abandoned) {
 std::string front_message(const Object& message) {
   static const std::pair<const char*, NodeMessageType> kTypes[] = {
       {"outcome", NodeMessageType::outcome}, {"heard", NodeMessageType::signals_seen}, {"bound", NodeMessageType::end_bound},
-      {"flush", NodeMessageType::flush_time}, {"say", NodeMessageType::say}, {"rules", NodeMessageType::rules}, {"stop_group", NodeMessageType::stop_group}};
+      {"flush", NodeMessageType::flush_time}, {"say", NodeMessageType::say}, {"rules", NodeMessageType::rules}, {"boxed", NodeMessageType::boxed}, {"stop_group", NodeMessageType::stop_group}};
   const std::string type = message.Get("type").As<String>();
   NodeMessage body{};
   for (const auto& [name, number] : kTypes)
@@ -247,6 +244,15 @@ Object event_object(Env env, Event type, const std::string& bytes) {
       event.Set("expiredMs", resumed.expired_ms > 0 ? Napi::Value(Number::New(env, resumed.expired_ms)) : env.Null());
       const std::string kept = body.bytes(resumed.bytes);
       event.Set("kept", Napi::Buffer<char>::Copy(env, kept.data(), kept.size()));
+      break;
+    }
+    case Event::process: {
+      const auto process = body.value<ProcessHead>();
+      set(event, "pid", process.pid);
+      event.Set("stdoutMode", process.stdout_file ? "file" : "other");
+      for (const char* name : {"stat", "status", "command"}) event.Set(name, text_of(env, body.word()));
+      const Napi::Array entries = words(env, body, process.environment);
+      event.Set("environment", process.readable ? Value(entries) : Value(env.Null()));
       break;
     }
     case Event::ask:

@@ -64,8 +64,9 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     const int events = UV_READABLE | UV_DISCONNECT | (connection_->pending() ? UV_WRITABLE : 0);
     if (!poll_ || events == watched_) return;
     watched_ = events;
-    uv_poll_start(poll_, events, [](uv_poll_t* handle, int, int ready) {
+    uv_poll_start(poll_, events, [](uv_poll_t* handle, int status, int ready) {
       auto* keeper = static_cast<Keeper*>(handle->data);
+      if (status < 0) keeper->watched_ = 0;  // libuv has stopped, but more may have arrived than is read at a time
       if (ready & UV_WRITABLE) keeper->connection_->flush();
       keeper->watch();
       if (ready != UV_WRITABLE) keeper->readable();  // also after an error, which sets no event
@@ -189,7 +190,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   void readable() {
     const Napi::Env env = Env();
     const Napi::HandleScope scope(env);
-    if (!version_known_) {
+    if (!version_known_ && !connection_->is_foreign()) {
       const uint16_t version = connection_->peek_version();
       if (version != 0 && !connection_->understands(version)) return mismatch(env, version);
       version_known_ = version != 0;  // later bytes of a long first frame are not a frame head
@@ -199,30 +200,34 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     std::string body;
     while (poll_ && connection_->next(head, body)) {
       const Napi::HandleScope inner(env);
+      if (connection_->is_foreign() && !connection_->understands(head.version)) return mismatch(env, head.version);
       deliver(env, head, body);
     }
     if (alive || !poll_) return;
-    shut();
     Object gone = Object::New(env);
     gone.Set("type", "gone");
+    gone.Set("fault", connection_->fault());
+    // The fault of a foreign connection is told before the requests fail that it has broken.
+    if (!connection_->is_foreign()) shut();
     emit(env, gone);
+    shut();
     on_event_.Reset();
   }
 
-  // Nothing has been read yet, so the front end can still launch the job with this keeper.
+  // The first frame of a keeper of our own has not been read, so the front end can still launch the job with this keeper.
   void mismatch(Napi::Env env, uint16_t version) {
     uv_poll_stop(poll_);
     Object event = Object::New(env);
     event.Set("type", "mismatch");
     set(event, "version", version);
-    set(event, "expected", kProtocolVersion);
+    set(event, "expected", connection_->is_foreign() ? kAgentVersion : kProtocolVersion);
     emit(env, event);
   }
 
   void deliver(Napi::Env env, const FrameHead& head, const std::string& body) {
     const auto type = static_cast<Event>(head.type);
     if (type == Event::reply) return resolve(env, head.id, body);
-    if (type < Event::hello || type > Event::ask) return;
+    if (type < Event::hello || type > Event::process) return unknown(env, head);
     if (type == Event::hello) {
       const auto hello = Reader(body).value<HelloHead>();
       pid_ = hello.pid;
@@ -230,6 +235,15 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     }
     if (type == Event::unkillable) stays_ = Reader(body).value<UnkillableHead>().final != 0;
     emit(env, event_object(env, type, body));
+  }
+
+  // The next version may have more types.
+  void unknown(Napi::Env env, const FrameHead& head) {
+    if (!connection_->is_foreign() || head.version > kAgentVersion) return;
+    Object event = Object::New(env);
+    event.Set("type", "unknown");
+    set(event, "number", head.type);
+    emit(env, event);
   }
 
   void resolve(Napi::Env env, uint32_t id, const std::string& body) {

@@ -1,38 +1,12 @@
-// Samples, operations on files, and the processes of a box that we did not start.
+// Samples, and operations on files.
 #include <algorithm>
+#include <iterator>
 #include <uv.h>
 
 #include "addon/js_frames.h"
-#include "proc/members.h"
 
 namespace pbox::js {
 namespace {
-
-class JsMembers : public Napi::ObjectWrap<JsMembers> {
- public:
-  static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "Members", {InstanceMethod<&JsMembers::look>("look")});
-  }
-
-  explicit JsMembers(const CallbackInfo& info) : Napi::ObjectWrap<JsMembers>(info), members_(from(info[0].As<Object>())) {}
-
- private:
-  static Members from(const Object& spec) {
-    const Napi::Value procs = spec.Get("procsFile");
-    const Member main{spec.Get("pid").As<Number>().Int32Value(),
-                            static_cast<uint64_t>(spec.Get("startTicks").As<Number>().DoubleValue())};
-    return {main, numbers(spec.Get("excluded")), procs.IsString() ? bytes_of(procs) : std::string()};
-  }
-
-  Napi::Value look(const CallbackInfo& info) {
-    const auto& found = members_.look();
-    Napi::Array pids = Napi::Array::New(info.Env(), found.size());
-    for (uint32_t i = 0; i < found.size(); i++) pids.Set(i, Number::New(info.Env(), found[i].pid));
-    return pids;
-  }
-
-  Members members_;
-};
 
 void set_counts(Object& o, const TreeBody& tree) {
   set(o, "threads", static_cast<double>(tree.threads));
@@ -99,7 +73,7 @@ Object tree_of(Env env, Reader& body) {
 uint32_t file_op(const Object& op) {
   const std::string name = op.Get("op").As<String>();
   uint32_t number = 0;
-  while (number < static_cast<uint32_t>(FileOp::status) && name != kFileOpNames[number]) number++;
+  while (number < std::size(kFileOpNames) && name != kFileOpNames[number]) number++;
   return number;
 }
 
@@ -164,7 +138,5 @@ Value sample_value(Env env, Reader body) {
   else sample.Set("tree", env.Null());
   return sample;
 }
-
-void export_sample(Env env, Object& exports) { exports.Set("Members", JsMembers::define(env)); }
 
 }  // namespace pbox::js

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "front/node.h"
@@ -14,10 +16,12 @@ namespace pbox {
 namespace {
 
 constexpr char kSiteSocket[] = "/run/proc_box/agent.sock";
+constexpr int kQueueMs = 50;
+constexpr int kFirstOfSystemd = 3;  // SD_LISTEN_FDS_START
 constexpr char kOwnSocket[] = "/proc_box/agent.sock";  // below XDG_RUNTIME_DIR
 
 FoundAgent site_agent() {
-  const int fd = connect_at(kSiteSocket);
+  const int fd = connect_at(kSiteSocket, kQueueMs);
   if (fd < 0 || is_made_by_site(fd, kSiteSocket)) return {fd, kSiteSocket, true};
   close(fd);
   return {};
@@ -27,7 +31,7 @@ FoundAgent own_agent(const Words& words) {
   const char* folder = words.variable("XDG_RUNTIME_DIR");
   if (!folder || folder[0] != '/') return {};
   const std::string path = folder + std::string(kOwnSocket);
-  const int fd = connect_at(path);
+  const int fd = connect_at(path, kQueueMs);
   if (fd < 0 || peer_user(fd) == geteuid()) return {fd, path, false};
   close(fd);
   return {};
@@ -72,13 +76,20 @@ FoundAgent find_agent(const Words& words, const Options& options, std::string& e
   const std::string agent = asked_for(options);
   if (agent == "none") return {};
   if (agent != "auto") {
-    const int fd = connect_at(agent);
-    if (fd < 0) error = "--agent " + agent + ": " + std::strerror(errno) + "; start \"proc_box agent --socket\" with this path, or leave the option out";
+    const int fd = connect_at(agent, kQueueMs);
+    // A full queue is an agent that does not answer in time.
+    if (fd < 0 && errno != EAGAIN) error = "--agent " + agent + ": " + std::strerror(errno) + "; start \"proc_box agent --socket\" with this path, or leave the option out";
     return {fd, agent, false};
   }
   if (options.names_broker) return {};
   const FoundAgent site = site_agent();
   return site.fd >= 0 ? site : own_agent(words);
+}
+
+int listener_of_systemd(const Words& words, const Options& options) {
+  const char *pid = words.variable("LISTEN_PID"), *count = words.variable("LISTEN_FDS");
+  const bool ours = options.verb == "agent" && pid && count && std::atoi(pid) == getpid() && std::atoi(count) > 0;
+  return ours && fcntl(kFirstOfSystemd, F_SETFD, FD_CLOEXEC) == 0 ? kFirstOfSystemd : -1;
 }
 
 }  // namespace pbox

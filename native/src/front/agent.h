@@ -17,6 +17,9 @@ struct FoundAgent {
 // Sets `error` if the user has named a socket that cannot be used.
 FoundAgent find_agent(const Words& words, const Options& options, std::string& error);
 
+// The socket on which systemd listens for the agent that this process is: sd_listen_fds(3). -1: there is none.
+int listener_of_systemd(const Words& words, const Options& options);
+
 // What the agent has to know and does not inherit. `children`: those that this process had before it became proc_box.
 ForAgent for_agent(const Words& words, const std::vector<int>& children);
 

@@ -65,6 +65,11 @@ void Directed::handle(const NodeMessage& message, const std::string& text) {
       rules_.reraise = (message.second & kRuleReraise) != 0;
       rules_.grace_ms = message.ms;
       return;
+    case NodeMessageType::boxed:
+      if (!front_.options.detach) return;
+      outcome_known_ = true;
+      status_ = 0;
+      return;
     case NodeMessageType::unable:
       no_box_reason_ = text;
       return;
@@ -93,6 +98,7 @@ void Directed::keeper_events() {
 
 // Returns when the next agent has taken over.
 void Directed::agent_lost() {
+  if (front_.options.adopts()) return;  // its keeper does what is due
   run_alone(front_, rules_, end_signals_);
   box_.agent = AgentState::there;
   end_signals_.clear();
@@ -117,7 +123,14 @@ void Directed::signalled(const signalfd_siginfo& info) {
     if (front_.node > 0 && signal != SIGCONT) kill(front_.node, signal);
     return;
   }
+  if (box_.agent == AgentState::lost && !end_signals_.empty()) return released();
   deliver({signal, sender, info.ssi_uid, 0, monotonic_ms()});
+}
+
+void Directed::released() {
+  say("warning", "the agent is not there; it goes on with this box when it is back");
+  outcome_known_ = true;
+  status_ = 0;
 }
 
 void Directed::signals() {
@@ -147,12 +160,20 @@ void Directed::changed(Watched& process, int pid, int status) {
   if (pid == front_.helper) {
     front_.helper_ended(status);
     keeper_events();
-    if (front_.helper_killed && box_.over) front_.kill_left();
+    if (by_agent_ && front_.options.adopts() && !outcome_known_) keeper_left();
+    if (front_.helper_killed && box_.over && is_launch()) front_.kill_left();
     return;
   }
   front_.node = -1;
   read_messages();
   node_ended(status);
+}
+
+// The keeper of an adopted process has not waited for an agent any longer, or was killed.
+void Directed::keeper_left() {
+  if (front_.job.empty) return end_without_agent();
+  outcome_known_ = true;
+  say("error", "the keeper has died; the process goes on alone");
 }
 
 void Directed::node_ended(int status) {
@@ -188,7 +209,7 @@ std::string Directed::run() {
     const bool adopted = front_.options.adopts();
     if (by_agent_ && !is_answered() && (box_.agent == AgentState::refused || monotonic_ms() >= answer_by_ms_)) return "no agent";
     // Signals that come before an agent has answered are for Node if it does not.
-    pollfd entries[3] = {{is_answered() ? front_.signals : -1, POLLIN, 0}, {channel_.fd(), POLLIN, 0}, {adopted ? -1 : front_.keeper.fd(), POLLIN, 0}};
+    pollfd entries[3] = {{is_answered() ? front_.signals : -1, POLLIN, 0}, {channel_.fd(), POLLIN, 0}, {adopted && !by_agent_ ? -1 : front_.keeper.fd(), POLLIN, 0}};
     if (poll(entries, 3, poll_ms()) < 0 && errno != EINTR) break;
     if (entries[1].revents) {
       read_messages();

@@ -38,7 +38,9 @@ class Directed {
   void handle(const NodeMessage& message, const std::string& text);
   void keeper_events();
   void agent_lost();
-  bool is_answered() const { return !by_agent_ || box_.agent == AgentState::there; }
+  bool is_answered() const { return !by_agent_ || box_.agent == AgentState::there || box_.agent == AgentState::lost; }
+  // The process goes on without us, and so does its keeper.
+  void released();
   void deliver(const Delivery& delivery);
   void signals();
   void signalled(const signalfd_siginfo& info);
@@ -46,6 +48,7 @@ class Directed {
   void changed(Watched& process, int pid, int status);
   void resume_stopped(Watched& process, int pid);
   void node_ended(int status);
+  void keeper_left();
   void on_time();
   void end_without_agent();
   void forward_unheard();

@@ -10,6 +10,12 @@
 #include "wire/protocol.h"
 
 namespace pbox {
+namespace {
+
+constexpr int kUnknownStatus = 123;  // the kernel has not told how an adopted process ended: src/box/outcome.ts
+
+}  // namespace
+
 void Directed::resume_stopped(Watched& process, int pid) {
   if (process.stopped_ms == 0 || pid < 0 || monotonic_ms() - process.stopped_ms < kStopToleranceMs) return;
   process.stopped_ms = 0;
@@ -60,6 +66,7 @@ void Directed::end_without_agent() {
   say("warning", "the agent does not answer: the last statistics of this job may be lost");
   outcome_known_ = true;
   status_ = front_.job.exit_status();
+  if (front_.options.adopts() && status_ < 0) status_ = kUnknownStatus;
   signal_ = rules_.reraise && front_.job.signal > 0 ? front_.job.signal : 0;
 }
 

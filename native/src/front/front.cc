@@ -26,9 +26,8 @@
 #include "front/detach.h"
 #include "front/front.h"
 #include "front/node.h"
+#include "front/own_files.h"
 #include "front/say.h"
-#include "front/serve.h"
-#include "front/via.h"
 #include "front/directed.h"
 #include "keeper/caller.h"
 #include "keeper/cleanup_log.h"
@@ -151,32 +150,40 @@ std::string begin_node(Front& front, const Sockets& sockets, int background_fd, 
 }
 
 // The box is an agent's. Returns if no agent directs it.
-void run_with_agent(Front& front, const Sockets& sockets, double connected_ms) {
+void run_with_agent(Front& front, const Sockets& sockets, double connected_ms, int word) {
   front.take_signals();
-  close_inherited(front, {sockets.keeper[0], sockets.channel[0], sockets.channel[1]});
+  close_inherited(front, {sockets.keeper[0], sockets.channel[0], sockets.channel[1], word});
+  front.word = word;
   pbox::Directed(front, connected_ms + kAnswerMs).run();
+  front.word = -1;  // Node's, from now on
   front.keeper.send(pbox::Request::use_node, 0, nullptr, 0);
 }
 
 [[noreturn]] void run_front_end(Words& words, Options& options, int background_fd) {
   std::string agent_error;
-  const pbox::FoundAgent agent = options.verb.empty() ? pbox::find_agent(words, options, agent_error) : pbox::FoundAgent{};
+  const bool has_box = options.verb.empty() || (options.adopts() && options.pid > 0);
+  const pbox::FoundAgent agent = has_box ? pbox::find_agent(words, options, agent_error) : pbox::FoundAgent{};
   const double connected_ms = pbox::monotonic_ms();
   const Sockets sockets;
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   std::vector<int> inherited = pbox::own_children();
   if (agent.fd >= 0) words.for_agent = pbox::for_agent(words, inherited);
   pbox::CleanupLog* cleanup_log = options.verb.empty() ? pbox::CleanupLog::make() : nullptr;
-  // An adopted process outlives us, so its keeper is connected only to Node.
+  // An adopted process outlives us: its keeper is connected to us only for what an agent tells.
+  const bool apart = options.adopts() && agent.fd < 0;
   std::vector<int> ours{sockets.keeper[0], sockets.own[0], sockets.channel[0], sockets.channel[1], background_fd};
-  if (options.adopts()) ours.push_back(sockets.own[1]);
-  const pbox::KeeperSetup setup{sockets.keeper[1], agent.fd, agent.path, agent.site, options.adopts() ? -1 : sockets.own[1], getpid(), session_is_signalled(words), cleanup_log};
+  if (apart) ours.push_back(sockets.own[1]);
+  const pbox::KeeperSetup setup{sockets.keeper[1], agent.fd, agent.path, agent.site, apart ? -1 : sockets.own[1], getpid(), session_is_signalled(words), cleanup_log};
+  const std::string no_files = options.adopts() && agent.fd >= 0 ? pbox::open_own_files(words, options) : "";
+  if (!no_files.empty()) die(no_files);
   const int helper = fork_keeper(setup, words, options, ours);
+  pbox::write_pid_file(words, options.detach ? helper : getpid());
+  pbox::close_own_files(words);
   for (const int theirs : {sockets.keeper[1], sockets.own[1], agent.fd})
     if (theirs >= 0) close(theirs);
   Front front{words, options, pbox::KeeperConnection(sockets.own[0]), helper, cleanup_log, std::move(inherited)};
   if (!agent_error.empty()) without_box(front, agent_error);
-  if (agent.fd >= 0) run_with_agent(front, sockets, connected_ms);
+  if (agent.fd >= 0) run_with_agent(front, sockets, connected_ms, background_fd);
   const std::string no_room = pbox::raise_own_limits();
   int startup_stderr = -1;
   std::string why = no_room.empty() ? begin_node(front, sockets, background_fd, startup_stderr) : "";
@@ -199,6 +206,8 @@ Options read(Words& words) {
   words.command = options.command;
   words.fallback = options.fallback;
   words.verb = options.verb;
+  words.adopted_pid = options.pid;
+  words.is_shared = pbox::is_shared;
   words.failure_open = options.failure_open;
   words.debug = options.debug;
   return options;
@@ -221,9 +230,8 @@ int main(int argc, char** argv, char** environment) {
   }
   words.mask();
   Options options = read(words);
-  pbox::ask_supervisor(words, options);
-  if (options.serves && !options.serve_usage) die("usage: proc_box adopt --serve <socket> [--log-file <path>]");
-  const int background_fd = options.serves ? pbox::serve(options.serve.c_str()) : options.detach ? pbox::detach() : -1;
-  if ((options.serves || options.detach) && background_fd < 0) die_of_errno("fork", "is the nproc or pids limit reached?");
+  if (!options.gone.empty()) die(options.gone + " is no more: \"proc_box agent --user\" serves all boxes of a user, and --agent finds it (docs/agent.md)");
+  const int background_fd = options.detach ? pbox::detach() : pbox::listener_of_systemd(words, options);
+  if (options.detach && background_fd < 0) die_of_errno("fork", "is the nproc or pids limit reached?");
   run_front_end(words, options, background_fd);
 }

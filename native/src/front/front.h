@@ -45,6 +45,7 @@ struct Front {
   int node = -1;               // our child; -1: Node has ended or was not started
   std::vector<int> end_signals{};  // signals received that ask for the end
   JobState job{};
+  int word = -1;  // of `adopt --detach`: takes the exit status for the caller, who waits
 
   // Blocks the signals that a wrapper handles, so that they arrive at `signals`.
   void take_signals();

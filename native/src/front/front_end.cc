@@ -107,6 +107,8 @@ void Front::end(int status, int signal) {
     if (helper_killed) kill_left();
   }
   Outlet::drain_all(Outlet::kExitDrainMs);
+  const auto told = static_cast<unsigned char>(status);
+  if (word >= 0 && write(word, &told, 1) < 0) _exit(status);
   if (signal > 0) die_of(signal);
   _exit(status);
 }

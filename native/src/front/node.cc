@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
+#include <iterator>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -19,7 +20,7 @@
 namespace pbox {
 namespace {
 
-constexpr int kFirst = 3;  // the first of NodeDescriptors; also in wire/channel.h and in src/cli/main.ts, adopt.ts and serve.ts
+constexpr int kFirst = 3;  // the first of NodeDescriptors; also in wire/channel.h and in src/cli/main.ts and adopt.ts
 constexpr rlim_t kMiB = 1 << 20;
 constexpr rlim_t kStack = 8 * kMiB;  // Node's threads get it as well
 constexpr double kIdleMs = 10000, kStartMs = 60000;
@@ -28,6 +29,8 @@ constexpr double kIdleMs = 10000, kStartMs = 60000;
 // libraries, settings of OpenSSL, of malloc and of Node itself.
 constexpr const char* kNames[] = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "QUEUE", "RESTARTED", "JOB_ID", "CONDOR_JOB_ID"};
 constexpr const char* kPrefixes[] = {"LC_", "SLURM", "PBS_", "SGE_", "LSB_", "_CONDOR_", "XDG_", "PROC_BOX_"};
+// Of systemd, for an agent: src/agent/service.ts.
+constexpr const char* kOfService[] = {"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"};
 // Passed on for squeue, which may need it: src/scheduler/slurm-end.ts.
 constexpr char kLibraries[] = "LD_LIBRARY_PATH=";
 
@@ -92,6 +95,15 @@ std::vector<std::string> node_words() {
   return words;
 }
 
+bool is_named(const char* entry, const char* name) {
+  const size_t length = std::strcspn(entry, "=");
+  return std::strlen(name) == length && std::strncmp(entry, name, length) == 0;
+}
+
+bool is_of_service(const char* entry) {
+  return std::any_of(std::begin(kOfService), std::end(kOfService), [&](const char* name) { return is_named(entry, name); });
+}
+
 // Runs in the child, which shares our memory until exec(2): system calls only. Returns on failure, with errno.
 void exec_node(const char* node, char* const* argv, char* const* environment, const NodeDescriptors& ends, int parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -118,9 +130,8 @@ void exec_node(const char* node, char* const* argv, char* const* environment, co
 }  // namespace
 
 bool is_shared(const char* entry) {
-  const size_t length = std::strcspn(entry, "=");
   for (const char* name : kNames)
-    if (std::strlen(name) == length && std::strncmp(entry, name, length) == 0) return true;
+    if (is_named(entry, name)) return true;
   for (const char* prefix : kPrefixes)
     if (std::strncmp(entry, prefix, std::strlen(prefix)) == 0) return true;
   return false;
@@ -198,7 +209,7 @@ int start_node(const std::string& node, const Words& words, const NodeDescriptor
   argv.push_back(nullptr);
   std::string libraries;
   for (char* entry : words.environment) {
-    if (entry && is_shared(entry)) environment.push_back(entry);
+    if (entry && (is_shared(entry) || (words.verb == "agent" && is_of_service(entry)))) environment.push_back(entry);
     if (entry && std::strncmp(entry, kLibraries, sizeof kLibraries - 1) == 0) libraries = std::string("PROC_BOX_") + entry;
   }
   if (!libraries.empty()) environment.push_back(libraries.data());

@@ -22,7 +22,7 @@ std::string raise_own_limits();
 struct NodeDescriptors {
   int keeper, front;  // become descriptors 3 and 4
   int startup_stderr;  // becomes 2 until our script runs, which then takes stderr from 5
-  int background_fd;   // becomes 6: the pipe to the caller of --detach, or the socket of --serve; -1: neither
+  int background_fd;   // becomes 6: the pipe to the caller of --detach, or the socket of an agent; -1: none
 };
 
 // The first line on the stderr of a Node that could not start that names the error; empty if there is none.

@@ -25,6 +25,7 @@ constexpr const char* kSignals[] = {"HUP",  "INT",  "QUIT", "ILL",    "TRAP", "A
 // Verbs, which count only as the first word. They mirror src/options/table/verbs.ts; the same test compares.
 constexpr const char* kVerbs[] = {"adopt", "agent", "check", "ctl", "list", "spool", "where"};
 
+constexpr long long kMostPid = 1 << 22;
 constexpr double kTimeoutMs = 600000;  // the default outside scheduler jobs
 constexpr char kAnRlimit[] = "a limit as in prlimit(1), for example nofile=1024:4096 or cpu=90";
 
@@ -181,11 +182,19 @@ void take_boolean(const std::string& text, bool& out) {
   }
 }
 
+// As src/adopt/options.ts, which tells what is wrong.
+int pid_of(const std::string& text) {
+  if (text.empty() || text.size() > 16 || text.find_first_not_of("0123456789") != std::string::npos) return 0;
+  const long long pid = std::atoll(text.c_str());
+  return pid <= kMostPid ? static_cast<int>(pid) : 0;
+}
+
 void take_of_adopt(Options& options, const std::string& option, const std::string& text) {
-  options.serve_usage &= (option == "serve" || option == "log-file") && !text.empty();
   if (option == "detach") take_boolean(text, options.detach);
-  if (option == "serve") options.serve = text, options.serves = true;
-  if (option == "via") options.via = text;
+  if (option == "pid") options.pid = pid_of(text);
+  if (option == "log-file") options.log_file = text;
+  if (option == "pid-file") options.pid_file = text;
+  if (option == "serve" || option == "via") options.gone = "--" + option;
 }
 
 void take(Options& options, const std::string& source, const std::string& option, const std::string& text) {
@@ -250,7 +259,6 @@ bool is_value(const std::string& option, const char* word) {
 
 void lacks_value(Options& options, const std::string& option) {
   if (options.error.empty()) options.error = "--" + option + " needs a value";
-  if (options.adopts()) take_of_adopt(options, option, "");
 }
 
 void take_words(Options& options, const Words& words, int first) {
@@ -287,7 +295,6 @@ Options read_options(const Words& words) {
   const int begin = options.verb.empty() ? 1 : 2;
   options.command = command_index(words, begin);
   take_words(options, words, begin);
-  if (options.serves) options.verb = "serve";
   if (options.rlimits.empty()) options.rlimits = of_variables;
   return options;
 }

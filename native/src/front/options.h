@@ -14,7 +14,7 @@ namespace pbox {
 struct Options {
   int command = 0;             // index of the command's first word, found as Go's `flag` does; the number of words if there is none
   int fallback = 0;            // the same if a word before the command may be wrong, so that only `--` tells; 0: nothing tells
-  std::string verb;            // `ctl`, `--version`: needs Node and starts no job; `serve` is adopt --serve; empty for a job
+  std::string verb;            // `ctl`, `--version`: needs Node and starts no job; empty for a job
   bool failure_open = false;   // --failure open; without Node the job also needs `fallback`
   bool debug = false;
   std::string agent;           // --agent: `auto`, `none` or the path of a socket; empty: not given
@@ -29,11 +29,12 @@ struct Options {
   std::vector<RlimitWire> rlimits;
   std::string error;  // about the first value that makes no sense: its source, the value and the expected form
   // Options of `adopt`:
-  bool detach = false, serves = false;
-  std::string serve, via;   // paths of sockets
-  bool serve_usage = true;  // --serve and --log-file stand alone, each with its value
+  bool detach = false;
+  int pid = 0;                     // --pid; 0: none, or none that makes sense
+  std::string log_file, pid_file;  // their names
+  std::string gone;                // an option that is no more
 
-  bool adopts() const { return verb == "adopt" || verb == "serve"; }
+  bool adopts() const { return verb == "adopt"; }
 };
 
 Options read_options(const Words& words);

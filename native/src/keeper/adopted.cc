@@ -1,102 +1,81 @@
 // An adopted box: theory of operation
 //
-// The main process is already running as a child of another process. A pidfd reports its end, and the keeper looks for the
-// other processes of the box (proc/members.h). It cannot reap any of them, so it sends `empty` when it finds no process. The
-// box does not end with its wrapper: the processes go on within their limits, and the keeper only stays to remove the box's
-// control groups.
+// The main process is already running as a child of another process. The keeper holds it from its own start on: a pidfd reports
+// its end, and the keeper looks for the other processes of the box (proc/members.h). It tells its wrapper what /proc shows of the
+// process (`process`). The wrapper makes groups, moves the processes there and sets limits, all through the keeper, and then puts the
+// box in force (`adopt`). The keeper cannot reap any of the processes, so it sends `empty` when it finds none. The box does not end
+// with its wrapper: adopted_wrapper.cc.
 #include "keeper/adopted.h"
 
 #include <algorithm>
 #include <cerrno>
-#include <poll.h>
-#include <string>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <utility>
 #include <vector>
 
-#include "keeper/adopted_output.h"
-#include "keeper/box.h"
-#include "keeper/caller.h"
+#include "keeper/shown_process.h"
+#include "keeper/start.h"
 #include "keeper/stopped.h"
-#include "proc/clock.h"
 #include "proc/exit_status.h"
+#include "proc/clock.h"
 #include "proc/footprint.h"
 #include "proc/text_file.h"
 
 namespace pbox {
 namespace {
 
-constexpr int kExecMs = 10;      // between looks for the awaited exec
-constexpr int kEndMs = 20;       // between looks for the end of the processes that outlive the main process
-constexpr int kLookMs = 1000;    // between looks for processes if no group lists them
-constexpr int kNoPidfdMs = 100;  // between looks for the end of a main process without a pidfd
 constexpr size_t kWalkAtOnce = 1 << 20;
 constexpr int kStatusMs = 1000;  // longest wait for the exit status of the main process
 
-class Adopted final : public Box {
- public:
-  Adopted(WrapperConnection node, Cgroup cgroup, const AdoptHead& head, const std::vector<int>& excluded, const std::string& procs);
-  [[noreturn]] void run();
+Member member_of(int pid) {
+  ProcessStat now;
+  return {pid, pid > 0 && read_process(pid, now) ? now.start : 0};
+}
 
- private:
-  Processes& processes() override { return processes_; }
-  StdoutCount& output() override { return output_; }
-  void begin(WrapperConnection&, Request, Reader) override {}
-  bool has_processes() const override { return !empty_; }
-  bool is_running() const override { return started_ && !empty_; }
-  MainProcess main() const override;
-  UsageBody usage() override;
-  bool is_ours(int pid) const override { return pid == getpid(); }
-  std::unique_ptr<TreeWalk> walk(size_t rows, bool pss) override;
-  void since_start(Tree& tree) override;
-  bool is_held() override { return all_stopped(getppid(), processes_.look()); }
+// Node, its front end and this keeper are not part of the box. If the process is an ancestor of theirs, neither are the
+// processes between them, which wait for us.
+std::vector<int> outside(const KeeperSetup& setup, int pid) {
+  const int front = setup.front_pid > 0 ? setup.front_pid : getppid();
+  std::vector<int> pids = ancestors_below(pid, front);
+  pids.insert(pids.end(), {front, getpid()});
+  return pids;
+}
 
-  void started();
-  void look_for_exec();
-  void main_ended();
-  bool main_alive() const;
-  bool find_status(int& status);
-  void check_end();
-  void check_survivors();
-  void wrapper_gone();
-  int timeout();
-  std::string proc(const char* name) const { return "/proc/" + std::to_string(main_.pid) + "/" + name; }
+}  // namespace
 
-  const Member main_;
-  AdoptedProcesses processes_;
-  const bool listed_;  // a group lists the box
-  int pidfd_ = -1;
-  std::string awaiting_;  // name of the program that the awaited exec replaces
-  AdoptedOutput output_;
-  uint64_t user_ticks_ = 0, system_ticks_ = 0;  // used by the main process, as last read
-  bool started_ = false, ended_ = false, empty_ = false;
-  Tree before_;  // what the processes had used before they were in the box
-};
-
-Adopted::Adopted(WrapperConnection node, Cgroup cgroup, const AdoptHead& head, const std::vector<int>& excluded, const std::string& procs)
-    : Box(std::move(node), WrapperConnection(-1), std::move(cgroup), nullptr), main_{head.pid, head.start},
-      processes_(cgroup_, Members(main_, excluded, procs)), listed_(!procs.empty()) {
+Adopted::Adopted(const KeeperSetup& setup, Invocation& words)
+    : Box(setup.agent >= 0 ? WrapperConnection(setup.agent, Speaks::agent) : WrapperConnection(setup.node), WrapperConnection(setup.front), Cgroup(), nullptr),
+      setup_(setup), caller_(words), agent_(setup.agent_path, setup.site_agent), main_(member_of(words.adopted_pid)),
+      processes_(cgroup_, Members(main_, outside(setup, main_.pid), "")),
+      pidfd_(main_.pid > 0 ? static_cast<int>(syscall(SYS_pidfd_open, main_.pid, 0)) : -1) {
+  prctl(PR_SET_DUMPABLE, 0);
+  prctl(PR_SET_NAME, "proc_box-keeper");
   setsid();
-  keep_only({node_.fd()});
-  output_.limit(head.stdout_max);
-  pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, main_.pid, 0));
-  if (!main_alive()) {
-    node_.tell(Event::failed, FailedBody{static_cast<int32_t>(Step::adopt), -1, ESRCH, 0});
-    return;
+  // Nothing of the caller's stays open, so that nobody waits for the end of this process.
+  keep_only({node_.fd(), front_.fd(), setup.node, pidfd_, words.log_fd, words.pid_fd});
+  if (words.log_fd >= 0) log_ = std::make_shared<Outlet>(words.log_fd, true);
+  if (agent_.used()) {
+    named_files_ = NamedFiles(words.for_agent);
+    agent_.introduce(node_, caller_, 0, setup.front_pid, false);
+    show_process();
+  } else {
+    tell_node();
   }
-  const std::unique_ptr<TreeWalk> now = walk(0, false);
-  while (!now->step(kWalkAtOnce)) continue;
-  before_ = now->tree;
-  release_text();
-  if (head.await_exec) awaiting_ = read_text_file(proc("comm"));
-  else started();
 }
 
 bool Adopted::main_alive() const {
   ProcessStat now;
-  return read_process(main_.pid, now) && now.start == main_.start && !now.dead;
+  return main_.pid > 0 && read_process(main_.pid, now) && now.start == main_.start && !now.dead;
 }
+
+bool Adopted::is_ours(int pid) const {
+  ProcessStat now;
+  return pid == getpid() || pid == setup_.front_pid || pid == getppid() || (read_process(pid, now) && now.parent == setup_.front_pid && now.parent > 0);
+}
+
+bool Adopted::all_held() { return all_stopped(setup_.front_pid > 0 ? setup_.front_pid : getppid(), processes_.look()); }
 
 // Processes::signal_group signals only members of the box: the group of a shell's pipeline may hold other processes.
 MainProcess Adopted::main() const {
@@ -105,10 +84,44 @@ MainProcess Adopted::main() const {
   return {main_.pid, alive ? now.group : 0, !alive};
 }
 
+void Adopted::show_process() {
+  shown_ = process_body(main_.pid, caller_.words.is_shared);
+  node_.send(Event::process, 0, shown_.data(), shown_.size());
+}
+
+void Adopted::begin(WrapperConnection&, Request request, Reader body) {
+  if (request != Request::adopt || begun_) return;
+  const auto head = body.value<AdoptHead>();
+  const std::string procs = body.word(), freezer = body.word(), kill_file = body.word();
+  begun_ = ever_begun_ = true;
+  if (cgroup_.made.may_use({procs, freezer, kill_file})) {
+    cgroup_.freezer_version = static_cast<int>(head.freezer_version);
+    cgroup_.freezer_dir = freezer;
+    cgroup_.kill_file = kill_file;
+    processes_.list_in(procs);
+    listed_ = !procs.empty();
+  }
+  output_.limit(head.stdout_max);
+  if (!main_alive()) {
+    ended_ = true;
+    return announce(Event::failed, FailedBody{static_cast<int32_t>(Step::adopt), -1, ESRCH, 0});
+  }
+  const std::unique_ptr<TreeWalk> now = walk(0, false);
+  while (!now->step(kWalkAtOnce)) continue;
+  before_ = now->tree;
+  release_text();
+  if (head.await_exec && !started_) awaiting_ = read_text_file(proc("comm"));
+  else started();
+}
+
 void Adopted::started() {
-  started_ = true;
-  output_.open(main_.pid);
-  node_.tell(Event::started, StartedBody{main_.pid, 0, monotonic_ms()});
+  if (!ended_) show_process();
+  if (!started_) {
+    started_ = true;
+    started_ms_ = monotonic_ms();
+    output_.open(main_.pid);
+  }
+  announce(Event::started, StartedBody{main_.pid, 0, started_ms_});
 }
 
 void Adopted::look_for_exec() {
@@ -136,23 +149,29 @@ bool Adopted::find_status(int& status) {
 
 void Adopted::main_ended() {
   ended_ = true;
-  if (!started_) started();
-  output_.ended();
   int status = 0;
   const bool known = find_status(status);
-  ExitedBody body = exited_body(status, usage());
+  if (!started_) started();
+  output_.ended();
+  exited_ = exited_body(status, usage());
   if (!known) {
-    body.code = body.signal = -1;
-    body.core_dumped = 0;
+    exited_.code = exited_.signal = -1;
+    exited_.core_dumped = 0;
   }
-  node_.tell(Event::exited, body);
+  announce(Event::exited, exited_);
+  if (agent_.searching()) end_rest();
 }
 
 void Adopted::check_end() {
   if (!ended_ || empty_) return;
   if (!processes_.look().empty()) return processes_.ask_rest();
+  emptied();
+}
+
+void Adopted::emptied() {
   empty_ = true;
-  node_.tell(Event::empty, usage());
+  if (lost_ms_ > 0) lost_ms_ = monotonic_ms();
+  announce(Event::empty, usage());
 }
 
 // The CPU time of the main process counts as reaped once it has ended. That of other ended processes is in their parents'.
@@ -178,68 +197,7 @@ void Adopted::since_start(Tree& tree) {
 }
 
 void Adopted::check_survivors() {
-  if (empty_ || !give_up()) return;
-  empty_ = true;
-  node_.tell(Event::empty, usage());
-}
-
-// Without a wrapper nothing could resume the box or change its deadline.
-void Adopted::wrapper_gone() {
-  node_.close();
-  deadline_ = {};
-  if (processes_.suspended()) processes_.resume();
-  if (cgroup_.cleanup.empty() && !processes_.killed()) _exit(0);
-}
-
-int Adopted::timeout() {
-  if (processes_.killed() || (ended_ && node_.fd() >= 0)) return kEndMs;
-  if (!started_) return kExecMs;
-  const int look = pidfd_ < 0 ? kNoPidfdMs : listed_ && node_.fd() >= 0 ? -1 : kLookMs;
-  return sooner(sooner(look, output_.next_look_ms()), deadline_.wait_ms(monotonic_ms()));
-}
-
-void Adopted::run() {
-  double looked_ms = monotonic_ms();
-  for (;;) {
-    pollfd entries[2] = {{node_.fd(), node_.events(), 0}, {ended_ ? -1 : pidfd_, POLLIN, 0}};
-    if (poll(entries, 2, patience(timeout())) < 0 && errno != EINTR) _exit(125);
-    node_.flush();
-    if (!started_ && !ended_) look_for_exec();
-    if (!ended_ && (entries[1].revents || (pidfd_ < 0 && !main_alive()))) main_ended();
-    tell_output();
-    on_deadline();
-    if (!listed_ && monotonic_ms() - looked_ms >= kLookMs) {
-      looked_ms = monotonic_ms();
-      processes_.look();
-    }
-    if (processes_.killed() && !empty_) kill_all();
-    check_end();
-    check_survivors();
-    sample();
-    if (node_.fd() >= 0 && (entries[0].revents & ~POLLOUT) && !receive(node_)) wrapper_gone();
-    if (node_.fd() < 0 && (empty_ || (ended_ && processes_.look().empty()))) {
-      cgroup_.remove();
-      _exit(0);
-    }
-  }
-}
-
-}  // namespace
-
-void keep_adopted(WrapperConnection node, Cgroup cgroup, Reader request) {
-  const auto head = request.value<AdoptHead>();
-  std::vector<int> excluded;
-  for (uint32_t i = 0; i < head.excluded; i++) excluded.push_back(request.value<int32_t>());
-  std::string procs = request.word();
-  const std::string freezer = request.word(), kill_file = request.word();
-  if (cgroup.made.may_use({procs, freezer, kill_file})) {
-    cgroup.freezer_version = static_cast<int>(head.freezer_version);
-    cgroup.freezer_dir = freezer;
-    cgroup.kill_file = kill_file;
-  } else {
-    procs.clear();
-  }
-  Adopted(std::move(node), std::move(cgroup), head, excluded, procs).run();
+  if (!empty_ && give_up()) emptied();
 }
 
 }  // namespace pbox

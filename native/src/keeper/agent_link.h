@@ -23,6 +23,9 @@ class AgentLink {
   void lost(double now_ms);
   // The agent has ended the box, so no other is needed.
   void done() { done_ = true; }
+  bool is_done() const { return done_; }
+  // An agent has begun the box so far that the next one can go on with it.
+  bool has_kept() const { return !kept_.empty(); }
   bool searching() const { return next_ms_ > 0; }
   int wait_ms(double now_ms) const;
   // A connection to the next agent, once there is one; otherwise -1.

@@ -1,6 +1,5 @@
 #include "keeper/box.h"
 
-#include <algorithm>
 #include <sys/wait.h>
 #include <utility>
 
@@ -24,11 +23,8 @@ ExitedBody exited_body(int status, const UsageBody& usage) {
 Box::Box(WrapperConnection node, WrapperConnection front, Cgroup cgroup, CleanupLog* log)
     : node_(std::move(node)), front_(std::move(front)), cgroup_(std::move(cgroup)), cleanup_log_(log),
       files_(
-          cgroup_.made,
-          [this](int pid) {
-            const std::vector<Descendant> box = is_ours(pid) ? std::vector<Descendant>() : processes().look();
-            return is_ours(pid) || std::any_of(box.begin(), box.end(), [pid](const Descendant& one) { return one.pid == pid; });
-          },
+          cgroup_.made, [this](int pid) { return is_ours(pid) || processes().has(pid); },
+          [this] { return processes().look(); },
           [this](const std::string& dir) {
             if (cleanup_log_) cleanup_log_->add_made(dir);
           }) {}

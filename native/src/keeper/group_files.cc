@@ -158,6 +158,9 @@ int GroupFiles::act(FileOp op, const std::string& path, const std::string& text,
       return read_proc("cgroup", path, out);
     case FileOp::status:
       return read_proc("status", path, out);
+    case FileOp::members:
+      for (const Descendant& process : members_()) out += std::to_string(process.pid) + "\n";
+      return 0;
   }
   return EPERM;
 }

@@ -4,6 +4,7 @@
 //   disk              the number of the disk behind a path, and nothing else of it
 //   mkdir             only inside a directory of a cgroup file system
 //   write, rmdir      only in groups that this keeper has made; MadeGroups::may_write
+//   members           the processes of the box
 //   pids              only our own processes and those of the box are moved
 // No path leads through a symbolic link or `..`. What is refused fails with EPERM.
 #pragma once
@@ -11,6 +12,7 @@
 #include <string>
 
 #include "keeper/made_groups.h"
+#include "proc/process.h"
 #include "wire/frames.h"
 
 namespace pbox {
@@ -24,9 +26,9 @@ bool is_group_file(const std::string& path);
 
 class GroupFiles {
  public:
-  // `may_move`: this process is ours or in the box. `made`: told of each new group.
-  GroupFiles(MadeGroups& groups, std::function<bool(int)> may_move, std::function<void(const std::string&)> made)
-      : groups_(groups), may_move_(std::move(may_move)), made_(std::move(made)) {}
+  // `may_move`: this process is ours or in the box. `members`: finds those of the box. `made`: told of each new group.
+  GroupFiles(MadeGroups& groups, std::function<bool(int)> may_move, Look members, std::function<void(const std::string&)> made)
+      : groups_(groups), may_move_(std::move(may_move)), members_(std::move(members)), made_(std::move(made)) {}
   // Carries out the operations of a Request::files, in order. Returns the body of the reply.
   std::string run(Reader body) const;
   // Every pid in a text for a file that moves processes may be moved.
@@ -40,6 +42,7 @@ class GroupFiles {
 
   MadeGroups& groups_;
   const std::function<bool(int)> may_move_;
+  const Look members_;
   const std::function<void(const std::string&)> made_;
 };
 

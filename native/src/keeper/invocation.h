@@ -26,6 +26,11 @@ struct Invocation {
   std::string verb;
   bool failure_open = false, debug = false;
   ForAgent for_agent;
+  // Of `proc_box adopt`.
+  int adopted_pid = 0;                       // --pid; 0: none
+  int log_fd = -1, pid_fd = -1;              // the open --log-file and --pid-file; -1: none, or they are Node's
+  std::string pid_file;                      // absolute name of the latter
+  bool (*is_shared)(const char*) = nullptr;  // which entries of a process's environment say who the job is
 
   int count() const { return static_cast<int>(argv.size()) - 1; }
   // Makes ps show `name` in place of the words.

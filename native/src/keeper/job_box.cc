@@ -6,7 +6,6 @@
 #include <unistd.h>
 #include <utility>
 
-#include "keeper/adopted.h"
 #include "keeper/cleanup_log.h"
 #include "keeper/rlimits.h"
 #include "keeper/stopped.h"
@@ -18,8 +17,7 @@
 namespace pbox {
 
 void JobBox::begin(WrapperConnection& from, Request request, Reader body) {
-  if (phase_ != Phase::waiting) return;
-  if (request == Request::adopt) keep_adopted(std::move(node_), std::move(cgroup_), body);
+  if (phase_ != Phase::waiting || request != Request::start) return;
   alone_ = &from == &front_;
   start(StartRequest(body));
 }

@@ -18,6 +18,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "keeper/adopted.h"
 #include "keeper/cleanup_log.h"
 #include "keeper/job_box.h"
 #include "keeper/stopped.h"
@@ -133,6 +134,9 @@ void JobBox::run() {
   }
 }
 
-void keeper_main(const KeeperSetup& setup, Invocation& words) { JobBox(setup, words).run(); }
+void keeper_main(const KeeperSetup& setup, Invocation& words) {
+  if (words.verb == "adopt") keep_adopted(setup, words);
+  JobBox(setup, words).run();
+}
 
 }  // namespace pbox

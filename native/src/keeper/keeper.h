@@ -18,7 +18,7 @@ struct KeeperSetup {
   CleanupLog* cleanup_log = nullptr;  // null: no guard; otherwise the guard carries it out if the keeper is killed
 };
 
-// The keeper: parent and subreaper of one job.
+// The keeper: parent and subreaper of one job, or the holder of an adopted process.
 [[noreturn]] void keeper_main(const KeeperSetup& setup, Invocation& words);
 
 }  // namespace pbox

@@ -18,6 +18,11 @@ constexpr double kRoundShare = 10;
 
 }  // namespace
 
+bool Processes::has(int pid) {
+  const std::vector<Descendant> all = look();
+  return std::any_of(all.begin(), all.end(), [pid](const Descendant& one) { return one.pid == pid; });
+}
+
 int Processes::signal(int signal) { return signal_once(looking(), signal, 0); }
 
 int Processes::suspend() {

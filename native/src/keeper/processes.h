@@ -28,6 +28,8 @@ class Processes {
 
   // The live processes.
   virtual std::vector<Descendant> look() = 0;
+  // A live process of the box.
+  virtual bool has(int pid);
   // Signals the main process's group. If the main process has ended, its number may belong to another group, so this signals
   // the processes of the box that are in the group. If the group is unknown, it signals every process.
   virtual int signal_group(int signal, const MainProcess& main);
@@ -79,6 +81,8 @@ class AdoptedProcesses final : public Processes {
  public:
   AdoptedProcesses(Cgroup& cgroup, Members members) : Processes(cgroup), members_(std::move(members)) {}
   std::vector<Descendant> look() override { return members_.look(); }
+  bool has(int pid) override { return members_.has(pid); }
+  void list_in(std::string procs) { members_.list_in(std::move(procs)); }
 
  private:
   Members members_;

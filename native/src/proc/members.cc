@@ -56,4 +56,13 @@ const std::vector<Descendant>& Members::look() {
   return met_;
 }
 
+bool Members::has(int pid) {
+  const auto same = [pid](const Descendant& one) { return one.pid == pid; };
+  const auto found = std::find_if(met_.begin(), met_.end(), same);
+  ProcessStat now;
+  if (found != met_.end() && read_process(pid, now) && now.start == found->start) return true;
+  look();
+  return std::any_of(met_.begin(), met_.end(), same);
+}
+
 }  // namespace pbox

@@ -1,6 +1,7 @@
 // Finds the current processes of a box that we did not start.
 #pragma once
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "proc/process.h"
@@ -17,6 +18,10 @@ class Members {
   // The live processes: the main process, the processes in the group, those found earlier, and all of their descendants.
   // Without a group, a process that leaves the tree between two looks is lost.
   const std::vector<Descendant>& look();
+  // The group of the box has been made.
+  void list_in(std::string procs) { procs_ = std::move(procs); }
+  // A live process that the last look has found, or the next one would.
+  bool has(int pid);
 
  private:
   bool excluded(const Member& member) const;

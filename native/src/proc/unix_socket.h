@@ -6,7 +6,7 @@
 namespace pbox {
 
 // An error of listen_at() is an errno or one of these.
-constexpr int kOpenToOthers = -1, kNotOurs = -2;
+constexpr int kOpenToOthers = -1, kNotOurs = -2, kLinkedFolder = -3, kNotASocket = -4;
 
 // Which folder a socket may lie in.
 enum class SocketFolder {
@@ -14,11 +14,12 @@ enum class SocketFolder {
   shown,   // everybody may enter it, and only its owner, this user or root, may write
 };
 
-// Listens on `path`. Sets `fd`, and returns 0 or an error. The folder that was checked is the one that is used.
-int listen_at(const std::string& path, SocketFolder kind, int& fd);
+// Listens on `path`, in place of a process that has ended, or, with `replace`, of one that listens there: whoever connects
+// finds one of the two at any time. Sets `fd`, and returns 0 or an error. The folder that was checked is the one that is used.
+int listen_at(const std::string& path, SocketFolder kind, int& fd, bool replace = false);
 
-// Connects without waiting: -1 with errno if nobody listens or too many wait.
-int connect_at(const std::string& path);
+// Connects: -1 with errno if nobody listens, or EAGAIN if too many are before us for `wait_ms`.
+int connect_at(const std::string& path, int wait_ms = 0);
 
 // Whether the socket at `path` is one that root has let its peer make: its folder lies in a folder that only root may write,
 // and the peer of `fd` is root or the folder's owner, who alone may write there.

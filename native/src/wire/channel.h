@@ -28,6 +28,7 @@ enum class NodeMessageType : uint32_t {
   say = 8,             // text for stderr
   rules = 9,           // for the time without an agent; first: stop signal; second: Rule flags; ms: the grace period
   stop_group = 10,     // first: the signal that has stopped the job on its terminal; our group stops as well, if a shell can resume it
+  boxed = 11,          // the adopted process is in its box: a front end that was told to --detach ends
 };
 
 constexpr int kRuleLinger = 1, kRuleReraise = 2;

@@ -18,13 +18,25 @@ bool Outbox::flush(int fd) {
   while (sent_ < bytes_.size()) {
     const ssize_t n = ::send(fd, bytes_.data() + sent_, bytes_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n > 0) sent_ += static_cast<size_t>(n);
-    else if (errno == EAGAIN) return true;
+    else if (errno == EAGAIN) break;
     else if (errno != EINTR) return false;
   }
-  explicit_bzero(bytes_.data(), bytes_.size());  // `hello` may hold passwords
-  bytes_.clear();
-  sent_ = 0;
+  // A reader that is never quite done must not make the queue grow for ever.
+  if (sent_ >= bytes_.size() - sent_) compact();
   return true;
+}
+
+void Outbox::compact() {
+  const size_t left = waiting();
+  std::memmove(bytes_.data(), bytes_.data() + sent_, left);
+  explicit_bzero(bytes_.data() + left, sent_);  // `hello` may hold passwords
+  bytes_.resize(left);
+  sent_ = 0;
+}
+
+void Outbox::drop() {
+  sent_ = bytes_.size();
+  compact();
 }
 
 void Inbox::append(const char* bytes, size_t size) {

@@ -19,8 +19,12 @@ class Outbox {
   // Sends as much as the socket takes now. False if the other end has gone.
   bool flush(int fd);
   size_t waiting() const { return bytes_.size() - sent_; }
+  // What waits is not sent any more.
+  void drop();
 
  private:
+  // Forgets what has been sent.
+  void compact();
   uint16_t version_;
   std::string bytes_;
   size_t sent_ = 0;
@@ -34,6 +38,8 @@ class Inbox {
   bool next(FrameHead& head, std::string& body);
   // The head of the next frame. False if it is incomplete.
   bool peek(FrameHead& head) const;
+  // No part of a frame is here.
+  bool is_empty() const { return taken_ == bytes_.size(); }
   void clear() { bytes_.clear(), taken_ = 0; }
 
  private:

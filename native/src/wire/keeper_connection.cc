@@ -12,6 +12,15 @@ void KeeperConnection::close() {
   fd_ = -1;
 }
 
+// The shutdown makes the socket readable, so that the event loop learns of the end in a turn of its own.
+bool KeeperConnection::send(Request type, uint32_t id, const void* body, size_t size) {
+  if (speaks_ == Speaks::own || outbox_.waiting() <= kForeignQueueMax) return outbox_.send(fd_, static_cast<uint16_t>(type), id, body, size);
+  fault_ = "it does not read what it is sent";
+  outbox_.drop();
+  shutdown(fd_, SHUT_RDWR);
+  return false;
+}
+
 bool KeeperConnection::fill() {
   char chunk[8192];  // fits even under a small `ulimit -s`
   for (size_t read = 0; speaks_ == Speaks::own || read < kForeignReadMax;) {
@@ -25,9 +34,11 @@ bool KeeperConnection::fill() {
   return !is_too_long();
 }
 
-bool KeeperConnection::is_too_long() const {
+bool KeeperConnection::is_too_long() {
   FrameHead head;
-  return speaks_ == Speaks::agent && inbox_.peek(head) && head.length > kForeignFrameMax;
+  if (speaks_ == Speaks::own || !inbox_.peek(head) || head.length <= kForeignFrameMax) return false;
+  fault_ = "it sent a frame that is too long";
+  return true;
 }
 
 uint16_t KeeperConnection::peek_version() const {

@@ -10,10 +10,13 @@ namespace pbox {
 class KeeperConnection {
  public:
   explicit KeeperConnection(int fd, Speaks speaks = Speaks::own) : fd_(fd), speaks_(speaks), outbox_(speaks) {}
-  // The other end of an agent's connection may be anybody's: a longer frame ends the connection, and fill() reads a bounded
-  // number of bytes at a time.
-  static constexpr size_t kForeignFrameMax = 1 << 20, kForeignReadMax = 64 << 10;
+  // The other end of an agent's connection may be anybody's: a longer frame ends the connection, as does a queue that the other end
+  // does not read, and fill() reads a bounded number of bytes at a time.
+  static constexpr size_t kForeignFrameMax = 1 << 20, kForeignReadMax = 64 << 10, kForeignQueueMax = 256 << 10;
+  bool is_foreign() const { return speaks_ == Speaks::agent; }
   bool understands(uint16_t version) const { return is_spoken(speaks_, version); }
+  // After the end: what was wrong with the other end; empty: nothing.
+  const char* fault() const { return *fault_ || inbox_.is_empty() ? fault_ : "it ended within a frame"; }
   ~KeeperConnection() { close(); }
   KeeperConnection(const KeeperConnection&) = delete;
   KeeperConnection& operator=(const KeeperConnection&) = delete;
@@ -21,7 +24,7 @@ class KeeperConnection {
   int fd() const { return fd_; }
   void close();
   // False if the keeper has gone.
-  bool send(Request type, uint32_t id, const void* body, size_t size) { return outbox_.send(fd_, static_cast<uint16_t>(type), id, body, size); }
+  bool send(Request type, uint32_t id, const void* body, size_t size);
   // Bytes wait for the keeper to read: call flush() when poll(2) reports POLLOUT.
   bool pending() const { return outbox_.waiting() > 0; }
   bool flush() { return outbox_.flush(fd_); }
@@ -35,9 +38,10 @@ class KeeperConnection {
   bool next(FrameHead& head, std::string& body) { return inbox_.next(head, body); }
 
  private:
-  bool is_too_long() const;
+  bool is_too_long();
   int fd_;
   const Speaks speaks_;
+  const char* fault_ = "";
   Inbox inbox_;
   Outbox outbox_;
 };

@@ -16,8 +16,8 @@ enum class Request : uint16_t {
   rlimit = 6,        // RlimitWire -> RlimitReply
   stdout_limit = 7,  // uint64 bytes -> count
   cleanup = 9,       // CleanupHead, prefix NUL-terminated, per step NUL-terminated: `r` or `w`, path, text; no reply
-  adopt = 10,        // in place of start: AdoptHead, int32 x excluded, NUL-terminated: cgroup.procs, freezer directory,
-                     // cgroup.kill file
+  adopt = 10,        // in place of start, for the process that the keeper holds: AdoptHead, NUL-terminated: cgroup.procs, freezer
+                     // directory, cgroup.kill file
   stop = 11,         // StopBody -> count
   pause = 12,        // PauseBody -> PauseReply
   stdout_mark = 13,  // uint64 bytes, 0: none -> count
@@ -59,9 +59,11 @@ enum class Event : uint16_t {
   delivery = 80,     // to an agent: Delivery, a signal that the front end has received
   resumed = 81,      // to a later agent, after `origin`: ResumedHead, the bytes of `keep`
   ask = 82,          // to an agent, from a tool and in place of `hello`: text
+  process = 83,      // of `proc_box adopt`, after `hello` and `origin`, and again before `started`: ProcessHead, NUL-terminated:
+                     // its stat and status, the first word of its command line, entries of its environment
 };
 
-constexpr const char* kEventNames[] = {"hello", "started", "failed", "exited", "empty", "stopped", "continued", "stdoutlimit", "reply", "witnessed", "unkillable", "stdoutmark", "expired", "origin", "agent", "to_front", "delivery", "resumed", "ask"};
+constexpr const char* kEventNames[] = {"hello", "started", "failed", "exited", "empty", "stopped", "continued", "stdoutlimit", "reply", "witnessed", "unkillable", "stdoutmark", "expired", "origin", "agent", "to_front", "delivery", "resumed", "ask", "process"};
 
 // A checksum of this file, which the build computes. An upgrade in place can pair a new Node with an old keeper, or the
 // reverse, so both ends compare it before the job starts. The frame head, `hello`, and a `start` without limits and groups
@@ -149,14 +151,18 @@ struct CleanupHead {
   uint32_t min_age_sec;  // the box of a younger group may be about to start its job
 };
 
-// A process that is already running. The excluded processes and their descendants do not belong to the box.
+// The process that `--pid` names, as /proc shows it to the keeper.
+struct ProcessHead {
+  int32_t pid;             // 0: --pid names none
+  uint32_t stdout_file;    // 1: its stdout is a file
+  uint32_t readable;       // 1: its environment may be read
+  uint32_t environment;    // number of entries
+};
+
 struct AdoptHead {
-  int32_t pid;
-  uint32_t await_exec;  // 1: send `started` only after it has executed another program
-  uint64_t start;       // clock ticks after boot: tells it from a later process with the same pid
-  uint64_t stdout_max;
-  uint32_t excluded;
+  uint32_t await_exec;       // 1: send `started` only after the process has executed another program
   uint32_t freezer_version;  // 0: none
+  uint64_t stdout_max;
 };
 
 constexpr uint32_t kSoft = 1, kHard = 2;
@@ -245,10 +251,10 @@ struct UsageBody {
   uint64_t stdout_bytes;
 };
 
-// Operations on files of control groups; keeper/group_files.h has the rules. The last three read files of /proc, of the keeper
-// or of the process whose pid takes the place of the path.
-enum class FileOp : uint32_t { read, write, mkdir, rmdir, rmtree, exists, writable, processes, disk, mountinfo, cgroup, status };
-constexpr const char* kFileOpNames[] = {"read", "write", "mkdir", "rmdir", "rmtree", "exists", "writable", "processes", "disk", "mountinfo", "cgroup", "status"};
+// Operations on files of control groups; keeper/group_files.h has the rules. Three read files of /proc, of the keeper or of the
+// process whose pid takes the place of the path. The last lists the processes of the box.
+enum class FileOp : uint32_t { read, write, mkdir, rmdir, rmtree, exists, writable, processes, disk, mountinfo, cgroup, status, members };
+constexpr const char* kFileOpNames[] = {"read", "write", "mkdir", "rmdir", "rmtree", "exists", "writable", "processes", "disk", "mountinfo", "cgroup", "status", "members"};
 constexpr uint32_t kMostFileOps = 256;
 constexpr uint32_t kMostFileBytes = 256 << 10;  // of a request
 

@@ -97,6 +97,7 @@ function textOf(site, name) {
     .text(join('prolog', name))
     .replaceAll('@STATE@', resolve(site.state))
     .replaceAll('@FAILURE@', site.failure)
+    .replaceAll('@AGENT@', site.agent)
     .replaceAll('@OPTIONS@', optionsOf(site));
 }
 

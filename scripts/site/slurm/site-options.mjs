@@ -22,6 +22,12 @@ const OPTIONS = {
     ways: ['prolog', 'spank'],
     help: 'if no box can be made: run the task without one, or refuse it',
   },
+  agent: {
+    value: 'auto|none|PATH',
+    default: 'auto',
+    ways: ['prolog'],
+    help: "which agent makes the boxes: the node's, none, or the one at this socket",
+  },
   default: { value: 'on|off', default: 'off', ways: ['spank'], help: 'whether tasks without --box are boxed' },
   option: { value: 'N=V', default: [], ways: ['prolog', 'spank'], help: 'an option of every box, repeatable' },
   fix: {
@@ -30,7 +36,7 @@ const OPTIONS = {
     ways: ['spank'],
     help: 'an option of every box that jobs cannot change, repeatable',
   },
-  state: { value: 'DIR', default: '/run/proc_box', ways: ['prolog'], help: 'for the state of running jobs' },
+  state: { value: 'DIR', default: '/run/proc_box.jobs', ways: ['prolog'], help: 'for the state of running jobs' },
   'dry-run': { ways: ALL, help: 'only print the changes' },
   help: { ways: ALL, help: 'this text' },
 };
@@ -59,6 +65,7 @@ export function parseSite(args, procBox) {
   const site = { ...Object.fromEntries(defaults), 'proc-box': procBox, 'dry-run': false, ...values, verb, way };
   oneOf('failure', site.failure, ['open', 'closed']);
   oneOf('default', site.default, ['on', 'off']);
+  if (!['auto', 'none'].includes(site.agent)) site.agent = pathOf('agent', site.agent);
   const paths = PATHS.map((name) => [name, pathOf(name, site[name])]);
   return { ...site, ...Object.fromEntries(paths) };
 }
@@ -102,7 +109,7 @@ function oneOf(name, value, allowed) {
 /** Blanks end a word in scripts, slurm.conf and plugstack.conf. */
 function pathOf(name, path) {
   if (/[\s'"\\$`#]/.test(path)) throw new Refused(`--${name} ${path}: expected a path without blanks and quotes`);
-  if (name === 'proc-box' && !isAbsolute(path)) {
+  if (['proc-box', 'agent'].includes(name) && !isAbsolute(path)) {
     throw new Refused(`--${name} ${path}: expected the absolute path on the nodes`);
   }
   return resolve(path);

@@ -15,6 +15,7 @@ import { print } from '../../print.js';
 import { findScheduler } from '../../scheduler/identity.js';
 import { printableJson } from '../../text.js';
 import { type CtlInput, socketOptionsOf } from '../ctl/options.js';
+import { agentRow } from './agent.js';
 import { type CgroupCheck, checkCgroup } from './cgroup.js';
 import { brokerRow, programRows, schedulerRow } from './host.js';
 import { checkJob, groupFiles, processRows } from './job.js';
@@ -50,9 +51,10 @@ const CHECK: Verb<'json' | 'help'> = {
 /** `proc_box check`. Never rejects. @returns the exit status */
 export async function runCheck(input: CtlInput): Promise<number> {
   try {
-    const { spec, json, help } = parseCheck(input);
+    const { spec, json, help, words } = parseCheck(input);
     if (help) return print(HELP);
-    const rows = await collect(spec);
+    const environment = { environment: process.env, version: PROC_BOX_VERSION, uid: process.geteuid?.() ?? -1 };
+    const rows = await collect(spec, agentRow({ words, settings: input.settings, ...environment }));
     const status = rows.some((row) => row.status === 'FAIL') ? 1 : 0;
     return print(json ? `${printableJson(report(rows), 2)}\n` : rows.map(formatRow).join(''), status);
   } catch (error) {
@@ -62,17 +64,17 @@ export async function runCheck(input: CtlInput): Promise<number> {
 }
 
 /** @throws SpecError */
-function parseCheck(input: CtlInput): { spec: BoxSpec; json: boolean; help: boolean } {
+function parseCheck(input: CtlInput) {
   const words = readVerb<'json' | 'help'>(input.argv.slice(2), CHECK);
   const [extra] = words.rest;
   if (extra !== undefined)
     throw new SpecError(`${quote(extra)} is not an option; usage: proc_box check [--json] [options of a box]`);
   const deadline = { scheduler: 'none', remainingMs: null } as const;
   const { spec } = assembleSpec({ ...input, words: words.forBox, command: ['check'], deadline });
-  return { spec, json: isSet(words, 'json'), help: isSet(words, 'help') };
+  return { spec, json: isSet(words, 'json'), help: isSet(words, 'help'), words: words.forBox };
 }
 
-async function collect(spec: BoxSpec): Promise<Row[]> {
+async function collect(spec: BoxSpec, agent: Promise<Row>): Promise<Row[]> {
   // argv[1] is <package>/dist/boot.cjs.
   const root = dirname(dirname(process.argv[1] ?? ''));
   let check: CgroupCheck | undefined;
@@ -100,10 +102,16 @@ async function collect(spec: BoxSpec): Promise<Row[]> {
       ...job,
       ...files,
       ...processRows(),
+      await agent,
       await broker,
     ];
   } catch (error) {
-    return [...programRows(root), fail('control groups', (error as Error).message, 'report it'), await broker];
+    return [
+      ...programRows(root),
+      fail('control groups', (error as Error).message, 'report it'),
+      await agent,
+      await broker,
+    ];
   } finally {
     if (check !== undefined) runHere(removeCgroup(check.cgroup));
   }

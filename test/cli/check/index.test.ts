@@ -33,6 +33,7 @@ const NAMES = [
   'CAP_SYS_RESOURCE',
   'pidfd',
   'rlimits',
+  'agent',
   'broker',
 ];
 

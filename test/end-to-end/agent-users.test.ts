@@ -1,0 +1,135 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { agentVersion } from 'cgroup-utils-native';
+import t from 'tap';
+import { askAgent } from '../../src/agent/ask.js';
+import type { BoxRow } from '../../src/agent/list.js';
+import type { AgentStatus } from '../../src/agent/status.js';
+import { asUid, type RunningAgent, startAgent } from '../fixtures/own-agent.js';
+import { until } from '../fixtures/processes.js';
+import { PROC_BOX, PYTHON, plainEnvironment } from '../fixtures/run.js';
+
+/** One agent, several users: what each sees, and what one can do to another. */
+
+const [NOBODY, OTHER] = [65534, 65533];
+const skip = process.geteuid?.() !== 0 && 'needs root';
+
+/** As a user, in a folder that he may read. The groups of a box need not be the user's here. */
+const as = (uid: number) => ({ through: asUid(uid), cwd: '/', env: { PBOX_URI: 'none', PBOX_CGROUP: 'off' } });
+
+function list(agent: RunningAgent, through: readonly string[], ...words: readonly string[]): BoxRow[] {
+  const [program = '', ...args] = [...through, PROC_BOX, 'list', '--agent', agent.socket, '--json', ...words];
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', env: plainEnvironment() });
+  if (status !== 0) throw new Error(`list: ${status} ${stderr}`);
+  return JSON.parse(stdout) as BoxRow[];
+}
+
+async function twoBoxes(agent: RunningAgent) {
+  const boxes = [NOBODY, OTHER].map((uid) => agent.box(['sleep', '30'], as(uid)));
+  await until(() => boxes.every((box) => box.stderr().includes('started in box')), 'both have started');
+  return boxes;
+}
+
+t.test('each user sees his own boxes; root and the agent see all', { skip }, async (t) => {
+  const agent = await startAgent(t, { forAll: true });
+  const boxes = await twoBoxes(agent);
+  const users = (rows: readonly BoxRow[]) => rows.map(({ user }) => user).sort();
+  t.strictSame(users(list(agent, asUid(NOBODY))), ['nobody']);
+  t.strictSame(users(list(agent, asUid(OTHER))), [`${OTHER}`]);
+  t.strictSame(users(list(agent, asUid(65532))), []);
+  t.strictSame(users(list(agent, [])), [`${OTHER}`, 'nobody'].sort());
+  t.strictSame(users(list(agent, [], '--user', 'nobody')), ['nobody']);
+  t.strictSame(users(list(agent, [], '--job', 'no-such-job')), []);
+  t.match((await askAgent(agent.socket, 'status')) as AgentStatus, { boxes: 2, users: 2, uid: 0 });
+  const text = spawnSync(PROC_BOX, ['list', '--agent', agent.socket], { encoding: 'utf8', env: plainEnvironment() });
+  t.match(text.stdout, /^BOX +JOB +USER +STATE +PID +TIME +MEMORY +CPU% +COMMAND\n/);
+  t.match(text.stdout, / nobody +running +\d+ +\d+s\/10m00s .* sleep$/m);
+  for (const box of boxes) await box.end();
+});
+
+t.test('only root and its own user may make it hand over', { skip }, async (t) => {
+  const agent = await startAgent(t, { forAll: true });
+  t.match(askAs(agent, OTHER, 'takeover'), /may not end this agent/);
+  t.match(askAs(agent, OTHER, 'anything'), /not a question/);
+  t.equal((await agent.box(['true'], as(OTHER)).done).code, 0);
+});
+
+/** Connects again and again, keeps what it can, and sends what nobody wants. */
+const ATTACK = `
+import os, resource, socket, struct, sys, time
+resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+kept, until = [], time.time() + float(sys.argv[2])
+print('begun', flush=True)
+while time.time() < until:
+    try:
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        s.setblocking(False)
+        s.connect(sys.argv[1])
+        s.send(os.urandom(64) if len(kept) % 3 else struct.pack('<IHHI', 4, 82, int(sys.argv[3]), 0) + b'list')
+        kept.append(s)
+    except OSError:
+        pass
+    if len(kept) > 2000:
+        for s in kept[:1000]: s.close()
+        del kept[:1000]
+`;
+
+t.test('a user who attacks the agent delays the boxes of another by little', { skip }, async (t) => {
+  const agent = await startAgent(t, { forAll: true });
+  const quiet = await wallTimes(agent, 20);
+  const attack = spawn(asUid(OTHER)[0]!, [
+    ...asUid(OTHER).slice(1),
+    ...[PYTHON, '-c', ATTACK, agent.socket, '20', `${agentVersion}`],
+  ]);
+  t.teardown(() => attack.kill('SIGKILL'));
+  await new Promise((resolve) => attack.stdout.once('data', resolve));
+  const busy = await wallTimes(agent, 20);
+  attack.kill('SIGKILL');
+  t.comment(`median and longest of 20: ${quiet.text} in peace, ${busy.text} under attack`);
+  t.ok(busy.median < 1_000);
+  t.strictSame(busy.codes, []);
+  await until(
+    async () => ((await askAgent(agent.socket, 'status')) as AgentStatus).waiting === 0,
+    'all is over',
+    5_000,
+  );
+  t.ok(agent.log().split('\n').length < 30, `the log is short: ${agent.log()}`);
+});
+
+async function wallTimes(agent: RunningAgent, count: number) {
+  const times: number[] = [];
+  const codes: (number | null)[] = [];
+  for (let at = 0; at < count; at++) {
+    // Without the agent, a Node of its own may serve it.
+    const { code, elapsedMs } = await agent.box(['true'], as(NOBODY)).done;
+    times.push(elapsedMs);
+    if (code !== 0) codes.push(code);
+  }
+  times.sort((a, b) => a - b);
+  const median = times[count >> 1]!;
+  return { median, codes, text: `${median.toFixed(0)} and ${times.at(-1)!.toFixed(0)} ms` };
+}
+
+t.test('tools and boxes of another pid namespace are served', { skip }, async (t) => {
+  const agent = await startAgent(t, { forAll: true });
+  const through = ['unshare', '--pid', '--fork', '--mount-proc'];
+  if (spawnSync(through[0]!, [...through.slice(1), 'true']).status !== 0) return t.comment('no pid namespaces here');
+  t.strictSame(list(agent, through), []);
+  const { code, stdout } = await agent.box(['sh', '-c', 'echo in; exit 6'], { through }).done;
+  t.equal(stdout, 'in\n');
+  t.equal(code, 6);
+});
+
+/** Asks as another user, by a program of its own. */
+const ASKS = `
+import socket, struct, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+s.connect(sys.argv[1])
+text = sys.argv[3].encode()
+s.send(struct.pack('<IHHI', len(text), 82, int(sys.argv[2]), 0) + text)
+print(s.recv(65536)[12:].decode())
+`;
+
+function askAs(agent: RunningAgent, uid: number, question: string): string {
+  const [program = '', ...args] = [...asUid(uid), PYTHON, '-c', ASKS, agent.socket, `${agentVersion}`, question];
+  return spawnSync(program, args, { encoding: 'utf8', env: plainEnvironment() }).stdout;
+}
