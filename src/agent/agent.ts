@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { Listener, type Peer } from 'cgroup-utils-native';
 import { type Account, Accounts, ANSWER_BYTES, QUESTIONS_PER_SEC } from './accounts.js';
-import type { Host, HostedBox } from './hosting.js';
+import type { Host } from './hosting.js';
 import { type BoxRow, rowOf } from './list.js';
 import type { Quotas } from './options.js';
 import { type Answer, Connection } from './peer.js';

@@ -1,3 +1,4 @@
+import type { KeeperEvent } from 'cgroup-utils-native';
 import { variables } from '../adopt/main-process.js';
 import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';
@@ -18,7 +19,7 @@ import { prepareResources, type ResourceInput } from '../supervise/resources.js'
 import { run } from '../supervise/run.js';
 import { tryInKeeper, withinAllowed } from '../supervise/within-allowed.js';
 import { hostedJob } from './hosted-job.js';
-import { type Host, type HostedBox, Hosting, type Resumed, type Told } from './hosting.js';
+import { expiry, type Host, type HostedBox, Hosting, type Resumed, type Told } from './hosting.js';
 import { withNamedFiles } from './named-files.js';
 import { recorded } from './recorded.js';
 import { parseSaved, type SavedHosting } from './saving.js';
@@ -117,9 +118,7 @@ class Launch extends Hosting {
     const made = this.replayed(prepareResources(parts), groups);
     if (box.pid === 0) {
       // The agent before was lost while the job started, and nobody has been told of the box.
-      this.#supervise(assembled, parts, made);
-      this.run?.onKeeper({ type: 'started', pid, atMs });
-      if (expiredMs !== null) this.run?.onKeeper({ type: 'expired', atMs: expiredMs });
+      this.#supervise(assembled, parts, made, undefined, [{ type: 'started', pid, atMs }, ...expiry(resumed)]);
     } else if (box.pid === pid) {
       this.#supervise(assembled, parts, made, { box, commands, expiredMs });
     } else throw new Error('the saved state is of another job');
@@ -138,6 +137,7 @@ class Launch extends Hosting {
     { spec, subject, boxId }: ResourceInput,
     { cgroup, control }: { cgroup: BoxCgroup; control: ResourceControl },
     saved?: Pick<SavedHosting, 'box' | 'commands'> & Pick<Resumed, 'expiredMs'>,
+    first?: readonly KeeperEvent[],
   ): void {
     const { keeper, hello } = this.told;
     this.rule(spec);
@@ -165,7 +165,7 @@ class Launch extends Hosting {
       },
     });
     if (saved === undefined) saving.changed('now');
-    this.supervised(running);
+    this.supervised(running, first);
   }
 
   /** The front end of this box, as its box sees it. */

@@ -76,7 +76,7 @@ class RestartedAgent {
   async torment(over: () => boolean): Promise<Record<string, number>> {
     const counts = { SIGKILL: 0, SIGTERM: 0 };
     while (!over()) {
-      await pause(300 + Math.random() * 1_200);
+      await pause(500 + Math.random() * 3_000);
       const signal = Math.random() < 0.5 ? 'SIGKILL' : 'SIGTERM';
       await this.end(signal);
       counts[signal]++;
@@ -304,7 +304,10 @@ async function oneJob(t: Test, site: Site, number: number): Promise<Running> {
     options: [...keys, ...options, '--'],
     env: { ...env, FILE: join(folder, key) },
   });
-  const acted = act?.(running, key, site).catch((error: Error) => error);
+  const acted = act?.(running, key, site).catch((error: Error) => {
+    running.kill('SIGKILL');
+    return error;
+  });
   const result = await running.done;
   const failed = await acted;
   const found = failed instanceof Error ? { failed: failed.message, stderr: result.stderr } : wrong(result);
