@@ -14,6 +14,7 @@ import { connectOperator, type Operator, untilAnswered } from '../fixtures/opera
 import {
   allGone,
   job,
+  killQuietly,
   PROC_BOX,
   plainEnvironment,
   type Result,
@@ -305,7 +306,7 @@ async function oneJob(t: Test, site: Site, number: number): Promise<Running> {
     env: { ...env, FILE: join(folder, key) },
   });
   const acted = act?.(running, key, site).catch((error: Error) => {
-    running.kill('SIGKILL');
+    killQuietly(running.pid);
     return error;
   });
   const result = await running.done;
