@@ -207,7 +207,9 @@ std::string Directed::run() {
   look_ms_ = monotonic_ms() + kLookMs;
   for (;;) {
     const bool adopted = front_.options.adopts();
-    if (by_agent_ && !is_answered() && (box_.agent == AgentState::refused || monotonic_ms() >= answer_by_ms_)) return "no agent";
+    const bool late = !is_answered() && monotonic_ms() >= answer_by_ms_;
+    if (late) keeper_events();  // the answer may wait here, and its job be running
+    if (!is_answered() && (late || box_.agent == AgentState::refused)) return "no agent";
     // Signals that come before an agent has answered are for Node if it does not.
     pollfd entries[3] = {{is_answered() ? front_.signals : -1, POLLIN, 0}, {channel_.fd(), POLLIN, 0}, {adopted && !by_agent_ ? -1 : front_.keeper.fd(), POLLIN, 0}};
     if (poll(entries, 3, poll_ms()) < 0 && errno != EINTR) break;
