@@ -1,8 +1,8 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
-import { connect } from 'node:net';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { type Bench, interleave, median, ms, node, pairedRatio, procBox, type Row, runOnce } from './measure.js';
 
 const ROUNDS = 40;
@@ -11,25 +11,23 @@ const LIMITS = ['--rlimit', 'nofile=1000:1000', '--pids', '500', '--memory', '1G
 const CASES = {
   plain: 'rlimits only',
   limits: 'with 2 limits of control groups',
-  via: 'by a supervisor, rlimits only',
-  viaLimits: 'by a supervisor, with 2 limits of control groups',
+  agent: 'by an agent, rlimits only',
+  agentLimits: 'by an agent, with 2 limits of control groups',
 };
 
-/** `proc_box adopt --detach`: how long a prolog waits until the process is in its box; with `--via` a supervisor makes the box. */
+/** `proc_box adopt --detach`: how long a prolog waits until the process is in its box. */
 export async function adopt(bench: Bench): Promise<Row[]> {
   const own = join(bench.folder, 'own');
   mkdirSync(own, { mode: 0o700 });
   const socket = join(own, 'socket');
-  const supervisor = Number(execFileSync(procBox, ['adopt', '--serve', socket], { encoding: 'utf8' }));
+  const words = ['agent', '--user', '--socket', socket, '--uri', 'none', '--config', 'none'];
+  const agent = spawn(procBox, words, { stdio: 'ignore' });
+  while (!existsSync(socket)) await setTimeout(5);
   try {
     return await measure(bench, socket);
   } finally {
-    process.kill(supervisor, 'SIGTERM');
-    // The supervisor listens until it ends, so a client without an answer notices its end.
-    await once(
-      connect(socket).on('error', () => {}),
-      'close',
-    );
+    agent.kill('SIGTERM');
+    await once(agent, 'exit');
   }
 }
 
@@ -47,8 +45,8 @@ async function measure(bench: Bench, socket: string): Promise<Row[]> {
     node: () => runOnce(bench, [node, '-e', '0']).wallMs,
     plain: () => boxed('--cgroup', 'off', '--rlimit', 'nofile=1000:1000'),
     limits: () => boxed(...LIMITS),
-    via: () => boxed('--via', socket, '--cgroup', 'off', '--rlimit', 'nofile=1000:1000'),
-    viaLimits: () => boxed('--via', socket, ...LIMITS),
+    agent: () => boxed('--agent', socket, '--cgroup', 'off', '--rlimit', 'nofile=1000:1000'),
+    agentLimits: () => boxed('--agent', socket, ...LIMITS),
   });
   return (Object.keys(CASES) as (keyof typeof CASES)[]).map((name) => {
     const ratio = pairedRatio(values[name], values.node);

@@ -10,18 +10,23 @@ const ROUNDS = 40;
 const TARGET = 1.6;
 
 /** Time from publishing `kill` to the job's death, against its minimum: publish to consume, plus kill(2) to death. */
-export async function kill(bench: Bench): Promise<Row[]> {
+export function kill(bench: Bench): Promise<Row[]> {
+  return killOf(bench, 'publish of kill to death of the job', ['-uri', bench.brokerUri]);
+}
+
+/** @param options of the box */
+export async function killOf(bench: Bench, figure: string, options: readonly string[]): Promise<Row[]> {
   await using watcher = await connectWatcher(bench.brokerUri);
   const values = await interleave(bench.rounds(ROUNDS), {
     echo: () => watcher.roundTripMs(),
     signal: () => signalMs(bench),
-    remote: () => remoteMs(bench, watcher),
+    remote: () => remoteMs(bench, watcher, options),
   });
   const floor = values.echo.map((value, round) => value + (values.signal[round] as number));
   const ratio = median(values.remote) / median(floor);
   return [
     {
-      figure: 'publish of kill to death of the job',
+      figure,
       measured: ms(median(values.remote)),
       reference: `publish to consume ${ms(median(values.echo))} + kill(2) ${ms(median(values.signal))}`,
       ratio,
@@ -40,10 +45,10 @@ async function signalMs(bench: Bench): Promise<number> {
   return (await death.atMs) - before;
 }
 
-async function remoteMs(bench: Bench, watcher: Watcher): Promise<number> {
+async function remoteMs(bench: Bench, watcher: Watcher, options: readonly string[]): Promise<number> {
   const death = deathWatch(bench);
   const first = watcher.sample((sample) => sample.Cause === 'start');
-  const args = ['-uri', bench.brokerUri, '--', bench.probe, 'hold', death.fifo];
+  const args = [...options, '--', bench.probe, 'hold', death.fifo];
   const box = spawn(procBox, args, { stdio: 'ignore' });
   const ended = once(box, 'exit');
   await death.alive;

@@ -62,7 +62,7 @@ interface Left {
 async function count(bench: Bench): Promise<Left> {
   return {
     processes: processesOf(realpathSync(procBox)),
-    queues: await bench.brokerQueues(),
+    queues: await bench.brokerCount('queues'),
     connections: readdirSync(`/proc/${bench.brokerPid}/fd`).length,
     'descriptors of the caller': readdirSync('/proc/self/fd').length,
     cgroups: readdirSync('/sys/fs/cgroup', { recursive: true }).filter((name) => String(name).includes('proc_box'))

@@ -17,8 +17,8 @@ export interface Bench extends Disposable {
   readonly folder: string;
   readonly brokerUri: string;
   readonly brokerPid: number;
-  /** Number of queues on the broker; scripts/dev/bench.mjs asks rabbitmqctl. */
-  brokerQueues(): Promise<number>;
+  /** Number of queues or connections of the broker; scripts/dev/bench.mjs asks rabbitmqctl. */
+  brokerCount(list: 'queues' | 'connections'): Promise<number>;
   /** Repetitions: the full number, or a tenth with --quick. */
   rounds(full: number): number;
 }
@@ -47,8 +47,8 @@ export function prepare(quick: boolean): Bench {
     folder,
     brokerUri: process.env['PROC_BOX_BENCH_BROKER'] as string,
     brokerPid: Number(process.env['PROC_BOX_BENCH_BROKER_PID']),
-    async brokerQueues() {
-      process.send?.('queues');
+    async brokerCount(list) {
+      process.send?.(list);
       const [answer] = (await once(process, 'message')) as [number];
       return answer;
     },

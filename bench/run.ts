@@ -1,6 +1,12 @@
 /** The benchmarks' main program, started by scripts/dev/bench.mjs. Each figure has its own file. */
 import { cpus as cores, loadavg } from 'node:os';
 import { adopt } from './adopt.js';
+import { agentCpu } from './agent/cpu.js';
+import { agentJobs } from './agent/jobs.js';
+import { agentKill } from './agent/kill.js';
+import { agentLaunch } from './agent/launch.js';
+import { agentMemory } from './agent/memory.js';
+import { agentRestart } from './agent/restart.js';
 import { boxes } from './boxes.js';
 import { cgroupLaunch } from './cgroup-launch.js';
 import { cgroupSample } from './cgroup-sample.js';
@@ -42,6 +48,12 @@ const FIGURES: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   controlLatency,
   slurm,
   signedCommands,
+  agentLaunch,
+  agentMemory,
+  agentCpu,
+  agentKill,
+  agentRestart,
+  agentJobs,
 };
 
 const words = process.argv.slice(2);

@@ -1,7 +1,9 @@
 // The benchmarks' clock and jobs, for times that a Node program cannot measure itself. CLOCK_MONOTONIC, nanoseconds.
 //
 //   probe run FILE CMD...   runs CMD, writes "<before exec> <after wait> <user usec> <system usec> <wait status>"
+//   probe many N FILE CMD...   runs CMD N times at once, and writes the time before the first and after the last
 //   probe mark FILE         writes the time of its first instruction
+//   probe marks FILE        the same, in one more line of a file
 //   probe hold FIFO         holds the write end of a FIFO until it is killed, so that the reader sees its death
 //   probe tree COUNT        makes a tree of COUNT processes, including itself, until stdin ends; prints "ready" when it is complete
 #include <errno.h>
@@ -60,6 +62,31 @@ static int run(const char *path, char **argv) {
   return write_line(path, line, length);
 }
 
+// Lines of a few bytes are appended as a whole.
+static int append_mark(const char *path, int64_t at) {
+  char line[32];
+  const int length = snprintf(line, sizeof line, "%" PRId64 "\n", at);
+  const int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if (fd < 0 || write(fd, line, length) != length) return fail(path);
+  return 0;
+}
+
+static int many(int count, const char *path, char **argv) {
+  const int64_t before = now();
+  for (int i = 0; i < count; i++) {
+    const pid_t pid = vfork();
+    if (pid < 0) return fail("vfork");
+    if (pid > 0) continue;
+    execvp(argv[0], argv);
+    _exit(127);
+  }
+  int failed = 0;
+  for (int status; wait(&status) > 0 || errno == EINTR;) failed += status != 0;
+  char line[64];
+  const int length = snprintf(line, sizeof line, "%" PRId64 " %" PRId64 " %d", before, now(), failed);
+  return write_line(path, line, length);
+}
+
 static int hold(const char *path) {
   const int fd = open(path, O_WRONLY);
   if (fd < 0 || write(fd, ".", 1) != 1) return fail(path);
@@ -100,9 +127,11 @@ static int tree(int count) {
 int main(int argc, char **argv) {
   const int64_t started = now();
   if (argc == 3 && strcmp(argv[1], "mark") == 0) return mark(argv[2], started);
+  if (argc == 3 && strcmp(argv[1], "marks") == 0) return append_mark(argv[2], started);
+  if (argc >= 5 && strcmp(argv[1], "many") == 0) return many(atoi(argv[2]), argv[3], argv + 4);
   if (argc >= 4 && strcmp(argv[1], "run") == 0) return run(argv[2], argv + 3);
   if (argc == 3 && strcmp(argv[1], "hold") == 0) return hold(argv[2]);
   if (argc == 3 && strcmp(argv[1], "tree") == 0) return tree(atoi(argv[2]));
-  fprintf(stderr, "usage: probe run FILE CMD... | mark FILE | hold FIFO | tree COUNT\n");
+  fprintf(stderr, "usage: probe run FILE CMD... | many N FILE CMD... | mark FILE | marks FILE | hold FIFO | tree COUNT\n");
   return 125;
 }

@@ -38,8 +38,10 @@ async function main() {
 async function measure(env, broker) {
   const args = ['--import', 'tsx', join(root, 'bench/run.ts'), ...process.argv.slice(2)];
   const child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-  child.on('message', async () =>
-    child.send((await broker.ctl('list_queues', 'name')).split('\n').filter(Boolean).length),
+  child.on('message', async (list) =>
+    child.send(
+      (await broker.ctl(`list_${list}`, list === 'queues' ? 'name' : 'pid')).split('\n').filter(Boolean).length,
+    ),
   );
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   return await new Promise((resolve, reject) => {

@@ -196,16 +196,16 @@ function supervise(
 
 /** Supervises the process from the moment when the keeper has taken it over. */
 function runOnceTaken(
-  { options, boxProcess }: AdoptionInput,
+  { options, boxProcess, ...before }: AdoptionInput,
   begin: (shown: ShownProcess) => RunBundle.Run,
 ): RunBundle.Run {
   let running: RunBundle.Run | undefined;
-  let shown: ShownProcess | undefined;
+  let { shown } = before;
   return {
     onSignal: (delivery) => running?.onSignal(delivery),
     onKeeper(event: KeeperEvent) {
       if (event.type === 'process') shown = event;
-      if (event.type === 'started' && shown !== undefined) running = begin(shown);
+      if (event.type === 'started') running = begin(shown);
       if (running !== undefined) return running.onKeeper(event);
       if (event.type !== 'failed' && event.type !== 'gone') return;
       createLogger('error', { write: boxProcess.write }).error(

@@ -52,7 +52,7 @@ export function commandOf({ command, stat }: ShownProcess): string {
 }
 
 /** @param entries `NAME=value` */
-export function variables(entries: readonly string[]): Environment {
+export function variables(entries: readonly string[]): Readonly<Record<string, string>> {
   const pairs = entries.map((entry) => [entry, entry.indexOf('=')] as const);
   return Object.fromEntries(
     pairs.filter(([, at]) => at > 0).map(([entry, at]) => [entry.slice(0, at), entry.slice(at + 1)]),

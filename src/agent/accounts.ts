@@ -4,7 +4,7 @@ import type { HostedBox } from './hosting.js';
 
 /** Counts in a second, from the first thing that is counted. */
 class PerSecond {
-  #sinceMs = 0;
+  #sinceMs = Number.NEGATIVE_INFINITY;
   #count = 0;
 
   constructor(readonly most: number) {}

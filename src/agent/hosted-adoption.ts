@@ -10,6 +10,7 @@ import { newBoxId } from '../supervise/box-id.js';
 import type { BoxProcess } from '../supervise/box-process.js';
 import * as run from '../supervise/run.js';
 import { OWN_LINK, ofAgent } from './hosted-box.js';
+import { hostedJob } from './hosted-job.js';
 import { expiry, type Host, type HostedBox, Hosting, type Resumed, type Told } from './hosting.js';
 import { withNamedFiles } from './named-files.js';
 import { recorded } from './recorded.js';
@@ -23,7 +24,7 @@ export interface ToldOfProcess extends Told {
 /** Wires the box around a process that was already running: `proc_box adopt` with an agent. */
 export function hostAdoption(host: Host, told: ToldOfProcess, onEnded: () => void): HostedBox {
   const hosting = new Adoption(host, told, onEnded);
-  void hosting.begin();
+  hosting.beginInTurn();
   return hosting;
 }
 
@@ -69,6 +70,8 @@ class Adoption extends Hosting<ToldOfProcess> {
   #input(options: AdoptOptions, commands?: SavedHosting['commands']): AdoptionInput {
     const { hello, origin, keeper, shown, peer } = this.told;
     const { uid } = peer;
+    const environment = variables(origin.environment);
+    const { verified, writeReport, ourPids } = hostedJob(keeper, origin, environment, this.owner.user, peer);
     const saving = this.save(commands);
     const { link, loadAmqp } = this.linked(saving);
     const fit = (spec: BoxSpec) => ofAgent(spec, this.host.spec, hello.argv, origin.words);
@@ -87,11 +90,12 @@ class Adoption extends Hosting<ToldOfProcess> {
       settings: hello.settings,
       failsOpen: hello.failsOpen,
       without: OWN_LINK,
-      environment: variables(origin.environment),
+      environment,
       folder: origin.folder,
       frontPid: origin.frontPid,
-      ourPids: [origin.frontPid, ...keeper.pids],
-      writeReport: async (...report) => (await keeper.writeReport(...report)).code,
+      ourPids,
+      ...(verified !== undefined && { verified }),
+      ...(writeReport !== undefined && { writeReport }),
       withFiles: (parse) => withNamedFiles(keeper, uid, parse),
       make: (task) => {
         this.groups.length = 0;

@@ -47,7 +47,7 @@ export const OWN_LINK: readonly OptionName[] = [
 /** Wires one box of the node whose job is launched. */
 export function hostBox(host: Host, told: Told, onEnded: () => void): HostedBox {
   const hosting = new Launch(host, told, onEnded);
-  void hosting.begin();
+  hosting.beginInTurn();
   return hosting;
 }
 
@@ -114,7 +114,7 @@ class Launch extends Hosting {
   async #resume(assembled: Assembled, resumed: Resumed): Promise<void> {
     const { box, commands, groups } = parseSaved(resumed.kept);
     const { pid, startedMs: atMs, expiredMs } = resumed;
-    const parts = this.#parts(assembled, box.boxId);
+    const parts = { ...this.#parts(assembled, box.boxId), isMade: true };
     const made = this.replayed(prepareResources(parts), groups);
     if (box.pid === 0) {
       // The agent before was lost while the job started, and nobody has been told of the box.

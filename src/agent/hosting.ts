@@ -11,6 +11,7 @@ import type * as NoticeBundle from '../supervise/notice.js';
 import type { Run, RunOptions } from '../supervise/run.js';
 import { type Recording, replay } from './recorded.js';
 import { type SavedHosting, Saving } from './saving.js';
+import type { Turns } from './turns.js';
 
 export type Hello = Extract<KeeperEvent, { type: 'hello' }>;
 type Origin = Extract<KeeperEvent, { type: 'origin' }>;
@@ -25,6 +26,8 @@ export interface Host
   readonly log: Logger;
   readonly link: NodeLink;
   readonly loadNotice: () => typeof NoticeBundle;
+  /** Boxes begin one after the other. */
+  readonly turns: Turns;
 }
 
 /** What a keeper has told of its box. */
@@ -74,6 +77,13 @@ export abstract class Hosting<T extends Told = Told> implements HostedBox {
 
   /** Makes the box, or goes on with one. An error of one box is told at that box, and does not affect the others. */
   abstract begin(): Promise<void>;
+
+  /** Begins in its turn, unless the connection has ended before. */
+  beginInTurn(): void {
+    this.host.turns.add(() => {
+      if (!this.#over) void this.begin();
+    });
+  }
 
   onKeeper(event: KeeperEvent): void {
     if (event.type === 'delivery') {

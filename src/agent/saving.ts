@@ -2,6 +2,7 @@ import type { Keeper } from 'cgroup-utils-native';
 import { CommandMemory, type SavedCommands } from '../amqp/command-memory.js';
 import type { Box } from '../box/box.js';
 import type { SavedBox } from '../box/saved.js';
+import { SpecError } from '../errors.js';
 import type { Recording } from './recorded.js';
 
 /** What the keeper holds for the next agent. Each agent understands what the version before has saved. */
@@ -21,6 +22,8 @@ const SOON_MS = 20;
 export class Saving {
   readonly #keeper: Keeper;
   readonly #groups: Recording;
+  /** As JSON: the largest part, which does not change once there is a box. */
+  #groupsText: string | undefined;
   readonly #box: () => Box | undefined;
   /** The commands that the box has carried out. */
   readonly commands: CommandMemory;
@@ -49,35 +52,47 @@ export class Saving {
     this.#timer = undefined;
     const box = this.#box();
     if (this.#ended || box === undefined) return;
-    const saved: SavedHosting = { version: 1, box: box.save(), commands: this.commands.save(), groups: this.#groups };
-    const bytes = Buffer.from(JSON.stringify(saved));
+    this.#groupsText ??= JSON.stringify(this.#groups);
+    const saved: Omit<SavedHosting, 'groups'> = { version: 1, box: box.save(), commands: this.commands.save() };
+    const bytes = Buffer.from(`${JSON.stringify(saved).slice(0, -1)},"groups":${this.#groupsText}}`);
     if (bytes.length <= SAVED_MAX_BYTES) this.#keeper.keep(bytes);
   }
 }
 
 /**
  * What a keeper has given back. It is the user's, so it may be anything; it decides only about his own box.
- * @throws Error if a box cannot go on with it
+ * @throws SpecError if a box cannot go on with it
  */
 export function parseSaved(bytes: Buffer): SavedHosting {
-  const saved = JSON.parse(bytes.toString()) as SavedHosting;
-  if (saved?.version !== 1) throw new Error(`the saved state has version ${JSON.stringify(saved?.version)}`);
-  const { box, commands, groups } = saved;
+  let saved: SavedHosting;
+  try {
+    saved = JSON.parse(bytes.toString()) as SavedHosting;
+    if (saved.version !== 1)
+      throw new SpecError(`the saved state has the unknown version ${JSON.stringify(saved.version)}`);
+    if (isSaved(saved)) return saved;
+  } catch (error) {
+    // A field that is missing makes a TypeError, and text that was cut a SyntaxError.
+    if (error instanceof SpecError) throw error;
+  }
+  throw new SpecError('the saved state is not one that an agent writes');
+}
+
+function isSaved({ box, commands, groups }: SavedHosting): boolean {
+  const { clock, life } = box;
   const numbers = [
     box.sequence,
     box.pid,
     box.startedMs,
     box.sampleIntervalMs,
-    box.clock.elapsedMs,
-    box.clock.atMs,
-    box.clock.limitMs,
+    clock.elapsedMs,
+    clock.atMs,
+    clock.limitMs,
   ];
-  const lists = [groups, commands, box.limits, box.limitSetBy, box.near, box.resources.limits, box.clock.reached];
-  const known =
+  const lists = [groups, commands, box.limits, box.limitSetBy, box.near, box.resources.limits, clock.reached];
+  return (
     /^[0-9a-f]{20}$/.test(box.boxId) &&
     numbers.every((value) => typeof value === 'number' && value >= 0) &&
     lists.every(Array.isArray) &&
-    ['starting', 'running', 'stopping'].includes(box.life.state.phase);
-  if (!known) throw new Error('the saved state is not one that an agent writes');
-  return saved;
+    ['starting', 'running', 'stopping'].includes(life.state.phase)
+  );
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { hostname, monotonicMs, userName } from 'cgroup-utils-native';
+import { hostname, monotonicMs, SuspensionWatch, userName } from 'cgroup-utils-native';
+import { keepHeapSmall } from '../amqp/heap.js';
 import { SpecError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { createNodeLink, type NodeLink } from '../node-link/index.js';
@@ -12,6 +13,7 @@ import { listen, takeOver } from './listen.js';
 import type { AgentOptions } from './options.js';
 import { type Service, serviceOf } from './service.js';
 import { statusOfLink } from './status.js';
+import { Turns } from './turns.js';
 
 /** The life of an agent: from its socket to the signal that ends it. */
 
@@ -26,6 +28,8 @@ export interface AgentInput
 /** A descriptor for each box, and some for each user. */
 const DESCRIPTORS = 16_384;
 const STATUS_MS = 30_000;
+/** The broker's code is loaded by then, which needs space for new objects. */
+const LOADED_MS = 3_000;
 
 /** Ends the agent in an orderly way. */
 const ENDING = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const;
@@ -52,7 +56,7 @@ export async function serveUntilTold(options: AgentOptions, input: AgentInput, l
     fd,
     onlyUid: own ? (process.geteuid?.() ?? -1) : null,
     quotas,
-    host: { ...input, spec, log, link },
+    host: { ...input, spec, log, link, turns: new Turns() },
     status: () => ({
       version: input.version,
       pid: process.pid,
@@ -63,11 +67,16 @@ export async function serveUntilTold(options: AgentOptions, input: AgentInput, l
     onTakeover: () => told.tell('another agent takes over'),
   });
   log.info(`the agent serves boxes at ${socket}`);
+  // The boxes' watches share a thread, which would otherwise be started and ended with each box.
+  const watch = new SuspensionWatch(() => {});
+  // Many boxes at once would make V8 keep 48 MB for new objects from then on.
+  setTimeout(() => keepHeapSmall(log), LOADED_MS).unref();
   const tell = (state: 'READY=1' | '') => service.notify(state, `Serves ${counted(agent.boxes, 'box', 'boxes')}`);
   tell('READY=1');
   const ticking = setInterval(() => tell(''), STATUS_MS);
   const why = await told.reason;
   clearInterval(ticking);
+  watch.close();
   service.notify('STOPPING=1', 'Lets its boxes go');
   log.info(`the agent ends: ${why}; boxes that go on without it: ${agent.boxes}`);
   await agent.close();

@@ -35,6 +35,8 @@ const QUOTAS: Quotas = { maxBytes: 32 * 1024 * 1024, messagesPerSec: 1_000, burs
 const LATE_BIND_MS = 15_000;
 const LATE_BINDINGS_MAX = 4_096;
 const HEARTBEAT_SEC = 60;
+/** Statistics may be this late if others have left just before. */
+const GATHER_MS = 50;
 /** How long new messages wait for those that an earlier process of the node has left in the spool. */
 const HOLD_MS = 60_000;
 /** A broadcast makes as many answers as the node has boxes. */
@@ -82,6 +84,7 @@ class SharedLink implements NodeLink {
     this.#outbox = new FairOutbox(bounds, { ...QUOTAS, ...quotas }, log);
     this.#lanes = new Lanes({
       messageTimeoutMs,
+      gatherMs: GATHER_MS,
       log,
       onLeft: (parcel, delivered) => {
         this.#outbox.left(parcel, delivered);

@@ -17,6 +17,8 @@ import { findScheduler, jobWord } from '../scheduler/identity.js';
 import type { Subject } from './subject.js';
 
 export interface ResourceInput {
+  /** The groups exist, and the keeper knows how to remove them. @default false */
+  readonly isMade?: boolean;
   readonly spec: BoxSpec;
   readonly boxId: string;
   readonly keeper: Keeper;
@@ -60,7 +62,7 @@ export function* prepareResources(input: ResourceInput): Task<{ cgroup: BoxCgrou
   }
 }
 
-function makeGroups({ spec, boxId, keeper, subject }: ResourceInput): Task<BoxCgroup> {
+function makeGroups({ spec, boxId, keeper, subject, isMade = false }: ResourceInput): Task<BoxCgroup> {
   const limits = cgroupNames(spec.resources);
   const { environment, adopted } = subject;
   const scheduler = findScheduler(environment);
@@ -76,7 +78,9 @@ function makeGroups({ spec, boxId, keeper, subject }: ResourceInput): Task<BoxCg
     below: spec.cgroup === 'auto' || spec.cgroup === 'off' ? [] : spec.cgroup,
     figures: isObserved(spec) || spec.resources['cpu-time'] !== undefined,
     oomGroup: spec.oomGroup,
-    beforeMaking: (steps) => keeper.cleanup(steps, BOX_GROUPS),
+    beforeMaking: (steps) => {
+      if (!isMade) keeper.cleanup(steps, BOX_GROUPS);
+    },
     ...(adopted !== null && { adopt: adopted }),
   });
 }

@@ -13,8 +13,8 @@ import { PROC_BOX, PYTHON, plainEnvironment } from '../fixtures/run.js';
 const [NOBODY, OTHER] = [65534, 65533];
 const skip = process.geteuid?.() !== 0 && 'needs root';
 
-/** As a user, in a folder that he may read. The groups of a box need not be the user's here. */
-const as = (uid: number) => ({ through: asUid(uid), cwd: '/', env: { PBOX_URI: 'none', PBOX_CGROUP: 'off' } });
+/** As a user, in a folder that he may read. */
+const as = (uid: number) => ({ through: asUid(uid), cwd: '/', env: { PBOX_URI: 'none' } });
 
 function list(agent: RunningAgent, through: readonly string[], ...words: readonly string[]): BoxRow[] {
   const [program = '', ...args] = [...through, PROC_BOX, 'list', '--agent', agent.socket, '--json', ...words];

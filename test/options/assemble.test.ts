@@ -99,6 +99,7 @@ t.test('without options everything is as the contract says', async (t) => {
     nowarn: false,
     quiet: false,
     command: ['ls', '-l'],
+    argumentCount: 1,
   });
   t.strictSame(reads, [DEFAULT_FILE], 'one file is looked for');
 });

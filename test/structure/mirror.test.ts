@@ -11,6 +11,8 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
  * which can be tested alone gets a mirrored test, and its line here goes.
  */
 const RUN_BY: Readonly<Record<string, string>> = {
+  'agent/hosted-box': 'end-to-end/agent-life',
+  'agent/hosting': 'end-to-end/agent-life',
   'amqp/index': 'amqp/faults',
   'cli/main': 'end-to-end/launch-exit',
   'supervise/create-box': 'end-to-end/launch-exit',

@@ -45,7 +45,7 @@ function scheduled({ scheduler = 'slurm', groups = [], environment = ATTACHED, a
     } as unknown as BoxSpec,
     log: linesLogger().log,
     scheduler,
-    subject: { environment, adopted: adopted ? {} : null } as unknown as Subject,
+    subject: { environment, frontPid: process.ppid, adopted: adopted ? {} : null } as unknown as Subject,
     groups,
     loadSlurm: () => {
       loaded++;

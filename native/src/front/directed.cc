@@ -1,7 +1,7 @@
 // The front end while Node or an agent directs the box: theory of operation
 //
 // Node decides, the keeper acts, and this process waits. It passes signals to Node, and ends with the outcome that Node reports.
-// An agent takes the place of Node: the keeper passes the messages on. If it does not answer within 50 ms, Node is started. If it is
+// An agent takes the place of Node: the keeper passes the messages on. If it does not answer (answer.h), Node is started. If it is
 // lost later, this process does what is needed by itself (alone.h) until the next agent has taken over.
 // This process also handles four faults:
 //   Node ends without an outcome: before the job has started, the job runs without Node or not at all; later the keeper ends
@@ -92,6 +92,7 @@ void Directed::keeper_events() {
   const bool emptied = box_.read();
   for (const auto& [message, text] : std::exchange(box_.messages, {})) handle(message, text);
   if (emptied && end_ms_ == 0) end_ms_ = monotonic_ms() + flush_ms_ + (by_agent_ ? kAgentEndMs : kEndMs);
+  if (box_.agent == AgentState::asked) answer_.asked(monotonic_ms());
   if (box_.agent == AgentState::lost && !outcome_known_) agent_lost();
   if (by_agent_ && box_.over && !outcome_known_) front_.end_without_keeper();
 }
@@ -207,9 +208,9 @@ std::string Directed::run() {
   look_ms_ = monotonic_ms() + kLookMs;
   for (;;) {
     const bool adopted = front_.options.adopts();
-    const bool late = !is_answered() && monotonic_ms() >= answer_by_ms_;
-    if (late) keeper_events();  // the answer may wait here, and its job be running
-    if (!is_answered() && (late || box_.agent == AgentState::refused)) return "no agent";
+    const auto overdue = [this] { return by_agent_ && !is_answered() && answer_.overdue(monotonic_ms()); };
+    if (overdue()) keeper_events();  // the answer may wait here, and its job be running
+    if (overdue() || (by_agent_ && !is_answered() && box_.agent == AgentState::refused)) return "no agent";
     // Signals that come before an agent has answered are for Node if it does not.
     pollfd entries[3] = {{is_answered() ? front_.signals : -1, POLLIN, 0}, {channel_.fd(), POLLIN, 0}, {adopted && !by_agent_ ? -1 : front_.keeper.fd(), POLLIN, 0}};
     if (poll(entries, 3, poll_ms()) < 0 && errno != EINTR) break;

@@ -4,6 +4,7 @@
 #include <sys/signalfd.h>
 #include <vector>
 
+#include "front/answer.h"
 #include "front/box_events.h"
 #include "front/front.h"
 #include "front/node.h"
@@ -23,8 +24,8 @@ class Directed {
  public:
   // `channel`: our end of the socket to Node. `startup_stderr`: Node's stderr before our script runs.
   Directed(Front& front, int channel, int startup_stderr) : front_(front), channel_(channel), box_(front), startup_stderr_(startup_stderr) {}
-  // The box is an agent's, which has to answer by `answer_by_ms`.
-  Directed(Front& front, double answer_by_ms) : front_(front), channel_(-1), box_(front), startup_stderr_(-1), by_agent_(true), answer_by_ms_(answer_by_ms) {}
+  // The box is an agent's if it answers.
+  Directed(Front& front, Answer answer) : front_(front), channel_(-1), box_(front), startup_stderr_(-1), by_agent_(true), answer_(answer) {}
   // Returns only if somebody else has to direct the box: the reason.
   std::string run();
 
@@ -61,7 +62,7 @@ class Directed {
   BoxEvents box_;
   int startup_stderr_;
   const bool by_agent_ = false;
-  const double answer_by_ms_ = 0;
+  Answer answer_{0, 0};
   Rules rules_{};
   Watched node_, helper_;
   bool outcome_known_ = false;

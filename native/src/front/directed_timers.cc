@@ -101,7 +101,7 @@ int Directed::poll_ms() {
   const double now = monotonic_ms();
   double next = HUGE_VAL;
   for (const double at : {unheard_until_ms_, bound_ms_ > 0 ? bound_ms_ + kActMs : 0, kill_ms_, front_.node > 0 || by_agent_ ? end_ms_ : 0,
-                          is_answered() ? 0 : answer_by_ms_,
+                          is_answered() ? 0 : answer_.by_ms(),
                           node_.stopped_ms > 0 ? node_.stopped_ms + kStopToleranceMs : 0,
                           helper_.stopped_ms > 0 ? helper_.stopped_ms + kStopToleranceMs : 0})
     if (at > 0) next = std::min(next, at);

@@ -35,6 +35,7 @@
 #include "keeper/keeper.h"
 #include "proc/clock.h"
 #include "proc/printable.h"
+#include "proc/unix_socket.h"
 
 namespace {
 
@@ -42,7 +43,6 @@ using pbox::Front;
 using pbox::Options;
 using pbox::Words;
 
-constexpr double kAnswerMs = 50;  // for an agent
 constexpr char kInstall[] = "install Node 20 or newer, or after moving it run \"node scripts/build/install.mjs\" in proc_box's folder";
 constexpr char kOff[] = "the job runs, but remote control, statistics, the config file and limits of the box other than --timeout and --rlimit are off";
 
@@ -150,11 +150,11 @@ std::string begin_node(Front& front, const Sockets& sockets, int background_fd, 
 }
 
 // The box is an agent's. Returns if no agent directs it.
-void run_with_agent(Front& front, const Sockets& sockets, double connected_ms, int word) {
+void run_with_agent(Front& front, const Sockets& sockets, pbox::Answer answer, int word) {
   front.take_signals();
   close_inherited(front, {sockets.keeper[0], sockets.channel[0], sockets.channel[1], word});
   front.word = word;
-  pbox::Directed(front, connected_ms + kAnswerMs).run();
+  pbox::Directed(front, answer).run();
   front.word = -1;  // Node's, from now on
   front.keeper.send(pbox::Request::use_node, 0, nullptr, 0);
 }
@@ -163,7 +163,7 @@ void run_with_agent(Front& front, const Sockets& sockets, double connected_ms, i
   std::string agent_error;
   const bool has_box = options.verb.empty() || (options.adopts() && options.pid > 0);
   const pbox::FoundAgent agent = has_box ? pbox::find_agent(words, options, agent_error) : pbox::FoundAgent{};
-  const double connected_ms = pbox::monotonic_ms();
+  const pbox::Answer answer(agent.fd < 0 ? 0 : pbox::peer_pid(agent.fd), pbox::monotonic_ms());
   const Sockets sockets;
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   std::vector<int> inherited = pbox::own_children();
@@ -182,8 +182,12 @@ void run_with_agent(Front& front, const Sockets& sockets, double connected_ms, i
   for (const int theirs : {sockets.keeper[1], sockets.own[1], agent.fd})
     if (theirs >= 0) close(theirs);
   Front front{words, options, pbox::KeeperConnection(sockets.own[0]), helper, cleanup_log, std::move(inherited)};
-  if (!agent_error.empty()) without_box(front, agent_error);
-  if (agent.fd >= 0) run_with_agent(front, sockets, connected_ms, background_fd);
+  if (!agent_error.empty()) {
+    front.take_signals();
+    close_inherited(front, {});
+    without_box(front, agent_error);
+  }
+  if (agent.fd >= 0) run_with_agent(front, sockets, answer, background_fd);
   const std::string no_room = pbox::raise_own_limits();
   int startup_stderr = -1;
   std::string why = no_room.empty() ? begin_node(front, sockets, background_fd, startup_stderr) : "";

@@ -60,6 +60,7 @@ Adopted::Adopted(const KeeperSetup& setup, Invocation& words)
     named_files_ = NamedFiles(words.for_agent);
     agent_.introduce(node_, caller_, 0, setup.front_pid, false);
     show_process();
+    front_.tell(Event::agent, AgentState::asked);
   } else {
     tell_node();
   }
@@ -115,7 +116,7 @@ void Adopted::begin(WrapperConnection&, Request request, Reader body) {
 }
 
 void Adopted::started() {
-  if (!ended_) show_process();
+  show_process();
   if (!started_) {
     started_ = true;
     started_ms_ = monotonic_ms();

@@ -43,6 +43,7 @@ JobBox::JobBox(const KeeperSetup& setup, Invocation& words)
   if (agent_.used()) {
     named_files_ = NamedFiles(words.for_agent);
     agent_.introduce(node_, caller_, guard, setup.front_pid, false);
+    front_.tell(Event::agent, AgentState::asked);
   } else {
     tell_node();
   }

@@ -132,6 +132,12 @@ uid_t peer_user(int fd) {
   return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.uid : static_cast<uid_t>(-1);
 }
 
+int peer_pid(int fd) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
+}
+
 bool is_made_by_site(int fd, const std::string& path) {
   const std::string folder = folder_of(path);
   struct stat own {}, above {};

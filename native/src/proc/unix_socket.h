@@ -28,4 +28,7 @@ bool is_made_by_site(int fd, const std::string& path);
 // The user at the other end; -1 if the kernel does not tell.
 uid_t peer_user(int fd);
 
+// The process that listens at the other end; 0 if the kernel does not tell.
+int peer_pid(int fd);
+
 }  // namespace pbox

@@ -118,6 +118,7 @@ enum class AgentState : uint32_t {
   there = 1,    // it serves the box
   refused = 2,  // it has gone before the job was started
   lost = 3,     // it has gone, and the box goes on
+  asked = 4,    // it has been told of the box
 };
 
 struct FileReply {

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import t from 'tap';
-import { job, PROC_BOX, plainEnvironment, temporaryFolder } from '../fixtures/run.js';
+import { job, PROC_BOX, plainEnvironment, temporaryFolder } from './fixtures/run.js';
 
 /** What tools print reaches its reader as a whole, or the exit status says that it has not. */
 
