@@ -177,7 +177,8 @@ export type KeeperEvent =
       /** Of the main process. */
       readonly pid: number;
       readonly mainEnded: boolean;
-      readonly expired: boolean;
+      /** When the keeper has acted on its deadline; null if it has not. */
+      readonly expiredMs: number | null;
       readonly startedMs: number;
       readonly lostMs: number;
       /** What the agent before has given to `keep`. */
@@ -342,7 +343,10 @@ export class Keeper {
   suspend(): Promise<number>;
   /** Thaws the group, or sends SIGCONT to every process. */
   resume(): Promise<number>;
-  /** prlimit(2) on every process of the box. `errno` and `code` are those of the last failure. */
+  /**
+   * prlimit(2) on every process of the box; before the start on the keeper, whose limits the job inherits. `errno` and `code`
+   * are those of the last failure.
+   */
   rlimit(
     name: RlimitName,
     limit: Partial<Rlimit>,

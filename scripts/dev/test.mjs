@@ -4,6 +4,7 @@
  *   npm test                                   every test/**\/*.test.ts
  *   npm test -- test/options/units.test.ts ...    only these files, or those below a folder
  *   npm test -- --jobs=1 --verbose             one at a time; show every assertion
+ *   npm run test:agent                         those that start boxes once more, with the boxes of an agent
  *
  * Each file is a tap program of its own, compiled by compile-tests.mjs and run with plain Node. tap's own runner cannot be
  * used: it puts a loader into NODE_OPTIONS of everything that the tests start, so that neither the wrapper nor the job
@@ -24,6 +25,23 @@ const SUPERVISED = 'PROC_BOX_TEST_SUPERVISED';
 const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const PARENT_CHECK_MS = 200;
 const results = join(root, '.tap', 'results');
+
+/** The variable with which tests run their boxes through an agent: test/fixtures/agent.ts. */
+const AGENT_VARIABLE = 'PROC_BOX_TEST_AGENT';
+/** What `--agent` runs: the folders whose tests start boxes through the fixtures that know the variable. */
+const THROUGH_AGENT = ['test/end-to-end', 'test/broker', 'test/kernel'];
+/** A part of them that every run has: it tells most, in less than a minute. */
+const ALSO_THROUGH_AGENT = [
+  'broker-commands',
+  'launch-exit',
+  'launch-failure',
+  'launch-rlimit',
+  'launch-signals',
+  'launch-stdout',
+  'launch-timer',
+  'left-behind',
+  'why-ended',
+].map((name) => `test/end-to-end/${name}.test.ts`);
 
 const words = process.argv.slice(2);
 const options = new Map(words.filter((word) => word.startsWith('--')).map((word) => word.slice(2).split('=')));
@@ -60,7 +78,7 @@ async function main() {
   const interrupted = new Promise((resolve) => {
     for (const signal of ENDING_SIGNALS) process.on(signal, () => resolve(signal));
   });
-  if (selected.length === 0) rmSync(results, { recursive: true, force: true });
+  if (selected.length === 0 && !options.has('agent')) rmSync(results, { recursive: true, force: true });
   mkdirSync(results, { recursive: true });
   ensureNpm();
   const files = testFiles();
@@ -83,17 +101,33 @@ async function runAll(files, broker) {
   const { runFiles } = await import('./tap.mjs');
   const checkout = reachableCheckout();
   process.once('exit', checkout.remove);
-  const total = await runFiles(
-    files.map((file) => relative(root, file)),
-    {
+  const run = (names, env, folder) =>
+    runFiles(names, {
       cwd: checkout.path,
-      env: { ...process.env, ...(broker ? { [BROKER_VARIABLE]: broker.uri } : {}) },
-      results,
+      env: { ...process.env, ...(broker ? { [BROKER_VARIABLE]: broker.uri } : {}), ...env },
+      results: folder,
       jobs: Number(options.get('jobs') ?? 2),
       verbose: options.has('verbose'),
-    },
-  );
-  return summary(total);
+    });
+  const names = files.map((file) => relative(root, file));
+  const throughAgent = { [AGENT_VARIABLE]: '1' };
+  if (options.has('agent')) return summary(await run(names, throughAgent, join(results, 'agent')));
+  const own = await run(names, {}, results);
+  if (selected.length > 0) return summary(own);
+  process.stdout.write('Through an agent:\n');
+  return summary(sum(own, await run(ALSO_THROUGH_AGENT, throughAgent, join(results, 'agent'))));
+}
+
+/** @param second a run through an agent, which its results say */
+function sum(first, second) {
+  const marked = (items) => items.map((item) => ({ ...item, file: `${item.file} (through an agent)` }));
+  return {
+    passed: first.passed + second.passed,
+    failed: first.failed + second.failed,
+    skips: [...first.skips, ...marked(second.skips)],
+    failures: [...first.failures, ...marked(second.failures)],
+    unsteady: [...first.unsteady, ...marked(second.unsteady)],
+  };
 }
 
 /** What a test program does not tidy up is ended by the supervisor, as soon as this process has gone. */
@@ -116,7 +150,8 @@ async function build() {
 
 /** Files as given, those below a folder as given, or all. */
 function testFiles() {
-  const paths = (selected.length > 0 ? selected : ['test']).map((path) => resolve(path));
+  const all = options.has('agent') ? THROUGH_AGENT.map((folder) => join(root, folder)) : ['test'];
+  const paths = (selected.length > 0 ? selected : all).map((path) => resolve(path));
   const files = paths.flatMap((path) => (statSync(path).isDirectory() ? below(path) : [path]));
   return [...new Set(files)].sort();
 }
@@ -159,7 +194,7 @@ function summary({ passed, failed, skips, failures, unsteady }) {
   for (const { file, name } of unsteady) say(`failed at first, passed alone: ${file}: ${name}`);
   for (const { file, name } of failures) say(`FAILED: ${file}: ${name}`);
   const line = `${passed} passed, ${failed} failed, ${skips.length} skipped`;
-  if (selected.length === 0) {
+  if (selected.length === 0 && !options.has('agent')) {
     writeFileSync(
       join(results, 'summary.json'),
       JSON.stringify({ line, passed, failed, skips, failures, unsteady }, undefined, 2),

@@ -1,3 +1,4 @@
+import type { KeeperEvent } from 'cgroup-utils-native';
 import { type AdoptionInput, adoptProcess, type Boxed, resumeAdopted } from '../adopt/adopted-box.js';
 import { type ShownProcess, variables } from '../adopt/main-process.js';
 import { type AdoptOptions, parseAdopt } from '../adopt/options.js';
@@ -10,7 +11,7 @@ import type { BoxProcess } from '../supervise/box-process.js';
 import * as run from '../supervise/run.js';
 import { OWN_LINK, ofAgent } from './hosted-box.js';
 import { hostedJob } from './hosted-job.js';
-import { type Host, type HostedBox, Hosting, type Resumed, type Told } from './hosting.js';
+import { expiry, type Host, type HostedBox, Hosting, type Resumed, type Told } from './hosting.js';
 import { withNamedFiles } from './named-files.js';
 import { recorded } from './recorded.js';
 import { parseSaved, type SavedHosting } from './saving.js';
@@ -57,13 +58,13 @@ class Adoption extends Hosting<ToldOfProcess> {
   async #resume(options: AdoptOptions, resumed: Resumed): Promise<void> {
     const { box, commands, groups } = parseSaved(resumed.kept);
     if (box.pid !== resumed.pid) throw new Error('the saved state is of another process');
-    this.#begun(await resumeAdopted(this.#input(options, commands), box, (task) => this.replayed(task, groups)));
-    if (resumed.expired) this.run?.onKeeper({ type: 'expired', atMs: resumed.lostMs });
+    const boxed = await resumeAdopted(this.#input(options, commands), box, (task) => this.replayed(task, groups));
+    this.#begun(boxed, expiry(resumed));
   }
 
-  #begun({ run, spec }: Boxed): void {
+  #begun({ run, spec }: Boxed, first?: readonly KeeperEvent[]): void {
     this.rule(spec);
-    this.supervised(run);
+    this.supervised(run, first);
   }
 
   #input(options: AdoptOptions, commands?: SavedHosting['commands']): AdoptionInput {

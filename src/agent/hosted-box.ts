@@ -1,3 +1,4 @@
+import type { KeeperEvent } from 'cgroup-utils-native';
 import { variables } from '../adopt/main-process.js';
 import type { Box } from '../box/box.js';
 import { EXIT } from '../box/outcome.js';
@@ -16,8 +17,9 @@ import type { BoxProcess } from '../supervise/box-process.js';
 import { areTold, fallbacks } from '../supervise/fallbacks.js';
 import { prepareResources, type ResourceInput } from '../supervise/resources.js';
 import { run } from '../supervise/run.js';
+import { tryInKeeper, withinAllowed } from '../supervise/within-allowed.js';
 import { hostedJob } from './hosted-job.js';
-import { type Host, type HostedBox, Hosting, type Resumed, type Told } from './hosting.js';
+import { expiry, type Host, type HostedBox, Hosting, type Resumed, type Told } from './hosting.js';
 import { withNamedFiles } from './named-files.js';
 import { recorded } from './recorded.js';
 import { parseSaved, type SavedHosting } from './saving.js';
@@ -98,29 +100,28 @@ class Launch extends Hosting {
   }
 
   async #launch(assembled: Assembled, commandIndex: number): Promise<void> {
-    const { keeper } = this.told;
-    const parts = this.#parts(assembled, newBoxId());
+    const { keeper, hello } = this.told;
+    const allowed = await tryInKeeper(keeper, withinAllowed(assembled, hello.stdoutMode));
+    const parts = this.#parts(allowed, newBoxId());
     this.groups.length = 0;
     const made = await runInKeeper(keeper, recorded(prepareResources(parts), this.groups));
     const { argv0, rlimits, stdoutMaxBytes } = parts.spec;
     keeper.start({ commandIndex, argv0, rlimits, stdoutMaxBytes, cgroup: made.cgroup });
-    this.#supervise(assembled, parts, made);
+    this.#supervise(allowed, parts, made);
   }
 
   /** Goes on with a box that another agent has begun: makes the same objects as that one had, and nothing in the kernel. */
   async #resume(assembled: Assembled, resumed: Resumed): Promise<void> {
     const { box, commands, groups } = parseSaved(resumed.kept);
-    const { pid, startedMs: atMs, expired, lostMs } = resumed;
+    const { pid, startedMs: atMs, expiredMs } = resumed;
     const parts = { ...this.#parts(assembled, box.boxId), isMade: true };
     const made = this.replayed(prepareResources(parts), groups);
     if (box.pid === 0) {
       // The agent before was lost while the job started, and nobody has been told of the box.
-      this.#supervise(assembled, parts, made);
-      this.run?.onKeeper({ type: 'started', pid, atMs });
+      this.#supervise(assembled, parts, made, undefined, [{ type: 'started', pid, atMs }, ...expiry(resumed)]);
     } else if (box.pid === pid) {
-      this.#supervise(assembled, parts, made, { box, commands });
+      this.#supervise(assembled, parts, made, { box, commands, expiredMs });
     } else throw new Error('the saved state is of another job');
-    if (expired) this.run?.onKeeper({ type: 'expired', atMs: lostMs });
   }
 
   #parts(assembled: Assembled, boxId: string): ResourceInput {
@@ -135,7 +136,8 @@ class Launch extends Hosting {
     { warnings }: Assembled,
     { spec, subject, boxId }: ResourceInput,
     { cgroup, control }: { cgroup: BoxCgroup; control: ResourceControl },
-    saved?: Pick<SavedHosting, 'box' | 'commands'>,
+    saved?: Pick<SavedHosting, 'box' | 'commands'> & Pick<Resumed, 'expiredMs'>,
+    first?: readonly KeeperEvent[],
   ): void {
     const { keeper, hello } = this.told;
     this.rule(spec);
@@ -154,6 +156,7 @@ class Launch extends Hosting {
       cgroup,
       resources: control,
       saved: saved?.box,
+      expiredMs: saved?.expiredMs,
       onChanged: saving.changed,
       deliverSignals() {},
       boxProcess: this.#process(),
@@ -162,7 +165,7 @@ class Launch extends Hosting {
       },
     });
     if (saved === undefined) saving.changed('now');
-    this.supervised(running);
+    this.supervised(running, first);
   }
 
   /** The front end of this box, as its box sees it. */

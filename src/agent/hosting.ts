@@ -47,7 +47,7 @@ export interface HostedBox {
   onKeeper(event: KeeperEvent): void;
 }
 
-/** Signals that wait for the start of the job. */
+/** Signals, and events of the keeper, that wait for the box. */
 const EARLY = 64;
 
 /**
@@ -62,6 +62,8 @@ export abstract class Hosting<T extends Told = Told> implements HostedBox {
   protected readonly groups: Recording[number][] = [];
   /** Signals that have come before there was a box. */
   readonly #early: SignalDelivery[] = [];
+  /** Events that have come before there was a box: a job that another agent has begun may have ended meanwhile. */
+  readonly #events: KeeperEvent[] = [];
   #saving: Saving | undefined;
   #over = false;
 
@@ -90,13 +92,15 @@ export abstract class Hosting<T extends Told = Told> implements HostedBox {
       this.told.keeper.toFront({ type: 'heard' });
       return;
     }
-    this.run?.onKeeper(event);
+    if (this.run !== undefined) this.run.onKeeper(event);
+    else if (this.#events.length < EARLY) this.#events.push(event);
     if (event.type === 'gone') this.end();
   }
 
-  /** The box is supervised from now on. */
-  protected supervised(run: Run): void {
+  /** The box is supervised from now on. @param first what it learns before the events that have come */
+  protected supervised(run: Run, first: readonly KeeperEvent[] = []): void {
     this.run = run;
+    for (const event of [...first, ...this.#events.splice(0)]) run.onKeeper(event);
     for (const delivery of this.#early.splice(0)) run.onSignal(delivery);
   }
 
@@ -182,4 +186,9 @@ export abstract class Hosting<T extends Told = Told> implements HostedBox {
     this.told.keeper.close();
     this.onEnded();
   }
+}
+
+/** That the keeper has acted on its deadline, if it has. */
+export function expiry({ expiredMs }: Pick<Resumed, 'expiredMs'>): KeeperEvent[] {
+  return expiredMs === null ? [] : [{ type: 'expired', atMs: expiredMs }];
 }

@@ -162,13 +162,18 @@ export class Box implements Controllable, SampledBox {
     };
   }
 
-  /** Goes on with a box that another process has begun; instead of the keeper's `started`. */
-  resume(saved: SavedBox): void {
+  /**
+   * Goes on with a box that another process has begun; instead of the keeper's `started`.
+   * @param expiredMs when the keeper has acted on its deadline; null if it has not
+   */
+  resume(saved: SavedBox, expiredMs: number | null): void {
     const { resources, createSampler, observed, onStarted } = this.#options;
     this.#pid = saved.pid;
     this.#startedMs = saved.startedMs;
-    this.clock.restore(saved.clock);
+    // Before the clock, whose limit may be over: the grace period has begun then and does not begin anew.
     this.#life.resume(saved.life);
+    if (expiredMs !== null) this.#reached.timeByKeeper(expiredMs, saved.clock.limitMs);
+    this.clock.restore(saved.clock);
     resources.restore(saved.resources);
     resources.start();
     this.#sampling.start(createSampler(this, saved.pid, saved.startedMs));

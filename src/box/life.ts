@@ -54,7 +54,7 @@ export class Life {
     let done: Promise<number> = Promise.resolve(0);
     // The requests are sent at once, and the keeper answers them in order: the last answer stands for all.
     for (const effect of effects) {
-      const request = this.#run(effect);
+      const request = this.#run(effect, atMs);
       if (request === undefined) continue;
       done = request.catch((error: Error) => {
         // The keeper has died. `gone` follows and ends the box.
@@ -103,7 +103,7 @@ export class Life {
     this.#grace.stop();
   }
 
-  #run(effect: Effect): Promise<number> | undefined {
+  #run(effect: Effect, atMs: number): Promise<number> | undefined {
     const { keeper } = this.#options;
     switch (effect.do) {
       case 'signal':
@@ -118,7 +118,7 @@ export class Life {
       case 'resume':
         return keeper.resume();
       case 'grace':
-        this.#graceUntil(this.#options.time.now() + effect.ms);
+        this.#graceUntil(atMs + effect.ms);
         return undefined;
     }
   }

@@ -60,13 +60,13 @@ export class Reached {
   }
 
   /** The keeper has stopped the job at its time limit, because this process was stopped or too busy. */
-  timeByKeeper(atMs: number): void {
-    const { spec, log, clock, life } = this.#box;
+  timeByKeeper(atMs: number, limitMs = this.#box.clock.limitMs): void {
+    const { spec, log, life } = this.#box;
     // This process has begun the same stop, and may learn only now that the keeper was first.
     if (life.state.ending?.reason === 'timeout') life.cause.begunByKeeper(atMs);
     if (life.state.ending !== null) return;
     log.warn(
-      `the wall clock limit of ${clock.limitMs / 1000} s passed while this process did not respond; the keeper stopped the job`,
+      `the wall clock limit of ${limitMs / 1000} s passed while this process did not respond; the keeper stopped the job`,
     );
     // The job may have ended from this long before this process continues and learns of either.
     void life.stop('timeout', LIMIT, null, spec.graceMs, atMs);

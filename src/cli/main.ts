@@ -207,7 +207,8 @@ function launch(
 function allowedOf(assembled: Assembled, { stdoutMode }: Hello) {
   const { stdoutAsked, enforceAsked, rlimits } = assembled.spec;
   if (!stdoutAsked && !(enforceAsked && rlimits.length > 0)) return assembled;
-  return loadBundle<typeof Allowed>('within-allowed').withinAllowed(assembled, keeper.pid, stdoutMode);
+  const { tryOn, withinAllowed } = loadBundle<typeof Allowed>('within-allowed');
+  return tryOn(keeper.pid, withinAllowed(assembled, stdoutMode));
 }
 
 /** Serves the boxes of this node. There is no job of our own, so our keeper ends. */

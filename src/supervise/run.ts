@@ -55,6 +55,8 @@ export interface RunOptions extends BrokerLoaders {
   readonly deliverSignals: () => void;
   /** What another process has saved of this box: goes on with it at once. @default the box begins */
   readonly saved?: SavedBox | undefined;
+  /** When the keeper has acted on its deadline before that, CLOCK_MONOTONIC. @default it has not */
+  readonly expiredMs?: number | null | undefined;
   /** Called when what the box's `save` returns has changed. @default not called */
   readonly onChanged?: (when: 'now' | 'soon') => void;
   /** @default a process that hosts this box alone */
@@ -127,7 +129,7 @@ class RunningBox {
         ? handleSignals(this.#box, keeper, spec, this.#deliveries)
         : handleAdopted(this.#box, adopted.detached ? null : (by) => this.#release(by));
     boxProcess.guard(log);
-    if (options.saved !== undefined) this.#box.resume(options.saved);
+    if (options.saved !== undefined) this.#box.resume(options.saved, options.expiredMs ?? null);
   }
 
   onKeeper(event: KeeperEvent): void {

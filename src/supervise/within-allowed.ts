@@ -1,4 +1,4 @@
-import { prlimit, type StdoutMode } from 'cgroup-utils-native';
+import { type Keeper, prlimit, type Rlimit, type StdoutMode } from 'cgroup-utils-native';
 import { EnvironmentError } from '../errors.js';
 import type { BoxSpec, RlimitRequest } from '../options/spec.js';
 
@@ -7,23 +7,64 @@ interface Asked {
   readonly warnings: readonly string[];
 }
 
+/** prlimit(2) on the process whose limits the job would inherit: changes a limit, or with `{}` only reads it. */
+interface Trial {
+  readonly name: RlimitRequest['name'];
+  readonly limit: Partial<Rlimit>;
+}
+
+/** Yields what to try. The answer is the limit in force, or null if the kernel refuses it. */
+export type Trials<T> = Generator<Trial, T, Rlimit | null>;
+
+/** Tries on a process. @throws Error if it has ended */
+export function tryOn<T>(pid: number, trials: Trials<T>): T {
+  let step = trials.next();
+  while (step.done !== true) {
+    const { name, limit } = step.value;
+    step = trials.next(isRead(limit) ? prlimit(pid, name) : set(pid, name, limit));
+  }
+  return step.value;
+}
+
+/** Tries on a keeper that waits for the start. Rejects if the keeper has gone. */
+export async function tryInKeeper<T>(keeper: Pick<Keeper, 'rlimit'>, trials: Trials<T>): Promise<T> {
+  let step = trials.next();
+  while (step.done !== true) {
+    const { changed, limit } = await keeper.rlimit(step.value.name, step.value.limit);
+    step = trials.next(changed > 0 ? limit : null);
+  }
+  return step.value;
+}
+
+function isRead({ soft, hard }: Partial<Rlimit>): boolean {
+  return soft === undefined && hard === undefined;
+}
+
+function set(pid: number, name: Trial['name'], limit: Partial<Rlimit>): Rlimit | null {
+  try {
+    return prlimit(pid, name, limit);
+  } catch {
+    return null;
+  }
+}
+
 /**
  * Fits limits that no control group holds to what this host and user allow. With an explicit `--enforce best-effort` it
  * cuts rlimits to what is allowed. It also warns of an explicit `--stdoutlimit` for output that cannot be counted.
- * @param pid a process with the limits that the job would inherit
  * @throws EnvironmentError with `--enforce strict`, for output that cannot be counted
  */
-export function withinAllowed({ spec, warnings }: Asked, pid: number, stdoutMode: StdoutMode): Asked {
+export function* withinAllowed({ spec, warnings }: Asked, stdoutMode: StdoutMode): Trials<Asked> {
   const told = [...warnings];
   const uncounted = uncountedStdout(spec, stdoutMode);
   if (uncounted !== null && spec.enforce === 'strict') throw new EnvironmentError(`${uncounted} (--enforce strict)`);
   if (uncounted !== null) told.push(uncounted);
   if (!spec.enforceAsked || spec.enforce === 'strict' || spec.rlimits.length === 0) return { spec, warnings: told };
-  const rlimits = spec.rlimits.map((request) => {
-    const { allowed, warning } = cutRlimit(request, pid);
+  const rlimits: RlimitRequest[] = [];
+  for (const request of spec.rlimits) {
+    const { allowed, warning } = yield* cutRlimit(request);
     if (warning !== null) told.push(warning);
-    return allowed;
-  });
+    rlimits.push(allowed);
+  }
   return { spec: { ...spec, rlimits }, warnings: told };
 }
 
@@ -39,12 +80,13 @@ function uncountedStdout({ stdoutMaxBytes, limitSources }: BoxSpec, mode: Stdout
 }
 
 /** Asks the kernel what may be raised, because capabilities do not tell (user namespaces, fs.nr_open). */
-export function cutRlimit(request: RlimitRequest, pid: number): { allowed: RlimitRequest; warning: string | null } {
+export function* cutRlimit(request: RlimitRequest): Trials<{ allowed: RlimitRequest; warning: string | null }> {
   const { name, hard } = request;
-  const now = prlimit(pid, name);
+  const now = yield { name, limit: {} };
+  if (now === null) return { allowed: request, warning: null }; // then its start fails and says why
   const wantedHard = hard ?? now.hard;
-  const highest = isAbove(wantedHard, now.hard) && !mayRaise(pid, name, wantedHard, now.hard) ? now.hard : wantedHard;
-  return cutTo(request, highest);
+  const isRaised = isAbove(wantedHard, now.hard);
+  return cutTo(request, isRaised && !(yield* mayRaise(name, wantedHard, now.hard)) ? now.hard : wantedHard);
 }
 
 /** @param highest hard limit that this host and user allow */
@@ -72,12 +114,8 @@ function isAbove(a: Value, b: Value): boolean {
 }
 
 /** Tries it: raises the hard limit for a moment and lowers it again, which is always allowed. */
-function mayRaise(pid: number, name: RlimitRequest['name'], hard: Value, back: Value): boolean {
-  try {
-    prlimit(pid, name, { hard });
-  } catch {
-    return false;
-  }
-  prlimit(pid, name, { hard: back });
+function* mayRaise(name: RlimitRequest['name'], hard: Value, back: Value): Trials<boolean> {
+  if ((yield { name, limit: { hard } }) === null) return false;
+  yield { name, limit: { hard: back } };
   return true;
 }

@@ -239,10 +239,10 @@ Object event_object(Env env, Event type, const std::string& bytes) {
       const auto resumed = body.value<ResumedHead>();
       set(event, "pid", resumed.pid);
       event.Set("mainEnded", resumed.main_ended != 0);
-      event.Set("expired", resumed.expired != 0);
       set(event, "startedMs", resumed.started_ms);
       set(event, "lostMs", resumed.lost_ms);
-      const std::string kept = body.rest();
+      event.Set("expiredMs", resumed.expired_ms > 0 ? Napi::Value(Number::New(env, resumed.expired_ms)) : env.Null());
+      const std::string kept = body.bytes(resumed.bytes);
       event.Set("kept", Napi::Buffer<char>::Copy(env, kept.data(), kept.size()));
       break;
     }

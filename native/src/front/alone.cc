@@ -222,9 +222,7 @@ int Alone::poll_ms() const {
 }
 
 void Alone::end() {
-  char line[80];
-  std::snprintf(line, sizeof line, "Task elapsed time: %.2f seconds.", (job_.ended_ms - job_.started_ms) / 1000);
-  say("", line);
+  say_elapsed(job_.ended_ms - job_.started_ms);
   // A Node that could not make the box may be reporting that to the broker.
   const double until_ms = monotonic_ms() + kNoticeMs;
   for (reap(); front_.node > 0 && monotonic_ms() < until_ms; reap()) {
@@ -249,10 +247,7 @@ void Alone::run() {
     const bool alive = entries[0].revents == 0 || keeper_.fill();
     FrameHead head;
     for (std::string body; keeper_.next(head, body);) event(head, Reader(body));
-    if (!alive) {
-      say("error", "the keeper has died; the rest of the job was killed");
-      front_.end(125, 0);
-    }
+    if (!alive) front_.end_without_keeper();
     bool child = false;
     signalfd_siginfo info;
     while (read(front_.signals, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {

@@ -94,6 +94,7 @@ void Directed::keeper_events() {
   if (emptied && end_ms_ == 0) end_ms_ = monotonic_ms() + flush_ms_ + (by_agent_ ? kAgentEndMs : kEndMs);
   if (box_.agent == AgentState::asked) answer_.asked(monotonic_ms());
   if (box_.agent == AgentState::lost && !outcome_known_) agent_lost();
+  if (by_agent_ && box_.over && !outcome_known_) front_.end_without_keeper();
 }
 
 // Returns when the next agent has taken over.
@@ -207,7 +208,9 @@ std::string Directed::run() {
   look_ms_ = monotonic_ms() + kLookMs;
   for (;;) {
     const bool adopted = front_.options.adopts();
-    if (by_agent_ && !is_answered() && (box_.agent == AgentState::refused || answer_.overdue(monotonic_ms()))) return "no agent";
+    const auto overdue = [this] { return by_agent_ && !is_answered() && answer_.overdue(monotonic_ms()); };
+    if (overdue()) keeper_events();  // the answer may wait here, and its job be running
+    if (overdue() || (by_agent_ && !is_answered() && box_.agent == AgentState::refused)) return "no agent";
     // Signals that come before an agent has answered are for Node if it does not.
     pollfd entries[3] = {{is_answered() ? front_.signals : -1, POLLIN, 0}, {channel_.fd(), POLLIN, 0}, {adopted && !by_agent_ ? -1 : front_.keeper.fd(), POLLIN, 0}};
     if (poll(entries, 3, poll_ms()) < 0 && errno != EINTR) break;

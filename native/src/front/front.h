@@ -51,6 +51,8 @@ struct Front {
   void take_signals();
   // Waits for the keeper to end, kills the processes that it has left, and ends this process: with the status, or by the signal.
   [[noreturn]] void end(int status, int signal);
+  // The same if the keeper has died and nobody else can tell how the job has ended.
+  [[noreturn]] void end_without_keeper();
   // Kills the rest of the box and removes its groups, if both keeper and guard have been killed.
   void kill_left();
   void helper_ended(int wait_status);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "front/front.h"
+#include "front/say.h"
 #include "keeper/cgroup.h"
 #include "keeper/cleanup_log.h"
 #include "wire/signals.h"
@@ -110,6 +111,13 @@ void Front::end(int status, int signal) {
   if (word >= 0 && write(word, &told, 1) < 0) _exit(status);
   if (signal > 0) die_of(signal);
   _exit(status);
+}
+
+void Front::end_without_keeper() {
+  const bool ran = job.started_ms > 0;
+  say("error", std::string("the keeper has died") + (ran ? "; the rest of the job was killed" : " before the job was started"));
+  if (ran) say_elapsed((job.main_ended() ? job.ended_ms : monotonic_ms()) - job.started_ms);
+  end(job.main_ended() ? job.exit_status() : 125, 0);
 }
 
 }  // namespace pbox

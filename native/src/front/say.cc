@@ -1,6 +1,7 @@
 #include "front/say.h"
 
 #include <cerrno>
+#include <cstdio>
 #include <poll.h>
 #include <unistd.h>
 
@@ -19,6 +20,12 @@ void say(const char* level, const std::string& text) {
   line += '\n';
   pollfd room{2, POLLOUT, 0};
   if (poll(&room, 1, 0) == 1 && (room.revents & POLLOUT) && write(2, line.data(), line.size()) < 0) errno = 0;
+}
+
+void say_elapsed(double ms) {
+  char line[80];
+  std::snprintf(line, sizeof line, "Task elapsed time: %.2f seconds.", ms / 1000);
+  say("", line);
 }
 
 }  // namespace pbox

@@ -7,4 +7,7 @@ namespace pbox {
 // Writes `proc_box: <level>: <text>`; with an empty `level` only the text.
 void say(const char* level, const std::string& text);
 
+// The line about the elapsed time, which is the last one of a job.
+void say_elapsed(double ms);
+
 }  // namespace pbox

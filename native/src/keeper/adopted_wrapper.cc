@@ -97,6 +97,7 @@ void Adopted::agent_gone() {
   if (!ever_begun_ && front_.fd() >= 0) return front_.tell(Event::agent, AgentState::refused);
   lost_ms_ = monotonic_ms();
   agent_.lost(lost_ms_);
+  deadline_.has_wrapper(false);
   front_.tell(Event::agent, AgentState::lost);
   if (ended_ && !empty_) end_rest();
 }
@@ -127,6 +128,7 @@ void Adopted::find_agent() {
   const int fd = node_.fd() < 0 && agent_.used() && !agent_.is_done() ? agent_.find(monotonic_ms()) : -1;
   if (fd < 0) return;
   node_ = WrapperConnection(fd, Speaks::agent);
+  deadline_.has_wrapper(true);
   lost_ms_ = 0;
   if (std::exchange(resumed_, false)) processes_.suspend();
   // What an agent was given nothing to keep of, the next one begins anew.
@@ -135,7 +137,7 @@ void Adopted::find_agent() {
   agent_.introduce(node_, caller_, 0, setup_.front_pid, resumes);
   if (!resumes) return show_process();
   node_.send(Event::process, 0, shown_.data(), shown_.size());
-  agent_.resume(node_, {main_.pid, ended_, expired_, 0, started_ms_, 0});
+  agent_.resume(node_, {main_.pid, ended_, 0, 0, started_ms_, 0, stopped_ms_});
   if (ended_) node_.tell(Event::exited, exited_);
   if (empty_) node_.tell(Event::empty, usage());
 }

@@ -64,7 +64,7 @@ void Box::handle(WrapperConnection& from, const FrameHead& head, Reader body) {
       before_resume();
       return from.reply_count(head.id, processes().resume());
     case Request::rlimit:
-      return from.reply(head.id, processes().set_rlimit(body.value<RlimitWire>()));
+      return from.reply(head.id, set_rlimit(body.value<RlimitWire>()));
     case Request::stdout_limit:
       output().limit(body.value<uint64_t>());
       return from.reply_count(head.id, 0);
@@ -156,7 +156,6 @@ void Box::on_deadline() {
     case Deadline::Due::nothing:
       return;
     case Deadline::Due::stop:
-      expired_ = true;
       announce(Event::expired, monotonic_ms());
       stop({deadline_.signal(), static_cast<uint32_t>(StopHow::group)});
       stopped_ms_ = monotonic_ms();

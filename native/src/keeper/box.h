@@ -38,6 +38,7 @@ class Box : private SampledBox {
   virtual MainProcess main() const = 0;
   virtual int session() const { return 0; }  // the only session that the scheduler signals; 0: it signals every process
   virtual UsageBody usage() = 0;
+  virtual RlimitReply set_rlimit(const RlimitWire& wanted) { return processes().set_rlimit(wanted); }
   virtual PauseReply pause(bool reached) { return processes().pause(reached, main().group); }
   virtual void before_resume() {}
   virtual void of_agent(WrapperConnection&, Request, Reader) {}  // requests that agents and their front ends send
@@ -72,8 +73,8 @@ class Box : private SampledBox {
   Deadline deadline_;
   Survivors survivors_;
   NamedFiles named_files_;
-  bool expired_ = false;  // the keeper has acted on its deadline
   Sampling sampling_;
+  double stopped_ms_ = 0;  // when the keeper stopped the box by itself, as its deadline said; 0: never
 
  private:
   void handle(WrapperConnection& from, const FrameHead& head, Reader body);
@@ -85,7 +86,6 @@ class Box : private SampledBox {
   int stop(const StopBody& request);
 
   const GroupFiles files_;
-  double stopped_ms_ = 0;  // when the keeper stopped the box by itself; 0: never
   int stopped_by_ = 0;     // the signal of that stop
 };
 

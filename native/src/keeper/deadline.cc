@@ -6,11 +6,6 @@
 #include "proc/clock.h"
 
 namespace pbox {
-namespace {
-
-constexpr double kSlackMs = 500;  // the wrapper comes first
-
-}  // namespace
 
 void Deadline::set(const DeadlineBody& body) {
   body_ = body;
@@ -18,10 +13,16 @@ void Deadline::set(const DeadlineBody& body) {
   plan();
 }
 
+void Deadline::has_wrapper(bool has) {
+  slack_ms_ = has ? kSlackMs : 0;
+  plan();
+}
+
 void Deadline::plan() {
+  planned_ms_ = monotonic_ms();
   next_ms_ = 0;
   for (const double at : {body_.stop_at_ms, body_.kill_at_ms})
-    if (at > 0 && (next_ms_ == 0 || at + kSlackMs < next_ms_)) next_ms_ = at + kSlackMs;
+    if (at > 0 && (next_ms_ == 0 || at + slack_ms_ < next_ms_)) next_ms_ = at + slack_ms_;
 }
 
 Deadline::Due Deadline::take() {

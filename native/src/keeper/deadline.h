@@ -1,5 +1,7 @@
 // The deadline on which the keeper acts if its wrapper does not act in time. src/box/ has the rules, and sends each change.
 #pragma once
+#include <algorithm>
+
 #include "wire/protocol.h"
 
 namespace pbox {
@@ -12,11 +14,13 @@ class Deadline {
   enum class Due { nothing, stop, kill };
 
   void set(const DeadlineBody& body);
+  // Without a wrapper the keeper acts on time, and not half a second later.
+  void has_wrapper(bool has);
   // The action that is due now. Nothing is due while `held()`: the scheduler has stopped the box together with its wrapper.
   template <typename Held>
   Due due(double now_ms, Held held) {
     if (next_ms_ == 0 || now_ms < next_ms_) return Due::nothing;
-    const bool late = now_ms - next_ms_ > kOversleptMs && !overslept_;
+    const bool late = now_ms - std::max(next_ms_, planned_ms_) > kOversleptMs && !overslept_;
     if (late || held()) {
       // The keeper was stopped or frozen together with the wrapper, which now has a second to take that into account.
       overslept_ = true;
@@ -36,7 +40,10 @@ class Deadline {
   Due take();
   void plan();
   DeadlineBody body_{};
-  double next_ms_ = 0;  // 0: never
+  static constexpr double kSlackMs = 500;  // a wrapper comes first
+  double slack_ms_ = kSlackMs;
+  double next_ms_ = 0;     // 0: never
+  double planned_ms_ = 0;  // when `next_ms_` was set: it may lie in the past then
   bool overslept_ = false, abandons_ = false;
 };
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "keeper/cleanup_log.h"
+#include "keeper/rlimits.h"
 #include "keeper/stopped.h"
 #include "proc/clock.h"
 #include "proc/footprint.h"
@@ -82,7 +83,10 @@ void JobBox::tell_node() {
 // A running job goes on: its limits hold, and the front end does what is due.
 void JobBox::agent_gone() {
   const bool waits = phase_ == Phase::waiting;
-  if (!waits) agent_.lost(monotonic_ms());
+  if (!waits) {
+    agent_.lost(monotonic_ms());
+    deadline_.has_wrapper(false);
+  }
   front_.tell(Event::agent, waits ? AgentState::refused : AgentState::lost);
 }
 
@@ -90,8 +94,9 @@ void JobBox::find_agent() {
   const int fd = gone_ || phase_ == Phase::waiting ? -1 : agent_.find(monotonic_ms());
   if (fd < 0) return;
   node_ = WrapperConnection(fd, Speaks::agent);
+  deadline_.has_wrapper(true);
   agent_.introduce(node_, caller_, setup_.cleanup_log ? getppid() : 0, setup_.front_pid, true);
-  agent_.resume(node_, {job_, main_ended_, expired_, 0, started_ms_, 0});
+  agent_.resume(node_, {job_, main_ended_, 0, 0, started_ms_, 0, stopped_ms_});
   if (main_ended_) node_.tell(Event::exited, exited_);
   if (phase_ == Phase::ended) node_.tell(Event::empty, usage());
 }
@@ -184,6 +189,14 @@ void JobBox::main_stopped(int signal) {
   }
   caller_.terminal.take_from(job_);
   node_.tell(Event::stopped, int32_t{signal});
+}
+
+// Before the start it is this process whose limits the job would inherit.
+RlimitReply JobBox::set_rlimit(const RlimitWire& wanted) {
+  if (phase_ != Phase::waiting) return Box::set_rlimit(wanted);
+  Descendant self{};
+  self.pid = getpid();
+  return reply_of(rlimit_set_all([self] { return std::vector<Descendant>{self}; }, change_of(wanted)));
 }
 
 UsageBody JobBox::usage() {

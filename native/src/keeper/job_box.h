@@ -30,6 +30,7 @@ class JobBox final : public Box {
   MainProcess main() const override { return {job_, job_, main_ended_}; }
   int session() const override { return setup_.in_session ? getsid(0) : 0; }
   UsageBody usage() override;
+  RlimitReply set_rlimit(const RlimitWire& wanted) override;
   PauseReply pause(bool reached) override;
   void before_resume() override;
   void of_agent(WrapperConnection& from, Request request, Reader body) override;

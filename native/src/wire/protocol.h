@@ -130,10 +130,11 @@ struct FileReply {
 struct ResumedHead {
   int32_t pid;  // of the main process
   uint32_t main_ended;
-  uint32_t expired;  // the keeper has acted on its deadline
-  uint32_t bytes;    // of `keep`, which follow
+  uint32_t reserved;
+  uint32_t bytes;  // of `keep`, which follow
   double started_ms;
-  double lost_ms;  // when the agent before was lost
+  double lost_ms;     // when the agent before was lost
+  double expired_ms;  // when the keeper has acted on its deadline; 0: it has not
 };
 
 struct StartHead {
