@@ -2,7 +2,7 @@ import type { Keeper } from 'cgroup-utils-native';
 import { CommandMemory, type SavedCommands } from '../amqp/command-memory.js';
 import type { Box } from '../box/box.js';
 import type { SavedBox } from '../box/saved.js';
-import { SpecError } from '../errors.js';
+import { isSpecError, SpecError } from '../errors.js';
 import type { Recording } from './recorded.js';
 
 /** What the keeper holds for the next agent. Each agent understands what the version before has saved. */
@@ -72,7 +72,7 @@ export function parseSaved(bytes: Buffer): SavedHosting {
     if (isSaved(saved)) return saved;
   } catch (error) {
     // A field that is missing makes a TypeError, and text that was cut a SyntaxError.
-    if (error instanceof SpecError) throw error;
+    if (isSpecError(error)) throw error;
   }
   throw new SpecError('the saved state is not one that an agent writes');
 }

@@ -99,7 +99,7 @@ t.test('if the keeper has stopped the job, only the rest of the ladder is left',
   reached.timeByKeeper(990);
   t.match(life.state, { phase: 'stopping', ending: { reason: 'timeout', by: { via: 'limit' } } });
   t.strictSame(asked, [], 'the keeper has sent the signal');
-  t.match(deadlines.at(-1), { killAtMs: 1300 });
+  t.match(deadlines.at(-1), { killAtMs: 1290 }, 'the grace period has begun then');
   t.match(
     lines.join('\n'),
     'the wall clock limit of 10 s passed while this process did not respond; the keeper stopped the job',

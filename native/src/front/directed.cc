@@ -94,7 +94,7 @@ void Directed::keeper_events() {
   if (emptied && end_ms_ == 0) end_ms_ = monotonic_ms() + flush_ms_ + (by_agent_ ? kAgentEndMs : kEndMs);
   if (box_.agent == AgentState::asked) answer_.asked(monotonic_ms());
   if (box_.agent == AgentState::lost && !outcome_known_) agent_lost();
-  if (by_agent_ && box_.over && !outcome_known_) front_.end_without_keeper();
+  if (by_agent_ && is_launch() && box_.over && !outcome_known_) front_.end_without_keeper();
 }
 
 // Returns when the next agent has taken over.
