@@ -243,8 +243,8 @@ export type StopHow = 'group' | 'forward' | 'rest' | 'spare';
 export type FrontMessage =
   /** The box is over. @param first exit status @param second the signal to die of; 0: none */
   | { readonly type: 'outcome'; readonly first: number; readonly second: number }
-  /** Every signal so far has arrived. */
-  | { readonly type: 'heard' }
+  /** The agent has acted on a signal. @param first its number */
+  | { readonly type: 'heard'; readonly first: number }
   /** By then (CLOCK_MONOTONIC, ms) every process of the box must have ended; 0: no bound. */
   | { readonly type: 'bound'; readonly ms: number }
   /** How long to wait for an agent at the end, ms. */

@@ -59,6 +59,8 @@ export interface SignalDelivery {
   readonly uid: number;
   /** CLOCK_MONOTONIC, ms: when the front end received it, even if JavaScript was busy. */
   readonly atMs: number;
+  /** The job has it already: the front end passed it on while there was no agent. @default false */
+  readonly reached?: boolean;
 }
 
 /**

@@ -202,7 +202,7 @@ function runOnceTaken(
   let running: RunBundle.Run | undefined;
   let { shown } = before;
   return {
-    onSignal: (delivery) => running?.onSignal(delivery),
+    onSignal: async (delivery) => running?.onSignal(delivery),
     onKeeper(event: KeeperEvent) {
       if (event.type === 'process') shown = event;
       if (event.type === 'started') running = begin(shown);

@@ -86,12 +86,7 @@ export abstract class Hosting<T extends Told = Told> implements HostedBox {
   }
 
   onKeeper(event: KeeperEvent): void {
-    if (event.type === 'delivery') {
-      if (this.run === undefined && this.#early.length < EARLY) this.#early.push(event);
-      else this.run?.onSignal(event);
-      this.told.keeper.toFront({ type: 'heard' });
-      return;
-    }
+    if (event.type === 'delivery') return this.#signal(event);
     if (this.run !== undefined) this.run.onKeeper(event);
     else if (this.#events.length < EARLY) this.#events.push(event);
     if (event.type === 'gone') this.end();
@@ -101,7 +96,17 @@ export abstract class Hosting<T extends Told = Told> implements HostedBox {
   protected supervised(run: Run, first: readonly KeeperEvent[] = []): void {
     this.run = run;
     for (const event of [...first, ...this.#events.splice(0)]) run.onKeeper(event);
-    for (const delivery of this.#early.splice(0)) run.onSignal(delivery);
+    for (const delivery of this.#early.splice(0)) this.#signal(delivery);
+  }
+
+  /** Until it has been acted on, the front end passes it to the next agent if this one is lost. */
+  #signal(delivery: SignalDelivery): void {
+    if (this.run === undefined && this.#early.length < EARLY) this.#early.push(delivery);
+    else {
+      void this.run?.onSignal(delivery).then(() => {
+        if (!this.#over) this.told.keeper.toFront({ type: 'heard', first: delivery.signal });
+      });
+    }
   }
 
   /** Makes the objects of a box that another agent has begun, and nothing in the kernel. */

@@ -42,10 +42,13 @@ export function adopt(input: Adoptable): RunBundle.Run {
     const boxed = await box(input, options, shown, files);
     tellWhoWaits(options, boxed, files.log);
     run = boxed.run;
-    for (const delivery of early) run.onSignal(delivery);
+    for (const delivery of early) void run.onSignal(delivery);
   };
   return {
-    onSignal: (delivery) => (run === undefined ? early.push(delivery) : run.onSignal(delivery)),
+    async onSignal(delivery) {
+      if (run === undefined) early.push(delivery);
+      else await run.onSignal(delivery);
+    },
     onKeeper(event) {
       if (run !== undefined) run.onKeeper(event);
       else if (event.type === 'process') begin(event).catch(fail);

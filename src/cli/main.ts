@@ -99,7 +99,7 @@ function begin(hello: Hello): void {
 
 /** Holds signals that arrive before there is a box. @returns a function that delivers them */
 function holdSignals(): () => void {
-  return watchSignals((delivery) => running?.onSignal(delivery));
+  return watchSignals((delivery) => void running?.onSignal(delivery));
 }
 
 function launchJob(hello: Hello): void {
@@ -213,7 +213,7 @@ function allowedOf(assembled: Assembled, { stdoutMode }: Hello) {
 
 /** Serves the boxes of this node. There is no job of our own, so our keeper ends. */
 function serveNode({ argv, settings, debug }: Hello): void {
-  running = { onKeeper() {}, onSignal() {} };
+  running = { onKeeper() {}, async onSignal() {} };
   keeper.close();
   const { runAgent } = loadBundle<typeof AgentBundle>('agent');
   const input = {
@@ -248,7 +248,7 @@ function adoptProcess(hello: Hello): void {
 
 /** Runs a tool: there is no job, so the keeper has nothing to do. (`proc_box -- ctl` runs a program of that name.) */
 function useTool(name: Tool, { argv, settings, debug }: Hello): void {
-  running = { onKeeper() {}, onSignal() {} };
+  running = { onKeeper() {}, async onSignal() {} };
   keeper.close();
   const { runCheck, runCtl, runList, runSpool, runWhere } = loadBundle<typeof Tools>('tools');
   const tool = { ctl: runCtl, check: runCheck, list: runList, spool: runSpool, where: runWhere }[name];

@@ -55,7 +55,7 @@ export function createDeliveries(waitMs: () => number): Deliveries {
       }
     },
     reachedJob(delivery) {
-      if (claim(delivery)) return Promise.resolve(true);
+      if (delivery.reached || claim(delivery)) return Promise.resolve(true);
       const ms = waitMs();
       if (ms === 0) return Promise.resolve(false);
       return new Promise((resolve) => {

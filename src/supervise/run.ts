@@ -32,7 +32,8 @@ const SHELL_TERM = 128 + SIGTERM;
 
 export interface Run {
   onKeeper(event: KeeperEvent): void;
-  onSignal(delivery: SignalDelivery): void;
+  /** Resolves when what the signal asks for has been done. */
+  onSignal(delivery: SignalDelivery): Promise<void>;
 }
 
 export interface RunOptions extends BrokerLoaders {

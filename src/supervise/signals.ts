@@ -1,17 +1,20 @@
-import { type Keeper, readText, type SignalDelivery } from 'cgroup-utils-native';
+import { type Keeper, monotonicMs, readText, type SignalDelivery } from 'cgroup-utils-native';
 import type { Box } from '../box/box.js';
 import type { Requester } from '../model/types.js';
 import { signalName } from '../options/signals.js';
 import type { BoxSpec } from '../options/spec.js';
 import type { Deliveries } from './deliveries.js';
 
-/** Handles signals to the wrapper as docs/exit-status.md, "Signals to proc_box", describes. */
+/**
+ * Handles signals to the wrapper as docs/exit-status.md, "Signals to proc_box", describes.
+ * @returns what handles one; it resolves when the job has the signal, and never rejects
+ */
 export function handleSignals(
   box: Box,
   keeper: Keeper,
   spec: BoxSpec,
   deliveries: Deliveries,
-): (delivery: SignalDelivery) => void {
+): (delivery: SignalDelivery) => Promise<void> {
   let interrupts = 0;
 
   const end = async (delivery: SignalDelivery) => {
@@ -23,7 +26,9 @@ export function handleSignals(
     // Recorded first, because the job may die of the same signal while we look.
     box.asked(reason, by, delivery.atMs);
     const [reached] = await Promise.all([deliveries.reachedJob(delivery), box.sample('signal')]);
-    return box.stop(reason, by, reached ? null : delivery.signal, spec.graceMs);
+    // Without an agent the grace period has begun when the front end passed the signal on.
+    const passedMs = delivery.reached ? monotonicMs() - delivery.atMs : 0;
+    return box.stop(reason, by, reached ? null : delivery.signal, Math.max(0, spec.graceMs - passedMs));
   };
 
   const wake = async (delivery: SignalDelivery) => {
@@ -44,12 +49,12 @@ export function handleSignals(
   const forward = async (delivery: SignalDelivery) =>
     (await deliveries.reachedJob(delivery)) ? undefined : keeper.signal('group', delivery.signal);
 
-  return (delivery) => {
+  return async (delivery) => {
     switch (signalName(delivery.signal)) {
       case 'INT':
       case 'QUIT':
       case 'TERM':
-        void end(delivery);
+        await end(delivery);
         return;
       case 'HUP':
         void box.sample('signal');
@@ -71,8 +76,8 @@ export function handleSignals(
 export function handleAdopted(
   box: Box,
   release: ((by: Requester) => Promise<void>) | null,
-): (delivery: SignalDelivery) => void {
-  return (delivery) => {
+): (delivery: SignalDelivery) => Promise<void> {
+  return async (delivery) => {
     const { signal } = delivery;
     switch (signalName(signal)) {
       case 'INT':
@@ -105,8 +110,10 @@ export function senderOf({ pid, uid }: { readonly pid: number; readonly uid?: nu
 }
 
 /** Ignores that the job, and its keeper with it, has ended. */
-function ignoreGone(request: Promise<unknown>): void {
-  request.catch((error: Error) => {
-    if (error.message !== 'the keeper has ended') throw error;
-  });
+async function ignoreGone(request: Promise<unknown>): Promise<void> {
+  try {
+    await request;
+  } catch (error) {
+    if ((error as Error).message !== 'the keeper has ended') throw error;
+  }
 }

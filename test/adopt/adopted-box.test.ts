@@ -57,7 +57,7 @@ async function adoption(t: Test, pid: number, boxWords: readonly string[], more:
     loadRun: () => ({
       run(options: RunOptions) {
         runs.push(options);
-        return { onKeeper: (event: unknown) => events.push(event), onSignal() {} };
+        return { onKeeper: (event: unknown) => events.push(event), async onSignal() {} };
       },
     }),
     ...more,

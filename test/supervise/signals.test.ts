@@ -57,7 +57,7 @@ function recorded(state: State = {}) {
   const deliveries = { witnessed() {}, reachedJob: async () => reached };
   const handle = handleSignals(box, keeper, { graceMs: 300 } as BoxSpec, deliveries);
   const send = async (...names: string[]) => {
-    for (const name of names) handle(delivery(name));
+    for (const name of names) void handle(delivery(name));
     await turn();
     return calls.splice(0);
   };

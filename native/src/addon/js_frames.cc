@@ -233,6 +233,7 @@ Object event_object(Env env, Event type, const std::string& bytes) {
       set(event, "pid", got.pid);
       set(event, "uid", got.uid);
       set(event, "atMs", got.at_ms);
+      event.Set("reached", got.reached != 0);
       break;
     }
     case Event::resumed: {

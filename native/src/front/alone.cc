@@ -16,25 +16,28 @@
 #include "front/say.h"
 #include "proc/clock.h"
 #include "wire/protocol.h"
+#include "wire/signals.h"
 
 namespace pbox {
 namespace {
 
 constexpr double kPatienceMs = 200;  // for the keeper to report a signal that we have received: src/scheduler/signalling.ts
 constexpr double kApartMs = 1000;    // longest time between the two receipts of one signal: src/supervise/deliveries.ts
+constexpr size_t kRemembered = 32;
 constexpr double kNoticeMs = 3000;   // for a Node that tells the broker that there is no box
 
 class Alone {
  public:
   Alone(Front& front, const Rules& rules) : front_(front), keeper_(front.keeper), job_(front.job), rules_(rules) {}
   void start();
-  void take_over(const std::vector<int>& signals);
+  void take_over(const std::vector<Delivery>& unheard);
+  std::vector<Delivery> for_next();
   // Returns when an agent has taken over.
   void run();
 
  private:
   struct Pending {
-    int signal, pid;
+    Delivery delivery;
     double until_ms;
   };
   struct Seen {
@@ -43,7 +46,8 @@ class Alone {
   };
 
   void event(const FrameHead& head, Reader body);
-  void signalled(int signal, int pid);
+  void signalled(const Delivery& delivery);
+  void has(Delivery delivery);
   bool seen(int signal, int pid);
   void pass_on(int signal);
   void send_signal(int signal, bool all);
@@ -64,6 +68,7 @@ class Alone {
   const Rules rules_;
   uint32_t id_ = 0;
   std::vector<Pending> pending_;
+  std::vector<Delivery> reached_;  // signals that the job has
   std::vector<Seen> seen_;
   double grace_until_ms_ = 0;
   double end_ms_ = 0;  // when to end without an agent; 0: the job has not ended
@@ -86,10 +91,23 @@ void Alone::start() {
 }
 
 // A job that has ended or has been asked to end before needs the rest of what is due.
-void Alone::take_over(const std::vector<int>& signals) {
+void Alone::take_over(const std::vector<Delivery>& unheard) {
   if (job_.main_ended()) main_ended();
-  for (const int signal : signals) signalled(signal, 0);
+  for (const Delivery& delivery : unheard) signalled(delivery);
   if (job_.empty) emptied();
+}
+
+// The next agent learns from the signals that the job has whether it is ending or suspended.
+std::vector<Delivery> Alone::for_next() {
+  std::vector<Delivery> all = reached_;
+  for (const Pending& one : pending_) all.push_back(one.delivery);
+  return all;
+}
+
+void Alone::has(Delivery delivery) {
+  delivery.reached = 1;
+  if (reached_.size() == kRemembered) reached_.erase(reached_.begin());
+  reached_.push_back(delivery);
 }
 
 void Alone::main_ended() {
@@ -120,9 +138,10 @@ void Alone::event(const FrameHead& head, Reader body) {
     case Event::witnessed: {
       const auto got = body.value<WitnessedBody>();
       const auto waits = std::find_if(pending_.begin(), pending_.end(),
-                                      [&](const Pending& one) { return one.signal == got.signal && one.pid == got.pid; });
-      if (waits != pending_.end()) pending_.erase(waits);
-      else seen_.push_back({got.signal, got.pid, got.at_ms});
+                                      [&](const Pending& one) { return one.delivery.signal == got.signal && one.delivery.pid == got.pid; });
+      if (waits == pending_.end()) return seen_.push_back({got.signal, got.pid, got.at_ms});
+      has(waits->delivery);
+      pending_.erase(waits);
       return;
     }
     default:
@@ -146,13 +165,17 @@ void Alone::reap() {
   }
 }
 
-void Alone::signalled(int signal, int pid) {
+void Alone::signalled(const Delivery& delivery) {
+  const int signal = delivery.signal;
   if (signal == SIGHUP) return;
-  if (signal == SIGINT || signal == SIGQUIT || signal == SIGTERM) reader_counts_ = false;
-  if (signal == SIGINT && ++interrupts_ > 1) return kill_all();
-  if (signal == SIGINT || signal == SIGQUIT || signal == SIGTERM)
+  if (asks_for_end(signal)) {
+    reader_counts_ = false;
     if (grace_until_ms_ == 0) grace_until_ms_ = monotonic_ms() + rules_.grace_ms;
-  if (!seen(signal, pid)) pending_.push_back({signal, pid, monotonic_ms() + kPatienceMs});
+  }
+  const bool again = signal == SIGINT && ++interrupts_ > 1;
+  if (again) kill_all();
+  if (again || delivery.reached != 0 || seen(signal, delivery.pid)) has(delivery);
+  else pending_.push_back({delivery, monotonic_ms() + kPatienceMs});
 }
 
 bool Alone::seen(int signal, int pid) {
@@ -194,7 +217,8 @@ void Alone::on_time() {
       i++;
       continue;
     }
-    pass_on(pending_[i].signal);
+    pass_on(pending_[i].delivery.signal);
+    has(pending_[i].delivery);
     pending_.erase(pending_.begin() + static_cast<long>(i));
   }
   if (now >= timeout_at_ms()) {
@@ -252,7 +276,7 @@ void Alone::run() {
     signalfd_siginfo info;
     while (read(front_.signals, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
       if (info.ssi_signo == SIGCHLD) child = true;
-      else signalled(static_cast<int>(info.ssi_signo), static_cast<int>(info.ssi_pid));
+      else signalled({static_cast<int>(info.ssi_signo), static_cast<int>(info.ssi_pid), info.ssi_uid, 0, monotonic_ms()});
     }
     if (child) reap();
     on_time();
@@ -269,10 +293,11 @@ void run_alone(Front& front) {
   front.end(125, 0);  // no agent takes over a job without a box
 }
 
-void run_alone(Front& front, const Rules& rules, const std::vector<int>& signals) {
+std::vector<Delivery> run_alone(Front& front, const Rules& rules, const std::vector<Delivery>& unheard) {
   Alone alone(front, rules);
-  alone.take_over(signals);
+  alone.take_over(unheard);
   alone.run();
+  return alone.for_next();
 }
 
 }  // namespace pbox

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "front/front.h"
+#include "wire/channel.h"
 
 namespace pbox {
 
@@ -11,7 +12,7 @@ namespace pbox {
 [[noreturn]] void run_alone(Front& front);
 
 // The box has lost its agent: does what is due until the next agent has taken over. If the job ends meanwhile, ends with it.
-// `signals`: the agent may not have acted on these.
-void run_alone(Front& front, const Rules& rules, const std::vector<int>& signals);
+// `unheard`: the agent may not have acted on these. Returns the signals that the next agent has to know of.
+std::vector<Delivery> run_alone(Front& front, const Rules& rules, const std::vector<Delivery>& unheard);
 
 }  // namespace pbox

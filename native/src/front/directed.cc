@@ -27,12 +27,14 @@
 #include "front/stop_group.h"
 #include "proc/clock.h"
 #include "proc/outlet.h"
+#include "wire/signals.h"
 
 namespace pbox {
 namespace {
 
 constexpr double kHearMs = 5000;  // for Node to acknowledge a signal; a busy Node takes longer than usual
 constexpr double kAgentEndMs = 1000;  // the same for an agent, which has nothing left to load
+constexpr size_t kUnheardMax = 256;
 constexpr double kEndMs = 30000;  // for Node to end after the job, in addition to --flush
 }  // namespace
 
@@ -45,9 +47,7 @@ void Directed::handle(const NodeMessage& message, const std::string& text) {
       end_ms_ = monotonic_ms() + kActMs;
       return;
     case NodeMessageType::signals_seen:
-      end_signals_.clear();
-      unheard_until_ms_ = 0;
-      return;
+      return heard(message.first);
     case NodeMessageType::end_bound:
       bound_ms_ = message.ms;
       return;
@@ -99,32 +99,48 @@ void Directed::keeper_events() {
 
 // Returns when the next agent has taken over.
 void Directed::agent_lost() {
-  if (front_.options.adopts()) return;  // its keeper does what is due
-  run_alone(front_, rules_, end_signals_);
+  if (front_.options.adopts()) {  // its keeper does what is due
+    if (!unheard_end_signals().empty()) released();
+    return;
+  }
+  const std::vector<Delivery> for_next = run_alone(front_, rules_, std::exchange(unheard_, {}));
   box_.agent = AgentState::there;
-  end_signals_.clear();
   unheard_until_ms_ = bound_ms_ = end_ms_ = 0;
+  for (const Delivery& delivery : for_next) deliver(delivery);
 }
 
 void Directed::deliver(const Delivery& delivery) {
+  if (unheard_.size() < kUnheardMax) unheard_.push_back(delivery);
+  if (unheard_until_ms_ == 0 && is_launch() && asks_for_end(delivery.signal)) unheard_until_ms_ = monotonic_ms() + kHearMs;
   if (by_agent_) front_.keeper.send(Request::delivery, 0, &delivery, sizeof delivery);
   else channel_.send(delivery);
+}
+
+// An agent acknowledges each signal, and Node all that it has read.
+void Directed::heard(int signal) {
+  const auto found = std::find_if(unheard_.begin(), unheard_.end(), [signal](const Delivery& one) { return one.signal == signal; });
+  if (signal == 0) unheard_.clear();
+  else if (found != unheard_.end()) unheard_.erase(found);
+  if (unheard_end_signals().empty()) unheard_until_ms_ = 0;
+}
+
+std::vector<int> Directed::unheard_end_signals() const {
+  std::vector<int> signals;
+  for (const Delivery& one : unheard_)
+    if (asks_for_end(one.signal)) signals.push_back(one.signal);
+  return signals;
 }
 
 void Directed::signalled(const signalfd_siginfo& info) {
   const int signal = static_cast<int>(info.ssi_signo), sender = static_cast<int>(info.ssi_pid);
   // The guard or the keeper has resumed us.
   if (signal == SIGCONT && sender == front_.helper) return;
-  if (signal == SIGINT || signal == SIGQUIT || signal == SIGTERM) {
-    front_.end_signals.push_back(signal);
-    end_signals_.push_back(signal);
-    if (unheard_until_ms_ == 0 && is_launch()) unheard_until_ms_ = monotonic_ms() + kHearMs;
-  }
+  if (asks_for_end(signal)) front_.end_signals.push_back(signal);
   if (is_tool()) {
     if (front_.node > 0 && signal != SIGCONT) kill(front_.node, signal);
     return;
   }
-  if (box_.agent == AgentState::lost && !end_signals_.empty()) return released();
+  if (box_.agent == AgentState::lost && asks_for_end(signal)) return released();
   deliver({signal, sender, info.ssi_uid, 0, monotonic_ms()});
 }
 

@@ -43,6 +43,8 @@ class Directed {
   // The process goes on without us, and so does its keeper.
   void released();
   void deliver(const Delivery& delivery);
+  void heard(int signal);
+  std::vector<int> unheard_end_signals() const;
   void signals();
   void signalled(const signalfd_siginfo& info);
   void reap();
@@ -70,8 +72,8 @@ class Directed {
   int kills_ = 0;
   int status_ = 125, signal_ = 0;
   std::string no_box_reason_;          // why the job has no box
-  std::vector<int> end_signals_;       // signals that ask for the end and that Node has not acknowledged
-  double unheard_until_ms_ = 0;        // then the keeper gets them; 0: there are none
+  std::vector<Delivery> unheard_;      // signals that Node or the agent has not acknowledged
+  double unheard_until_ms_ = 0;        // then the keeper gets those that ask for the end; 0: there are none
   double bound_ms_ = 0;                // by then the keeper must have killed the box; 0: no bound
   double end_ms_ = 0, look_ms_ = 0, kill_ms_ = 0;
   double flush_ms_ = 0;

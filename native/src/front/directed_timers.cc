@@ -27,19 +27,20 @@ void Directed::resume_stopped(Watched& process, int pid) {
 void Directed::forward_unheard() {
   if (unheard_until_ms_ == 0 || monotonic_ms() < unheard_until_ms_) return;
   const double now = monotonic_ms();
+  const std::vector<int> signals = unheard_end_signals();
   unheard_until_ms_ = 0;
   if (!box_.started) {
     // The job has not started, and will not.
     outcome_known_ = true;
-    signal_ = end_signals_.back();
+    signal_ = signals.back();
     status_ = 128 + signal_;
     if (front_.node > 0) kill(front_.node, SIGKILL);
     return;
   }
-  const SignalBody body{end_signals_.back(), 0};
-  const bool kill_now = std::count(end_signals_.begin(), end_signals_.end(), SIGINT) > 1 || forwarded_;
+  const SignalBody body{signals.back(), 0};
+  const bool kill_now = std::count(signals.begin(), signals.end(), SIGINT) > 1 || forwarded_;
   forwarded_ = true;
-  end_signals_.clear();
+  unheard_.clear();
   const double grace_ms = by_agent_ ? rules_.grace_ms : front_.options.grace_ms, kill_at = now + (kill_now ? 0 : grace_ms);
   const DeadlineBody deadline{0, kill_at, 0, body.signal, 1};
   if (!kill_now) front_.keeper.send(Request::signal, 0, &body, sizeof body);

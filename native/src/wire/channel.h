@@ -12,13 +12,13 @@ struct Delivery {
   int32_t signal;
   int32_t pid;  // of the sender; 0 for the kernel and for senders outside our pid namespace
   uint32_t uid;
-  uint32_t reserved;
-  double at_ms;  // CLOCK_MONOTONIC
+  uint32_t reached;  // 1: the front end has passed it on while there was no agent, or its sender has signalled the job, too
+  double at_ms;      // CLOCK_MONOTONIC
 };
 
 enum class NodeMessageType : uint32_t {
   outcome = 1,         // first: exit status; second: the signal to die of, or 0
-  signals_seen = 2,    // Node has received every signal so far
+  signals_seen = 2,    // Node has received every signal so far; first: an agent has acted on this one
   end_bound = 3,       // ms: by then (CLOCK_MONOTONIC) the keeper must have killed the box; 0: no bound
   unable = 4,          // this Node starts no job; the reason follows as text
   release_stderr = 5,  // the front end no longer writes to stderr

@@ -8,4 +8,6 @@ namespace pbox {
 constexpr int kHandledSignals[] = {SIGINT,  SIGQUIT,  SIGTERM, SIGHUP, SIGUSR1,
                                    SIGUSR2, SIGWINCH, SIGTSTP, SIGCONT};
 
+constexpr bool asks_for_end(int signal) { return signal == SIGINT || signal == SIGQUIT || signal == SIGTERM; }
+
 }  // namespace pbox
