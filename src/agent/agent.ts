@@ -68,7 +68,7 @@ export class Agent {
     this.#listener.drain();
     this.#listener.close();
     if (this.#accounts.waiting > 0) await new Promise((resolve) => setTimeout(resolve, LAST_MS));
-    for (const connection of [...this.#connections]) connection.close();
+    for (const connection of [...this.#connections]) connection.release();
     this.#refusals.flush();
   }
 

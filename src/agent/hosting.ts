@@ -45,6 +45,8 @@ export interface HostedBox {
   /** Undefined until it is made. */
   readonly box: Box | undefined;
   onKeeper(event: KeeperEvent): void;
+  /** The next agent goes on with the box: this one says nothing more of it. */
+  released(): void;
 }
 
 /** Signals, and events of the keeper, that wait for the box. */
@@ -66,6 +68,7 @@ export abstract class Hosting<T extends Told = Told> implements HostedBox {
   readonly #events: KeeperEvent[] = [];
   #saving: Saving | undefined;
   #over = false;
+  #released = false;
 
   constructor(
     protected readonly host: Host,
@@ -90,6 +93,11 @@ export abstract class Hosting<T extends Told = Told> implements HostedBox {
     if (this.run !== undefined) this.run.onKeeper(event);
     else if (this.#events.length < EARLY) this.#events.push(event);
     if (event.type === 'gone') this.end();
+  }
+
+  released(): void {
+    this.#released = true;
+    this.#saving?.end();
   }
 
   /** The box is supervised from now on. @param first what it learns before the events that have come */
@@ -135,7 +143,8 @@ export abstract class Hosting<T extends Told = Told> implements HostedBox {
   #attach(box: Box, spec: BoxSpec, saving: Saving): BrokerLink {
     const link = this.host.link.attach(box, spec, this.owner, saving.commands);
     return {
-      publish: (message) => link.publish(message),
+      // What the keeper does not answer any more would otherwise look like the end of the box.
+      publish: (message) => (this.#released ? undefined : link.publish(message)),
       audit: (event) => link.audit(event),
       state: () => link.state(),
       get dropped() {

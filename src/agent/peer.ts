@@ -74,6 +74,11 @@ export class Connection {
   }
 
   /** Ends the connection. A box goes on, and its keeper looks for the next agent. */
+  release(): void {
+    this.#hosted?.released();
+    this.close();
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

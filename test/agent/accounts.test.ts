@@ -2,7 +2,7 @@ import t from 'tap';
 import { Account, Accounts, FRAMES_PER_SEC, QUESTIONS_PER_SEC } from '../../src/agent/accounts.js';
 import type { HostedBox } from '../../src/agent/hosting.js';
 
-const box = (): HostedBox => ({ box: undefined, onKeeper() {} });
+const box = (): HostedBox => ({ box: undefined, onKeeper() {}, released() {} });
 
 t.test('boxes, users and connections are counted as they come and go', async (t) => {
   const accounts = new Accounts();

@@ -282,13 +282,13 @@ async function messagesOf(t: Test, { operator, prefix }: Site): Promise<() => { 
   const { channel } = await foreignClient(t, operator.uri);
   const { queue } = await channel.assertQueue('', { exclusive: true });
   for (const part of ['stats', 'events']) await channel.bindQueue(queue, 'amq.topic', `${prefix}.${part}.#`);
-  const messages: { id: string; isEnd: boolean }[] = [];
+  const messages: { id: string; isEnd: boolean; text?: string }[] = [];
   await channel.consume(
     queue,
     (message) => {
       if (message === null) return;
       const isEnd = message.content.includes('"event":"exited"');
-      messages.push({ id: String(message.properties.messageId), isEnd });
+      messages.push({ id: String(message.properties.messageId), isEnd, text: message.content.toString() });
     },
     { noAck: true },
   );
@@ -327,7 +327,10 @@ function checkNumbers(t: Test, messages: readonly { id: string; isEnd: boolean }
   }
   t.strictSame(wrong, [], 'sequence numbers rise, and none comes twice');
   t.ok(last.size > JOBS / 2, `messages of ${last.size} boxes`);
-  return { messages: messages.length, ended: messages.filter(({ isEnd }) => isEnd).length };
+  const ends = messages.filter(({ isEnd }) => isEnd).map(({ id }) => id.split('-')[0]!);
+  const twice = ends.filter((box, index) => ends.indexOf(box) < index);
+  t.strictSame(messages.filter(({ id }) => twice.includes(id.split('-')[0]!)), [], 'a box ends once');
+  return { messages: messages.length, ended: ends.length };
 }
 
 function pause(ms: number): Promise<null> {
