@@ -329,7 +329,11 @@ function checkNumbers(t: Test, messages: readonly { id: string; isEnd: boolean }
   t.ok(last.size > JOBS / 2, `messages of ${last.size} boxes`);
   const ends = messages.filter(({ isEnd }) => isEnd).map(({ id }) => id.split('-')[0]!);
   const twice = ends.filter((box, index) => ends.indexOf(box) < index);
-  t.strictSame(messages.filter(({ id }) => twice.includes(id.split('-')[0]!)), [], 'a box ends once');
+  t.strictSame(
+    messages.filter(({ id }) => twice.includes(id.split('-')[0]!)),
+    [],
+    'a box ends once',
+  );
   return { messages: messages.length, ended: ends.length };
 }
 

@@ -113,11 +113,11 @@ t.test('an adopted process gets its signals without us', async (t) => {
   const { box, calls } = recorded();
   const released: Requester[] = [];
   const handle = handleAdopted(box, async (by) => void released.push(by));
-  for (const name of ['TERM', 'HUP', 'CONT', 'USR1', 'TSTP']) handle(delivery(name));
+  for (const name of ['TERM', 'HUP', 'CONT', 'USR1', 'TSTP']) void handle(delivery(name));
   await turn();
   t.match(released, [{ via: 'signal', signal: 'SIGTERM' }]);
   t.strictSame(calls.splice(0), ['sample signal', 'noticeGap']);
-  handleAdopted(box, null)(delivery('INT'));
+  void handleAdopted(box, null)(delivery('INT'));
   t.strictSame(calls, ['sample signal'], 'in the background nobody is released');
 });
 
