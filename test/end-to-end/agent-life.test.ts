@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -7,7 +7,7 @@ import type { BoxRow } from '../../src/agent/list.js';
 import type { AgentStatus } from '../../src/agent/status.js';
 import { asUid, type RunningAgent, sharedFolder, spawnAgent, startAgent } from '../fixtures/own-agent.js';
 import { until } from '../fixtures/processes.js';
-import { killQuietly, PYTHON, temporaryFolder } from '../fixtures/run.js';
+import { killQuietly, PROC_BOX, PYTHON, plainEnvironment, temporaryFolder } from '../fixtures/run.js';
 
 /** An agent as a service: how it starts, ends, and follows another. */
 
@@ -240,4 +240,21 @@ t.test('neither the job nor its box hears of the systemd of its caller', async (
   const { stdout, stderr } = await agent.box(['sh', '-c', 'echo $NOTIFY_SOCKET $LISTEN_FDS'], { env }).done;
   t.equal(stdout, '/nonexistent/notify 1\n', 'they belong to the job');
   t.notMatch(stderr, /systemd/);
+});
+
+t.test('where no agent listens, a box has a Node of its own, whatever is at the place of the socket', async (t) => {
+  const folder = temporaryFolder(t);
+  const run = () => {
+    const words = ['--config', 'none', '--', 'sh', '-c', 'exit 7'];
+    const env = { ...plainEnvironment(), XDG_RUNTIME_DIR: folder };
+    const { status, stderr } = spawnSync(PROC_BOX, words, { env, encoding: 'utf8' });
+    t.equal(status, 7, stderr);
+  };
+  run();
+  mkdirSync(join(folder, 'proc_box'), { mode: 0o700 });
+  run();
+  const socket = join(folder, 'proc_box', 'agent.sock');
+  const listens = 'import socket, sys; s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen()';
+  t.equal(spawnSync(PYTHON, ['-c', listens, socket]).status, 0);
+  run();
 });

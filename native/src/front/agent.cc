@@ -22,7 +22,8 @@ constexpr char kOwnSocket[] = "/proc_box/agent.sock";  // below XDG_RUNTIME_DIR
 
 FoundAgent site_agent() {
   const int fd = connect_at(kSiteSocket, kQueueMs);
-  if (fd < 0 || is_made_by_site(fd, kSiteSocket)) return {fd, kSiteSocket, true};
+  if (fd < 0) return {};
+  if (is_made_by_site(fd, kSiteSocket)) return {fd, kSiteSocket, true};
   close(fd);
   return {};
 }
@@ -32,7 +33,8 @@ FoundAgent own_agent(const Words& words) {
   if (!folder || folder[0] != '/') return {};
   const std::string path = folder + std::string(kOwnSocket);
   const int fd = connect_at(path, kQueueMs);
-  if (fd < 0 || peer_user(fd) == geteuid()) return {fd, path, false};
+  if (fd < 0) return {};
+  if (peer_user(fd) == geteuid()) return {fd, path, false};
   close(fd);
   return {};
 }
@@ -79,6 +81,7 @@ FoundAgent find_agent(const Words& words, const Options& options, std::string& e
     const int fd = connect_at(agent, kQueueMs);
     // A full queue is an agent that does not answer in time.
     if (fd < 0 && errno != EAGAIN) error = "--agent " + agent + ": " + std::strerror(errno) + "; start \"proc_box agent --socket\" with this path, or leave the option out";
+    if (fd < 0) return {};
     return {fd, agent, false};
   }
   if (options.names_broker) return {};
