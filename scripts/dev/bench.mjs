@@ -40,7 +40,9 @@ async function measure(env, broker) {
   const child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   child.on('message', async (list) =>
     child.send(
-      (await broker.ctl(`list_${list}`, list === 'queues' ? 'name' : 'pid')).split('\n').filter(Boolean).length,
+      (await broker.ctl('-q', '--no-table-headers', `list_${list}`, list === 'queues' ? 'name' : 'pid'))
+        .split('\n')
+        .filter(Boolean).length,
     ),
   );
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
