@@ -34,7 +34,7 @@ namespace {
 
 constexpr double kHearMs = 5000;  // for Node to acknowledge a signal; a busy Node takes longer than usual
 constexpr double kAgentEndMs = 1000;  // the same for an agent, which has nothing left to load
-constexpr size_t kUnheardMax = 256;
+constexpr size_t kUnheardMax = 256;  // signals that do not ask for the end
 constexpr double kEndMs = 30000;  // for Node to end after the job, in addition to --flush
 }  // namespace
 
@@ -110,8 +110,9 @@ void Directed::agent_lost() {
 }
 
 void Directed::deliver(const Delivery& delivery) {
-  if (unheard_.size() < kUnheardMax) unheard_.push_back(delivery);
-  if (unheard_until_ms_ == 0 && is_launch() && asks_for_end(delivery.signal)) unheard_until_ms_ = monotonic_ms() + kHearMs;
+  const bool ends = asks_for_end(delivery.signal);
+  if (ends || unheard_.size() < kUnheardMax) unheard_.push_back(delivery);
+  if (unheard_until_ms_ == 0 && is_launch() && ends) unheard_until_ms_ = monotonic_ms() + kHearMs;
   if (by_agent_) front_.keeper.send(Request::delivery, 0, &delivery, sizeof delivery);
   else channel_.send(delivery);
 }
