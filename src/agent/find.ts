@@ -1,4 +1,4 @@
-import { isEnvironmentError } from '../errors.js';
+import { EnvironmentError, isEnvironmentError } from '../errors.js';
 import { askAgent, type Question } from './ask.js';
 import { ownSocket, SITE_SOCKET } from './socket.js';
 
@@ -18,19 +18,19 @@ export function socketsOf(agent: string, environment: Environment): readonly str
   return environment['XDG_RUNTIME_DIR']?.startsWith('/') ? [SITE_SOCKET, ownSocket(environment)] : [SITE_SOCKET];
 }
 
-/** Asks the first agent that answers. @throws EnvironmentError of the first socket if none does */
+/** Asks the first agent that answers. @throws EnvironmentError that names every socket if none does */
 export async function askFirst(
   sockets: readonly string[],
   question: Question,
 ): Promise<{ readonly socket: string; readonly answer: unknown }> {
-  let first: unknown;
+  const errors: Error[] = [];
   for (const socket of sockets) {
     try {
       return { socket, answer: await askAgent(socket, question) };
     } catch (error) {
       if (!isEnvironmentError(error)) throw error;
-      first ??= error;
+      errors.push(error as Error);
     }
   }
-  throw first;
+  throw new EnvironmentError(errors.map(({ message }) => message).join('; '), { cause: errors[0] });
 }

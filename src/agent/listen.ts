@@ -1,3 +1,5 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { listenUnix } from 'cgroup-utils-native';
 import { EnvironmentError, isEnvironmentError } from '../errors.js';
 import type { Logger } from '../log.js';
@@ -23,10 +25,20 @@ const FAILED: Readonly<Record<string, string>> = {
 /** @returns the descriptor. @throws EnvironmentError */
 export function listen({ socket, own }: Pick<AgentOptions, 'socket' | 'own'>, replace = false): number {
   try {
+    if (own) makeFolder(dirname(socket));
     return listenUnix(socket, !own, replace);
   } catch (error) {
     const { code = '', refused = '' } = error as NodeJS.ErrnoException & { refused?: string };
     throw new EnvironmentError(`--socket ${socket}: ${REFUSED[refused] ?? FAILED[code] ?? code}`, { cause: error });
+  }
+}
+
+/** The folder of a user's own agent. Whatever is there already is judged by `listenUnix`. */
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
 

@@ -22,6 +22,6 @@ t.test('auto is the agent of the site, and then that of the user', async (t) => 
 t.test('where none answers, the error is that of the first', async (t) => {
   const folder = temporaryFolder(t);
   await t.rejects(askFirst([join(folder, 'one'), join(folder, 'two')], 'list'), {
-    message: /no agent answers at .*one: there is no such socket/,
+    message: /no agent answers at .*one: there is no such socket; no agent answers at .*two: there is no such socket/,
   });
 });

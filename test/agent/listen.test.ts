@@ -1,4 +1,4 @@
-import { closeSync, existsSync } from 'node:fs';
+import { closeSync, existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { listen, takeOver } from '../../src/agent/listen.js';
@@ -19,10 +19,19 @@ t.test('listens, replaces a socket that was left behind, and refuses one that is
 t.test('says what is wrong with the path', async (t) => {
   const folder = temporaryFolder(t);
   const cases: readonly (readonly [string, RegExp])[] = [
-    [join(folder, 'missing', 's'), /its folder does not exist/],
+    [join(folder, 'missing', 'too', 's'), /its folder does not exist/],
     [join(folder, 'x'.repeat(120)), /too long for a socket/],
   ];
   for (const [socket, message] of cases) t.throws(() => listen({ socket, own: true }), { message });
+});
+
+t.test('the folder of an own agent is made, and that of the site is not', async (t) => {
+  const folder = temporaryFolder(t);
+  const own = join(folder, 'own', 's');
+  closeSync(listen({ socket: own, own: true }));
+  t.equal(statSync(join(folder, 'own')).mode & 0o777, 0o700);
+  const message = /its folder does not exist/;
+  t.throws(() => listen({ socket: join(folder, 'site', 's'), own: false }), { message });
 });
 
 t.test('with nobody there, a takeover only listens', async (t) => {
