@@ -161,7 +161,7 @@ SIZE = ("memory", "memory-high", "outbox-bytes", "spool-max-bytes", "stdoutlimit
 DURATION = ("cpu-time", "flush", "grace", "msgtimeout", "rows-interval", "sint", "spool-max-age", "timeout")
 COUNT = ("cpu-weight", "cpus", "outbox-messages", "pids", "rows")
 TEXT = (
-    "argv0", "audit-log", "cgroup", "config", "control-auth", "control-keys", "control-rules", "cpuset", "ekey", "enforce",
+    "agent", "argv0", "audit-log", "cgroup", "config", "control-auth", "control-keys", "control-rules", "cpuset", "ekey", "enforce",
     "exchange", "failure", "io-max", "json", "near", "rascal-config", "refuse", "reply-exchange", "report-file", "rkey",
     "rlimit", "skey", "spool-dir", "stop-signal", "tls-ca", "tls-cert", "tls-key", "uri", "uri-file", "warn-signal",
 )

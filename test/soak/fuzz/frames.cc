@@ -1,4 +1,5 @@
 // libFuzzer: bytes on the keeper's socket, as they may come in any pieces, and the bodies that the keeper and the wrapper read.
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -34,11 +35,15 @@ void read_words(const std::string& body) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const size_t piece = data[0] % 31 + 1;
-  std::string inbox, body;
+  pbox::Inbox inbox;
+  std::string body;
   for (size_t at = 1; at < size; at += piece) {
     inbox.append(reinterpret_cast<const char*>(data) + at, std::min(piece, size - at));
-    pbox::FrameHead head;
-    while (pbox::next_frame(inbox, head, body)) {
+    pbox::FrameHead head, peeked;
+    while (true) {
+      const bool has_head = inbox.peek(peeked);
+      if (!inbox.next(head, body)) break;
+      if (!has_head || peeked.length != head.length) std::abort();
       if (body.size() != head.length) std::abort();
       read_start(body);
       read_words(body);
