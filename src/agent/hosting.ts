@@ -109,12 +109,12 @@ export abstract class Hosting<T extends Told = Told> implements HostedBox {
 
   /** Until it has been acted on, the front end passes it to the next agent if this one is lost. */
   #signal(delivery: SignalDelivery): void {
-    if (this.run === undefined && this.#early.length < EARLY) this.#early.push(delivery);
-    else {
-      void this.run?.onSignal(delivery).then(() => {
-        if (!this.#over) this.told.keeper.toFront({ type: 'heard', first: delivery.signal });
-      });
-    }
+    const heard = () => {
+      if (!this.#over) this.told.keeper.toFront({ type: 'heard', first: delivery.signal });
+    };
+    if (this.run !== undefined) void this.run.onSignal(delivery).then(heard);
+    else if (this.#early.length < EARLY) this.#early.push(delivery);
+    else heard();
   }
 
   /** Makes the objects of a box that another agent has begun, and nothing in the kernel. */

@@ -94,7 +94,7 @@ t.test('--detach returns once the box is made and leaves a supervisor that holds
   const { code: processCode, signal } = await process.ended;
   t.strictSame([processCode, signal], [null, 'SIGKILL'], 'the time limit ends it');
   await until(() => !existsSync(pidFile), 'the supervisor has ended');
-  t.match(readFileSync(log, 'utf8'), /time limit of 300 ms \(--timeout\) reached/);
+  await until(() => /time limit of 300 ms \(--timeout\) reached/.test(readFileSync(log, 'utf8')), 'the log says why');
 });
 
 t.test('--detach tells of what is wrong', async (t) => {

@@ -93,9 +93,9 @@ for (const sender of ['PBS', 'linuxproc'] as const) {
 t.test('PBS: SIGKILL of the session ends what has left the session, too', async (t) => {
   const running = start(t, ['sh', '-c', "trap '' TERM; setsid sleep 1000 & echo ready; sleep 1000"], under('PBS'));
   await running.says('ready');
+  const outside = () => running.members().filter((pid) => processState(pid)?.session !== running.pid);
+  await until(() => outside().length === 2, 'the guard and the setsid child are outside');
   const all = running.members();
-  const outside = all.filter((pid) => processState(pid)?.session !== running.pid);
-  t.equal(outside.length, 2, 'the guard and the setsid child');
   send(sessionOf(running.pid), 'SIGTERM');
   send(sessionOf(running.pid), 'SIGKILL');
   await running.done;

@@ -99,7 +99,7 @@ t.test('without a box nothing is left, either', async (t) => {
   await until(() => killed.stdout().includes('up'), 'the job runs');
   killed.kill('SIGKILL');
   await killed.end();
-  t.strictSame(killed.members(), []);
+  await until(() => killed.members().length === 0, 'everything has ended');
 });
 
 t.test('a job without a box is told of by an event', async (t) => {

@@ -148,7 +148,7 @@ t.test('bad input: 125, a clear line, nothing left behind', need('memory', 'blki
     ],
     'a file that is on no disk': [
       ['--io-max', '/proc/self:rbps=1M'],
-      /does not belong to a block device .*`lsblk` lists them/,
+      /does not belong to a block device: .*`lsblk` lists them/,
     ],
     'a rate that does not exist': [
       ['--io-max', '/:rbs=1M'],

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readFileSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import type { FileOp, Keeper } from 'cgroup-utils-native';
@@ -139,6 +140,7 @@ t.test('only our own processes and those of the box are moved', V1, async (t) =>
     t.equal(await move(text), 'EPERM', `"${text}"`);
     t.equal(await move(text, 'tasks'), 'EPERM', `"${text}" to tasks`);
   }
+  t.equal(await move(String(spawnSync('true').pid)), 'ESRCH', 'a process that has ended');
   t.equal(await move(String(pid)), null, 'the job');
   t.equal((await keeper.files([{ op: 'processes', path: `${dir}/cgroup.procs` }]))[0]?.text, `${pid}\n`);
   t.equal(await move(String(keeper.pid)), null, 'the keeper');

@@ -9,7 +9,7 @@ namespace pbox {
 
 void Deadline::set(const DeadlineBody& body) {
   body_ = body;
-  overslept_ = false;
+  overslept_ = was_held_ = false;
   plan();
 }
 

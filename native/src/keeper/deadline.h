@@ -21,8 +21,11 @@ class Deadline {
   Due due(double now_ms, Held held) {
     if (next_ms_ == 0 || now_ms < next_ms_) return Due::nothing;
     const bool late = now_ms - std::max(next_ms_, planned_ms_) > kOversleptMs && !overslept_;
-    if (late || held()) {
-      // The keeper was stopped or frozen together with the wrapper, which now has a second to take that into account.
+    const bool is_held = held(), was_held = was_held_;
+    was_held_ = is_held;
+    if (late || is_held || was_held) {
+      // The wrapper was stopped or frozen, and the keeper perhaps with it. From its end on, the wrapper has a second to take that into
+      // account.
       overslept_ = true;
       next_ms_ = now_ms + kAgainMs;
       return Due::nothing;
@@ -44,7 +47,7 @@ class Deadline {
   double slack_ms_ = kSlackMs;
   double next_ms_ = 0;     // 0: never
   double planned_ms_ = 0;  // when `next_ms_` was set: it may lie in the past then
-  bool overslept_ = false, abandons_ = false;
+  bool overslept_ = false, was_held_ = false, abandons_ = false;
 };
 
 }  // namespace pbox

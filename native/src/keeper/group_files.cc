@@ -14,6 +14,7 @@
 
 #include "proc/device.h"
 #include "proc/members.h"
+#include "proc/process.h"
 #include "proc/remove_groups.h"
 #include "proc/text_file.h"
 #include "proc/tree.h"
@@ -75,6 +76,13 @@ int read_proc(const char* name, const std::string& pid, std::string& out) {
   if (!std::all_of(pid.begin(), pid.end(), [](char c) { return c >= '0' && c <= '9'; })) return EPERM;
   const std::string dir = pid.empty() ? "/proc/self" : process_directory(std::atoi(pid.c_str()));
   return read_text_file(dir + "/" + name, out) ? 0 : errno;
+}
+
+// Of a number that may not be moved. A process can end between its listing and its move.
+bool has_ended(const std::string& pid) {
+  if (pid.empty() || pid.find_first_not_of("0123456789") != std::string::npos) return false;
+  ProcessStat now;
+  return !read_process(std::atoi(pid.c_str()), now) || now.dead;
 }
 
 }  // namespace
@@ -167,7 +175,7 @@ int GroupFiles::act(FileOp op, const std::string& path, const std::string& text,
 
 int GroupFiles::write(const std::string& path, const std::string& text) const {
   if (!groups_.may_write(path)) return EPERM;
-  if (takes_pids(name_in(path)) && !may_move(text)) return EPERM;
+  if (takes_pids(name_in(path)) && !may_move(text)) return has_ended(text) ? ESRCH : EPERM;
   const Fd file(open_group_file(path, O_WRONLY));
   if (file.fd < 0) return errno;
   const ssize_t written = ::write(file.fd, text.data(), text.size());
