@@ -134,6 +134,7 @@ function reason(error: unknown, file: string): string {
     EACCES: `${JSON.stringify(dirname(file))} is not writable for this user`,
     ENOSPC: 'the disk is full',
     EDQUOT: "the user's quota is used up",
+    EINVAL: 'it exists, but is not a regular file',
   };
   return (code !== undefined && advice[code]) || message.replaceAll(/\p{Cc}+/gu, ' ');
 }

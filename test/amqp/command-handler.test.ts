@@ -60,10 +60,7 @@ t.test('an answer without a result has null, and the message id stands for a cor
   give({ command: 'ping' }, { replyTo: 'q', messageId: 'm' });
   give({ command: 'ping' }, { replyTo: 'q', correlationId: 7 });
   await turn();
-  t.strictSame(
-    replies.map(({ correlationId }) => correlationId).sort(),
-    ['m', undefined],
-  );
+  t.strictSame(replies.map(({ correlationId }) => correlationId).sort(), ['m', undefined]);
   t.match(bodies(), [{ result: null }, { result: null }]);
 });
 

@@ -4,6 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
+import { needsOwnNode } from '../fixtures/agent.js';
 import { collect, foreignClient, sharedBroker, unique } from '../fixtures/broker.js';
 import { until } from '../fixtures/processes.js';
 import { job, PROC_BOX, plainEnvironment, start, temporaryFolder } from '../fixtures/run.js';
@@ -102,7 +103,7 @@ t.test('without a box nothing is left, either', async (t) => {
   await until(() => killed.members().length === 0, 'everything has ended');
 });
 
-t.test('a job without a box is told of by an event', async (t) => {
+t.test('a job without a box is told of by an event', { skip: needsOwnNode }, async (t) => {
   const uri = await sharedBroker(t);
   const { channel } = await foreignClient(t, uri);
   const ekey = unique('unboxed');
@@ -144,7 +145,7 @@ t.test('a job without a box is told of by an event', async (t) => {
   t.equal(events.messages.length, 0, "a job that did not start is nobody else's concern");
 });
 
-t.test('a broker that does not answer holds nothing up for longer than 2 s', async (t) => {
+t.test('a broker that does not answer holds nothing up for longer than 2 s', { skip: needsOwnNode }, async (t) => {
   const silent = createServer(() => {});
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
   t.teardown(() => silent.close());
