@@ -46,8 +46,7 @@ std::vector<int> outside(const KeeperSetup& setup, int pid) {
 }  // namespace
 
 Adopted::Adopted(const KeeperSetup& setup, Invocation& words)
-    : Box(setup.agent >= 0 ? WrapperConnection(setup.agent, Speaks::agent) : WrapperConnection(setup.node), WrapperConnection(setup.front), Cgroup(), nullptr),
-      setup_(setup), caller_(words), agent_(setup.agent_path, setup.site_agent), main_(member_of(words.adopted_pid)),
+    : Box(setup, nullptr), setup_(setup), caller_(words), main_(member_of(words.adopted_pid)),
       processes_(cgroup_, Members(main_, outside(setup, main_.pid), "")),
       pidfd_(main_.pid > 0 ? static_cast<int>(syscall(SYS_pidfd_open, main_.pid, 0)) : -1) {
   prctl(PR_SET_DUMPABLE, 0);

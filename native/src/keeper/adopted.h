@@ -4,10 +4,8 @@
 #include <string>
 
 #include "keeper/adopted_output.h"
-#include "keeper/agent_link.h"
 #include "keeper/box.h"
 #include "keeper/caller.h"
-#include "keeper/keeper.h"
 #include "proc/outlet.h"
 
 namespace pbox {
@@ -21,7 +19,8 @@ class Adopted final : public Box {
   Processes& processes() override { return processes_; }
   StdoutCount& output() override { return output_; }
   void begin(WrapperConnection& from, Request request, Reader body) override;
-  void of_agent(WrapperConnection& from, Request request, Reader body) override;
+  void use_node() override;
+  bool takes(const NodeMessage& message, Reader text) override;
   bool has_processes() const override { return !empty_; }
   bool is_running() const override { return started_ && !empty_; }
   MainProcess main() const override;
@@ -47,8 +46,6 @@ class Adopted final : public Box {
 
   // Its wrapper, which is Node or an agent: adopted_wrapper.cc.
   void tell_node();
-  void to_front(Reader body, const std::string& bytes);
-  void use_node();
   void node_gone();
   void agent_gone();
   void front_gone();
@@ -62,7 +59,6 @@ class Adopted final : public Box {
 
   const KeeperSetup setup_;
   Caller caller_;
-  AgentLink agent_;
   const Member main_;
   AdoptedProcesses processes_;
   const int pidfd_;
@@ -84,7 +80,6 @@ class Adopted final : public Box {
   bool linger_ = false;
   double lost_ms_ = 0;        // when the agent was lost, or the box ended without one; 0: it is there
   bool resumed_ = false;      // the keeper has resumed a suspended box
-  bool left_ = false;         // no agent can go on with this box
   bool boxed_ = false;        // the front end has been told that the box is made
   std::shared_ptr<Outlet> log_;
 };

@@ -35,35 +35,9 @@ void Adopted::tell_node() {
   show_process();
 }
 
-void Adopted::of_agent(WrapperConnection& from, Request request, Reader body) {
-  const bool of_front = &from == &front_;
-  const std::string bytes = Reader(body).rest();
-  switch (request) {
-    case Request::welcome:
-      return front_.tell(Event::agent, AgentState::there);
-    case Request::to_front:
-      return to_front(body, bytes);
-    case Request::keep:
-      return agent_.keep(body);
-    case Request::leave:
-      left_ = true;
-      return agent_.done();
-    case Request::delivery:
-      if (of_front && agent_.used()) node_.send(Event::delivery, 0, bytes.data(), bytes.size());
-      return;
-    case Request::use_node:
-      if (of_front) use_node();
-      return;
-    default:
-      return;
-  }
-}
-
 // The keeper needs some of the messages itself: it outlives the front end.
-void Adopted::to_front(Reader body, const std::string& bytes) {
-  const auto message = body.value<NodeMessage>();
+bool Adopted::takes(const NodeMessage& message, Reader text) {
   const auto type = static_cast<NodeMessageType>(message.type);
-  if (type == NodeMessageType::outcome) agent_.done();
   if (type == NodeMessageType::boxed) boxed_ = true;
   if (type == NodeMessageType::flush_time) flush_ms_ = message.ms;
   if (type == NodeMessageType::rules) {
@@ -71,19 +45,18 @@ void Adopted::to_front(Reader body, const std::string& bytes) {
     linger_ = (message.second & kRuleLinger) != 0;
     grace_ms_ = message.ms;
   }
-  if (type == NodeMessageType::say && log_ && boxed_) return log_->write(body.rest());
-  front_.send(Event::to_front, 0, bytes.data(), bytes.size());
+  const bool is_logged = type == NodeMessageType::say && log_ && boxed_;
+  if (is_logged) log_->write(text.rest());
+  return is_logged;
 }
 
 // The agent does not serve this box: Node makes it, and opens its own files.
 void Adopted::use_node() {
-  if (ever_begun_ || !agent_.used()) return;
+  if (ever_begun_) return;
   Invocation& words = caller_.words;
-  agent_.drop();
   log_ = nullptr;
   if (words.pid_fd >= 0) close(std::exchange(words.pid_fd, -1));
-  node_.close();
-  node_ = WrapperConnection(setup_.node);
+  drop_agent(setup_.node);
   tell_node();
 }
 
@@ -119,9 +92,9 @@ void Adopted::front_gone() {
 void Adopted::wrapper_gone() {
   node_.close();
   agent_.done();
-  if (!left_) deadline_ = {};
+  if (!agent_.has_left()) deadline_ = {};
   if (processes_.suspended()) processes_.resume();
-  if (cgroup_.cleanup.empty() && !processes_.killed() && !left_) leave();
+  if (cgroup_.cleanup.empty() && !processes_.killed() && !agent_.has_left()) leave();
 }
 
 void Adopted::find_agent() {

@@ -24,6 +24,9 @@ class AgentLink {
   // The agent has ended the box, so no other is needed.
   void done() { done_ = true; }
   bool is_done() const { return done_; }
+  // No agent can go on with the box.
+  void leave() { done_ = left_ = true; }
+  bool has_left() const { return left_; }
   // An agent has begun the box so far that the next one can go on with it.
   bool has_kept() const { return !kept_.empty(); }
   bool searching() const { return next_ms_ > 0; }
@@ -40,7 +43,7 @@ class AgentLink {
   std::string path_, kept_;
   std::string hello_;  // as the first agent got it: the words are erased when the job starts
   const bool site_;
-  bool done_ = false;
+  bool done_ = false, left_ = false;
   double next_ms_ = 0;  // 0: not searching
   double lost_ms_ = 0;
 };

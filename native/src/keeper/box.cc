@@ -20,8 +20,9 @@ ExitedBody exited_body(int status, const UsageBody& usage) {
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, killed ? WTERMSIG(status) : -1, killed && WCOREDUMP(status), 0, monotonic_ms(), usage};
 }
 
-Box::Box(WrapperConnection node, WrapperConnection front, Cgroup cgroup, CleanupLog* log)
-    : node_(std::move(node)), front_(std::move(front)), cgroup_(std::move(cgroup)), cleanup_log_(log),
+Box::Box(const KeeperSetup& setup, CleanupLog* log)
+    : node_(setup.agent >= 0 ? WrapperConnection(setup.agent, Speaks::agent) : WrapperConnection(setup.node)), front_(setup.front),
+      agent_(setup.agent_path, setup.site_agent), cleanup_log_(log),
       files_(
           cgroup_.made, [this](int pid) { return is_ours(pid) || processes().has(pid); },
           [this] { return processes().look(); },
@@ -99,6 +100,47 @@ void Box::check_owner(const WrapperConnection& from) {
   if (cgroup_.made.foreign || !from.is_foreign()) return;
   cgroup_.made.foreign = true;
   if (cleanup_log_) cleanup_log_->add_foreign();
+}
+
+void Box::drop_agent(int node) {
+  agent_.drop();
+  node_.close();
+  node_ = WrapperConnection(node);
+  cgroup_.remove();
+  cgroup_.made = {};
+  cgroup_.abandoned = {};
+  if (cleanup_log_) cleanup_log_->clear();
+}
+
+void Box::of_agent(WrapperConnection& from, Request request, Reader body) {
+  const bool of_front = &from == &front_;
+  switch (request) {
+    case Request::welcome:
+      return front_.tell(Event::agent, AgentState::there);
+    case Request::to_front:
+      return to_front(body);
+    case Request::keep:
+      return agent_.keep(body);
+    case Request::leave:
+      return agent_.leave();
+    case Request::delivery: {
+      const std::string bytes = body.rest();
+      if (of_front && agent_.used()) node_.send(Event::delivery, 0, bytes.data(), bytes.size());
+      return;
+    }
+    case Request::use_node:
+      if (of_front && agent_.used()) use_node();
+      return;
+    default:
+      return;
+  }
+}
+
+void Box::to_front(Reader body) {
+  const std::string bytes = Reader(body).rest();
+  const auto message = body.value<NodeMessage>();
+  if (static_cast<NodeMessageType>(message.type) == NodeMessageType::outcome) agent_.done();
+  if (!takes(message, body)) front_.send(Event::to_front, 0, bytes.data(), bytes.size());
 }
 
 std::unique_ptr<TreeWalk> Box::walk(size_t rows, bool pss) {

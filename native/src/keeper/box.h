@@ -3,14 +3,17 @@
 #pragma once
 #include <vector>
 
+#include "keeper/agent_link.h"
 #include "keeper/cgroup.h"
 #include "keeper/deadline.h"
 #include "keeper/group_files.h"
+#include "keeper/keeper.h"
 #include "keeper/named_files.h"
 #include "keeper/processes.h"
 #include "keeper/sampling.h"
 #include "keeper/stdout_count.h"
 #include "keeper/survivors.h"
+#include "wire/channel.h"
 #include "wire/wrapper_connection.h"
 
 namespace pbox {
@@ -22,8 +25,8 @@ ExitedBody exited_body(int status, const UsageBody& usage);
 
 class Box : private SampledBox {
  public:
-  // `front`: without a descriptor if there is no front end. `log`: null if no guard reads it.
-  Box(WrapperConnection node, WrapperConnection front, Cgroup cgroup, CleanupLog* log);
+  // `log`: null if no guard reads it.
+  Box(const KeeperSetup& setup, CleanupLog* log);
   ~Box() override = default;
   Box(const Box&) = delete;
   Box& operator=(const Box&) = delete;
@@ -41,7 +44,9 @@ class Box : private SampledBox {
   virtual RlimitReply set_rlimit(const RlimitWire& wanted) { return processes().set_rlimit(wanted); }
   virtual PauseReply pause(bool reached) { return processes().pause(reached, main().group); }
   virtual void before_resume() {}
-  virtual void of_agent(WrapperConnection&, Request, Reader) {}  // requests that agents and their front ends send
+  virtual void use_node() = 0;  // the agent does not serve the box: it is Node's, if nothing has begun
+  // The agent's message to the front end is for the keeper, too. True if it goes no further.
+  virtual bool takes(const NodeMessage&, Reader) { return false; }
   virtual std::vector<int> zombies() { return {}; }  // children of ours that have ended and could not be reaped
   virtual bool is_ours(int pid) const = 0;  // the keeper, its guard or its front end
   virtual bool is_held() = 0;  // the scheduler has stopped the box together with its wrapper
@@ -67,7 +72,11 @@ class Box : private SampledBox {
   // After SIGKILL: names the processes that survive it, and in the end stops waiting for them. True when it stops waiting.
   bool give_up();
 
+  // What the agent has made goes, under the rules for a wrapper of its user. What comes next is the Node of our own user.
+  void drop_agent(int node);
+
   WrapperConnection node_, front_;
+  AgentLink agent_;
   Cgroup cgroup_;
   CleanupLog* const cleanup_log_;
   Deadline deadline_;
@@ -81,6 +90,8 @@ class Box : private SampledBox {
   UsageBody sampled_usage() override { return usage(); }
   int main_pid() const override { return main().ended ? 0 : main().pid; }
   void check_owner(const WrapperConnection& from);
+  void of_agent(WrapperConnection& from, Request request, Reader body);
+  void to_front(Reader body);
   void add_cleanup(Reader body);
   int signal(const SignalBody& request);
   int stop(const StopBody& request);

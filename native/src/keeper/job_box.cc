@@ -39,36 +39,10 @@ void JobBox::start(const StartRequest& request) {
   leave_session();
 }
 
-void JobBox::of_agent(WrapperConnection& from, Request request, Reader body) {
-  const bool of_front = &from == &front_;
-  const std::string bytes = Reader(body).rest();
-  switch (request) {
-    case Request::welcome:
-      return front_.tell(Event::agent, AgentState::there);
-    case Request::to_front:
-      if (body.value<uint32_t>() == static_cast<uint32_t>(NodeMessageType::outcome)) agent_.done();
-      return front_.send(Event::to_front, 0, bytes.data(), bytes.size());
-    case Request::keep:
-      return agent_.keep(body);
-    case Request::leave:
-      return agent_.done();
-    case Request::delivery:
-      if (of_front && agent_.used()) node_.send(Event::delivery, 0, bytes.data(), bytes.size());
-      return;
-    case Request::use_node:
-      if (of_front) use_node();
-      return;
-    default:
-      return;
-  }
-}
-
 // The agent does not serve this box, and the job has not started: Node makes the box.
 void JobBox::use_node() {
-  if (phase_ != Phase::waiting || !agent_.used()) return;
-  agent_.drop();
-  node_.close();
-  node_ = WrapperConnection(setup_.node);
+  if (phase_ != Phase::waiting) return;
+  drop_agent(setup_.node);
   tell_node();
 }
 

@@ -2,11 +2,9 @@
 #pragma once
 #include <vector>
 
-#include "keeper/agent_link.h"
 #include "keeper/box.h"
 #include "keeper/caller.h"
 #include "keeper/job.h"
-#include "keeper/keeper.h"
 #include "keeper/output.h"
 #include "keeper/start.h"
 #include "keeper/stopped.h"
@@ -33,7 +31,7 @@ class JobBox final : public Box {
   RlimitReply set_rlimit(const RlimitWire& wanted) override;
   PauseReply pause(bool reached) override;
   void before_resume() override;
-  void of_agent(WrapperConnection& from, Request request, Reader body) override;
+  void use_node() override;
   std::vector<int> zombies() override { return own_zombies(); }
   bool is_ours(int pid) const override { return pid == getpid() || (setup_.cleanup_log && pid == parent_) || pid == setup_.front_pid; }
   bool is_held() override { return all_stopped(setup_.front_pid, processes_.look()); }
@@ -53,7 +51,6 @@ class JobBox final : public Box {
   int timeout();
   void node_gone();
   void agent_gone();
-  void use_node();
   void tell_node();
   void find_agent();
   void front_gone();
@@ -64,7 +61,6 @@ class JobBox final : public Box {
   ReapedUsage reaped_;
   Caller caller_;
   const KeeperSetup setup_;
-  AgentLink agent_;
   bool alone_ = false;  // the front end is the wrapper, without Node
   bool gone_ = false;   // the wrapper has gone
 

@@ -28,8 +28,7 @@
 namespace pbox {
 
 JobBox::JobBox(const KeeperSetup& setup, Invocation& words)
-    : Box(setup.agent >= 0 ? WrapperConnection(setup.agent, Speaks::agent) : WrapperConnection(setup.node), WrapperConnection(setup.front), Cgroup(), setup.cleanup_log),
-      caller_(words), setup_(setup), agent_(setup.agent_path, setup.site_agent) {
+    : Box(setup, setup.cleanup_log), caller_(words), setup_(setup) {
   prctl(PR_SET_DUMPABLE, 0);
   if (setup.cleanup_log) prctl(PR_SET_PDEATHSIG, SIGCONT);  // in case we are stopped when the guard is killed
   prctl(PR_SET_CHILD_SUBREAPER, 1);
