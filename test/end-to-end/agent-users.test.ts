@@ -1,9 +1,11 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { agentVersion } from 'cgroup-utils-native';
 import t from 'tap';
 import { askAgent } from '../../src/agent/ask.js';
 import type { BoxRow } from '../../src/agent/list.js';
 import type { AgentStatus } from '../../src/agent/status.js';
+import { delegate, withoutV1 } from '../fixtures/cgroups.js';
 import { asUid, type RunningAgent, startAgent } from '../fixtures/own-agent.js';
 import { until } from '../fixtures/processes.js';
 import { PROC_BOX, PYTHON, plainEnvironment } from '../fixtures/run.js';
@@ -133,3 +135,29 @@ function askAs(agent: RunningAgent, uid: number, question: string): string {
   const [program = '', ...args] = [...asUid(uid), PYTHON, '-c', ASKS, agent.socket, `${agentVersion}`, question];
   return spawnSync(program, args, { encoding: 'utf8', env: plainEnvironment() }).stdout;
 }
+
+t.test(
+  'an agent of another user that is killed while a job starts costs no job and leaves no group',
+  { skip: skip || withoutV1('pids') },
+  async (t) => {
+    const { dirs, through } = delegate(t, ['memory', 'pids', 'v2'], NOBODY);
+    const env = { PBOX_URI: 'none', PBOX_MEMORY: '64M' };
+    for (let round = 0; round < 12; round++) {
+      const agent = await startAgent(t, { forAll: true });
+      const boxes = upTo(4).map(() => agent.box(['sh', '-c', 'exit 3'], { through, cwd: '/', env }));
+      // Half of the rounds end it with its first group, the others a little later.
+      await until(() => groups(dirs).length > 0, 'a group is made');
+      const later = performance.now() + (round % 2) * Math.random() * 10;
+      await until(() => performance.now() >= later, 'the moment has come');
+      const node = agent.nodePid();
+      process.kill(node, 'SIGKILL');
+      agent.child.kill('SIGKILL');
+      for (const { done } of boxes) t.match(await done, { code: 3 });
+      await until(() => groups(dirs).length === 0, 'no group is left');
+    }
+  },
+);
+
+const upTo = (count: number) => Array.from({ length: count }, (_, index) => index);
+const groups = (dirs: Readonly<Record<string, string>>) =>
+  Object.values(dirs).flatMap((dir) => readdirSync(dir).filter((name) => name.startsWith('proc_box-')));
