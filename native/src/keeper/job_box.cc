@@ -17,7 +17,7 @@
 namespace pbox {
 
 void JobBox::begin(WrapperConnection& from, Request request, Reader body) {
-  if (phase_ != Phase::waiting || request != Request::start) return;
+  if (gone_ || phase_ != Phase::waiting || request != Request::start) return;
   alone_ = &from == &front_;
   start(StartRequest(body));
 }

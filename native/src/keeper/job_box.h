@@ -50,6 +50,7 @@ class JobBox final : public Box {
   void check_survivors();
   int timeout();
   void node_gone();
+  void await_node();
   void agent_gone();
   void tell_node();
   void find_agent();

@@ -26,6 +26,11 @@
 #include "proc/exit_status.h"
 
 namespace pbox {
+namespace {
+
+constexpr double kNodeMs = 2000;  // for a Node to die that the kernel has been told to kill
+
+}  // namespace
 
 JobBox::JobBox(const KeeperSetup& setup, Invocation& words)
     : Box(setup, setup.cleanup_log), caller_(words), setup_(setup) {
@@ -95,8 +100,21 @@ void JobBox::wrapper_gone() {
   if (gone_) return;
   gone_ = true;
   caller_.terminal.take_from(job_);
-  if (phase_ == Phase::waiting) finish();
+  if (phase_ == Phase::waiting) {
+    await_node();
+    finish();
+  }
   if (!empty_) kill_all();
+}
+
+// Node dies with the front end, but may be making the groups until then. It has announced each, and all of them have to go.
+void JobBox::await_node() {
+  const double until_ms = monotonic_ms() + kNodeMs;
+  while (node_.fd() >= 0 && !agent_.used() && monotonic_ms() < until_ms) {
+    pollfd entry{node_.fd(), POLLIN, 0};
+    poll(&entry, 1, static_cast<int>(until_ms - monotonic_ms()) + 1);
+    if (entry.revents != 0 && !receive(node_)) node_.close();
+  }
 }
 
 void JobBox::finish() {
