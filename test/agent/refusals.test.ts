@@ -1,6 +1,7 @@
 import t from 'tap';
 import { Refusals } from '../../src/agent/refusals.js';
 import { createLogger } from '../../src/log.js';
+import { until } from '../fixtures/processes.js';
 
 function logged(quietMs?: number) {
   const lines: string[] = [];
@@ -39,7 +40,7 @@ t.test('many at once count as many, and the sum is told after a while', async (t
   const { refusals, lines } = logged(10);
   refusals.tell(null, 'a connection', { kind: 'descriptors', why: 'there is no descriptor' }, 5);
   t.equal(refusals.total, 5);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await until(() => lines.length > 1, 'the sum');
   t.match(lines[1], /4 more lines as this within a minute \(descriptors\)/);
 });
 

@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import type { Bindings } from '../../src/node-link/bindings.js';
 import { LateKeys } from '../../src/node-link/late-keys.js';
+import { until } from '../fixtures/processes.js';
 
 t.test('a node with few boxes binds at once, and others when they are old enough', async (t) => {
   const wanted: string[] = [];
@@ -22,7 +22,7 @@ t.test('a node with few boxes binds at once, and others when they are old enough
   t.equal(released.length, 10);
   late.add({}, 'x', ['short']);
   t.equal(wanted.length, 64, 'a node with many short jobs does not bind for each of them');
-  await sleep(150);
+  await until(() => wanted.length === 70, 'the others are old enough');
   t.strictSame(wanted.slice(64), ['k64', 'k65', 'k66', 'k67', 'k68', 'short']);
   late.close();
 });

@@ -259,16 +259,20 @@ t.test('a broker that is killed comes back: everybody is reached, nothing is los
     for (const { link, id } of boxes) link.publish(sample(id, n));
   };
   const timer = setInterval(publish, 100);
-  await sleep(500);
+  const rounds = (more: number) => {
+    const last = n + more;
+    return until(() => n >= last, `${more} more rounds of messages`);
+  };
+  await rounds(5);
   await broker.kill9();
-  await sleep(500);
+  await rounds(5);
   await broker.start();
   await until(
     () => link.status().control.connections === 2 && link.status().statistics.state === 'up',
     'it is back',
     90_000,
   );
-  await sleep(300);
+  await rounds(3);
   clearInterval(timer);
   await bound();
   await until(() => link.status().outbox.messages === 0, 'everything is confirmed', 30_000);

@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { ControlSession } from '../../src/node-link/control-session.js';
 import { QueueBinder } from '../../src/node-link/queue-binder.js';
+import { until } from '../fixtures/processes.js';
 
 function make(failing = false) {
   let channels = 0;
@@ -37,7 +38,7 @@ t.test('an exchange is looked up once', async (t) => {
   const { one, idle } = make();
   one.lookUp('x');
   t.ok(one.isBusy);
-  await new Promise((resolve) => setTimeout(resolve, 10));
+  await until(() => !one.isBusy, 'it has been looked up');
   t.strictSame([one.isBusy, one.hasLookedUp('x'), one.problemWith('x'), idle()], [false, true, undefined, 1]);
   one.forget('x');
   t.notOk(one.hasLookedUp('x'));
@@ -50,6 +51,6 @@ t.test('once the queue has gone nothing is answered', async (t) => {
     answered = true;
   });
   one.end();
-  await new Promise((resolve) => setTimeout(resolve, 10));
+  await new Promise((resolve) => setImmediate(resolve));
   t.strictSame([answered, one.isBusy, idle()], [false, true, 0]);
 });
