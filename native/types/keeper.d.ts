@@ -1,6 +1,7 @@
+/** The keeper of one box and its requests. native/README.md describes the protocol. */
+import type { FrontMessage } from './agent.js';
+import type { KeeperEvent } from './events.js';
 import type { FileOp, FileResult } from './files.js';
-/** The keeper of one box, its requests and its events. native/README.md describes the protocol. */
-import type { SignalDelivery } from './own-process.js';
 import type { RawSample, SampleOptions } from './processes.js';
 
 /** The 16 resources of setrlimit(2), by their names in prlimit(1). */
@@ -83,135 +84,6 @@ export interface AdoptSpec {
   readonly stdoutMaxBytes: number;
 }
 
-/** Usage of the processes that the keeper itself has reaped, and bytes of stdout so far. */
-export interface KeeperUsage {
-  /** CPU time of reaped processes and their reaped descendants, getrusage(2) RUSAGE_CHILDREN. */
-  readonly userUsec: number;
-  readonly systemUsec: number;
-  /** Largest resident set of one reaped process, bytes. */
-  readonly maxRssBytes: number;
-  /** proc_pid_io(5) of reaped processes: syscr, syscw, read_bytes, write_bytes. */
-  readonly readCount: number;
-  readonly writeCount: number;
-  readonly readBytes: number;
-  readonly writeBytes: number;
-  readonly stdoutBytes: number;
-}
-
-/** How the keeper counts stdout: by the shared file offset, by splice(2) through a pipe, or not at all. */
-export type StdoutMode = 'file' | 'pipe' | 'terminal' | 'other';
-
-export type KeeperEvent =
-  | {
-      readonly type: 'hello';
-      /** argv as the user typed it, with argv[0]. */
-      readonly argv: readonly string[];
-      /** Every `PBOX_*` entry of the environment as `NAME=value`; the job does not get them. */
-      readonly settings: readonly string[];
-      readonly stdoutMode: StdoutMode;
-      /** The verb, as in `proc_box ctl`; empty for a job. Node takes this and the next four from the front end. */
-      readonly verb: '' | 'adopt' | 'agent' | 'check' | 'ctl' | 'list' | 'spool' | 'where' | '--help' | '--version';
-      /** Index of the command's first word; `argv.length` if there is no command. */
-      readonly commandIndex: number;
-      /** Index of the word after `--`, which holds even if an option before it is wrong; `argv.length` without `--`. */
-      readonly fallbackIndex: number;
-      /** `--failure open`; the last one counts. */
-      readonly failsOpen: boolean;
-      readonly debug: boolean;
-      /** There is a controlling terminal. */
-      readonly terminal: boolean;
-    }
-  | { readonly type: 'started'; readonly pid: number /** CLOCK_MONOTONIC, ms. */; readonly atMs: number }
-  | {
-      readonly type: 'failed';
-      /** The step that failed: `fork`, `setpgid`, `rlimit`, `cgroup`, `exec`, ...; `adopt`: the process has ended. */
-      readonly step: string;
-      /** Index of the rlimit or `tasks` file in the spec; 0 for an `exec` if PATH does not hold the command; otherwise -1. */
-      readonly index: number;
-      readonly errno: number;
-      /** `ENOENT` and so on. */
-      readonly code: string;
-    }
-  | {
-      readonly type: 'exited';
-      /** Exit code of the main process; null if a signal ended it. For an adopted process both may be null: unknown. */
-      readonly code: number | null;
-      readonly signal: number | null;
-      readonly coreDumped: boolean;
-      readonly atMs: number;
-      readonly usage: KeeperUsage;
-    }
-  /** No process of the box is left and all of its stdout has reached the reader. */
-  | { readonly type: 'empty'; readonly usage: KeeperUsage }
-  | { readonly type: 'stopped'; readonly signal: number }
-  | { readonly type: 'continued' }
-  | { readonly type: 'stdoutlimit'; readonly bytes: number }
-  /** The number of bytes given to `stdoutMark` has been reached. */
-  | { readonly type: 'stdoutmark'; readonly bytes: number }
-  /** A signal that `watchSignals` takes over has reached the keeper: its sender signals a whole process tree or session. */
-  | {
-      readonly type: 'witnessed';
-      readonly signal: number /** Of the sender. */;
-      readonly pid: number;
-      readonly atMs: number;
-    }
-  /** To an agent, after `hello`: what it does not inherit. */
-  | {
-      readonly type: 'origin';
-      readonly frontPid: number;
-      /** Number of words with those of the command that `hello` has left out. */
-      readonly words: number;
-      readonly folder: string;
-      /** Entries that say who the job is, `NAME=value`. */
-      readonly environment: readonly string[];
-      /** Processes that the front end had as children before it became proc_box. */
-      readonly children: readonly number[];
-      /** `resumed` follows, because another agent has served this box before. */
-      readonly resumes: boolean;
-    }
-  /** To an agent: a signal that the front end has received. */
-  | ({ readonly type: 'delivery' } & SignalDelivery)
-  /** To a later agent, after `origin`: what has happened before. Times are CLOCK_MONOTONIC, ms. */
-  | {
-      readonly type: 'resumed';
-      /** Of the main process. */
-      readonly pid: number;
-      readonly mainEnded: boolean;
-      /** When the keeper has acted on its deadline; null if it has not. */
-      readonly expiredMs: number | null;
-      readonly startedMs: number;
-      readonly lostMs: number;
-      /** What the agent before has given to `keep`. */
-      readonly kept: Buffer;
-    }
-  /** Of `proc_box adopt`, after `hello` and `origin`, and again before `started`: what /proc shows of the process. */
-  | {
-      readonly type: 'process';
-      /** The value of `--pid`; 0 if that makes no sense. */
-      readonly pid: number;
-      readonly stdoutMode: 'file' | 'other';
-      /** proc_pid_stat(5); empty if there is no such process. */
-      readonly stat: string;
-      /** proc_pid_status(5). */
-      readonly status: string;
-      /** The first word of its command line; empty if that cannot be read. */
-      readonly command: string;
-      /** Entries of its environment that say who the job is, `NAME=value`; null if it cannot be read. */
-      readonly environment: readonly string[] | null;
-    }
-  /** To an agent, from a tool and in place of `hello`. */
-  | { readonly type: 'ask'; readonly text: string }
-  /** The keeper has acted on its deadline, because its wrapper has not. */
-  | { readonly type: 'expired'; readonly atMs: number }
-  /** Processes left a second after SIGKILL. `final`: the keeper no longer waits for them, and `empty` follows. */
-  | { readonly type: 'unkillable'; readonly processes: readonly Unkillable[]; readonly final: boolean }
-  /** After an upgrade, this keeper speaks another version of the protocol. No event follows. */
-  | { readonly type: 'mismatch'; readonly version: number; readonly expected: number }
-  /** Of a foreign connection: a frame of a type that this version does not have. */
-  | { readonly type: 'unknown'; readonly number: number }
-  /** The keeper has ended; no event follows. `fault`: what was wrong with a foreign connection, or empty. */
-  | { readonly type: 'gone'; readonly fault?: string };
-
 /** Times of CLOCK_MONOTONIC, ms; 0: never. */
 export interface KeeperDeadline {
   /** Send the signal to the job's process group, and SIGKILL to every process after the grace period. */
@@ -223,13 +95,6 @@ export interface KeeperDeadline {
   readonly abandon: boolean;
 }
 
-export interface Unkillable {
-  readonly pid: number;
-  readonly name: string;
-  /** Worded for users: why SIGKILL does not end the process. */
-  readonly reason: string;
-}
-
 /**
  * Which processes are asked to end; native/src/keeper/ladder.h.
  * - `group`: the job's process group, and the processes outside it that would never end by themselves
@@ -238,67 +103,6 @@ export interface Unkillable {
  * - `spare`: as `rest`, except the processes that have received the scheduler's signal
  */
 export type StopHow = 'group' | 'forward' | 'rest' | 'spare';
-
-/** A message of an agent for the front end of a box. */
-export type FrontMessage =
-  /** The box is over. @param first exit status @param second the signal to die of; 0: none */
-  | { readonly type: 'outcome'; readonly first: number; readonly second: number }
-  /** The agent has acted on a signal. @param first its number */
-  | { readonly type: 'heard'; readonly first: number }
-  /** By then (CLOCK_MONOTONIC, ms) every process of the box must have ended; 0: no bound. */
-  | { readonly type: 'bound'; readonly ms: number }
-  /** How long to wait for an agent at the end, ms. */
-  | { readonly type: 'flush'; readonly ms: number }
-  /** Text for stderr. */
-  | { readonly type: 'say'; readonly text: string }
-  /** The job has been stopped on its terminal. @param first the signal; if no shell could resume the front end, ^Z is undone */
-  | { readonly type: 'stop_group'; readonly first: number }
-  /** The adopted process is in its box: a front end that was told to `--detach` ends. */
-  | { readonly type: 'boxed' }
-  /** For the time without an agent. @param first stop signal @param second 1: linger, 2: reraise @param ms the grace period */
-  | { readonly type: 'rules'; readonly first: number; readonly second: number; readonly ms: number };
-
-/** The version in the head of each frame between keepers, tools and agents: native/src/wire/protocol.h. */
-export const agentVersion: number;
-
-/** One connection to an agent, as the kernel describes its other end: SO_PEERCRED. */
-export interface Peer {
-  readonly fd: number;
-  /** 0: in another PID namespace. */
-  readonly pid: number;
-  readonly uid: number;
-  readonly gid: number;
-}
-
-/** Takes connections on a listening Unix socket. */
-export class Listener {
-  /**
-   * Takes over `fd`.
-   * @param onPeer gets each connection, and owns its descriptor
-   * @param onClosed connections were closed at once: of a user who connects too often, or, with null, because this process
-   *   has no descriptor left
-   */
-  constructor(fd: number, onPeer: (peer: Peer) => void, onClosed: (uid: number | null, count: number) => void);
-  /** Takes everybody who has connected so far, before `close`. */
-  drain(): void;
-  close(): void;
-}
-
-/**
- * Listens on a Unix socket in a folder that only this user or root may write.
- * @param shown everybody may connect; otherwise only this user may enter the folder
- * @param replace takes the place of the process that listens there, if any, in one step
- * @returns the descriptor
- * @throws Error with code and `refused`: what is wrong with its folder (`open to others`, `not ours`, `a link`) or with what
- *   has its name now (`not a socket`), or empty
- */
-export function listenUnix(path: string, shown: boolean, replace: boolean): number;
-
-/** Whether the descriptor is a socket that listens. */
-export function isListening(fd: number): boolean;
-
-/** sd_notify(3). @param socket NOTIFY_SOCKET; `@` begins an abstract one. @throws Error with code */
-export function notifyService(socket: string, text: string): void;
 
 /** One keeper process: parent and subreaper of one job. */
 export class Keeper {

@@ -19,14 +19,12 @@ import type { MainExit } from './outcome.js';
 import { Reached } from './reached.js';
 import { Sampling } from './sampling.js';
 import type { SavedBox } from './saved.js';
+import { Sequence } from './sequence.js';
 import type { BoxStatus } from './status.js';
 import type { Time } from './time.js';
 import { createTimeLimit, type TimeLimit } from './time-limit.js';
 import type { WallClock } from './timer.js';
 import { createLeftBehind, type LeftBehind } from './unkillable.js';
-
-/** Sequence numbers that are reserved at a time. */
-const RESERVED = 64;
 
 /** One job under control: connects the parts of a box, handles the keeper's events, and carries out commands. */
 export class Box implements Controllable, SampledBox {
@@ -47,9 +45,7 @@ export class Box implements Controllable, SampledBox {
   #over = false;
   #pid = 0;
   #startedMs = 0;
-  #sequence: number;
-  /** Numbers up to this one are saved as used. */
-  #reserved: number;
+  readonly #sequence: Sequence;
   #main: MainExit | null = null;
   #elapsedMs = 0;
   #cpuUsec = 0;
@@ -65,7 +61,7 @@ export class Box implements Controllable, SampledBox {
     const { saved } = options;
     const limits = [...initialLimits(spec, options.stdoutMode), ...options.resources.limits];
     this.limits = saved === undefined ? withSources(limits, spec) : new Map(saved.limits);
-    this.#sequence = this.#reserved = saved?.sequence ?? 0;
+    this.#sequence = new Sequence(saved?.sequence ?? 0, () => options.onChanged?.('now'));
     this.#limitSetBy = new Map(saved?.limitSetBy);
     this.#suspendedBy = saved?.suspendedBy ?? null;
     this.#leftBehind = createLeftBehind(log);
@@ -129,12 +125,7 @@ export class Box implements Controllable, SampledBox {
   }
 
   nextSequence(): number {
-    this.#sequence++;
-    if (this.#sequence > this.#reserved) {
-      this.#reserved = this.#sequence + RESERVED;
-      this.#options.onChanged?.('now');
-    }
-    return this.#sequence;
+    return this.#sequence.next();
   }
 
   /** For another process that goes on with the box. */
@@ -142,7 +133,7 @@ export class Box implements Controllable, SampledBox {
     return {
       version: 1,
       boxId: this.identity.box,
-      sequence: this.#reserved,
+      sequence: this.#sequence.reserved,
       pid: this.#pid,
       startedMs: this.#startedMs,
       life: this.#life.save(),
