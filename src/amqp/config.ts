@@ -42,10 +42,26 @@ export interface ConnectionRequest {
 
 export const VHOST = 'box';
 const HEARTBEAT_SECONDS = 10;
+/** A message may wait for a link that is being replaced, and no longer. */
 const QUEUE_TTL_MS = 60_000;
 /** Large enough for a burst from an operator's script; a flood of messages costs the broker no more than this. */
-const QUEUE_MAX_LENGTH = 10_000;
-const QUEUE_MAX_BYTES = 16 * 1024 * 1024;
+const QUEUE_MAX = { messages: 10_000, bytes: 16 * 1024 * 1024 };
+
+/** A queue for commands. It goes with its connection, and drops the oldest commands beyond `max`. */
+export function controlQueueOptions(site: SiteConfig, max: typeof QUEUE_MAX) {
+  return {
+    exclusive: true,
+    durable: false,
+    autoDelete: false,
+    arguments: {
+      'x-message-ttl': QUEUE_TTL_MS,
+      'x-max-length': max.messages,
+      'x-max-length-bytes': max.bytes,
+      'x-overflow': 'drop-head',
+      ...site.queue?.arguments,
+    },
+  };
+}
 
 /** A connection that only consumes, so that the broker does not block it in a memory or disk alarm. */
 export function controlConfig(
@@ -56,18 +72,7 @@ export function controlConfig(
 ): RascalConfig {
   const { exchange, site } = request;
   const bindingKeys = addressingKeys(routingKeys, identity);
-  const options = {
-    exclusive: true,
-    durable: false,
-    autoDelete: false,
-    arguments: {
-      'x-message-ttl': QUEUE_TTL_MS,
-      'x-max-length': QUEUE_MAX_LENGTH,
-      'x-max-length-bytes': QUEUE_MAX_BYTES,
-      'x-overflow': 'drop-head',
-      ...site.queue?.arguments,
-    },
-  };
+  const options = controlQueueOptions(site, QUEUE_MAX);
   return base(request, {
     vhost: {
       queues: { [queue]: { options } },

@@ -1,5 +1,5 @@
 import amqp, { type Channel, type Connection } from 'amqplib/callback_api';
-import { type ConnectionRequest, connectionOptions } from '../amqp/config.js';
+import { type ConnectionRequest, connectionOptions, controlQueueOptions } from '../amqp/config.js';
 import { closeChannel, ensureExchange } from '../amqp/exchange.js';
 import type { Opened, Session } from '../amqp/link.js';
 import type { Delivery } from '../amqp/message.js';
@@ -33,11 +33,8 @@ export interface Binder {
   close(): void;
 }
 
-/** A message may wait for a link that is being replaced, and no longer. */
-const QUEUE_TTL_MS = 60_000;
 /** For a thousand boxes, and a burst from an operator's script. */
-const QUEUE_MAX_LENGTH = 100_000;
-const QUEUE_MAX_BYTES = 64 * 1024 * 1024;
+const QUEUE_MAX = { messages: 100_000, bytes: 64 * 1024 * 1024 };
 /** Enough to keep the connection busy, and few enough to keep the event loop free for other work. */
 export const PREFETCH = 16;
 /** queue.bind, class 50, method 20 of AMQP 0-9-1. amqplib has no way to send it with `no-wait`. */
@@ -61,7 +58,7 @@ export function openControl(
         channel.on('error', fail);
         channel.on('close', () => setImmediate(fail, new Error('the channel was closed')));
         channel.prefetch(PREFETCH);
-        channel.assertQueue(queue, queueOptions(request), (error) => {
+        channel.assertQueue(queue, controlQueueOptions(request.site, QUEUE_MAX), (error) => {
           if (error) fail(error);
           else up(sessionOn(request, queue, connection, channel, ended, fail));
         });
@@ -70,21 +67,6 @@ export function openControl(
       fail(error); // IllegalOperationError: the connection has ended meanwhile
     }
   });
-}
-
-function queueOptions({ site }: ConnectionRequest) {
-  return {
-    exclusive: true,
-    durable: false,
-    autoDelete: false,
-    arguments: {
-      'x-message-ttl': QUEUE_TTL_MS,
-      'x-max-length': QUEUE_MAX_LENGTH,
-      'x-max-length-bytes': QUEUE_MAX_BYTES,
-      'x-overflow': 'drop-head',
-      ...site.queue?.arguments,
-    },
-  };
 }
 
 function sessionOn(

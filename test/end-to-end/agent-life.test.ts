@@ -6,7 +6,7 @@ import { askAgent } from '../../src/agent/ask.js';
 import type { BoxRow } from '../../src/agent/list.js';
 import type { AgentStatus } from '../../src/agent/status.js';
 import { asUid, type RunningAgent, sharedFolder, spawnAgent, startAgent } from '../fixtures/own-agent.js';
-import { until } from '../fixtures/processes.js';
+import { processState, until } from '../fixtures/processes.js';
 import { killQuietly, PROC_BOX, PYTHON, plainEnvironment, temporaryFolder } from '../fixtures/run.js';
 
 /** An agent as a service: how it starts, ends, and follows another. */
@@ -258,4 +258,31 @@ t.test('where no agent listens, a box has a Node of its own, whatever is at the 
   const listens = 'import socket, sys; s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen()';
   t.equal(spawnSync(PYTHON, ['-c', listens, socket]).status, 0);
   run();
+});
+
+t.test('a signal that an agent has received and not acted on reaches the job once', async (t) => {
+  const agent = await startAgent(t);
+  const folder = join(agent.socket, '..');
+  const script = "n=0; trap 'n=$((n + 1)); echo got $n' TERM; echo up; while [ ! -e go ]; do sleep 0.05; done; exit $n";
+  const box = agent.box(['sh', '-c', script], { cwd: folder, env: { PBOX_GRACE: '1m', PBOX_LINGER: 'true' } });
+  await box.says('up');
+  const node = agent.nodePid();
+  process.kill(node, 'SIGSTOP');
+  await until(() => processState(node)?.state === 'T', 'it is stopped');
+  box.kill('SIGTERM');
+  process.kill(node, 'SIGKILL');
+  await agent.ended;
+  await box.says('got 1');
+  const next = await startAgent(t, { folder });
+  await until(async () => (await boxesOf(next.socket)).length === 1, 'the next agent has the box');
+  const rows = () => boxesOf(next.socket);
+  t.match(
+    await until(async () => (await rows()).find(({ state }) => state !== 'running'), 'it knows that the box is ending'),
+    {
+      state: 'stopping',
+    },
+  );
+  writeFileSync(join(folder, 'go'), '');
+  const { stdout } = await box.done;
+  t.equal(stdout, 'up\ngot 1\n');
 });

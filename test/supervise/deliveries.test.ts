@@ -25,6 +25,10 @@ t.test('where the wrapper is first it waits for the keeper, within the time that
   t.equal(await alone, false);
 });
 
+t.test('what a front end has passed on without an agent has reached the job', async (t) => {
+  t.equal(await createDeliveries(() => 200).reachedJob({ ...sent(0), reached: true }), true);
+});
+
 t.test('with no time to wait the answer comes at once', async (t) => {
   t.equal(await createDeliveries(() => 0).reachedJob(sent(0)), false);
 });

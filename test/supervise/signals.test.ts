@@ -1,4 +1,4 @@
-import type { Keeper, SignalDelivery } from 'cgroup-utils-native';
+import { type Keeper, monotonicMs, type SignalDelivery } from 'cgroup-utils-native';
 import t from 'tap';
 import type { Box } from '../../src/box/box.js';
 import type { Requester } from '../../src/model/types.js';
@@ -126,4 +126,17 @@ t.test('the sender is named as far as it can be seen', async (t) => {
   t.match(senderOf({ pid: process.pid }), { sender: { uid: process.getuid!() } });
   t.strictSame(senderOf({ pid: 0, uid: 0 }), {}, 'the kernel');
   t.strictSame(senderOf({ pid: 2 ** 22 + 1, uid: 5 }), { sender: { pid: 2 ** 22 + 1, uid: 5 } }, 'it has ended');
+});
+
+t.test('the grace period of a signal that was passed on without an agent has begun then', async (t) => {
+  const { box, calls } = recorded({ reached: true });
+  const handle = handleSignals(box, {} as Keeper, { graceMs: 300 } as BoxSpec, {
+    witnessed() {},
+    reachedJob: async () => true,
+  });
+  await handle({ ...delivery('TERM'), atMs: monotonicMs() - 100, reached: true });
+  const left = Number(/^stop stopped null (\d+)/.exec(calls.at(-1) ?? '')?.[1]);
+  t.ok(left > 0 && left <= 200, calls.join());
+  await handle({ ...delivery('TERM'), atMs: monotonicMs() - 1_000, reached: true });
+  t.equal(calls.at(-1), 'stop stopped null 0');
 });

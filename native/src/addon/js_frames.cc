@@ -139,6 +139,14 @@ std::string front_message(const Object& message) {
   return out.body;
 }
 
+void set_delivery(Object& into, const Delivery& delivery) {
+  set(into, "signal", delivery.signal);
+  set(into, "pid", delivery.pid);
+  set(into, "uid", delivery.uid);
+  set(into, "atMs", delivery.at_ms);
+  into.Set("reached", delivery.reached != 0);
+}
+
 Object event_object(Env env, Event type, const std::string& bytes) {
   Reader body(bytes);
   Object event = Object::New(env);
@@ -228,12 +236,7 @@ Object event_object(Env env, Event type, const std::string& bytes) {
       break;
     }
     case Event::delivery: {
-      const auto got = body.value<Delivery>();
-      set(event, "signal", got.signal);
-      set(event, "pid", got.pid);
-      set(event, "uid", got.uid);
-      set(event, "atMs", got.at_ms);
-      event.Set("reached", got.reached != 0);
+      set_delivery(event, body.value<Delivery>());
       break;
     }
     case Event::resumed: {

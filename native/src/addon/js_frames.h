@@ -3,6 +3,7 @@
 #include <string>
 
 #include "addon/js.h"
+#include "wire/channel.h"
 #include "wire/frames.h"
 
 namespace pbox::js {
@@ -20,6 +21,8 @@ RlimitWire rlimit_wire(const RlimitChange& change);
 std::string files_body(const Napi::Array& ops);
 std::string sample_body(const Object& options);
 
+// A SignalDelivery, into an object that may have more.
+void set_delivery(Object& into, const Delivery& delivery);
 // A KeeperEvent.
 Object event_object(Env env, Event type, const std::string& body);
 // The value to which the promise of a request resolves.

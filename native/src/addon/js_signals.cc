@@ -9,6 +9,7 @@
 
 #include "addon/js.h"
 #include "addon/js_front.h"
+#include "addon/js_frames.h"
 #include "wire/signals.h"
 #include "wire/channel.h"
 
@@ -40,10 +41,7 @@ struct SignalWatch {
     for (Delivery got; (n = recv(kFrontFd, &got, sizeof got, MSG_DONTWAIT)) == static_cast<ssize_t>(sizeof got);) {
       any = true;
       Object delivery = Object::New(env);
-      set(delivery, "signal", got.signal);
-      set(delivery, "pid", got.pid);
-      set(delivery, "uid", got.uid);
-      set(delivery, "atMs", got.at_ms);
+      set_delivery(delivery, got);
       on_signal.MakeCallback(env.Global(), {delivery}, context);
       if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
     }
