@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { agentVersion } from 'cgroup-utils-native';
-import { EnvironmentError } from '../errors.js';
+import { after } from '../delay.js';
+import { EnvironmentError, isEnvironmentError } from '../errors.js';
 
 /** Questions to an agent, by frames of native/src/wire/protocol.h. */
 
@@ -10,13 +11,31 @@ const ASK = 82;
 const ANSWER_TYPE = 22;
 const HEAD_BYTES = 12;
 const WAIT_MS = 2_000;
+/** Between two attempts while the agent's queue of connections is full: connect(2) of a non-blocking socket does not wait. */
+const FULL_MS = 20;
 
 /**
  * @param connected is called between the connection and the question
  * @returns the agent's answer, parsed
  * @throws EnvironmentError if no agent answers; its cause is the error of connect(2), if it was one
  */
-export function askAgent(socket: string, question: Question, connected = () => {}): Promise<unknown> {
+export async function askAgent(socket: string, question: Question, connected = () => {}): Promise<unknown> {
+  const deadline = performance.now() + WAIT_MS;
+  for (;;) {
+    try {
+      return await ask(socket, question, connected);
+    } catch (error) {
+      if (!isFull(error) || performance.now() >= deadline) throw error;
+      await new Promise<void>((resolve) => after(FULL_MS, resolve));
+    }
+  }
+}
+
+function isFull(error: unknown): boolean {
+  return isEnvironmentError(error) && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'EAGAIN';
+}
+
+function ask(socket: string, question: Question, connected: () => void): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const client = connect(socket);
     const chunks: Buffer[] = [];
@@ -58,6 +77,7 @@ const WORDED: Readonly<Record<string, string>> = {
   ECONNRESET: 'it has closed the connection; its log says why',
   EPIPE: 'it has closed the connection; its log says why',
   EACCES: 'permission denied',
+  EAGAIN: 'too many others wait for it',
 };
 
 /** @returns undefined as long as it is not complete; empty if it is not an answer */

@@ -1,10 +1,11 @@
+import { spawn } from 'node:child_process';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { askAgent } from '../../src/agent/ask.js';
 import { isEnvironmentError } from '../../src/errors.js';
 import { ASK, frame } from '../fixtures/own-agent.js';
-import { temporaryFolder } from '../fixtures/run.js';
+import { PYTHON, temporaryFolder } from '../fixtures/run.js';
 
 /** A server that answers with these bytes, piece by piece; null: with nothing. */
 async function serving(t: Test, pieces: readonly Buffer[] | null) {
@@ -72,4 +73,38 @@ t.test('what is not an agent, or does not answer, is an error of the environment
     message: /there is no such socket/,
     cause: { code: 'ENOENT' },
   });
+});
+
+/** Listens with a queue that is full; a line on stdin makes it answer whoever comes. */
+const FULL = `
+import socket, sys
+path, answer = sys.argv[1], bytes.fromhex(sys.argv[2])
+server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+server.bind(path)
+server.listen(0)
+waiting = []
+while True:
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    client.setblocking(False)
+    try: client.connect(path)
+    except BlockingIOError: break
+    waiting.append(client)
+print('full', flush=True)
+sys.stdin.readline()
+while True:
+    peer, _ = server.accept()
+    try: peer.recv(100, socket.MSG_DONTWAIT if waiting else 0); peer.send(answer)
+    except OSError: pass
+    if waiting: waiting.pop().close()
+`;
+
+t.test('an agent with a full queue of connections is waited for', async (t) => {
+  const socket = join(temporaryFolder(t), 's');
+  const server = spawn(PYTHON, ['-c', FULL, socket, answer('{"boxes": 4}').toString('hex')]);
+  t.teardown(() => server.kill('SIGKILL'));
+  await new Promise((resolve) => server.stdout.once('data', resolve));
+  t.match(await askAgent(socket, 'status').catch((error) => error), { message: /too many others wait for it/ });
+  const asked = askAgent(socket, 'status');
+  server.stdin.write('\n');
+  t.strictSame(await asked, { boxes: 4 });
 });

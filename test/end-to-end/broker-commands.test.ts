@@ -244,7 +244,9 @@ t.test('change_sample_rate takes effect at once and replaces the old rate', asyn
   await until(() => intervals() >= 10, '10 samples');
   isAnswer(t, await job.ask('change_sample_rate', ['10ms']), 'change_sample_rate', { interval_ms: 10 });
   isAnswer(t, await job.ask('change_sample_rate', ['1h']), 'change_sample_rate', { interval_ms: 3_600_000 });
-  await job.ask('sample');
+  // Samples arrive in order: once this one has, those of the old rates have, too. Answers take a way of their own.
+  const { message_id } = (await job.ask('sample')).result;
+  await job.message(({ message }) => message.properties.messageId === message_id);
   const before = intervals();
   // Each of these takes as long as a sample; at the old rates there would be some in between.
   for (let n = 0; n < 100; n++) await job.ask('ping');
