@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { startSlurm } from '../scripts/dev/slurm-cluster.mjs';
+import { startAgent } from './agent/start.js';
 import { type Bench, Cleanup, interleave, median, ms, node, procBox, type Row, root } from './measure.js';
 
 /**
@@ -16,6 +17,7 @@ export async function slurm(bench: Bench): Promise<Row[]> {
     execFileSync(node, [join(root, 'scripts/site/slurm/site.mjs'), ...words, '--etc', cluster.etc, '--lib', lib]);
   site('install', 'spank', '--option', 'uri=none', '--option', 'config=none');
 
+  await using agent = await startAgent(bench, bench.brokerUri);
   const env = { ...cluster.env };
   const srun = (tasks: number, ...words: string[]) => {
     const began = performance.now();
@@ -31,10 +33,11 @@ export async function slurm(bench: Bench): Promise<Row[]> {
       bare: () => srun(tasks, '/bin/true'),
       node: () => srun(tasks, node, '-e', '0'),
       explicit: () => srun(tasks, procBox, '-uri', 'none', '--config', 'none', '--', '/bin/true'),
+      agent: () => srun(tasks, procBox, ...agent.options, '--', '/bin/true'),
       spank: () => srun(tasks, '--box', '/bin/true'),
     });
     const added = (name: keyof typeof times) => median(times[name].map((time, round) => time - times.bare[round]!));
-    const row = (name: 'explicit' | 'spank', figure: string, most: number, than: 'node' | 'explicit'): Row => {
+    const row = (name: 'explicit' | 'agent' | 'spank', figure: string, most: number, than: 'node' | 'explicit'): Row => {
       const ratio = added(name) / added(than);
       return {
         figure: `${figure}, ${tasks === 1 ? 'one task' : `${tasks} tasks at once`}: added`,
@@ -47,6 +50,7 @@ export async function slurm(bench: Bench): Promise<Row[]> {
     };
     rows.push(
       row('explicit', 'srun proc_box', 1.3, 'node'),
+      row('agent', 'srun proc_box, agent with a broker', 0.3, 'node'),
       // The plugin and its script take less time than can be measured here.
       row('spank', 'SPANK', 1.05, 'explicit'),
     );

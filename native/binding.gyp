@@ -14,7 +14,7 @@
     {
       'target_name': 'cgroup_utils_native',
       'sources': [
-        'src/addon/addon.cc', 'src/addon/js_files.cc', 'src/addon/js_frames.cc', 'src/addon/js_host.cc', 'src/addon/js_keeper.cc', 'src/addon/js_listener.cc', 'src/addon/js_outlet.cc', 'src/addon/js_process.cc', 'src/addon/js_sample.cc', 'src/addon/js_service.cc', 'src/addon/js_signals.cc', 'src/addon/js_suspension.cc', 'src/addon/js_text.cc', 'src/addon/js_timer.cc', 'src/addon/spawn_keeper.cc',
+        'src/addon/addon.cc', 'src/addon/js_files.cc', 'src/addon/js_frames.cc', 'src/addon/js_host.cc', 'src/addon/js_keeper.cc', 'src/addon/js_listener.cc', 'src/addon/js_outlet.cc', 'src/addon/js_process.cc', 'src/addon/js_sample.cc', 'src/addon/js_service.cc', 'src/addon/js_signals.cc', 'src/addon/js_suspension.cc', 'src/addon/js_text.cc', 'src/addon/js_timer.cc', 'src/addon/spawn_keeper.cc', 'src/addon/turn.cc',
         'src/proc/clock.cc', 'src/proc/device.cc', 'src/proc/freezer.cc', 'src/proc/host.cc', 'src/proc/members.cc', 'src/proc/outlet.cc', 'src/proc/process.cc', 'src/proc/remove_groups.cc', 'src/proc/rlimit.cc', 'src/proc/stat.cc', 'src/proc/suspension.cc', 'src/proc/text_file.cc', 'src/proc/tree.cc', 'src/proc/unix_socket.cc',
         'src/wire/frames.cc', 'src/wire/keeper_connection.cc',
       ],

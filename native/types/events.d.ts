@@ -86,6 +86,10 @@ export type KeeperEvent =
       readonly children: readonly number[];
       /** `resumed` follows, because another agent has served this box before. */
       readonly resumes: boolean;
+      /** The lines of the keeper's `/proc/self/mountinfo` about control groups; empty: an older keeper, or a box that goes on. */
+      readonly mounts: string;
+      /** The keeper's `/proc/self/cgroup`; empty as `mounts`. */
+      readonly groups: string;
     }
   /** To an agent: a signal that the front end has received. */
   | ({ readonly type: 'delivery' } & SignalDelivery)

@@ -55,7 +55,7 @@ export interface SampleOptions {
   /** A `cgroup.procs` that lists the processes. Then the walk takes place only if the list has at most `walkMost`. */
   readonly list?: string;
   readonly walkMost?: number;
-  /** Files of the box's groups; they stay open until the keeper ends. */
+  /** Files of the box's groups; they stay open until the keeper ends. Do not change the list afterwards: pass another one. */
   readonly files?: readonly string[];
 }
 

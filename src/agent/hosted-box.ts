@@ -18,6 +18,7 @@ import { areTold, fallbacks } from '../supervise/fallbacks.js';
 import { prepareResources, type ResourceInput } from '../supervise/resources.js';
 import { run } from '../supervise/run.js';
 import { tryInKeeper, withinAllowed } from '../supervise/within-allowed.js';
+import { answered } from './answered.js';
 import { hostedJob } from './hosted-job.js';
 import { expiry, type Host, type HostedBox, Hosting, type Resumed, type Told } from './hosting.js';
 import { withNamedFiles } from './named-files.js';
@@ -100,11 +101,11 @@ class Launch extends Hosting {
   }
 
   async #launch(assembled: Assembled, commandIndex: number): Promise<void> {
-    const { keeper, hello } = this.told;
+    const { keeper, hello, origin } = this.told;
     const allowed = await tryInKeeper(keeper, withinAllowed(assembled, hello.stdoutMode));
     const parts = this.#parts(allowed, newBoxId());
     this.groups.length = 0;
-    const made = await runInKeeper(keeper, recorded(prepareResources(parts), this.groups));
+    const made = await runInKeeper(keeper, answered(recorded(prepareResources(parts), this.groups), origin));
     const { argv0, rlimits, stdoutMaxBytes } = parts.spec;
     keeper.start({ commandIndex, argv0, rlimits, stdoutMaxBytes, cgroup: made.cgroup });
     this.#supervise(allowed, parts, made);

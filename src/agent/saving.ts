@@ -1,6 +1,7 @@
 import type { Keeper } from 'cgroup-utils-native';
 import { CommandMemory, type SavedCommands } from '../amqp/command-memory.js';
 import type { Box } from '../box/box.js';
+import type { Change } from '../box/box-options.js';
 import type { SavedBox } from '../box/saved.js';
 import { isSpecError, SpecError } from '../errors.js';
 import type { Recording } from './recorded.js';
@@ -17,6 +18,8 @@ export interface SavedHosting {
 /** As native/src/keeper/agent_link.cc. */
 const SAVED_MAX_BYTES = 64 * 1024;
 const SOON_MS = 20;
+/** A box that is sampled often is not saved with each sample: the keeper counts what must be exact. */
+const LATER_MS = 5_000;
 
 /** Gives the keeper what the next agent needs, whenever the box has changed. */
 export class Saving {
@@ -28,6 +31,8 @@ export class Saving {
   /** The commands that the box has carried out. */
   readonly commands: CommandMemory;
   #timer: NodeJS.Timeout | undefined;
+  #dueMs = Number.POSITIVE_INFINITY;
+  #savedMs = Number.NEGATIVE_INFINITY;
   #ended = false;
 
   constructor(keeper: Keeper, groups: Recording, box: () => Box | undefined, commands?: SavedCommands) {
@@ -37,9 +42,14 @@ export class Saving {
     this.commands = new CommandMemory(commands, this.changed);
   }
 
-  readonly changed = (when: 'now' | 'soon'): void => {
-    if (when === 'now') this.#save();
-    else this.#timer ??= setTimeout(() => this.#save(), SOON_MS);
+  readonly changed = (when: Change): void => {
+    if (when === 'now') return this.#save();
+    const nowMs = performance.now();
+    const dueMs = Math.max(nowMs + SOON_MS, when === 'later' ? this.#savedMs + LATER_MS : 0);
+    if (dueMs >= this.#dueMs) return;
+    clearTimeout(this.#timer);
+    this.#dueMs = dueMs;
+    this.#timer = setTimeout(() => this.#save(), dueMs - nowMs);
   };
 
   end(): void {
@@ -49,7 +59,8 @@ export class Saving {
 
   #save(): void {
     clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#dueMs = Number.POSITIVE_INFINITY;
+    this.#savedMs = performance.now();
     const box = this.#box();
     if (this.#ended || box === undefined) return;
     this.#groupsText ??= JSON.stringify(this.#groups);

@@ -45,11 +45,17 @@ export interface BoxOptions {
   readonly onStarted: () => void;
   /** What another process has saved, which was in charge of this box before. @default the box begins */
   readonly saved?: SavedBox | undefined;
-  /** Called when what `save` returns has changed. @param when whether it has to be saved before anything else happens */
-  readonly onChanged?: (when: 'now' | 'soon') => void;
+  /** Called when what `save` returns has changed. */
+  readonly onChanged?: (when: Change) => void;
   /** Called once, however the box ends. */
   readonly onEnded: (end: BoxEnd) => void;
 }
+
+/**
+ * When a change has to be saved: `now`, before anything else happens; `soon`, within milliseconds; `later`, within seconds, as
+ * the next sample tells the same anew.
+ */
+export type Change = 'now' | 'soon' | 'later';
 
 /** The part of a box that its sampler reads. */
 export interface SampledBox {

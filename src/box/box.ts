@@ -94,7 +94,7 @@ export class Box implements Controllable, SampledBox {
       ...parts,
       onTaken: (...taken) => {
         this.#incidents.notice(...taken);
-        options.onChanged?.('soon');
+        options.onChanged?.('later');
       },
     });
     this.#afterMain = time.createTimer(() => this.#othersLeft());

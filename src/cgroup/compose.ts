@@ -25,6 +25,7 @@ export function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V
     return { why: 'dir' in v2 ? v2.why(v2Name) : v2.why };
   };
   const freezerDir = v1.dir('freezer');
+  let files: readonly string[] | undefined;
   const cleanup: CleanupStep[] = v1.possible.map((path) => ({ op: 'rmdir', path }));
   return {
     forkInto: v2Group?.dir ?? null,
@@ -61,6 +62,7 @@ export function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V
       let by = serving(name);
       if ('why' in by) {
         const failure = yield* addController(name, found, v2Group, v1);
+        files = undefined;
         if (failure !== null) throw new EnvironmentError(failure === NO_GROUP ? by.why : failure);
         by = serving(name);
       }
@@ -72,7 +74,10 @@ export function compose(found: Hierarchies, v2: V2Group | { why: string }, v1: V
       if ('why' in by) return null;
       return yield* by.mechanism === 'cgroup2' ? readV2(by.dir, name) : readV1(by.dir, name);
     },
-    usageFiles: () => filesReadBy((read) => usageOf(v2Group, v1, read)),
+    usageFiles() {
+      files ??= filesReadBy((read) => usageOf(v2Group, v1, read));
+      return files;
+    },
     usage: (texts) => usageOf(v2Group, v1, readerOf(texts)),
     chargedFile(name) {
       const by = serving(name);

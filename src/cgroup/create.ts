@@ -1,12 +1,11 @@
 import { allowedCpus } from '../kernel/cpus.js';
-import { carryOut, type Task, tryWrite } from '../kernel/task.js';
+import { type Task, tryWrite } from '../kernel/task.js';
 import { cpuCount } from '../options/resources.js';
 import type { CgroupRow } from '../options/table/limit.js';
 import { type CgroupLimitName, LIMITS } from '../options/table/limits.js';
-import { isBelow, parentOf, placeBelow } from './below.js';
+import { placeBelow } from './below.js';
 import { compose } from './compose.js';
 import { type Controller, findHierarchies, type Hierarchies } from './hierarchy.js';
-import { clean } from './remove.js';
 import type { Adoption, BoxCgroup, CleanupStep } from './types.js';
 import { makeV1, setV1, type V1Groups } from './v1.js';
 import { makeV2, setV2, type V2Controller, type V2Group } from './v2.js';
@@ -106,25 +105,12 @@ function* makeOurV2(
   const at = below === null ? place : { dir: below, mount: place.mount };
   // Somebody has put a running process where it is, so it stays below.
   const stayBelow = request.stayBelow || below !== null || adopt !== undefined;
-  const group = yield* makeV2({ place: at, name, needed, optional, stayBelow, ourPids, beforeMaking, adopt });
-  const refusal = 'dir' in group ? yield* whyNotJoined(place.dir, group.dir) : null;
-  if (!('dir' in group) || refusal === null) return group;
-  yield* clean(group.cleanup);
-  return { why: refusal };
+  const from = place.dir;
+  return yield* makeV2({ place: at, from, name, needed, optional, stayBelow, ourPids, beforeMaking, adopt });
 }
 
 function whyListed(dir: string): string {
   return `Slurm looks for the processes of a task in ${dir} only, so none may be in a group below it; the kernel enforces Slurm's own --mem and --cpus-per-task (docs/slurm.md)`;
-}
-
-/** A move needs write permission to the `cgroup.procs` of the nearest common ancestor (cgroup-v2.rst). */
-function* whyNotJoined(from: string, to: string): Task<string | null> {
-  let around = from;
-  while (!isBelow(to, around)) around = parentOf(around);
-  const file = `${around}/cgroup.procs`;
-  const { error: code } = yield* carryOut({ op: 'writable', path: file });
-  if (code === null) return null;
-  return `write to ${file}: ${code}, so no process can be moved from ${from} to ${to}; ask the administrator to delegate ${around} (docs/limits.md)`;
 }
 
 /** The v1 controllers that limits need and v2 lacks, and those of the figures (memory, processes, I/O) if these are read. */

@@ -1,7 +1,6 @@
 import {
   makeDirectories,
   read,
-  readAll,
   removeDirectories,
   type Task,
   tryWrite,
@@ -10,8 +9,10 @@ import {
 } from '../kernel/task.js';
 import type { CgroupRow } from '../options/table/limit.js';
 import { type CgroupLimitName, LIMITS } from '../options/table/limits.js';
+import { isBelow, parentOf } from './below.js';
 import type { Place } from './hierarchy.js';
 import { formatIoMax, parseIoMax } from './io.js';
+import { clean } from './remove.js';
 import type { Adoption, CgroupValue, CleanupStep, IoLimit } from './types.js';
 import { parseNumber } from './usage.js';
 
@@ -32,6 +33,8 @@ export interface V2Group {
 
 export interface V2Request {
   readonly place: Place;
+  /** The group in which a process is before it moves into the box's: ours. */
+  readonly from: string;
   /** Name of the box's directory. */
   readonly name: string;
   /** Controllers that limits need; enabled if that is allowed. */
@@ -59,34 +62,83 @@ const DELEGATE =
 export function* makeV2(request: V2Request): Task<V2Group | { readonly why: string }> {
   const { place, name, needed, stayBelow } = request;
   const refusals: string[] = [];
-  let fallback: V2Group | undefined;
+  let fallback: Candidate | undefined;
   for (const parent of parents(place, stayBelow)) {
     const dir = `${parent}/${name}`;
     request.beforeMaking([{ op: 'rmdir', path: dir }]);
-    const [code = null] = yield* makeDirectories([dir]);
-    if (code !== null) {
-      refusals.push(`mkdir ${dir}: ${code}`);
-      continue;
-    }
-    const refusal = request.adopt === undefined ? null : yield* request.adopt.join(`${dir}/cgroup.procs`);
+    const { refusal, seen, candidate } = yield* makeIn(request, parent, dir);
     if (refusal !== null) {
-      yield* removeDirectories([dir]);
       refusals.push(refusal);
       continue;
     }
-    const group = yield* enable(request, parent, dir);
+    const group = yield* enable(request, parent, dir, seen);
     if (needed.every((controller) => group.controllers.has(controller))) {
-      if (fallback !== undefined) yield* removeDirectories([fallback.dir]);
-      return group;
+      if (fallback !== undefined) yield* removeDirectories([fallback.group.dir]);
+      return yield* unlessStuck({ ...candidate, group });
     }
-    if (fallback === undefined) fallback = group;
+    if (fallback === undefined) fallback = { ...candidate, group };
     else yield* removeDirectories([dir]);
   }
-  return (
-    fallback ?? {
-      why: refusals[0] === undefined ? 'our own cgroup2 directory is not visible here' : `${refusals[0]}; ${DELEGATE}`,
-    }
-  );
+  if (fallback !== undefined) return yield* unlessStuck(fallback);
+  return { why: refusals[0] === undefined ? 'our own cgroup2 directory is not visible here' : `${refusals[0]}; ${DELEGATE}` };
+}
+
+interface Candidate {
+  readonly group: V2Group;
+  /** Why no process can be moved there, or null. */
+  readonly stuck: string | null;
+}
+
+/** What a new group shows, and what its parent offers. */
+interface Seen {
+  readonly enabled: ReadonlySet<string>;
+  readonly offered: ReadonlySet<string>;
+  readonly controllers: ReadonlySet<string>;
+  readonly hasKill: boolean;
+}
+
+/** Makes a group and looks at it, in one round trip. @returns why it could not be made, if so */
+function* makeIn(
+  { from, adopt }: V2Request,
+  parent: string,
+  dir: string,
+): Task<{ refusal: string | null; seen: Seen; candidate: Pick<Candidate, 'stuck'> }> {
+  // A move needs write permission to the `cgroup.procs` of the nearest common ancestor (cgroup-v2.rst).
+  const around = commonAncestor(from, dir);
+  const [made, enabled, offered, listed, kill, movable] = yield [
+    { op: 'mkdir', path: dir },
+    { op: 'read', path: `${parent}/cgroup.subtree_control` },
+    { op: 'read', path: `${parent}/cgroup.controllers` },
+    { op: 'read', path: `${dir}/cgroup.controllers` },
+    { op: 'exists', path: `${dir}/cgroup.kill` },
+    { op: 'writable', path: `${around}/cgroup.procs` },
+  ];
+  const seen = {
+    enabled: wordsOf(enabled?.text),
+    offered: wordsOf(offered?.text),
+    controllers: wordsOf(listed?.text),
+    hasKill: kill?.error === null,
+  };
+  const stuck =
+    movable?.error == null
+      ? null
+      : `write to ${around}/cgroup.procs: ${movable.error}, so no process can be moved from ${from} to ${dir}; ask the administrator to delegate ${around} (docs/limits.md)`;
+  if (made?.error != null) return { refusal: `mkdir ${dir}: ${made.error}`, seen, candidate: { stuck } };
+  const refusal = adopt === undefined ? null : yield* adopt.join(`${dir}/cgroup.procs`);
+  if (refusal !== null) yield* removeDirectories([dir]);
+  return { refusal, seen, candidate: { stuck } };
+}
+
+function commonAncestor(one: string, other: string): string {
+  let around = one;
+  while (!isBelow(other, around)) around = parentOf(around);
+  return around;
+}
+
+function* unlessStuck({ group, stuck }: Candidate): Task<V2Group | { readonly why: string }> {
+  if (stuck === null) return group;
+  yield* clean(group.cleanup);
+  return { why: stuck };
 }
 
 /** Our own group first, then its ancestors, except the root of the hierarchy, which belongs to the system. */
@@ -97,26 +149,24 @@ function* parents({ dir, mount }: Place, stayBelow: boolean): Generator<string> 
     yield at;
 }
 
-function* enable(request: V2Request, parent: string, dir: string): Task<V2Group> {
+function* enable(request: V2Request, parent: string, dir: string, seen: Seen): Task<V2Group> {
   const cleanup: CleanupStep[] = [{ op: 'rmdir', path: dir }];
   const { needed, optional } = request;
   let refusal = '';
-  const offered = needed.length === 0 ? null : yield* readOffered(parent);
-  const missing = offered === null ? [] : missingOf(needed, offered);
-  const wanted = offered === null || missing.length === 0 ? [] : [...missing, ...missingOf(optional, offered)];
-  // A box that starts beside us may be enabling the same controllers. The kernel lists a controller a moment before it makes
-  // the files, and a second write waits until they are there.
-  if (needed.length > 0 && missing.length === 0 && parent === request.place.dir) {
-    yield* tryWrite(`${parent}/cgroup.subtree_control`, needed.map((controller) => `+${controller}`).join(' '));
-  }
+  let { controllers: listed } = seen;
   // We change only our own group, because an ancestor has other children.
-  if (wanted.length > 0 && parent === request.place.dir)
-    refusal = (yield* delegate(request, parent, wanted, cleanup)) ?? '';
-  const [listed, kill] = yield [
-    { op: 'read', path: `${dir}/cgroup.controllers` },
-    { op: 'exists', path: `${dir}/cgroup.kill` },
-  ];
-  const controllers = new Set(wordsOf(listed?.text));
+  if (needed.length > 0 && parent === request.place.dir) {
+    const missing = missingOf(needed, seen);
+    // A box that starts beside us may be enabling the same controllers. The kernel lists a controller a moment before it makes
+    // the files, and a second write waits until they are there.
+    if (missing.length === 0) {
+      yield* tryWrite(`${parent}/cgroup.subtree_control`, needed.map((controller) => `+${controller}`).join(' '));
+    } else {
+      refusal = (yield* delegate(request, parent, [...missing, ...missingOf(optional, seen)], cleanup)) ?? '';
+    }
+    listed = wordsOf(yield* read(`${dir}/cgroup.controllers`));
+  }
+  const controllers = new Set(listed);
   const notOffered = (controller: V2Controller) =>
     `${dir}/cgroup.controllers has no ${controller}: the parent group does not delegate it; ` +
     `an administrator can enable it with systemd's Delegate=yes, or with: echo +${controller} > ${parent}/cgroup.subtree_control`;
@@ -131,23 +181,16 @@ function* enable(request: V2Request, parent: string, dir: string): Task<V2Group>
       // The failure at the start says more.
       return failure === null ? null : refusal || failure;
     },
-    killFile: kill?.error === null ? `${dir}/cgroup.kill` : null,
+    killFile: seen.hasKill ? `${dir}/cgroup.kill` : null,
     cleanup,
     why: (controller) => (refusal !== '' ? refusal : notOffered(controller)),
   };
 }
 
-interface Offered {
-  readonly enabled: ReadonlySet<string>;
-  readonly offered: ReadonlySet<string>;
-}
-
-function* readOffered(parent: string): Task<Offered> {
-  const [enabled, offered] = yield* readAll([`${parent}/cgroup.subtree_control`, `${parent}/cgroup.controllers`]);
-  return { enabled: wordsOf(enabled), offered: wordsOf(offered) };
-}
-
-function missingOf(needed: readonly V2Controller[], { enabled, offered }: Offered): V2Controller[] {
+function missingOf(
+  needed: readonly V2Controller[],
+  { enabled, offered }: Pick<Seen, 'enabled' | 'offered'>,
+): V2Controller[] {
   return needed.filter((controller) => !enabled.has(controller) && offered.has(controller));
 }
 

@@ -42,7 +42,7 @@ export function boxPressure(cgroupDir: string | null, hostDir = '/proc/pressure'
   let hasGroup = ofGroup.length > 0;
   let hasHost = true;
   return {
-    files: () => (hasGroup ? ofGroup : []),
+    files: () => (hasGroup ? ofGroup : NONE),
     read(texts) {
       const group = hasGroup ? parseAll(ofGroup.map((path) => texts.get(path))) : null;
       hasGroup = group !== null;
@@ -54,6 +54,7 @@ export function boxPressure(cgroupDir: string | null, hostDir = '/proc/pressure'
   };
 }
 
+const NONE: readonly string[] = [];
 const RESOURCES = ['cpu', 'memory', 'io'] as const;
 
 /** ENOENT, EOPNOTSUPP and EACCES all mean that this box does not get the figure. */

@@ -79,6 +79,9 @@ class BoxMeter implements Meter {
   #fromStart: { readonly memory: boolean; readonly cpu: boolean } | undefined;
   #counts: Counts = { cgroup: null, pressure: null, memory: null, cpu: null };
   #usage: KeeperUsage = NO_USAGE;
+  #listed:
+    | { readonly usage: readonly string[]; readonly ofPressure: readonly string[]; readonly files: readonly string[] }
+    | undefined;
   #last: Measured | undefined;
 
   constructor(options: MeterOptions) {
@@ -145,10 +148,20 @@ class BoxMeter implements Meter {
     return { ...this.#asWalk(), list: this.#options.cgroup.procsFile ?? '', walkMost: SMALL_BOX };
   }
 
+  /** @returns the same list again as long as nothing changes: then the addon need not encode it anew */
+  #files(): readonly string[] {
+    const { cgroup, pressure } = this.#options;
+    const [usage, ofPressure] = [cgroup.usageFiles(), pressure.files()];
+    if (usage !== this.#listed?.usage || ofPressure !== this.#listed.ofPressure) {
+      this.#listed = { usage, ofPressure, files: [...usage, ...ofPressure] };
+    }
+    return this.#listed.files;
+  }
+
   /** Asks for the groups' files together with the rest. */
   async #ask(rest: SampleOptions): Promise<RawSample> {
     const { cgroup, pressure, sample } = this.#options;
-    const files = [...cgroup.usageFiles(), ...pressure.files()];
+    const files = this.#files();
     const raw = await sample({ ...rest, files });
     const texts = toTexts(files, raw.texts);
     const usage = cgroup.usage(texts);

@@ -1,6 +1,6 @@
 import { hostSample, type Keeper, type KeeperEvent, monotonicMs } from 'cgroup-utils-native';
 import { Box } from '../box/box.js';
-import type { BoxEnd } from '../box/box-options.js';
+import type { BoxEnd, Change } from '../box/box-options.js';
 import type { ResourceControl } from '../box/resource-control.js';
 import type { SavedBox } from '../box/saved.js';
 import { systemTime } from '../box/time.js';
@@ -44,7 +44,7 @@ export interface BoxParts {
   readonly onDeadline?: (endMs: number) => void;
   /** What another process has saved of this box. @default the box begins */
   readonly saved?: SavedBox | undefined;
-  readonly onChanged?: (when: 'now' | 'soon') => void;
+  readonly onChanged?: (when: Change) => void;
   readonly onStarted: () => void;
   /** Called when the box has ended. */
   readonly onEnded: (end: BoxEnd) => void;

@@ -1,6 +1,6 @@
 import { hostname, type Keeper, type KeeperEvent, type SignalDelivery } from 'cgroup-utils-native';
 import type { Box } from '../box/box.js';
-import type { BoxEnd } from '../box/box-options.js';
+import type { BoxEnd, Change } from '../box/box-options.js';
 import { EXIT, type Outcome } from '../box/outcome.js';
 import type { ResourceControl } from '../box/resource-control.js';
 import type { SavedBox } from '../box/saved.js';
@@ -59,7 +59,7 @@ export interface RunOptions extends BrokerLoaders {
   /** When the keeper has acted on its deadline before that, CLOCK_MONOTONIC. @default it has not */
   readonly expiredMs?: number | null | undefined;
   /** Called when what the box's `save` returns has changed. @default not called */
-  readonly onChanged?: (when: 'now' | 'soon') => void;
+  readonly onChanged?: (when: Change) => void;
   /** @default a process that hosts this box alone */
   readonly boxProcess?: BoxProcess;
   /** Publishing the event `unboxed`, which the end awaits; it resolves within seconds. */

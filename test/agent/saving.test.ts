@@ -41,6 +41,20 @@ t.test('what must not be lost is saved at once, everything else soon and togethe
   t.strictSame(parseSaved(kept[1]!).box, BOX);
 });
 
+t.test('what each sample changes is saved every few seconds, unless something else is saved before', async (t) => {
+  const { one, kept } = saving(t);
+  one.changed('later');
+  await until(() => kept.length === 1, 'the first time there is nothing to wait for');
+  one.changed('later');
+  one.changed('soon');
+  one.changed('later');
+  await until(() => kept.length === 2, 'the earlier time counts');
+  const began = performance.now();
+  one.changed('later');
+  await until(() => kept.length === 3, 'later');
+  t.ok(performance.now() - began > 1_000);
+});
+
 t.test('a command is saved before it has an effect', async (t) => {
   const { one, kept } = saving(t);
   let saved = 0;

@@ -26,6 +26,23 @@ t.test('a late tick does not delay those after it, and missed ones are not made 
   ticker.stop();
 });
 
+t.test('boxes whose ticks are due at almost the same time share one wake-up', async (t) => {
+  const time = virtualTime(t);
+  const ticks: number[][] = [[], [], []];
+  const tickers = ticks.map((of) => createTicker(time, () => of.push(time.now())));
+  for (const ticker of tickers) {
+    ticker.every(1000);
+    await time.advance(7);
+  }
+  await time.advance(3100);
+  t.strictSame(ticks, [
+    [1000, 2000, 3000],
+    [1050, 2050, 3050],
+    [1050, 2050, 3050],
+  ]);
+  for (const ticker of tickers) ticker.stop();
+});
+
 t.test('a new rate replaces the old one', async (t) => {
   const time = virtualTime(t);
   const ticks: number[] = [];

@@ -1,14 +1,14 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import t, { type Test } from 'tap';
 import type { CgroupValue, CleanupStep } from '../../src/cgroup/types.js';
-import { makeV2 as makeV2Task, readV2 as readV2Task, setV2 as setV2Task, type V2Request } from '../../src/cgroup/v2.js';
+import { makeV2, readV2 as readV2Task, setV2 as setV2Task, type V2Request } from '../../src/cgroup/v2.js';
 import { runHere } from '../../src/kernel/run-task.js';
-import { known } from '../../src/kernel/task.js';
+import { carryOut, known, type Task } from '../../src/kernel/task.js';
 import type { CgroupLimitName } from '../../src/options/table/limits.js';
 import { atOnce } from '../fixtures/at-once.js';
 
-const [makeV2, readV2, setV2] = [atOnce(makeV2Task), atOnce(readV2Task), atOnce(setV2Task)];
+const [readV2, setV2] = [atOnce(readV2Task), atOnce(setV2Task)];
 
 /** Ordinary files stand for the kernel's; they keep what is written, and are empty at first. */
 
@@ -50,29 +50,52 @@ t.test('what is in force is read, also where it is none', async (t) => {
   t.equal(readV2(`${dir}/none`, 'cpus'), 'unlimited');
 });
 
-/** A group of ours below one of somebody's below the mount; the box's own gets its files when it is joined. */
+/** The kernel fills a new group with its files. @param unwritable a `cgroup.procs` that this user may not write */
+function asKernel<T>(task: Task<T>, fill: (dir: string) => Record<string, string>, unwritable = ''): T {
+  let step = task.next();
+  while (step.done !== true) {
+    step = task.next(
+      step.value.map((op) => {
+        if (op.op === 'writable') return { error: op.path === unwritable ? 'EACCES' : null, text: '' };
+        // A group goes with its files.
+        if (/^rm/.test(op.op) && 'path' in op) rmSync(op.path, { recursive: true, force: true });
+        const result = runHere(carryOut(op));
+        if (op.op === 'mkdir' && result.error === null && op.path.endsWith('/box')) {
+          for (const [name, text] of Object.entries(fill(op.path))) writeFileSync(`${op.path}/${name}`, text);
+        }
+        return result;
+      }),
+    );
+  }
+  return step.value;
+}
+
+/** A group of ours below one of somebody's below the mount. */
 function groups(t: Test, files: Record<string, string> = {}, box: Record<string, string> = {}) {
   const mount = t.testdir({ theirs: { ours: files } });
   const told: CleanupStep[] = [];
-  const join = (procs: string) => {
-    const dir = dirname(procs);
-    const own = { 'cgroup.controllers': readFileSync(`${dirname(dir)}/cgroup.subtree_control`, 'utf8'), ...box };
-    for (const [name, text] of Object.entries(own)) writeFileSync(`${dir}/${name}`, text);
-    return known<string | null>(null);
-  };
-  const make = (more: Partial<V2Request> = {}) =>
-    makeV2({
-      place: { dir: `${mount}/theirs/ours`, mount },
-      name: 'box',
-      needed: [],
-      optional: [],
-      stayBelow: true,
-      ourPids: [10, 11],
-      beforeMaking: (steps) => told.push(...steps),
-      adopt: { join },
-      ...more,
-    });
   const ours = `${mount}/theirs/ours`;
+  const fill = (dir: string) => {
+    const handedDown = `${dirname(dir)}/cgroup.subtree_control`;
+    return { 'cgroup.controllers': existsSync(handedDown) ? readFileSync(handedDown, 'utf8') : '', ...box };
+  };
+  const make = (more: Partial<V2Request> = {}, unwritable = '') =>
+    asKernel(
+      makeV2({
+        place: { dir: ours, mount },
+        from: ours,
+        name: 'box',
+        needed: [],
+        optional: [],
+        stayBelow: true,
+        ourPids: [10, 11],
+        beforeMaking: (steps) => told.push(...steps),
+        adopt: undefined,
+        ...more,
+      }),
+      fill,
+      unwritable,
+    );
   const made = (more?: Partial<V2Request>) => {
     const group = make(more);
     if (!('dir' in group)) throw new Error(group.why);
@@ -144,7 +167,7 @@ t.test('a running box gets a controller where our group may hand it down', async
   t.equal(read('cgroup.subtree_control'), '+memory');
   t.match(runHere(group.add('cpuset')), /has no cpuset: the parent group does not delegate it/);
   const lacking = groups(t, { 'cgroup.controllers': 'memory\n' }, { 'cgroup.controllers': '' });
-  const refused = lacking.make({ adopt: { join: () => known<string | null>(null) } });
+  const refused = lacking.make();
   t.match(
     'dir' in refused && runHere(refused.add('memory')),
     `write "+memory" to ${lacking.ours}/cgroup.subtree_control: ENOENT`,
@@ -161,22 +184,18 @@ t.test('outside of a job the box may be below the nearest ancestor that has what
   });
   const request = (more: Partial<V2Request> = {}): V2Request => ({
     place: { dir: `${dir}/top/mid/ours`, mount: `${dir}/top` },
+    from: `${dir}/top/mid/ours`,
     name: 'box',
     needed: ['memory'],
     optional: [],
     stayBelow: false,
     ourPids: [],
     beforeMaking: () => {},
-    adopt: {
-      join: (procs) => {
-        const text = existsSync(`${dirname(dirname(procs))}/cgroup.subtree_control`) ? 'memory' : '';
-        writeFileSync(`${dirname(procs)}/cgroup.controllers`, dirname(procs).endsWith('mid/box') ? text : '');
-        return known<string | null>(null);
-      },
-    },
+    adopt: undefined,
     ...more,
   });
-  const group = makeV2(request());
+  const fill = (box: string) => ({ 'cgroup.controllers': box.endsWith('mid/box') ? 'memory' : '' });
+  const group = asKernel(makeV2(request()), fill);
   t.match(group, { dir: `${dir}/top/mid/box` });
   t.match(
     'dir' in group && runHere(group.add('pids')),
@@ -192,4 +211,14 @@ t.test('without any place there is no group, and the first refusal says why', as
   });
   t.match(make({ adopt: { join: () => known<string | null>('no room') } }), { why: /^no room; start proc_box with/ });
   t.notOk(existsSync(`${ours}/box`));
+});
+
+t.test('a group that no process could join is removed again, and the reason names what to delegate', async (t) => {
+  const { ours, mount, make } = groups(t, DELEGATED);
+  const theirs = `${mount}/theirs`;
+  const moved = { place: { dir: ours, mount }, from: `${theirs}/elsewhere` };
+  t.match(make(moved, `${theirs}/cgroup.procs`), {
+    why: `write to ${theirs}/cgroup.procs: EACCES, so no process can be moved from ${theirs}/elsewhere to ${ours}/box; ask the administrator to delegate ${theirs} (docs/limits.md)`,
+  });
+  t.match(make(moved), { dir: `${ours}/box` });
 });

@@ -233,6 +233,8 @@ Object event_object(Env env, Event type, const std::string& bytes) {
       for (uint32_t i = 0; i < origin.children && !body.done(); i++) children.Set(i, Number::New(env, body.value<int32_t>()));
       event.Set("children", children);
       event.Set("resumes", origin.resumes != 0);
+      event.Set("mounts", text_of(env, body.word()));
+      event.Set("groups", text_of(env, body.word()));
       break;
     }
     case Event::delivery: {

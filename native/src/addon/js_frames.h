@@ -19,7 +19,17 @@ RlimitWire rlimit_wire(const RlimitChange& change);
 
 // From FileOp[] and SampleOptions.
 std::string files_body(const Napi::Array& ops);
-std::string sample_body(const Object& options);
+// Remembers the list of paths of the last sample and its form in a frame: most samples name the same list.
+class EncodedPaths {
+ public:
+  const std::string& of(const Value& files, uint32_t& count);
+
+ private:
+  Napi::ObjectReference list_;
+  std::string encoded_;
+  const std::string none_;
+};
+std::string sample_body(const Object& options, EncodedPaths& known);
 
 // A SignalDelivery, into an object that may have more.
 void set_delivery(Object& into, const Delivery& delivery);

@@ -9,6 +9,7 @@
 #include "addon/js.h"
 #include "addon/js_frames.h"
 #include "addon/spawn_keeper.h"
+#include "addon/turn.h"
 #include "wire/keeper_connection.h"
 
 namespace pbox::js {
@@ -17,7 +18,7 @@ namespace {
 // The longest wait for the keeper's last steps. With processes in uninterruptible sleep they may take longer.
 constexpr int kFinishMs = 2000;
 
-class Keeper : public Napi::ObjectWrap<Keeper> {
+class Keeper : public Napi::ObjectWrap<Keeper>, private Turning {
  public:
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "Keeper",
@@ -73,10 +74,23 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     });
   }
 
+  // Each write wakes the keeper up, which costs an agent as much as the request. So an agent's requests of one turn of the
+  // event loop leave together.
   bool send(Request type, uint32_t id, const void* body, size_t size) {
-    const bool sent = poll_ && connection_->send(type, id, body, size);
+    if (!poll_ || !connection_->add(type, id, body, size)) return false;
+    if (connection_->is_foreign()) {
+      Turn::of(Env()).add(this);
+      return true;
+    }
+    const bool sent = connection_->flush();
     watch();
     return sent;
+  }
+  void at_turns_end() override {
+    if (!poll_) return;
+    Turn::of(Env()).remove(this);
+    connection_->flush();
+    watch();
   }
   void send(Request type, const std::string& body) { send(type, 0, body.data(), body.size()); }
   void start(const CallbackInfo& info) { send(Request::start, start_body(info[0].As<Object>())); }
@@ -87,7 +101,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     const Object by = info[0].As<Object>();
     const auto number = [&](const char* name) { return by.Get(name).As<Number>().DoubleValue(); };
     const DeadlineBody body{number("stopAtMs"), number("killAtMs"), number("graceMs"), static_cast<int32_t>(number("signal")), by.Get("abandon").ToBoolean() ? 1U : 0U};
-    if (poll_) connection_->send(Request::deadline, 0, &body, sizeof body);
+    send(Request::deadline, 0, &body, sizeof body);
   }
 
   Napi::Value request(Napi::Env env, Request type, const void* body, size_t size) {
@@ -129,7 +143,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
     return request(info.Env(), Request::files, body.data(), body.size());
   }
   Napi::Value sample(const CallbackInfo& info) {
-    const std::string body = sample_body(info[0].As<Object>());
+    const std::string body = sample_body(info[0].As<Object>(), paths_);
     return request(info.Env(), Request::sample, body.data(), body.size());
   }
 
@@ -203,6 +217,8 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
       if (connection_->is_foreign() && !connection_->understands(head.version)) return mismatch(env, head.version);
       deliver(env, head, body);
     }
+    // Its answers need not wait for what others have sent.
+    if (alive && connection_->pending()) at_turns_end();
     if (alive || !poll_) return;
     Object gone = Object::New(env);
     gone.Set("type", "gone");
@@ -265,6 +281,8 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
 
   void shut() {
     if (!poll_) return;
+    connection_->flush();
+    if (connection_->is_foreign()) Turn::of(Env()).remove(this);
     uv_poll_stop(poll_);
     uv_close(reinterpret_cast<uv_handle_t*>(poll_), [](uv_handle_t* handle) { delete reinterpret_cast<uv_poll_t*>(handle); });
     poll_ = nullptr;
@@ -288,6 +306,7 @@ class Keeper : public Napi::ObjectWrap<Keeper> {
   int pid_ = 0, guard_ = 0;
   uint32_t last_id_ = 0;
   std::map<uint32_t, Pending> pending_;
+  EncodedPaths paths_;
 };
 
 Value launch_keeper(const CallbackInfo& info) {

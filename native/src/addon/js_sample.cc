@@ -104,9 +104,23 @@ Value files_value(Env env, Reader body) {
   return results;
 }
 
-std::string sample_body(const Object& options) {
-  const Value rows = options.Get("rows"), list = options.Get("list"), files = options.Get("files");
-  const std::vector<std::string> paths = files.IsArray() ? strings(files) : std::vector<std::string>();
+const std::string& EncodedPaths::of(const Value& files, uint32_t& count) {
+  count = 0;
+  if (!files.IsArray()) return none_;
+  const auto array = files.As<Napi::Array>();
+  count = array.Length();
+  if (!list_.IsEmpty() && list_.Value().StrictEquals(array)) return encoded_;
+  list_ = Napi::Persistent(array.As<Object>());
+  Writer words;
+  for (const std::string& path : strings(array)) words.word(path.c_str());
+  encoded_ = std::move(words.body);
+  return encoded_;
+}
+
+std::string sample_body(const Object& options, EncodedPaths& known) {
+  const Value rows = options.Get("rows"), list = options.Get("list");
+  uint32_t files = 0;
+  const std::string& paths = known.of(options.Get("files"), files);
   uint32_t flags = list.IsString() ? kSampleList : 0;
   if (options.Get("walk").ToBoolean()) flags |= kSampleWalk;
   if (options.Get("pss").ToBoolean()) flags |= kSamplePss;
@@ -114,9 +128,9 @@ std::string sample_body(const Object& options) {
   const Value most = options.Get("walkMost");
   Writer body;
   body.value(SampleHead{rows.IsNumber() ? rows.As<Number>().Uint32Value() : 0, flags, most.IsNumber() ? most.As<Number>().Uint32Value() : 0,
-                        static_cast<uint32_t>(paths.size())});
+                        files});
   body.word(list.IsString() ? bytes_of(list).c_str() : "");
-  for (const std::string& path : paths) body.word(path.c_str());
+  body.body += paths;
   return body.body;
 }
 

@@ -9,6 +9,7 @@
 #include "keeper/caller.h"
 #include "keeper/start.h"
 #include "proc/clock.h"
+#include "proc/text_file.h"
 #include "proc/unix_socket.h"
 #include "wire/wrapper_connection.h"
 
@@ -18,6 +19,19 @@ namespace {
 constexpr size_t kKeptMax = 64 << 10;
 // How often to look for the next agent. The jitter spreads the boxes of a node.
 constexpr double kSearchMs = 500;
+
+// Of the mounts, those of control groups: the others are many, and an agent does not need them.
+std::string cgroup_mounts() {
+  const std::string mounts = read_text_file("/proc/self/mountinfo");
+  std::string found;
+  for (size_t at = 0; at < mounts.size();) {
+    const size_t end = std::min(mounts.find('\n', at), mounts.size() - 1) + 1;
+    const std::string line = mounts.substr(at, end - at);
+    if (line.find(" - cgroup") != std::string::npos) found += line;
+    at = end;
+  }
+  return found;
+}
 
 }  // namespace
 
@@ -58,6 +72,10 @@ void AgentLink::introduce(WrapperConnection& agent, const Caller& caller, int gu
   origin.word(told.folder.c_str());
   for (const char* entry : told.shared) origin.word(entry);
   for (const int32_t child : told.children) origin.value(child);
+  if (!resumes) {
+    origin.word(cgroup_mounts().c_str());
+    origin.word(read_text_file("/proc/self/cgroup").c_str());
+  }
   agent.send(Event::origin, 0, origin.body.data(), origin.body.size());
 }
 

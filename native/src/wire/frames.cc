@@ -7,10 +7,14 @@
 
 namespace pbox {
 
-bool Outbox::send(int fd, uint16_t type, uint32_t id, const void* body, size_t size) {
+void Outbox::add(uint16_t type, uint32_t id, const void* body, size_t size) {
   const FrameHead head{static_cast<uint32_t>(size), type, version_, id};
   bytes_.append(reinterpret_cast<const char*>(&head), sizeof head);
   if (size) bytes_.append(static_cast<const char*>(body), size);
+}
+
+bool Outbox::send(int fd, uint16_t type, uint32_t id, const void* body, size_t size) {
+  add(type, id, body, size);
   return flush(fd);
 }
 

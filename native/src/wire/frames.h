@@ -14,7 +14,9 @@ namespace pbox {
 class Outbox {
  public:
   explicit Outbox(Speaks speaks = Speaks::own) : version_(speaks == Speaks::own ? kProtocolVersion : kAgentVersion) {}
-  // False if the other end has gone.
+  // Adds a frame, which flush() sends.
+  void add(uint16_t type, uint32_t id, const void* body, size_t size);
+  // Adds a frame and sends it. False if the other end has gone.
   bool send(int fd, uint16_t type, uint32_t id, const void* body, size_t size);
   // Sends as much as the socket takes now. False if the other end has gone.
   bool flush(int fd);

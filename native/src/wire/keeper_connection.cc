@@ -13,12 +13,19 @@ void KeeperConnection::close() {
 }
 
 // The shutdown makes the socket readable, so that the event loop learns of the end in a turn of its own.
-bool KeeperConnection::send(Request type, uint32_t id, const void* body, size_t size) {
-  if (speaks_ == Speaks::own || outbox_.waiting() <= kForeignQueueMax) return outbox_.send(fd_, static_cast<uint16_t>(type), id, body, size);
+bool KeeperConnection::add(Request type, uint32_t id, const void* body, size_t size) {
+  if (speaks_ == Speaks::own || outbox_.waiting() <= kForeignQueueMax) {
+    outbox_.add(static_cast<uint16_t>(type), id, body, size);
+    return true;
+  }
   fault_ = "it does not read what it is sent";
   outbox_.drop();
   shutdown(fd_, SHUT_RDWR);
   return false;
+}
+
+bool KeeperConnection::send(Request type, uint32_t id, const void* body, size_t size) {
+  return add(type, id, body, size) && flush();
 }
 
 bool KeeperConnection::fill() {

@@ -23,7 +23,9 @@ class KeeperConnection {
 
   int fd() const { return fd_; }
   void close();
-  // False if the keeper has gone.
+  // Adds a request, which flush() sends. False if the keeper does not read what it is sent.
+  bool add(Request type, uint32_t id, const void* body, size_t size);
+  // Adds a request and sends it. False if the keeper has gone.
   bool send(Request type, uint32_t id, const void* body, size_t size);
   // Bytes wait for the keeper to read: call flush() when poll(2) reports POLLOUT.
   bool pending() const { return outbox_.waiting() > 0; }

@@ -53,7 +53,7 @@ enum class Event : uint16_t {
   stdoutmark = 75,   // uint64 bytes: the mark has been reached
   expired = 76,      // double at_ms: the keeper has acted on its deadline, because its wrapper has not
   origin = 77,       // to an agent, after `hello`: OriginHead, NUL-terminated: working directory, environment entries;
-                     // per child an int32 pid
+                     // per child an int32 pid; NUL-terminated: the lines of /proc/self/mountinfo about control groups, /proc/self/cgroup
   agent = 78,        // to the front end: AgentState
   to_front = 79,     // to the front end: NodeMessage and text from the agent
   delivery = 80,     // to an agent: Delivery, a signal that the front end has received
