@@ -64,10 +64,12 @@ for (const [means, options, stopped] of MEANS)
     isAnswer(t, await job.ask('resume'), 'resume', { processes: TREE_SIZE });
     await until(() => job.processes().every(({ state }) => state === 'S'), 'every process sleeps as before');
     t.match((await job.ask('status')).result, { state: 'running', timer: { running: true } });
-    t.match(await job.event('suspended'), { state: 'suspended', by: { via: 'amqp' } });
-    t.match(await job.event('resumed'), { state: 'running', by: { via: 'amqp' } });
+    // A host that stands still for a moment looks like a suspension to the box, which tells of it.
+    const asked = (body: Json) => body.by.via === 'amqp';
+    t.match(await job.event('suspended', asked), { state: 'suspended' });
+    t.match(await job.event('resumed', asked), { state: 'running' });
     await job.ask('resume');
-    const told = job.received.filter(({ body }) => body.event === 'suspended' || body.event === 'resumed');
+    const told = job.received.filter(({ body }) => /^(suspended|resumed)$/.test(body.event) && asked(body));
     t.equal(told.length, 2, 'repeating either changes nothing');
   });
 
