@@ -37,7 +37,12 @@ export async function slurm(bench: Bench): Promise<Row[]> {
       spank: () => srun(tasks, '--box', '/bin/true'),
     });
     const added = (name: keyof typeof times) => median(times[name].map((time, round) => time - times.bare[round]!));
-    const row = (name: 'explicit' | 'agent' | 'spank', figure: string, most: number, than: 'node' | 'explicit'): Row => {
+    const row = (
+      name: 'explicit' | 'agent' | 'spank',
+      figure: string,
+      most: number,
+      than: 'node' | 'explicit',
+    ): Row => {
       const ratio = added(name) / added(than);
       return {
         figure: `${figure}, ${tasks === 1 ? 'one task' : `${tasks} tasks at once`}: added`,

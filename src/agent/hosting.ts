@@ -26,7 +26,7 @@ export interface Host
   readonly log: Logger;
   readonly link: NodeLink;
   readonly loadNotice: () => typeof NoticeBundle;
-  /** Boxes begin one after the other. */
+  /** Boxes begin one after the other, before anything else. */
   readonly turns: Turns;
 }
 
@@ -83,12 +83,17 @@ export abstract class Hosting<T extends Told = Told> implements HostedBox {
 
   /** Begins in its turn, unless the connection has ended before. */
   beginInTurn(): void {
-    this.host.turns.add(() => {
-      if (!this.#over) void this.begin();
+    this.host.turns.begin(async () => {
+      if (!this.#over) await this.begin();
     });
   }
 
   onKeeper(event: KeeperEvent): void {
+    if (this.run === undefined) this.#take(event);
+    else this.host.turns.after(() => this.#take(event));
+  }
+
+  #take(event: KeeperEvent): void {
     if (event.type === 'delivery') return this.#signal(event);
     if (this.run !== undefined) this.run.onKeeper(event);
     else if (this.#events.length < EARLY) this.#events.push(event);

@@ -52,11 +52,12 @@ export async function serveUntilTold(options: AgentOptions, input: AgentInput, l
   const { spec } = options;
   const link = linkOf(options, input, log);
   const began = monotonicMs();
+  const turns = new Turns();
   const agent = new Agent({
     fd,
     onlyUid: own ? (process.geteuid?.() ?? -1) : null,
     quotas,
-    host: { ...input, spec, log, link, turns: new Turns() },
+    host: { ...input, spec, log, link, turns },
     status: () => ({
       version: input.version,
       pid: process.pid,
@@ -79,6 +80,7 @@ export async function serveUntilTold(options: AgentOptions, input: AgentInput, l
   watch.close();
   service.notify('STOPPING=1', 'Lets its boxes go');
   log.info(`the agent ends: ${why}; boxes that go on without it: ${agent.boxes}`);
+  turns.flush();
   await agent.close();
   await link.close(spec.flushMs);
   return 0;

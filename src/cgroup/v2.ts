@@ -80,7 +80,9 @@ export function* makeV2(request: V2Request): Task<V2Group | { readonly why: stri
     else yield* removeDirectories([dir]);
   }
   if (fallback !== undefined) return yield* unlessStuck(fallback);
-  return { why: refusals[0] === undefined ? 'our own cgroup2 directory is not visible here' : `${refusals[0]}; ${DELEGATE}` };
+  return {
+    why: refusals[0] === undefined ? 'our own cgroup2 directory is not visible here' : `${refusals[0]}; ${DELEGATE}`,
+  };
 }
 
 interface Candidate {
