@@ -5,12 +5,13 @@
  *   npm test -- test/options/units.test.ts ...    only these files, or those below a folder
  *   npm test -- --jobs=1 --verbose             one at a time; show every assertion
  *   npm run test:agent                         those that start boxes once more, with the boxes of an agent
+ *   npm run test:vm                            those of minutes in a virtual machine, which npm test leaves out
  *
  * Each file is a tap program of its own, compiled by compile-tests.mjs and run with plain Node. tap's own runner cannot be
  * used: it puts a loader into NODE_OPTIONS of everything that the tests start, so that neither the wrapper nor the job
  * would be what users run. A file may say `// test-timeout: 300s`, `// test-alone` to have the machine for itself, `// test-beside` to
  * run from the start on the CPU time that the others leave, as a virtual machine of minutes does, `// test-waits` to run
- * beside the others because it does little but wait, and, or a fixture of it, `// debian: <packages>`: they are installed
+ * beside the others because it does little but wait, `// test-command: npm run test:vm` to be left out of npm test, and, or a fixture of it, `// debian: <packages>`: they are installed
  * before; a file checks for itself what it cannot run without.
  */
 import { spawn } from 'node:child_process';
@@ -47,8 +48,12 @@ const words = process.argv.slice(2);
 const options = new Map(words.filter((word) => word.startsWith('--')).map((word) => word.slice(2).split('=')));
 const selected = words.filter((word) => !word.startsWith('--'));
 
+/** Whether this is plain `npm test`, whose results .ci/run reads. */
+const isWhole = selected.length === 0 && !options.has('agent') && !options.has('vm');
+
 /** What a test asks for by itself or through the files that it imports: broker and build take seconds to get ready. */
 const NEEDS_BROKER = /PROC_BOX_TEST_BROKER/;
+const IN_VM = /^\/\/ test-command: npm run test:vm$/m;
 const NEEDS_PACKAGES = /^\/\/ debian: (.+)$/m;
 const NEEDS_BUILD = /proc_box['"`]|dist\/|build\/Release|^import (?!type\b)[^;]*'cgroup-utils-native'/m;
 
@@ -78,7 +83,7 @@ async function main() {
   const interrupted = new Promise((resolve) => {
     for (const signal of ENDING_SIGNALS) process.on(signal, () => resolve(signal));
   });
-  if (selected.length === 0 && !options.has('agent')) rmSync(results, { recursive: true, force: true });
+  if (isWhole) rmSync(results, { recursive: true, force: true });
   mkdirSync(results, { recursive: true });
   ensureNpm();
   const files = testFiles();
@@ -113,7 +118,7 @@ async function runAll(files, broker) {
   const throughAgent = { [AGENT_VARIABLE]: '1' };
   if (options.has('agent')) return summary(await run(names, throughAgent, join(results, 'agent')));
   const own = await run(names, {}, results);
-  if (selected.length > 0) return summary(own);
+  if (selected.length > 0 || options.has('vm')) return summary(own);
   process.stdout.write('Through an agent:\n');
   return summary(sum(own, await run(ALSO_THROUGH_AGENT, throughAgent, join(results, 'agent'))));
 }
@@ -153,7 +158,9 @@ function testFiles() {
   const all = options.has('agent') ? THROUGH_AGENT.map((folder) => join(root, folder)) : ['test'];
   const paths = (selected.length > 0 ? selected : all).map((path) => resolve(path));
   const files = paths.flatMap((path) => (statSync(path).isDirectory() ? below(path) : [path]));
-  return [...new Set(files)].sort();
+  const inVm = (file) => IN_VM.test(readFileSync(file, 'utf8'));
+  const wanted = selected.length > 0 ? files : files.filter((file) => inVm(file) === options.has('vm'));
+  return [...new Set(wanted)].sort();
 }
 
 function below(folder) {
@@ -194,7 +201,7 @@ function summary({ passed, failed, skips, failures, unsteady }) {
   for (const { file, name } of unsteady) say(`failed at first, passed alone: ${file}: ${name}`);
   for (const { file, name } of failures) say(`FAILED: ${file}: ${name}`);
   const line = `${passed} passed, ${failed} failed, ${skips.length} skipped`;
-  if (selected.length === 0 && !options.has('agent')) {
+  if (isWhole) {
     writeFileSync(
       join(results, 'summary.json'),
       JSON.stringify({ line, passed, failed, skips, failures, unsteady }, undefined, 2),

@@ -1,3 +1,4 @@
+// test-command: npm run test:vm
 // test-beside
 // test-timeout: 900s
 /** Limits that the tasks of a job on a node share, in control groups v2 on a real kernel. */

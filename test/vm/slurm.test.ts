@@ -1,3 +1,4 @@
+// test-command: npm run test:vm
 // test-beside
 // test-timeout: 600s
 // debian: slurmctld slurmd slurm-client munge libslurm-dev
