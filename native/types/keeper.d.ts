@@ -175,6 +175,8 @@ export class Keeper {
   toFront(message: FrontMessage): void;
   /** As an agent: what the next agent needs to go on, at most 64 KiB; replaces the bytes before. */
   keep(bytes: Buffer): void;
+  /** As an agent: more than 16 KiB wait for the keeper to read them. It is stopped, frozen or very busy. */
+  readonly isBehind: boolean;
   /**
    * As an agent: a file that the user has named in an option, read with the user's rights; at most 768 KiB.
    * `code` is the errno's name, EPERM if the user has not named it.

@@ -3,6 +3,7 @@ import { CommandMemory, type SavedCommands } from '../amqp/command-memory.js';
 import type { Box } from '../box/box.js';
 import type { Change } from '../box/box-options.js';
 import type { SavedBox } from '../box/saved.js';
+import { after } from '../delay.js';
 import { isSpecError, SpecError } from '../errors.js';
 import type { Recording } from './recorded.js';
 
@@ -34,23 +35,48 @@ export class Saving {
   #dueMs = Number.POSITIVE_INFINITY;
   #savedMs = Number.NEGATIVE_INFINITY;
   #ended = false;
+  #caughtUp: Promise<void> | undefined;
 
   constructor(keeper: Keeper, groups: Recording, box: () => Box | undefined, commands?: SavedCommands) {
     this.#keeper = keeper;
     this.#groups = groups;
     this.#box = box;
-    this.commands = new CommandMemory(commands, this.changed);
+    this.commands = new CommandMemory(commands, (when) =>
+      when === 'now' ? this.#beforeCommand() : this.changed(when),
+    );
   }
 
   readonly changed = (when: Change): void => {
     if (when === 'now') return this.#save();
-    const nowMs = performance.now();
-    const dueMs = Math.max(nowMs + SOON_MS, when === 'later' ? this.#savedMs + LATER_MS : 0);
+    this.#saveAt(Math.max(performance.now() + SOON_MS, when === 'later' ? this.#savedMs + LATER_MS : 0));
+  };
+
+  /** As long as the keeper does not read, commands wait, so that what it is sent stays bounded. */
+  #beforeCommand(): void | Promise<void> {
+    if (!this.#keeper.isBehind) return this.#save();
+    this.#caughtUp ??= this.#untilCaughtUp();
+    return this.#caughtUp;
+  }
+
+  async #untilCaughtUp(): Promise<void> {
+    while (this.#keeper.isBehind && !this.#ended) await new Promise<void>((resolve) => after(SOON_MS, resolve, true));
+    this.#caughtUp = undefined;
+    this.#save();
+  }
+
+  #saveAt(dueMs: number): void {
     if (dueMs >= this.#dueMs) return;
     clearTimeout(this.#timer);
     this.#dueMs = dueMs;
-    this.#timer = setTimeout(() => this.#save(), dueMs - nowMs);
-  };
+    this.#timer = setTimeout(() => this.#due(), dueMs - performance.now());
+  }
+
+  /** A keeper that does not read, because it is stopped or frozen, gets this later. */
+  #due(): void {
+    if (!this.#keeper.isBehind) return this.#save();
+    this.#dueMs = Number.POSITIVE_INFINITY;
+    this.#saveAt(performance.now() + LATER_MS);
+  }
 
   end(): void {
     this.#ended = true;
@@ -64,9 +90,13 @@ export class Saving {
     const box = this.#box();
     if (this.#ended || box === undefined) return;
     this.#groupsText ??= JSON.stringify(this.#groups);
-    const saved: Omit<SavedHosting, 'groups'> = { version: 1, box: box.save(), commands: this.commands.save() };
-    const bytes = Buffer.from(`${JSON.stringify(saved).slice(0, -1)},"groups":${this.#groupsText}}`);
-    if (bytes.length <= SAVED_MAX_BYTES) this.#keeper.keep(bytes);
+    const rest = `"box":${JSON.stringify(box.save())},"groups":${this.#groupsText}}`;
+    // Senders choose the ids of their commands, which may be long.
+    for (let commands = this.commands.save(); ; commands = commands.slice(Math.ceil(commands.length / 2))) {
+      const bytes = Buffer.from(`{"version":1,"commands":${JSON.stringify(commands)},${rest}`);
+      if (bytes.length <= SAVED_MAX_BYTES) return void this.#keeper.keep(bytes);
+      if (commands.length === 0) return;
+    }
   }
 }
 

@@ -1,9 +1,10 @@
 import type { Logger } from '../log.js';
 import type { Answer, Controllable, Requester } from '../model/types.js';
+import { findCommand } from '../options/table/commands.js';
 import { withUserData } from '../options/verbatim.js';
 import { quote } from '../options/words.js';
 import { toCommand } from './command.js';
-import { CommandMemory } from './command-memory.js';
+import { askedFor, CommandMemory } from './command-memory.js';
 import type { Admitted, Gate } from './gate.js';
 import { type CommandRequest, type Delivery, type Refusal, refuse, replayed } from './message.js';
 import type { AckOrNack } from './rascal.js';
@@ -74,7 +75,7 @@ export class CommandHandler {
 
   #carryOut(request: CommandRequest, by: Requester, properties: Delivery['properties']): void {
     const key = by.messageId === undefined ? undefined : `${by.user ?? ''}\0${by.key ?? ''}\0${by.messageId}`;
-    const asked = JSON.stringify([request.name, ...request.args]);
+    const asked = askedFor(request.name, request.args);
     const before = key === undefined ? undefined : this.memory.get(key);
     if (before !== undefined && before.asked !== asked) {
       this.#refuse(reused(request, by), by, properties);
@@ -88,7 +89,8 @@ export class CommandHandler {
         return;
       }
       const execute = () => this.#execute(() => this.box.execute(command, by));
-      answer = key === undefined ? execute() : this.memory.remember(key, asked, execute);
+      const onlyAsks = findCommand(request.name)?.onlyAsks;
+      answer = key === undefined ? execute() : this.memory.remember(key, asked, execute, onlyAsks);
     }
     this.#whenAnswered(answer, request.name, properties);
   }

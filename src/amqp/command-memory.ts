@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Answer } from '../model/types.js';
 
 /**
@@ -10,9 +11,20 @@ const SAVED_ANSWER_MAX = 512;
 
 /** A command that was carried out. */
 export interface Remembered {
-  /** Name and arguments, as JSON. */
+  /** Name and arguments, as `askedFor` puts them. */
   readonly asked: string;
   readonly answer: Promise<Answer>;
+  /** It has changed nothing, so another process may carry it out once more. */
+  readonly onlyAsks: boolean;
+}
+
+/** Longer ones are remembered by their digest. */
+const ASKED_MAX = 200;
+
+/** Name and arguments of a command in a bounded form, to tell whether two are the same. */
+export function askedFor(name: string, args: readonly string[]): string {
+  const text = JSON.stringify([name, ...args]);
+  return text.length <= ASKED_MAX ? text : `${name} ${createHash('sha256').update(text).digest('base64')}`;
 }
 
 /** The commands that were carried out last: key, name and arguments, and the answer if it is short. */
@@ -22,17 +34,17 @@ export type SavedCommands = readonly (readonly [key: string, asked: string, answ
 export class CommandMemory {
   readonly #answers = new Map<string, Remembered>();
   readonly #known = new Map<string, Answer>();
-  readonly #onChanged: (when: 'now' | 'soon') => void;
+  readonly #onChanged: (when: 'now' | 'soon') => void | Promise<void>;
 
   /**
    * @param saved what another process has remembered that was in charge of the box before
-   * @param onChanged called with `now` before a command has an effect: then it must be saved first
+   * @param onChanged called with `now` before a command has an effect: then it must be saved first, which may take a while
    */
-  constructor(saved: SavedCommands = [], onChanged: (when: 'now' | 'soon') => void = () => {}) {
+  constructor(saved: SavedCommands = [], onChanged: (when: 'now' | 'soon') => void | Promise<void> = () => {}) {
     this.#onChanged = onChanged;
     for (const [key, asked, answer] of saved) {
       const known: Answer = answer ?? { ok: true, result: null };
-      this.#answers.set(key, { asked, answer: Promise.resolve(known) });
+      this.#answers.set(key, { asked, answer: Promise.resolve(known), onlyAsks: false });
       this.#known.set(key, known);
     }
   }
@@ -41,26 +53,26 @@ export class CommandMemory {
     return this.#answers.get(key);
   }
 
-  /** Carries out a command and remembers it. */
-  remember(key: string, asked: string, carryOut: () => Promise<Answer>): Promise<Answer> {
+  /** Carries out a command and remembers it. @param onlyAsks it changes nothing */
+  remember(key: string, asked: string, carryOut: () => Promise<Answer>, onlyAsks = false): Promise<Answer> {
     let settle: (answer: Promise<Answer>) => void = () => {};
     const later = new Promise<Answer>((resolve) => {
       settle = resolve;
     });
-    this.#answers.set(key, { asked, answer: later });
-    this.#onChanged('now');
-    settle(carryOut());
+    this.#answers.set(key, { asked, answer: later, onlyAsks });
+    const saving = onlyAsks ? undefined : this.#onChanged('now');
+    settle(saving instanceof Promise ? saving.then(carryOut) : carryOut());
     void later.then((answer) => {
-      if (JSON.stringify(answer).length > SAVED_ANSWER_MAX || !this.#answers.has(key)) return;
+      if (onlyAsks || JSON.stringify(answer).length > SAVED_ANSWER_MAX || !this.#answers.has(key)) return;
       this.#known.set(key, answer);
-      this.#onChanged('soon');
+      void this.#onChanged('soon');
     });
     this.#forgetOldest();
     return later;
   }
 
   save(): SavedCommands {
-    const last = [...this.#answers].slice(-SAVED_MAX);
+    const last = [...this.#answers].filter(([, { onlyAsks }]) => !onlyAsks).slice(-SAVED_MAX);
     return last.map(([key, { asked }]) => [key, asked, this.#known.get(key) ?? null]);
   }
 

@@ -20,12 +20,12 @@ const BOX = {
   resources: { limits: [], swap: null, oomKills: 0, forksRefused: 0 },
 } as unknown as SavedBox;
 
-function saving(t: Test, box: () => SavedBox = () => BOX) {
+function saving(t: Test, box: () => SavedBox = () => BOX, isBehind = false) {
   const kept: Buffer[] = [];
-  const keeper = { keep: (bytes: Buffer) => kept.push(bytes) } as unknown as Keeper;
-  const one = new Saving(keeper, [], () => ({ save: box }) as unknown as Box);
+  const keeper = { keep: (bytes: Buffer) => kept.push(bytes), isBehind };
+  const one = new Saving(keeper as unknown as Keeper, [], () => ({ save: box }) as unknown as Box);
   t.teardown(() => one.end());
-  return { one, kept };
+  return { one, kept, keeper };
 }
 
 t.test('what must not be lost is saved at once, everything else soon and together', async (t) => {
@@ -66,6 +66,45 @@ t.test('a command is saved before it has an effect', async (t) => {
   t.strictSame(answer, { ok: true, result: { processes: 3 } });
   await until(() => kept.length === 2, 'its answer, too');
   t.strictSame(parseSaved(kept[1]!).commands, [['id', '["kill"]', answer]]);
+});
+
+t.test('ids of commands that are too long to be saved cost the oldest commands, not the box', async (t) => {
+  const { one, kept } = saving(t);
+  const answer = { ok: true, result: null } as const;
+  for (let n = 0; n < 64; n++) await one.commands.remember(`${n} ${'k'.repeat(4_000)}`, 'a', async () => answer);
+  one.changed('now');
+  const { box, commands } = parseSaved(kept.at(-1)!);
+  t.strictSame(box, BOX);
+  t.match(commands.at(-1)?.[0], /^63 /);
+  t.ok(commands.length >= 8 && commands.length < 64, `${commands.length} commands`);
+});
+
+t.test('a keeper that does not read gets only what must not be lost, and commands wait for it', async (t) => {
+  const { one, kept, keeper } = saving(t, undefined, true);
+  one.changed('soon');
+  const done: string[] = [];
+  const carryOut = (name: string) => async () => {
+    done.push(name);
+    return { ok: true, result: null } as const;
+  };
+  const answers = [
+    one.commands.remember('a', '["kill"]', carryOut('a')),
+    one.commands.remember('b', '["kill"]', carryOut('b')),
+    one.commands.remember('c', '["ping"]', carryOut('c'), true),
+  ];
+  await answers[2];
+  await new Promise((resolve) => setTimeout(resolve, 60)); // thrice the time after which it would be saved
+  t.strictSame([kept.length, done], [0, ['c']]);
+  one.changed('now');
+  t.equal(kept.length, 1);
+  keeper.isBehind = false;
+  await Promise.all(answers);
+  t.strictSame(done, ['c', 'a', 'b'], 'in their order');
+  t.strictSame(
+    parseSaved(kept[1]!).commands.map(([key]) => key),
+    ['a', 'b'],
+    'and saved before',
+  );
 });
 
 t.test('nothing is saved after the end, and nothing that is too long', async (t) => {

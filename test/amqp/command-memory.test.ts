@@ -1,12 +1,12 @@
 import t from 'tap';
-import { CommandMemory } from '../../src/amqp/command-memory.js';
+import { askedFor, CommandMemory } from '../../src/amqp/command-memory.js';
 import type { Answer } from '../../src/model/types.js';
 
 const OK: Answer = { ok: true, result: 1 };
 
 t.test('a command is remembered before it is carried out', async (t) => {
   const order: string[] = [];
-  const memory = new CommandMemory([], (when) => order.push(when));
+  const memory = new CommandMemory([], (when) => void order.push(when));
   const answer = memory.remember('k', 'a', async () => {
     order.push('carried out');
     t.strictSame(memory.save(), [['k', 'a', null]], 'its answer is not known yet');
@@ -44,4 +44,20 @@ t.test('a long answer is not saved', async (t) => {
   await memory.remember('k', 'a', async () => ({ ok: true, result: 'x'.repeat(1_000) }));
   await Promise.resolve();
   t.strictSame(memory.save(), [['k', 'a', null]]);
+});
+
+t.test('a command that only asks is answered twice alike, and nothing of it is saved', async (t) => {
+  const changes: string[] = [];
+  const memory = new CommandMemory([], (when) => void changes.push(when));
+  await memory.remember('k', 'a', async () => OK, true);
+  t.strictSame(await memory.get('k')?.answer, OK);
+  t.strictSame([changes, memory.save()], [[], []]);
+});
+
+t.test('commands are compared as a whole, and take little room', async (t) => {
+  t.equal(askedFor('kill', ['9']), '["kill","9"]');
+  const long = (last: string) => askedFor('set_limit', ['cpuset', `${'0,'.repeat(10_000)}${last}`]);
+  t.ok(long('1').length < 100);
+  t.equal(long('1'), long('1'));
+  t.not(long('1'), long('2'));
 });

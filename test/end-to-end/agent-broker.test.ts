@@ -68,3 +68,31 @@ t.test(
     t.match(agent.log(), /spool: \d+ messages are lost: the disk did not take them/);
   },
 );
+
+t.test('a box whose keeper stands still keeps its agent, and its commands wait', async (t) => {
+  const name = unique('behind');
+  const agent = await startAgent(t, { words: ['--uri', uri] });
+  const box = agent.box(['sleep', '1000'], { env: { PBOX_RKEY: name } });
+  await until(() => box.stderr().includes('started in box'), 'the job runs');
+  const { queue: replyTo } = await channel.assertQueue('', { exclusive: true });
+  const ids: string[] = [];
+  await channel.consume(replyTo, (answer) => ids.push(String(answer?.properties.correlationId)), { noAck: true });
+  const ask = (command: string, id: string) =>
+    channel.publish('amq.topic', name, Buffer.from(JSON.stringify({ command })), {
+      ...{ messageId: `${id}${'-'.repeat(200)}`, correlationId: id, replyTo, mandatory: true },
+    });
+  await until(async () => {
+    ask('ping', 'bound');
+    await until(() => ids.length > 0, 'an answer', 200).catch(() => {});
+    return ids.includes('bound');
+  }, 'the box is bound');
+  const keeper = box.keeperPid();
+  process.kill(keeper, 'SIGSTOP');
+  for (let n = 0; n < 400; n++) ask(n % 2 === 0 ? 'timer_stop' : 'timer_resume', `command ${n}`);
+  ask('ping', 'asks only');
+  await until(() => ids.some((id) => id.startsWith('command')), 'the first answers');
+  process.kill(keeper, 'SIGCONT');
+  await until(() => new Set(ids.filter((id) => id.startsWith('command'))).size === 400, 'every command is answered');
+  t.notMatch(agent.log(), 'does not read');
+  await box.end();
+});

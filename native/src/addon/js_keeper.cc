@@ -33,7 +33,7 @@ class Keeper : public Napi::ObjectWrap<Keeper>, private Turning {
                         InstanceMethod<&Keeper::to_front>("toFront"), InstanceMethod<&Keeper::keep>("keep"),
                         InstanceMethod<&Keeper::answer>("answer"), InstanceMethod<&Keeper::leave>("leave"),
                         InstanceMethod<&Keeper::read_file>("readFile"), InstanceMethod<&Keeper::write_report>("writeReport"), InstanceMethod<&Keeper::close>("close"), InstanceMethod<&Keeper::finish>("finish"),
-                        InstanceAccessor<&Keeper::pid>("pid"), InstanceAccessor<&Keeper::pids>("pids")});
+                        InstanceAccessor<&Keeper::pid>("pid"), InstanceAccessor<&Keeper::pids>("pids"), InstanceAccessor<&Keeper::is_behind>("isBehind")});
   }
 
   explicit Keeper(const CallbackInfo& info)
@@ -59,6 +59,8 @@ class Keeper : public Napi::ObjectWrap<Keeper>, private Turning {
     if (guard_ > 0) pids.Set(1U, Number::New(info.Env(), guard_));
     return pids;
   }
+
+  Napi::Value is_behind(const CallbackInfo& info) { return Napi::Boolean::New(info.Env(), connection_->is_behind()); }
 
   // Polls for writability only while bytes wait to be sent.
   void watch() {

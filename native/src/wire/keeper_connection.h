@@ -12,7 +12,7 @@ class KeeperConnection {
   explicit KeeperConnection(int fd, Speaks speaks = Speaks::own) : fd_(fd), speaks_(speaks), outbox_(speaks) {}
   // The other end of an agent's connection may be anybody's: a longer frame ends the connection, as does a queue that the other end
   // does not read, and fill() reads a bounded number of bytes at a time.
-  static constexpr size_t kForeignFrameMax = 1 << 20, kForeignReadMax = 64 << 10, kForeignQueueMax = 256 << 10;
+  static constexpr size_t kForeignFrameMax = 1 << 20, kForeignReadMax = 64 << 10, kForeignQueueMax = 256 << 10, kBehind = 16 << 10;
   bool is_foreign() const { return speaks_ == Speaks::agent; }
   bool understands(uint16_t version) const { return is_spoken(speaks_, version); }
   // After the end: what was wrong with the other end; empty: nothing.
@@ -30,6 +30,8 @@ class KeeperConnection {
   // Bytes wait for the keeper to read: call flush() when poll(2) reports POLLOUT.
   bool pending() const { return outbox_.waiting() > 0; }
   bool flush() { return outbox_.flush(fd_); }
+  // The keeper has not read for a while what it was sent.
+  bool is_behind() const { return outbox_.waiting() > kBehind; }
   // The keeper's protocol version, without reading anything; 0 if its first frame has not arrived yet.
   uint16_t peek_version() const;
   // Reads everything that has arrived. False if the keeper has gone.

@@ -36,6 +36,8 @@ export interface CommandRow {
   readonly aliases?: readonly string[];
   /** The line in `proc_box ctl --help`. */
   readonly help: string;
+  /** It changes nothing, so nobody minds if it is carried out twice. */
+  readonly onlyAsks?: true;
   /** How `proc_box ctl` shows its answer. @default just its fields */
   readonly answer?: 'with its sample' | 'as a row of a table';
 }
@@ -86,11 +88,13 @@ export const COMMANDS = {
     help: 'set timeout, memory, pids, ..., or an rlimit: nofile 1024:4096; +1h or -512M changes the limit in force by this amount',
   },
   status: {
+    onlyAsks: true,
     aliases: ['info', 'show', 'stat', 'limits'],
     help: 'show identity, state, limits, timer, last sample',
     answer: 'with its sample',
   },
   ping: {
+    onlyAsks: true,
     help: 'list the boxes: user, job, host, state, memory',
     answer: 'as a row of a table',
   },
