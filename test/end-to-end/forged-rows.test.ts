@@ -52,7 +52,18 @@ t.test('the start line and the report: job, step and task of the scheduler', asy
 t.test('spool list: a job id and a folder', async (t) => {
   const spoolDir = join(temporaryFolder(t), `dir\n${HOSTILE}`);
   mkdirSync(spoolDir);
-  const options = ['-uri', 'amqp://127.0.0.1:1', '--config', 'none', '--flush', '0', '--spool-dir', spoolDir];
+  const options = [
+    '-uri',
+    'amqp://127.0.0.1:1',
+    '--agent',
+    'none',
+    '--config',
+    'none',
+    '--flush',
+    '0',
+    '--spool-dir',
+    spoolDir,
+  ];
   await run(t, ['true'], { bare: true, options, env: { SLURM_JOB_ID: HOSTILE, SLURM_STEP_ID: '1' } });
   const list = (...more: string[]) =>
     spawnSync(PROC_BOX, ['spool', 'list', '--config', 'none', '--spool-dir', spoolDir, ...more], {

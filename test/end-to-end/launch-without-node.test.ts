@@ -3,10 +3,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { parseSignal } from '../../src/options/signals.js';
-
 import { VERBS } from '../../src/options/table/verbs.js';
 import { OPTION_NAMES, OPTIONS } from '../../src/options/table.js';
 import { findScheduler } from '../../src/scheduler/identity.js';
+import { needsOwnNode } from '../fixtures/agent.js';
 import { sessionOf, until } from '../fixtures/processes.js';
 import { job, killQuietly, type RunOptions, run, start } from '../fixtures/run.js';
 
@@ -19,7 +19,8 @@ const WARNING =
   'proc_box: warning: the address space is limited to 300 MiB (-l pvmem, ulimit -v) and proc_box needs 1 GiB: the job runs, but remote control, statistics, the config file and limits of the box other than --timeout and --rlimit are off; ask for at least -l pvmem=1gb, or for -l mem instead\n';
 /** CAP_SYS_RESOURCE raises hard limits: then Node starts. */
 const status = /^CapEff:\s*(\w+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
-const skip = (BigInt(`0x${status}`) >> 24n) & 1n ? 'may raise hard limits, so that Node starts' : false;
+const raises = (BigInt(`0x${status}`) >> 24n) & 1n ? 'may raise hard limits, so that Node starts' : false;
+const skip = needsOwnNode || raises;
 
 t.test(
   'the job runs with its limit, its streams and its status, and a warning says what is off',

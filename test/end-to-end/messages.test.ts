@@ -92,6 +92,7 @@ t.test('numbers of -json are carried as they were given, in samples and in answe
   t.equal(body.ok, true);
   await job.ask('kill');
   await job.ended;
+  await job.sample(({ Cause }) => Cause === 'final');
   const samples = job.received.filter(({ kind }) => kind === 'sample');
   t.ok(samples.length > 1);
   for (const { message } of samples) t.ok(String(message.content).includes(`"UserData":${text}`));

@@ -144,8 +144,11 @@ t.test('commands, samples and events as of any box', async (t) => {
   const { code } = await running.done;
   t.equal(code, 138, 'USR1 has ended it');
   t.strictSame(process.members(), []);
-  await events.count(8);
-  const bodies = events.messages.map(({ content }) => JSON.parse(content.toString()));
+  const bodies = await until(() => {
+    const told = events.messages.map(({ content }) => JSON.parse(content.toString()));
+    return told.at(-1)?.event === 'exited' && told;
+  }, 'the end');
+  t.ok(bodies.length >= 8);
   t.match(bodies[0], { event: 'started', adopted: true, pid: process.pid, executable: 'sh' });
   t.match(bodies.at(-1), { event: 'exited', reason: 'killed', signal: 'SIGUSR1', exit_status: 138 });
   t.ok(samples.messages.length >= 2);
