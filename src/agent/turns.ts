@@ -12,6 +12,8 @@ export class Turns {
   #next = 0;
   /** Boxes that have begun, and have not started their job yet. */
   #beginning = 0;
+  /** Nobody waits for longer than this for them: a keeper may never answer. */
+  #waitUntilMs = 0;
   #later: (() => void)[] = [];
   #patience: NodeJS.Timeout | undefined;
   #scheduled = false;
@@ -46,7 +48,7 @@ export class Turns {
   }
 
   get #isBusy(): boolean {
-    return this.#beginning > 0 || this.#begins.length > 0;
+    return this.#begins.length > 0 || (this.#beginning > 0 && performance.now() < this.#waitUntilMs);
   }
 
   #turn(): void {
@@ -57,6 +59,7 @@ export class Turns {
       this.#next = 0;
     }
     this.#beginning++;
+    this.#waitUntilMs = performance.now() + PATIENCE_MS;
     const begun = () => {
       this.#beginning--;
       if (!this.#isBusy) this.#schedule();

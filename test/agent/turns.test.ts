@@ -52,6 +52,9 @@ t.test('a box that does not get on with its beginning holds the others up for a 
   beginning(turns, done, 'a');
   await new Promise<void>((resolve) => turns.after(resolve));
   t.same(done, ['a']);
+  await new Promise<void>((resolve) => turns.after(resolve));
+  turns.after(() => done.push('at once from then on'));
+  t.same(done, ['a', 'at once from then on']);
 });
 
 t.test('work that throws does not keep the rest from being done', async (t) => {
