@@ -58,6 +58,17 @@ t.test('srun, sbatch and their kinds', { skip: withoutSlurm() }, async (t) => {
     t.match(stderr, /user nobody/);
   });
 
+  t.test("an ordinary user's memory limit ends a short job, whoever may write Slurm's groups", async (t) => {
+    const words = ['srun', '-n1', PROC_BOX, '--memory', '64M', '--report', '--', 'python3', '-c', 'bytearray(104 << 20)'];
+    const { code, stderr } = await slurm.run(words, { uid: NOBODY });
+    t.equal(code, 137, stderr);
+    const mayWrite = /memory=64 MiB \(cgroup1\)/.test(stderr);
+    t.comment(mayWrite ? "Slurm's groups belong to the user" : "Slurm's groups belong to root");
+    if (mayWrite) t.match(stderr, /ended +oom: SIGKILL/);
+    else t.match(stderr, /memory is held by sampling only: mkdir \S+: EACCES.*/);
+    if (!mayWrite) t.match(stderr, /ended +memory/);
+  });
+
   t.test('exec proc_box and srun proc_box in batch scripts, and --wrap', async (t) => {
     const top = await slurm.sbatch(`exec ${PROC_BOX} sh -c 'echo batch; exit 3'`);
     const step = await slurm.sbatch(`srun ${PROC_BOX} sh -c 'echo step; exit 4'`);

@@ -1,0 +1,122 @@
+#!/usr/bin/env node
+/**
+ * npm run test:versions: runs the core of the tests on each version of Node, npm, RabbitMQ, Slurm and Python that sites have, and
+ * writes what has passed into docs/compatibility.md.
+ *
+ *   npm run test:versions                      every cell of versions/cells.mjs, in about an hour
+ *   npm run test:versions -- node-22 slurm     only these, and those whose id begins so
+ *   npm run test:versions -- --list            says which there are, and what has to be downloaded for them
+ *   npm run test:versions -- --prepare         only downloads
+ *   npm run test:versions -- --table           only writes docs/compatibility.md from versions/results.json
+ *
+ * It needs root. Debian systems, Nodes and npms are kept in $PROC_BOX_CACHE, by default ~/.cache/proc_box: about 4 GB. Each cell runs in a
+ * mount namespace of its own (versions/sandbox.sh), so that neither the checkout nor the kept systems change. Exit status: 0 if
+ * no test has failed.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ensureDebian, ensureNpm, root, say } from './setup.mjs';
+import { CELLS } from './versions/cells.mjs';
+import { foldersOf, missingFor, obstacle, prepare } from './versions/environments.mjs';
+import { readResults, record, writeTable } from './versions/table.mjs';
+
+const SANDBOX = join(dirname(fileURLToPath(import.meta.url)), 'versions', 'sandbox.sh');
+/** Overlayfs cannot have its upper layer on an overlay, which /tmp of a container may be; tmpfs works everywhere. */
+const WORK = '/var/tmp/proc_box-versions-';
+/** What the tests need in this system: the cells of its own Debian run in it. */
+const OWN_PACKAGES = ['rabbitmq-server', 'slurm-client', 'munge', 'libslurm-dev', 'python3', 'python3-pika', 'g++', 'make'];
+
+const words = process.argv.slice(2);
+const flags = new Set(words.filter((word) => word.startsWith('--')));
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  say(`npm run test:versions: ${error.message}`);
+  process.exitCode = 1;
+}
+
+async function main() {
+  const unknown = [...flags].find((flag) => !['--list', '--prepare', '--table'].includes(flag));
+  if (unknown !== undefined) throw new Error(`${unknown} is not an option; see the header of scripts/dev/versions.mjs`);
+  const cells = selected(words.filter((word) => !word.startsWith('--')));
+  if (flags.has('--list')) return list(cells);
+  if (flags.has('--table')) return writeTable(CELLS) ?? 0;
+  const why = obstacle();
+  if (why !== undefined) throw new Error(why);
+  ensureNpm();
+  ensureDebian(OWN_PACKAGES, { optional: true });
+  prepare(cells);
+  if (flags.has('--prepare')) return 0;
+  let failed = 0;
+  for (const cell of cells) {
+    const result = await runCell(cell);
+    failed += result.failed;
+    record(cell, result);
+    writeTable(CELLS);
+    process.stdout.write(
+      `${cell.id} (${result.version}): ${result.passed} passed, ${result.failed} failed, ${result.skips.length} skipped\n`,
+    );
+  }
+  return failed > 0 ? 1 : 0;
+}
+
+function selected(names) {
+  const unknown = names.find((name) => !CELLS.some(({ id }) => id.startsWith(name)));
+  if (unknown !== undefined) throw new Error(`no cell ${unknown}; there are ${CELLS.map(({ id }) => id).join(', ')}`);
+  return names.length === 0 ? CELLS : CELLS.filter(({ id }) => names.some((name) => id.startsWith(name)));
+}
+
+function list(cells) {
+  const results = readResults();
+  for (const { id, subject, where } of cells) {
+    const last = results[id];
+    const told = last === undefined ? 'not run yet' : `${last.version}, ${last.date}`;
+    process.stdout.write(`${id.padEnd(20)} ${subject}, ${where}: ${told}\n`);
+  }
+  process.stdout.write(`to download: ${missingFor(cells) || 'nothing'}\n`);
+  return 0;
+}
+
+/** Runs the tests of a cell. @returns its version, counts, skips, failures */
+async function runCell(cell) {
+  const work = mkdtempSync(WORK);
+  spawnSync('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'proc_box-versions', work]);
+  try {
+    const version = versionOf(cell, work);
+    say(`${cell.id}: ${cell.subject} ${version}, ${cell.where} ...`);
+    const summary = join(work, 'run', 'summary.json');
+    const command = [process.execPath, 'scripts/dev/test.mjs', `--summary=${summary}`, ...cell.tests];
+    const child = spawn('unshare', inSandbox(cell, work, 'run', command), { stdio: ['ignore', 'inherit', 'inherit'], env: environment(cell) });
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => child.kill(signal));
+    const [code, signal] = await once(child, 'exit');
+    if (!existsSync(summary)) throw new Error(`${cell.id}: the tests ended with ${signal ?? code} before they counted anything`);
+    return { version, ...JSON.parse(readFileSync(summary, 'utf8')) };
+  } finally {
+    spawnSync('umount', ['-l', work]);
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** Asks the program that the tests will find. */
+function versionOf(cell, work) {
+  const inside = inSandbox({ ...cell, vm: false }, work, 'ask', cell.version);
+  const { status, stdout, stderr } = spawnSync('unshare', inside, { encoding: 'utf8', env: environment(cell) });
+  if (status !== 0) throw new Error(`${cell.id}: ${cell.version.join(' ')}: ${stderr.trim()}`);
+  return /\d+(\.\d+)+/.exec(stdout)?.[0] ?? stdout.trim();
+}
+
+function inSandbox(cell, work, purpose, command) {
+  const { tree, node } = foldersOf(cell);
+  const place = cell.vm ? 'outside' : 'inside';
+  return ['--mount', '--propagation', 'private', SANDBOX, join(work, purpose), root, tree, node, place, ...command];
+}
+
+function environment(cell) {
+  const { PROC_BOX_TEST_BROKER: _broker, ...env } = process.env;
+  const { npm } = foldersOf(cell);
+  return npm === '-' ? env : { ...env, PROC_BOX_NPM: join(npm, 'bin', 'npm-cli.js') };
+}
