@@ -25,3 +25,6 @@ export function startBroker(options?: {
   plugins?: string[];
   port?: number;
 }): Promise<PrivateBroker>;
+
+/** Free ports on loopback. */
+export function freePorts(count: number, first?: number): Promise<number[]>;

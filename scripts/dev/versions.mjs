@@ -5,6 +5,7 @@
  *
  *   npm run test:versions                      every cell of versions/cells.mjs, in about an hour
  *   npm run test:versions -- node-22 slurm     only these, and those whose id begins so
+ *   npm run test:versions -- --jobs=1 ...      one test file at a time, as with npm test
  *   npm run test:versions -- --list            says which there are, and what has to be downloaded for them
  *   npm run test:versions -- --prepare         only downloads
  *   npm run test:versions -- --table           only writes docs/compatibility.md from versions/results.json
@@ -15,22 +16,32 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ensureDebian, ensureNpm, root, say } from './setup.mjs';
+import { ensureBuild, ensureDebian, ensureNpm, root, say } from './setup.mjs';
 import { CELLS } from './versions/cells.mjs';
-import { foldersOf, missingFor, obstacle, prepare } from './versions/environments.mjs';
+import { foldersOf, missingFor, obstacle, PROGRAMS, prepare } from './versions/environments.mjs';
 import { readResults, record, writeTable } from './versions/table.mjs';
 
 const SANDBOX = join(dirname(fileURLToPath(import.meta.url)), 'versions', 'sandbox.sh');
-/** Overlayfs cannot have its upper layer on an overlay, which /tmp of a container may be; tmpfs works everywhere. */
+/** Everybody may enter it: some tests run as an ordinary user. */
 const WORK = '/var/tmp/proc_box-versions-';
 /** What the tests need in this system: the cells of its own Debian run in it. */
-const OWN_PACKAGES = ['rabbitmq-server', 'slurm-client', 'munge', 'libslurm-dev', 'python3', 'python3-pika', 'g++', 'make'];
+const OWN_PACKAGES = [
+  'rabbitmq-server',
+  'slurm-client',
+  'munge',
+  'libslurm-dev',
+  'python3',
+  'python3-pika',
+  'g++',
+  'make',
+];
 
 const words = process.argv.slice(2);
 const flags = new Set(words.filter((word) => word.startsWith('--')));
+const jobs = [...flags].find((flag) => /^--jobs=\d+$/.test(flag));
 
 try {
   process.exitCode = await main();
@@ -40,7 +51,7 @@ try {
 }
 
 async function main() {
-  const unknown = [...flags].find((flag) => !['--list', '--prepare', '--table'].includes(flag));
+  const unknown = [...flags].find((flag) => flag !== jobs && !['--list', '--prepare', '--table'].includes(flag));
   if (unknown !== undefined) throw new Error(`${unknown} is not an option; see the header of scripts/dev/versions.mjs`);
   const cells = selected(words.filter((word) => !word.startsWith('--')));
   if (flags.has('--list')) return list(cells);
@@ -50,6 +61,8 @@ async function main() {
   ensureNpm();
   ensureDebian(OWN_PACKAGES, { optional: true });
   prepare(cells);
+  // Before the layers are mounted above the checkout, which must not change below them.
+  await ensureBuild();
   if (flags.has('--prepare')) return 0;
   let failed = 0;
   for (const cell of cells) {
@@ -84,39 +97,48 @@ function list(cells) {
 /** Runs the tests of a cell. @returns its version, counts, skips, failures */
 async function runCell(cell) {
   const work = mkdtempSync(WORK);
-  spawnSync('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'proc_box-versions', work]);
+  chmodSync(work, 0o755);
   try {
     const version = versionOf(cell, work);
     say(`${cell.id}: ${cell.subject} ${version}, ${cell.where} ...`);
-    const summary = join(work, 'run', 'summary.json');
-    const command = [process.execPath, 'scripts/dev/test.mjs', `--summary=${summary}`, ...cell.tests];
-    const child = spawn('unshare', inSandbox(cell, work, 'run', command), { stdio: ['ignore', 'inherit', 'inherit'], env: environment(cell) });
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => child.kill(signal));
+    const summary = join(work, 'summary.json');
+    const command = [
+      process.execPath,
+      'scripts/dev/test.mjs',
+      `--summary=${summary}`,
+      ...(jobs ? [jobs] : []),
+      ...cell.tests,
+    ];
+    const child = spawn('unshare', inSandbox(cell, work, command), {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: environment(cell),
+    });
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
     const [code, signal] = await once(child, 'exit');
-    if (!existsSync(summary)) throw new Error(`${cell.id}: the tests ended with ${signal ?? code} before they counted anything`);
+    if (!existsSync(summary))
+      throw new Error(`${cell.id}: the tests ended with ${signal ?? code} before they counted anything`);
     return { version, ...JSON.parse(readFileSync(summary, 'utf8')) };
   } finally {
-    spawnSync('umount', ['-l', work]);
     rmSync(work, { recursive: true, force: true });
   }
 }
 
 /** Asks the program that the tests will find. */
 function versionOf(cell, work) {
-  const inside = inSandbox({ ...cell, vm: false }, work, 'ask', cell.version);
+  const inside = inSandbox({ ...cell, vm: false }, work, cell.version);
   const { status, stdout, stderr } = spawnSync('unshare', inside, { encoding: 'utf8', env: environment(cell) });
   if (status !== 0) throw new Error(`${cell.id}: ${cell.version.join(' ')}: ${stderr.trim()}`);
   return /\d+(\.\d+)+/.exec(stdout)?.[0] ?? stdout.trim();
 }
 
-function inSandbox(cell, work, purpose, command) {
+function inSandbox(cell, work, command) {
   const { tree, node } = foldersOf(cell);
   const place = cell.vm ? 'outside' : 'inside';
-  return ['--mount', '--propagation', 'private', SANDBOX, join(work, purpose), root, tree, node, place, ...command];
+  return ['--mount', '--propagation', 'private', SANDBOX, work, root, tree, node, place, ...command];
 }
 
 function environment(cell) {
   const { PROC_BOX_TEST_BROKER: _broker, ...env } = process.env;
   const { npm } = foldersOf(cell);
-  return npm === '-' ? env : { ...env, PROC_BOX_NPM: join(npm, 'bin', 'npm-cli.js') };
+  return npm === '-' ? env : { ...env, PATH: `${join(npm, PROGRAMS)}:${env.PATH}` };
 }

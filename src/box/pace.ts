@@ -29,8 +29,7 @@ export function createPace(bornMs: number): Pace {
   let last: { readonly bytes: number; readonly atMs: number } | undefined;
   return {
     next(usedBytes, limitBytes, nowMs) {
-      const grown =
-        last === undefined ? FASTEST : (usedBytes - last.bytes) / Math.max(1, nowMs - last.atMs);
+      const grown = last === undefined ? FASTEST : (usedBytes - last.bytes) / Math.max(1, nowMs - last.atMs);
       last = { bytes: usedBytes, atMs: nowMs };
       const young = nowMs - bornMs < YOUTH_MS;
       expected = young ? FASTEST : Math.min(FASTEST, Math.max(grown * HEADROOM, expected * DECAY));

@@ -136,4 +136,8 @@ t.match(
   { exitStatus: 137, reason: 'memory', code: 0, by: { via: 'limit' } },
   'a job that was over its memory limit and ended before a look has the end of one that was killed',
 );
-t.match(decideOutcome(because('stopped'), code(0), over), { exitStatus: 0, reason: 'stopped' }, 'the first cause counts');
+t.match(
+  decideOutcome(because('stopped'), code(0), over),
+  { exitStatus: 0, reason: 'stopped' },
+  'the first cause counts',
+);

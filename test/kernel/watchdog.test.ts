@@ -49,17 +49,21 @@ sys.exit(3)`;
   t.equal(code, 137, stderr);
 });
 
-t.test('where the groups belong to root, a user learns that sampling holds his limit', { skip: withoutV1('memory') }, async (t) => {
-  const { through } = delegate(t, ['memory', 'pids', 'v2'], 0, false);
-  const { code, stderr } = await run(t, ['python3', '-S', '-E', '-c', 'bytearray(104 << 20)'], {
-    options: ['--memory', '64M', '--report'],
-    through: [...through, ...user()],
-  });
-  t.equal(code, 137, stderr);
-  t.match(stderr, /memory is held by sampling only: mkdir \/sys\S+: EACCES/);
-  t.match(stderr, /memory=64 MiB \(watchdog\)/);
-  t.match(stderr, /ended +memory/);
-});
+t.test(
+  'where the groups belong to root, a user learns that sampling holds his limit',
+  { skip: withoutV1('memory') },
+  async (t) => {
+    const { through } = delegate(t, ['memory', 'pids', 'v2'], 0, false);
+    const { code, stderr } = await run(t, ['python3', '-S', '-E', '-c', 'bytearray(104 << 20)'], {
+      options: ['--memory', '64M', '--report'],
+      through: [...through, ...user()],
+    });
+    t.equal(code, 137, stderr);
+    t.match(stderr, /memory is held by sampling only: mkdir \/sys\S+: EACCES/);
+    t.match(stderr, /memory=64 MiB \(watchdog\)/);
+    t.match(stderr, /ended +memory/);
+  },
+);
 
 t.test('memory of the whole tree counts, also of daemons', async (t) => {
   const part = job('allocate.py', '48')

@@ -59,7 +59,18 @@ t.test('srun, sbatch and their kinds', { skip: withoutSlurm() }, async (t) => {
   });
 
   t.test("an ordinary user's memory limit ends a short job, whoever may write Slurm's groups", async (t) => {
-    const words = ['srun', '-n1', PROC_BOX, '--memory', '64M', '--report', '--', 'python3', '-c', 'bytearray(104 << 20)'];
+    const words = [
+      'srun',
+      '-n1',
+      PROC_BOX,
+      '--memory',
+      '64M',
+      '--report',
+      '--',
+      'python3',
+      '-c',
+      'bytearray(104 << 20)',
+    ];
     const { code, stderr } = await slurm.run(words, { uid: NOBODY });
     t.equal(code, 137, stderr);
     const mayWrite = /memory=64 MiB \(cgroup1\)/.test(stderr);

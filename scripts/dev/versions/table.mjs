@@ -52,7 +52,8 @@ function tableOf(cells, results) {
 }
 
 function rowOf({ id, subject, where }, result) {
-  const counts = result === undefined ? ['', '', '', 'not run'] : [result.passed, result.failed, result.skips.length, result.date];
+  const counts =
+    result === undefined ? ['', '', '', 'not run'] : [result.passed, result.failed, result.skips.length, result.date];
   return `| ${[subject, result?.version ?? '', where, ...counts, `\`${id}\``].join(' | ')} |`;
 }
 

@@ -6,25 +6,29 @@ import { type Known, OPENPBS, SLURM, versionRow } from './versions.js';
 
 const ANSWER_TIMEOUT_MS = 5_000;
 
-/** Commands that print the version without asking a server. */
-const COMMANDS: readonly (readonly [known: Known, program: string, option: string, version: RegExp])[] = [
-  [SLURM, 'sinfo', '--version', /^slurm\S* (\d+\.\d+\S*)/m],
-  [OPENPBS, 'qstat', '--version', /^pbs_version = (\d+\.\d+\S*)/m],
+/** Programs that print the version without asking a server. Those of Slurm's clients need its configuration. */
+const PROGRAMS: readonly (readonly [known: Known, programs: readonly string[], version: RegExp])[] = [
+  [SLURM, ['sinfo', 'slurmd'], /^slurm\S* (\d+\.\d+\S*)/m],
+  [OPENPBS, ['qstat'], /^pbs_version = (\d+\.\d+\S*)/m],
 ];
 
 /** A row per scheduler that is installed here. Never rejects. */
 export async function schedulerVersions(): Promise<Row[]> {
   const rows = await Promise.all(
-    COMMANDS.map(async ([known, program, option, version]) => {
-      const [, found] = version.exec(await output(program, option)) ?? [];
-      return found === undefined ? [] : [versionRow(known, found)];
+    PROGRAMS.map(async ([known, programs, version]) => {
+      for (const program of programs) {
+        const [, found] = version.exec(await output(program)) ?? [];
+        if (found !== undefined) return [versionRow(known, found)];
+      }
+      return [];
     }),
   );
   return rows.flat();
 }
 
-/** Both outputs of the program; empty if there is no such program, or it is late. */
-function output(program: string, option: string): Promise<string> {
+/** Both outputs of `program -V`; empty if there is no such program, or it is late. */
+function output(program: string): Promise<string> {
+  const option = program === 'qstat' ? '--version' : '-V';
   return new Promise((resolve) => {
     execFile(program, [option], { timeout: ANSWER_TIMEOUT_MS, killSignal: 'SIGKILL' }, (_error, stdout, stderr) =>
       resolve(`${stdout}\n${stderr}`),

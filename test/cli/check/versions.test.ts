@@ -37,7 +37,7 @@ t.test('a version that nobody has tested is named, with those that were', async 
 
 t.test('asks the schedulers that are installed', async (t) => {
   const folder = t.testdir({
-    sinfo: '#!/bin/sh\n[ "$1" = --version ] && echo slurm-wlm 99.05.1\n',
+    sinfo: '#!/bin/sh\n[ "$1" = -V ] && echo slurm-wlm 99.05.1\n',
     qstat: '#!/bin/sh\necho pbs_version = 23.06.06\n',
   });
   for (const name of ['sinfo', 'qstat']) chmodSync(join(folder, name), 0o755);
@@ -50,6 +50,8 @@ t.test('asks the schedulers that are installed', async (t) => {
   ]);
   writeFileSync(join(folder, 'sinfo'), '#!/bin/sh\necho sinfo: error: no configuration >&2; exit 1\n');
   t.match(await schedulerVersions(), [{ name: 'OpenPBS' }], 'a program that does not say its version');
+  writeFileSync(join(folder, 'slurmd'), '#!/bin/sh\necho slurm 22.05.8\n', { mode: 0o755 });
+  t.match(await schedulerVersions(), [{ name: 'Slurm', status: 'PASS' }, {}], 'on a node without clients');
   process.env['PATH'] = '/nonexistent';
   t.strictSame(await schedulerVersions(), []);
 });
