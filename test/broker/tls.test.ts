@@ -21,7 +21,8 @@ const foreign = newAuthority(dir, 'foreign');
 const server = ca.issue('broker', { names: 'DNS:localhost' });
 const alice = ca.issue('alice');
 const nobody = ca.issue('nobody');
-const late = ca.issue('alice', { days: -1 });
+// It expires within the second; newer versions of openssl issue none that has expired already.
+const late = ca.issue('alice', { days: 0 });
 const stranger = foreign.issue('alice');
 const tlsPort = await freePort();
 
