@@ -23,7 +23,7 @@ interface Way {
 
 /** Since version 4 the broker checks the keys in CC and BCC as it checks the routing key. */
 const { version } = connectionOf('alice').connection.serverProperties;
-const CC = Number.parseInt(String(version), 10) >= 4 ? { refused: 'ACCESS_REFUSED' } : {};
+const CC: { refused?: string } = Number.parseInt(String(version), 10) >= 4 ? { refused: 'ACCESS_REFUSED' } : {};
 
 const own = (kind: string) => `proc_box.ctl.alice.${unique(kind)}`;
 const mine = () => `${COMMANDS}.user.alice.${unique('key')}`;
@@ -173,7 +173,7 @@ t.test(
     }
     t.equal(
       await attempt('alice', publish(TOPIC, mine(), { userId: 'bob', headers: { CC: [key] } })),
-      'PRECONDITION_FAILED',
+      CC.refused ?? 'PRECONDITION_FAILED',
       "and she cannot give bob's name",
     );
     for (const user of ['bob', 'op-olga']) {
