@@ -12,11 +12,9 @@ export const NPMS = { 10: '20', 11: '24', 12: '24' };
 /** What a change of Node can break: launch, keeper, agent, limits, what is built and packed. */
 const CORE = [
   'test/native',
-  'test/agent',
-  'test/kernel/adopt.test.ts',
-  'test/kernel/cgroup-v1.test.ts',
+  'test/agent/hosted-job.test.ts',
+  'test/agent/serve.test.ts',
   'test/kernel/survival.test.ts',
-  'test/kernel/watchdog.test.ts',
   'test/package/code-cache.test.ts',
   'test/package/headers.test.ts',
   'test/end-to-end/agent-life.test.ts',
@@ -24,14 +22,11 @@ const CORE = [
   'test/end-to-end/launch-environment.test.ts',
   'test/end-to-end/launch-exit.test.ts',
   'test/end-to-end/launch-failure.test.ts',
-  'test/end-to-end/launch-rlimit.test.ts',
   'test/end-to-end/launch-signals.test.ts',
   'test/end-to-end/launch-stdout.test.ts',
   'test/end-to-end/launch-terminal.test.ts',
   'test/end-to-end/launch-timer.test.ts',
-  'test/end-to-end/launch-without-node.test.ts',
   'test/end-to-end/left-behind.test.ts',
-  'test/end-to-end/why-ended.test.ts',
 ];
 
 const BROKER = [
@@ -49,7 +44,7 @@ const BROKER = [
   'test/end-to-end/messages.test.ts',
 ];
 
-const SLURM = ['test/slurm', 'test/scheduler', 'test/supervise/slurm.test.ts', 'test/cli/where.test.ts'];
+const SLURM = ['test/slurm', 'test/supervise/slurm.test.ts', 'test/cli/where.test.ts'];
 
 /** What runs in Python: the hook at the server, at a launch, at the end of a job. */
 const HOOK = [
