@@ -13,11 +13,12 @@ export interface Pace {
 
 /** The longest time between two looks. */
 export const PERIOD_MS = 200;
-const SOONEST_MS = 4;
+const SOONEST_MS = 20;
 /** What one process can fill, in bytes per ms: twice as much as we have measured. */
 const FASTEST = 4 * 2 ** 20;
 /** A box may grow at full speed at any moment while it is this young: most short jobs are over by then. */
 const YOUTH_MS = 1_000;
+const SOONEST_IN_YOUTH_MS = 4;
 /** Expect this much more than what the box has grown by. Twice as much: the next process may help it. */
 const HEADROOM = 2;
 /** How much less growth to expect after each look at an older box that did not grow. */
@@ -33,7 +34,8 @@ export function createPace(bornMs: number): Pace {
       last = { bytes: usedBytes, atMs: nowMs };
       const young = nowMs - bornMs < YOUTH_MS;
       expected = young ? FASTEST : Math.min(FASTEST, Math.max(grown * HEADROOM, expected * DECAY));
-      return Math.min(PERIOD_MS, Math.max(SOONEST_MS, (limitBytes - usedBytes) / expected));
+      const soonest = young ? SOONEST_IN_YOUTH_MS : SOONEST_MS;
+      return Math.min(PERIOD_MS, Math.max(soonest, (limitBytes - usedBytes) / expected));
     },
   };
 }
