@@ -56,7 +56,7 @@ t.test('whoever has the right certificates gets in', async (t) => {
 });
 
 t.test('what goes wrong is told with what to do about it', async (t) => {
-  const expired = createTlsServer(pem(ca.issue('old', { names: 'DNS:localhost', days: -1 })));
+  const expired = createTlsServer(pem(ca.issue('old', { names: 'DNS:localhost', days: 0 })));
   await new Promise<void>((resolve) => expired.listen(0, '127.0.0.1', resolve));
   t.teardown(() => expired.close());
   const expiredPort = (expired.address() as { port: number }).port;

@@ -35,7 +35,7 @@ const folderOf = (name) => join(cacheFolder(), `versions-${FORMAT}`, name);
 export function foldersOf({ suite, node, npm }) {
   return {
     tree: suite === undefined || suite === ownSuite() ? '-' : folderOf(suite),
-    node: node === undefined ? '-' : folderOf(`node-${node}`),
+    node: node === undefined || node === process.versions.node.split('.')[0] ? '-' : folderOf(`node-${node}`),
     npm: npm === undefined ? '-' : folderOf(`npm-${npm}`),
   };
 }
