@@ -22,6 +22,7 @@ export function startBroker(options?: {
   permissions?: object[];
   topicPermissions?: object[];
   conf?: string;
+  ports?: number[];
   plugins?: string[];
   port?: number;
 }): Promise<PrivateBroker>;

@@ -27,6 +27,7 @@ function commands(isV2: boolean): string[] {
 t.test('watches and commands a job', { skip }, async (t) => {
   const [port] = await freePorts(1);
   const broker = await privateBroker(t, {
+    ports: [port!],
     plugins: ['rabbitmq_management'],
     conf: `management.tcp.port = ${port}\nmanagement.tcp.ip = 127.0.0.1`,
   });

@@ -29,6 +29,7 @@ const tlsPort = await freePort();
 const broker = await privateBroker(t, {
   vhosts: ['a%2Fb'],
   users: [{ name: 'alice', password: 'not used' }],
+  ports: [tlsPort],
   plugins: ['rabbitmq_auth_mechanism_ssl'],
   conf: `listeners.ssl.1 = 127.0.0.1:${tlsPort}
 ssl_options.cacertfile = ${ca.cert}
