@@ -43,6 +43,14 @@ const words = process.argv.slice(2);
 const flags = new Set(words.filter((word) => word.startsWith('--')));
 const jobs = [...flags].find((flag) => /^--jobs=\d+$/.test(flag));
 
+let interrupted = false;
+let stopRunning = () => {};
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+  process.on(signal, () => {
+    interrupted = true;
+    stopRunning(signal);
+  });
+
 try {
   process.exitCode = await main();
 } catch (error) {
@@ -66,15 +74,25 @@ async function main() {
   if (flags.has('--prepare')) return 0;
   let failed = 0;
   for (const cell of cells) {
+    if (interrupted) break;
+    failed += await runAndRecord(cell);
+  }
+  return failed > 0 || interrupted ? 1 : 0;
+}
+
+/** @returns how many tests have failed. A row that could not be run counts as one, and keeps its last result. */
+async function runAndRecord(cell) {
+  try {
     const result = await runCell(cell);
-    failed += result.failed;
     record(cell, result);
     writeTable(CELLS);
-    process.stdout.write(
-      `${cell.id} (${result.version}): ${result.passed} passed, ${result.failed} failed, ${result.skips.length} skipped\n`,
-    );
+    const { version, passed, failed, skips } = result;
+    process.stdout.write(`${cell.id} (${version}): ${passed} passed, ${failed} failed, ${skips.length} skipped\n`);
+    return failed;
+  } catch (error) {
+    say(`npm run test:versions: ${error.message}`);
+    return 1;
   }
-  return failed > 0 ? 1 : 0;
 }
 
 function selected(names) {
@@ -113,7 +131,7 @@ async function runCell(cell) {
       stdio: ['ignore', 'inherit', 'inherit'],
       env: environment(cell),
     });
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+    stopRunning = (signal) => child.kill(signal);
     const [code, signal] = await once(child, 'exit');
     if (!existsSync(summary))
       throw new Error(`${cell.id}: the tests ended with ${signal ?? code} before they counted anything`);
