@@ -103,12 +103,12 @@ function selected(names) {
 
 function list(cells) {
   const results = readResults();
-  for (const { id, subject, where } of cells) {
+  const lines = cells.map(({ id, subject, where }) => {
     const last = results[id];
     const told = last === undefined ? 'not run yet' : `${last.version}, ${last.date}`;
-    process.stdout.write(`${id.padEnd(20)} ${subject}, ${where}: ${told}\n`);
-  }
-  process.stdout.write(`to download: ${missingFor(cells) || 'nothing'}\n`);
+    return `${id.padEnd(20)} ${subject}, ${where}: ${told}\n`;
+  });
+  process.stdout.write(`${lines.join('')}to download: ${missingFor(cells) || 'nothing'}\n`);
   return 0;
 }
 
