@@ -6,7 +6,8 @@
  *   npm run test:versions                      every cell of versions/cells.mjs, in about an hour
  *   npm run test:versions -- node-22 slurm     only these, and those whose id begins so
  *   npm run test:versions -- --jobs=1 ...      one test file at a time, as with npm test
- *   npm run test:versions -- --list            says which there are, and what has to be downloaded for them
+ *   npm run test:versions -- --list            says which there are, what they have shown, and what has to be downloaded for them;
+ *                                              exit status 1 if one was not run, or has failed
  *   npm run test:versions -- --prepare         only downloads
  *   npm run test:versions -- --table           only writes docs/compatibility.md from versions/results.json
  *
@@ -105,11 +106,11 @@ function list(cells) {
   const results = readResults();
   const lines = cells.map(({ id, subject, where }) => {
     const last = results[id];
-    const told = last === undefined ? 'not run yet' : `${last.version}, ${last.date}`;
-    return `${id.padEnd(20)} ${subject}, ${where}: ${told}\n`;
+    const told = last && `${last.version}, ${last.date}, ${last.passed} passed, ${last.failed} failed`;
+    return `${id.padEnd(20)} ${subject}, ${where}: ${told ?? 'not run yet'}\n`;
   });
   process.stdout.write(`${lines.join('')}to download: ${missingFor(cells) || 'nothing'}\n`);
-  return 0;
+  return cells.every(({ id }) => results[id]?.failed === 0) ? 0 : 1;
 }
 
 /** Runs the tests of a cell. @returns its version, counts, skips, failures */
