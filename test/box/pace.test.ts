@@ -47,5 +47,6 @@ t.test('memory that shrinks is no reason to look less than every 200 ms', async 
 
 t.test('a box that stays near its limit, up and down, is looked at 50 times a second at most', async (t) => {
   const pace = createPace(0);
-  for (let look = 0; look < 20; look++) t.ok(pace.next((look % 2 === 0 ? 60 : 63) * MIB, 64 * MIB, 5_000 + look * 20) >= 20);
+  for (let look = 0; look < 20; look++)
+    t.ok(pace.next((look % 2 === 0 ? 60 : 63) * MIB, 64 * MIB, 5_000 + look * 20) >= 20);
 });
