@@ -14,7 +14,6 @@ const CORE = [
   'test/native',
   'test/agent/hosted-job.test.ts',
   'test/agent/serve.test.ts',
-  'test/kernel/survival.test.ts',
   'test/package/code-cache.test.ts',
   'test/package/headers.test.ts',
   'test/end-to-end/agent-life.test.ts',
