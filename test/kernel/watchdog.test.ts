@@ -31,7 +31,7 @@ t.test('a job that is over its limit for a moment has the end of one that was ki
   const { code, stderr } = await run(t, moment, { options: ['--memory', '64M', ...options] });
   t.equal(code, 137);
   t.match(stderr, /ended +memory/);
-  t.match(stderr, /^proc_box: memory limit of 64 MiB \(--memory\) passed: \d+ MiB in use$/m);
+  t.match(stderr, /^proc_box: memory limit of 64 MiB \(--memory\) passed: [\d.]+ MiB in use$/m);
   const within = await run(t, moment, { options: ['--memory', '1G', ...options] });
   t.equal(within.code, 0, within.stderr);
 });

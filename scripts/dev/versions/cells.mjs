@@ -115,7 +115,7 @@ export const CELLS = [
     subject: 'Python of the PBS hook',
     where: `${SUITES[suite]}, a stand-in for MoM`,
     suite,
-    version: ['python3', '--version'],
+    version: ['/usr/bin/python3', '--version'],
     tests: HOOK,
   })),
 ];
