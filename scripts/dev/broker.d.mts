@@ -22,6 +22,10 @@ export function startBroker(options?: {
   permissions?: object[];
   topicPermissions?: object[];
   conf?: string;
+  ports?: number[];
   plugins?: string[];
   port?: number;
 }): Promise<PrivateBroker>;
+
+/** Free ports on loopback. */
+export function freePorts(count: number, first?: number): Promise<number[]>;

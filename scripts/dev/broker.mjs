@@ -27,6 +27,7 @@ const STOP_TIMEOUT_MS = 20_000;
  * @param {object[]} [options.permissions] as in a definitions file
  * @param {object[]} [options.topicPermissions] as in a definitions file
  * @param {string} [options.conf] further lines for rabbitmq.conf
+ * @param {number[]} [options.ports] what else listens by these lines, e.g. for TLS: the start waits for them, too
  * @param {string[]} [options.plugins] plugins to enable
  * @param {number} [options.port] @default a free one
  * @throws when rabbitmq-server is not installed, or is not ready within 90 s
@@ -48,7 +49,7 @@ export async function startBroker(options = {}) {
   async function start() {
     rmSync(join(dir, 'pid'), { force: true });
     server = launch(script, dir, env);
-    await ready(server, dir, port);
+    await ready(server, dir, port, options.ports);
     server.child.unref();
   }
 
@@ -131,9 +132,10 @@ function launch(script, dir, env) {
 }
 
 /** @throws when the server has ended, or is late */
-async function ready(server, dir, port) {
+async function ready(server, dir, port, more = []) {
   const deadline = Date.now() + START_TIMEOUT_MS;
-  while (!(await answers(port))) {
+  const all = () => Promise.all([answers(port), ...more.map(listens)]);
+  while ((await all()).includes(false)) {
     if (server.gone || Date.now() > deadline) {
       throw new Error(
         `rabbitmq-server did not start; the end of ${dir}/out:\n${readFileSync(join(dir, 'out'), 'utf8').slice(-2000)}`,
@@ -231,6 +233,13 @@ function answers(port) {
     socket.on('data', (data) => done(data[0] === 1));
     socket.on('error', () => done(false));
     socket.on('close', () => done(false));
+  });
+}
+
+function listens(port) {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => socket.end(() => resolve(true)));
+    socket.on('error', () => resolve(false));
   });
 }
 

@@ -5,6 +5,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -28,6 +29,11 @@ const PROGRAM_OF = {
 
 /** Maintainer scripts ask this before they start a daemon. The project's own commands start the daemons that they need. */
 const POLICY = '/usr/sbin/policy-rc.d';
+
+/** The folder for downloads that are worth keeping, such as kernels and other versions of Debian. */
+export function cacheFolder() {
+  return process.env.PROC_BOX_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'proc_box');
+}
 
 /** @param {string} message one line on stderr: stdout is kept for results */
 export function say(message) {

@@ -4,6 +4,7 @@
  *   npm test                                   every test/**\/*.test.ts
  *   npm test -- test/options/units.test.ts ...    only these files, or those below a folder
  *   npm test -- --jobs=1 --verbose             one at a time; show every assertion
+ *   npm test -- --summary=FILE ...             writes the counts, skips and failures to FILE, as JSON
  *   npm run test:agent                         those that start boxes once more, with the boxes of an agent
  *   npm run test:vm                            those of minutes in a virtual machine, which npm test leaves out
  *
@@ -201,12 +202,9 @@ function summary({ passed, failed, skips, failures, unsteady }) {
   for (const { file, name } of unsteady) say(`failed at first, passed alone: ${file}: ${name}`);
   for (const { file, name } of failures) say(`FAILED: ${file}: ${name}`);
   const line = `${passed} passed, ${failed} failed, ${skips.length} skipped`;
-  if (isWhole) {
-    writeFileSync(
-      join(results, 'summary.json'),
-      JSON.stringify({ line, passed, failed, skips, failures, unsteady }, undefined, 2),
-    );
-  }
+  const file = options.get('summary') ?? (isWhole ? join(results, 'summary.json') : undefined);
+  if (file !== undefined)
+    writeFileSync(file, JSON.stringify({ line, passed, failed, skips, failures, unsteady }, undefined, 2));
   process.stdout.write(`${line}\n`);
   return failed > 0 || passed === 0 ? 1 : 0;
 }

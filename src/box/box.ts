@@ -367,6 +367,8 @@ export class Box implements Controllable, SampledBox {
       leftBehind: this.#leftBehind,
       main: this.#main,
       cpuUsec: this.#cpuUsec,
+      // Before `used`, which it sets.
+      memoryPassed: this.#reached.passedUnseen(usage),
       elapsedMs: this.#pid === 0 ? 0 : Math.round(this.#elapsedMs || time.now() - this.#startedMs),
       used: this.#reached.used,
       limitSetBy: this.#limitSetBy,

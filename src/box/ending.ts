@@ -23,6 +23,8 @@ export interface EndedBox extends Pick<BoxOptions, 'spec' | 'observed'> {
   readonly main: MainExit | null;
   readonly cpuUsec: number;
   readonly elapsedMs: number;
+  /** A process that ended by itself had passed a memory limit that only sampling holds. */
+  readonly memoryPassed: boolean;
   /** Usage of the limit that ended the job, in its unit; null if unknown. */
   readonly used: number | null;
   readonly limitSetBy: ReadonlyMap<string, By>;
@@ -39,10 +41,11 @@ export interface EndedBox extends Pick<BoxOptions, 'spec' | 'observed'> {
 
 /** Decides how the box has ended and ends its life cycle. Emits the last sample and `exited` if anybody receives them. */
 export function endBox(box: EndedBox): BoxEnd {
-  const { life, limits, incidents, clock, main, cpuUsec, elapsedMs } = box;
+  const { life, limits, incidents, clock, main, cpuUsec, elapsedMs, memoryPassed } = box;
   // An earlier sample may already have counted the kill.
   const { oomKilled } = incidents;
-  const outcome = decideOutcome(life.cause.of(life.state), main, { rlimits: cpuLimit(limits), cpuUsec, oomKilled });
+  const evidence = { rlimits: cpuLimit(limits), cpuUsec, oomKilled, memoryPassed };
+  const outcome = decideOutcome(life.cause.of(life.state), main, evidence);
   void life.apply({ type: 'ended' });
   const why = explain(box, outcome);
   const taken = box.observed ? box.sampler?.final(box.usage) : undefined;

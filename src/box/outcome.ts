@@ -41,6 +41,8 @@ export interface Evidence {
   readonly cpuUsec: number;
   /** The kernel's counters say that the OOM killer has killed processes of the box. */
   readonly oomKilled: boolean;
+  /** A process that ended by itself had passed a memory limit that only sampling holds. */
+  readonly memoryPassed: boolean;
 }
 
 /** Decides how the box ended. @param main null if it is unknown because the keeper died */
@@ -49,7 +51,13 @@ export function decideOutcome(life: Lifecycle, main: MainExit | null, evidence: 
     return { code: null, signal: null, coreDumped: false, exitStatus: EXIT.failed, reason: 'failed', by: null };
   }
   const { reason, by } = life.ending ?? ownReason(life, main, evidence);
-  return { ...main, exitStatus: reason === 'timeout' ? EXIT.timeout : jobStatus(main), reason, by };
+  return { ...main, exitStatus: exitStatus(reason, main), reason, by };
+}
+
+/** Over the memory limit the job has the status of the SIGKILL, even if it was faster: chance does not decide. */
+function exitStatus(reason: Reason, main: MainExit): number {
+  if (reason === 'timeout') return EXIT.timeout;
+  return reason === 'memory' ? EXIT.signalBase + SIGKILL : jobStatus(main);
 }
 
 /** The job's own code, or 128+n; never 0 for an unknown status. */
@@ -61,8 +69,9 @@ function jobStatus({ code, signal }: MainExit): number {
 function ownReason(
   life: Lifecycle,
   { code, signal }: MainExit,
-  { rlimits, cpuUsec, oomKilled }: Evidence,
+  { rlimits, cpuUsec, oomKilled, memoryPassed }: Evidence,
 ): { reason: Reason; by: Requester | null } {
+  if (memoryPassed) return { reason: 'memory', by: { via: 'limit' } };
   if (code !== null) return { reason: 'exited', by: null };
   if (oomKilled && (signal === SIGKILL || signal === null)) return { reason: 'oom', by: { via: 'limit' } };
   if (signal === null) return { reason: 'ended', by: null };

@@ -1,4 +1,4 @@
-import type { ProcessRow } from 'cgroup-utils-native';
+import type { KeeperUsage, ProcessRow } from 'cgroup-utils-native';
 import type { EventBody } from '../model/event.js';
 import type { ProcessInfo, SampleCause } from '../model/sample.js';
 import type { WatchedName } from '../options/table/limits.js';
@@ -49,6 +49,23 @@ export class Reached {
     if (name === 'cpu-time') void life.stop('cpu', LIMIT, spec.endSignal);
     else void life.apply({ type: 'kill', reason: name, by: LIMIT, signal: SIGKILL });
     void this.#box.sample('limit');
+  }
+
+  /**
+   * Whether a process that has ended had passed a memory limit that only sampling holds, although no look has seen it. A job gets
+   * the same end then, however the looks fell. What a process used before a command changed the limit does not count.
+   * @param usage the keeper's totals at the end
+   */
+  passedUnseen(usage: KeeperUsage | undefined): boolean {
+    const { life, limits, log } = this.#box;
+    const memory = limits.get('memory');
+    if (usage === undefined || memory?.enforcement !== 'watchdog' || memory.source === 'command') return false;
+    const used = usage.maxRssBytes;
+    if (life.state.ending !== null || typeof memory.value !== 'number' || used <= memory.value) return false;
+    this.#used ??= used;
+    log.debug(`memory was over its limit before the process ended: ${used} of ${memory.value}`);
+    this.#emitExceeded('memory', used);
+    return true;
   }
 
   async time(): Promise<void> {

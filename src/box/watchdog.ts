@@ -1,10 +1,11 @@
 import { Timer } from 'cgroup-utils-native';
 import type { WatchedName } from '../options/table/limits.js';
+import { createPace, type Pace, PERIOD_MS } from './pace.js';
 
 /**
- * Enforces by sampling the limits that no control group enforces: memory, processes and CPU time of the tree. It looks often
- * enough that a process which allocates 1 GB per second gets at most 300 MB beyond its limit, and rarely enough to use at
- * most half a percent of a core: if a look takes long because the tree is large, it looks less often.
+ * Enforces by sampling the limits that no control group enforces: memory, processes and CPU time of the tree. The first look comes
+ * with the start. Later ones come every 200 ms, and sooner if memory may pass its limit sooner (`pace.ts`). Looking at a box that
+ * does not grow takes at most half a percent of a core: if a look takes long because the tree is large, it looks less often.
  */
 export interface Watchdog {
   /** Starts to watch a limit, or stops if `limit` is `unlimited`. */
@@ -21,8 +22,9 @@ export interface Look {
   readonly costMs: number;
 }
 
-export const PERIOD_MS = 200;
+/** The share of a core that looks may take: at the usual pace, and while memory may pass its limit before the next look. */
 const COST_SHARE = 0.005;
+const HURRIED_SHARE = 0.05;
 const NOTHING: Look = { watched: {}, costMs: 0 };
 
 export interface WatchdogOptions {
@@ -36,6 +38,7 @@ export interface WatchdogOptions {
 export function createWatchdog({ look, onExceeded, onLooked }: WatchdogOptions): Watchdog {
   const limits = new Map<WatchedName, number>();
   const told = new Set<WatchedName>();
+  let pace: Pace | undefined;
   let looking = false;
   const check = (watched: Watched) => {
     for (const [name, limit] of limits) {
@@ -53,7 +56,13 @@ export function createWatchdog({ look, onExceeded, onLooked }: WatchdogOptions):
     const seen = await look([...limits.keys()]).catch(() => NOTHING);
     looking = false;
     check(seen.watched);
-    arm(Math.max(PERIOD_MS, seen.costMs / COST_SHARE));
+    const soonMs = untilMemory(seen.watched.memory);
+    arm(Math.max(soonMs, seen.costMs / (soonMs < PERIOD_MS ? HURRIED_SHARE : COST_SHARE)));
+  };
+  const untilMemory = (used: number | undefined) => {
+    const limit = limits.get('memory');
+    if (used === undefined || limit === undefined || told.has('memory')) return PERIOD_MS;
+    return pace?.next(used, limit, performance.now()) ?? PERIOD_MS;
   };
   const timer = new Timer(() => void lookNow());
   const arm = (ms: number) => {
@@ -65,7 +74,8 @@ export function createWatchdog({ look, onExceeded, onLooked }: WatchdogOptions):
       told.delete(name);
       if (limit === 'unlimited') limits.delete(name);
       else limits.set(name, limit);
-      if (limits.size > 0) arm(PERIOD_MS);
+      if (name === 'memory') pace = createPace(performance.now());
+      if (limits.size > 0) arm(0);
       else this.stop();
     },
     stop() {

@@ -44,9 +44,15 @@ export function isSlurmJob(job: string): boolean {
 export async function findSlurmJobs(job: string): Promise<SlurmJob[]> {
   if (!isSlurmJob(job)) return [];
   const lines = await table('squeue', ['-h', '-j', job, '-o', '%A|%i|%u|%T|%r|%N'], /Invalid job id/);
-  return lines.map(([id = '', name = '', user = '', state = '', reason = '', nodes = '']) => {
+  return lines.map(([id = '', printed = '', user = '', state = '', reason = '', nodes = '']) => {
+    const name = asTyped(printed);
     return { job: name, address: name.replace(/\+\d+$/, ''), user, state, reason, nodes, id };
   });
+}
+
+/** For one waiting task of an array that may run two at once, some versions print `1_[6%2]` and others `1_6`. */
+function asTyped(printed: string): string {
+  return printed.replace(/%\d+\]$/, ']').replace(/_\[(\d+)\]$/, '_$1');
 }
 
 /**

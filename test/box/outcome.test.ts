@@ -11,7 +11,7 @@ const because = (reason: 'timeout' | 'stopped' | 'killed' | 'stdoutlimit' | 'sch
   ...ended,
   ending: { reason, by: alice },
 });
-const none = { rlimits: [], cpuUsec: 0, oomKilled: false };
+const none = { rlimits: [], cpuUsec: 0, oomKilled: false, memoryPassed: false };
 const cpu: RlimitRequest[] = [{ name: 'cpu', soft: 1, hard: 2 }];
 
 for (let status = 0; status < 256; status++) {
@@ -123,9 +123,21 @@ const cases: readonly Case[] = [
   ['a core file is told', ended, { ...signal(11), coreDumped: true }, [], 0, { coreDumped: true, exitStatus: 139 }],
 ];
 for (const [title, life, main, rlimits, cpuUsec, expected] of cases) {
-  t.match(decideOutcome(life, main, { rlimits, cpuUsec, oomKilled: false }), expected, title);
+  t.match(decideOutcome(life, main, { ...none, rlimits, cpuUsec }), expected, title);
 }
 
 t.test('the statuses of proc_box itself are those of timeout(1) and the shell', async (t) => {
   t.strictSame(EXIT, { unknown: 123, timeout: 124, failed: 125, notExecutable: 126, notFound: 127, signalBase: 128 });
 });
+
+const over = { ...none, memoryPassed: true };
+t.match(
+  decideOutcome(ended, code(0), over),
+  { exitStatus: 137, reason: 'memory', code: 0, by: { via: 'limit' } },
+  'a job that was over its memory limit and ended before a look has the end of one that was killed',
+);
+t.match(
+  decideOutcome(because('stopped'), code(0), over),
+  { exitStatus: 0, reason: 'stopped' },
+  'the first cause counts',
+);

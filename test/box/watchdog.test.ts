@@ -2,7 +2,7 @@ import t from 'tap';
 import { createWatchdog, type Watched } from '../../src/box/watchdog.js';
 import type { WatchedName } from '../../src/options/table/limits.js';
 
-/** Looks at figures until there were as many looks; the timer is a real one, of 200 ms. */
+/** Looks at figures until there were as many looks; the timer is a real one, of at most 200 ms. */
 async function watch(looks: readonly Watched[], limits: Partial<Record<WatchedName, number | 'unlimited'>>) {
   const exceeded: [string, number, number][] = [];
   const looked: [string, number][] = [];

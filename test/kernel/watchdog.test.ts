@@ -1,6 +1,7 @@
 // test-waits
 import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
+import { delegate, user, withoutV1 } from '../fixtures/cgroups.js';
 import { job, run, start } from '../fixtures/run.js';
 
 /** Limits that only sampling holds: what it lets through, how it ends a box, and what it costs. */
@@ -24,6 +25,45 @@ t.test('a 1 GB/s allocator gets at most 300 MB beyond --memory', async (t) => {
     t.ok(peak > limit * MIB && peak - limit * MIB < 300e6, `${peak}`);
   }
 });
+
+t.test('a job that is over its limit for a moment has the end of one that was killed', async (t) => {
+  const moment = ['python3', '-S', '-E', '-c', `bytearray(104 << 20)`];
+  const { code, stderr } = await run(t, moment, { options: ['--memory', '64M', ...options] });
+  t.equal(code, 137);
+  t.match(stderr, /ended +memory/);
+  t.match(stderr, /^proc_box: memory limit of 64 MiB \(--memory\) passed: [\d.]+ MiB in use$/m);
+  const within = await run(t, moment, { options: ['--memory', '1G', ...options] });
+  t.equal(within.code, 0, within.stderr);
+});
+
+t.test('also one in a child that ended while its parent went on', async (t) => {
+  const script = `import os, sys
+if os.fork() == 0:
+    bytearray(104 << 20)
+    os._exit(0)
+os.wait()
+sys.exit(3)`;
+  const { code, stderr } = await run(t, ['python3', '-S', '-E', '-c', script], {
+    options: ['--memory', '64M', ...options],
+  });
+  t.equal(code, 137, stderr);
+});
+
+t.test(
+  'where the groups belong to root, a user learns that sampling holds his limit',
+  { skip: withoutV1('memory') },
+  async (t) => {
+    const { through } = delegate(t, ['memory', 'pids', 'v2'], 0, false);
+    const { code, stderr } = await run(t, ['python3', '-S', '-E', '-c', 'bytearray(104 << 20)'], {
+      options: ['--memory', '64M', '--report'],
+      through: [...through, ...user()],
+    });
+    t.equal(code, 137, stderr);
+    t.match(stderr, /memory is held by sampling only: mkdir \/sys\S+: EACCES/);
+    t.match(stderr, /memory=64 MiB \(watchdog\)/);
+    t.match(stderr, /ended +memory/);
+  },
+);
 
 t.test('memory of the whole tree counts, also of daemons', async (t) => {
   const part = job('allocate.py', '48')

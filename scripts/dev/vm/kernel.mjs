@@ -12,9 +12,8 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
-import { ensureDebian, findProgram, say } from '../setup.mjs';
+import { cacheFolder, ensureDebian, findProgram, say } from '../setup.mjs';
 import { cpio } from './cpio.mjs';
 
 /** A virtual machine cannot run here. The message says why, and what would help. */
@@ -55,10 +54,6 @@ export function prepareVm() {
     initrd: readFileSync(join(folder, 'initrd')),
     release: readFileSync(join(folder, 'release'), 'utf8'),
   };
-}
-
-function cacheFolder() {
-  return process.env.PROC_BOX_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'proc_box');
 }
 
 /** The path of a program. Installs its Debian package if it is missing. */

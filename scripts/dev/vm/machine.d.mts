@@ -8,6 +8,7 @@ export interface VmOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly files?: Readonly<Record<string, string | Buffer>>;
   readonly cwd?: string;
+  readonly root?: string;
   readonly timeoutMs?: number;
   readonly onStdout?: (chunk: Buffer) => void;
   readonly onStderr?: (chunk: Buffer) => void;

@@ -1,9 +1,10 @@
 /**
  * Runs a command in a virtual machine: qemu without hardware support, Debian's kernel, control groups v2 only.
  *
- * Inside, the root file system is this machine's own `/`, read-only under a tmpfs: the same Node, checkout and build. Every
- * write is lost, and there is no network. A run leaves no files on the host: its disks are unlinked before qemu starts, and
- * output comes through socket pairs. However this process ends, the kernel then sends qemu SIGKILL (PR_SET_PDEATHSIG).
+ * Inside, the root file system is this machine's own `/`, or a folder with another Debian, read-only under a tmpfs. The checkout, its
+ * build and Node are the same. Every write is lost, and there is no network. A run leaves no files on the host: its disks are unlinked
+ * before qemu starts, and output comes through socket pairs. However this process ends, the kernel then sends qemu SIGKILL
+ * (PR_SET_PDEATHSIG).
  */
 import { spawn } from 'node:child_process';
 import {
@@ -47,6 +48,7 @@ const BACKSTOP_SEC = 30;
  * @param {Record<string, string>} [options.env] in addition to PATH and a few others
  * @param {Record<string, string | Buffer>} [options.files] files for /run/proc_box-vm/files
  * @param {string} [options.cwd] @default this process's
+ * @param {string} [options.root] the folder that is the root file system inside @default PROC_BOX_VM_ROOT, or `/`
  * @param {number} [options.timeoutMs] for the whole run @default 300000
  * @param {(chunk: Buffer) => void} [options.onStdout]
  * @param {(chunk: Buffer) => void} [options.onStderr]
@@ -56,9 +58,10 @@ const BACKSTOP_SEC = 30;
  * @throws {Error} with the end of the console, if the run took too long or ended without a status
  */
 export async function runVm(options) {
-  const { systemd = false, timeoutMs = 300_000 } = options;
+  const { systemd = false, timeoutMs = 300_000, root = process.env.PROC_BOX_VM_ROOT ?? '/' } = options;
   const { qemu, kernel, initrd } = prepareVm();
-  if (systemd && !existsSync(SYSTEMD)) throw new VmUnavailable(`systemd is not installed here: no ${SYSTEMD}`);
+  if (systemd && !existsSync(join(root, SYSTEMD)))
+    throw new VmUnavailable(`systemd is not installed: no ${join(root, SYSTEMD)}`);
   for (const tool of ['timeout', 'setpriv', 'bash'])
     if (!findProgram(tool)) throw new VmUnavailable(`${tool} is not installed`);
   const disks = [
@@ -69,7 +72,7 @@ export async function runVm(options) {
   const began = performance.now();
   const dies = ['setpriv', '--pdeathsig', 'KILL'];
   const limit = ['timeout', '-s', 'KILL', String(Math.ceil(timeoutMs / 1000) + BACKSTOP_SEC)];
-  const words = [...dies, ...limit, ...dies, qemu, ...qemuArguments(kernel, systemd)];
+  const words = [...dies, ...limit, ...dies, qemu, ...qemuArguments(kernel, systemd, root)];
   const child = spawn(words[0], words.slice(1), {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', ...disks],
   });
@@ -128,7 +131,7 @@ function unlinkedFile(data, sizeMib) {
 }
 
 /** Descriptors: 3 stdout, 4 stderr and 5 status of the command, 6 console; 7 initrd, 8 scratch disk, 9 swap. */
-function qemuArguments(kernel, systemd) {
+function qemuArguments(kernel, systemd, root) {
   // `rep movs` and the calibration of the TSC are slow without hardware support. The other settings also save start-up time.
   const append =
     'console=ttyS0 loglevel=4 panic=-1 reboot=t nokaslr mitigations=off tsc=reliable init_on_alloc=0 psi=1 fstab=no ' +
@@ -158,7 +161,7 @@ function qemuArguments(kernel, systemd) {
     ],
     ...['-nodefaults', '-display', 'none', '-no-reboot', '-kernel', kernel, '-initrd', '/proc/self/fd/7'],
     ...['-append', `${append}${systemd ? ' systemd.show_status=0' : ''}`],
-    ...['-fsdev', 'local,id=root,path=/,security_model=none,readonly=on,multidevs=remap'],
+    ...['-fsdev', `local,id=root,path=${root},security_model=none,readonly=on,multidevs=remap`],
     ...['-device', 'virtio-9p-pci,fsdev=root,mount_tag=root', '-device', 'virtio-serial-pci'],
     ...[...port('stdout', 3), ...port('stderr', 4), ...port('status', 5), ...port('console', 6)],
     ...[...disk('scratch', 8), ...disk('swap', 9)],

@@ -3,18 +3,12 @@
 One hook handles the events queuejob, modifyjob, execjob_launch, execjob_epilogue and execjob_end. Its configuration is the
 JSON file that is imported with it. It needs Python 3 with the standard library, and the `pbs` module. Outside PBS it checks a
 configuration: python3 hook.py config.json
+
+PBS starts Python anew for each event, and Python takes longer to import a module than this hook needs for everything else. So each
+function imports what most launches have no use for.
 """
-import difflib
-import html
-import json
 import os
-import pwd
-import re
-import shlex
-import signal
-import subprocess
 import sys
-import time
 
 try:
     import pbs
@@ -67,10 +61,8 @@ RESOURCE = "box"
 PACKED = "PBOX_ARGV"  # proc_box takes its command line from here, because MoM does not keep arguments intact
 CARRIED = "PBOX_PBS_ARGUMENTS"
 RESTARTS = "PBS_RESTART_COUNT"  # PBS tells jobs nothing about earlier runs: src/scheduler/identity.ts
-# The comma is encoded, because it separates variables between MoM and hooks.
-ESCAPE = re.compile(b"%([0-9A-F]{2})")
-ENCODED = re.compile(r"[^A-Za-z0-9_./=:@+-]")
-ARGUMENT = re.compile(r"<jsdl-hpcpa:Argument>(.*?)</jsdl-hpcpa:Argument>", re.S)
+# What is not encoded. The comma is, because it separates variables between MoM and hooks.
+PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./=:@+-")
 
 
 def configured():
@@ -82,6 +74,8 @@ def configured():
 
 def read_json(path):
     """Raises ValueError if the file does not hold a JSON object."""
+    import json
+
     given = json.loads(read(path))
     if not isinstance(given, dict):
         raise ValueError("expected a JSON object")
@@ -95,6 +89,8 @@ def complete(given):
             raise ValueError("unknown key %s; known keys are %s" % (key, ", ".join(sorted(KEYS))))
         default, fits, what = KEYS[key]
         if value != default and not fits(value):
+            import json
+
             raise ValueError("%s: %s; expected %s" % (key, json.dumps(value), what))
     return dict({key: default for key, (default, _, _) in KEYS.items()}, **given)
 
@@ -123,6 +119,15 @@ def options_of(job, config):
     return list(config["default"]) + words_of(options) + list(config["fixed"])
 
 
+def is_plainly_off(job):
+    """Whether the job asks for no box, and the configuration does not speak of that. To parse it would take most of the time of such
+    a launch. An escape in it might hide the key."""
+    if asked(job) != "off":
+        return False
+    text = read(pbs.hook_config_filename) if pbs.hook_config_filename else ""
+    return "allow_off" not in text and "\\" not in text
+
+
 def site_options(policy, config):
     """Options of a job without options of its own, or whose own options are invalid."""
     if policy == "off":
@@ -144,6 +149,8 @@ def asked(job):
 def split(options):
     if len(options) > BOX_MAX:
         raise ValueError("box=%s...: longer than %d characters" % (options[:60], BOX_MAX))
+    import shlex
+
     try:
         words = shlex.split(options)
     except ValueError as error:
@@ -180,6 +187,8 @@ BOX_MAX = 16384  # characters
 
 def parse(words, what):
     """The words as [(name, value)]. Raises ValueError for a word that is not an option, and for an invalid value."""
+    import re
+
     options, words = [], list(words)
     while words:
         word = words.pop(0)
@@ -188,6 +197,8 @@ def parse(words, what):
             raise ValueError("%s: %s is not an option" % (what, word))
         name, value = match.groups()
         if name not in FITS:
+            import difflib
+
             near = difflib.get_close_matches(name, FITS, 1)
             raise ValueError("%s: unknown option --%s%s" % (what, name, "; did you mean --%s?" % near[0] if near else ""))
         if value is None and name not in BOOLEAN:
@@ -221,19 +232,21 @@ def check_asked(options, config, what):
 
 def pack(words):
     """Packs words as native/src/front/words.cc unpacks them: each word ends with a semicolon."""
-    return "".join(ENCODED.sub(percent, word) + ";" for word in words)
+    return "".join("".join(map(encoded, word)) + ";" for word in words)
 
 
-def percent(match):
-    return "".join("%%%02X" % byte for byte in as_bytes(match.group()))
+def encoded(character):
+    return character if character in PLAIN else "".join("%%%02X" % byte for byte in as_bytes(character))
 
 
 def unpack(text):
-    return [ESCAPE.sub(from_hex, as_bytes(part)).decode("utf-8", "surrogateescape") for part in text.split(";")[:-1]]
+    return [decoded(part) for part in text.split(";")[:-1]]
 
 
-def from_hex(match):
-    return bytes([int(match.group(1), 16)])
+def decoded(word):
+    """Raises ValueError for a percent sign without two hexadecimal digits."""
+    first, *others = as_bytes(word).split(b"%")
+    return (first + b"".join(bytes([int(part[:2], 16)]) + part[2:] for part in others)).decode("utf-8", "surrogateescape")
 
 
 def as_bytes(text):
@@ -260,7 +273,14 @@ def submitted(event, config):
 
 def carry_arguments(job):
     """MoM drops empty arguments of `qsub -- command`, and hooks lose newlines and outer blanks. The environment keeps them all."""
-    arguments = [html.unescape(word) for word in ARGUMENT.findall(str(getattr(job, "argument_list", None) or ""))]
+    given = str(getattr(job, "argument_list", None) or "")
+    if not given:
+        return
+    import html
+    import re
+
+    found = re.findall(r"<jsdl-hpcpa:Argument>(.*?)</jsdl-hpcpa:Argument>", given, re.S)
+    arguments = [html.unescape(word) for word in found]
     if any(word == "" or word != cut(word) for word in arguments):
         job.Variable_List[CARRIED] = pack(arguments)
 
@@ -387,6 +407,8 @@ UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40, "P": 1 <
 
 
 def size(text):
+    import re
+
     match = re.match(r"^(\d+(?:\.\d+)?) ?([KMGTP]?)(?:i?B)?$", text, re.I)
     if match is None:
         raise ValueError("%s is not a size; expected for example 512M" % text)
@@ -418,7 +440,11 @@ def given_limits(options):
     except ValueError as error:
         log("limits shared by all tasks: %s" % error, pbs.EVENT_DEBUG)
         return {}
-    return {name: given[name] for name in LIMITS if name in given and not re.match(r"(?i)none$|unlimited$|infinity$|0+$", given[name])}
+    return {name: given[name] for name in LIMITS if name in given and not is_none(given[name])}
+
+
+def is_none(value):
+    return value.lower() in ("none", "unlimited", "infinity") or value.strip("0") == ""
 
 
 def why_apart(task):
@@ -441,6 +467,8 @@ def name_and_parent(pid):
 
 
 def group_name(job):
+    import re
+
     return "proc_box-job-" + re.sub(r"[^\w.+-]", "_", job.id)
 
 
@@ -477,6 +505,8 @@ def enter_group(base, version, job, option, value, task):
     if version == 2:
         hand_down(group, controller)
     make(leaf)
+    import pwd
+
     # The user can make the box's group in this group, but cannot move processes out of it.
     account = pwd.getpwnam(str(job.euser))
     for name in ("", "cgroup.procs", "tasks", "cgroup.subtree_control", "cgroup.threads"):
@@ -519,6 +549,8 @@ def remove_ended(group):
 
 def remove(group, patience=20):
     """Removes a group with the groups below it. Processes that were just killed may still be in them for a moment."""
+    import time
+
     for folder, _, _ in os.walk(group, topdown=False):
         for left in range(patience, -1, -1):
             try:
@@ -558,7 +590,7 @@ def ended(event, config):
     for step in steps:
         try:
             step(event.job, config)
-        except (OSError, LookupError, ValueError, subprocess.SubprocessError) as error:
+        except (OSError, LookupError, ValueError) as error:
             log("%s of %s: %s" % (step.__name__, event.job.id, error))
 
 
@@ -568,6 +600,10 @@ SPARED = ("pbs_demux", "proc_box-guard")
 
 def kill_strays(job, _config):
     """Kills the processes of the job's user that have the job's id in their environment, until none is left."""
+    import pwd
+    import signal
+    import time
+
     uid = pwd.getpwnam(str(job.euser)).pw_uid
     mark = ("PBS_JOBID=%s" % job.id).encode()
     spared = SPARED if pbs.event().type == pbs.EXECJOB_EPILOGUE else ()
@@ -613,9 +649,13 @@ def flush_spool(_job, config):
     command = config["flush"]
     if not command:
         return
-    ran = subprocess.run(
-        command, timeout=config["flush_seconds"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    import subprocess
+
+    seconds, output = config["flush_seconds"], subprocess.PIPE
+    try:
+        ran = subprocess.run(command, timeout=seconds, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+    except subprocess.SubprocessError as error:
+        raise OSError(str(error))
     said = (ran.stdout.decode("utf-8", "replace").strip().splitlines() or ["no output"])[-1]
     if ran.returncode != 0:
         raise OSError("%s: exit status %d: %s" % (command[0], ran.returncode, said))
@@ -629,6 +669,8 @@ def main():
     event = pbs.event()
     given = {}
     try:
+        if event.type == pbs.EXECJOB_LAUNCH and is_plainly_off(event.job):
+            event.accept()
         given = configured()
         config = complete(given)
         if event.type == pbs.EXECJOB_LAUNCH:

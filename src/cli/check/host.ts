@@ -10,6 +10,7 @@ import { type Environment, identifyJob, schedulerMarks } from '../../scheduler/i
 import { tryBroker } from '../ctl/connect.js';
 import { rebuild } from './remedies.js';
 import { atLeast, fail, pass, type Row, warn } from './row.js';
+import { NODE, RABBITMQ, versionRow } from './versions.js';
 
 const NODE_MAJOR = 20;
 
@@ -20,7 +21,7 @@ export function programRows(root: string): Row[] {
   const executable = `${root}/bin/proc_box`;
   return [
     atLeast(process.version.slice(1), NODE_MAJOR, 0)
-      ? pass('Node', node)
+      ? versionRow(NODE, process.version.slice(1), ` at ${process.execPath}`)
       : fail('Node', node, `Node ${NODE_MAJOR} or newer, then ${rebuild(root, 'node')}`),
     atLeast(release(), 4, 18)
       ? pass('kernel', `Linux ${release()}`)
@@ -82,17 +83,21 @@ export function schedulerRow(environment: Environment): Row {
   return pass('scheduler', `${scheduler}, ${parts.join(', ')}; ${end}`);
 }
 
-/** Tries the broker. Never rejects. */
-export async function brokerRow({ uris }: BoxSpec, socketOptions: Readonly<Record<string, unknown>>): Promise<Row> {
-  if (uris.length === 0) return pass('broker', 'not used (--uri none)');
+/** Tries the broker, and says what is different on its version. Never rejects. */
+export async function brokerRows(
+  { uris }: BoxSpec,
+  socketOptions: Readonly<Record<string, unknown>>,
+): Promise<readonly Row[]> {
+  if (uris.length === 0) return [pass('broker', 'not used (--uri none)')];
   try {
-    return pass('broker', await tryBroker({ uris, socketOptions }));
+    const told = await tryBroker({ uris, socketOptions });
+    const [, version] = / RabbitMQ (\d\S*)$/.exec(told) ?? [];
+    const row = pass('broker', told);
+    return version === undefined ? [row] : [row, versionRow(RABBITMQ, version)];
   } catch (error) {
     const text = isBrokerError(error) ? error.message : String(error);
-    return warn(
-      'broker',
-      text,
-      'give its URI with --uri-file, PBOX_URI or uri: in /etc/proc_box/config.yaml; jobs also run without a broker',
-    );
+    const fix =
+      'give its URI with --uri-file, PBOX_URI or uri: in /etc/proc_box/config.yaml; jobs also run without a broker';
+    return [warn('broker', text, fix)];
   }
 }

@@ -17,9 +17,10 @@ import { printableJson } from '../../text.js';
 import { type CtlInput, socketOptionsOf } from '../ctl/options.js';
 import { agentRow } from './agent.js';
 import { type CgroupCheck, checkCgroup } from './cgroup.js';
-import { brokerRow, programRows, schedulerRow } from './host.js';
+import { brokerRows, programRows, schedulerRow } from './host.js';
 import { checkJob, groupFiles, processRows } from './job.js';
 import { fail, formatRow, type Row } from './row.js';
+import { schedulerVersions } from './schedulers.js';
 
 declare const PROC_BOX_VERSION: string;
 
@@ -79,7 +80,8 @@ async function collect(spec: BoxSpec, agent: Promise<Row>): Promise<Row[]> {
   const root = dirname(dirname(process.argv[1] ?? ''));
   let check: CgroupCheck | undefined;
   let files: Row[] = [];
-  const broker = brokerRow(spec, socketOptionsOf(spec));
+  const broker = brokerRows(spec, socketOptionsOf(spec));
+  const schedulers = schedulerVersions();
   try {
     const job = await checkJob(`${root}/bin/proc_box`, (keeper) => {
       check = checkCgroup({
@@ -98,19 +100,20 @@ async function collect(spec: BoxSpec, agent: Promise<Row>): Promise<Row[]> {
     return [
       ...programRows(root),
       schedulerRow(process.env),
+      ...(await schedulers),
       ...(check?.rows ?? []),
       ...job,
       ...files,
       ...processRows(),
       await agent,
-      await broker,
+      ...(await broker),
     ];
   } catch (error) {
     return [
       ...programRows(root),
       fail('control groups', (error as Error).message, 'report it'),
       await agent,
-      await broker,
+      ...(await broker),
     ];
   } finally {
     if (check !== undefined) runHere(removeCgroup(check.cgroup));
