@@ -7,7 +7,7 @@ import { duration } from '../../options/amounts.js';
 import type { BoxSpec } from '../../options/spec.js';
 import { jobDeadline } from '../../scheduler/deadline.js';
 import { type Environment, identifyJob, schedulerMarks } from '../../scheduler/identity.js';
-import { tryBroker } from '../ctl/connect.js';
+import { tryBroker } from '../../amqp/tool-connection.js';
 import { rebuild } from './remedies.js';
 import { atLeast, fail, pass, type Row, warn } from './row.js';
 

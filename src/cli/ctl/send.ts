@@ -5,7 +5,7 @@ import { alarmText, describe } from '../../amqp/failure.js';
 import { keySegment } from '../../amqp/keys.js';
 import { BrokerError, SpecError } from '../../errors.js';
 import { signCommand } from '../sign.js';
-import { CONNECT_TIMEOUT_MS, connectFirst, leave, sleep, toldByTheRace } from './connect.js';
+import { CONNECT_TIMEOUT_MS, connectFirst, leave, sleep, toldByTheRace } from '../../amqp/tool-connection.js';
 import type { CtlRequest } from './options.js';
 
 /**
