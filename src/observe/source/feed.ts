@@ -54,7 +54,7 @@ export class Feed {
    * @throws BrokerError if the first attempt fails
    */
   async open(): Promise<void> {
-    const lost = await this.#connect();
+    const { lost } = await this.#connect();
     void this.#keep(lost);
   }
 
@@ -70,10 +70,12 @@ export class Feed {
       let why = await lost;
       if (this.#closed) return;
       this.#options.onState({ up: false, why });
-      await this.#pause(Math.min(RETRY_MOST_MS, RETRY_FIRST_MS * 2 ** Math.min(failures, 10)) * (0.5 + Math.random() / 2));
+      await this.#pause(
+        Math.min(RETRY_MOST_MS, RETRY_FIRST_MS * 2 ** Math.min(failures, 10)) * (0.5 + Math.random() / 2),
+      );
       if (this.#closed) return;
       try {
-        lost = await this.#connect();
+        ({ lost } = await this.#connect());
         failures = 0;
       } catch (error) {
         if (!isBrokerError(error)) throw error;
@@ -88,8 +90,8 @@ export class Feed {
     await Promise.race([sleep(ms), new Promise<void>((resolve) => (this.#wake = resolve))]);
   }
 
-  /** @returns settles when the link is lost, with the reason. @throws BrokerError */
-  async #connect(): Promise<Promise<string>> {
+  /** @returns `lost` settles when the link is lost, with the reason. @throws BrokerError */
+  async #connect(): Promise<{ readonly lost: Promise<string> }> {
     const { endpoint, connection } = await connectFirst(this.#options, CONNECT_MS, this.#options.name);
     let fail: (error: unknown) => void = () => {};
     const lost = new Promise<string>((resolve) => {
@@ -104,7 +106,7 @@ export class Feed {
         lost.then((why) => Promise.reject(new BrokerError(why))),
       ]);
       this.#options.onState({ up: true, at: endpoint.shown, bound });
-      return lost;
+      return { lost };
     } catch (error) {
       await leave(connection);
       throw isBrokerError(error) ? error : new BrokerError(describe(error, endpoint).text, { cause: error });
@@ -148,7 +150,11 @@ export class Feed {
       exclusive: true,
       durable: false,
       autoDelete: true,
-      arguments: { 'x-max-length': QUEUE_MAX.messages, 'x-max-length-bytes': QUEUE_MAX.bytes, 'x-overflow': 'drop-head' },
+      arguments: {
+        'x-max-length': QUEUE_MAX.messages,
+        'x-max-length-bytes': QUEUE_MAX.bytes,
+        'x-overflow': 'drop-head',
+      },
     });
     for (const key of keys) await channel.bindQueue(queue, exchange, key);
     if (prefetch > 0) await channel.prefetch(prefetch);

@@ -62,9 +62,11 @@ const CONTROLS: Readonly<Record<string, KeyName>> = {
   '\x10': 'up',
 };
 
-const SEQUENCE = /^\x1b(?:\[|O)([\d;]*)([@-~])/;
-/** A sequence whose end has not come yet. */
-const UNFINISHED = /^\x1b(?:(?:\[|O)[\d;]*)?$/;
+const ESCAPE = '\x1b';
+/** What follows ESC. */
+const SEQUENCE = /^(?:\[|O)([\d;]*)([@-~])/;
+/** The same, if its end has not come yet. */
+const UNFINISHED = /^(?:(?:\[|O)[\d;]*)?$/;
 /** Longer than any sequence that we know, so that a stream of digits cannot make us wait for ever. */
 const UNFINISHED_MAX = 32;
 
@@ -77,7 +79,7 @@ export class KeyReader {
     this.#pending += this.#decoder.write(bytes);
     const keys: Key[] = [];
     while (this.#pending !== '') {
-      if (UNFINISHED.test(this.#pending) && this.#pending.length < UNFINISHED_MAX) return keys;
+      if (isUnfinished(this.#pending)) return keys;
       keys.push(this.#next());
     }
     return keys;
@@ -92,19 +94,20 @@ export class KeyReader {
   flush(): Key[] {
     const had = this.#pending;
     this.#pending = '';
-    return had === '' ? [] : [{ name: had === '\x1b' ? 'escape' : 'unknown', text: '' }];
+    return had === '' ? [] : [{ name: had === ESCAPE ? 'escape' : 'unknown', text: '' }];
   }
 
   #next(): Key {
     const text = this.#pending;
-    const [sequence, parameters = '', last = ''] = SEQUENCE.exec(text) ?? [];
+    const escaped = text.startsWith(ESCAPE);
+    const [sequence, parameters = '', last = ''] = (escaped && SEQUENCE.exec(text.slice(1))) || [];
     if (sequence !== undefined) {
-      this.#pending = text.slice(sequence.length);
+      this.#pending = text.slice(1 + sequence.length);
       // Parameters after the first tell of Shift and Control.
       const name = last === '~' ? `${parameters.split(';')[0]}~` : last;
       return { name: SEQUENCES[name] ?? 'unknown', text: '' };
     }
-    if (text.startsWith('\x1b')) {
+    if (escaped) {
       // Alt and a key, or the escape key and another one at once.
       this.#pending = text.slice(1);
       return { name: 'escape', text: '' };
@@ -117,4 +120,8 @@ export class KeyReader {
       ? { name: 'unknown', text: '' }
       : { name: 'char', text: character };
   }
+}
+
+function isUnfinished(text: string): boolean {
+  return text.startsWith(ESCAPE) && text.length < UNFINISHED_MAX && UNFINISHED.test(text.slice(1));
 }

@@ -1,7 +1,7 @@
 import { parseMessage } from '../model/parse.js';
-import { readAnswer } from '../answer.js';
-import { answered, heard, type Tracked } from './tracked.js';
+import { readAnswer } from '../source/answer.js';
 import type { TopRow } from './row.js';
+import { answered, heard, type Tracked } from './tracked.js';
 
 /** Every box that a message or an answer has told of, until it has ended or fallen silent. */
 

@@ -52,7 +52,13 @@ export const COLUMNS: readonly Column[] = [
   { title: 'TIME', least: 8, most: 13, rank: 5, right: true, sort: 'time', text: timeText, style: timeStyle },
   { title: 'PROC', least: 4, most: 5, rank: 10, right: true, sort: 'processes', text: (row) => count(row.processes) },
   { title: 'QUEUE', least: 6, most: 12, rank: 12, text: ({ queue }, { utf8 }) => cellText(queue ?? '-', utf8) },
-  { title: 'COMMAND', least: 8, most: 40, rank: 11, text: ({ command }, { utf8 }) => cellText(baseName(command), utf8) },
+  {
+    title: 'COMMAND',
+    least: 8,
+    most: 40,
+    rank: 11,
+    text: ({ command }, { utf8 }) => cellText(baseName(command), utf8),
+  },
 ];
 
 export interface Placed {

@@ -1,5 +1,6 @@
-import { amount, bytes, duration, isUnit } from '../../options/amounts.js';
-import type { ObservedLimit, ObservedPressure, ObservedSample } from '../model/observed.js';
+import { amount, bytes, duration } from '../../options/amounts.js';
+import type { ObservedPressure, ObservedSample } from '../model/observed.js';
+import { limitText } from '../source/words.js';
 import { cellText } from '../terminal/cells.js';
 import type { Look } from '../terminal/look.js';
 import type { Span, Style } from '../terminal/style.js';
@@ -36,27 +37,45 @@ export function detailLines(box: Tracked | undefined, row: TopRow | undefined, l
 type Field = (name: string, text: string, style?: Style) => Span[];
 
 function measured(sample: ObservedSample, row: TopRow, field: Field): Span[][] {
-  const of = (limit: number | null, unit: 'ms' | 'bytes') => (limit === null ? ', no limit' : ` of ${amount(limit, unit)}`);
+  const of = (limit: number | null, unit: 'ms' | 'bytes') =>
+    limit === null ? ', no limit' : ` of ${amount(limit, unit)}`;
   const cores = row.cpu_limit === null ? '' : `, limit ${row.cpu_limit} cores`;
   const throttled = row.throttled_ms === null ? '' : `, throttled for ${duration(row.throttled_ms)}`;
   const kills = row.oom_kills ?? 0;
   const { pressure, pressureScope } = sample;
   return [
     field('time', row.used_ms === null ? 'not known' : `${duration(row.used_ms)}${of(row.limit_ms, 'ms')}`),
-    field('CPU', `${percent(row.cpu_percent)} % of a core${cores}; ${duration(sample.userSec * 1000)} user, ${duration(sample.systemSec * 1000)} system${throttled}`),
-    field('memory', `${bytes(sample.rssBytes)} now, ${bytes(sample.rssPeakBytes)} at most${of(row.memory_limit, 'bytes')}`, memoryStyle(row)),
-    field('with cache', `${bytes(sample.memoryBytes)} now, ${bytes(sample.memoryPeakBytes)} at most; swap ${bytes(sample.swapBytes)}`),
+    field(
+      'CPU',
+      `${percent(row.cpu_percent)} % of a core${cores}; ${duration(sample.userSec * 1000)} user, ${duration(sample.systemSec * 1000)} system${throttled}`,
+    ),
+    field(
+      'memory',
+      `${bytes(sample.rssBytes)} now, ${bytes(sample.rssPeakBytes)} at most${of(row.memory_limit, 'bytes')}`,
+      memoryStyle(row),
+    ),
+    field(
+      'with cache',
+      `${bytes(sample.memoryBytes)} now, ${bytes(sample.memoryPeakBytes)} at most; swap ${bytes(sample.swapBytes)}`,
+    ),
     ...(kills > 0 ? [field('OOM', `the kernel has killed ${kills} processes`, 'alarm')] : []),
     field('read', `${bytes(sample.readBytes)} from storage, ${rate(row.read_rate)}/s`),
-    field('written', `${bytes(sample.writeBytes)} to storage, ${rate(row.write_rate)}/s; stdout ${bytes(sample.stdoutBytes)}`),
-    field('waiting', pressureScope === null ? 'not known' : `${waits(pressure)}${pressureScope === 'host' ? ' (the whole host)' : ''}`),
+    field(
+      'written',
+      `${bytes(sample.writeBytes)} to storage, ${rate(row.write_rate)}/s; stdout ${bytes(sample.stdoutBytes)}`,
+    ),
+    field(
+      'waiting',
+      pressureScope === null ? 'not known' : `${waits(pressure)}${pressureScope === 'host' ? ' (the whole host)' : ''}`,
+    ),
     field('processes', `${sample.processes}, threads ${sample.threads}`),
     ...(sample.dropped > 0 ? [field('dropped', `${sample.dropped} messages`, 'notice')] : []),
   ];
 }
 
 function waits(pressure: ObservedSample['pressure']): string {
-  const one = (name: string, of: ObservedPressure | null) => (of === null ? [] : [`${name} ${percent(of.someAvg10)} %`]);
+  const one = (name: string, of: ObservedPressure | null) =>
+    of === null ? [] : [`${name} ${percent(of.someAvg10)} %`];
   const all = [...one('CPU', pressure.cpu), ...one('memory', pressure.memory), ...one('I/O', pressure.io)];
   return all.length === 0 ? 'not known' : `${all.join(', ')} of the last 10 s`;
 }
@@ -75,17 +94,16 @@ function limitLines({ limits }: ObservedSample, safe: (text: string) => string):
   ];
 }
 
-/** A limit with its unit, which may come from a later version. */
-export function limitText({ value, hard, unit }: ObservedLimit): string {
-  const one = (part: number | string) => (isUnit(unit) ? amount(part, unit) : `${part} ${unit}`);
-  return hard === null || hard === value ? one(value) : `${one(value)}:${one(hard)}`;
-}
-
 function processLines({ largest }: ObservedSample, safe: (text: string) => string): Span[][] {
   if (largest.length === 0) return [];
   return [
     [],
-    [{ text: `${'PID'.padStart(8)}  S  ${'THREADS'.padStart(7)}  ${'MEMORY'.padStart(10)}  ${'CPU TIME'.padStart(14)}  NAME`, style: 'bold' }],
+    [
+      {
+        text: `${'PID'.padStart(8)}  S  ${'THREADS'.padStart(7)}  ${'MEMORY'.padStart(10)}  ${'CPU TIME'.padStart(14)}  NAME`,
+        style: 'bold',
+      },
+    ],
     ...largest.map(({ pid, state, threads, rssBytes, cpuSec, name }): Span[] => {
       const cpu = cpuSec === null ? '-' : duration(cpuSec * 1000);
       const text = `${`${pid}`.padStart(8)}  ${state ?? '?'}  ${`${threads ?? '-'}`.padStart(7)}  ${bytes(rssBytes).padStart(10)}  ${cpu.padStart(14)}  ${name}`;

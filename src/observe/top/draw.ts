@@ -1,6 +1,6 @@
 import { bytes, counted } from '../../options/amounts.js';
 import { shortSize } from '../../options/short-amounts.js';
-import { filterText } from '../filter.js';
+import { filterText } from '../source/filter.js';
 import { cellText } from '../terminal/cells.js';
 import type { Look } from '../terminal/look.js';
 import type { Size } from '../terminal/screen.js';
@@ -52,18 +52,33 @@ export function draw(scene: Scene, size: Size, look: Look, placed: readonly Plac
   const head = headOf(scene, size, look);
   if (view.page === 'table') {
     const table = tableOf(scene, size.columns, height, look, placed);
-    return { lines: [...head, ...table.lines, bottom(scene, size.columns, look)].slice(-size.rows), placed: table.placed };
+    return {
+      lines: [...head, ...table.lines, bottom(scene, size.columns, look)].slice(-size.rows),
+      placed: table.placed,
+    };
   }
-  const all = view.page === 'help' ? helpLines() : detailLines(scene.box, scene.rows.find(({ box }) => box === view.selected), look);
+  const all =
+    view.page === 'help'
+      ? helpLines()
+      : detailLines(
+          scene.box,
+          scene.rows.find(({ box }) => box === view.selected),
+          look,
+        );
   const from = Math.max(0, Math.min(view.scroll, all.length - height));
   const shown = all.slice(from, from + height).map((spans) => line(spans, size.columns, look));
   const blank = Array.from({ length: height - shown.length }, () => line([], size.columns, look));
-  const more = all.length > height ? ` lines ${from + 1} to ${Math.min(all.length, from + height)} of ${all.length}` : '';
+  const more =
+    all.length > height ? ` lines ${from + 1} to ${Math.min(all.length, from + height)} of ${all.length}` : '';
   const title = line([{ text: `${view.page === 'help' ? 'Keys' : 'One box'}${more}` }], size.columns, look, 'heading');
   return { lines: [...head, title, ...shown, ...blank, bottom(scene, size.columns, look)].slice(-size.rows), placed };
 }
 
-function headOf({ view, rows, hidden, source, clock, given }: Scene, { columns, rows: height }: Size, look: Look): string[] {
+function headOf(
+  { view, rows, hidden, source, clock, given }: Scene,
+  { columns, rows: height }: Size,
+  look: Look,
+): string[] {
   const states = statesOf(rows);
   const first: Span[] = [
     { text: `proc_box top ${clock}  `, style: 'bold' },
@@ -75,7 +90,11 @@ function headOf({ view, rows, hidden, source, clock, given }: Scene, { columns, 
   if (headHeight(height) === 1) return [line(source.isError ? [status] : first, columns, look)];
   const filter = cellText([given, filterText(view.filter)].filter((text) => text !== '').join(' '), look.utf8);
   const order = `by ${view.sort}${view.reversed ? ', reversed' : ''}${filter === '' ? '' : `, only ${filter}`}  `;
-  return [line(first, columns, look), line(totals(rows), columns, look), line([{ text: order, style: 'dim' }, status], columns, look)];
+  return [
+    line(first, columns, look),
+    line(totals(rows), columns, look),
+    line([{ text: order, style: 'dim' }, status], columns, look),
+  ];
 }
 
 function statesOf(rows: readonly TopRow[]): string {
@@ -107,7 +126,9 @@ function tableOf(scene: Scene, width: number, height: number, look: Look, before
     return column.right ? title.padStart(cells) : title.padEnd(cells);
   });
   const cursor = cursorOf(view, rows) - from;
-  const lines = visible.map((row, index) => rowLine(placed, row, width, look, index === cursor ? 'selected' : undefined));
+  const lines = visible.map((row, index) =>
+    rowLine(placed, row, width, look, index === cursor ? 'selected' : undefined),
+  );
   const blank = Array.from({ length: height - visible.length }, (_, index) =>
     line(index === 0 && rows.length === 0 ? [{ text: emptyText(scene), style: 'dim' }] : [], width, look),
   );
@@ -140,7 +161,10 @@ function bottom({ view }: Scene, width: number, look: Look): string {
     const { text, isError } = view.message;
     return line([{ text: cellText(text, look.utf8), style: isError ? 'alarm' : 'bold' }], width, look);
   }
-  const keys = view.page === 'table' ? 'Enter details  k kill  s suspend  r resume  / filter  <> sort  h help  q quit' : 'q back  up/down scroll';
+  const keys =
+    view.page === 'table'
+      ? 'Enter details  k kill  s suspend  r resume  / filter  <> sort  h help  q quit'
+      : 'q back  up/down scroll';
   return line([{ text: keys, style: 'dim' }], width, look);
 }
 

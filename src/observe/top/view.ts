@@ -1,4 +1,4 @@
-import { EVERYTHING, type Filter, filterText, parseFilter } from '../filter.js';
+import { EVERYTHING, type Filter, filterText, parseFilter } from '../source/filter.js';
 import type { Key } from '../terminal/keys.js';
 import { type Prompt, typeInto } from '../terminal/prompt.js';
 import type { TopRow } from './row.js';
@@ -46,11 +46,11 @@ export interface Shown {
   readonly height: number;
 }
 
-export function firstView(sort: SortKey): View {
+export function firstView(sort: SortKey, reversed = false): View {
   return {
     page: 'table',
     sort,
-    reversed: false,
+    reversed,
     filter: EVERYTHING,
     showEnded: true,
     paused: false,
@@ -145,11 +145,18 @@ function chosen(view: View, { name, text }: Key, { rows }: Shown): View {
     case 'R':
       return { ...view, reversed: !view.reversed };
     case '/':
-      return { ...view, prompt: { label: 'Show (user:alice job:1234 host:n1 state:susp, or words): ', text: filterText(view.filter) } };
+      return {
+        ...view,
+        prompt: { label: 'Show (user:alice job:1234 host:n1 state:susp, or words): ', text: filterText(view.filter) },
+      };
     case 'u':
       return onlyUser(view, rows);
     case 'e':
-      return { ...view, showEnded: !view.showEnded, message: { text: view.showEnded ? 'ended boxes are hidden' : 'ended boxes are shown', isError: false } };
+      return {
+        ...view,
+        showEnded: !view.showEnded,
+        message: { text: view.showEnded ? 'ended boxes are hidden' : 'ended boxes are shown', isError: false },
+      };
     case 'p':
       return { ...view, paused: !view.paused };
     case 'h':

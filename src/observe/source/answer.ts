@@ -1,6 +1,6 @@
-import { isFields, objectAt } from './model/fields.js';
-import type { ObservedIdentity, ObservedSample } from './model/observed.js';
-import { parseValue, readIdentity } from './model/parse.js';
+import { isFields, objectAt } from '../model/fields.js';
+import type { ObservedIdentity, ObservedSample } from '../model/observed.js';
+import { parseValue, readIdentity } from '../model/parse.js';
 
 /** A box's answer to `status` (docs/messages.md), which is foreign input like every message. */
 export interface StatusAnswer {
