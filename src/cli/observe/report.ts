@@ -20,7 +20,7 @@ import {
   thresholdsOf,
 } from '../../observe/report/thresholds.js';
 import { readAnswer } from '../../observe/source/answer.js';
-import { lookOf } from '../../observe/terminal/look.js';
+import { lookFor, lookOf } from '../../observe/terminal/look.js';
 import { isSet, readVerb, type Verb, type VerbOption, type VerbWords } from '../../options/verb-words.js';
 import { quote } from '../../options/words.js';
 import { print } from '../../print.js';
@@ -98,7 +98,7 @@ async function report(input: CtlInput, words: VerbWords<Own>, log: Logger): Prom
   }
   if (isSet(words, 'json')) return print(`${printableJson(reports.map(reportJson))}\n`);
   const look = lookOf(process.env, isSet(words, 'ascii'));
-  const shown = { ...look, color: look.color && isatty(1) };
+  const shown = lookFor(look, isatty(1));
   return print(reports.map((one) => reportText(one, { look: shown, by, all: isSet(words, 'all') })).join('\n'));
 }
 

@@ -205,7 +205,9 @@ const suspension: Remark = ({ boxes }, { suspended }) => {
 const weakLimits: Remark = ({ boxes }) => {
   const weak = new Map<string, string>();
   for (const { limits } of boxes) {
-    for (const [name, { enforcement }] of Object.entries(limits)) {
+    for (const [name, { enforcement, source }] of Object.entries(limits)) {
+      // Nobody has asked for the defaults, such as that on a stdout that is no file and no pipe.
+      if (source === 'default') continue;
       if (enforcement === 'none' || enforcement === 'watchdog') weak.set(name, enforcement);
     }
   }
