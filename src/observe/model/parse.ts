@@ -55,11 +55,13 @@ function parseSample(value: Fields): ObservedSample | Unreadable {
     state: stateOf(value['State']),
     elapsedMs: amountAt(timer['elapsed_ms']),
     timeLimitMs: amountAt(timer['limit_ms']),
+    timerRunning: timer['running'] === true,
     cpuPercent: amountAt(value['CPUPercent']) ?? 0,
     userSec: amountAt(cpu['user']) ?? 0,
     systemSec: amountAt(cpu['system']) ?? 0,
     cpuLimitCores: limitValue(limits, 'cpus'),
     rssBytes,
+    rssPeakBytes: Math.max(rssBytes, amountAt(peak['rss']) ?? 0),
     swapBytes: amountAt(memory['swap']) ?? 0,
     memoryBytes,
     memoryHeldBytes: heldBytes(value['MemoryDetail']),
@@ -77,6 +79,7 @@ function parseSample(value: Fields): ObservedSample | Unreadable {
     stdoutBytes: amountAt(value['StdoutBytes']) ?? 0,
     dropped: amountAt(value['Dropped']) ?? 0,
     limits,
+    walkAgeMs: amountAt(value['ProcessesAgeMs']) ?? 0,
     largest: readProcesses(value['Processes']),
   };
 }
