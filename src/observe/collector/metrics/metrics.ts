@@ -35,16 +35,28 @@ const JOB_SERIES: readonly (readonly [name: string, help: string, value: (job: J
   ['cpu_used_cores', 'CPUs that the job uses now', ({ cpuUsedCores }) => cpuUsedCores],
   ['cpu_limit_cores', 'CPUs that the job may use', ({ cpuLimitCores }) => cpuLimitCores],
   ['cpu_seconds_total', 'CPU time of the job', ({ cpuSeconds }) => cpuSeconds],
-  ['cpu_throttled_seconds_total', 'Time in which the limit on CPUs held the job back', ({ throttledSeconds }) => throttledSeconds],
+  [
+    'cpu_throttled_seconds_total',
+    'Time in which the limit on CPUs held the job back',
+    ({ throttledSeconds }) => throttledSeconds,
+  ],
   ['memory_used_bytes', 'Memory of the job that counts against its limit', ({ memoryUsedBytes }) => memoryUsedBytes],
   ['memory_peak_bytes', 'Sum of the peaks of its boxes', ({ memoryPeakBytes }) => memoryPeakBytes],
   ['memory_limit_bytes', 'Sum of the limits of its boxes', ({ memoryLimitBytes }) => memoryLimitBytes],
-  ['memory_used_ratio', 'Highest share of its memory limit that a box of the job uses', ({ memoryUsedRatio }) => memoryUsedRatio],
+  [
+    'memory_used_ratio',
+    'Highest share of its memory limit that a box of the job uses',
+    ({ memoryUsedRatio }) => memoryUsedRatio,
+  ],
   ['oom_kills_total', 'Processes that the kernel killed for lack of memory', ({ oomKills }) => oomKills],
   ['io_read_bytes_total', 'Bytes read from storage', ({ readBytes }) => readBytes],
   ['io_written_bytes_total', 'Bytes written to storage', ({ writtenBytes }) => writtenBytes],
   ['elapsed_seconds', 'Time that the job has run', ({ elapsedSeconds }) => elapsedSeconds],
-  ['time_used_ratio', 'Highest share of its time limit that a box of the job has used', ({ timeUsedRatio }) => timeUsedRatio],
+  [
+    'time_used_ratio',
+    'Highest share of its time limit that a box of the job has used',
+    ({ timeUsedRatio }) => timeUsedRatio,
+  ],
   ['lost_messages_total', 'Messages that its boxes had to give up', ({ lostMessages }) => lostMessages],
 ];
 
@@ -52,21 +64,32 @@ export function createMetrics(source: MetricsSource): Registry {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry, prefix: 'proc_box_collector_' });
-  const gauge = (name: string, help: string, collect: (this: Gauge) => void | Promise<void>, labelNames: readonly string[] = []) =>
-    new Gauge({ name: `proc_box_${name}`, help, registers, labelNames: [...labelNames], collect });
+  const gauge = (
+    name: string,
+    help: string,
+    collect: (this: Gauge) => void | Promise<void>,
+    labelNames: readonly string[] = [],
+  ) => new Gauge({ name: `proc_box_${name}`, help, registers, labelNames: [...labelNames], collect });
   const counter = (name: string, help: string, collect: (this: Counter) => void, labelNames: readonly string[] = []) =>
     new Counter({ name: `proc_box_${name}`, help, registers, labelNames: [...labelNames], collect });
-  new Gauge({ name: 'proc_box_collector_info', help: 'Version of the collector', registers, labelNames: ['version'] }).set(
-    { version: source.version },
-    1,
-  );
+  new Gauge({
+    name: 'proc_box_collector_info',
+    help: 'Version of the collector',
+    registers,
+    labelNames: ['version'],
+  }).set({ version: source.version }, 1);
   ownMetrics(source, gauge, counter);
   siteMetrics(source, gauge);
   jobMetrics(source, registers);
   return registry;
 }
 
-type MakeGauge = (name: string, help: string, collect: (this: Gauge) => void | Promise<void>, labels?: readonly string[]) => void;
+type MakeGauge = (
+  name: string,
+  help: string,
+  collect: (this: Gauge) => void | Promise<void>,
+  labels?: readonly string[],
+) => void;
 type MakeCounter = (name: string, help: string, collect: (this: Counter) => void, labels?: readonly string[]) => void;
 
 function ownMetrics(source: MetricsSource, gauge: MakeGauge, counter: MakeCounter): void {
@@ -85,10 +108,20 @@ function ownMetrics(source: MetricsSource, gauge: MakeGauge, counter: MakeCounte
   gauge('collector_last_commit_seconds', 'Time that the last transaction took', function () {
     this.set(source.counts()?.commitSeconds ?? 0);
   });
-  byName(counter, 'collector_refused_messages_total', 'Messages that are none of proc_box, or in the name of another', 'reason', () =>
-    Object.entries(source.counts()?.refused ?? {}),
+  byName(
+    counter,
+    'collector_refused_messages_total',
+    'Messages that are none of proc_box, or in the name of another',
+    'reason',
+    () => Object.entries(source.counts()?.refused ?? {}),
   );
-  byName(counter, 'ended_boxes_total', 'Boxes that have ended, by termination reason, since the collector started', 'reason', source.ended);
+  byName(
+    counter,
+    'ended_boxes_total',
+    'Boxes that have ended, by termination reason, since the collector started',
+    'reason',
+    source.ended,
+  );
   byName(counter, 'alerts_total', 'Alerts that were raised since the collector started', 'alert', source.alerts);
   const simple = (name: string, help: string, value: () => number) =>
     gauge(name, help, function () {
@@ -140,7 +173,8 @@ function siteMetrics({ boxes }: MetricsSource, gauge: MakeGauge): void {
     'Boxes in the live table',
     function () {
       this.reset();
-      for (const state of ['starting', 'running', 'suspended', 'stopping', 'ended']) this.set({ state }, totals().by_state[state] ?? 0);
+      for (const state of ['starting', 'running', 'suspended', 'stopping', 'ended'])
+        this.set({ state }, totals().by_state[state] ?? 0);
     },
     ['state'],
   );
@@ -149,10 +183,26 @@ function siteMetrics({ boxes }: MetricsSource, gauge: MakeGauge): void {
   simple('active_hosts', 'Hosts with boxes that run', ({ hosts }) => hosts);
   simple('silent_boxes', 'Boxes that have not ended and send nothing', ({ silent }) => silent);
   simple('cpu_used_cores', 'CPUs that all boxes use now', ({ cpu_percent }) => cpu_percent / 100);
-  simple('memory_used_bytes', 'Memory of all boxes that counts against their limits', ({ memory_bytes }) => memory_bytes);
-  simple('memory_limits_bytes', 'Sum of the memory limits of all boxes', ({ memory_limit_bytes }) => memory_limit_bytes);
-  simple('io_read_bytes_per_second', 'Bytes that all boxes read from storage', ({ read_bytes_per_sec }) => read_bytes_per_sec);
-  simple('io_written_bytes_per_second', 'Bytes that all boxes write to storage', ({ write_bytes_per_sec }) => write_bytes_per_sec);
+  simple(
+    'memory_used_bytes',
+    'Memory of all boxes that counts against their limits',
+    ({ memory_bytes }) => memory_bytes,
+  );
+  simple(
+    'memory_limits_bytes',
+    'Sum of the memory limits of all boxes',
+    ({ memory_limit_bytes }) => memory_limit_bytes,
+  );
+  simple(
+    'io_read_bytes_per_second',
+    'Bytes that all boxes read from storage',
+    ({ read_bytes_per_sec }) => read_bytes_per_sec,
+  );
+  simple(
+    'io_written_bytes_per_second',
+    'Bytes that all boxes write to storage',
+    ({ write_bytes_per_sec }) => write_bytes_per_sec,
+  );
   simple('running_processes', 'Processes of all boxes', ({ processes }) => processes);
 }
 
@@ -171,16 +221,30 @@ function jobMetrics({ boxes, topCount }: MetricsSource, registers: Registry[]): 
     },
   });
   const metrics = JOB_SERIES.map(([name, help, value]) => {
-    const options = { name: `proc_box_job_${name}`, help: `${help}; of the jobs that use the most`, registers, labelNames: JOB };
+    const options = {
+      name: `proc_box_job_${name}`,
+      help: `${help}; of the jobs that use the most`,
+      registers,
+      labelNames: JOB,
+    };
     return { value, metric: name.endsWith('_total') ? new Counter(options) : new Gauge(options) };
   });
   const users = ['cpu_used_cores', 'memory_used_bytes', 'boxes'].map(
     (name) =>
-      new Gauge({ name: `proc_box_user_${name}`, help: `${name} of the users that use the most memory`, registers, labelNames: ['user'] }),
+      new Gauge({
+        name: `proc_box_user_${name}`,
+        help: `${name} of the users that use the most memory`,
+        registers,
+        labelNames: ['user'],
+      }),
   );
 }
 
-function setAll(metric: Gauge<string> | Counter<string>, top: readonly JobFigures[], value: (job: JobFigures) => number): void {
+function setAll(
+  metric: Gauge<string> | Counter<string>,
+  top: readonly JobFigures[],
+  value: (job: JobFigures) => number,
+): void {
   metric.reset();
   for (const job of top) {
     const amount = value(job);
