@@ -86,6 +86,8 @@ export interface ObservedSample {
   readonly swapBytes: number;
   /** What counts against the memory limit: the cgroup's figure, or else `rssBytes`. */
   readonly memoryBytes: number;
+  /** The part of it that the kernel cannot take back, so that it is what leads to an OOM kill; null if unknown. */
+  readonly memoryHeldBytes: number | null;
   /** Highest so far, of the same figure. */
   readonly memoryPeakBytes: number;
   /** Null without a memory limit. */

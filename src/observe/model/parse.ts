@@ -64,6 +64,7 @@ function parseSample(value: Fields): ObservedSample | Unreadable {
     rssPeakBytes: Math.max(rssBytes, amountAt(peak['rss']) ?? 0),
     swapBytes: amountAt(memory['swap']) ?? 0,
     memoryBytes,
+    memoryHeldBytes: heldBytes(value['MemoryDetail']),
     memoryPeakBytes: Math.max(memoryBytes, amountAt(peak[isFields(counted) ? 'cgroup' : 'rss']) ?? 0),
     memoryLimitBytes: limitValue(limits, 'memory'),
     readBytes: amountAt(io['read_bytes']) ?? 0,
@@ -88,6 +89,13 @@ function parseEvent(value: Fields): ObservedEvent | Unreadable {
   const head = headOf(identity, sequence, time, undefined);
   if ('kind' in head) return head;
   return { kind: 'event', ...head, state: stateOf(state), event: nameAt(event) ?? 'unknown', body };
+}
+
+function heldBytes(value: unknown): number | null {
+  const detail = objectAt(value);
+  const anon = amountAt(detail['anon']);
+  if (detail['source'] !== 'cgroup' || anon === null) return null;
+  return anon + (amountAt(detail['shmem']) ?? 0) + (amountAt(detail['kernel']) ?? 0);
 }
 
 type Head = Pick<ObservedSample, 'id' | 'identity' | 'sequence' | 'atMs'>;
