@@ -15,6 +15,12 @@ const RUN_BY: Readonly<Record<string, string>> = {
   'agent/hosting': 'end-to-end/agent-life',
   'amqp/index': 'amqp/faults',
   'cli/main': 'end-to-end/launch-exit',
+  'observe/terminal/terminal': 'end-to-end/top',
+  'observe/top/top': 'end-to-end/top',
+  'observe/top/broker-source': 'end-to-end/top',
+  'cli/observe/top': 'end-to-end/top',
+  'cli/observe/command': 'end-to-end/top',
+  'cli/observe/broker': 'end-to-end/top',
   'supervise/create-box': 'end-to-end/launch-exit',
   'supervise/run': 'end-to-end/launch-exit',
 };

@@ -42,7 +42,9 @@ export class Collector {
     }
     const url = URL.canParse(address) ? new URL(address) : undefined;
     if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
-      throw new SpecError('--collector: expected http://host:port, https://host:port, or the path of a socket');
+      throw new SpecError(
+        '--collector: expected an address that begins with http:// or https://, or the path of a socket',
+      );
     }
     this.#token = token ?? url.searchParams.get('token') ?? undefined;
     this.#base = new URL(url.origin + url.pathname.replace(/\/$/, ''));

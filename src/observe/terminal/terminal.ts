@@ -93,7 +93,7 @@ export class Terminal {
     on(process, 'uncaughtException', () => this.#leave());
     on(process, 'SIGTSTP', () => this.suspend());
     on(process, 'SIGCONT', () => this.#return());
-    on(this.#sizes, 'resize', () => this.redraw());
+    on(process, 'SIGWINCH', () => this.redraw());
   }
 
   /** Takes the terminal again. After `bg` it belongs to somebody else, so we stop, as a program does that writes there. */

@@ -89,13 +89,19 @@ export function openKeyboard(): ReadStream {
   return new ReadStream(openTty(constants.O_RDONLY));
 }
 
-/** Tells the size of the terminal, and emits `resize`. */
+/** Tells the size of the terminal. */
 export function openSize(): WriteStream {
   return new WriteStream(openTty(constants.O_WRONLY));
 }
 
-export function sizeOf({ columns, rows }: Pick<WriteStream, 'columns' | 'rows'>): Size {
-  return columns > 0 && rows > 0 ? { columns, rows } : USUAL;
+/** @param stream Node itself follows the size of stdout only, so it is asked each time */
+export function sizeOf(stream: Pick<WriteStream, 'getWindowSize'>): Size {
+  try {
+    const [columns, rows] = stream.getWindowSize();
+    return columns > 0 && rows > 0 ? { columns, rows } : USUAL;
+  } catch {
+    return USUAL; // EIO: the terminal has gone
+  }
 }
 
 /** @throws SpecError if this process has no terminal, or runs in its background */
