@@ -43,7 +43,12 @@ export class Load {
       const who = this.#boxes[index]!;
       const sequence = ++this.#sequences[index]!;
       const body = Buffer.from(JSON.stringify(this.#message(who, sequence)));
-      const options = { persistent: true, messageId: `${who.box}-${sequence}`, type: 'proc_box.stats', contentType: 'application/json' };
+      const options = {
+        persistent: true,
+        messageId: `${who.box}-${sequence}`,
+        type: 'proc_box.stats',
+        contentType: 'application/json',
+      };
       if (!this.#channel.publish(exchange, `proc_box.stats.${who.host}`, body, options))
         await new Promise((resolve) => this.#channel.once('drain', resolve));
     }
@@ -58,9 +63,17 @@ export class Load {
       MemoryCgroup: { current: rss + 5e7, swap: 0 },
       CPUTimes: { user: sequence * 0.9, system: sequence * 0.05 },
       CPUPercent: 95,
-      IOCounters: { read_count: sequence, write_count: sequence, read_bytes: sequence * 4096, write_bytes: sequence * 65_536 },
+      IOCounters: {
+        read_count: sequence,
+        write_count: sequence,
+        read_bytes: sequence * 4096,
+        write_bytes: sequence * 65_536,
+      },
       Timer: { running: true, elapsed_ms: sequence * 1_000, remaining_ms: 3.6e6, limit_ms: 7.2e6 },
-      Limits: { memory: { value: 4e9, unit: 'bytes', enforcement: 'cgroup2' }, cpus: { value: 1, unit: 'cpus', enforcement: 'cgroup2' } },
+      Limits: {
+        memory: { value: 4e9, unit: 'bytes', enforcement: 'cgroup2' },
+        cpus: { value: 1, unit: 'cpus', enforcement: 'cgroup2' },
+      },
       Identity: { ...identityOf(who), scheduler: 'slurm' },
     });
   }

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { EVENTS_MAX } from '../../../../src/observe/collector/live/box.js';
-import { boxWith, eventOf, exitOf, sampleOf, START_MS } from '../../../fixtures/collected.js';
+import { boxWith, eventOf, exitOf, START_MS, sampleOf } from '../../../fixtures/collected.js';
 
 const who = { box: 'b1', job: '7', user: 'alice' };
 
@@ -13,7 +13,10 @@ t.test('a box goes through its life', async (t) => {
   t.match(box, { state: 'suspended', executable: 'app', intervalMs: 10_000, samples: 1, events: 2, end: null });
   t.equal(box.startedMs, START_MS + 1_000);
   box.apply(exitOf(who, 4, { reason: 'oom', exit_status: 137, why: 'out of memory' }), START_MS + 9_000);
-  t.match(box, { state: 'ended', end: { reason: 'oom', exitStatus: 137, why: 'out of memory', atMs: START_MS + 4_000 } });
+  t.match(box, {
+    state: 'ended',
+    end: { reason: 'oom', exitStatus: 137, why: 'out of memory', atMs: START_MS + 4_000 },
+  });
   box.apply(sampleOf(who, 5), START_MS + 9_000);
   t.equal(box.state, 'ended', 'nothing brings it back');
   t.match(JSON.parse(box.report!), { event: 'exited', version: 1, sequence: 4, identity: { box: 'b1' } });
@@ -27,7 +30,10 @@ t.test('a late sample changes the past, not the present', async (t) => {
 });
 
 t.test('rates hold between two samples', async (t) => {
-  const io = (bytes: number) => ({ IOCounters: { read_bytes: bytes, write_bytes: 2 * bytes }, Throttling: { throttled_ms: bytes } });
+  const io = (bytes: number) => ({
+    IOCounters: { read_bytes: bytes, write_bytes: 2 * bytes },
+    Throttling: { throttled_ms: bytes },
+  });
   const box = boxWith([sampleOf(who, 1, io(100)), sampleOf(who, 2, io(600))]);
   t.strictSame(box.rates, { readBytesPerSec: 500, writeBytesPerSec: 1_000, throttledPercent: 50 });
 });

@@ -10,7 +10,10 @@ t.test('boxes are found by user, host and job, and leave nothing behind', async 
   ];
   boxes.add(one);
   boxes.add(other);
-  t.strictSame([[...boxes.ofUser('alice')].length, [...boxes.ofHost('n1')].length, [...boxes.ofJob('1')].length], [2, 1, 2]);
+  t.strictSame(
+    [[...boxes.ofUser('alice')].length, [...boxes.ofHost('n1')].length, [...boxes.ofJob('1')].length],
+    [2, 1, 2],
+  );
   boxes.remove(one);
   boxes.remove(one);
   t.equal(boxes.size, 1);

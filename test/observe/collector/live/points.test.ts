@@ -12,7 +12,13 @@ const at = (atMs: number, memoryBytes = 1) => {
 
 t.test('points that are closer than the resolution become one, with the peak of memory', async (t) => {
   const points = new Points();
-  for (const [ms, memory] of [[0, 1], [400, 9], [499, 2], [1_000, 3]] as const) points.add(at(ms, memory), 500);
+  for (const [ms, memory] of [
+    [0, 1],
+    [400, 9],
+    [499, 2],
+    [1_000, 3],
+  ] as const)
+    points.add(at(ms, memory), 500);
   t.equal(points.count, 2);
   t.equal(points.rows[F.atMs], 499);
   t.equal(points.rows[F.memoryBytes], 9);

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { averagePercent, jobKey, rowOf, totalsOf } from '../../../../src/observe/collector/live/row.js';
-import { boxWith, exitOf, runningBox, sampleOf, START_MS } from '../../../fixtures/collected.js';
+import { boxWith, exitOf, runningBox, START_MS, sampleOf } from '../../../fixtures/collected.js';
 
 t.test('a row shows a box, and null for what is unknown', async (t) => {
   const box = runningBox({ box: 'b', job: '7' }, { Limits: { cpus: { value: 1.5 }, memory: { value: 1e9 } } });
@@ -18,7 +18,11 @@ t.test('a row shows a box, and null for what is unknown', async (t) => {
     reason: null,
   });
   t.equal(Math.round(averagePercent(box)), 61);
-  t.ok(Object.values(rowOf(runningBox({ box: 'c' }, { Timer: null, Limits: null }), START_MS)).every((value) => !Number.isNaN(value)));
+  t.ok(
+    Object.values(rowOf(runningBox({ box: 'c' }, { Timer: null, Limits: null }), START_MS)).every(
+      (value) => !Number.isNaN(value),
+    ),
+  );
 });
 
 t.test('totals count what runs', async (t) => {

@@ -1,7 +1,13 @@
 import t from 'tap';
+import {
+  type Filter,
+  filterBoxes,
+  isOfJob,
+  parseOrder,
+  sortedPart,
+} from '../../../../src/observe/collector/live/table.js';
 import { SORT_KEYS } from '../../../../src/observe/model/api.js';
-import { type Filter, filterBoxes, isOfJob, parseOrder, sortedPart } from '../../../../src/observe/collector/live/table.js';
-import { boxWith, exitOf, runningBox, sampleOf, START_MS } from '../../../fixtures/collected.js';
+import { boxWith, exitOf, runningBox, START_MS, sampleOf } from '../../../fixtures/collected.js';
 
 const ALL: Filter = {
   visibleTo: null,
@@ -18,7 +24,10 @@ const boxes = [
   runningBox({ box: 'a', job: '12_1', user: 'alice', host: 'n1' }, memory(30)),
   runningBox({ box: 'b', job: '12_2', user: 'alice', host: 'n2' }, memory(10)),
   runningBox({ box: 'c', job: '123', user: 'bob', host: 'n1' }, memory(20)),
-  boxWith([sampleOf({ box: 'd', job: '9', user: 'bob' }, 1, memory(5)), exitOf({ box: 'd', job: '9', user: 'bob' }, 2)]),
+  boxWith([
+    sampleOf({ box: 'd', job: '9', user: 'bob' }, 1, memory(5)),
+    exitOf({ box: 'd', job: '9', user: 'bob' }, 2),
+  ]),
 ];
 const names = (filter: Partial<Filter>, nowMs = START_MS) =>
   filterBoxes(boxes, { ...ALL, ...filter }, nowMs)
@@ -44,7 +53,9 @@ t.test('tasks of arrays are told from other jobs', async (t) => {
 });
 
 t.test('a part of the order is the same whether all or few are sorted', async (t) => {
-  const many = Array.from({ length: 3_000 }, (_, index) => runningBox({ box: `b${index}` }, memory((index * 7_919) % 1_000)));
+  const many = Array.from({ length: 3_000 }, (_, index) =>
+    runningBox({ box: `b${index}` }, memory((index * 7_919) % 1_000)),
+  );
   for (const text of ['-memory_bytes', 'memory_bytes', 'job', '-time_percent']) {
     const order = parseOrder(text)!;
     const all = sortedPart(many, order, 0, 3_000);

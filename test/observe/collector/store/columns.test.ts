@@ -3,7 +3,11 @@ import t from 'tap';
 import { decodeColumns, encodeColumns, VALUE_MAX } from '../../../../src/observe/collector/store/columns.js';
 
 t.test('whole numbers and unknown values come back as they were', async () => {
-  const value = fc.oneof(fc.integer({ min: 0, max: VALUE_MAX }), fc.integer({ min: 0, max: 300 }), fc.constant(Number.NaN));
+  const value = fc.oneof(
+    fc.integer({ min: 0, max: VALUE_MAX }),
+    fc.integer({ min: 0, max: 300 }),
+    fc.constant(Number.NaN),
+  );
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 5 }), fc.array(value, { maxLength: 60 }), (width, values) => {
       const rows = Float64Array.from(values.slice(0, Math.floor(values.length / width) * width));

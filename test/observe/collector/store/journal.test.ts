@@ -3,7 +3,9 @@ import { FIGURES_WIDTH } from '../../../../src/observe/collector/live/figures.js
 import { decodeRecord, encodeRecord } from '../../../../src/observe/collector/store/journal.js';
 
 t.test('a record comes back as it was', async (t) => {
-  const figures = Float64Array.from({ length: FIGURES_WIDTH }, (_, index) => (index === 6 ? Number.NaN : index * 1_000));
+  const figures = Float64Array.from({ length: FIGURES_WIDTH }, (_, index) =>
+    index === 6 ? Number.NaN : index * 1_000,
+  );
   const record = {
     samples: [
       { box: 'a', figures },
