@@ -36,7 +36,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const WITHIN_OBSERVE: Readonly<Record<string, { readonly parts: readonly string[]; readonly rooms: boolean }>> = {
   // Runs in the browser as well, so that it may only take types and leaves.
   model: { parts: [], rooms: false },
-  report: { parts: ['model'], rooms: true },
+  report: { parts: ['model', 'source', 'terminal'], rooms: true },
   terminal: { parts: [], rooms: true },
   source: { parts: ['model'], rooms: true },
   top: { parts: ['model', 'source', 'terminal'], rooms: true },
