@@ -51,7 +51,9 @@ t.test('fits every size, and follows a resize', { skip }, async (t) => {
     [80, 24],
   ] as const) {
     pane.resize(columns, rows);
-    await pane.shows(new RegExp(`CPU%[^]*256M[^]*256M[^]*${columns >= 80 ? 'q quit' : 'Enter details'}`));
+    await pane.shows(
+      new RegExp(`CPU%[\\s\\S]*256M[\\s\\S]*256M[\\s\\S]*${columns >= 80 ? 'q quit' : 'Enter details'}`),
+    );
     const lines = pane.screen();
     t.match(lines.join('\n'), /CPU%/, `${columns}x${rows}`);
     for (const line of lines) t.ok(line.length <= columns, line);

@@ -1,11 +1,11 @@
 import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
-import { isatty, ReadStream, WriteStream } from 'node:tty';
+import { isatty, ReadStream, type WriteStream } from 'node:tty';
 import { SpecError } from '../../errors.js';
 import type { Size } from './screen.js';
 
 /**
- * The controlling terminal. stdin may be anything, and stdout shares its file description with the shell, so keys, frames and
- * the size each have a descriptor of their own.
+ * The controlling terminal. stdin may be anything, and stdout shares its file description with the shell, so keys and frames
+ * each have a descriptor of their own.
  */
 
 const TTY = '/dev/tty';
@@ -89,19 +89,9 @@ export function openKeyboard(): ReadStream {
   return new ReadStream(openTty(constants.O_RDONLY));
 }
 
-/** Tells the size of the terminal. */
-export function openSize(): WriteStream {
-  return new WriteStream(openTty(constants.O_WRONLY));
-}
-
-/** @param stream Node itself follows the size of stdout only, so it is asked each time */
-export function sizeOf(stream: Pick<WriteStream, 'getWindowSize'>): Size {
-  try {
-    const [columns, rows] = stream.getWindowSize();
-    return columns > 0 && rows > 0 ? { columns, rows } : USUAL;
-  } catch {
-    return USUAL; // EIO: the terminal has gone
-  }
+/** Node asks for the size of stdout, and of no other stream, again when it has changed (SIGWINCH). */
+export function sizeOf({ columns, rows }: Pick<WriteStream, 'columns' | 'rows'>): Size {
+  return columns > 0 && rows > 0 ? { columns, rows } : USUAL;
 }
 
 /** @throws SpecError if this process has no terminal, or runs in its background */

@@ -25,7 +25,7 @@ t.test('from files: the job that is asked for, or every one', async (t) => {
   t.match(one.stdout, /^Job 1234 of alice: 1 box on 1 node/);
   t.notMatch(one.stdout, '\x1b', 'no styles in a pipe');
   const all = await report(path);
-  t.match(all.stdout, /^Job 1234 .*\n[^]*\nJob 77 of alice, 2 array tasks/);
+  t.match(all.stdout, /^Job 1234 .*\n[\s\S]*\nJob 77 of alice, 2 array tasks/);
   t.match(JSON.parse((await report(path, '--json', '77_2')).stdout), [{ job: '77_2', boxes: [{ box: 'b3' }] }]);
   t.match(await report('4711', path), {
     code: 2,
