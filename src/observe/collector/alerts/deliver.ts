@@ -44,9 +44,7 @@ export function deliverer(options: DeliverOptions): (alert: AlertView) => Promis
       ],
     ];
     const failed = (name: string) => (error: Error) =>
-      log.warn(
-        `${name}: the alert ${alert.alert} of job ${alert.job} was not delivered: ${redactUri(error.message)}`,
-      );
+      log.warn(`${name}: the alert ${alert.alert} of job ${alert.job} was not delivered: ${redactUri(error.message)}`);
     await Promise.all(ways.map(([name, way]) => way.catch(failed(name))));
     pending--;
     if (pending === 0) skipped = 0;

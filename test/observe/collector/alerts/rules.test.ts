@@ -1,6 +1,6 @@
 import t from 'tap';
 import { causesOf, idleOf } from '../../../../src/observe/collector/alerts/rules.js';
-import { boxWith, exitOf, runningBox, sampleOf, START_MS } from '../../../fixtures/collected.js';
+import { boxWith, exitOf, runningBox, START_MS, sampleOf } from '../../../fixtures/collected.js';
 
 const LIMITS = { memoryPercent: 95, cpuPercent: 5, cpuWindowMs: 60_000, timePercent: 90 };
 const names = (box: ReturnType<typeof runningBox>, nowMs = START_MS, hears = true, limits = LIMITS) =>
@@ -14,8 +14,14 @@ const memory = (held: number, current: number, limit: number) => ({
 t.test('memory is near its limit if the kernel cannot take it back', async (t) => {
   t.strictSame(names(runningBox({ box: 'b' }, memory(96, 99, 100))), ['memory_near_limit']);
   t.strictSame(names(runningBox({ box: 'b' }, memory(50, 100, 100))), [], 'page cache fills any limit');
-  t.strictSame(names(runningBox({ box: 'b' }, memory(96, 99, 100)), START_MS, true, { ...LIMITS, memoryPercent: 0 }), []);
-  t.match(causesOf(runningBox({ box: 'b' }, memory(96e6, 99e6, 100e6)), LIMITS, START_MS, true)[0]?.text, /memory is at 96 % of its limit of 95\.4 MiB/);
+  t.strictSame(
+    names(runningBox({ box: 'b' }, memory(96, 99, 100)), START_MS, true, { ...LIMITS, memoryPercent: 0 }),
+    [],
+  );
+  t.match(
+    causesOf(runningBox({ box: 'b' }, memory(96e6, 99e6, 100e6)), LIMITS, START_MS, true)[0]?.text,
+    /memory is at 96 % of its limit of 95\.4 MiB/,
+  );
 });
 
 t.test('OOM kills and lost messages count for ended boxes as well', async (t) => {
@@ -25,7 +31,9 @@ t.test('OOM kills and lost messages count for ended boxes as well', async (t) =>
 });
 
 t.test('time is nearly over, and silence counts only while the broker is heard', async (t) => {
-  const timer = (elapsed: number) => ({ Timer: { running: true, elapsed_ms: elapsed, remaining_ms: 1, limit_ms: 100_000 } });
+  const timer = (elapsed: number) => ({
+    Timer: { running: true, elapsed_ms: elapsed, remaining_ms: 1, limit_ms: 100_000 },
+  });
   t.strictSame(names(runningBox({ box: 'b' }, timer(91_000))), ['time_nearly_over']);
   t.strictSame(names(runningBox({ box: 'b' }, timer(89_000))), []);
   const quiet = runningBox({ box: 'b' });
@@ -36,7 +44,9 @@ t.test('time is nearly over, and silence counts only while the broker is heard',
 t.test('idle CPUs are judged over a whole window', async (t) => {
   const who = { box: 'b' };
   const at = (second: number, cpu: number, more: object = {}) =>
-    boxWith([sampleOf(who, second + 1, { CPUTimes: { user: cpu, system: 0 }, Limits: { cpus: { value: 4 } }, ...more })]);
+    boxWith([
+      sampleOf(who, second + 1, { CPUTimes: { user: cpu, system: 0 }, Limits: { cpus: { value: 4 } }, ...more }),
+    ]);
   const first = idleOf(at(0, 0), undefined, LIMITS);
   t.equal(first.cause, null);
   t.equal(idleOf(at(59, 1), first.window, LIMITS).window, first.window, 'not yet');

@@ -1,9 +1,12 @@
 import t from 'tap';
-import { SERIES_COLUMNS, type Series, type SeriesColumn } from '../../../../src/observe/model/api.js';
 import { sumSeries } from '../../../../src/observe/collector/api/job-series.js';
+import { SERIES_COLUMNS, type Series, type SeriesColumn } from '../../../../src/observe/model/api.js';
 
 function series(times: readonly number[], value: number): Series {
-  const columns = Object.fromEntries(SERIES_COLUMNS.map((name) => [name, times.map(() => value)])) as Record<SeriesColumn, number[]>;
+  const columns = Object.fromEntries(SERIES_COLUMNS.map((name) => [name, times.map(() => value)])) as Record<
+    SeriesColumn,
+    number[]
+  >;
   return { box: 'b', thinned: false, time_ms: times, sequence: times, columns };
 }
 

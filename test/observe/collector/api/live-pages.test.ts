@@ -5,7 +5,7 @@ import { LivePages } from '../../../../src/observe/collector/api/live-pages.js';
 import { readTable } from '../../../../src/observe/collector/api/query.js';
 import { EventStream } from '../../../../src/observe/collector/api/sse.js';
 import { Boxes } from '../../../../src/observe/collector/live/boxes.js';
-import { runningBox, sampleOf, START_MS } from '../../../fixtures/collected.js';
+import { runningBox, START_MS, sampleOf } from '../../../fixtures/collected.js';
 
 /** A response that keeps what was written, and can be slow. */
 class FakeResponse extends EventEmitter {
@@ -26,7 +26,8 @@ const stream = () => {
   const response = new FakeResponse();
   return { response, stream: new EventStream(response as unknown as ServerResponse, {}, () => {}) };
 };
-const pagesOf = (text: string) => [...text.matchAll(/^event: page\ndata: (.*)$/gm)].map(([, data]) => JSON.parse(data!));
+const pagesOf = (text: string) =>
+  [...text.matchAll(/^event: page\ndata: (.*)$/gm)].map(([, data]) => JSON.parse(data!));
 
 t.test('a watcher gets every row first, and then what has changed', async (t) => {
   const boxes = new Boxes();
@@ -38,7 +39,10 @@ t.test('a watcher gets every row first, and then what has changed', async (t) =>
   const watched = stream();
   const end = pages.watch(readTable({ sort: 'job' }, null), watched.stream);
   t.teardown(end);
-  t.strictSame(pagesOf(watched.response.text)[0].rows.map(({ box }: { box: string }) => box), ['a', 'b']);
+  t.strictSame(
+    pagesOf(watched.response.text)[0].rows.map(({ box }: { box: string }) => box),
+    ['a', 'b'],
+  );
   nowMs += 1_000;
   pages.tick();
   t.equal(pagesOf(watched.response.text).length, 1, 'nothing has changed');
@@ -61,7 +65,8 @@ t.test('a watcher that does not read is skipped, and dropped after a minute', as
 
 t.test('a part of 40,000 boxes is made in little time, and once for all who look', async (t) => {
   const boxes = new Boxes();
-  for (let index = 0; index < 40_000; index++) boxes.add(runningBox({ box: `b${index}`, job: `${index >> 2}`, user: `u${index % 100}` }));
+  for (let index = 0; index < 40_000; index++)
+    boxes.add(runningBox({ box: `b${index}`, job: `${index >> 2}`, user: `u${index % 100}` }));
   const pages = new LivePages(boxes, () => START_MS);
   const query = readTable({ sort: '-cpu_percent', limit: '100' }, null);
   const page = pages.page(query);

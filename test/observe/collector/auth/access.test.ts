@@ -14,7 +14,12 @@ const names: Record<number, string> = { 0: 'root', 33: 'nginx', 1000: 'alice', 1
 const nobody = { address: undefined, uid: undefined };
 
 function control(auth: Partial<AuthOptions>) {
-  return new AccessControl({ auth: { ...AUTH, ...auth }, token: TOKEN, self: 'root', userName: (uid) => names[uid] ?? null });
+  return new AccessControl({
+    auth: { ...AUTH, ...auth },
+    token: TOKEN,
+    self: 'root',
+    userName: (uid) => names[uid] ?? null,
+  });
 }
 const asks = (auth: Partial<AuthOptions>, headers: Record<string, string>, peer: object = nobody) => {
   const access = control(auth).of({ headers }, { ...nobody, ...peer });
@@ -27,8 +32,15 @@ t.test('a token: as a bearer or in a cookie, and nothing else', async (t) => {
   t.strictSame(asks({}, { cookie: `x=1; ${TOKEN_COOKIE}=${TOKEN}` }), self);
   for (const headers of [{}, { authorization: 'Bearer x' }, { authorization: TOKEN }, { cookie: `${TOKEN_COOKIE}=` }])
     t.equal(asks({}, headers), 401, JSON.stringify(headers));
-  const tokens = new Map([['t'.repeat(20), 'alice'], ['u'.repeat(20), 'boss']]);
-  t.strictSame(asks({ tokens }, { authorization: `Bearer ${'t'.repeat(20)}` }), { user: 'alice', operator: false, mayCommand: true });
+  const tokens = new Map([
+    ['t'.repeat(20), 'alice'],
+    ['u'.repeat(20), 'boss'],
+  ]);
+  t.strictSame(asks({ tokens }, { authorization: `Bearer ${'t'.repeat(20)}` }), {
+    user: 'alice',
+    operator: false,
+    mayCommand: true,
+  });
   t.match(asks({ tokens }, { authorization: `token ${'u'.repeat(20)}` }), { user: 'boss', operator: true });
   t.equal(asks({ tokens }, { authorization: `Bearer ${TOKEN}` }), 401, 'there is no other token then');
 });
@@ -41,7 +53,8 @@ t.test('a proxy: its header counts, but only from the proxy', async (t) => {
   t.equal(asks(proxy, { 'x-remote-user': 'boss' }, { address: '10.0.0.9' }), 403);
   t.equal(asks(proxy, { 'x-remote-user': 'boss' }, { uid: 1000 }), 403);
   t.equal(asks(proxy, { 'x-remote-user': 'boss' }), 403);
-  for (const name of ['', 'alice, boss', 'a b', '../x']) t.equal(asks(proxy, { 'x-remote-user': name }, from), 401, name);
+  for (const name of ['', 'alice, boss', 'a b', '../x'])
+    t.equal(asks(proxy, { 'x-remote-user': name }, from), 401, name);
   t.equal(asks(proxy, {}, from), 401);
 });
 
@@ -64,7 +77,8 @@ t.test('none: everybody may look, and nobody may act; a foreign name in Host is 
 t.test('requests of other sites are told', async (t) => {
   t.notOk(isCrossSite({ headers: {} }), 'no browser');
   t.notOk(isCrossSite({ headers: { 'sec-fetch-site': 'same-origin' } }));
-  for (const site of ['cross-site', 'same-site', 'none']) t.ok(isCrossSite({ headers: { 'sec-fetch-site': site } }), site);
+  for (const site of ['cross-site', 'same-site', 'none'])
+    t.ok(isCrossSite({ headers: { 'sec-fetch-site': site } }), site);
   t.notOk(isCrossSite({ headers: { origin: 'http://h:1', host: 'h:1' } }));
   t.ok(isCrossSite({ headers: { origin: 'http://evil:1', host: 'h:1' } }));
   t.ok(isCrossSite({ headers: { origin: 'null', host: 'h:1' } }));

@@ -3,7 +3,16 @@ import t from 'tap';
 import { createMetrics } from '../../../../src/observe/collector/metrics/metrics.js';
 import { boxWith, exitOf, runningBox, sampleOf } from '../../../fixtures/collected.js';
 
-const counts = { samples: 5, events: 1, duplicates: 0, eventsNotKept: 0, commits: 2, commitErrors: 0, commitSeconds: 0.1, refused: { not_json: 3 } };
+const counts = {
+  samples: 5,
+  events: 1,
+  duplicates: 0,
+  eventsNotKept: 0,
+  commits: 2,
+  commitErrors: 0,
+  commitSeconds: 0.1,
+  refused: { not_json: 3 },
+};
 
 function metricsOf(boxes: ReturnType<typeof runningBox>[], topCount = 20) {
   return createMetrics({
@@ -48,7 +57,9 @@ t.test('names and units are those of exporters', async (t) => {
 });
 
 t.test('the number of series is bounded, whatever jobs are called', async (t) => {
-  const boxes = Array.from({ length: 500 }, (_, index) => runningBox({ box: `b${index}`, job: `j"\n\\${index}`, user: `u${index}` }));
+  const boxes = Array.from({ length: 500 }, (_, index) =>
+    runningBox({ box: `b${index}`, job: `j"\n\\${index}`, user: `u${index}` }),
+  );
   const text = await metricsOf(boxes, 10);
   t.equal(text.match(/^proc_box_job_boxes\{/gm)?.length, 10);
   t.equal(text.match(/^proc_box_user_boxes\{/gm)?.length, 10);
