@@ -8,6 +8,9 @@ import { agentLaunch } from './agent/launch.js';
 import { agentMemory } from './agent/memory.js';
 import { agentRestart } from './agent/restart.js';
 import { boxes } from './boxes.js';
+import { collectorChaos } from './collector/chaos.js';
+import { collectorMemory } from './collector/memory.js';
+import { collectorThroughput } from './collector/throughput.js';
 import { cgroupLaunch } from './cgroup-launch.js';
 import { cgroupSample } from './cgroup-sample.js';
 import { controlLatency } from './control-latency.js';
@@ -54,6 +57,9 @@ const FIGURES: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   agentKill,
   agentRestart,
   agentJobs,
+  collectorThroughput,
+  collectorChaos,
+  collectorMemory,
 };
 
 const words = process.argv.slice(2);
