@@ -33,7 +33,7 @@ const OWN = {
   ...COLLECTOR,
   sort: { placeholder: 'key', default: 'cpu', help: `order of the table: ${SORT_KEYS.join(', ')}` },
   reverse: { help: 'the smallest first' },
-  interval: { placeholder: 'duration', default: '1s', help: 'time between two pictures' },
+  interval: { placeholder: 'duration', default: '2s', help: 'time between two pictures' },
   once: { help: 'print the table once, without a screen; the default where stdout is no terminal' },
   json: { help: 'print one JSON array, once; docs/observe.md describes its fields' },
   wait: { placeholder: 'duration', default: '3s', help: 'how long to wait for the answers of boxes' },
