@@ -30,6 +30,7 @@ import { signedCommands } from './signed.js';
 import { slurm } from './slurm.js';
 import { stdout } from './stdout.js';
 import { formatTable } from './table.js';
+import { top } from './top.js';
 
 const FIGURES: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   launch,
@@ -57,6 +58,7 @@ const FIGURES: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   agentKill,
   agentRestart,
   agentJobs,
+  top,
   collectorThroughput,
   collectorChaos,
   collectorMemory,
