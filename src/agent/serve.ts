@@ -94,7 +94,7 @@ function textfile({ textfile: path, spec }: AgentOptions, agent: Agent, link: No
     const { broker, outbox, dropped } = statusOfLink(spec.uris.length === 0 ? null : link.status());
     return textfileOf(agent.samples(), {
       boxes: agent.boxes,
-      isBrokerUp: broker === null ? null : broker.statistics.state === 'up',
+      isBrokerUp: broker === null ? null : broker.statistics === 'up',
       outboxMessages: outbox?.messages ?? null,
       droppedMessages: dropped,
     });

@@ -209,7 +209,7 @@ t.test(
     t.equal((await get(collector(), '/api/v2/boxes')).status, 401);
     t.equal((await get(collector(), '/%2e%2e/%2e%2e/etc/passwd')).text.includes('root:'), false);
     const head = await get(collector(), `//evil.example/?token=${collector().token}`);
-    t.equal(head.headers.get('location'), '/evil.example/', 'a redirect stays here');
+    t.equal(head.headers.get('location'), '/', 'a redirect stays here');
   },
 );
 
