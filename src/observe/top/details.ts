@@ -45,10 +45,8 @@ function measured(sample: ObservedSample, row: TopRow, field: Field): Span[][] {
   const { pressure, pressureScope } = sample;
   return [
     field('time', row.used_ms === null ? 'not known' : `${duration(row.used_ms)}${of(row.limit_ms, 'ms')}`),
-    field(
-      'CPU',
-      `${percent(row.cpu_percent)} % of a core${cores}; ${duration(sample.userSec * 1000)} user, ${duration(sample.systemSec * 1000)} system${throttled}`,
-    ),
+    field('CPU', `${percent(row.cpu_percent)} % of a core${cores}${throttled}`),
+    field('CPU time', `${duration(sample.userSec * 1000)} user, ${duration(sample.systemSec * 1000)} system`),
     field(
       'memory',
       `${bytes(sample.rssBytes)} now, ${bytes(sample.rssPeakBytes)} at most${of(row.memory_limit, 'bytes')}`,

@@ -20,7 +20,8 @@ t.test('everything about one box: limits with what holds them, and its largest p
   for (const expected of [
     /^job +1234_7, user alice, on node1/m,
     /^command +\.\/job/m,
-    /^CPU +61\.1 % of a core; 5\.92 s user/m,
+    /^CPU +61\.1 % of a core, throttled for/m,
+    /^CPU time +5\.92 s user, 190 ms system$/m,
     /throttled for 410 ms/,
     /^memory +137\.8 MiB now, 143\.1 MiB at most, no limit/m,
     /^OOM +the kernel has killed 2 processes/m,
