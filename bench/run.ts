@@ -10,6 +10,9 @@ import { agentRestart } from './agent/restart.js';
 import { boxes } from './boxes.js';
 import { cgroupLaunch } from './cgroup-launch.js';
 import { cgroupSample } from './cgroup-sample.js';
+import { collectorChaos } from './collector/chaos.js';
+import { collectorMemory } from './collector/memory.js';
+import { collectorThroughput } from './collector/throughput.js';
 import { controlLatency } from './control-latency.js';
 import { cpus } from './cpus.js';
 import { drain } from './drain.js';
@@ -27,6 +30,7 @@ import { signedCommands } from './signed.js';
 import { slurm } from './slurm.js';
 import { stdout } from './stdout.js';
 import { formatTable } from './table.js';
+import { top } from './top.js';
 
 const FIGURES: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   launch,
@@ -54,6 +58,10 @@ const FIGURES: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   agentKill,
   agentRestart,
   agentJobs,
+  top,
+  collectorThroughput,
+  collectorChaos,
+  collectorMemory,
 };
 
 const words = process.argv.slice(2);

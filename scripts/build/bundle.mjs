@@ -15,10 +15,13 @@ const LOADED = {
   'within-allowed': { entry: 'src/supervise/within-allowed.ts' },
   'report-file': { entry: 'src/supervise/report-file.ts' },
   tools: { entry: 'src/cli/tools.ts' },
+  observe: { entry: 'src/cli/observe/index.ts' },
   print: { entry: 'src/print.ts' },
   'launch-failure': { entry: 'src/supervise/launch-failure.ts' },
   adopt: { entry: 'src/cli/adopt.ts' },
   agent: { entry: 'src/agent/index.ts' },
+  collector: { entry: 'src/cli/collector.ts' },
+  otel: { entry: 'src/observe/collector/otel/otel.ts' },
   notice: { entry: 'src/supervise/notice.ts' },
   fallbacks: { entry: 'src/supervise/fallbacks.ts' },
   yaml: { contents: "export * from 'yaml';" },
@@ -74,6 +77,8 @@ async function loadedBundle([name, { entry, contents }]) {
     supported: { 'dynamic-import': false }, // vm.Script has no import(), so it becomes require()
     banner: { js: '(function (exports, require, module, __filename, __dirname, loadBundle) {' },
     footer: { js: '})' },
+    // PostgreSQL's own library would be a second way to the same server.
+    external: ['pg-native'],
     plugins: [nativeByPath, leanRascal],
   });
 }

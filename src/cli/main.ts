@@ -27,6 +27,8 @@ import type * as Slurm from '../supervise/slurm.js';
 import { launchedJob } from '../supervise/subject.js';
 import type * as Allowed from '../supervise/within-allowed.js';
 import type * as AdoptBundle from './adopt.js';
+import type * as CollectorBundle from './collector.js';
+import type * as Observe from './observe/index.js';
 import type * as Tools from './tools.js';
 
 /** Loads a bundle of dist/ that the launch path does not need; boot.cjs passes this function in. */
@@ -45,7 +47,7 @@ const CONTROL_FD = 3;
 process.exitCode = EXIT.failed;
 protectSelf();
 type Hello = Extract<KeeperEvent, { type: 'hello' }>;
-type Tool = Exclude<(typeof VERBS)[number], 'adopt' | 'agent'>;
+type Tool = Exclude<(typeof VERBS)[number], 'adopt' | 'agent' | 'collector'>;
 
 let running: RunBundle.Run | undefined;
 /** The keeper has been told to launch the job. */
@@ -88,6 +90,8 @@ function begin(hello: Hello): void {
       return adoptProcess(hello);
     case 'agent':
       return serveNode(hello);
+    case 'collector':
+      return collect(hello);
     case '--help':
       return say(loadBundle<typeof Tools>('tools').helpText());
     case '--version':
@@ -228,6 +232,27 @@ function serveNode({ argv, settings, debug }: Hello): void {
   void runAgent(input).then(exitNow);
 }
 
+/** Keeps and serves what boxes publish. There is no job of our own, so our keeper ends. */
+function collect({ argv, settings, debug }: Hello): void {
+  running = { onKeeper() {}, async onSignal() {} };
+  keeper.close();
+  const { runCollector } = collectorBundle();
+  const { loadYaml } = loaders;
+  const input = { argv, settings, debug, files: systemFiles(), version: PROC_BOX_VERSION, loadYaml };
+  const loadOtel = () => loadBundle<ReturnType<CollectorBundle.CollectorInput['loadOtel']>>('otel');
+  void runCollector({ ...input, load: require, loadOtel, dist: __dirname }).then(exitNow);
+}
+
+/** The package of the compute nodes leaves it out. */
+function collectorBundle(): typeof CollectorBundle {
+  try {
+    return loadBundle<typeof CollectorBundle>('collector');
+  } catch (error) {
+    if (!(error as Error).message.startsWith('cannot read')) throw error;
+    return fail('the package of the compute nodes has no collector: run it from a checkout (docs/observe.md)');
+  }
+}
+
 /** Boxes a process that already runs. (`proc_box -- adopt` runs a program of that name.) */
 function adoptProcess(hello: Hello): void {
   const deliverSignals = holdSignals();
@@ -250,9 +275,23 @@ function adoptProcess(hello: Hello): void {
 function useTool(name: Tool, { argv, settings, debug }: Hello): void {
   running = { onKeeper() {}, async onSignal() {} };
   keeper.close();
-  const { runCheck, runCtl, runList, runSpool, runWhere } = loadBundle<typeof Tools>('tools');
-  const tool = { ctl: runCtl, check: runCheck, list: runList, spool: runSpool, where: runWhere }[name];
+  const tool = toolOf(name);
   void tool({ argv, settings, debug, files: systemFiles(), loadYaml: () => loadBundle('yaml') }).then(exitNow);
+}
+
+function toolOf(name: Tool) {
+  switch (name) {
+    case 'top':
+      return loadBundle<typeof Observe>('observe').runTop;
+    case 'watch':
+      return loadBundle<typeof Observe>('observe').runWatch;
+    case 'report':
+      return loadBundle<typeof Observe>('observe').runReport;
+    default: {
+      const { runCheck, runCtl, runList, runSpool, runWhere } = loadBundle<typeof Tools>('tools');
+      return { ctl: runCtl, check: runCheck, list: runList, spool: runSpool, where: runWhere }[name];
+    }
+  }
 }
 
 function say(text: string): never {

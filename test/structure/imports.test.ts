@@ -29,7 +29,20 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   print: ['native', 'box'],
   adopt: [...ALL_BUT_THE_VERBS, 'supervise'],
   agent: [...ALL_BUT_THE_VERBS, 'node-link', 'supervise', 'adopt', 'print'],
-  cli: [...ALL_BUT_THE_VERBS, 'supervise', 'adopt', 'agent', 'print'],
+  observe: ['native', 'options', 'kernel', 'model', 'amqp', 'box', 'print'],
+  cli: [...ALL_BUT_THE_VERBS, 'supervise', 'adopt', 'agent', 'observe', 'print'],
+};
+/** Of src/observe: what each of its parts may import of the other parts, and whether of the rooms beside it. */
+const WITHIN_OBSERVE: Readonly<Record<string, { readonly parts: readonly string[]; readonly rooms: boolean }>> = {
+  // Runs in the browser as well, so that it may only take types and leaves.
+  model: { parts: [], rooms: false },
+  report: { parts: ['model', 'source', 'terminal'], rooms: true },
+  terminal: { parts: [], rooms: true },
+  source: { parts: ['model'], rooms: true },
+  top: { parts: ['model', 'source', 'terminal'], rooms: true },
+  watch: { parts: ['model', 'source', 'terminal'], rooms: true },
+  collector: { parts: ['model', 'report'], rooms: true },
+  page: { parts: ['model'], rooms: false },
 };
 
 interface Import {
@@ -48,6 +61,23 @@ t.test('every import points the way that the design says', async (t) => {
       .map(({ file, to }) => `${file} imports ${to}`),
     [],
   );
+});
+
+t.test('the parts of src/observe import one way, and what runs in a browser takes nothing of Node', async (t) => {
+  const files = sourceFiles().filter((file) => relative(src, file).startsWith('observe/'));
+  t.not(files.length, 0);
+  t.strictSame(
+    files
+      .flatMap(importsOf)
+      .filter((found) => !allowedWithinObserve(found))
+      .map(({ file, to }) => `${file} imports ${to}`),
+    [],
+  );
+  const breach = (file: string, to: string) => !allowedWithinObserve({ file, from: 'observe', to });
+  t.ok(breach('observe/model/parse.ts', 'observe/collector/live'));
+  t.ok(breach('observe/top/top.ts', 'observe/collector/live'));
+  t.ok(breach('observe/page/main.ts', 'amqp/keys'));
+  t.notOk(breach('observe/collector/live.ts', 'observe/model/parse'));
 });
 
 t.test('no import goes round', async (t) => {
@@ -72,7 +102,9 @@ t.test('every folder of src has its rule', async (t) => {
 t.test('no folder of src holds more than a fifth of the code', async (t) => {
   const sizes = new Map<string, number>();
   for (const file of sourceFiles()) {
-    const folder = folderOf(relative(src, file));
+    // The parts of src/observe are rooms of their own.
+    const path = relative(src, file);
+    const folder = path.startsWith('observe/') ? path.split('/').slice(0, 2).join('/') : folderOf(path);
     sizes.set(folder, (sizes.get(folder) ?? 0) + readFileSync(file, 'utf8').split('\n').length);
   }
   const all = [...sizes.values()].reduce((sum, lines) => sum + lines, 0);
@@ -93,6 +125,7 @@ t.test('a breach is found', async (t) => {
   t.notOk(breach('amqp', 'model/types'));
   t.notOk(breach('box', 'errors'));
   t.notOk(breach('cli', 'amqp/link'));
+  t.ok(breach('supervise', 'observe/model/parse'), 'nothing of it is on the path of a box');
 });
 
 t.test('only the command line ends the process or reads its arguments', async (t) => {
@@ -111,6 +144,15 @@ function allowed({ from, to }: Import): boolean {
   const folder = folderOf(to);
   if (folder === from || LEAVES.includes(to)) return true;
   return (MAY_IMPORT[from] ?? []).some((name) => to === name || folder === name);
+}
+
+/** The model takes types of src/model: esbuild and tsc drop them, so that they cost a browser nothing. */
+function allowedWithinObserve({ file, to }: Import): boolean {
+  const rule = WITHIN_OBSERVE[file.split('/')[1]!];
+  if (rule === undefined) return false;
+  const [room, part] = to.split('/');
+  if (room === 'observe') return part === file.split('/')[1] || rule.parts.includes(part!);
+  return rule.rooms || LEAVES.includes(to) || room === 'model';
 }
 
 /** Files that import themselves through others. */
