@@ -60,6 +60,7 @@ t.test('operators reach all', async (t) => {
 t.test('what is no command or not allowed is not sent, and a broker that fails is told', async (t) => {
   const { commanding, sent } = setup();
   await t.rejects(command(commanding, { ...boss, mayCommand: false }, { command: 'kill', target: { box: 'a' } }), {
+    name: 'ApiProblem',
     status: 403,
   });
   await t.rejects(command(commanding, boss, { command: '__proto__', target: { box: 'a' } }), {
@@ -69,6 +70,7 @@ t.test('what is no command or not allowed is not sent, and a broker that fails i
   t.equal(sent.length, 0);
   const broken = setup(new Error('broker h: no answer'));
   await t.rejects(command(broken.commanding, boss, { command: 'kill', target: { box: 'a' } }), {
+    name: 'ApiProblem',
     status: 502,
     message: 'broker h: no answer',
   });
