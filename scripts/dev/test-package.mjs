@@ -1,0 +1,264 @@
+/**
+ * npm run test:package: makes the packages twice, and installs, uses, upgrades and removes them in throw-away systems.
+ *
+ *   npm run test:package                       every step, in about ten minutes
+ *   npm run test:package -- debian-13 tarball  only these
+ *   npm run test:package -- --record           also writes the figures into docs/install.md
+ *
+ * Needs root and Debian. The systems are debootstrap's Debian 12 and 13, without compiler and network (clean-root.sh), kept in
+ * $PROC_BOX_CACHE, by default ~/.cache/proc_box; and a virtual machine for systemd (vm/). test/installed/ has what runs in them. A step that
+ * cannot run here says why, and counts as failed. Exit status: 0 if all is ok.
+ */
+import { spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { homedir, release } from 'node:os';
+import { join } from 'node:path';
+import { ensureDebian, ensureNpm, root, run, say } from './setup.mjs';
+import { runVm } from './vm/machine.mjs';
+
+const MIRROR = 'http://deb.debian.org/debian';
+const cache = process.env.PROC_BOX_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'proc_box');
+const STEPS = {
+  reproducible,
+  lint,
+  'debian-12': (input) => debian(input, 'bookworm', [], true),
+  'debian-13': (input) => debian(input, 'trixie', ['nodejs'], false),
+  tarball: (input) => inRoot(input, 'bookworm', [], ['tarball.sh', '/packages/1']),
+  rpm,
+  npm: npmPackage,
+  systemd,
+};
+/** What lintian and rpmlint say that is meant so. */
+const MEANT = [
+  /statically-linked-binary/, // the keeper must not follow the job's libraries
+  /embedded-library|hardening-no-|executable-stack/, // Node, as its project builds it
+  /no-manual-page|no-manual-page-for-binary/, // qsub-box has --help
+  /unstripped-binary-or-object|unstripped-static/, // Node
+  /initial-upload-closes-no-bugs|no-changelogname-tag|invalid-url|no-url-tag|description-line-too-long/,
+];
+
+const chosen = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+const unknown = chosen.find((name) => !(name in STEPS));
+const work = mkdtempSync('/var/tmp/proc_box-test-package-');
+process.on('exit', () => rmSync(work, { recursive: true, force: true }));
+try {
+  if (unknown !== undefined) throw new Error(`no step ${unknown}; there are ${Object.keys(STEPS).join(', ')}`);
+  process.exitCode = await main();
+} catch (error) {
+  say(`test:package: ${error.message}`);
+  process.exitCode = 1;
+}
+
+async function main() {
+  ensureNpm();
+  ensureDebian(['debootstrap', 'rpm', 'binutils', 'lintian', 'rpmlint', 'mandoc'], { optional: true });
+  const packages = join(work, 'packages');
+  for (const number of ['1', '2']) makePackages(root, join(packages, number), number);
+  const results = [];
+  for (const [name, step] of Object.entries(STEPS)) {
+    if (chosen.length > 0 && !chosen.includes(name)) continue;
+    say(`${name} ...`);
+    const began = performance.now();
+    const lines = await linesOf(step, { packages, name });
+    results.push({ name, lines, seconds: Math.round((performance.now() - began) / 1000) });
+    for (const line of lines) process.stdout.write(`${name}: ${line}\n`);
+  }
+  const all = results.flatMap(({ lines }) => lines);
+  const failed = all.filter((line) => line.startsWith('not ok')).length;
+  process.stdout.write(`${all.filter((line) => line.startsWith('ok')).length} passed, ${failed} failed\n`);
+  if (process.argv.includes('--record')) record(results, packages);
+  return failed > 0 ? 1 : 0;
+}
+
+async function linesOf(step, input) {
+  try {
+    return await step(input);
+  } catch (error) {
+    return [`not ok: it cannot run: ${error.message.replaceAll(/\s+/g, ' ')}`];
+  }
+}
+
+function makePackages(checkout, out, number, env = {}) {
+  const words = [join(checkout, 'scripts/package/package.mjs'), `--out=${out}`, `--release=${number}`];
+  run(process.execPath, words, { cwd: checkout, stdio: ['ignore', 'ignore', 2], env: { ...process.env, ...env } });
+}
+
+/** The same sources in another folder, compiled there, with another umask, give the same bytes. */
+function reproducible({ packages }) {
+  const copy = join(work, 'another', 'checkout');
+  const { stdout } = spawnSync('git', ['ls-files', '-co', '--exclude-standard', '-z'], { cwd: root, encoding: 'utf8' });
+  for (const name of stdout.split('\0').filter((name) => name !== '' && existsSync(join(root, name))))
+    cpSync(join(root, name), join(copy, name));
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+  const { stdout: seconds } = spawnSync('git', ['log', '-1', '--format=%ct'], { cwd: root, encoding: 'utf8' });
+  const out = join(work, 'again');
+  makePackages(copy, out, '1', {
+    SOURCE_DATE_EPOCH: process.env.SOURCE_DATE_EPOCH ?? seconds.trim(),
+    TZ: 'Asia/Tokyo',
+  });
+  return readdirSync(out).map((name) => {
+    const same = readFileSync(join(out, name)).equals(readFileSync(join(packages, '1', name)));
+    return `${same ? 'ok' : 'not ok'}: ${name} of a second build in another folder is the same to the byte`;
+  });
+}
+
+function lint({ packages }) {
+  const folder = join(packages, '1');
+  const files = (end) =>
+    readdirSync(folder)
+      .filter((name) => name.endsWith(end))
+      .map((name) => join(folder, name));
+  return [
+    said('lintian', ['--no-tag-display-limit', '--allow-root', ...files('.deb')], /^[EW]: .*/gm),
+    said('rpmlint', files('.rpm'), /^.*: [EW]: .*/gm),
+  ];
+}
+
+/** Errors and warnings of a program that are not among the MEANT. */
+function said(program, args, pattern) {
+  const { error, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
+  if (error) return `not ok: ${program}: ${error.message}`;
+  const lines = `${stdout}${stderr}`.match(pattern) ?? [];
+  const left = lines.filter((line) => !MEANT.some((one) => one.test(line)));
+  return left.length === 0
+    ? `ok: ${program} has nothing to say beside ${lines.length} that are meant so`
+    : `not ok: ${program}: ${left.slice(0, 12).join(' | ')}`;
+}
+
+function debian(input, suite, extra, withNode) {
+  const words = ['debian.sh', '/packages/1', '/packages/2', ...(withNode ? ['node'] : [])];
+  return inRoot(input, suite, extra, words);
+}
+
+/** Runs a script of test/installed in a copy of a Debian, which has the packages at /packages. */
+function inRoot({ packages }, suite, extra, [script, ...words]) {
+  const copy = copyOf(suite, extra);
+  mkdirSync(join(copy, 'packages'));
+  for (const number of ['1', '2']) cpSync(join(packages, number), join(copy, 'packages', number), { recursive: true });
+  cpSync(join(root, 'test/installed'), join(copy, 'packages/installed'), { recursive: true });
+  return isolated([copy, '/bin/sh', `/packages/installed/${script}`, ...words]);
+}
+
+function rpm({ packages }) {
+  const copy = copyOf('bookworm', []);
+  const words = [copy, join(packages, '1'), join(packages, '2')];
+  return isolated(['--outside', copy, '/bin/sh', join(root, 'test/installed/rpm.sh'), ...words]);
+}
+
+/** A copy of the cached root, which debootstrap has made. */
+function copyOf(suite, extra) {
+  const kept = join(cache, `root-${[suite, ...extra].join('-')}`);
+  if (!existsSync(kept)) {
+    say(`Making a Debian ${suite} ...`);
+    const fresh = mkdtempSync(join(cache, 'root-new-'));
+    run(
+      'debootstrap',
+      ['--variant=minbase', `--include=${['ca-certificates', ...extra].join(',')}`, suite, fresh, MIRROR],
+      {
+        stdio: ['ignore', 'ignore', 2],
+      },
+    );
+    renameSync(fresh, kept);
+  }
+  const copy = join(mkdtempSync(join(work, 'root-')), 'root');
+  run('cp', ['-a', kept, copy]);
+  return copy;
+}
+
+function isolated(words) {
+  const unshare = ['--mount', '--net', '--pid', '--fork', '--kill-child'];
+  const command = [...unshare, join(root, 'scripts/dev/clean-root.sh'), ...words];
+  const { status, stdout, stderr } = spawnSync('unshare', command, { encoding: 'utf8', timeout: 900_000 });
+  return reported(stdout, stderr, status);
+}
+
+/** The lines of a script of test/installed. */
+function reported(stdout, stderr, status) {
+  const lines = stdout.split('\n').filter((line) => /^(?:ok|not ok|figure): /.test(line));
+  const ended = status === 0 || lines.some((line) => line.startsWith('not ok'));
+  if (lines.length > 0 && ended) return lines;
+  return [
+    ...lines,
+    `not ok: the script ended with ${status}: ${`${stdout}${stderr}`.slice(-500).replaceAll('\n', ' | ')}`,
+  ];
+}
+
+/** npm without install scripts and without a registry, under each of npm's own places for a global package. */
+function npmPackage({ packages }) {
+  const prefix = join(work, 'npm');
+  mkdirSync(prefix);
+  const [archive] = readdirSync(join(packages, '1')).filter((name) => name.endsWith('.npm.tgz'));
+  const install = [
+    'install',
+    '--global',
+    '--prefix',
+    prefix,
+    '--ignore-scripts',
+    '--offline',
+    join(packages, '1', archive),
+  ];
+  const installed = spawnSync('npm', [...install, '--no-audit', '--no-fund'], { encoding: 'utf8' });
+  if (installed.status !== 0) return [`not ok: npm ${install.join(' ')}: ${installed.stderr.slice(-500)}`];
+  const job = spawnSync(join(prefix, 'bin/proc_box'), ['--uri', 'none', '--quiet', '--', 'echo', 'job'], {
+    encoding: 'utf8',
+  });
+  const check = spawnSync(join(prefix, 'bin/proc_box'), ['check', '--uri', 'none'], { encoding: 'utf8' });
+  return [
+    'ok: npm install --ignore-scripts --offline',
+    job.stdout === 'job\n' ? 'ok: a boxed job' : `not ok: a boxed job: ${job.stderr}`,
+    /^PASS *code cache/m.test(check.stdout)
+      ? 'ok: the first start made the code cache'
+      : `not ok: no code cache: ${check.stdout.match(/^.*code cache.*$/m)?.[0]}`,
+  ];
+}
+
+async function systemd({ packages }) {
+  const command = ['/bin/sh', join(root, 'test/installed/systemd.sh'), join(packages, '1'), join(packages, '2')];
+  const { status, stdout, stderr } = await runVm({ command, systemd: true, timeoutMs: 900_000 });
+  return reported(stdout, stderr, status);
+}
+
+/** Writes the figures between two marks of docs/install.md. */
+function record(results, packages) {
+  const path = join(root, 'docs/install.md');
+  const folder = join(packages, '1');
+  const sizes = readdirSync(folder)
+    .sort()
+    .map((name) => `| \`${name}\` | ${(statSync(join(folder, name)).size / 2 ** 20).toFixed(2)} MiB |`);
+  const rows = results.map(({ name, lines, seconds }) => {
+    const count = (mark) => lines.filter((line) => line.startsWith(mark)).length;
+    const figures = lines
+      .filter((line) => /^figure: (?:install|upgrade) /.test(line))
+      .map((line) => line.slice('figure: '.length));
+    return `| ${name} | ${count('ok')} passed, ${count('not ok')} failed | ${figures.join(', ')} | ${seconds} s |`;
+  });
+  const date = new Date().toISOString().slice(0, 10);
+  const text = [
+    `On ${date}, Linux ${release()}, Node ${process.version}:`,
+    '',
+    '| package | size |',
+    '|---|---|',
+    ...sizes,
+    '',
+    '| step | result | figures | took |',
+    '|---|---|---|---|',
+    ...rows,
+  ].join('\n');
+  const page = readFileSync(path, 'utf8');
+  writeFileSync(
+    path,
+    page.replace(/(<!-- test:package -->\n)[\s\S]*(<!-- end -->)/, (_, begin, end) => `${begin}${text}\n${end}`),
+  );
+}
