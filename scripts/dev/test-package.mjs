@@ -43,10 +43,13 @@ const STEPS = {
 /** What lintian and rpmlint say that is meant so. */
 const MEANT = [
   /statically-linked-binary/, // the keeper must not follow the job's libraries
-  /embedded-library|hardening-no-|executable-stack/, // Node, as its project builds it
-  /no-manual-page|no-manual-page-for-binary/, // qsub-box has --help
-  /unstripped-binary-or-object|unstripped-static/, // Node
-  /initial-upload-closes-no-bugs|no-changelogname-tag|invalid-url|no-url-tag|description-line-too-long/,
+  /unstripped-binary|position-independent-executable|calls-gethostbyname|embedded-library|hardening-no/, // Node, as its project builds it
+  /maintainer-script-calls-systemctl|dangerous-command-in-/, // the same script for dpkg and rpm; only where systemd runs
+  /recursive-privilege-change/, // purge: what the site wrote stays, and its owner goes
+  /initial-upload-closes-no-bugs/, // not an upload to Debian
+  /no-signature|no-packager-tag|no-group-tag|invalid-license|manpage-not-compressed/, // habits of single distributions
+  /no-manual-page-for-binary|no-dependency-on/, // mistaken: the pages are there, and "locales-box" is nothing
+  /env-script-interpreter|devel-file-in-non-devel-package|files-duplicate/, // scripts and sources for the site
 ];
 
 const chosen = process.argv.slice(2).filter((word) => !word.startsWith('--'));

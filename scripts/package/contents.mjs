@@ -19,7 +19,7 @@ export const PROGRAM = [
   { from: 'dist/*.cjs', to: 'dist/', except: OF_COLLECTOR },
   { from: 'dist/*.js', to: 'dist/' },
   { from: 'dist/THIRD-PARTY-LICENSES.txt', to: 'dist/' },
-  { from: 'native/build/Release/cgroup_utils_native.node', to: 'native/build/Release/' },
+  { from: 'native/build/Release/cgroup_utils_native.node', to: 'native/build/Release/', mode: 0o644 },
   { from: 'native/index.js', to: 'native/' },
   { from: 'native/package.json', to: 'native/' },
   { from: 'native/node-flags.txt', to: 'native/' },

@@ -53,7 +53,7 @@ export function makeRpm({ name, row, tree, configuration, version, release, glib
   writeFileSync(spec, text.join('\n'));
   const top = join(work, 'rpm');
   mkdirSync(top, { recursive: true });
-  const payload = row.node === undefined ? 'w6.xzdio' : 'w6.gzdio';
+  const payload = row.node === undefined ? 'w6.xzdio' : 'w9.zstdio';
   const defines = Object.entries({ ...MACROS, _binary_payload: payload, _topdir: top }).flatMap(([key, value]) => [
     '--define',
     `${key} ${value}`,

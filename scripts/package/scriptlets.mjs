@@ -5,12 +5,28 @@ import { fileURLToPath } from 'node:url';
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), 'scriptlets');
 
-/** The shared functions without their head comment, which names a file that is not installed. */
-function common() {
-  return readFileSync(join(folder, 'common.sh'), 'utf8').replace(/^#.*\n/, '');
+/** The functions of common.sh that a script calls, directly or not, before its own lines. */
+function withFunctions(body) {
+  const text = readFileSync(join(folder, 'common.sh'), 'utf8');
+  const [, head] = /^(\w+=.*)$/m.exec(text);
+  const functions = [...text.matchAll(/^(?:#.*\n)*(\w+)\(\) \{\n[\s\S]*?\n\}\n/gm)].map(([all, name]) => ({
+    all,
+    name,
+  }));
+  const needed = new Set();
+  const visit = (part) => {
+    for (const one of functions) {
+      if (needed.has(one) || !new RegExp(`\\b${one.name}\\b`).test(part)) continue;
+      needed.add(one);
+      visit(one.all.slice(one.all.indexOf('{')));
+    }
+  };
+  visit(body);
+  return [head, ...functions.filter((one) => needed.has(one)).map(({ all }) => all.trimEnd()), body].join('\n\n');
 }
 
-const deb = (body) => `#!/bin/sh\nset -e\n${common()}\n${body}exit 0\n`;
+const deb = (body) => `#!/bin/sh\nset -e\n${withFunctions(body)}exit 0\n`;
+const rpm = (section, body) => `${section}\n${withFunctions(body)}exit 0\n`;
 
 /** Debian's: a script for each name, and `triggers`. */
 export const DEB = {
@@ -28,9 +44,7 @@ esac
 `),
     prerm: deb('if [ "$1" = remove ]; then before_removal; fi\n'),
     postrm: deb(`case $1 in
-remove)
-  if systemd_runs; then systemctl daemon-reload || :; fi
-  ;;
+remove) reload_units ;;
 purge) purge ;;
 esac
 `),
@@ -41,39 +55,13 @@ esac
 
 /** rpm's: sections of the spec file. `$1` is how many versions are installed after the step. */
 export const RPM = {
-  'proc-box': () => `%pre
-${common()}
-make_user_early() {
-  getent passwd proc_box >/dev/null || useradd --system --user-group --no-create-home --home-dir /var/lib/proc_box \\
-    --shell /sbin/nologin --comment 'proc_box node agent' proc_box
-}
-make_user_early
-remove_code_cache
-exit 0
-
-%post
-${common()}
-renew_code_cache
-exit 0
-
-%posttrans
-${common()}
-after_upgrade
-exit 0
-
-%preun
-${common()}
-if [ "$1" = 0 ]; then before_removal; fi
-exit 0
-
-%postun
-${common()}
-if [ "$1" = 0 ] && systemd_runs; then systemctl daemon-reload || :; fi
-exit 0
-
-%transfiletriggerin -- /usr/bin/node /usr/lib/proc_box/node/bin/node
-${common()}
-renew_code_cache --if-stale
-exit 0
-`,
+  'proc-box': () =>
+    [
+      rpm('%pre', 'make_user\nremove_code_cache\n'),
+      rpm('%post', 'renew_code_cache\n'),
+      rpm('%posttrans', 'after_upgrade\n'),
+      rpm('%preun', 'if [ "$1" = 0 ]; then before_removal; fi\n'),
+      rpm('%postun', 'if [ "$1" = 0 ]; then reload_units; fi\n'),
+      rpm('%transfiletriggerin -- /usr/bin/node /usr/lib/proc_box/node/bin/node', 'renew_code_cache --if-stale\n'),
+    ].join('\n'),
 };

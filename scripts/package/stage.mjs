@@ -66,7 +66,12 @@ function lay(path, to, { mode, edit, gzip }) {
   if (gzip) return write(`${to}.gz`, gzipSync(readFileSync(path), { level: 9 }));
   if (edit === undefined) copyFileSync(path, to);
   else writeFileSync(to, edit(readFileSync(path, 'utf8')));
-  chmodSync(to, mode ?? ((statSync(path).mode & 0o100) === 0 ? 0o644 : 0o755));
+  chmodSync(to, mode ?? (isProgram(path) ? 0o755 : 0o644));
+}
+
+/** Executable in the checkout, or a script that names its interpreter. */
+function isProgram(path) {
+  return (statSync(path).mode & 0o100) !== 0 || readFileSync(path).subarray(0, 2).toString() === '#!';
 }
 
 /** Whatever the umask. */

@@ -19,13 +19,16 @@ check "the files are as packaged" sh -c "rpm --root '$root' --dbpath /var/lib/rp
 requires=$(rpm_ -q --requires proc-box | grep -v '^rpmlib\|^/bin/sh\|^/usr/sbin/useradd\|^config(' | tr '\n' ';')
 echo "figure: rpm requires $requires"
 echo '# by the site' >>"$root/etc/proc_box/agent.yaml"
-start_boxes 3 /tmp/rpm-boxes.$$ 2>/dev/null
+folder=/tmp/boxes.$$
+mkdir -p "$root$folder" "$folder" && mount --bind "$root$folder" "$folder"
+start_boxes 3 "$folder"
 check "rpm -U with running boxes" rpm_ -U --nodeps --noplugins --ignorearch $(rpms "$second")
 grep -q 'by the site' "$root/etc/proc_box/agent.yaml" && ok "a changed agent.yaml is kept" || not_ok "agent.yaml was replaced"
 check "the code cache is there after the upgrade" test -s "$root/usr/lib/proc_box/dist/main.cjs.cache"
 refuses "rpm -e while boxes run" '3 running box' rpm_ -e --nodeps proc-box
-rm -rf "/tmp/rpm-boxes.$$/x"
-end_boxes 3 /tmp/rpm-boxes.$$
+
+end_boxes 3 "$folder"
+umount "$folder"
 check "downgrade" rpm_ -U --nodeps --noplugins --ignorearch --oldpackage $(rpms "$first")
 mkdir -p "$root/etc/slurm" && echo 'TaskProlog=/usr/bin/proc_box' >"$root/etc/slurm/slurm.conf"
 refuses "rpm -e while slurm.conf needs it" 'Slurm .*slurm.conf, line 1' rpm_ -e --nodeps proc-box

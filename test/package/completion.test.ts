@@ -40,7 +40,7 @@ t.test('bash', { skip: has('bash') ? false : 'bash is not installed' }, async (t
     ['proc_box spool ', /^list flush$/],
     ['proc_box where --wa', /^--wait$/],
     ['proc_box list --memo', /^$/],
-    ['proc_box adopt --pid 1 --memo', /^--memory$/],
+    ['proc_box adopt --pid 1 --memory-', /^--memory-high$/],
   ];
   const said = run('bash', [
     '--norc',

@@ -22,7 +22,7 @@ function install(t: Test, below: string): { root: string; started: () => string 
   const started = () => {
     const options = { encoding: 'utf8', env: { PATH: join(top, 'path') } } as const;
     const { stderr } = spawnSync(join(root, 'bin/proc_box'), ['-uri', 'none', '/bin/true'], options);
-    return /this is (.*?)[;\n]/.exec(stderr)?.[1] ?? stderr;
+    return /this is (that of (?:the package|npm|PATH))/.exec(stderr)?.[1] ?? stderr;
   };
   return { root, started };
 }

@@ -16,8 +16,8 @@ const textOf = (path: string) => new Map(pages).get(path) ?? '';
 
 t.test('there is a page for each verb, one for the file, and an overview', async (t) => {
   const names = pages.map(([path]) => path);
-  const wanted = ['man1/proc_box.1', ...VERBS.map((verb) => `man1/proc_box-${verb}.1`), 'man5/proc_box.yaml.5'];
-  t.strictSame(names.toSorted(), [...wanted, 'man7/proc_box.7'].toSorted());
+  const wanted = ['man1/proc_box.1', ...VERBS.map((verb) => `man1/proc_box-${verb}.1`), 'man1/qsub-box.1'];
+  t.strictSame(names.toSorted(), [...wanted, 'man5/proc_box.yaml.5', 'man7/proc_box.7'].toSorted());
 });
 
 t.test('every option is in proc_box(1), and every key in proc_box.yaml(5)', async (t) => {
@@ -56,7 +56,7 @@ t.test('mandoc finds nothing to say', async (t) => {
   // The pages are not installed where it looks.
   const said = stdout
     .split('\n')
-    .filter((line) => line !== '' && !/referenced manual not found: Xr proc_box/.test(line));
+    .filter((line) => line !== '' && !/referenced manual not found: Xr (?:proc_box|qsub-box)/.test(line));
   t.strictSame(said, []);
   const referred = [
     ...pages

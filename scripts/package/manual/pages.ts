@@ -15,6 +15,7 @@ export function manualPages(program: Program, epochSec: number): ReadonlyMap<str
   const all: (readonly [string, Page['section']])[] = [
     ['proc_box', 1],
     ...program.verbs.map((verb) => [`proc_box-${verb.name}`, 1] as const),
+    ['qsub-box', 1],
     ['proc_box.yaml', 5],
     ['proc_box', 7],
   ];
@@ -22,6 +23,13 @@ export function manualPages(program: Program, epochSec: number): ReadonlyMap<str
   const pages: Page[] = [
     { ...common, name: 'proc_box', section: 1, summary: SUMMARY, sections: mainSections(program) },
     ...program.verbs.map((verb) => verbPage(verb, common)),
+    {
+      ...common,
+      name: 'qsub-box',
+      section: 1,
+      summary: 'submit a PBS job that runs in a box',
+      sections: qsubSections(),
+    },
     { ...common, name: 'proc_box.yaml', section: 5, summary: 'configuration of proc_box', sections: configSections() },
     {
       ...common,
@@ -170,6 +178,15 @@ function row({ head, text }: Extract<Block, { kind: 'row' }>): readonly [string,
   const [, name, value] = /^--([\w-]+)(?:[ =]<(.+)>)?$/.exec(head) ?? [];
   const body = text === '' ? '' : prose(sentence(text));
   return [name === undefined ? `.It Cm ${head.split(' ').map(argument).join(' ')}` : optionItem(name, value), body];
+}
+
+function qsubSections(): Page['sections'] {
+  return [
+    ['SYNOPSIS', '.Nm\n.Op Ar options of a box\n.Op Ar options of qsub\n.Op Ar script\n.Op Fl - Ar command'],
+    ['DESCRIPTION', OVERVIEW.qsub.map(prose).join('\n.Pp\n')],
+    ['ENVIRONMENT', list([['.It Ev PROC_BOX_QSUB', prose('The qsub to call, instead of the first on PATH.')]])],
+    ['EXAMPLES', literal(['qsub-box --memory 4G -l select=1 job.sh'])],
+  ];
 }
 
 function configSections(): Page['sections'] {

@@ -103,6 +103,12 @@ export const OVERVIEW = {
       ],
     ],
   ] as const,
+  qsub: [
+    'Submits a job that runs in a box. The options of proc_box come first, and proc_box --help lists them; qsub gets everything else, and what it ' +
+      'prints and its exit status are the result. The script, its directives, its standard input and the environment of the job stay as they are.',
+    'A login shell of the job, or the one that -S names, is started in the box. The options are kept in a small file below ' +
+      '~/.proc_box/shells, which the node must see.',
+  ],
   commands: 'These are the commands that a box takes, as messages or with the verb ctl:',
   documents:
     'The documents in /usr/share/doc/proc-box/docs, or in the folder docs of the tarball, describe everything: options.md, limits.md, ' +

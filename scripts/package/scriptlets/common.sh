@@ -3,7 +3,7 @@ lib=/usr/lib/proc_box
 
 make_user() {
   getent passwd proc_box >/dev/null && return 0
-  if command -v systemd-sysusers >/dev/null; then
+  if command -v systemd-sysusers >/dev/null && [ -e /usr/lib/sysusers.d/proc_box.conf ]; then
     systemd-sysusers proc_box.conf
   else
     useradd --system --user-group --no-create-home --home-dir /var/lib/proc_box --shell /usr/sbin/nologin \
@@ -23,6 +23,12 @@ renew_code_cache() {
 
 systemd_runs() {
   [ -d /run/systemd/system ]
+}
+
+reload_units() {
+  if systemd_runs; then
+    systemctl daemon-reload || :
+  fi
 }
 
 # Boxes go on while the agent is restarted. It is not started if it was not running.
@@ -64,7 +70,5 @@ purge() {
   if command -v userdel >/dev/null && getent passwd proc_box >/dev/null; then
     userdel proc_box || :
   fi
-  if systemd_runs; then
-    systemctl daemon-reload || :
-  fi
+  reload_units
 }
