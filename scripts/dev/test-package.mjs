@@ -30,16 +30,21 @@ import { runVm } from './vm/machine.mjs';
 
 const MIRROR = 'http://deb.debian.org/debian';
 const cache = process.env.PROC_BOX_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'proc_box');
+/** Each step with the kinds of packages that it needs. */
 const STEPS = {
-  reproducible,
-  lint,
-  'debian-12': (input) => debian(input, 'bookworm', [], true),
-  'debian-13': (input) => debian(input, 'trixie', ['nodejs'], false),
-  tarball: (input) => inRoot(input, 'bookworm', [], ['tarball.sh', '/packages/1']),
-  rpm,
-  npm: npmPackage,
-  systemd,
+  reproducible: { run: reproducible, kinds: ['deb', 'rpm', 'tarball', 'npm'] },
+  lint: { run: lint, kinds: ['deb', 'rpm'] },
+  'debian-12': { run: (input) => debian(input, 'bookworm', [], true), kinds: ['deb'] },
+  'debian-13': { run: (input) => debian(input, 'trixie', ['nodejs'], false), kinds: ['deb'] },
+  tarball: { run: (input) => inRoot(input, 'bookworm', [], ['tarball.sh', '/packages/1']), kinds: ['tarball'] },
+  rpm: { run: rpm, kinds: ['rpm'] },
+  npm: { run: npmPackage, kinds: ['npm'] },
+  systemd: { run: systemd, kinds: ['deb'] },
 };
+const LAUNCHES = 41;
+/** Those of which the steps install a second release over the first. */
+const TWICE = ['deb', 'rpm'];
+
 /** What lintian and rpmlint say that is meant so. */
 const MEANT = [
   /statically-linked-binary/, // the keeper must not follow the job's libraries
@@ -68,13 +73,16 @@ async function main() {
   ensureNpm();
   ensureDebian(['debootstrap', 'rpm', 'binutils', 'lintian', 'rpmlint', 'mandoc'], { optional: true });
   const packages = join(work, 'packages');
-  for (const number of ['1', '2']) makePackages(root, join(packages, number), number);
+  const steps = Object.entries(STEPS).filter(([name]) => chosen.length === 0 || chosen.includes(name));
+  const kinds = [...new Set(steps.flatMap(([, step]) => step.kinds))];
+  makePackages(root, join(packages, '1'), '1', kinds);
+  const again = kinds.filter((kind) => TWICE.includes(kind));
+  if (again.length > 0) makePackages(root, join(packages, '2'), '2', again);
   const results = [];
-  for (const [name, step] of Object.entries(STEPS)) {
-    if (chosen.length > 0 && !chosen.includes(name)) continue;
+  for (const [name, step] of steps) {
     say(`${name} ...`);
     const began = performance.now();
-    const lines = await linesOf(step, { packages, name });
+    const lines = await linesOf(step.run, { packages });
     results.push({ name, lines, seconds: Math.round((performance.now() - began) / 1000) });
     for (const line of lines) process.stdout.write(`${name}: ${line}\n`);
   }
@@ -93,8 +101,8 @@ async function linesOf(step, input) {
   }
 }
 
-function makePackages(checkout, out, number, env = {}) {
-  const words = [join(checkout, 'scripts/package/package.mjs'), `--out=${out}`, `--release=${number}`];
+function makePackages(checkout, out, number, kinds, env = {}) {
+  const words = [join(checkout, 'scripts/package/package.mjs'), `--out=${out}`, `--release=${number}`, ...kinds];
   run(process.execPath, words, { cwd: checkout, stdio: ['ignore', 'ignore', 2], env: { ...process.env, ...env } });
 }
 
@@ -107,7 +115,7 @@ function reproducible({ packages }) {
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
   const { stdout: seconds } = spawnSync('git', ['log', '-1', '--format=%ct'], { cwd: root, encoding: 'utf8' });
   const out = join(work, 'again');
-  makePackages(copy, out, '1', {
+  makePackages(copy, out, '1', STEPS.reproducible.kinds, {
     SOURCE_DATE_EPOCH: process.env.SOURCE_DATE_EPOCH ?? seconds.trim(),
     TZ: 'Asia/Tokyo',
   });
@@ -149,7 +157,8 @@ function debian(input, suite, extra, withNode) {
 function inRoot({ packages }, suite, extra, [script, ...words]) {
   const copy = copyOf(suite, extra);
   mkdirSync(join(copy, 'packages'));
-  for (const number of ['1', '2']) cpSync(join(packages, number), join(copy, 'packages', number), { recursive: true });
+  for (const number of readdirSync(packages))
+    cpSync(join(packages, number), join(copy, 'packages', number), { recursive: true });
   cpSync(join(root, 'test/installed'), join(copy, 'packages/installed'), { recursive: true });
   return isolated([copy, '/bin/sh', `/packages/installed/${script}`, ...words]);
 }
@@ -224,7 +233,24 @@ function npmPackage({ packages }) {
     /^PASS *code cache/m.test(check.stdout)
       ? 'ok: the first start made the code cache'
       : `not ok: no code cache: ${check.stdout.match(/^.*code cache.*$/m)?.[0]}`,
+    `figure: launch ${launches(join(prefix, 'bin/proc_box'))}`,
   ];
+}
+
+/** The medians of a box around /bin/true from the package and from the checkout, in turn, so that both meet the same noise. */
+function launches(installed) {
+  const programs = { package: installed, checkout: join(root, 'bin/proc_box') };
+  const times = { package: [], checkout: [] };
+  for (let round = 0; round < LAUNCHES; round++)
+    for (const [name, program] of Object.entries(programs)) {
+      const began = performance.now();
+      spawnSync(program, ['--config', 'none', '--uri', 'none', '--quiet', '--', '/bin/true'], { stdio: 'ignore' });
+      times[name].push(performance.now() - began);
+    }
+  const medians = Object.entries(times).map(
+    ([name, all]) => `${all.sort((a, b) => a - b)[LAUNCHES >> 1].toFixed(1)} ms from the ${name}`,
+  );
+  return medians.join(' and ');
 }
 
 async function systemd({ packages }) {
@@ -233,35 +259,42 @@ async function systemd({ packages }) {
   return reported(stdout, stderr, status);
 }
 
-/** Writes the figures between two marks of docs/install.md. */
+/** Writes what was found between two marks of docs/install.md. What other runs have found stays. */
 function record(results, packages) {
   const path = join(root, 'docs/install.md');
-  const folder = join(packages, '1');
-  const sizes = readdirSync(folder)
-    .sort()
-    .map((name) => `| \`${name}\` | ${(statSync(join(folder, name)).size / 2 ** 20).toFixed(2)} MiB |`);
-  const rows = results.map(({ name, lines, seconds }) => {
-    const count = (mark) => lines.filter((line) => line.startsWith(mark)).length;
-    const figures = lines
-      .filter((line) => /^figure: (?:install|upgrade) /.test(line))
-      .map((line) => line.slice('figure: '.length));
-    return `| ${name} | ${count('ok')} passed, ${count('not ok')} failed | ${figures.join(', ')} | ${seconds} s |`;
-  });
-  const date = new Date().toISOString().slice(0, 10);
-  const text = [
-    `On ${date}, Linux ${release()}, Node ${process.version}:`,
-    '',
-    '| package | size |',
-    '|---|---|',
-    ...sizes,
-    '',
-    '| step | result | figures | took |',
-    '|---|---|---|---|',
-    ...rows,
-  ].join('\n');
   const page = readFileSync(path, 'utf8');
-  writeFileSync(
-    path,
-    page.replace(/(<!-- test:package -->\n)[\s\S]*(<!-- end -->)/, (_, begin, end) => `${begin}${text}\n${end}`),
-  );
+  const [all, begin, before, end] = /(<!-- test:package -->\n)([\s\S]*)(<!-- end -->)/.exec(page);
+  const date = new Date().toISOString().slice(0, 10);
+  const folder = join(packages, '1');
+  const sizes = readdirSync(folder).map((name) => [
+    `\`${name}\``,
+    `${(statSync(join(folder, name)).size / 2 ** 20).toFixed(2)} MiB`,
+  ]);
+  const rows = results.map(({ name, lines, seconds }) => {
+    const count = (mark) => lines.filter((line) => line.startsWith(`${mark}: `)).length;
+    const figures = lines
+      .filter((line) => /^figure: (?:install|upgrade|launch) /.test(line))
+      .map((line) => line.slice('figure: '.length));
+    return [name, date, `${count('ok')} passed, ${count('not ok')} failed`, figures.join(', '), `${seconds} s`];
+  });
+  const text = [
+    `Last run with Linux ${release()} and Node ${process.version}:`,
+    '',
+    ...table(['package', 'size'], sizes, before),
+    '',
+    ...table(['step', 'date', 'result', 'figures', 'took'], rows, before),
+    '',
+  ].join('\n');
+  writeFileSync(path, page.replace(all, `${begin}${text}${end}`));
+}
+
+/** New rows, and those of the same width in the text before that have another first cell. */
+function table(head, rows, before) {
+  const old = [...before.matchAll(/^\| (.*) \|$/gm)]
+    .map(([, row]) => row.split(' | '))
+    .filter(
+      (cells) => cells.length === head.length && cells[0] !== head[0] && !rows.some(([name]) => name === cells[0]),
+    );
+  const lines = [...old, ...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map((cells) => `| ${cells.join(' | ')} |`);
+  return [`| ${head.join(' | ')} |`, `|${'---|'.repeat(head.length)}`, ...lines];
 }
