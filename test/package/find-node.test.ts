@@ -6,10 +6,10 @@ import { PROC_BOX, temporaryFolder } from '../fixtures/run.js';
 
 /** Which Node the front end starts: find_node() of native/src/front/node.cc. */
 
-/** A program that says, as the error that keeps Node from starting, which one it is. */
+/** A program that says which one it is, as the error that keeps Node from starting. Like Node, it takes a moment for that. */
 function fakeNode(path: string, name: string): void {
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, `#!/bin/sh\necho "error: this is ${name}" >&2\nexit 1\n`);
+  writeFileSync(path, `#!/bin/sh\nsleep 0.2\necho "error: this is ${name}" >&2\nexit 1\n`);
   chmodSync(path, 0o755);
 }
 
