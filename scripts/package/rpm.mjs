@@ -29,7 +29,7 @@ export function makeRpm({ name, row, tree, configuration, version, release, glib
     `Name: ${name}`,
     `Version: ${version}`,
     `Release: ${release}`,
-    `Summary: ${row.summary}`,
+    `Summary: ${row.summary[0].toUpperCase()}${row.summary.slice(1)}`,
     'License: MIT',
     'URL: https://proc-box.invalid/',
     'AutoReqProv: no',

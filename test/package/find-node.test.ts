@@ -1,15 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { PROC_BOX, temporaryFolder } from '../fixtures/run.js';
 
 /** Which Node the front end starts: find_node() of native/src/front/node.cc. */
 
-/** A program that says which one it is, as the error that keeps Node from starting. Like Node, it takes a moment for that. */
+/** A program that writes down which one it is, and then ends the front end that has started it. */
 function fakeNode(path: string, name: string): void {
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, `#!/bin/sh\nsleep 0.2\necho "error: this is ${name}" >&2\nexit 1\n`);
+  writeFileSync(path, `#!/bin/sh\necho '${name}' >"$HOME/started"\nkill -KILL "$PPID"\n`);
   chmodSync(path, 0o755);
 }
 
@@ -20,9 +20,10 @@ function install(t: Test, below: string): { root: string; started: () => string 
   cpSync(PROC_BOX, join(root, 'bin/proc_box'));
   fakeNode(join(top, 'path/node'), 'that of PATH');
   const started = () => {
-    const options = { encoding: 'utf8', env: { PATH: join(top, 'path') } } as const;
-    const { stderr } = spawnSync(join(root, 'bin/proc_box'), ['-uri', 'none', '/bin/true'], options);
-    return /this is (that of (?:the package|npm|PATH))/.exec(stderr)?.[1] ?? stderr;
+    const env = { PATH: join(top, 'path'), HOME: top };
+    rmSync(join(top, 'started'), { force: true });
+    spawnSync(join(root, 'bin/proc_box'), ['-uri', 'none', '/bin/true'], { env });
+    return existsSync(join(top, 'started')) ? readFileSync(join(top, 'started'), 'utf8').trim() : 'none of them';
   };
   return { root, started };
 }
