@@ -81,9 +81,7 @@ export function makeDeb({ name, row, tree, configuration, version, glibc, epochS
 
 /** A Node of 120 MB takes minutes with xz. */
 function compression(row) {
-  return row.node === undefined
-    ? ['-Zxz', '--threads-max=1']
-    : ['-Zzstd', '-z9', '--threads-max=1', '--uniform-compression'];
+  return row.node === undefined ? ['-Zxz', '--threads-max=1'] : ['-Zzstd', '-z9', '--threads-max=1'];
 }
 
 /** The changelog of the package, which every deb has. */
