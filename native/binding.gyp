@@ -2,7 +2,6 @@
   'variables': {
     # A static keeper stays under 1 MB resident. Hosts without libc.a get a dynamic one.
     'static_flag': '<!(printf "int main(){return 0;}" | c++ -x c++ - -static -o /dev/null 2>/dev/null && echo -static || echo -Wl,-O1)',
-    'node_binary': '<!(node -p process.execPath)',
     'node_flags': '<!(node -p "require(\'fs\').readFileSync(\'node-flags.txt\',\'utf8\').trim().split(/\\s+/).join(\' \')")',
   },
   'target_defaults': {
@@ -14,13 +13,15 @@
     {
       'target_name': 'cgroup_utils_native',
       'sources': [
-        'src/addon/addon.cc', 'src/addon/js_files.cc', 'src/addon/js_frames.cc', 'src/addon/js_host.cc', 'src/addon/js_keeper.cc', 'src/addon/js_listener.cc', 'src/addon/js_outlet.cc', 'src/addon/js_process.cc', 'src/addon/js_sample.cc', 'src/addon/js_service.cc', 'src/addon/js_signals.cc', 'src/addon/js_suspension.cc', 'src/addon/js_text.cc', 'src/addon/js_timer.cc', 'src/addon/spawn_keeper.cc', 'src/addon/turn.cc',
+        'src/addon/addon.cc', 'src/addon/js_files.cc', 'src/addon/js_frames.cc', 'src/addon/js_host.cc', 'src/addon/js_keeper.cc', 'src/addon/js_listener.cc', 'src/addon/js_outlet.cc', 'src/addon/js_process.cc', 'src/addon/js_sample.cc', 'src/addon/js_service.cc', 'src/addon/js_signals.cc', 'src/addon/js_suspension.cc', 'src/addon/js_text.cc', 'src/addon/js_timer.cc', 'src/addon/old_glibc.cc', 'src/addon/spawn_keeper.cc', 'src/addon/turn.cc',
         'src/proc/clock.cc', 'src/proc/device.cc', 'src/proc/freezer.cc', 'src/proc/host.cc', 'src/proc/members.cc', 'src/proc/outlet.cc', 'src/proc/process.cc', 'src/proc/remove_groups.cc', 'src/proc/rlimit.cc', 'src/proc/stat.cc', 'src/proc/suspension.cc', 'src/proc/text_file.cc', 'src/proc/tree.cc', 'src/proc/unix_socket.cc',
         'src/wire/frames.cc', 'src/wire/keeper_connection.cc',
       ],
       'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
       'defines': ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS'],
-      'cflags_cc': ['-fno-exceptions'],
+      # Loads on hosts whose glibc and libstdc++ are older than those of the build: scripts/package/needs.mjs checks it.
+      'cflags_cc': ['-fno-exceptions', '-include', '<(module_root_dir)/src/addon/old_glibc.h'],
+      'ldflags': ['-s'],
     },
     {
       'target_name': 'proc_box',
@@ -31,7 +32,7 @@
         'src/proc/clock.cc', 'src/proc/device.cc', 'src/proc/disposition.cc', 'src/proc/exit_status.cc', 'src/proc/footprint.cc', 'src/proc/freezer.cc', 'src/proc/kill_group.cc', 'src/proc/masked_uri.cc', 'src/proc/members.cc', 'src/proc/outlet.cc', 'src/proc/printable.cc', 'src/proc/process.cc', 'src/proc/remove_groups.cc', 'src/proc/rlimit.cc', 'src/proc/sample.cc', 'src/proc/stat.cc', 'src/proc/text_file.cc', 'src/proc/tree.cc', 'src/proc/unix_socket.cc', 'src/proc/write_watch.cc', 'src/proc/written.cc',
         'src/wire/frames.cc', 'src/wire/keeper_connection.cc', 'src/wire/wrapper_connection.cc',
       ],
-      'defines': ['NODE_BINARY="<(node_binary)"', 'NODE_FLAGS="<(node_flags)"'],
+      'defines': ['NODE_FLAGS="<(node_flags)"'],
       # Nothing unwinds the stack, and a keeper's resident memory is mostly its text.
       'cflags_cc': ['-fno-exceptions', '-fno-rtti', '-fno-asynchronous-unwind-tables', '-fno-unwind-tables', '-Os', '-fno-pie', '-ffunction-sections', '-fdata-sections', '-U_FORTIFY_SOURCE'],
       'cflags': ['-fno-pie'],

@@ -21,7 +21,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { findProgram, root, say } from '../dev/setup.mjs';
-import { buildNative } from './native.mjs';
+import { buildNative, linkNode } from './native.mjs';
 
 const flags = new Set(process.argv.slice(2));
 const tell = flags.has('--quiet') ? () => {} : say;
@@ -64,9 +64,10 @@ async function step(name, inputs, output, make) {
   return true;
 }
 
-/** Builds the addon and the executable, and then replaces bin/proc_box in one step, because it may be running. */
+/** Builds the addon and the executable, and replaces bin/proc_box in one step, because it may be running. */
 function nativePart() {
   const built = buildNative({ root, tell });
+  linkNode(root);
   const executable = join(root, 'native/build/Release/proc_box');
   const bin = join(root, 'bin/proc_box');
   if (!existsSync(executable)) throw new Error(`copy ${executable}: node-gyp did not make it`);

@@ -27,6 +27,9 @@ const LOADED = {
   yaml: { contents: "export * from 'yaml';" },
 };
 
+/** Plain Node code, which is loaded without a code cache. */
+export const PLAIN = ['boot.cjs', 'renew.cjs', 'unboxed.cjs'];
+
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 const common = {
@@ -46,7 +49,7 @@ export async function bundle() {
   mkdirSync(dist, { recursive: true });
   // V8 would accept a cache for another text of the same length.
   for (const name of readdirSync(dist)) if (/\.(cjs|cache|js)$/.test(name)) rmSync(join(dist, name));
-  for (const name of ['boot.cjs', 'unboxed.cjs']) copyFileSync(join(root, 'src/cli', name), join(dist, name));
+  for (const name of PLAIN) copyFileSync(join(root, 'src/cli', name), join(dist, name));
   const results = await Promise.all([...Object.entries(LOADED).map(loadedBundle), submitter()]);
   for (const name of Object.keys(LOADED)) requireAscii(join(dist, `${name}.cjs`));
   const inputs = results.flatMap((result) => Object.keys(result?.metafile.inputs ?? {}));

@@ -1,5 +1,5 @@
 /**
- * Makes V8's code caches beside the bundles of dist/. It runs on the host where they will be used, with the Node and the flags
+ * Makes V8's code caches beside the bundles of dist/. With --if-stale it does nothing if this Node accepts those that are there. It runs on the host where they will be used, with the Node and the flags
  * that the front end uses, because V8 refuses any other cache.
  *
  * First every bundle gets a cache of the code that loading it compiles. Then real boxes run with
@@ -29,17 +29,41 @@ const LAUNCHES = [
   { words: [...NO_BROKER, '--', '/bin/true'], environment: SLURM },
 ];
 
+/** Plain code without a cache, as in scripts/build/bundle.mjs. */
+const PLAIN = ['boot.cjs', 'renew.cjs', 'unboxed.cjs'];
+
 if (process.argv[2] === '--compile') compileAll();
-else makeCaches();
+else if (process.argv[2] === '--are-stale') process.exitCode = areStale() ? 1 : 0;
+else if (process.argv[2] !== '--if-stale' || underFlags('--are-stale') !== 0) makeCaches();
 
 function makeCaches() {
-  const flags = readFileSync(join(root, 'native/node-flags.txt'), 'utf8').trim().split(/\s+/);
-  const self = fileURLToPath(import.meta.url);
-  const { status } = spawnSync(process.execPath, [...flags, self, '--compile'], {
-    stdio: ['ignore', 'ignore', 'inherit'],
+  if (underFlags('--compile') !== 0) process.exitCode = 1;
+  else recordLaunches(nodeFlags());
+}
+
+/** Runs this file once more, with the flags that the front end gives Node. @returns the exit status */
+function underFlags(step) {
+  const words = [...nodeFlags(), fileURLToPath(import.meta.url), step];
+  return spawnSync(process.execPath, words, { stdio: ['ignore', 'ignore', 'inherit'] }).status;
+}
+
+function nodeFlags() {
+  return readFileSync(join(root, 'native/node-flags.txt'), 'utf8').trim().split(/\s+/);
+}
+
+/** Whether a bundle has no cache, or one that this Node refuses. */
+function areStale() {
+  return bundles().some((filename) => {
+    if (!existsSync(`${filename}.cache`)) return true;
+    const cachedData = readFileSync(`${filename}.cache`);
+    return new Script(readFileSync(filename, 'latin1'), { filename, cachedData }).cachedDataRejected === true;
   });
-  if (status !== 0) process.exitCode = 1;
-  else recordLaunches(flags);
+}
+
+/** Paths of the bundles that have a cache. */
+function bundles() {
+  const names = readdirSync(dist).filter((name) => name.endsWith('.cjs') && !PLAIN.includes(name));
+  return names.map((name) => join(dist, name));
 }
 
 /** A failure here is harmless, because the caches of the first step are valid. */
@@ -66,13 +90,10 @@ function record(box, flags, { words, environment = {} }) {
 }
 
 function compileAll() {
-  for (const file of readdirSync(dist).filter(
-    (name) => name.endsWith('.cjs') && name !== 'boot.cjs' && name !== 'unboxed.cjs',
-  )) {
-    const filename = join(dist, file);
+  for (const filename of bundles()) {
     const source = readFileSync(filename, 'latin1');
     // Loading main.cjs would run a job.
-    const script = file === 'main.cjs' ? new Script(source, { filename }) : load(source, filename);
+    const script = filename.endsWith('/main.cjs') ? new Script(source, { filename }) : load(source, filename);
     writeFileSync(`${filename}.cache.new`, script.createCachedData());
     renameSync(`${filename}.cache.new`, `${filename}.cache`);
   }

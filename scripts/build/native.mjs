@@ -1,7 +1,18 @@
-/** Builds native/ with node-gyp when its sources have changed. Plain Node, because the tarball's install script uses it. */
+/** Builds native/ with node-gyp when its sources have changed. Plain Node, because the install script of the npm package uses it. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
@@ -21,7 +32,7 @@ export function buildNative({ root, tell = () => {} }) {
   rmSync(stamp, { force: true });
   const own = headers();
   const args = [nodeGyp(), 'configure', 'build', '--jobs', 'max', ...own];
-  // binding.gyp asks `node` for its path, so `node` must be the one that runs us.
+  // binding.gyp runs `node`, which must be the one that runs us.
   const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` };
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', env });
   const output = `${stdout}${stderr}`.replaceAll(/^gyp info .*\n/gm, '');
@@ -76,10 +87,22 @@ function hashOf(folder) {
   const sources = readdirSync(join(folder, 'src'), { recursive: true })
     .map((name) => `src/${name}`)
     .sort();
-  const hash = createHash('sha256').update(`${process.version} ${process.arch} ${folder}`);
+  // Node-API: what one Node has built fits all.
+  const hash = createHash('sha256').update(process.arch);
   for (const name of [...names, ...sources]) {
     if (!/\.\w+$/.test(name) || !existsSync(join(folder, name))) continue;
     hash.update(`\0${name}\0`).update(readFileSync(join(folder, name)));
   }
   return hash.digest('hex');
+}
+
+/** Links `<root>/node/bin/node`, where the front end looks first, to the Node that runs us. A Node of the package's own stays. */
+export function linkNode(root) {
+  const link = join(root, 'node', 'bin', 'node');
+  const found = lstatSync(link, { throwIfNoEntry: false });
+  if (found?.isSymbolicLink() ? readlinkSync(link) === process.execPath : found) return;
+  mkdirSync(dirname(link), { recursive: true });
+  rmSync(`${link}.new`, { force: true });
+  symlinkSync(process.execPath, `${link}.new`);
+  renameSync(`${link}.new`, link);
 }

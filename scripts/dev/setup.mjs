@@ -25,6 +25,9 @@ const PROGRAM_OF = {
   'slurm-client': 'srun',
   munge: 'munged',
   'libslurm-dev': '/usr/include/slurm/spank.h',
+  rpm: 'rpmbuild',
+  binutils: 'objdump',
+  'bash-completion': '/usr/share/bash-completion/bash_completion',
 };
 
 /** Maintainer scripts ask this before they start a daemon. The project's own commands start the daemons that they need. */

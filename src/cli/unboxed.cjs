@@ -41,7 +41,7 @@ exports.files = {
 
 /** @param loadBundle from boot.cjs; the bundle that it loads may be the broken part */
 exports.run = (error, loadBundle) => {
-  const remedy = error.remedy ?? `run "${rebuild()}", or install it again`;
+  const remedy = error.remedy ?? rebuild();
   const why = `${String(error.message).split('\n', 1)[0].slice(0, WHY_MAX)}; ${remedy}`;
   const head = Buffer.alloc(MESSAGE_BYTES);
   head.writeUInt32LE(MESSAGE_UNABLE, 0);
@@ -68,7 +68,11 @@ exports.run = (error, loadBundle) => {
 /** As in src/cli/check/remedies.ts: npm 12 runs no install script without being asked, not even for `npm rebuild`. */
 function rebuild() {
   const root = dirname(__dirname);
-  return `${process.execPath} ${root}/scripts/build/${existsSync(`${root}/src`) ? 'build.mjs' : 'install.mjs'}`;
+  const again = { deb: 'apt-get install --reinstall proc-box', rpm: 'dnf reinstall proc-box' };
+  const kind = exports.files.readText(`${root}/package-kind`)?.trim();
+  if (kind === 'tarball') return 'unpack the tarball again';
+  const build = `${process.execPath} ${root}/scripts/build/${existsSync(`${root}/src`) ? 'build.mjs' : 'install.mjs'}`;
+  return `run "${again[kind] ?? build}", or install it again`;
 }
 
 /** Publishes the event if enough of the installation is left. Never rejects. */

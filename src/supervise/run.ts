@@ -152,8 +152,9 @@ class RunningBox {
   }
 
   #started(): void {
-    const { spec, warnings, resources, beside, saved } = this.#options;
+    const { spec, warnings, resources, beside, saved, loadReportFile } = this.#options;
     this.#boxProcess.started(spec.flushMs);
+    if (spec.reportFile !== undefined) loadEarly(loadReportFile);
     if (saved !== undefined) return this.#connected();
     for (const warning of [...warnings, ...resources.warnings]) this.#log.warn(warning);
     // A user who has been told that there is no box needs no line about its start.
@@ -204,6 +205,15 @@ class RunningBox {
     const exitStatus = tellLaunchFailure(event, this.#options, this.#log);
     this.#boxProcess.finish(keeper);
     this.#boxProcess.ended(exitStatus, null);
+  }
+}
+
+/** Loads a bundle that is needed later, because by then an upgrade may have replaced its file. */
+function loadEarly(load: () => unknown): void {
+  try {
+    load();
+  } catch {
+    // Its user will say that it is missing.
   }
 }
 

@@ -57,6 +57,7 @@ t.test('the units have directives that systemd knows, and name what is there', a
   t.strictSame(service('NotifyAccess'), ['all'], 'the sender is a child of the main process');
   t.strictSame(service('ExecStart'), ['/usr/local/bin/proc_box agent --config /etc/proc_box/agent.yaml']);
   t.strictSame(service('Restart'), ['always']);
+  t.strictSame(service('SystemCallFilter'), ['@system-service @pkey'], 'V8 calls pkey_alloc(2)');
   t.notOk(read('proc_box-agent.service').match(/^(?:PrivateUsers|MemoryDenyWriteExecute|RuntimeDirectory)=/m));
   t.strictSame(service('Requires'), ['proc_box-agent.socket']);
 });

@@ -29,7 +29,7 @@ t.test('no file has the markers of a merge that was not resolved', async (t) => 
 const TOP = new Set([
   ...['.ci', '.git', '.gitignore', 'CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'bench', 'biome.json'],
   ...['docs', 'native', 'package-lock.json', 'package.json', 'scripts', 'src', 'test', 'tsconfig.json'],
-  ...['.tap', 'bin', 'coverage', 'dist', 'node_modules'],
+  ...['.tap', 'bin', 'coverage', 'dist', 'node', 'node_modules', 'packages'],
 ]);
 
 t.test('no test has written a file into its working directory', async (t) => {

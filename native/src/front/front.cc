@@ -43,7 +43,7 @@ using pbox::Front;
 using pbox::Options;
 using pbox::Words;
 
-constexpr char kInstall[] = "install Node 20 or newer, or after moving it run \"node scripts/build/install.mjs\" in proc_box's folder";
+constexpr char kInstall[] = "install Node 20 or newer (the package proc-box-node has one), or link node/bin/node in proc_box's folder to it";
 constexpr char kOff[] = "the job runs, but remote control, statistics, the config file and limits of the box other than --timeout and --rlimit are off";
 
 [[noreturn]] void die(const std::string& what) {
@@ -141,7 +141,7 @@ struct Sockets {
 std::string begin_node(Front& front, const Sockets& sockets, int background_fd, int& startup_stderr) {
   const std::string node = pbox::find_node(front.words);
   int ends[2];
-  if (node.empty()) return std::string("start Node: not found at " NODE_BINARY " or on PATH; ") + kInstall;
+  if (node.empty()) return std::string("start Node: not found in proc_box's folder, in /usr/bin, in /usr/local/bin, or on PATH; ") + kInstall;
   if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) die_of_errno("pipe", "is the nofile limit too low?");
   front.node = pbox::start_node(node, front.words, {sockets.keeper[0], sockets.channel[1], ends[1], background_fd});
   close(ends[1]);

@@ -127,6 +127,22 @@ void exec_node(const char* node, char* const* argv, char* const* environment, co
   execve(node, argv, environment);
 }
 
+// The folder that the package is installed in; ours is bin/ below it.
+std::string package_folder() {
+  char self[4096];
+  const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+  if (n <= 0) return "";
+  self[n] = 0;
+  for (int up = 0; up < 2; up++)
+    if (char* slash = std::strrchr(self, '/')) *slash = 0;
+  return self;
+}
+
+bool ends_with(const std::string& text, const char* end) {
+  const size_t length = std::strlen(end);
+  return text.size() >= length && text.compare(text.size() - length, length, end) == 0;
+}
+
 }  // namespace
 
 bool is_shared(const char* entry) {
@@ -137,26 +153,22 @@ bool is_shared(const char* entry) {
   return false;
 }
 
-std::string boot_script() {
-  char self[4096];
-  const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-  if (n <= 0) return "";
-  self[n] = 0;
-  for (int up = 0; up < 2; up++)
-    if (char* slash = std::strrchr(self, '/')) *slash = 0;
-  return std::string(self) + "/dist/boot.cjs";
-}
+std::string boot_script() { return package_folder() + "/dist/boot.cjs"; }
 
 std::string find_node(const Words& words) {
-  if (access(NODE_BINARY, X_OK) == 0) return NODE_BINARY;
+  const std::string package = package_folder();
+  std::string candidates = package + "/node/bin:";
+  const size_t above = package.rfind('/');
+  if (ends_with(package.substr(0, above), "/lib/node_modules")) candidates += package + "/../../../bin:";
   const char* path = words.variable("PATH");
-  for (const char* at = path ? path : "/usr/local/bin:/usr/bin:/bin";;) {
-    const char* end = std::strchr(at, ':');
-    const std::string file = (end ? std::string(at, end) : std::string(at)) + "/node";
-    if (access(file.c_str(), X_OK) == 0) return file;
-    if (!end) return "";
+  candidates += std::string("/usr/bin:/usr/local/bin:") + (path ? path : "/bin");
+  for (size_t at = 0; at <= candidates.size();) {
+    const size_t end = std::min(candidates.find(':', at), candidates.size());
+    const std::string file = candidates.substr(at, end - at) + "/node";
+    if (file[0] == '/' && access(file.c_str(), X_OK) == 0) return file;
     at = end + 1;
   }
+  return "";
 }
 
 std::string raise_own_limits() {

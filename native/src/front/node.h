@@ -12,7 +12,8 @@ std::string boot_script();
 // Whether an entry of the environment says who the job is, or is one that our programs need. All others are the job's alone.
 bool is_shared(const char* entry);
 
-// The Node that the package was built for, otherwise the first on PATH; empty if there is none.
+// The first Node in: node/bin/ of the package, where a build leaves a link to its Node and packages may have one of their own; bin/
+// of npm's prefix, if npm has installed the package globally; /usr/bin; /usr/local/bin; PATH. Empty if there is none.
 std::string find_node(const Words& words);
 
 // Raises the limits of this process and its Node, which were meant for the job; the keeper has the originals by now. If a limit

@@ -8,11 +8,16 @@ import { duration } from '../../options/amounts.js';
 import type { BoxSpec } from '../../options/spec.js';
 import { jobDeadline } from '../../scheduler/deadline.js';
 import { type Environment, identifyJob, schedulerMarks } from '../../scheduler/identity.js';
-import { rebuild } from './remedies.js';
+import { packageKind, rebuild } from './remedies.js';
 import { atLeast, fail, pass, type Row, warn } from './row.js';
 import { NODE, RABBITMQ, versionRow } from './versions.js';
 
 const NODE_MAJOR = 20;
+const ORIGINS: Readonly<Record<string, string>> = {
+  deb: 'from the deb package',
+  rpm: 'from the rpm package',
+  tarball: 'from the tarball',
+};
 
 /** Checks the parts of the installation. @param root folder of the package */
 export function programRows(root: string): Row[] {
@@ -20,6 +25,7 @@ export function programRows(root: string): Row[] {
   const addon = `${root}/native/build/Release/cgroup_utils_native.node`;
   const executable = `${root}/bin/proc_box`;
   return [
+    pass('installation', `${root}, ${ORIGINS[packageKind(root) ?? ''] ?? 'from npm or a checkout'}`),
     atLeast(process.version.slice(1), NODE_MAJOR, 0)
       ? versionRow(NODE, process.version.slice(1), ` at ${process.execPath}`)
       : fail('Node', node, `Node ${NODE_MAJOR} or newer, then ${rebuild(root, 'node')}`),
@@ -45,7 +51,7 @@ export function cacheRow(root: string): Row {
   const stale = (why: string) =>
     warn(
       'code cache',
-      `${path}: ${why}, so each launch takes about 20 % longer`,
+      `${path}: ${why}, so each launch takes about 20 % longer until the owner of this folder starts proc_box once`,
       `${process.execPath} ${root}/scripts/build/code-cache.mjs`,
     );
   try {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { SchedulerName } from '../../scheduler/identity.js';
 
 /** The commands and settings that let the kernel hold a limit, which docs/limits.md has, too; and those that mend an installation. */
@@ -43,12 +43,25 @@ export function kernelArgument(argument: string | undefined): string {
 }
 
 /**
- * The command that builds what the host lacks of the package. npm 12 runs no install script without being asked, not even
+ * What replaces a part of the installation that is missing. npm 12 runs no install script without being asked, not even
  * for `npm rebuild`. @param root folder of the package, or of a checkout @param node the Node that it is built for
  */
 export function rebuild(root: string, node: string = process.execPath): string {
+  const kind = packageKind(root);
+  if (kind === 'deb') return 'apt-get install --reinstall proc-box';
+  if (kind === 'rpm') return 'dnf reinstall proc-box';
+  if (kind === 'tarball') return 'unpack the tarball again';
   const script = existsSync(`${root}/src`) ? 'build.mjs' : 'install.mjs';
   return `${node} ${root}/scripts/build/${script}`;
+}
+
+/** What has installed us; scripts/package/stage.mjs writes the file. Undefined for npm and for a checkout. */
+export function packageKind(root: string): string | undefined {
+  try {
+    return readFileSync(`${root}/package-kind`, 'utf8').trim();
+  } catch {
+    return undefined; // ENOENT
+  }
 }
 
 export const UNIFIED = 'kernel argument systemd.unified_cgroup_hierarchy=1: everything in cgroup v2';

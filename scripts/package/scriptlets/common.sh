@@ -1,0 +1,74 @@
+# Parts of the scripts of proc-box that deb and rpm share; scripts/package/scriptlets.mjs puts them together.
+lib=/usr/lib/proc_box
+
+make_user() {
+  getent passwd proc_box >/dev/null && return 0
+  if command -v systemd-sysusers >/dev/null && [ -e /usr/lib/sysusers.d/proc_box.conf ]; then
+    systemd-sysusers proc_box.conf
+  else
+    useradd --system --user-group --no-create-home --home-dir /var/lib/proc_box --shell /usr/sbin/nologin \
+      --comment 'proc_box node agent' proc_box
+  fi
+}
+
+remove_code_cache() {
+  rm -f "$lib"/dist/*.cache "$lib"/dist/*.cache.*
+}
+
+# Without a cache each launch takes longer, and works.
+renew_code_cache() {
+  "$lib/renew-code-cache" "$@" </dev/null ||
+    echo "proc-box: no code cache; launches take longer until root starts proc_box" >&2
+}
+
+systemd_runs() {
+  [ -d /run/systemd/system ]
+}
+
+reload_units() {
+  if systemd_runs; then
+    systemctl daemon-reload || :
+  fi
+}
+
+# Boxes go on while the agent is restarted. It is not started if it was not running.
+after_upgrade() {
+  systemd_runs || return 0
+  systemctl daemon-reload || :
+  systemd-tmpfiles --create proc_box.conf || :
+  systemctl try-restart proc_box-agent.service || :
+}
+
+refuse_if_needed() {
+  [ "${PROC_BOX_REMOVE-}" != anyway ] || return 0
+  needed=$("$lib/needed-by") && return 0
+  {
+    echo "proc-box: not removed, because it is in use:"
+    echo "$needed" | sed 's/^/  /'
+    echo "proc-box: PROC_BOX_REMOVE=anyway in the environment removes it all the same"
+  } >&2
+  return 1
+}
+
+before_removal() {
+  refuse_if_needed || exit 1
+  if systemd_runs; then
+    systemctl stop proc_box-agent.service proc_box-agent.socket || :
+  fi
+  remove_code_cache
+}
+
+# What the package or its programs have made. What the site wrote in /etc/proc_box stays, and is root's.
+purge() {
+  remove_code_cache
+  rm -rf /var/lib/proc_box /run/proc_box
+  rm -f /etc/systemd/system/multi-user.target.wants/proc_box-agent.service \
+    /etc/systemd/system/sockets.target.wants/proc_box-agent.socket
+  if [ -d /etc/proc_box ]; then
+    find /etc/proc_box -user proc_box -exec chown -h root:root {} + 2>/dev/null || :
+  fi
+  if command -v userdel >/dev/null && getent passwd proc_box >/dev/null; then
+    userdel proc_box || :
+  fi
+  reload_units
+}

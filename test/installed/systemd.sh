@@ -1,0 +1,55 @@
+#!/bin/sh
+# systemd.sh FIRST SECOND: the agent under a real systemd, in the virtual machine: scripts/dev/vm/run.mjs --systemd.
+# FIRST and SECOND are folders with proc-box_*.deb of two releases. The Node is the machine's.
+here=$(dirname "$0")
+. "$here/common.sh"
+first=$1 second=$2
+agent=proc_box-agent
+listed() { [ "$(proc_box list --json | grep -c '"box"')" -eq "$1" ]; }
+
+check "dpkg -i" dpkg -i "$first"/proc-box_*.deb
+check "the user of the agent" getent passwd proc_box
+check "the unit is known" systemctl cat $agent.service
+systemctl is-enabled $agent.service >/dev/null 2>&1 && not_ok "the agent was enabled without being asked" || ok "the agent is not enabled yet"
+echo 'uri: none' >/etc/proc_box/agent.yaml
+check "systemctl enable --now" systemctl enable --now $agent.socket $agent.service
+await "the agent answers" proc_box agent status && ok "the agent answers: $(proc_box agent status | head -n 1)"
+[ "$(stat -c %U "/proc/$(systemctl show -P MainPID $agent)")" = proc_box ] && ok "it runs as proc_box" || not_ok "user"
+echo "figure: $(systemd-analyze security $agent.service 2>/dev/null | tail -n 1 | sed 's/^[^A-Za-z]*//')"
+check "check passes the agent" sh -c 'proc_box check | grep -E "^PASS *agent.*agent.sock"'
+
+mkdir /tmp/boxes
+for i in $(seq 20); do
+  proc_box --quiet -- sh -c "echo \$\$ >/tmp/boxes/job.$i; until [ -e /tmp/boxes/end ]; do sleep 0.5; done; exit $i" &
+  eval "box_$i=\$!"
+done
+await "20 boxes are listed" listed 20 && ok "20 boxes are with the agent"
+pid=$(systemctl show -P MainPID $agent)
+check "upgrade with 20 running boxes" dpkg -i "$second"/proc-box_*.deb
+await "the agent is active" systemctl is-active $agent && ok "the agent is active after the upgrade"
+[ "$(systemctl show -P MainPID $agent)" != "$pid" ] && ok "it is the new one" || not_ok "the agent was not restarted"
+systemctl is-enabled $agent.service >/dev/null && ok "it is still enabled" || not_ok "the upgrade disabled it"
+await "the new agent has the boxes" listed 20 && ok "the new agent has all 20 boxes"
+refuses "removal while boxes run" '20 running box' dpkg -r proc-box
+systemctl is-active $agent >/dev/null && ok "the agent still runs after the refusal" || not_ok "the refused removal stopped the agent"
+: >/tmp/boxes/end
+wrong=''
+for i in $(seq 20); do
+  eval "wait \$box_$i"
+  status=$?
+  [ $status = "$i" ] || wrong="$wrong $i:$status"
+done
+[ -z "$wrong" ] && ok "each of 20 boxes ended with its own status" || not_ok "wrong statuses:$wrong"
+
+printf 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' | dd of=/usr/lib/proc_box/dist/main.cjs.cache conv=notrunc 2>/dev/null
+check "restart with a refused code cache" systemctl restart $agent
+check "the agent's start made it anew" sh -c 'proc_box check | grep -E "^PASS *code cache"'
+check "removal" dpkg -r proc-box
+systemctl is-active $agent.socket >/dev/null && not_ok "the socket is still there" || ok "the agent has ended"
+check "purge" dpkg -P proc-box
+for left in /var/lib/proc_box /run/proc_box /usr/lib/proc_box /etc/needrestart/conf.d/proc_box.conf \
+  /etc/systemd/system/multi-user.target.wants/$agent.service /etc/systemd/system/sockets.target.wants/$agent.socket; do
+  if [ -e $left ] || [ -L $left ]; then not_ok "left: $left"; fi
+done
+getent passwd proc_box >/dev/null && not_ok "the user is left" || ok "nothing is left"
+exit $failed
