@@ -29,7 +29,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   print: ['native', 'box'],
   adopt: [...ALL_BUT_THE_VERBS, 'supervise'],
   agent: [...ALL_BUT_THE_VERBS, 'node-link', 'supervise', 'adopt', 'print'],
-  cli: [...ALL_BUT_THE_VERBS, 'supervise', 'adopt', 'agent', 'print'],
+  observe: ['native', 'options', 'kernel', 'model', 'amqp', 'box', 'print'],
+  cli: [...ALL_BUT_THE_VERBS, 'supervise', 'adopt', 'agent', 'observe', 'print'],
+};
+/** Of src/observe: what each of its parts may import of the other parts, and whether of the rooms beside it. */
+const WITHIN_OBSERVE: Readonly<Record<string, { readonly parts: readonly string[]; readonly rooms: boolean }>> = {
+  // Runs in the browser as well, so that it may only take types and leaves.
+  model: { parts: [], rooms: false },
+  report: { parts: ['model'], rooms: true },
+  terminal: { parts: ['model', 'report'], rooms: true },
+  collector: { parts: ['model', 'report'], rooms: true },
+  page: { parts: ['model'], rooms: false },
 };
 
 interface Import {
@@ -48,6 +58,23 @@ t.test('every import points the way that the design says', async (t) => {
       .map(({ file, to }) => `${file} imports ${to}`),
     [],
   );
+});
+
+t.test('the parts of src/observe import one way, and what runs in a browser takes nothing of Node', async (t) => {
+  const files = sourceFiles().filter((file) => relative(src, file).startsWith('observe/'));
+  t.not(files.length, 0);
+  t.strictSame(
+    files
+      .flatMap(importsOf)
+      .filter((found) => !allowedWithinObserve(found))
+      .map(({ file, to }) => `${file} imports ${to}`),
+    [],
+  );
+  const breach = (file: string, to: string) => !allowedWithinObserve({ file, from: 'observe', to });
+  t.ok(breach('observe/model/parse.ts', 'observe/collector/live'));
+  t.ok(breach('observe/terminal/top.ts', 'observe/collector/live'));
+  t.ok(breach('observe/page/main.ts', 'amqp/keys'));
+  t.notOk(breach('observe/collector/live.ts', 'observe/model/parse'));
 });
 
 t.test('no import goes round', async (t) => {
@@ -93,6 +120,7 @@ t.test('a breach is found', async (t) => {
   t.notOk(breach('amqp', 'model/types'));
   t.notOk(breach('box', 'errors'));
   t.notOk(breach('cli', 'amqp/link'));
+  t.ok(breach('supervise', 'observe/model/parse'), 'nothing of it is on the path of a box');
 });
 
 t.test('only the command line ends the process or reads its arguments', async (t) => {
@@ -111,6 +139,15 @@ function allowed({ from, to }: Import): boolean {
   const folder = folderOf(to);
   if (folder === from || LEAVES.includes(to)) return true;
   return (MAY_IMPORT[from] ?? []).some((name) => to === name || folder === name);
+}
+
+/** The model takes types of src/model: esbuild and tsc drop them, so that they cost a browser nothing. */
+function allowedWithinObserve({ file, to }: Import): boolean {
+  const rule = WITHIN_OBSERVE[file.split('/')[1]!];
+  if (rule === undefined) return false;
+  const [room, part] = to.split('/');
+  if (room === 'observe') return part === file.split('/')[1] || rule.parts.includes(part!);
+  return rule.rooms || LEAVES.includes(to) || room === 'model';
 }
 
 /** Files that import themselves through others. */
