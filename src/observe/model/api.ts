@@ -67,6 +67,8 @@ export interface BoxRow {
   readonly pressure_cpu_percent: number | null;
   readonly pressure_memory_percent: number | null;
   readonly pressure_io_percent: number | null;
+  /** `host`: the pressure is that of the whole host, other jobs included. */
+  readonly pressure_scope: 'cgroup' | 'host' | null;
   /** Percent of the time since the previous sample in which the limit `cpus` held the box back. */
   readonly throttled_percent: number | null;
   readonly processes: number;

@@ -31,7 +31,7 @@ export function percent(value: Figure): string {
 export function cores(cpuPercent: Figure): string {
   if (!known(cpuPercent)) return UNKNOWN;
   const value = cpuPercent / 100;
-  return value < 9.995 ? value.toFixed(2) : value < 99.95 ? value.toFixed(1) : `${Math.round(value)}`;
+  return value < 9.995 ? value.toFixed(2) : value < 99.95 ? value.toFixed(1) : count(value);
 }
 
 /** A whole number with thin spaces between the thousands: `40 000`. */
@@ -51,6 +51,15 @@ export function span(ms: Figure): string {
   ];
   if (days > 0) return `${days} d ${two(hours)}:${two(minutes)}`;
   return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
+}
+
+/** A limit of time for a narrow column, which is mostly a round one: `1 d`, `12 h`, `90 min`. */
+export function roundSpan(ms: Figure): string {
+  if (!known(ms)) return UNKNOWN;
+  const minutes = ms / 60_000;
+  if (minutes >= 2880 && minutes % 1440 === 0) return `${minutes / 1440} d`;
+  if (minutes >= 120 && minutes % 60 === 0) return `${minutes / 60} h`;
+  return minutes >= 1 && minutes < 600 && minutes % 1 === 0 ? `${minutes} min` : span(ms);
 }
 
 /** A span in words: `2 h 05 min`. */

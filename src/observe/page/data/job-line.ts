@@ -1,5 +1,6 @@
 /** The time line that a job's screen shows: what the collector has, then what its rows say while somebody looks. */
-import { type BoxRow, COLUMNS, type Column, type TimeLine } from './api.js';
+import type { BoxRow } from '../../model/api.js';
+import { COLUMNS, type Column, type TimeLine } from './api.js';
 import { createSeries, type Merge, type Series } from './series.js';
 
 /** Points of one screen at most; uPlot draws them in a few ms, and they take some 100 kB. */
@@ -8,8 +9,8 @@ export const POINTS_MAX = 1500;
 const LEVELS: ReadonlySet<Column> = new Set<Column>(['memory_bytes', 'memory_limit_bytes', 'processes']);
 const MERGES: readonly Merge[] = COLUMNS.map((column) => (LEVELS.has(column) ? 'most' : 'mean'));
 
-/** A percentage of several boxes is that of the one that suffers most; everything else is their sum. */
-const WORST: ReadonlySet<Column> = new Set<Column>([
+/** A percentage of several boxes is their mean, as in the collector's time line of a job; everything else is their sum. */
+const MEANS: ReadonlySet<Column> = new Set<Column>([
   'pressure_cpu_percent',
   'pressure_memory_percent',
   'pressure_io_percent',
@@ -43,5 +44,6 @@ function together(column: Column, rows: readonly BoxRow[]): number | null {
   if (values.length === 0) return null;
   // A sum of some limits would look like the limit of all.
   if (column === 'memory_limit_bytes' && values.length < rows.length) return null;
-  return values.reduce((sum, value) => (WORST.has(column) ? Math.max(sum, value) : sum + value), 0);
+  const sum = values.reduce((total, value) => total + value, 0);
+  return MEANS.has(column) ? sum / values.length : sum;
 }

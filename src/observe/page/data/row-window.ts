@@ -2,7 +2,7 @@
  * The part of the boxes' table that the page has: a window of rows around what is on the screen, kept current by differences. The
  * rest stays with the collector, so that 40,000 boxes cost the browser no more than 100.
  */
-import type { BoxPageDelta, BoxRow, BoxTotals } from './api.js';
+import type { BoxPageDelta, BoxRow, BoxTotals } from '../../model/api.js';
 
 export interface RowWindow {
   /** Takes a difference. Rows that it does not name are dropped. */

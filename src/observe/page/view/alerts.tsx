@@ -1,7 +1,8 @@
 /** What the collector has warned about, the latest first. */
 import type { JSX } from 'preact';
 import { printable } from '../../../text.js';
-import { type AlertView, apiPath } from '../data/api.js';
+import type { AlertView } from '../../model/api.js';
+import { apiPath } from '../data/api.js';
 import { when } from '../data/clock.js';
 import { useFetched } from './fetch.js';
 import { Empty, Failure, HostLink, jobAddress, Name, UserLink } from './words.js';

@@ -40,16 +40,9 @@ export function App(): JSX.Element {
   useScreenChange(route, main);
   return (
     <>
-      <a
-        class="skip"
-        href="#main"
-        onClick={(event) => {
-          event.preventDefault();
-          main.current?.focus();
-        }}
-      >
+      <button type="button" class="skip" onClick={() => main.current?.focus()}>
         Skip to the content
-      </a>
+      </button>
       <TopBar route={route} onKeys={() => setKeys(true)} />
       <main ref={main} tabIndex={-1}>
         <Screen route={route} />
@@ -125,7 +118,7 @@ function TopBar({ route, onKeys }: { readonly route: Route; readonly onKeys: () 
         >
           <Icon name={theme === 'dark' ? 'light' : 'dark'} />
         </button>
-        <button type="button" class="icon-button" aria-label="Keys" onClick={onKeys}>
+        <button type="button" class="icon-button for-keys" aria-label="Keys" onClick={onKeys}>
           <Icon name="keys" />
         </button>
       </div>

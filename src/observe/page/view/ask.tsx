@@ -2,7 +2,8 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { printable } from '../../../text.js';
-import { apiPath, type BoxRow, type CommandAnswer, type CommandResult } from '../data/api.js';
+import type { BoxRow, CommandAnswer, CommandResult } from '../../model/api.js';
+import { apiPath } from '../data/api.js';
 import { type Action, commandTargets, question } from '../data/commands.js';
 import { Dialog } from './dialog.js';
 import { ApiFailure, postJson } from './fetch.js';
@@ -139,7 +140,7 @@ function Answers({
         </ul>
       )}
       <div class="buttons">
-        {/* biome-ignore lint/a11y/noAutofocus: the button that had the focus has gone */}
+        {/* The button that had the focus has gone. */}
         <button type="button" class="button main" autofocus onClick={onClose}>
           Close
         </button>

@@ -1,7 +1,9 @@
+// biome-ignore-all lint/a11y/useSemanticElements: a table of 40,000 rows of which some 30 exist cannot be a <table>
+// biome-ignore-all lint/a11y/useFocusableInteractive: the grid has the focus, and aria-activedescendant names the row
 /** The columns of a table of boxes. */
 import type { ComponentChildren, JSX } from 'preact';
-import type { BoxRow } from '../data/api.js';
-import { cores, percent, rate, size, span, UNKNOWN } from '../data/figures.js';
+import type { BoxRow } from '../../model/api.js';
+import { cores, percent, rate, roundSpan, size, span, UNKNOWN } from '../data/figures.js';
 import { Meter } from './meter.js';
 import type { Column } from './table.js';
 import { HostLink, jobAddress, Name, State, shortPart, UserLink } from './words.js';
@@ -156,7 +158,7 @@ export function Time({ row }: { readonly row: BoxRow }): JSX.Element {
       used={row.elapsed_ms}
       limit={limit}
       text={span(row.elapsed_ms)}
-      limitText={limit === null ? 'no limit' : `of ${span(limit)}`}
+      limitText={limit === null ? 'no limit' : `of ${roundSpan(limit)}`}
     />
   );
 }

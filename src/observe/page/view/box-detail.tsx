@@ -2,10 +2,10 @@
 import type { JSX } from 'preact';
 import { duration, isUnit, limitAmount } from '../../../options/amounts.js';
 import { printable } from '../../../text.js';
+import type { BoxRow, BoxView, LimitView } from '../../model/api.js';
 import { endReportOf } from '../../model/end-report.js';
 import type { EndReport } from '../../model/observed.js';
 import { parseValue } from '../../model/parse.js';
-import type { BoxRow, BoxView, LimitView } from '../data/api.js';
 import { count, percent, size, spanInWords } from '../data/figures.js';
 import { Name } from './words.js';
 

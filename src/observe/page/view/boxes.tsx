@@ -1,7 +1,7 @@
 /** The first screen: every box that one may see. */
 import type { JSX } from 'preact';
 import { useCallback, useEffect, useState } from 'preact/hooks';
-import type { BoxTotals } from '../data/api.js';
+import type { BoxTotals } from '../../model/api.js';
 import { cores, count, percent, rate, share, size } from '../data/figures.js';
 import { orderText, parseOrder } from '../data/order.js';
 import { address, type Params } from '../data/route.js';
@@ -29,7 +29,7 @@ export function Boxes({ params }: { readonly params: Params }): JSX.Element {
     replaceAddress(address(['boxes'], { q: settled, show: chip[0], sort: orderText(order), ...change }));
   // Somebody has followed a link or gone back.
   useEffect(() => setText(params['q'] ?? ''), [params['q']]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: only what was typed changes the address
+  // Only what was typed changes the address.
   useEffect(() => {
     if (settled === text && settled !== (params['q'] ?? '')) go({ q: settled });
   }, [settled]);
@@ -102,8 +102,8 @@ function Summary({ totals }: { readonly totals: BoxTotals | null }): JSX.Element
       <Fact name="Memory" small={of === null ? '' : `${percent(of * 100)} of the limits`}>
         {size(totals?.memory_bytes)}
       </Fact>
-      <Fact name="Read · written" small="">
-        {rate(totals?.read_bytes_per_sec)} · {rate(totals?.write_bytes_per_sec)}
+      <Fact name="Read" small={`${rate(totals?.write_bytes_per_sec)} written`}>
+        {rate(totals?.read_bytes_per_sec)}
       </Fact>
     </dl>
   );

@@ -22,6 +22,7 @@ export function Dialog({ title, onClose, children }: Props): JSX.Element {
     };
   }, []);
   return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes a dialog by itself
     <dialog
       ref={dialog}
       aria-labelledby={id}
@@ -30,7 +31,6 @@ export function Dialog({ title, onClose, children }: Props): JSX.Element {
         event.preventDefault();
         onClose();
       }}
-      // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes a dialog by itself
       onClick={(event) => event.target === event.currentTarget && onClose()}
     >
       <div class="dialog">

@@ -1,7 +1,7 @@
 /** What happened to a job, the latest first. */
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import type { EventView } from '../data/api.js';
+import type { EventView } from '../../model/api.js';
 import { when } from '../data/clock.js';
 import { eventWords, type Tone } from '../data/event-words.js';
 import { Name } from './words.js';

@@ -62,7 +62,7 @@ export function useFetched<T>(path: string | null, everyMs?: number): Fetched<T>
   const again = useCallback(() => setRound((number) => number + 1), []);
   const latest = useRef(path);
   latest.current = path;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new round asks again
+  // A new round asks again.
   useEffect(() => {
     if (path === null) return;
     const abort = new AbortController();

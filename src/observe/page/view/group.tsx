@@ -2,7 +2,8 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { printable } from '../../../text.js';
-import { apiPath, type BoxTotals, type GroupRow, type GroupView, type HistoryPage } from '../data/api.js';
+import type { BoxTotals, GroupRow, GroupView, HistoryPage } from '../../model/api.js';
+import { apiPath } from '../data/api.js';
 import { cores, count, percent, rate, share, size } from '../data/figures.js';
 import { orderText, parseOrder } from '../data/order.js';
 import { address, type Params } from '../data/route.js';
@@ -106,8 +107,8 @@ function GroupSummary({ totals, kind }: { readonly totals: BoxTotals | null; rea
       <Fact name="Memory" small={part === null ? '' : `${percent(part * 100)} of the limits`}>
         {size(totals?.memory_bytes ?? 0)}
       </Fact>
-      <Fact name="Read · written">
-        {rate(totals?.read_bytes_per_sec ?? 0)} · {rate(totals?.write_bytes_per_sec ?? 0)}
+      <Fact name="Read" small={`${rate(totals?.write_bytes_per_sec ?? 0)} written`}>
+        {rate(totals?.read_bytes_per_sec ?? 0)}
       </Fact>
     </dl>
   );
@@ -146,7 +147,7 @@ function GroupsTable({ rows, kind }: { readonly rows: readonly GroupRow[]; reado
             <th scope="col" class="right">
               Boxes
             </th>
-            <th scope="col" class="right">
+            <th scope="col" class="right opt">
               Jobs
             </th>
             <th scope="col" class="right">
@@ -155,7 +156,7 @@ function GroupsTable({ rows, kind }: { readonly rows: readonly GroupRow[]; reado
             <th scope="col" class="right">
               Memory
             </th>
-            <th scope="col" class="right">
+            <th scope="col" class="right opt">
               Limits
             </th>
           </tr>
@@ -167,10 +168,10 @@ function GroupsTable({ rows, kind }: { readonly rows: readonly GroupRow[]; reado
                 <a href={address([kind, row.name])}>{printable(row.name)}</a>
               </td>
               <td class="right">{count(row.boxes)}</td>
-              <td class="right">{count(row.jobs)}</td>
+              <td class="right opt">{count(row.jobs)}</td>
               <td class="right">{cores(row.cpu_percent)}</td>
               <td class="right">{size(row.memory_bytes)}</td>
-              <td class="right">{row.memory_limit_bytes === 0 ? '–' : size(row.memory_limit_bytes)}</td>
+              <td class="right opt">{row.memory_limit_bytes === 0 ? '–' : size(row.memory_limit_bytes)}</td>
             </tr>
           ))}
         </tbody>

@@ -1,6 +1,6 @@
 /** Boxes of the store. */
 import type { JSX } from 'preact';
-import type { BoxRow } from '../data/api.js';
+import type { BoxRow } from '../../model/api.js';
 import { when } from '../data/clock.js';
 import { cores, size, span } from '../data/figures.js';
 import { HostLink, jobAddress, Name, State, shortPart, UserLink } from './words.js';
@@ -14,13 +14,17 @@ export function HistoryTable({ rows }: { readonly rows: readonly BoxRow[] }): JS
           <tr>
             <th scope="col">Ended</th>
             <th scope="col">Job</th>
-            <th scope="col">User</th>
-            <th scope="col">Host</th>
+            <th scope="col" class="opt">
+              User
+            </th>
+            <th scope="col" class="opt">
+              Host
+            </th>
             <th scope="col">Reason</th>
-            <th scope="col" class="right">
+            <th scope="col" class="right opt">
               Ran
             </th>
-            <th scope="col" class="right">
+            <th scope="col" class="right opt">
               Cores used
             </th>
             <th scope="col" class="right">
@@ -48,24 +52,27 @@ function Row({ row, now }: { readonly row: BoxRow; readonly now: number }): JSX.
           <Name text={row.job} />
         </a>
         {inJob !== '' && <span class="faint mono"> {inJob}</span>}
+        <span class="narrow-only faint">
+          <Name text={row.user} /> · <Name text={row.host} />
+        </span>
       </td>
-      <td>
+      <td class="opt">
         <UserLink user={row.user} />
       </td>
-      <td>
+      <td class="opt">
         <HostLink host={row.host} />
       </td>
       <td>
         <State row={row} />
       </td>
-      <td class="right">{span(row.elapsed_ms)}</td>
-      <td class="right">
+      <td class="right opt">{span(row.elapsed_ms)}</td>
+      <td class="right opt">
         {cores(row.cpu_average_percent)}
         {row.cpu_limit_cores !== null && <span class="faint"> of {row.cpu_limit_cores}</span>}
       </td>
       <td class="right">
         {size(row.memory_peak_bytes)}
-        {row.memory_limit_bytes !== null && <span class="faint"> of {size(row.memory_limit_bytes)}</span>}
+        {row.memory_limit_bytes !== null && <span class="faint opt"> of {size(row.memory_limit_bytes)}</span>}
       </td>
     </tr>
   );

@@ -1,7 +1,8 @@
 /** What the store holds: a search over the boxes that have ended, and those that run. */
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { apiPath, type BoxRow, type HistoryPage } from '../data/api.js';
+import type { BoxRow, HistoryPage } from '../../model/api.js';
+import { apiPath } from '../data/api.js';
 import { address, type Params } from '../data/route.js';
 import { parseSearch } from '../data/search.js';
 import { ApiFailure, getJson } from './fetch.js';
@@ -28,7 +29,7 @@ export function HistoryScreen({ params }: { readonly params: Params }): JSX.Elem
   const go = (change: Record<string, string>) =>
     replaceAddress(address(['history'], { ...params, q: settled, ...change }));
   useEffect(() => setText(params['q'] ?? ''), [params['q']]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: only what was typed changes the address
+  // Only what was typed changes the address.
   useEffect(() => {
     if (settled === text && settled !== (params['q'] ?? '')) go({ q: settled });
   }, [settled]);
@@ -165,7 +166,7 @@ function useHistory(params: Params): Found {
           setState({ key, rows: before.length > 0 ? before : null, next: cursor, failure: error });
       },
     );
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another search, or the same once more
+  // Another search, or the same once more.
   useEffect(() => {
     const abort = new AbortController();
     void load([], null, abort.signal);

@@ -1,7 +1,7 @@
 /** The boxes of a job: hosts, steps and tasks. One of them can be looked at alone. */
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import type { BoxRow } from '../data/api.js';
+import type { BoxRow } from '../../model/api.js';
 import { count, rate } from '../data/figures.js';
 import { type Order, ordered } from '../data/order.js';
 import { Cpu, Memory, Time } from './box-columns.js';

@@ -1,14 +1,7 @@
 /** Everything that a job's screen shows, kept current. */
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import {
-  apiPath,
-  type BoxRow,
-  type BoxView,
-  type EventView,
-  type JobSeries,
-  type JobView,
-  type TimeLine,
-} from '../data/api.js';
+import type { BoxRow, BoxView, EventView, JobSeries, JobView } from '../../model/api.js';
+import { apiPath, type TimeLine } from '../data/api.js';
 import { addNow, createJobLine } from '../data/job-line.js';
 import type { Series } from '../data/series.js';
 import { type ApiFailure, useFetched } from './fetch.js';
@@ -84,7 +77,7 @@ export function useJob(
     },
     WHOAMI,
   );
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the version tells that rows have changed
+  // The version tells that rows have changed.
   const all = useMemo(() => merged(view.data?.boxes ?? [], rows), [view.data, version]);
   const events = useMemo(() => eventsOf(first.data ?? [], news), [first.data, news]);
   return { job: view.data, failure: view.failure, again: view.again, rows: all, box: box.data, events, line, version };

@@ -2,7 +2,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { printable } from '../../../text.js';
-import type { BoxRow, JobView } from '../data/api.js';
+import type { BoxRow, JobView } from '../../model/api.js';
 import { when } from '../data/clock.js';
 import { ACTIONS, type Action } from '../data/commands.js';
 import { address } from '../data/route.js';

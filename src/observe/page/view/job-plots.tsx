@@ -1,7 +1,7 @@
 /** The plots of a job or of one of its boxes. */
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
-import type { BoxRow } from '../data/api.js';
+import type { BoxRow } from '../../model/api.js';
 import { COLUMNS, type Column } from '../data/api.js';
 import { cores, percent, rate, size } from '../data/figures.js';
 import type { Series } from '../data/series.js';
@@ -21,9 +21,12 @@ interface Kind {
   readonly lines: readonly (Line & { readonly column: Column | 'cpu_limit' })[];
   readonly format: (value: number) => string;
   readonly least?: number;
+  readonly binary?: boolean;
   /** Left out where nothing is known of it. */
   readonly optional?: boolean;
 }
+
+const PRESSURE = 'Pressure, time spent waiting';
 
 const KINDS: readonly Kind[] = [
   {
@@ -43,6 +46,7 @@ const KINDS: readonly Kind[] = [
     ],
     format: size,
     least: 1024 * 1024,
+    binary: true,
   },
   {
     title: 'I/O with storage',
@@ -52,9 +56,10 @@ const KINDS: readonly Kind[] = [
     ],
     format: (value) => (value === 0 ? '0' : rate(value)),
     least: 1024,
+    binary: true,
   },
   {
-    title: 'Pressure, time spent waiting',
+    title: PRESSURE,
     lines: [
       { name: 'CPU', colour: '--cpu', column: 'pressure_cpu_percent' },
       { name: 'memory', colour: '--memory', column: 'pressure_memory_percent' },
@@ -91,7 +96,15 @@ export function JobPlots({ line, version, rows, marks }: Props): JSX.Element {
   return (
     <div class="plots">
       {KINDS.map((kind) => (
-        <One key={kind.title} kind={kind} line={line} version={version} limit={limit} marks={marks} />
+        <One
+          key={kind.title}
+          kind={kind}
+          line={line}
+          version={version}
+          limit={limit}
+          marks={marks}
+          ofHost={rows.some((row) => row.pressure_scope === 'host')}
+        />
       ))}
     </div>
   );
@@ -103,8 +116,13 @@ function One({
   version,
   limit,
   marks,
-}: Pick<Props, 'line' | 'version' | 'marks'> & { readonly kind: Kind; readonly limit: number | null }) {
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the version tells that the line has grown
+  ofHost,
+}: Pick<Props, 'line' | 'version' | 'marks'> & {
+  readonly kind: Kind;
+  readonly limit: number | null;
+  readonly ofHost: boolean;
+}) {
+  // The version tells that the line has grown.
   const data = useMemo(
     () => ({
       times: line.times,
@@ -120,11 +138,12 @@ function One({
   const lines = kind.lines.filter((each, index) => !each.limit || data.values[index]?.some((value) => value !== null));
   return (
     <Plot
-      title={kind.title}
+      title={kind.title === PRESSURE && ofHost ? `${PRESSURE}, of the whole host` : kind.title}
       lines={lines}
       data={{ times: data.times, values: lines.map((each) => data.values[kind.lines.indexOf(each)] ?? []) }}
       marks={marks}
       format={kind.format}
+      binary={kind.binary === true}
       {...(kind.least === undefined ? {} : { least: kind.least })}
     />
   );

@@ -1,7 +1,7 @@
 /** What a job uses now and has used in all, against what it asked for. */
 import type { JSX } from 'preact';
-import type { BoxRow, JobView } from '../data/api.js';
-import { cores, count, percent, rate, size, span, spanInWords } from '../data/figures.js';
+import type { BoxRow, JobView } from '../../model/api.js';
+import { cores, count, percent, rate, roundSpan, size, span, spanInWords } from '../data/figures.js';
 import { Meter } from './meter.js';
 import { Fact } from './words.js';
 
@@ -53,7 +53,7 @@ export function JobSummary({ job, rows }: { readonly job: JobView; readonly rows
           used={longest?.elapsed_ms ?? null}
           limit={longest?.time_limit_ms ?? null}
           text={span(longest?.elapsed_ms)}
-          limitText={longest?.time_limit_ms == null ? 'no limit' : `of ${span(longest.time_limit_ms)}`}
+          limitText={longest?.time_limit_ms == null ? 'no limit' : `of ${roundSpan(longest.time_limit_ms)}`}
         />
         <small class="under">
           {longest?.time_limit_ms == null || over
@@ -61,15 +61,14 @@ export function JobSummary({ job, rows }: { readonly job: JobView; readonly rows
             : `${span(Math.max(0, longest.time_limit_ms - (longest.elapsed_ms ?? 0)))} left`}
         </small>
       </Fact>
-      <Fact name={over ? 'Read · written' : 'Read · written now'}>
-        {over
-          ? `${size(sum(rows, 'read_bytes'))} · ${size(sum(rows, 'write_bytes'))}`
-          : `${rate(sum(live, 'read_bytes_per_sec'))} · ${rate(sum(live, 'write_bytes_per_sec'))}`}
-        <small class="under">
-          {over
-            ? `${size(sum(rows, 'stdout_bytes'))} of output`
-            : `${size(sum(rows, 'read_bytes'))} · ${size(sum(rows, 'write_bytes'))} in all`}
-        </small>
+      <Fact
+        name={over ? 'Read' : 'Read now'}
+        small={over ? `${size(sum(rows, 'stdout_bytes'))} of output` : `${size(sum(rows, 'read_bytes'))} in all`}
+      >
+        {over ? size(sum(rows, 'read_bytes')) : rate(sum(live, 'read_bytes_per_sec'))}
+      </Fact>
+      <Fact name={over ? 'Written' : 'Written now'} small={over ? '' : `${size(sum(rows, 'write_bytes'))} in all`}>
+        {over ? size(sum(rows, 'write_bytes')) : rate(sum(live, 'write_bytes_per_sec'))}
       </Fact>
       <Fact name={over ? 'Boxes' : 'Processes'}>
         {over ? count(rows.length) : count(sum(live, 'processes'))}

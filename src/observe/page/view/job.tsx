@@ -2,7 +2,7 @@
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { printable } from '../../../text.js';
-import type { BoxRow, JobView } from '../data/api.js';
+import type { BoxRow, JobView } from '../../model/api.js';
 import { eventWords } from '../data/event-words.js';
 import { address, type Params } from '../data/route.js';
 import { BoxDetail } from './box-detail.js';

@@ -1,6 +1,6 @@
 /** The jobs of a user or on a host. */
 import type { JSX } from 'preact';
-import type { JobRow } from '../data/api.js';
+import type { JobRow } from '../../model/api.js';
 import { when } from '../data/clock.js';
 import { cores, count, size } from '../data/figures.js';
 import { jobAddress, Name, reasonWord, UserLink } from './words.js';
@@ -23,11 +23,13 @@ export function JobsTable({
             <th scope="col">Job</th>
             {withUser && <th scope="col">User</th>}
             <th scope="col">State</th>
-            <th scope="col">Started</th>
-            <th scope="col" class="right">
+            <th scope="col" class="opt">
+              Started
+            </th>
+            <th scope="col" class="right opt">
               Boxes
             </th>
-            <th scope="col" class="right">
+            <th scope="col" class="right opt">
               Hosts
             </th>
             <th scope="col" class="right">
@@ -36,7 +38,7 @@ export function JobsTable({
             <th scope="col" class="right">
               Memory
             </th>
-            <th scope="col" class="right">
+            <th scope="col" class="right opt">
               Limits
             </th>
           </tr>
@@ -55,12 +57,12 @@ export function JobsTable({
                 </td>
               )}
               <td>{job.running > 0 ? 'Running' : job.reasons.map(reasonWord).join(', ') || 'Ended'}</td>
-              <td>{when(job.started_ms, now)}</td>
-              <td class="right">{count(job.boxes)}</td>
-              <td class="right">{count(job.hosts)}</td>
+              <td class="opt">{when(job.started_ms, now)}</td>
+              <td class="right opt">{count(job.boxes)}</td>
+              <td class="right opt">{count(job.hosts)}</td>
               <td class="right">{cores(job.cpu_percent)}</td>
               <td class="right">{size(job.memory_bytes)}</td>
-              <td class="right">{size(job.memory_limit_bytes)}</td>
+              <td class="right opt">{size(job.memory_limit_bytes)}</td>
             </tr>
           ))}
         </tbody>

@@ -1,7 +1,8 @@
 /** The live table of boxes: the whole site's, or a user's or host's. */
 import type { JSX } from 'preact';
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
-import { apiPath, type BoxPageDelta, type BoxRow, type BoxTotals } from '../data/api.js';
+import type { BoxPageDelta, BoxRow, BoxTotals } from '../../model/api.js';
+import { apiPath } from '../data/api.js';
 import { type Order, orderText } from '../data/order.js';
 import { createRowWindow, WINDOW_ROWS, windowOffset } from '../data/row-window.js';
 import type { Search } from '../data/search.js';
@@ -31,7 +32,7 @@ export const ORDER_KEYS: readonly string[] = BOX_COLUMNS.filter(({ begins }) => 
 export function LiveBoxes(props: Props): JSX.Element {
   const { search, order, onOrder, onTotals } = props;
   const query = JSON.stringify([search, order]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another query begins with an empty window
+  // Another query begins with an empty window.
   const window = useMemo(createRowWindow, [query]);
   const [, redraw] = useState(0);
   const changed = useCallback(() => redraw((number) => number + 1), []);

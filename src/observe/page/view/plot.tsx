@@ -33,8 +33,11 @@ export interface PlotProps {
   readonly format: (value: number) => string;
   /** The axis reaches at least this value, so that a job that idles looks idle. */
   readonly least?: number;
+  /** The axis counts in powers of two: bytes. */
+  readonly binary?: boolean;
 }
 
+const BINARY_STEPS = Array.from({ length: 60 }, (_, power) => 2 ** power);
 const HEIGHT_PX = 150;
 
 export function Plot(props: PlotProps): JSX.Element {
@@ -46,7 +49,7 @@ export function Plot(props: PlotProps): JSX.Element {
   const theme = useTheme();
   const names = props.lines.map(({ name }) => name).join('\n');
   // The lines' names and the theme decide what is drawn; data come below.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: they are not read, they are the reason to draw anew
+  // They are not read, they are the reason to draw anew.
   useEffect(() => {
     const element = holder.current as HTMLDivElement;
     const made = new uPlot(options(element, latest, setAt), aligned(latest.current.data), element);
@@ -126,7 +129,7 @@ function options(
     grid: { stroke: colour('--line'), width: 1 },
     ticks: { show: false },
   };
-  const { lines, format } = latest.current;
+  const { lines, format, binary } = latest.current;
   return {
     width: element.clientWidth,
     height: HEIGHT_PX,
@@ -138,8 +141,14 @@ function options(
       y: { range: (_plot, _low, high) => [0, Math.max(high * 1.08, latest.current.least ?? 0, 1e-9)] },
     },
     axes: [
-      { ...axis, space: 70, values: (_plot, splits) => splits.map((second) => clock(second * 1000, splits)) },
-      { ...axis, size: 66, space: 34, values: (_plot, splits) => splits.map(format) },
+      { ...axis, space: 70, size: 28, values: (_plot, splits) => splits.map((second) => clock(second * 1000, splits)) },
+      {
+        ...axis,
+        size: 74,
+        space: 26,
+        ...(binary === true ? { incrs: BINARY_STEPS } : {}),
+        values: (_plot, splits) => splits.map(format),
+      },
     ],
     series: [
       {},

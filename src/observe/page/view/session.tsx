@@ -2,7 +2,8 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
-import { apiPath, type WhoAmI } from '../data/api.js';
+import type { WhoAmI } from '../../model/api.js';
+import { apiPath } from '../data/api.js';
 import { useFetched } from './fetch.js';
 import { Failure } from './words.js';
 

@@ -1,3 +1,5 @@
+// biome-ignore-all lint/a11y/useSemanticElements: a table of 40,000 rows of which some 30 exist cannot be a <table>
+// biome-ignore-all lint/a11y/useFocusableInteractive: the grid has the focus, and aria-activedescendant names the row
 /** The head of a long table: a button for each column that sorts; on a narrow screen a choice of them. */
 import type { ComponentChildren, JSX } from 'preact';
 

@@ -1,3 +1,5 @@
+// biome-ignore-all lint/a11y/useSemanticElements: a table of 40,000 rows of which some 30 exist cannot be a <table>
+// biome-ignore-all lint/a11y/useFocusableInteractive: the grid has the focus, and aria-activedescendant names the row
 /** A long table whose rows exist only where they can be seen, steered by pointer and keyboard. */
 import type { ComponentChildren, JSX } from 'preact';
 import { useCallback, useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
@@ -66,6 +68,7 @@ export function Table<Row>(props: TableProps<Row>): JSX.Element {
         {rows.map((index) => {
           const row = rowAt(index);
           return (
+            // biome-ignore lint/a11y/useKeyWithClickEvents: the grid has the keys
             <div
               key={row === undefined ? `at-${index}` : keyOf(row)}
               id={`${id}-${index}`}

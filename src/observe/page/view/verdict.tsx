@@ -1,7 +1,9 @@
 /** How a job does or why it ended, and what to ask for next time. */
 import type { JSX } from 'preact';
 import { printable } from '../../../text.js';
-import type { BoxRow, JobEnd, JobView, Note } from '../data/api.js';
+import type { BoxRow, JobView } from '../../model/api.js';
+import type { Note } from '../../model/observed.js';
+import type { JobEnd } from '../data/api.js';
 import { count } from '../data/figures.js';
 import { reasonWord } from './words.js';
 
@@ -12,7 +14,7 @@ interface Props {
   readonly notes: readonly Note[];
 }
 
-const TAGS: Readonly<Record<Note['severity'], string>> = { info: 'Note', advice: 'Next time', warning: 'Warning' };
+const TAGS: Readonly<Record<Note['severity'], string>> = { info: 'Note', advice: 'Advice', warning: 'Warning' };
 
 export function Verdict({ job, row, notes }: Props): JSX.Element | null {
   const ended = row === null ? job.state === 'ended' : row.state === 'ended';
@@ -35,7 +37,9 @@ export function Verdict({ job, row, notes }: Props): JSX.Element | null {
         <ul class="notes">
           {notes.map((note) => (
             <li key={`${note.code} ${note.text}`}>
-              <span class={`tag ${note.severity}`}>{TAGS[note.severity] ?? 'Note'}</span>
+              <span class={`tag ${note.severity}`}>
+                {ended && note.severity === 'advice' ? 'Next time' : (TAGS[note.severity] ?? 'Note')}
+              </span>
               <span>{printable(note.text)}</span>
             </li>
           ))}

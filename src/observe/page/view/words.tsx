@@ -1,7 +1,7 @@
 /** Words and small things that every screen uses. All names are foreign text: `printable` shows what a name would hide. */
 import type { ComponentChildren, JSX } from 'preact';
 import { printable } from '../../../text.js';
-import type { BoxRow } from '../data/api.js';
+import type { BoxRow } from '../../model/api.js';
 import { address } from '../data/route.js';
 
 /** A name or text from a box, without characters that would hide or reverse what stands beside it. */
@@ -146,7 +146,8 @@ export function Fact({
     <div>
       <dt>{name}</dt>
       <dd>
-        {children} {small && <small>{small}</small>}
+        {children}
+        {small && <small class="under">{small}</small>}
       </dd>
     </div>
   );
