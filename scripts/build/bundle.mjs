@@ -20,6 +20,7 @@ const LOADED = {
   'launch-failure': { entry: 'src/supervise/launch-failure.ts' },
   adopt: { entry: 'src/cli/adopt.ts' },
   agent: { entry: 'src/agent/index.ts' },
+  collector: { entry: 'src/cli/collector.ts' },
   notice: { entry: 'src/supervise/notice.ts' },
   fallbacks: { entry: 'src/supervise/fallbacks.ts' },
   yaml: { contents: "export * from 'yaml';" },
@@ -75,6 +76,8 @@ async function loadedBundle([name, { entry, contents }]) {
     supported: { 'dynamic-import': false }, // vm.Script has no import(), so it becomes require()
     banner: { js: '(function (exports, require, module, __filename, __dirname, loadBundle) {' },
     footer: { js: '})' },
+    // PostgreSQL's own library would be a second way to the same server.
+    external: ['pg-native'],
     plugins: [nativeByPath, leanRascal],
   });
 }

@@ -27,6 +27,7 @@ import type * as Slurm from '../supervise/slurm.js';
 import { launchedJob } from '../supervise/subject.js';
 import type * as Allowed from '../supervise/within-allowed.js';
 import type * as AdoptBundle from './adopt.js';
+import type * as CollectorBundle from './collector.js';
 import type * as Tools from './tools.js';
 
 /** Loads a bundle of dist/ that the launch path does not need; boot.cjs passes this function in. */
@@ -45,7 +46,7 @@ const CONTROL_FD = 3;
 process.exitCode = EXIT.failed;
 protectSelf();
 type Hello = Extract<KeeperEvent, { type: 'hello' }>;
-type Tool = Exclude<(typeof VERBS)[number], 'adopt' | 'agent'>;
+type Tool = Exclude<(typeof VERBS)[number], 'adopt' | 'agent' | 'collector'>;
 
 let running: RunBundle.Run | undefined;
 /** The keeper has been told to launch the job. */
@@ -88,6 +89,8 @@ function begin(hello: Hello): void {
       return adoptProcess(hello);
     case 'agent':
       return serveNode(hello);
+    case 'collector':
+      return collect(hello);
     case '--help':
       return say(loadBundle<typeof Tools>('tools').helpText());
     case '--version':
@@ -226,6 +229,16 @@ function serveNode({ argv, settings, debug }: Hello): void {
     loadNotice: () => loadBundle<typeof NoticeBundle>('notice'),
   };
   void runAgent(input).then(exitNow);
+}
+
+/** Keeps and serves what boxes publish. There is no job of our own, so our keeper ends. */
+function collect({ argv, settings, debug }: Hello): void {
+  running = { onKeeper() {}, async onSignal() {} };
+  keeper.close();
+  const { runCollector } = loadBundle<typeof CollectorBundle>('collector');
+  const { loadYaml } = loaders;
+  const input = { argv, settings, debug, files: systemFiles(), version: PROC_BOX_VERSION, loadYaml };
+  void runCollector({ ...input, load: require, dist: __dirname }).then(exitNow);
 }
 
 /** Boxes a process that already runs. (`proc_box -- adopt` runs a program of that name.) */
