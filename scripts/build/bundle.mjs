@@ -16,6 +16,7 @@ const LOADED = {
   'within-allowed': { entry: 'src/supervise/within-allowed.ts' },
   'report-file': { entry: 'src/supervise/report-file.ts' },
   tools: { entry: 'src/cli/tools.ts' },
+  observe: { entry: 'src/cli/observe/index.ts' },
   print: { entry: 'src/print.ts' },
   'launch-failure': { entry: 'src/supervise/launch-failure.ts' },
   adopt: { entry: 'src/cli/adopt.ts' },

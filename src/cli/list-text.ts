@@ -1,4 +1,5 @@
 import type { BoxRow } from '../agent/list.js';
+import { shortSize, shortTime } from '../options/short-amounts.js';
 import { printable } from '../text.js';
 
 /** The boxes of a node as a table that fits into 80 columns, if its job ids and commands are short. */
@@ -29,7 +30,7 @@ const COLUMNS: readonly { readonly name: string; readonly text: (row: BoxRow) =>
   { name: 'TIME', text: ({ used_ms, elapsed_ms, limit_ms }) => timeText(used_ms, elapsed_ms, limit_ms) },
   {
     name: 'MEMORY',
-    text: ({ memory, memory_peak, memory_limit }) => [memory, memory_peak, memory_limit].map(size).join('/'),
+    text: ({ memory, memory_peak, memory_limit }) => [memory, memory_peak, memory_limit].map(shortSize).join('/'),
   },
   { name: 'CPU%', text: ({ cpu_percent }) => (cpu_percent === null ? '-' : cpu_percent.toFixed(0)) },
   { name: 'COMMAND', text: ({ command }) => command.slice(command.lastIndexOf('/') + 1).slice(0, COMMAND) },
@@ -44,26 +45,5 @@ function lineOf(cells: readonly string[], widths: readonly number[]): string {
 
 /** Without a limit, the time since the start. With one, how much of it is used. */
 function timeText(usedMs: number, elapsedMs: number, limitMs: number | null): string {
-  return limitMs === null ? clock(elapsedMs) : `${clock(usedMs)}/${clock(limitMs)}`;
-}
-
-/** `5s`, `1m05s`, `2h05m`, `3d04h`. */
-function clock(ms: number): string {
-  const sec = Math.floor(ms / 1000);
-  const two = (count: number) => `${count}`.padStart(2, '0');
-  if (sec < 60) return `${sec}s`;
-  if (sec < 3_600) return `${Math.floor(sec / 60)}m${two(sec % 60)}s`;
-  if (sec < 86_400) return `${Math.floor(sec / 3_600)}h${two(Math.floor(sec / 60) % 60)}m`;
-  return `${Math.floor(sec / 86_400)}d${two(Math.floor(sec / 3_600) % 24)}h`;
-}
-
-const UNITS = ['B', 'K', 'M', 'G', 'T', 'P'] as const;
-
-/** `512B`, `1.5M`, `12G`: powers of 1024. */
-function size(bytes: number | null): string {
-  if (bytes === null) return '-';
-  let scaled = bytes;
-  let unit = 0;
-  for (; scaled >= 999.5 && unit < UNITS.length - 1; unit++) scaled /= 1024;
-  return `${unit > 0 && scaled < 9.95 ? scaled.toFixed(1).replace(/\.0$/, '') : Math.round(scaled)}${UNITS[unit]}`;
+  return limitMs === null ? shortTime(elapsedMs) : `${shortTime(usedMs)}/${shortTime(limitMs)}`;
 }

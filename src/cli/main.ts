@@ -28,6 +28,7 @@ import { launchedJob } from '../supervise/subject.js';
 import type * as Allowed from '../supervise/within-allowed.js';
 import type * as AdoptBundle from './adopt.js';
 import type * as CollectorBundle from './collector.js';
+import type * as Observe from './observe/index.js';
 import type * as Tools from './tools.js';
 
 /** Loads a bundle of dist/ that the launch path does not need; boot.cjs passes this function in. */
@@ -263,9 +264,23 @@ function adoptProcess(hello: Hello): void {
 function useTool(name: Tool, { argv, settings, debug }: Hello): void {
   running = { onKeeper() {}, async onSignal() {} };
   keeper.close();
-  const { runCheck, runCtl, runList, runSpool, runWhere } = loadBundle<typeof Tools>('tools');
-  const tool = { ctl: runCtl, check: runCheck, list: runList, spool: runSpool, where: runWhere }[name];
+  const tool = toolOf(name);
   void tool({ argv, settings, debug, files: systemFiles(), loadYaml: () => loadBundle('yaml') }).then(exitNow);
+}
+
+function toolOf(name: Tool) {
+  switch (name) {
+    case 'top':
+      return loadBundle<typeof Observe>('observe').runTop;
+    case 'watch':
+      return loadBundle<typeof Observe>('observe').runWatch;
+    case 'report':
+      return loadBundle<typeof Observe>('observe').runReport;
+    default: {
+      const { runCheck, runCtl, runList, runSpool, runWhere } = loadBundle<typeof Tools>('tools');
+      return { ctl: runCtl, check: runCheck, list: runList, spool: runSpool, where: runWhere }[name];
+    }
+  }
 }
 
 function say(text: string): never {

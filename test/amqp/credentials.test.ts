@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import t, { type Test } from 'tap';
 import { connectBroker } from '../../src/amqp/index.js';
-import { tryBroker } from '../../src/cli/ctl/connect.js';
+import { tryBroker } from '../../src/amqp/tool-connection.js';
 import { BrokerError } from '../../src/errors.js';
 import { parseUris } from '../../src/options/uri.js';
 import {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import amqp from 'amqplib';
 import t from 'tap';
-import { tryBroker } from '../../src/cli/ctl/connect.js';
+import { tryBroker } from '../../src/amqp/tool-connection.js';
 import { collect, privateBroker, unique } from '../fixtures/broker.js';
 import { type Certificate, newAuthority } from '../fixtures/certificates.js';
 import { readProc, until } from '../fixtures/processes.js';

@@ -196,6 +196,7 @@ void Directed::keeper_left() {
 
 void Directed::node_ended(int status) {
   if (outcome_known_) return;
+  front_.terminal.restore();
   const bool asked = WIFSIGNALED(status) && std::find(front_.end_signals.begin(), front_.end_signals.end(), WTERMSIG(status)) != front_.end_signals.end();
   keeper_events();
   if (asked && (is_tool() || !box_.started)) {

@@ -190,6 +190,7 @@ void run_with_agent(Front& front, const Sockets& sockets, pbox::Answer answer, i
   if (agent.fd >= 0) run_with_agent(front, sockets, answer, background_fd);
   const std::string no_room = pbox::raise_own_limits();
   int startup_stderr = -1;
+  if (options.verb == "top") front.terminal.remember();
   std::string why = no_room.empty() ? begin_node(front, sockets, background_fd, startup_stderr) : "";
   close(sockets.keeper[0]);
   close(sockets.channel[1]);

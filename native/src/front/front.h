@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "front/options.h"
+#include "front/terminal.h"
 #include "front/words.h"
 #include "wire/keeper_connection.h"
 
@@ -45,6 +46,7 @@ struct Front {
   int node = -1;               // our child; -1: Node has ended or was not started
   std::vector<int> end_signals{};  // signals received that ask for the end
   JobState job{};
+  TerminalModes terminal{};  // of a verb that shows a screen, as it was before
   int word = -1;  // of `adopt --detach`: takes the exit status for the caller, who waits
 
   // Blocks the signals that a wrapper handles, so that they arrive at `signals`.

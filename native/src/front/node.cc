@@ -27,7 +27,7 @@ constexpr double kIdleMs = 10000, kStartMs = 60000;
 
 // The variables that Node and src/ read; test/structure/environment.test.ts compares. All others are meant for the job:
 // libraries, settings of OpenSSL, of malloc and of Node itself.
-constexpr const char* kNames[] = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "QUEUE", "RESTARTED", "JOB_ID", "CONDOR_JOB_ID"};
+constexpr const char* kNames[] = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TERM", "NO_COLOR", "QUEUE", "RESTARTED", "JOB_ID", "CONDOR_JOB_ID"};
 constexpr const char* kPrefixes[] = {"LC_", "SLURM", "PBS_", "SGE_", "LSB_", "_CONDOR_", "XDG_", "PROC_BOX_"};
 // Of systemd, for an agent: src/agent/service.ts.
 constexpr const char* kOfService[] = {"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"};

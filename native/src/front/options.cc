@@ -23,7 +23,7 @@ constexpr const char* kSignals[] = {"HUP",  "INT",  "QUIT", "ILL",    "TRAP", "A
                                     "URG",  "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",  "PWR",  "SYS"};
 
 // Verbs, which count only as the first word. They mirror src/options/table/verbs.ts; the same test compares.
-constexpr const char* kVerbs[] = {"adopt", "agent", "check", "collector", "ctl", "list", "spool", "where"};
+constexpr const char* kVerbs[] = {"adopt", "agent", "check", "collector", "ctl", "list", "report", "spool", "top", "watch", "where"};
 
 constexpr long long kMostPid = 1 << 22;
 constexpr double kTimeoutMs = 600000;  // the default outside scheduler jobs

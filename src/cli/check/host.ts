@@ -2,12 +2,12 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { release } from 'node:os';
 import { Script } from 'node:vm';
 import { hostname, userName } from 'cgroup-utils-native';
+import { tryBroker } from '../../amqp/tool-connection.js';
 import { isBrokerError } from '../../errors.js';
 import { duration } from '../../options/amounts.js';
 import type { BoxSpec } from '../../options/spec.js';
 import { jobDeadline } from '../../scheduler/deadline.js';
 import { type Environment, identifyJob, schedulerMarks } from '../../scheduler/identity.js';
-import { tryBroker } from '../ctl/connect.js';
 import { rebuild } from './remedies.js';
 import { atLeast, fail, pass, type Row, warn } from './row.js';
 

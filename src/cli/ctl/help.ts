@@ -48,12 +48,12 @@ export function ctlHelp(): string {
   return `${HEAD}${[...commands, KEYGEN].join('')}\nOptions:\n${options.join('')}${TAIL}`;
 }
 
-function row(head: string, help: string): string {
+export function row(head: string, help: string): string {
   const begin = `\n${' '.repeat(INDENT)}`;
   const first = head.length + 2 < INDENT ? `  ${head}`.padEnd(INDENT) : `  ${head}${begin}`;
   return `${first}${wrap(help).join(begin)}\n`;
 }
 
-function wrap(text: string): string[] {
+export function wrap(text: string): string[] {
   return text.match(/.{1,70}(?:\s|$)/g)?.map((line) => line.trimEnd()) ?? [text];
 }

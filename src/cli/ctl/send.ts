@@ -3,9 +3,9 @@ import { randomHex } from 'cgroup-utils-native';
 import type { Endpoint } from '../../amqp/config.js';
 import { alarmText, describe } from '../../amqp/failure.js';
 import { keySegment } from '../../amqp/keys.js';
+import { CONNECT_TIMEOUT_MS, connectFirst, leave, sleep, toldByTheRace } from '../../amqp/tool-connection.js';
 import { BrokerError, SpecError } from '../../errors.js';
 import { signCommand } from '../sign.js';
-import { CONNECT_TIMEOUT_MS, connectFirst, leave, sleep, toldByTheRace } from './connect.js';
 import type { CtlRequest } from './options.js';
 
 /**

@@ -72,6 +72,8 @@ export interface ObservedSample {
   readonly elapsedMs: number | null;
   /** Null without a time limit. */
   readonly timeLimitMs: number | null;
+  /** Whether the time counts at present. */
+  readonly timerRunning: boolean;
   /** Of the whole tree since the previous sample; 100 is one core. */
   readonly cpuPercent: number;
   readonly userSec: number;
@@ -79,9 +81,13 @@ export interface ObservedSample {
   /** Cores of the limit `cpus`; null without one. */
   readonly cpuLimitCores: number | null;
   readonly rssBytes: number;
+  /** Highest `rssBytes` so far: without the page cache, which the kernel drops before a job runs out of memory. */
+  readonly rssPeakBytes: number;
   readonly swapBytes: number;
   /** What counts against the memory limit: the cgroup's figure, or else `rssBytes`. */
   readonly memoryBytes: number;
+  /** The part of it that the kernel cannot take back, so that it is what leads to an OOM kill; null if unknown. */
+  readonly memoryHeldBytes: number | null;
   /** Highest so far, of the same figure. */
   readonly memoryPeakBytes: number;
   /** Null without a memory limit. */
@@ -102,6 +108,8 @@ export interface ObservedSample {
   /** Messages that the box gave up so far. */
   readonly dropped: number;
   readonly limits: ObservedLimits;
+  /** Age of the figures that need a look at every process, such as I/O and the largest processes; 0: from this sample. */
+  readonly walkAgeMs: number;
   /** The largest processes, largest first. */
   readonly largest: readonly ObservedProcess[];
 }
@@ -149,11 +157,14 @@ export interface EndReport {
   readonly cpuPercent: number;
   /** What counts against the memory limit, at its highest. */
   readonly memoryPeakBytes: number;
+  /** Highest resident memory, without the page cache. */
+  readonly rssPeakBytes: number;
   /** False if a spike between two samples may be missing. */
   readonly memoryPeakExact: boolean;
   readonly processesPeak: number | null;
   readonly threadsPeak: number | null;
   readonly oomKills: number | null;
+  readonly forksRefused: number | null;
   readonly throttledMs: number | null;
   readonly throttledPeriods: number | null;
   readonly periods: number | null;

@@ -55,13 +55,16 @@ function parseSample(value: Fields): ObservedSample | Unreadable {
     state: stateOf(value['State']),
     elapsedMs: amountAt(timer['elapsed_ms']),
     timeLimitMs: amountAt(timer['limit_ms']),
+    timerRunning: timer['running'] === true,
     cpuPercent: amountAt(value['CPUPercent']) ?? 0,
     userSec: amountAt(cpu['user']) ?? 0,
     systemSec: amountAt(cpu['system']) ?? 0,
     cpuLimitCores: limitValue(limits, 'cpus'),
     rssBytes,
+    rssPeakBytes: Math.max(rssBytes, amountAt(peak['rss']) ?? 0),
     swapBytes: amountAt(memory['swap']) ?? 0,
     memoryBytes,
+    memoryHeldBytes: heldBytes(value['MemoryDetail']),
     memoryPeakBytes: Math.max(memoryBytes, amountAt(peak[isFields(counted) ? 'cgroup' : 'rss']) ?? 0),
     memoryLimitBytes: limitValue(limits, 'memory'),
     readBytes: amountAt(io['read_bytes']) ?? 0,
@@ -76,6 +79,7 @@ function parseSample(value: Fields): ObservedSample | Unreadable {
     stdoutBytes: amountAt(value['StdoutBytes']) ?? 0,
     dropped: amountAt(value['Dropped']) ?? 0,
     limits,
+    walkAgeMs: amountAt(value['ProcessesAgeMs']) ?? 0,
     largest: readProcesses(value['Processes']),
   };
 }
@@ -85,6 +89,13 @@ function parseEvent(value: Fields): ObservedEvent | Unreadable {
   const head = headOf(identity, sequence, time, undefined);
   if ('kind' in head) return head;
   return { kind: 'event', ...head, state: stateOf(state), event: nameAt(event) ?? 'unknown', body };
+}
+
+function heldBytes(value: unknown): number | null {
+  const detail = objectAt(value);
+  const anon = amountAt(detail['anon']);
+  if (detail['source'] !== 'cgroup' || anon === null) return null;
+  return anon + (amountAt(detail['shmem']) ?? 0) + (amountAt(detail['kernel']) ?? 0);
 }
 
 type Head = Pick<ObservedSample, 'id' | 'identity' | 'sequence' | 'atMs'>;

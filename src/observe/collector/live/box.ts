@@ -24,6 +24,8 @@ const INTERVAL_MS = 60_000;
 const SILENT_INTERVALS = 3;
 const SILENT_MIN_MS = 120_000;
 const LARGEST_KEPT = 10;
+/** Of the schema of events that this collector reads. */
+const EVENT_VERSION = 1;
 /** Events of a box in the store; more are counted, but not kept. */
 export const EVENTS_MAX = 1_000;
 /** Events after which nothing more comes of a box. */
@@ -91,6 +93,8 @@ export class LiveBox {
   limits: ObservedLimits;
   largest: readonly ObservedProcess[] = [];
   pressureScope: 'cgroup' | 'host' | null = null;
+  /** Memory that the kernel cannot take back; NaN if unknown. */
+  memoryHeldBytes = Number.NaN;
   /** The `exited` event as it came, JSON. */
   report: string | null;
   /** Highest sequence number that the state and the figures hold for. */
@@ -193,6 +197,7 @@ export class LiveBox {
     this.limits = sameLimits(this.limits, sample.limits) ? this.limits : sample.limits;
     this.largest = sample.largest.length > LARGEST_KEPT ? sample.largest.slice(0, LARGEST_KEPT) : sample.largest;
     this.pressureScope = sample.pressureScope;
+    this.memoryHeldBytes = sample.memoryHeldBytes ?? Number.NaN;
   }
 
   #event(event: ObservedEvent, atMs: number, isLatest: boolean): void {
@@ -222,7 +227,7 @@ export class LiveBox {
     if (report !== null) {
       const { identity, sequence, state, body } = event;
       const time = new Date(event.atMs).toISOString();
-      this.report = JSON.stringify({ event: 'exited', sequence, time, identity, state, ...body });
+      this.report = JSON.stringify({ event: 'exited', version: EVENT_VERSION, sequence, time, identity, state, ...body });
     }
   }
 }

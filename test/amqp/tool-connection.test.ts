@@ -1,8 +1,8 @@
 import { createServer } from 'node:net';
 import t, { type Test } from 'tap';
-import { connectFirst, leave, tryBroker } from '../../../src/cli/ctl/connect.js';
-import { foreignClient, sharedBroker, until } from '../../fixtures/broker.js';
-import { tcpProxy } from '../../fixtures/tcp-proxy.js';
+import { connectFirst, leave, tryBroker } from '../../src/amqp/tool-connection.js';
+import { foreignClient, sharedBroker, until } from '../fixtures/broker.js';
+import { tcpProxy } from '../fixtures/tcp-proxy.js';
 
 const uri = await sharedBroker(t);
 const WRONG = uri.replace('guest:guest', 'guest:sesame');

@@ -1,12 +1,18 @@
 import amqp from 'amqplib';
-import { credentialsOf, type Endpoint, endpointOf } from '../../amqp/config.js';
-import { describe } from '../../amqp/failure.js';
-import { after } from '../../delay.js';
-import { BrokerError } from '../../errors.js';
-import type { CtlRequest } from './options.js';
-import '../../amqp/handshake.js';
+import { after } from '../delay.js';
+import { BrokerError } from '../errors.js';
+import { credentialsOf, type Endpoint, endpointOf } from './config.js';
+import { describe } from './failure.js';
+import './handshake.js';
 
 /** Connections of the tools to the broker: one login, without retries. */
+
+export interface Brokers {
+  /** They hold passwords, so never log them. */
+  readonly uris: readonly string[];
+  /** TLS and other socket options, of `--tls-*` and `--rascal-config`. */
+  readonly socketOptions: Readonly<Record<string, unknown>>;
+}
 
 /** Longest time for one login. */
 export const CONNECT_TIMEOUT_MS = 5_000;
@@ -16,11 +22,13 @@ const CLOSE_TIMEOUT_MS = 500;
 
 /**
  * Logs in to the first broker that lets us in. Each gets an equal part of the time that is left.
+ * @param name of the connection on the broker's management pages. @default `proc_box ctl`
  * @throws BrokerError with the reason of each failure
  */
 export async function connectFirst(
-  { uris, socketOptions }: Pick<CtlRequest, 'uris' | 'socketOptions'>,
+  { uris, socketOptions }: Brokers,
   mostMs: number,
+  name = 'proc_box ctl',
 ): Promise<{ endpoint: Endpoint; connection: amqp.ChannelModel }> {
   const failures: string[] = [];
   const deadline = performance.now() + mostMs;
@@ -30,7 +38,7 @@ export async function connectFirst(
     try {
       return {
         endpoint,
-        connection: await connect(endpoint, socketOptions, Math.max(1, Math.min(CONNECT_TIMEOUT_MS, leftMs))),
+        connection: await connect(endpoint, socketOptions, Math.max(1, Math.min(CONNECT_TIMEOUT_MS, leftMs)), name),
       };
     } catch (error) {
       failures.push(describe(error, endpoint).text);
@@ -44,8 +52,9 @@ export async function connectFirst(
  */
 async function connect(
   endpoint: Endpoint,
-  socketOptions: CtlRequest['socketOptions'],
+  socketOptions: Brokers['socketOptions'],
   timeoutMs: number,
+  name: string,
 ): Promise<amqp.ChannelModel> {
   const abort = new AbortController();
   const options = {
@@ -53,7 +62,7 @@ async function connect(
     ...socketOptions,
     noDelay: true,
     credentials: credentialsOf(endpoint),
-    clientProperties: { product: 'proc_box', connection_name: 'proc_box ctl' },
+    clientProperties: { product: 'proc_box', connection_name: name },
     signal: abort.signal,
   };
   const connecting = amqp.connect(endpoint.uri, options);
@@ -84,7 +93,7 @@ export async function leave(connection: amqp.ChannelModel): Promise<void> {
 export function toldByTheRace(): void {}
 
 /** Logs in and out again. @returns address, product and version of the broker. @throws BrokerError */
-export async function tryBroker(request: Pick<CtlRequest, 'uris' | 'socketOptions'>): Promise<string> {
+export async function tryBroker(request: Brokers): Promise<string> {
   const { endpoint, connection } = await connectFirst(request, CHECK_TIMEOUT_MS);
   const { product, version } = connection.connection.serverProperties;
   connection.on('error', () => {});

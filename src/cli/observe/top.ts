@@ -1,0 +1,161 @@
+import { isatty, WriteStream } from 'node:tty';
+import { randomHex } from 'cgroup-utils-native';
+import { EXIT } from '../../box/outcome.js';
+import { describeError, SpecError } from '../../errors.js';
+import { createLogger } from '../../log.js';
+import { fits } from '../../observe/source/filter.js';
+import { canMove, lookOf } from '../../observe/terminal/look.js';
+import { BrokerSource } from '../../observe/top/broker-source.js';
+import { tableText } from '../../observe/top/once.js';
+import type { TopRow } from '../../observe/top/row.js';
+import { isSortKey, SORT_KEYS, type SortKey, sorted } from '../../observe/top/sort.js';
+import { showTop } from '../../observe/top/top.js';
+import type { Action } from '../../observe/top/view.js';
+import { parseInterval } from '../../options/intervals.js';
+import { naming } from '../../options/resolve.js';
+import { parseDuration } from '../../options/units.js';
+import { isSet, readVerb, type Verb, type VerbOption, type VerbWords } from '../../options/verb-words.js';
+import { didYouMean, quote } from '../../options/words.js';
+import { print } from '../../print.js';
+import { printableJson } from '../../text.js';
+import { formatAnswer, parseAnswer } from '../ctl/answer.js';
+import type { CtlInput } from '../ctl/options.js';
+import { sendCommand } from '../ctl/send.js';
+import { brokerOf, commandFor, OBSERVED } from './broker.js';
+import { FILTERS, filterFrom, single } from './filters.js';
+import { verbHelp } from './help.js';
+
+const OWN = {
+  ...FILTERS,
+  sort: { placeholder: 'key', default: 'cpu', help: `order of the table: ${SORT_KEYS.join(', ')}` },
+  reverse: { help: 'the smallest first' },
+  interval: { placeholder: 'duration', default: '1s', help: 'time between two pictures' },
+  once: { help: 'print the table once, without a screen; the default where stdout is no terminal' },
+  json: { help: 'print one JSON array, once; docs/observe.md describes its fields' },
+  wait: { placeholder: 'duration', default: '3s', help: 'how long to wait for the answers of boxes' },
+  'keep-ended': { placeholder: 'duration', default: '1m', help: 'how long a box that has ended stays in the table' },
+  'sign-key': { placeholder: 'path', help: 'sign commands with this private key, as for proc_box ctl' },
+  ascii: { help: 'print ASCII only; the default where the locale is not UTF-8' },
+  help: { help: 'print this text' },
+} as const satisfies Readonly<Record<string, VerbOption & { readonly help: string }>>;
+type Own = keyof typeof OWN;
+
+const TOP: Verb<Own> = { name: 'proc_box top', own: OWN, ofBox: OBSERVED, ends: 'with the words' };
+
+const HEAD = `usage: proc_box top [options]
+
+Shows all boxes that you may see, live, from what they publish to the broker. It first asks them for their state; without
+the permission for that, each box shows up with its next sample. Keys sort, filter, suspend, resume and kill: h lists them.
+`;
+const TAIL = `
+Exit status:
+  0    you left it, or it was printed
+  125  an option is wrong, or the broker or the terminal cannot be used
+`;
+
+/** `proc_box top`. Never rejects. @returns the exit status */
+export async function runTop(input: CtlInput): Promise<number> {
+  const log = createLogger('info');
+  try {
+    const words = readVerb(input.argv.slice(2), TOP);
+    if (isSet(words, 'help')) return print(verbHelp(HEAD, OWN, TAIL));
+    if (words.rest[0] !== undefined) {
+      throw new SpecError(`${quote(words.rest[0])} is not an option; "proc_box top --help" lists them`);
+    }
+    return await top(input, words, log);
+  } catch (error) {
+    log.error(describeError(error, input.debug));
+    return EXIT.failed;
+  }
+}
+
+async function top(input: CtlInput, words: VerbWords<Own>, log: ReturnType<typeof createLogger>): Promise<number> {
+  const { own, forBox } = words;
+  const sort = sortOf(own.get('sort') ?? OWN.sort.default);
+  const refreshMs = timeOf(own, 'interval', parseInterval);
+  const keepEndedMs = timeOf(own, 'keep-ended', parseDuration);
+  const user = single(own, 'user');
+  const host = single(own, 'host');
+  const address = user !== undefined ? { user } : host !== undefined ? { host } : {};
+  const given = {
+    wait: own.get('wait') ?? OWN.wait.default,
+    ...(own.has('sign-key') && { 'sign-key': own.get('sign-key')! }),
+  };
+  const requests = commandFor(input, forBox, 'status', address, given);
+  const { feed, warnings } = brokerOf(input, forBox, { samples: true, events: true, user });
+  for (const warning of warnings) log.warn(warning);
+  const filter = filterFrom(own);
+  const look = lookOf(process.env, isSet(words, 'ascii'));
+  await using source = new BrokerSource({
+    feed,
+    keepEndedMs,
+    ask: (onAnswer) => sendCommand(requests, `top-${randomHex(8)}`, onAnswer),
+  });
+  await source.open();
+  const asked = source.askAll();
+  if (isSet(words, 'once') || isSet(words, 'json') || !isatty(1)) {
+    await asked;
+    const rows = sorted(
+      source.rows().filter((row) => fits(filter, row)),
+      sort,
+      isSet(words, 'reverse'),
+    );
+    return print(isSet(words, 'json') ? `${printableJson(rows)}\n` : tableText(rows, widthOf(), look));
+  }
+  if (!canMove(process.env))
+    throw new SpecError('TERM names no terminal that can show a screen; --once prints the table once');
+  const act = (action: Action, row: TopRow, wholeJob: boolean) =>
+    command(
+      () =>
+        commandFor(input, forBox, action, targetOf(row, wholeJob), { ...given, wait: wholeJob ? given.wait : '10s' }),
+      wholeJob,
+    );
+  await showTop({ source, filter, sort, reversed: isSet(words, 'reverse'), refreshMs, look, act });
+  return 0;
+}
+
+function targetOf({ box, job, user }: TopRow, wholeJob: boolean) {
+  return wholeJob ? { job, user } : { box };
+}
+
+/** Sends a command. Never rejects. @returns what the boxes have answered, in one line */
+async function command(
+  requests: () => ReturnType<typeof commandFor>,
+  wholeJob: boolean,
+): Promise<{ readonly text: string; readonly isError: boolean }> {
+  const answers: { readonly ok: boolean; readonly text: string }[] = [];
+  try {
+    const made = requests();
+    const { outcome } = await sendCommand(made, `top-${randomHex(8)}`, (text) => {
+      const answer = parseAnswer(text);
+      if (answer !== undefined) answers.push({ ok: answer.ok, text: formatAnswer(answer) });
+      return answer !== undefined;
+    });
+    if (outcome === 'unroutable') return { text: 'no box listens there: has the job ended?', isError: true };
+  } catch (error) {
+    return { text: describeError(error, false), isError: true };
+  }
+  const refused = answers.filter(({ ok }) => !ok);
+  if (answers.length === 0) return { text: 'no answer; the command may have been carried out', isError: true };
+  if (!wholeJob) return { text: answers[0]!.text, isError: refused.length > 0 };
+  const rest = refused.length === 0 ? '' : `, ${refused.length} refused: ${refused[0]!.text}`;
+  return { text: `${answers.length - refused.length} boxes have done it${rest}`, isError: refused.length > 0 };
+}
+
+function sortOf(text: string): SortKey {
+  if (isSortKey(text)) return text;
+  throw new SpecError(
+    `--sort: there is no ${quote(text)}${didYouMean(text, SORT_KEYS) || `; there are ${SORT_KEYS.join(', ')}`}`,
+  );
+}
+
+function timeOf(own: VerbWords<Own>['own'], name: 'interval' | 'keep-ended', parse: (text: string) => number): number {
+  return naming(`--${name}`, () => parse(own.get(name) ?? OWN[name].default));
+}
+
+/** Columns of stdout; undefined where it is no terminal. */
+function widthOf(): number | undefined {
+  if (!isatty(1)) return undefined;
+  const { columns } = new WriteStream(1);
+  return columns > 0 ? columns : 80;
+}

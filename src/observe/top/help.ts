@@ -1,0 +1,44 @@
+import type { Span } from '../terminal/style.js';
+
+const KEYS: readonly (readonly [string, string])[] = [
+  ['arrows, PgUp, PgDn, Home, End', 'move'],
+  ['Enter', 'all about one box; Enter or q goes back'],
+  ['k', 'kill the box: SIGKILL to every process; asks first'],
+  ['s', 'suspend the box; asks first'],
+  ['r', 'resume it; asks first'],
+  ['/', 'show only some boxes: user:alice job:1234 host:n1 state:suspended box:..., or words'],
+  ['u', 'only the boxes of this user, and back'],
+  ['Esc', 'show all boxes again'],
+  ['e', 'show or hide ended boxes'],
+  ['< >', 'sort by the column before or after'],
+  ['P M L', 'sort by CPU, by memory, by the share of the memory limit'],
+  ['I W', 'sort by I/O, by what tasks wait for (pressure)'],
+  ['T E', 'sort by time used, by time left'],
+  ['N U H', 'sort by job, by user, by host'],
+  ['R', 'the reverse order'],
+  ['p', 'hold the display'],
+  ['Ctrl-L', 'draw the screen anew'],
+  ['Ctrl-Z', 'back to the shell; fg returns'],
+  ['q, Ctrl-C', 'quit'],
+];
+
+const COLUMNS: readonly (readonly [string, string])[] = [
+  ['S', 'new, run, susp(ended), stop(ping), end(ed); ? nothing heard for longer than three samples take'],
+  ['CPU%', 'of one core, all processes of the box together, since the sample before'],
+  ['MEM PEAK LIM', 'resident memory now and at its highest, and the limit of the box'],
+  ['MEMORY', 'memory as part of the limit; | is the peak'],
+  ['R/s W/s', 'bytes per second from and to storage'],
+  ['PSI', 'tasks waited for c(pu), m(emory) or i(o) in this % of the last 10 s'],
+  ['TIME', 'wall clock used, and its limit'],
+];
+
+const WIDTH = 14;
+
+/** The page of `h`. */
+export function helpLines(): Span[][] {
+  const row = ([name, text]: readonly [string, string]): Span[] =>
+    name.length < WIDTH
+      ? [{ text: name.padEnd(WIDTH), style: 'bold' }, { text }]
+      : [{ text: `${name}  `, style: 'bold' }, { text }];
+  return [...KEYS.map(row), [], ...COLUMNS.map(row)];
+}
