@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { IntakeCounts } from '../consume/intake.js';
 import type { LiveBox } from '../live/box.js';
+import { F } from '../live/figures.js';
 import { totalsOf } from '../live/row.js';
 import { type JobFigures, jobFigures, topJobs } from './top-jobs.js';
 
@@ -35,16 +36,28 @@ const JOB_SERIES: readonly (readonly [name: string, help: string, value: (job: J
   ['cpu_used_cores', 'CPUs that the job uses now', ({ cpuUsedCores }) => cpuUsedCores],
   ['cpu_limit_cores', 'CPUs that the job may use', ({ cpuLimitCores }) => cpuLimitCores],
   ['cpu_seconds_total', 'CPU time of the job', ({ cpuSeconds }) => cpuSeconds],
-  ['cpu_throttled_seconds_total', 'Time in which the limit on CPUs held the job back', ({ throttledSeconds }) => throttledSeconds],
+  [
+    'cpu_throttled_seconds_total',
+    'Time in which the limit on CPUs held the job back',
+    ({ throttledSeconds }) => throttledSeconds,
+  ],
   ['memory_used_bytes', 'Memory of the job that counts against its limit', ({ memoryUsedBytes }) => memoryUsedBytes],
   ['memory_peak_bytes', 'Sum of the peaks of its boxes', ({ memoryPeakBytes }) => memoryPeakBytes],
   ['memory_limit_bytes', 'Sum of the limits of its boxes', ({ memoryLimitBytes }) => memoryLimitBytes],
-  ['memory_used_ratio', 'Highest share of its memory limit that a box of the job uses', ({ memoryUsedRatio }) => memoryUsedRatio],
+  [
+    'memory_used_ratio',
+    'Highest share of its memory limit that a box of the job uses',
+    ({ memoryUsedRatio }) => memoryUsedRatio,
+  ],
   ['oom_kills_total', 'Processes that the kernel killed for lack of memory', ({ oomKills }) => oomKills],
   ['io_read_bytes_total', 'Bytes read from storage', ({ readBytes }) => readBytes],
   ['io_written_bytes_total', 'Bytes written to storage', ({ writtenBytes }) => writtenBytes],
   ['elapsed_seconds', 'Time that the job has run', ({ elapsedSeconds }) => elapsedSeconds],
-  ['time_used_ratio', 'Highest share of its time limit that a box of the job has used', ({ timeUsedRatio }) => timeUsedRatio],
+  [
+    'time_used_ratio',
+    'Highest share of its time limit that a box of the job has used',
+    ({ timeUsedRatio }) => timeUsedRatio,
+  ],
   ['lost_messages_total', 'Messages that its boxes had to give up', ({ lostMessages }) => lostMessages],
 ];
 
@@ -52,21 +65,32 @@ export function createMetrics(source: MetricsSource): Registry {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry, prefix: 'proc_box_collector_' });
-  const gauge = (name: string, help: string, collect: (this: Gauge) => void | Promise<void>, labelNames: readonly string[] = []) =>
-    new Gauge({ name: `proc_box_${name}`, help, registers, labelNames: [...labelNames], collect });
+  const gauge = (
+    name: string,
+    help: string,
+    collect: (this: Gauge) => void | Promise<void>,
+    labelNames: readonly string[] = [],
+  ) => new Gauge({ name: `proc_box_${name}`, help, registers, labelNames: [...labelNames], collect });
   const counter = (name: string, help: string, collect: (this: Counter) => void, labelNames: readonly string[] = []) =>
     new Counter({ name: `proc_box_${name}`, help, registers, labelNames: [...labelNames], collect });
-  new Gauge({ name: 'proc_box_collector_info', help: 'Version of the collector', registers, labelNames: ['version'] }).set(
-    { version: source.version },
-    1,
-  );
+  new Gauge({
+    name: 'proc_box_collector_info',
+    help: 'Version of the collector',
+    registers,
+    labelNames: ['version'],
+  }).set({ version: source.version }, 1);
   ownMetrics(source, gauge, counter);
   siteMetrics(source, gauge);
   jobMetrics(source, registers);
   return registry;
 }
 
-type MakeGauge = (name: string, help: string, collect: (this: Gauge) => void | Promise<void>, labels?: readonly string[]) => void;
+type MakeGauge = (
+  name: string,
+  help: string,
+  collect: (this: Gauge) => void | Promise<void>,
+  labels?: readonly string[],
+) => void;
 type MakeCounter = (name: string, help: string, collect: (this: Counter) => void, labels?: readonly string[]) => void;
 
 function ownMetrics(source: MetricsSource, gauge: MakeGauge, counter: MakeCounter): void {
@@ -85,10 +109,20 @@ function ownMetrics(source: MetricsSource, gauge: MakeGauge, counter: MakeCounte
   gauge('collector_last_commit_seconds', 'Time that the last transaction took', function () {
     this.set(source.counts()?.commitSeconds ?? 0);
   });
-  byName(counter, 'collector_refused_messages_total', 'Messages that are none of proc_box, or in the name of another', 'reason', () =>
-    Object.entries(source.counts()?.refused ?? {}),
+  byName(
+    counter,
+    'collector_refused_messages_total',
+    'Messages that are none of proc_box, or in the name of another',
+    'reason',
+    () => Object.entries(source.counts()?.refused ?? {}),
   );
-  byName(counter, 'ended_boxes_total', 'Boxes that have ended, by termination reason, since the collector started', 'reason', source.ended);
+  byName(
+    counter,
+    'ended_boxes_total',
+    'Boxes that have ended, by termination reason, since the collector started',
+    'reason',
+    source.ended,
+  );
   byName(counter, 'alerts_total', 'Alerts that were raised since the collector started', 'alert', source.alerts);
   const simple = (name: string, help: string, value: () => number) =>
     gauge(name, help, function () {
@@ -140,7 +174,8 @@ function siteMetrics({ boxes }: MetricsSource, gauge: MakeGauge): void {
     'Boxes in the live table',
     function () {
       this.reset();
-      for (const state of ['starting', 'running', 'suspended', 'stopping', 'ended']) this.set({ state }, totals().by_state[state] ?? 0);
+      for (const state of ['starting', 'running', 'suspended', 'stopping', 'ended'])
+        this.set({ state }, totals().by_state[state] ?? 0);
     },
     ['state'],
   );
@@ -149,10 +184,26 @@ function siteMetrics({ boxes }: MetricsSource, gauge: MakeGauge): void {
   simple('active_hosts', 'Hosts with boxes that run', ({ hosts }) => hosts);
   simple('silent_boxes', 'Boxes that have not ended and send nothing', ({ silent }) => silent);
   simple('cpu_used_cores', 'CPUs that all boxes use now', ({ cpu_percent }) => cpu_percent / 100);
-  simple('memory_used_bytes', 'Memory of all boxes that counts against their limits', ({ memory_bytes }) => memory_bytes);
-  simple('memory_limits_bytes', 'Sum of the memory limits of all boxes', ({ memory_limit_bytes }) => memory_limit_bytes);
-  simple('io_read_bytes_per_second', 'Bytes that all boxes read from storage', ({ read_bytes_per_sec }) => read_bytes_per_sec);
-  simple('io_written_bytes_per_second', 'Bytes that all boxes write to storage', ({ write_bytes_per_sec }) => write_bytes_per_sec);
+  simple(
+    'memory_used_bytes',
+    'Memory of all boxes that counts against their limits',
+    ({ memory_bytes }) => memory_bytes,
+  );
+  simple(
+    'memory_limits_bytes',
+    'Sum of the memory limits of all boxes',
+    ({ memory_limit_bytes }) => memory_limit_bytes,
+  );
+  simple(
+    'io_read_bytes_per_second',
+    'Bytes that all boxes read from storage',
+    ({ read_bytes_per_sec }) => read_bytes_per_sec,
+  );
+  simple(
+    'io_written_bytes_per_second',
+    'Bytes that all boxes write to storage',
+    ({ write_bytes_per_sec }) => write_bytes_per_sec,
+  );
   simple('running_processes', 'Processes of all boxes', ({ processes }) => processes);
 }
 
@@ -167,20 +218,38 @@ function jobMetrics({ boxes, topCount }: MetricsSource, registers: Registry[]): 
       const top = topJobs(jobs.values(), topCount);
       for (const { metric, value } of metrics) setAll(metric, top, value);
       setUsers(users, jobs.values(), topCount);
+      setHosts(hosts, boxes(), topCount);
       this.set(top.length);
     },
   });
   const metrics = JOB_SERIES.map(([name, help, value]) => {
-    const options = { name: `proc_box_job_${name}`, help: `${help}; of the jobs that use the most`, registers, labelNames: JOB };
+    const options = {
+      name: `proc_box_job_${name}`,
+      help: `${help}; of the jobs that use the most`,
+      registers,
+      labelNames: JOB,
+    };
     return { value, metric: name.endsWith('_total') ? new Counter(options) : new Gauge(options) };
   });
-  const users = ['cpu_used_cores', 'memory_used_bytes', 'boxes'].map(
-    (name) =>
-      new Gauge({ name: `proc_box_user_${name}`, help: `${name} of the users that use the most memory`, registers, labelNames: ['user'] }),
-  );
+  const groups = (kind: string) =>
+    ['cpu_used_cores', 'memory_used_bytes', 'boxes'].map(
+      (name) =>
+        new Gauge({
+          name: `proc_box_${kind}_${name}`,
+          help: `${name} of the ${kind}s that use the most memory`,
+          registers,
+          labelNames: [kind],
+        }),
+    );
+  const users = groups('user');
+  const hosts = groups('host');
 }
 
-function setAll(metric: Gauge<string> | Counter<string>, top: readonly JobFigures[], value: (job: JobFigures) => number): void {
+function setAll(
+  metric: Gauge<string> | Counter<string>,
+  top: readonly JobFigures[],
+  value: (job: JobFigures) => number,
+): void {
   metric.reset();
   for (const job of top) {
     const amount = value(job);
@@ -189,15 +258,41 @@ function setAll(metric: Gauge<string> | Counter<string>, top: readonly JobFigure
   }
 }
 
+/** CPUs in use, memory in use, and boxes, of a user or host. */
+type GroupFigures = readonly [cores: number, bytes: number, boxes: number];
+
 function setUsers(gauges: readonly Gauge<string>[], jobs: Iterable<JobFigures>, count: number): void {
-  const byUser = new Map<string, [cores: number, bytes: number, boxes: number]>();
+  const byUser = new Map<string, GroupFigures>();
   for (const { user, cpuUsedCores, memoryUsedBytes, boxes } of jobs) {
-    const [cores, bytes, sum] = byUser.get(user) ?? [0, 0, 0];
-    byUser.set(user, [cores + cpuUsedCores, bytes + memoryUsedBytes, sum + boxes]);
+    addTo(byUser, user, [cpuUsedCores, memoryUsedBytes, boxes]);
   }
-  const top = [...byUser].sort(([, one], [, other]) => other[1] - one[1]).slice(0, count);
+  setLargest(gauges, 'user', byUser, count);
+}
+
+function setHosts(gauges: readonly Gauge<string>[], boxes: Iterable<LiveBox>, count: number): void {
+  const byHost = new Map<string, GroupFigures>();
+  for (const { identity, figures, end } of boxes) {
+    if (end !== null) continue;
+    addTo(byHost, identity.host, [(figures[F.cpuMilliPercent] || 0) / 1e5, figures[F.memoryBytes] || 0, 1]);
+  }
+  setLargest(gauges, 'host', byHost, count);
+}
+
+function addTo(groups: Map<string, GroupFigures>, name: string, more: GroupFigures): void {
+  const [cores, bytes, boxes] = groups.get(name) ?? [0, 0, 0];
+  groups.set(name, [cores + more[0], bytes + more[1], boxes + more[2]]);
+}
+
+/** The groups with the most memory get series, so that their number is bounded. */
+function setLargest(
+  gauges: readonly Gauge<string>[],
+  label: string,
+  groups: ReadonlyMap<string, GroupFigures>,
+  count: number,
+): void {
+  const top = [...groups].sort(([, one], [, other]) => other[1] - one[1]).slice(0, count);
   for (const [index, gauge] of gauges.entries()) {
     gauge.reset();
-    for (const [user, figures] of top) gauge.set({ user }, figures[index]!);
+    for (const [name, figures] of top) gauge.set({ [label]: name }, figures[index]!);
   }
 }
