@@ -22,6 +22,7 @@ const LOADED = {
   adopt: { entry: 'src/cli/adopt.ts' },
   agent: { entry: 'src/agent/index.ts' },
   collector: { entry: 'src/cli/collector.ts' },
+  otel: { entry: 'src/observe/collector/otel/otel.ts' },
   notice: { entry: 'src/supervise/notice.ts' },
   fallbacks: { entry: 'src/supervise/fallbacks.ts' },
   yaml: { contents: "export * from 'yaml';" },

@@ -3,13 +3,14 @@ import { userName } from 'cgroup-utils-native';
 import { EXIT } from '../box/outcome.js';
 import { describeError } from '../errors.js';
 import { createLogger } from '../log.js';
-import { readSecret, systemFiles } from '../options/files.js';
-import type { SpecInput } from '../options/assemble.js';
-import type { CommandRequest, CommandResult } from '../observe/model/api.js';
 import type { SendCommand } from '../observe/collector/api/commanding.js';
 import { collectorHelp } from '../observe/collector/help.js';
 import { type CollectorOptions, parseCollector } from '../observe/collector/options.js';
+import type * as OtelBundle from '../observe/collector/otel/otel.js';
 import { serve } from '../observe/collector/run.js';
+import type { CommandRequest, CommandResult } from '../observe/model/api.js';
+import type { SpecInput } from '../options/assemble.js';
+import { readSecret, systemFiles } from '../options/files.js';
 import { print } from '../print.js';
 import { addressesOf } from './ctl/address.js';
 import { parseAnswer } from './ctl/answer.js';
@@ -25,6 +26,7 @@ export interface CollectorInput extends Omit<SpecInput, 'words' | 'command' | 'd
   readonly version: string;
   /** require() of the bundle. */
   readonly load: (name: string) => unknown;
+  readonly loadOtel: () => typeof OtelBundle;
   /** Folder of the bundles. */
   readonly dist: string;
 }
@@ -47,7 +49,7 @@ export async function runCollector(input: CollectorInput): Promise<number> {
       page: join(input.dist, 'page'),
       load: input.load,
       send: sender(options),
-      notesOf: () => [],
+      loadOtel: input.loadOtel,
       log,
       told: untilTold(),
       onReady: () => log.info('the collector takes messages'),

@@ -239,7 +239,8 @@ function collect({ argv, settings, debug }: Hello): void {
   const { runCollector } = loadBundle<typeof CollectorBundle>('collector');
   const { loadYaml } = loaders;
   const input = { argv, settings, debug, files: systemFiles(), version: PROC_BOX_VERSION, loadYaml };
-  void runCollector({ ...input, load: require, dist: __dirname }).then(exitNow);
+  const loadOtel = () => loadBundle<ReturnType<CollectorBundle.CollectorInput['loadOtel']>>('otel');
+  void runCollector({ ...input, load: require, loadOtel, dist: __dirname }).then(exitNow);
 }
 
 /** Boxes a process that already runs. (`proc_box -- adopt` runs a program of that name.) */

@@ -1,7 +1,10 @@
 import { join } from 'node:path';
 import { hostname, userName } from 'cgroup-utils-native';
 import type { Logger } from '../../log.js';
-import type { Note } from '../model/observed.js';
+import type { Observed } from '../model/observed.js';
+import { Alerts } from './alerts/alerts.js';
+import { deliverer } from './alerts/deliver.js';
+import { type AlertLink, alertLink } from './alerts/publish.js';
 import type { SendCommand } from './api/commanding.js';
 import { LiveJobs } from './api/live-jobs.js';
 import { LivePages } from './api/live-pages.js';
@@ -10,7 +13,11 @@ import { listenAt, makeServer, metricsServer, SECURITY_HEADERS } from './api/ser
 import { AccessControl } from './auth/access.js';
 import { ownToken } from './auth/token.js';
 import type { LiveBox } from './live/box.js';
-import { type CollectorOptions, isPostgres } from './options.js';
+import { totalsOf } from './live/row.js';
+import { createMetrics } from './metrics/metrics.js';
+import { notesOf } from './notes.js';
+import { type CollectorOptions, isPostgres, type ListenAt } from './options.js';
+import type * as OtelBundle from './otel/otel.js';
 import { Session } from './session.js';
 import { openPostgres } from './store/postgres.js';
 import { recordCommand } from './store/queries.js';
@@ -25,9 +32,8 @@ export interface RunOptions {
   readonly page: string;
   /** Finds a module of Node or of node_modules. */
   readonly load: (name: string) => unknown;
+  readonly loadOtel: () => typeof OtelBundle;
   readonly send: SendCommand;
-  /** What to ask for next time. */
-  readonly notesOf: (boxes: readonly LiveBox[]) => readonly Note[];
   readonly log: Logger;
   /** Resolves with the reason to end. */
   readonly told: Promise<string>;
@@ -36,59 +42,157 @@ export interface RunOptions {
 }
 
 const CLOSE_MS = 10_000;
+const ALERTS_MS = 10_000;
 
 /** @throws SpecError, EnvironmentError */
 export async function serve(run: RunOptions): Promise<void> {
-  const { options, log, told, version, send, notesOf } = run;
-  const jobs = new LiveJobs();
-  const session = new Session({
-    options,
-    openStore: storeOpener(run),
-    host: hostname(),
-    log,
-    onMessage: (box, message) => jobs.take(box, message),
-    onTick: () => {},
-  });
-  const pages = new LivePages(session.boxes);
-  const token = options.auth.mode === 'token' && options.auth.tokens === null ? ownToken(tokenFolder(options)) : '';
-  const access = new AccessControl({ auth: options.auth, token, self: userName(), userName: nameOf });
-  const metrics = async () => ({ type: 'text/plain', text: '' });
-  const app = makeServer({
-    access,
-    page: run.page,
-    log,
-    metrics,
-    notReady: () => (session.isOpen ? null : session.problem),
-    routes: (server, viewerOf) =>
-      addRoutes(server, {
-        boxes: session.boxes,
-        database: () => session.database,
-        pages,
-        jobs,
-        commanding: { boxes: session.boxes, send, record: (record) => recordCommand(session.database, record), log },
-        notesOf,
-        auth: options.auth.mode,
-        version,
-        viewerOf,
-        headers: SECURITY_HEADERS,
-      }),
-  });
-  const plain = options.metricsListen === null ? null : metricsServer(metrics, log);
+  const collector = new Collector(run);
   try {
-    if (options.listen !== null) tellAddress(log, options, await listenAt(app, options.listen, '--listen'), token);
-    if (plain !== null && options.metricsListen?.kind === 'tcp') {
-      const { host, port } = options.metricsListen;
-      await new Promise<void>((resolve, reject) => plain.once('error', reject).listen(port, host, resolve));
-    }
-    const begun = session.begin().then(run.onReady);
-    const why = await Promise.race([told, begun.then(() => told)]);
-    log.info(`the collector ends: ${why}`);
+    await collector.listen();
+    const begun = collector.begin();
+    const why = await Promise.race([run.told, begun.then(() => run.told)]);
+    run.log.info(`the collector ends: ${why}`);
   } finally {
-    pages.close();
-    jobs.close();
-    plain?.close();
-    await session.close(CLOSE_MS);
-    await app.close();
+    await collector.close();
+  }
+}
+
+class Collector {
+  readonly #run: RunOptions;
+  readonly #host = hostname();
+  readonly #session: Session;
+  readonly #pages: LivePages;
+  readonly #jobs = new LiveJobs();
+  /** Ended boxes by reason. */
+  readonly #ended = new Map<string, number>();
+  readonly #metrics: () => Promise<{ readonly type: string; readonly text: string }>;
+  readonly #closing: (() => unknown)[] = [];
+  #alerts: Alerts | null = null;
+  #alertLink: AlertLink | null = null;
+  #otel: OtelBundle.Otel | null = null;
+  #checkedMs = 0;
+
+  constructor(run: RunOptions) {
+    this.#run = run;
+    const { options, log } = run;
+    this.#session = new Session({
+      options,
+      openStore: storeOpener(run),
+      host: this.#host,
+      log,
+      onMessage: (box, message) => this.#onMessage(box, message),
+      onTick: () => this.#check(),
+    });
+    this.#pages = new LivePages(this.#session.boxes);
+    const registry = createMetrics(this.#metricsSource());
+    this.#metrics = async () => ({ type: registry.contentType, text: await registry.metrics() });
+  }
+
+  /** @throws EnvironmentError */
+  async listen(): Promise<void> {
+    const { options, log } = this.#run;
+    const { listen, metricsListen, auth } = options;
+    const token = auth.mode === 'token' && auth.tokens === null ? ownToken(tokenFolder(options)) : '';
+    if (listen !== null) {
+      const app = this.#server(token);
+      this.#closing.push(() => app.close());
+      tellAddress(log, options, await listenAt(app, listen, '--listen'), token);
+    }
+    if (metricsListen !== null) {
+      const server = metricsServer(this.#metrics, log);
+      this.#closing.push(() => server.close());
+      await listenPlain(server, metricsListen);
+    }
+  }
+
+  async begin(): Promise<void> {
+    const { options, log, onReady, loadOtel, version } = this.#run;
+    await this.#session.begin();
+    if (!this.#session.isOpen) return;
+    const { alerts, spec } = options;
+    if (alerts.key !== undefined) this.#alertLink = alertLink(spec, this.#host, log);
+    const publish = this.#alertLink?.publish ?? (async () => {});
+    const deliver = deliverer({ alerts, publish, log });
+    this.#alerts = new Alerts({ thresholds: alerts, database: this.#session.database, deliver, log });
+    void this.#alerts.begin().catch((error: Error) => log.warn(`alerts: ${error.message}`));
+    if (options.otlp !== undefined) {
+      this.#otel = loadOtel().startOtel({
+        url: options.otlp,
+        version,
+        host: this.#host,
+        totals: () => totalsOf(this.#session.boxes.all(), Date.now()),
+        samples: () => this.#session.intake?.counts.samples ?? 0,
+      });
+    }
+    onReady();
+  }
+
+  /** Never rejects. */
+  async close(): Promise<void> {
+    this.#pages.close();
+    this.#jobs.close();
+    await this.#session.close(CLOSE_MS);
+    await this.#alertLink?.close(CLOSE_MS);
+    await this.#otel?.close(CLOSE_MS);
+    await Promise.allSettled(this.#closing.map((close) => close()));
+  }
+
+  #server(token: string) {
+    const { options, log, page, version, send } = this.#run;
+    const session = this.#session;
+    const access = new AccessControl({ auth: options.auth, token, self: userName(), userName: nameOf });
+    return makeServer({
+      access,
+      page,
+      log,
+      metrics: this.#metrics,
+      notReady: () => (session.isOpen ? null : session.problem),
+      routes: (server, viewerOf) =>
+        addRoutes(server, {
+          boxes: session.boxes,
+          database: () => session.database,
+          pages: this.#pages,
+          jobs: this.#jobs,
+          commanding: { boxes: session.boxes, send, record: (record) => recordCommand(session.database, record), log },
+          notesOf,
+          auth: options.auth.mode,
+          version,
+          viewerOf,
+          headers: SECURITY_HEADERS,
+        }),
+    });
+  }
+
+  #onMessage(box: LiveBox, message: Observed): void {
+    this.#jobs.take(box, message);
+    if (message.kind !== 'event' || message.event !== 'exited' || box.end === null) return;
+    this.#ended.set(box.end.reason, (this.#ended.get(box.end.reason) ?? 0) + 1);
+    this.#otel?.ended(box);
+  }
+
+  #check(): void {
+    const nowMs = Date.now();
+    if (nowMs - this.#checkedMs < ALERTS_MS) return;
+    this.#checkedMs = nowMs;
+    const isUp = this.#session.consumer?.state.state === 'up' && this.#session.problem === null;
+    void this.#alerts?.check(this.#session.boxes.all(), isUp, nowMs);
+  }
+
+  #metricsSource() {
+    const session = this.#session;
+    return {
+      boxes: () => session.boxes.all(),
+      counts: () => session.intake?.counts ?? null,
+      waiting: () => session.intake?.waiting ?? 0,
+      isBrokerUp: () => session.consumer?.state.state === 'up',
+      isStoreUp: () => session.isOpen && session.problem === null,
+      storeBytes: () => (session.isOpen ? session.database.size().catch(() => null) : Promise.resolve(null)),
+      streams: () => this.#pages.watchers + this.#jobs.watchers,
+      ended: () => this.#ended,
+      alerts: () => this.#alerts?.counts ?? new Map<string, number>(),
+      topCount: this.#run.options.topCount,
+      version: this.#run.version,
+    };
   }
 }
 
@@ -108,6 +212,14 @@ function tokenFolder({ store }: CollectorOptions): string {
 function nameOf(uid: number): string | null {
   const name = userName(uid);
   return /^\d+$/.test(name) ? null : name;
+}
+
+function listenPlain(server: ReturnType<typeof metricsServer>, at: ListenAt): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    if (at.kind === 'tcp') server.listen(at.port, at.host, resolve);
+    else server.listen(at.path, resolve);
+  });
 }
 
 function tellAddress(log: Logger, { auth, listen }: CollectorOptions, address: string, token: string): void {

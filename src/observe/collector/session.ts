@@ -1,5 +1,5 @@
-import type { Logger } from '../../log.js';
 import { isSpecError } from '../../errors.js';
+import type { Logger } from '../../log.js';
 import type { Observed } from '../model/observed.js';
 import { type Consumer, startConsumer } from './consume/consumer.js';
 import { Intake } from './consume/intake.js';

@@ -81,16 +81,21 @@ export class Alerts {
     this.#raised.add(name);
     const { cluster, job, user, host } = identity;
     const view: AlertView = { at_ms: Math.round(nowMs), alert, job, cluster, user, host, box: identity.box, text };
-    this.#work = this.#work.then(() => this.#keepAndTell(key, view)).catch((error: Error) => {
-      this.#raised.delete(name); // found again when the store takes data again
-      this.#options.log.warn(`keep an alert: ${error.message}`);
-    });
+    this.#work = this.#work
+      .then(() => this.#keepAndTell(key, view))
+      .catch((error: Error) => {
+        this.#raised.delete(name); // found again when the store takes data again
+        this.#options.log.warn(`keep an alert: ${error.message}`);
+      });
   }
 
   async #keepAndTell(key: string, view: AlertView): Promise<void> {
     const { database, deliver, log } = this.#options;
     const isNew = await database.transaction(async (queries) => {
-      const [known] = await queries.all('SELECT 1 AS one FROM alert WHERE job_key = ? AND alert = ?', [key, view.alert]);
+      const [known] = await queries.all('SELECT 1 AS one FROM alert WHERE job_key = ? AND alert = ?', [
+        key,
+        view.alert,
+      ]);
       if (known !== undefined) return false;
       const { at_ms, job, cluster, user, host, box, text } = view;
       await queries.run(

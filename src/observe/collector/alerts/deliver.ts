@@ -30,17 +30,25 @@ export function deliverer(options: DeliverOptions): (alert: AlertView) => Promis
   const { alerts, log } = options;
   return async (alert) => {
     if (pending >= PENDING_MAX) {
-      if (skipped++ === 0) log.warn(`${PENDING_MAX} alerts are on their way: more are only kept in the store until they have arrived`);
+      if (skipped++ === 0)
+        log.warn(`${PENDING_MAX} alerts are on their way: more are only kept in the store until they have arrived`);
       return;
     }
     pending++;
     const ways: readonly (readonly [string, Promise<void>])[] = [
       ['--webhook', alerts.webhook === undefined ? done : toWebhook(alerts.webhook, alert, options)],
       ['--mail-to', mail(alert, options)],
-      ['--alert-key', alerts.key === undefined ? done : options.publish(`${alerts.key}.${alert.alert}`, JSON.stringify(alert))],
+      [
+        '--alert-key',
+        alerts.key === undefined ? done : options.publish(`${alerts.key}.${alert.alert}`, JSON.stringify(alert)),
+      ],
     ];
     for (const [name, way] of ways) {
-      await way.catch((error: Error) => log.warn(`${name}: the alert ${alert.alert} of job ${alert.job} was not delivered: ${redactUri(error.message)}`));
+      await way.catch((error: Error) =>
+        log.warn(
+          `${name}: the alert ${alert.alert} of job ${alert.job} was not delivered: ${redactUri(error.message)}`,
+        ),
+      );
     }
     pending--;
     if (pending === 0) skipped = 0;
@@ -49,7 +57,11 @@ export function deliverer(options: DeliverOptions): (alert: AlertView) => Promis
 
 const done = Promise.resolve();
 
-async function toWebhook(url: string, alert: AlertView, { timeoutMs = TIMEOUT_MS, retryMs = RETRY_MS }: DeliverOptions): Promise<void> {
+async function toWebhook(
+  url: string,
+  alert: AlertView,
+  { timeoutMs = TIMEOUT_MS, retryMs = RETRY_MS }: DeliverOptions,
+): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     try {
       const response = await fetch(url, {
@@ -83,9 +95,14 @@ function mail(alert: AlertView, { alerts, timeoutMs = TIMEOUT_MS }: DeliverOptio
   if (to.length === 0) return done;
   // The recipients are no arguments that sendmail could take for options, and `-i` takes no line for the end.
   return new Promise((resolve, reject) => {
-    const child = spawn(alerts.sendmail, ['-i', '--', ...to], { stdio: ['pipe', 'ignore', 'ignore'], timeout: timeoutMs });
+    const child = spawn(alerts.sendmail, ['-i', '--', ...to], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+      timeout: timeoutMs,
+    });
     child.on('error', reject);
-    child.on('exit', (code, signal) => (code === 0 ? resolve() : reject(new Error(`sendmail ended with ${signal ?? code}`))));
+    child.on('exit', (code, signal) =>
+      code === 0 ? resolve() : reject(new Error(`sendmail ended with ${signal ?? code}`)),
+    );
     child.stdin.on('error', () => {}); // `exit` tells
     child.stdin.end(mailText(alert, to));
   });

@@ -29,7 +29,10 @@ export function causesOf(box: LiveBox, thresholds: Thresholds, nowMs: number, ca
   if (end === null) {
     causes.push(memoryOf(box, thresholds), timeOf(figures, thresholds));
     if (canBeSilent && box.isSilent(nowMs)) {
-      causes.push({ alert: 'box_silent', text: `no message for ${duration(nowMs - box.receivedMs)}, and the box has not ended` });
+      causes.push({
+        alert: 'box_silent',
+        text: `no message for ${duration(nowMs - box.receivedMs)}, and the box has not ended`,
+      });
     }
   }
   return causes.filter((cause) => cause !== null);
@@ -37,7 +40,9 @@ export function causesOf(box: LiveBox, thresholds: Thresholds, nowMs: number, ca
 
 function oomOf(figures: Float64Array): Cause | null {
   const kills = figures[F.oomKills]!;
-  return kills > 0 ? { alert: 'oom', text: `the kernel killed ${kills} ${kills === 1 ? 'process' : 'processes'} for lack of memory` } : null;
+  return kills > 0
+    ? { alert: 'oom', text: `the kernel killed ${kills} ${kills === 1 ? 'process' : 'processes'} for lack of memory` }
+    : null;
 }
 
 function lostOf(figures: Float64Array): Cause | null {
@@ -48,15 +53,23 @@ function lostOf(figures: Float64Array): Cause | null {
 /** Page cache counts against a limit, but the kernel takes it back first. Only what it cannot take back is near the limit. */
 function memoryOf({ figures, memoryHeldBytes }: LiveBox, { memoryPercent }: Thresholds): Cause | null {
   const limit = figures[F.memoryLimitBytes]!;
-  const used = Number.isNaN(memoryHeldBytes) ? figures[F.memoryBytes]! : Math.min(memoryHeldBytes, figures[F.memoryBytes]!);
+  const used = Number.isNaN(memoryHeldBytes)
+    ? figures[F.memoryBytes]!
+    : Math.min(memoryHeldBytes, figures[F.memoryBytes]!);
   if (memoryPercent === 0 || !(used >= (limit * memoryPercent) / 100)) return null;
-  return { alert: 'memory_near_limit', text: `memory is at ${percent(used / limit)} of its limit of ${amount(limit, 'bytes')}` };
+  return {
+    alert: 'memory_near_limit',
+    text: `memory is at ${percent(used / limit)} of its limit of ${amount(limit, 'bytes')}`,
+  };
 }
 
 function timeOf(figures: Float64Array, { timePercent }: Thresholds): Cause | null {
   const [elapsed, limit] = [figures[F.elapsedMs]!, figures[F.timeLimitMs]!];
   if (timePercent === 0 || !(elapsed >= (limit * timePercent) / 100)) return null;
-  return { alert: 'time_nearly_over', text: `${percent(elapsed / limit)} of the time limit of ${duration(limit)} are over` };
+  return {
+    alert: 'time_nearly_over',
+    text: `${percent(elapsed / limit)} of the time limit of ${duration(limit)} are over`,
+  };
 }
 
 /**

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from '../../../log.js';
 import { findCommand } from '../../../options/table/commands.js';
-import type { CommandRequest, CommandRecord, CommandResult } from '../../model/api.js';
+import type { CommandRecord, CommandRequest, CommandResult } from '../../model/api.js';
 import type { Viewer } from '../auth/access.js';
 import type { Boxes } from '../live/boxes.js';
 import { isOfJob } from '../live/table.js';
@@ -28,7 +28,8 @@ export async function command(commanding: Commanding, viewer: Viewer, asked: Com
   const { boxes, record, log } = commanding;
   const { user } = viewer;
   if (!viewer.mayCommand || user === null) throw new ApiProblem(403, 'this collector is read-only (--auth none)');
-  if (findCommand(asked.command) === undefined) throw new ApiProblem(400, `unknown command ${JSON.stringify(asked.command)}`);
+  if (findCommand(asked.command) === undefined)
+    throw new ApiProblem(400, `unknown command ${JSON.stringify(asked.command)}`);
   // Whatever else is named, boxes of others must not take it: a box compares every part of the target with its own identity.
   const request = viewer.operator ? asked : { ...asked, target: { ...asked.target, user } };
   const entry: CommandRecord = {
@@ -70,7 +71,9 @@ type Target = CommandRequest['target'];
 
 function isTarget(identity: Parameters<typeof definedOf>[0] & { readonly job: string }, target: Target): boolean {
   return Object.entries(target).every(([key, value]) =>
-    key === 'job' ? identity.job === value || isOfJob(identity.job, value) : (identity as Record<string, unknown>)[key] === value,
+    key === 'job'
+      ? identity.job === value || isOfJob(identity.job, value)
+      : (identity as Record<string, unknown>)[key] === value,
   );
 }
 

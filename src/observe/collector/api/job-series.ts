@@ -23,9 +23,17 @@ export function sumSeries(all: readonly Series[], points: number): JobSeries['su
   if (times.length === 0) return { thinned: false, time_ms: [], columns };
   const first = times.reduce((least, one) => Math.min(least, one));
   const last = times.reduce((most, one) => Math.max(most, one));
-  const most = Math.max(1, Math.min(points, all.reduce((longest, { time_ms }) => Math.max(longest, time_ms.length), 0)));
+  const most = Math.max(
+    1,
+    Math.min(
+      points,
+      all.reduce((longest, { time_ms }) => Math.max(longest, time_ms.length), 0),
+    ),
+  );
   const stepMs = Math.max(1, (last - first) / most);
-  const time_ms = Array.from({ length: last === first ? 1 : most }, (_, step) => Math.round(first + (step + 1) * stepMs));
+  const time_ms = Array.from({ length: last === first ? 1 : most }, (_, step) =>
+    Math.round(first + (step + 1) * stepMs),
+  );
   const cursors = all.map((series) => ({ series, index: -1, patienceMs: 10 * usualDistance(series.time_ms) + stepMs }));
   for (const time of time_ms) {
     const sums = new Map<SeriesColumn, { total: number; count: number }>();

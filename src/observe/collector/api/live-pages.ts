@@ -3,8 +3,8 @@ import type { LiveBox } from '../live/box.js';
 import type { Boxes } from '../live/boxes.js';
 import { rowOf, totalsOf } from '../live/row.js';
 import { filterBoxes, sortedPart } from '../live/table.js';
-import type { EventStream } from './sse.js';
 import type { TableQuery } from './query.js';
+import type { EventStream } from './sse.js';
 
 /**
  * The live table. Many may look at the same part of it, and many parts show the same boxes, so a part and a row are made once for
@@ -109,7 +109,12 @@ export class LivePages {
 
   #part({ filter, order, offset, limit }: TableQuery): Part {
     const nowMs = this.#nowMs();
-    const key = JSON.stringify([{ ...filter, states: filter.states && [...filter.states].sort() }, order, offset, limit]);
+    const key = JSON.stringify([
+      { ...filter, states: filter.states && [...filter.states].sort() },
+      order,
+      offset,
+      limit,
+    ]);
     const known = this.#parts.get(key);
     if (known !== undefined && nowMs - known.atMs < MOMENT_MS) return known;
     const matching = filterBoxes(this.#candidates(filter), filter, nowMs);

@@ -32,7 +32,8 @@ export class QueryReader {
     const text = this.text(name);
     if (text === undefined) return otherwise;
     const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
-    if (!(value >= least && value <= most)) throw new ApiProblem(400, `${name} is not a whole number from ${least} to ${most}`);
+    if (!(value >= least && value <= most))
+      throw new ApiProblem(400, `${name} is not a whole number from ${least} to ${most}`);
     return value;
   }
 
@@ -47,7 +48,10 @@ export class QueryReader {
   done(): void {
     const unknown = Object.keys(this.#query).find((name) => !this.#known.has(name));
     if (unknown !== undefined)
-      throw new ApiProblem(400, `unknown parameter ${JSON.stringify(unknown.slice(0, 64))}: known are ${[...this.#known].join(', ')}`);
+      throw new ApiProblem(
+        400,
+        `unknown parameter ${JSON.stringify(unknown.slice(0, 64))}: known are ${[...this.#known].join(', ')}`,
+      );
   }
 }
 
@@ -67,7 +71,8 @@ export function readTable(query: unknown, visibleTo: string | null): TableQuery 
   if (odd !== undefined) throw new ApiProblem(400, `state ${JSON.stringify(odd)} is none of ${STATES.join(', ')}`);
   const sort = read.text('sort') ?? '-memory_bytes';
   const order = parseOrder(sort);
-  if (order === null) throw new ApiProblem(400, `sort ${JSON.stringify(sort)} is no key of a row by which tables are sorted`);
+  if (order === null)
+    throw new ApiProblem(400, `sort ${JSON.stringify(sort)} is no key of a row by which tables are sorted`);
   const table = {
     filter: {
       visibleTo,

@@ -56,7 +56,8 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   addGroupRoutes(get, context);
   addHistoryRoutes(get, context);
   app.post(`${API_PREFIX}/commands`, { schema: { body: COMMAND_BODY } }, (request) => {
-    if (isCrossSite(request.raw)) throw new ApiProblem(403, 'commands come from the page of this collector, and from no other site');
+    if (isCrossSite(request.raw))
+      throw new ApiProblem(403, 'commands come from the page of this collector, and from no other site');
     return command(context.commanding, context.viewerOf(request), request.body as CommandRequest);
   });
 }
@@ -215,7 +216,8 @@ function parameter(request: FastifyRequest, name: string): string {
 
 async function findBox({ boxes, database }: ApiContext, viewer: Viewer, id: string): Promise<LiveBox> {
   const box = boxes.get(id) ?? (await history(database(), { ...EVERYTHING, box: id, limit: 1 }))[0];
-  if (box === undefined || box.identity.box !== id || !isVisible(viewer, box)) throw new ApiProblem(404, 'there is no such box that you may see');
+  if (box === undefined || box.identity.box !== id || !isVisible(viewer, box))
+    throw new ApiProblem(404, 'there is no such box that you may see');
   return box;
 }
 
@@ -238,17 +240,26 @@ interface Choice {
 }
 
 /** The boxes of one job, those that run first. @throws ApiProblem if there is none that the viewer sees */
-async function findJob({ boxes, database }: ApiContext, viewer: Viewer, { job, cluster, user }: Choice): Promise<LiveBox[]> {
+async function findJob(
+  { boxes, database }: ApiContext,
+  viewer: Viewer,
+  { job, cluster, user }: Choice,
+): Promise<LiveBox[]> {
   const found = new Map<string, LiveBox>();
   for (const box of await jobBoxes(database(), job)) found.set(box.identity.box, boxes.get(box.identity.box) ?? box);
   for (const box of boxes.ofJob(job)) found.set(box.identity.box, box);
   const fitting = [...found.values()]
     .filter((box) => isVisible(viewer, box) && isOfJob(box.identity.job, job))
-    .filter(({ identity }) => (cluster === undefined || identity.cluster === cluster) && (user === undefined || identity.user === user))
+    .filter(
+      ({ identity }) =>
+        (cluster === undefined || identity.cluster === cluster) && (user === undefined || identity.user === user),
+    )
     .sort((one, other) => Number(other.end === null) - Number(one.end === null) || other.updatedMs - one.updatedMs);
   const [first] = fitting;
   if (first === undefined) throw new ApiProblem(404, 'there is no such job that you may see');
-  return fitting.filter(({ identity }) => identity.cluster === first.identity.cluster && identity.user === first.identity.user);
+  return fitting.filter(
+    ({ identity }) => identity.cluster === first.identity.cluster && identity.user === first.identity.user,
+  );
 }
 
 function readSpan(request: FastifyRequest): { from: number; to: number; points: number } {

@@ -74,7 +74,8 @@ export function makeServer(options: ServerOptions): FastifyInstance {
     reply.code(why === null ? 200 : 503).send({ ready: why === null, why });
   });
   app.get('/metrics', async (request, reply) => {
-    if (!viewers.get(request)?.operator) throw new ApiProblem(403, 'only operators may read /metrics; or use --metrics-listen');
+    if (!viewers.get(request)?.operator)
+      throw new ApiProblem(403, 'only operators may read /metrics; or use --metrics-listen');
     const { type, text } = await metrics();
     reply.header('content-type', type).send(text);
   });
@@ -89,10 +90,12 @@ function addPage(app: FastifyInstance, folder: string, access: AccessControl): v
   if (hasPage) app.register(fastifyStatic, { root: folder, wildcard: false, index: false, cacheControl: false });
   const show = (request: FastifyRequest, reply: FastifyReply) => {
     const url = new URL(request.url, 'http://localhost');
-    if (url.pathname.startsWith('/api/') || request.method !== 'GET') throw new ApiProblem(404, `there is no ${request.method} ${url.pathname}`);
+    if (url.pathname.startsWith('/api/') || request.method !== 'GET')
+      throw new ApiProblem(404, `there is no ${request.method} ${url.pathname}`);
     const token = url.searchParams.get('token');
     if (token !== null) {
-      if (access.userOfToken(token) === null) throw new ApiProblem(401, 'this token is not valid: the log of the collector has the address');
+      if (access.userOfToken(token) === null)
+        throw new ApiProblem(401, 'this token is not valid: the log of the collector has the address');
       const secure = request.headers['x-forwarded-proto'] === 'https' ? '; Secure' : '';
       url.searchParams.delete('token');
       reply.header('set-cookie', `${TOKEN_COOKIE}=${token}; HttpOnly; SameSite=Lax; Path=/; Max-Age=31536000${secure}`);
@@ -144,7 +147,8 @@ export async function listenAt(app: FastifyInstance, at: ListenAt, option: strin
 /** A server of /metrics alone, without authentication. */
 export function metricsServer(metrics: ServerOptions['metrics'], log: Logger): Server {
   return createServer({ requestTimeout: REQUEST_MS }, (request, response) => {
-    if (request.url?.split('?')[0] !== '/metrics' || request.method !== 'GET') return void response.writeHead(404).end();
+    if (request.url?.split('?')[0] !== '/metrics' || request.method !== 'GET')
+      return void response.writeHead(404).end();
     metrics().then(
       ({ type, text }) => response.writeHead(200, { 'content-type': type }).end(text),
       (error) => {

@@ -92,7 +92,8 @@ export function groupView(name: string, boxes: readonly LiveBox[], nowMs: number
 function jobRow(boxes: readonly LiveBox[]): JobRow {
   const { job, cluster, user, queue } = boxes[0]!.identity;
   const open = boxes.filter(({ end }) => end === null);
-  const sum = (of: readonly LiveBox[], index: number) => of.reduce((total, { figures }) => total + (figures[index] || 0), 0);
+  const sum = (of: readonly LiveBox[], index: number) =>
+    of.reduce((total, { figures }) => total + (figures[index] || 0), 0);
   const limits = boxes.map(({ figures }) => figures[F.memoryLimitBytes]!).filter((limit) => !Number.isNaN(limit));
   return {
     job,

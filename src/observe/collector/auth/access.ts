@@ -80,14 +80,18 @@ export class AccessControl {
   #socket({ uid }: Peer): Access {
     const user = uid === undefined ? null : this.#options.userName(uid);
     return user === null
-      ? refused(403, 'the kernel does not tell who you are: connect to the Unix socket from this host, as a user with a name')
+      ? refused(
+          403,
+          'the kernel does not tell who you are: connect to the Unix socket from this host, as a user with a name',
+        )
       : this.#viewer(user);
   }
 
   #proxy({ headers }: Pick<IncomingMessage, 'headers'>, { address, uid }: Peer): Access {
     const { proxyFrom, proxyHeader } = this.#options.auth;
     const from = uid === undefined ? address?.replace(/^::ffff:/, '') : `user:${this.#options.userName(uid)}`;
-    if (from === undefined || !proxyFrom.includes(from)) return refused(403, 'connect through the proxy: --proxy-from does not name you');
+    if (from === undefined || !proxyFrom.includes(from))
+      return refused(403, 'connect through the proxy: --proxy-from does not name you');
     const name = headers[proxyHeader];
     // Node joins a header that came twice with a comma, or lists it: then somebody else has written a part of it.
     if (typeof name !== 'string' || !/^[^\s,:/]{1,256}$/.test(name))
@@ -99,7 +103,10 @@ export class AccessControl {
     const bearer = /^(?:Bearer|token) (\S+)$/i.exec(headers.authorization ?? '')?.[1];
     const user = this.userOfToken(bearer ?? cookieOf(headers.cookie) ?? '');
     return user === null
-      ? refused(401, 'open the address with the token that the collector printed, or send it as "Authorization: Bearer <token>"')
+      ? refused(
+          401,
+          'open the address with the token that the collector printed, or send it as "Authorization: Bearer <token>"',
+        )
       : this.#viewer(user);
   }
 

@@ -28,7 +28,10 @@ export function ownToken(folder: string): string {
 }
 
 function failed(path: string, cause: unknown): EnvironmentError {
-  return new EnvironmentError(`token ${path}: ${(cause as NodeJS.ErrnoException).code}: give tokens with --token-file, or make the folder for the user of the collector`, {
-    cause,
-  });
+  return new EnvironmentError(
+    `token ${path}: ${(cause as NodeJS.ErrnoException).code}: give tokens with --token-file, or make the folder for the user of the collector`,
+    {
+      cause,
+    },
+  );
 }

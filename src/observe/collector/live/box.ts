@@ -227,7 +227,15 @@ export class LiveBox {
     if (report !== null) {
       const { identity, sequence, state, body } = event;
       const time = new Date(event.atMs).toISOString();
-      this.report = JSON.stringify({ event: 'exited', version: EVENT_VERSION, sequence, time, identity, state, ...body });
+      this.report = JSON.stringify({
+        event: 'exited',
+        version: EVENT_VERSION,
+        sequence,
+        time,
+        identity,
+        state,
+        ...body,
+      });
     }
   }
 }

@@ -52,10 +52,13 @@ export async function history(database: Database, query: HistoryQuery): Promise<
   if (reason !== undefined) and('reason = ?', reason);
   if (fromMs !== undefined) and('updated_ms >= ?', fromMs);
   if (toMs !== undefined) and('updated_ms <= ?', toMs);
-  if (after !== undefined) and('(updated_ms < ? OR (updated_ms = ? AND box < ?))', after.updatedMs, after.updatedMs, after.box);
+  if (after !== undefined)
+    and('(updated_ms < ? OR (updated_ms = ? AND box < ?))', after.updatedMs, after.updatedMs, after.box);
   if (prefix !== undefined) {
     const names = ['job', '"user"', 'host', 'box'];
-    const parts = names.map((name) => `SELECT * FROM (SELECT box FROM box WHERE ${name} >= ? AND ${name} < ? LIMIT ${PREFIX_MAX}) AS by_name`);
+    const parts = names.map(
+      (name) => `SELECT * FROM (SELECT box FROM box WHERE ${name} >= ? AND ${name} < ? LIMIT ${PREFIX_MAX}) AS by_name`,
+    );
     and(`box IN (${parts.join(' UNION ')})`, ...names.flatMap(() => [prefix, prefix + LAST_CHARACTER]));
   }
   const rows = await database.all(
@@ -197,7 +200,10 @@ export async function alerts(database: Database, visibleTo: string | null, limit
 
 const IDS_PER_QUERY = 500;
 
-async function inParts(ids: readonly string[], ask: (some: readonly Value[], places: string) => Promise<void>): Promise<void> {
+async function inParts(
+  ids: readonly string[],
+  ask: (some: readonly Value[], places: string) => Promise<void>,
+): Promise<void> {
   for (let at = 0; at < ids.length; at += IDS_PER_QUERY) {
     const some = ids.slice(at, at + IDS_PER_QUERY);
     await ask(some, some.map(() => '?').join(', '));

@@ -19,7 +19,12 @@ export interface Keep {
 }
 
 /** @param isClosed whether to stop. @returns how many weeks were dropped */
-export async function applyRetention(database: Database, keep: Keep, nowMs: number, isClosed: () => boolean): Promise<number> {
+export async function applyRetention(
+  database: Database,
+  keep: Keep,
+  nowMs: number,
+  isClosed: () => boolean,
+): Promise<number> {
   let dropped = 0;
   for (const week of await database.weeks('series')) {
     if (endOfWeek(week) > nowMs - keep.fullMs) break;
@@ -48,19 +53,32 @@ export async function applyRetention(database: Database, keep: Keep, nowMs: numb
 async function thinWeek(database: Database, week: string, isClosed: () => boolean): Promise<void> {
   const table = await database.week('series', week);
   for (let last = ''; !isClosed(); ) {
-    const rows = await table.all(`SELECT DISTINCT box FROM series_${week} WHERE box > ? ORDER BY box LIMIT ?`, [last, BOXES_PER_STEP]);
+    const rows = await table.all(`SELECT DISTINCT box FROM series_${week} WHERE box > ? ORDER BY box LIMIT ?`, [
+      last,
+      BOXES_PER_STEP,
+    ]);
     const boxes = rows.map(({ box }) => String(box));
     if (boxes.length === 0) return;
     for (const box of boxes) {
       const chunks = await table.all(`SELECT body FROM series_${week} WHERE box = ?`, [box]);
-      await addThinned(database, box, week, chunks.map(({ body }) => decodeColumns(body as Uint8Array).rows));
+      await addThinned(
+        database,
+        box,
+        week,
+        chunks.map(({ body }) => decodeColumns(body as Uint8Array).rows),
+      );
     }
     last = boxes.at(-1)!;
     await new Promise(setImmediate);
   }
 }
 
-async function addThinned(database: Database, box: string, week: string, chunks: readonly Float64Array[]): Promise<void> {
+async function addThinned(
+  database: Database,
+  box: string,
+  week: string,
+  chunks: readonly Float64Array[],
+): Promise<void> {
   const [known] = await database.all('SELECT weeks, body FROM thin WHERE box = ?', [box]);
   const weeks = known === undefined ? [] : String(known['weeks']).split(' ');
   if (weeks.includes(week)) return;
