@@ -58,7 +58,7 @@ export function roundSpan(ms: Figure): string {
   if (!known(ms)) return UNKNOWN;
   const minutes = ms / 60_000;
   if (minutes >= 2880 && minutes % 1440 === 0) return `${minutes / 1440} d`;
-  if (minutes >= 120 && minutes % 60 === 0) return `${minutes / 60} h`;
+  if (minutes >= 60 && minutes % 60 === 0) return `${minutes / 60} h`;
   return minutes >= 1 && minutes < 600 && minutes % 1 === 0 ? `${minutes} min` : span(ms);
 }
 

@@ -9,7 +9,7 @@ import type { Column } from './table.js';
 import { HostLink, jobAddress, Name, State, shortPart, UserLink } from './words.js';
 
 export const BOX_COLUMNS: readonly Column<BoxRow>[] = [
-  { key: 'state', title: 'State', width: '118px', begins: 'up', cell: (row) => <State row={row} /> },
+  { key: 'state', title: 'State', width: '128px', begins: 'up', cell: (row) => <State row={row} /> },
   { key: 'job', title: 'Job', width: 'minmax(110px, 1.25fr)', begins: 'up', cell: (row) => <Job row={row} /> },
   {
     key: 'user',

@@ -134,7 +134,7 @@ function options(
     width: element.clientWidth,
     height: HEIGHT_PX,
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 18, 0, 0],
     cursor: { sync: { key: 'job', setSeries: false }, points: { size: 6 }, y: false, drag: { x: true, y: false } },
     scales: {
       x: { time: true },
@@ -173,6 +173,7 @@ function drawMarks(plot: uPlot, marks: readonly Mark[], colour: (name: string) =
   const { ctx, bbox } = plot;
   ctx.save();
   ctx.lineWidth = devicePixelRatio;
+  ctx.setLineDash([]);
   for (const mark of marks) {
     const x = plot.valToPos(mark.time, 'x', true);
     if (x < bbox.left || x > bbox.left + bbox.width) continue;

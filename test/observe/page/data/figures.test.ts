@@ -28,6 +28,7 @@ t.test('figures are short, and what is not known is a dash', async (t) => {
     [figures.span(null), '–'],
     [figures.roundSpan(86_400_000), '24 h'],
     [figures.roundSpan(172_800_000), '2 d'],
+    [figures.roundSpan(3_600_000), '1 h'],
     [figures.roundSpan(5_400_000), '90 min'],
     [figures.roundSpan(5_401_000), '1:30:01'],
     [figures.spanInWords(7_500_000), '2 h 05 min'],
