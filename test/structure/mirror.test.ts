@@ -15,6 +15,11 @@ const RUN_BY: Readonly<Record<string, string>> = {
   'agent/hosting': 'end-to-end/agent-life',
   'amqp/index': 'amqp/faults',
   'cli/main': 'end-to-end/launch-exit',
+  'observe/page/view/fetch': 'observe/page/browser',
+  'observe/page/view/job-data': 'observe/page/browser',
+  'observe/page/view/stream': 'observe/page/browser',
+  'observe/page/view/theme': 'observe/page/browser',
+  'observe/page/view/use': 'observe/page/browser',
   'supervise/create-box': 'end-to-end/launch-exit',
   'supervise/run': 'end-to-end/launch-exit',
 };

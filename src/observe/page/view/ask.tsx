@@ -27,7 +27,7 @@ export function AskDialog({ action, rows, single, onClose }: Props): JSX.Element
   const [phase, setPhase] = useState<Phase>({ name: 'asking' });
   const [value, setValue] = useState('');
   const first = rows[0] as BoxRow;
-  const what = single ? `${part(first) || first.box} on ${first.host}` : `job ${first.job}`;
+  const what = single ? `${part(first) || first.box} on ${first.host}` : `of job ${first.job}`;
   const title = printable(question(action, rows.length, what));
   const send = async () => {
     setPhase({ name: 'sending' });
