@@ -8,6 +8,9 @@ import { agentLaunch } from './agent/launch.js';
 import { agentMemory } from './agent/memory.js';
 import { agentRestart } from './agent/restart.js';
 import { boxes } from './boxes.js';
+import { collectorChaos } from './collector/chaos.js';
+import { collectorMemory } from './collector/memory.js';
+import { collectorThroughput } from './collector/throughput.js';
 import { cgroupLaunch } from './cgroup-launch.js';
 import { cgroupSample } from './cgroup-sample.js';
 import { controlLatency } from './control-latency.js';
@@ -27,6 +30,7 @@ import { signedCommands } from './signed.js';
 import { slurm } from './slurm.js';
 import { stdout } from './stdout.js';
 import { formatTable } from './table.js';
+import { top } from './top.js';
 
 const FIGURES: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   launch,
@@ -54,6 +58,10 @@ const FIGURES: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   agentKill,
   agentRestart,
   agentJobs,
+  top,
+  collectorThroughput,
+  collectorChaos,
+  collectorMemory,
 };
 
 const words = process.argv.slice(2);

@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs';
 import { Listener, type Peer } from 'cgroup-utils-native';
+import type { Sample } from '../model/sample.js';
 import { type Account, Accounts, ANSWER_BYTES, QUESTIONS_PER_SEC } from './accounts.js';
 import type { Host } from './hosting.js';
 import { type BoxRow, rowOf } from './list.js';
@@ -61,6 +62,11 @@ export class Agent {
 
   get boxes(): number {
     return this.#accounts.boxes;
+  }
+
+  /** The last sample of each box. */
+  samples(): Sample[] {
+    return [...this.#accounts.all()].flatMap(({ boxes }) => [...boxes].flatMap(({ box }) => box?.status().sample ?? []));
   }
 
   /** Takes no more connections, and lets those go that there are: the boxes go on, and look for the next agent. */

@@ -26,6 +26,7 @@ Options:
   --boxes-per-user <number>     boxes that a user may have at a time (default 4096)
   --messages-per-user <number>  messages that a user's boxes may publish in a second (default 1000)
   --bytes-per-user <size>       bytes of a user's messages that wait for the broker (default 16M)
+  --textfile <path>             write the boxes' figures there for Prometheus' node_exporter, as <name>.prom
   --agent <path>                status: the agent to ask (default: the site's, or else your own)
   --json                        status: print one JSON object
   --help                        print this text
@@ -47,6 +48,7 @@ const OWN = {
   'boxes-per-user': { placeholder: 'number', default: '4096' },
   'messages-per-user': { placeholder: 'number', default: '1000' },
   'bytes-per-user': { placeholder: 'size', default: '16M' },
+  textfile: { placeholder: 'path' },
   json: {},
   help: {},
 } as const;
@@ -97,6 +99,8 @@ export interface AgentOptions {
   readonly takeover: boolean;
   readonly allowRoot: boolean;
   readonly json: boolean;
+  /** Where to write the figures of the boxes for Prometheus; undefined for nowhere. */
+  readonly textfile: string | undefined;
   readonly quotas: Quotas;
   /** The link to the broker. */
   readonly spec: BoxSpec;
@@ -137,6 +141,7 @@ export function parseAgent(
     takeover: isSet(words, 'takeover'),
     allowRoot: isSet(words, 'allow-root'),
     json: isSet(words, 'json'),
+    textfile: words.own.get('textfile'),
     quotas: {
       boxes: count('boxes-per-user'),
       messagesPerSec: count('messages-per-user'),

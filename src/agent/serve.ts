@@ -13,6 +13,7 @@ import { listen, takeOver } from './listen.js';
 import type { AgentOptions } from './options.js';
 import { type Service, serviceOf } from './service.js';
 import { statusOfLink } from './status.js';
+import { textfileOf, writeTextfile } from './textfile.js';
 import { Turns } from './turns.js';
 
 /** The life of an agent: from its socket to the signal that ends it. */
@@ -73,15 +74,32 @@ export async function serveUntilTold(options: AgentOptions, input: AgentInput, l
   setTimeout(() => keepHeapSmall(log), LOADED_MS).unref();
   const tell = (state: 'READY=1' | '') => service.notify(state, `Serves ${counted(agent.boxes, 'box', 'boxes')}`);
   tell('READY=1');
+  const endTextfile = textfile(options, agent, link, log);
   const ticking = setInterval(() => tell(''), STATUS_MS);
   const why = await told.reason;
   clearInterval(ticking);
+  endTextfile();
   watch.close();
   service.notify('STOPPING=1', 'Lets its boxes go');
   log.info(`the agent ends: ${why}; boxes that go on without it: ${agent.boxes}`);
   await agent.close();
   await link.close(spec.flushMs);
   return 0;
+}
+
+/** @returns ends it */
+function textfile({ textfile: path, spec }: AgentOptions, agent: Agent, link: NodeLink, log: Logger): () => void {
+  if (path === undefined) return () => {};
+  const text = () => {
+    const { broker, outbox, dropped } = statusOfLink(spec.uris.length === 0 ? null : link.status());
+    return textfileOf(agent.samples(), {
+      boxes: agent.boxes,
+      isBrokerUp: broker === null ? null : broker.statistics === 'up',
+      outboxMessages: outbox?.messages ?? null,
+      droppedMessages: dropped,
+    });
+  };
+  return writeTextfile(path, text, log);
 }
 
 function linkOf({ spec, quotas }: AgentOptions, input: AgentInput, log: Logger): NodeLink {

@@ -236,11 +236,21 @@ function serveNode({ argv, settings, debug }: Hello): void {
 function collect({ argv, settings, debug }: Hello): void {
   running = { onKeeper() {}, async onSignal() {} };
   keeper.close();
-  const { runCollector } = loadBundle<typeof CollectorBundle>('collector');
+  const { runCollector } = collectorBundle();
   const { loadYaml } = loaders;
   const input = { argv, settings, debug, files: systemFiles(), version: PROC_BOX_VERSION, loadYaml };
   const loadOtel = () => loadBundle<ReturnType<CollectorBundle.CollectorInput['loadOtel']>>('otel');
   void runCollector({ ...input, load: require, loadOtel, dist: __dirname }).then(exitNow);
+}
+
+/** The package of the compute nodes leaves it out. */
+function collectorBundle(): typeof CollectorBundle {
+  try {
+    return loadBundle<typeof CollectorBundle>('collector');
+  } catch (error) {
+    if (!(error as Error).message.startsWith('cannot read')) throw error;
+    return fail('the package of the compute nodes has no collector: run it from a checkout (docs/observe.md)');
+  }
 }
 
 /** Boxes a process that already runs. (`proc_box -- adopt` runs a program of that name.) */

@@ -106,9 +106,10 @@ t.test('options that the documents mention exist', async (t) => {
   const own = new Set(
     programs().flatMap((file) => [
       ...[...read(file).matchAll(/--([a-zA-Z][\w-]*)/g)].map(([, name]) => name!),
-      ...(/options\.\w+$/.test(file) ? [...read(file).matchAll(/^ +'?([a-z][\w-]*)'?: \{/gm)] : []).map(
-        ([, name]) => name!,
-      ),
+      ...(/options\.\w+$|option-table\.ts$|^src\/cli\/observe\//.test(file)
+        ? [...read(file).matchAll(/^ +'?([a-z][\w-]*)'?: \{/gm)]
+        : []
+      ).map(([, name]) => name!),
     ]),
   );
   const isKnown = (name: string) => findOption(name) !== undefined || own.has(name) || FOREIGN.has(name);
@@ -118,7 +119,8 @@ t.test('options that the documents mention exist', async (t) => {
 /** Sources of what users and sites call: verbs, and what scripts/ has for them. */
 function programs(): string[] {
   return files.filter(
-    (file) => /^(?:src\/(?:cli|adopt|agent)|scripts)\/(?:.*\/)?[\w-]+(?:\.[cm]?[jt]s)?$/.test(file) && isFile(file),
+    (file) =>
+      /^(?:src\/(?:cli|adopt|agent|observe)|scripts)\/(?:.*\/)?[\w-]+(?:\.[cm]?[jt]s)?$/.test(file) && isFile(file),
   );
 }
 

@@ -36,7 +36,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const WITHIN_OBSERVE: Readonly<Record<string, { readonly parts: readonly string[]; readonly rooms: boolean }>> = {
   // Runs in the browser as well, so that it may only take types and leaves.
   model: { parts: [], rooms: false },
-  report: { parts: ['model'], rooms: true },
+  report: { parts: ['model', 'source', 'terminal'], rooms: true },
   terminal: { parts: [], rooms: true },
   source: { parts: ['model'], rooms: true },
   top: { parts: ['model', 'source', 'terminal'], rooms: true },
@@ -102,7 +102,9 @@ t.test('every folder of src has its rule', async (t) => {
 t.test('no folder of src holds more than a fifth of the code', async (t) => {
   const sizes = new Map<string, number>();
   for (const file of sourceFiles()) {
-    const folder = folderOf(relative(src, file));
+    // The parts of src/observe are rooms of their own.
+    const path = relative(src, file);
+    const folder = path.startsWith('observe/') ? path.split('/').slice(0, 2).join('/') : folderOf(path);
     sizes.set(folder, (sizes.get(folder) ?? 0) + readFileSync(file, 'utf8').split('\n').length);
   }
   const all = [...sizes.values()].reduce((sum, lines) => sum + lines, 0);
@@ -150,7 +152,8 @@ function allowedWithinObserve({ file, to }: Import): boolean {
   if (rule === undefined) return false;
   const [room, part] = to.split('/');
   if (room === 'observe') return part === file.split('/')[1] || rule.parts.includes(part!);
-  return rule.rooms || LEAVES.includes(to) || room === 'model';
+  // Amounts have the same words for people everywhere, and need nothing of Node.
+  return rule.rooms || LEAVES.includes(to) || room === 'model' || to === 'options/amounts';
 }
 
 /** Files that import themselves through others. */

@@ -5,8 +5,9 @@ import { EXIT } from '../../box/outcome.js';
 import { fsPath } from '../../bytes.js';
 import { describeError, SpecError } from '../../errors.js';
 import { createLogger, type Logger } from '../../log.js';
-import { amountAt, objectAt } from '../../observe/model/fields.js';
+import { amountAt, listAt, objectAt } from '../../observe/model/fields.js';
 import { factsOfSample } from '../../observe/report/facts.js';
+import { factsOfRow } from '../../observe/report/facts-of-row.js';
 import { readInto } from '../../observe/report/files.js';
 import { reportOf } from '../../observe/report/job-report.js';
 import { reportJson } from '../../observe/report/json.js';
@@ -20,7 +21,8 @@ import {
   thresholdsOf,
 } from '../../observe/report/thresholds.js';
 import { readAnswer } from '../../observe/source/answer.js';
-import { lookOf } from '../../observe/terminal/look.js';
+import type { Collector, CollectorError } from '../../observe/source/collector.js';
+import { lookFor, lookOf } from '../../observe/terminal/look.js';
 import { isSet, readVerb, type Verb, type VerbOption, type VerbWords } from '../../options/verb-words.js';
 import { quote } from '../../options/words.js';
 import { print } from '../../print.js';
@@ -28,6 +30,7 @@ import { printableJson } from '../../text.js';
 import type { CtlInput } from '../ctl/options.js';
 import { sendCommand } from '../ctl/send.js';
 import { commandFor, OBSERVED } from './broker.js';
+import { COLLECTOR, collectorOf } from './collector.js';
 import { verbHelp } from './help.js';
 
 const BY = ['node', 'job', 'step', 'box'] as const;
@@ -35,6 +38,7 @@ const BY = ['node', 'job', 'step', 'box'] as const;
 const SITE_NOTES = '/etc/proc_box/report.yaml';
 
 const OWN = {
+  ...COLLECTOR,
   by: { placeholder: 'what', help: 'rows of the table: node, job (tasks of an array), step or box' },
   all: { help: 'every row of the table, however many there are' },
   notes: {
@@ -55,7 +59,8 @@ type Own = keyof typeof OWN;
 
 const REPORT: Verb<Own> = { name: 'proc_box report', own: OWN, ofBox: OBSERVED, ends: 'with the words' };
 
-const HEAD = `usage: proc_box report [options] <job>                     a job that runs, from its boxes
+const HEAD = `usage: proc_box report --collector <address> <job>         from a collector
+       proc_box report [options] <job>                     a job that runs, from its boxes
        proc_box report [options] [<job>] <file or folder>...  from --report-file's, or "proc_box watch --json"
 
 Shows what a job has used of what it asked for, and what to ask for next time. 1234 is also the whole array 1234.
@@ -67,6 +72,9 @@ Exit status:
   125  an option is wrong, or a file or the broker cannot be used
 `;
 const NOTHING_FOUND = 2;
+/** HTTP status. */
+const NOT_FOUND = 404;
+const BOXES_MAX = 1_000_000;
 
 /** `proc_box report`. Never rejects. @returns the exit status */
 export async function runReport(input: CtlInput): Promise<number> {
@@ -89,16 +97,18 @@ async function report(input: CtlInput, words: VerbWords<Own>, log: Logger): Prom
   const { job, paths } = split(words.rest);
   const boxes = new KnownBoxes();
   for (const path of paths) await readInto(boxes, path);
-  if (paths.length === 0) await askBoxes(input, words, job!, boxes);
+  const collector = collectorOf(own, input.files);
+  if (collector !== undefined) await askCollector(collector, job, boxes);
+  else if (paths.length === 0) await askBoxes(input, words, job!, boxes);
   if (boxes.unreadable > 0) log.warn(`${boxes.unreadable} texts were no messages of a box, and were left out`);
   const reports = boxes.jobs(job).map((found) => reportOf(found.job, found.boxes, thresholds));
   if (reports.length === 0) {
-    log.error(nothingFound(job, paths, boxes.count));
+    log.error(nothingFound(job, paths, boxes.count, collector !== undefined));
     return NOTHING_FOUND;
   }
   if (isSet(words, 'json')) return print(`${printableJson(reports.map(reportJson))}\n`);
   const look = lookOf(process.env, isSet(words, 'ascii'));
-  const shown = { ...look, color: look.color && isatty(1) };
+  const shown = lookFor(look, isatty(1));
   return print(reports.map((one) => reportText(one, { look: shown, by, all: isSet(words, 'all') })).join('\n'));
 }
 
@@ -127,6 +137,22 @@ function thresholdsFor(input: CtlInput, own: VerbWords<Own>['own']): Thresholds 
   return parseThresholds(own.get('notes') ?? '', site, '--notes');
 }
 
+/** The end reports that a collector keeps, and of the boxes that run what their rows and limits say. */
+async function askCollector(collector: Collector, job: string | undefined, boxes: KnownBoxes): Promise<void> {
+  if (job === undefined) throw new SpecError('--collector: give the job');
+  const path = `/jobs/${encodeURIComponent(job)}`;
+  try {
+    const [reports, view] = await Promise.all([collector.get(`${path}/reports`), collector.get(path)]);
+    for (const report of listAt(reports, BOXES_MAX)) boxes.value(report);
+    for (const row of listAt(objectAt(view)['boxes'], BOXES_MAX)) {
+      const facts = factsOfRow(row);
+      if (facts !== null) boxes.facts(facts);
+    }
+  } catch (error) {
+    if ((error as Partial<CollectorError>).status !== NOT_FOUND) throw error;
+  }
+}
+
 /** Without a collector and without files, only a job that runs can be asked. */
 async function askBoxes(
   input: CtlInput,
@@ -153,9 +179,10 @@ async function askBoxes(
   });
 }
 
-function nothingFound(job: string | undefined, paths: readonly string[], count: number): string {
+function nothingFound(job: string | undefined, paths: readonly string[], count: number, collector: boolean): string {
   if (job === undefined) return 'the files hold no end report and no sample';
   if (paths.length > 0) return `the files know nothing of job ${quote(job)}; they have messages of ${count} boxes`;
+  if (collector) return `the collector knows nothing of job ${quote(job)}, or you may not see it`;
   return `no box of job ${quote(job)} has answered: a job that has ended is told from its --report-file, from messages that were kept, or by a collector`;
 }
 

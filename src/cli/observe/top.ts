@@ -2,14 +2,16 @@ import { isatty, WriteStream } from 'node:tty';
 import { randomHex } from 'cgroup-utils-native';
 import { EXIT } from '../../box/outcome.js';
 import { describeError, SpecError } from '../../errors.js';
-import { createLogger } from '../../log.js';
+import { createLogger, type Logger } from '../../log.js';
+import type { Collector } from '../../observe/source/collector.js';
 import { fits } from '../../observe/source/filter.js';
 import { canMove, lookOf } from '../../observe/terminal/look.js';
 import { BrokerSource } from '../../observe/top/broker-source.js';
+import { CollectorSource } from '../../observe/top/collector-source.js';
 import { tableText } from '../../observe/top/once.js';
 import type { TopRow } from '../../observe/top/row.js';
 import { isSortKey, SORT_KEYS, type SortKey, sorted } from '../../observe/top/sort.js';
-import { showTop } from '../../observe/top/top.js';
+import { showTop, type TopOptions } from '../../observe/top/top.js';
 import type { Action } from '../../observe/top/view.js';
 import { parseInterval } from '../../options/intervals.js';
 import { naming } from '../../options/resolve.js';
@@ -18,15 +20,17 @@ import { isSet, readVerb, type Verb, type VerbOption, type VerbWords } from '../
 import { didYouMean, quote } from '../../options/words.js';
 import { print } from '../../print.js';
 import { printableJson } from '../../text.js';
-import { formatAnswer, parseAnswer } from '../ctl/answer.js';
 import type { CtlInput } from '../ctl/options.js';
 import { sendCommand } from '../ctl/send.js';
 import { brokerOf, commandFor, OBSERVED } from './broker.js';
+import { COLLECTOR, collectorOf, commandThrough } from './collector.js';
+import { commandOver } from './command.js';
 import { FILTERS, filterFrom, single } from './filters.js';
 import { verbHelp } from './help.js';
 
 const OWN = {
   ...FILTERS,
+  ...COLLECTOR,
   sort: { placeholder: 'key', default: 'cpu', help: `order of the table: ${SORT_KEYS.join(', ')}` },
   reverse: { help: 'the smallest first' },
   interval: { placeholder: 'duration', default: '1s', help: 'time between two pictures' },
@@ -69,77 +73,83 @@ export async function runTop(input: CtlInput): Promise<number> {
   }
 }
 
-async function top(input: CtlInput, words: VerbWords<Own>, log: ReturnType<typeof createLogger>): Promise<number> {
+async function top(input: CtlInput, words: VerbWords<Own>, log: Logger): Promise<number> {
+  const { own } = words;
+  const chosen = {
+    sort: sortOf(own.get('sort') ?? OWN.sort.default),
+    reversed: isSet(words, 'reverse'),
+    filter: filterFrom(own),
+    refreshMs: timeOf(own, 'interval', parseInterval),
+    look: lookOf(process.env, isSet(words, 'ascii')),
+    json: isSet(words, 'json'),
+    once: isSet(words, 'once') || isSet(words, 'json') || !isatty(1),
+  };
+  if (!chosen.once && !canMove(process.env)) {
+    throw new SpecError('TERM names no terminal that can show a screen; --once prints the table once');
+  }
+  const collector = collectorOf(own, input.files);
+  return collector === undefined ? await fromBroker(input, words, chosen, log) : await fromCollector(collector, chosen);
+}
+
+interface Chosen extends Pick<TopOptions, 'sort' | 'reversed' | 'filter' | 'refreshMs' | 'look'> {
+  readonly json: boolean;
+  readonly once: boolean;
+}
+
+async function fromBroker(input: CtlInput, words: VerbWords<Own>, chosen: Chosen, log: Logger): Promise<number> {
   const { own, forBox } = words;
-  const sort = sortOf(own.get('sort') ?? OWN.sort.default);
-  const refreshMs = timeOf(own, 'interval', parseInterval);
-  const keepEndedMs = timeOf(own, 'keep-ended', parseDuration);
   const user = single(own, 'user');
   const host = single(own, 'host');
   const address = user !== undefined ? { user } : host !== undefined ? { host } : {};
-  const given = {
-    wait: own.get('wait') ?? OWN.wait.default,
-    ...(own.has('sign-key') && { 'sign-key': own.get('sign-key')! }),
-  };
-  const requests = commandFor(input, forBox, 'status', address, given);
+  const wait = own.get('wait') ?? OWN.wait.default;
+  const key = own.has('sign-key') ? { 'sign-key': own.get('sign-key')! } : {};
+  const requests = commandFor(input, forBox, 'status', address, { wait, ...key });
   const { feed, warnings } = brokerOf(input, forBox, { samples: true, events: true, user });
   for (const warning of warnings) log.warn(warning);
-  const filter = filterFrom(own);
-  const look = lookOf(process.env, isSet(words, 'ascii'));
   await using source = new BrokerSource({
     feed,
-    keepEndedMs,
+    keepEndedMs: timeOf(own, 'keep-ended', parseDuration),
     ask: (onAnswer) => sendCommand(requests, `top-${randomHex(8)}`, onAnswer),
   });
   await source.open();
   const asked = source.askAll();
-  if (isSet(words, 'once') || isSet(words, 'json') || !isatty(1)) {
+  if (chosen.once) {
     await asked;
-    const rows = sorted(
-      source.rows().filter((row) => fits(filter, row)),
-      sort,
-      isSet(words, 'reverse'),
-    );
-    return print(isSet(words, 'json') ? `${printableJson(rows)}\n` : tableText(rows, widthOf(), look));
+    return printRows(source.rows(), chosen);
   }
-  if (!canMove(process.env))
-    throw new SpecError('TERM names no terminal that can show a screen; --once prints the table once');
-  const act = (action: Action, row: TopRow, wholeJob: boolean) =>
-    command(
-      () =>
-        commandFor(input, forBox, action, targetOf(row, wholeJob), { ...given, wait: wholeJob ? given.wait : '10s' }),
+  const act = (action: Action, row: TopRow, wholeJob: boolean) => {
+    const { box, job, user } = row;
+    const target = wholeJob ? { job, user } : { box };
+    return commandOver(
+      () => commandFor(input, forBox, action, target, { wait: wholeJob ? wait : '10s', ...key }),
       wholeJob,
     );
-  await showTop({ source, filter, sort, reversed: isSet(words, 'reverse'), refreshMs, look, act });
+  };
+  await showTop({ ...chosen, source, act });
   return 0;
 }
 
-function targetOf({ box, job, user }: TopRow, wholeJob: boolean) {
-  return wholeJob ? { job, user } : { box };
+async function fromCollector(collector: Collector, chosen: Chosen): Promise<number> {
+  const { sort, reversed, filter, refreshMs } = chosen;
+  const source = new CollectorSource(collector, refreshMs, { sort, reversed, filters: [filter] });
+  if (chosen.once) return printRows(await source.all(), chosen);
+  try {
+    await source.open();
+    const act = (action: Action, row: TopRow, wholeJob: boolean) => commandThrough(collector, action, row, wholeJob);
+    await showTop({ ...chosen, source, act });
+    return 0;
+  } finally {
+    source.close();
+  }
 }
 
-/** Sends a command. Never rejects. @returns what the boxes have answered, in one line */
-async function command(
-  requests: () => ReturnType<typeof commandFor>,
-  wholeJob: boolean,
-): Promise<{ readonly text: string; readonly isError: boolean }> {
-  const answers: { readonly ok: boolean; readonly text: string }[] = [];
-  try {
-    const made = requests();
-    const { outcome } = await sendCommand(made, `top-${randomHex(8)}`, (text) => {
-      const answer = parseAnswer(text);
-      if (answer !== undefined) answers.push({ ok: answer.ok, text: formatAnswer(answer) });
-      return answer !== undefined;
-    });
-    if (outcome === 'unroutable') return { text: 'no box listens there: has the job ended?', isError: true };
-  } catch (error) {
-    return { text: describeError(error, false), isError: true };
-  }
-  const refused = answers.filter(({ ok }) => !ok);
-  if (answers.length === 0) return { text: 'no answer; the command may have been carried out', isError: true };
-  if (!wholeJob) return { text: answers[0]!.text, isError: refused.length > 0 };
-  const rest = refused.length === 0 ? '' : `, ${refused.length} refused: ${refused[0]!.text}`;
-  return { text: `${answers.length - refused.length} boxes have done it${rest}`, isError: refused.length > 0 };
+function printRows(all: readonly TopRow[], { filter, sort, reversed, json, look }: Chosen): number {
+  const rows = sorted(
+    all.filter((row) => fits(filter, row)),
+    sort,
+    reversed,
+  );
+  return print(json ? `${printableJson(rows)}\n` : tableText(rows, widthOf(), look));
 }
 
 function sortOf(text: string): SortKey {

@@ -1,7 +1,7 @@
 import { EXIT } from '../../box/outcome.js';
 import { describeError, SpecError } from '../../errors.js';
 import { createLogger, type Logger } from '../../log.js';
-import { lookOf, PLAIN } from '../../observe/terminal/look.js';
+import { lookFor, lookOf } from '../../observe/terminal/look.js';
 import { isTerminal } from '../../observe/terminal/tty.js';
 import { EVENT_NAMES } from '../../observe/watch/line.js';
 import { type WatchEnd, watch } from '../../observe/watch/watch.js';
@@ -78,7 +78,7 @@ async function start(input: CtlInput, words: VerbWords<Own>, log: Logger): Promi
     filter: filterFrom(own),
     only: until === undefined || only.length === 0 ? only : [...only, until],
     json: isSet(words, 'json'),
-    look: isTerminal() ? look : { ...PLAIN, utf8: look.utf8 },
+    look: lookFor(look, isTerminal()),
     count: own.has('count') ? naming('--count', () => parseCount(own.get('count')!, 1, 1e12)) : undefined,
     until,
     forMs: own.has('for') ? naming('--for', () => parseDuration(own.get('for')!)) : undefined,

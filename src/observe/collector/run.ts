@@ -124,6 +124,7 @@ class Collector {
         samples: () => this.#session.intake?.counts.samples ?? 0,
       });
     }
+    await this.#session.consumer?.began;
     onReady();
   }
 

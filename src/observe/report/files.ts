@@ -2,7 +2,6 @@ import { createReadStream, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fsPath } from '../../bytes.js';
 import { SpecError } from '../../errors.js';
-import { quote } from '../../options/words.js';
 import { isFields } from '../model/fields.js';
 import type { KnownBoxes } from './known-boxes.js';
 
@@ -23,8 +22,7 @@ export async function readInto(boxes: KnownBoxes, path: string): Promise<void> {
   for (const file of filesAt(path)) {
     const before = boxes.count + boxes.unreadable;
     await readFile(boxes, file);
-    if (file === path && boxes.count + boxes.unreadable === before)
-      throw new SpecError(`${quote(path)} holds no message`);
+    if (file === path && boxes.count + boxes.unreadable === before) throw new SpecError(`${path} holds no message`);
   }
 }
 
@@ -33,9 +31,9 @@ function filesAt(path: string): string[] {
     if (!statSync(fsPath(path)).isDirectory()) return [path];
     const names = readdirSync(fsPath(path)).filter((name) => NAMES.test(name));
     if (names.length === 0)
-      throw new SpecError(`${quote(path)}: the folder has no file whose name ends in .json, .jsonl or .ndjson`);
+      throw new SpecError(`${path}: the folder has no file whose name ends in .json, .jsonl or .ndjson`);
     if (names.length > FOLDER_MAX)
-      throw new SpecError(`${quote(path)}: the folder has more than ${FOLDER_MAX} files: name some of them`);
+      throw new SpecError(`${path}: the folder has more than ${FOLDER_MAX} files: name some of them`);
     return names.sort().map((name) => join(path, name));
   } catch (error) {
     throw readError(path, error);
@@ -99,5 +97,5 @@ function readError(path: string, error: unknown): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (code === undefined) return error;
   const why = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'it may not be read' : code;
-  return new SpecError(`read ${quote(path)}: ${why}`, { cause: error });
+  return new SpecError(`read ${path}: ${why}`, { cause: error });
 }

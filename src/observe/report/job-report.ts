@@ -1,29 +1,13 @@
 import type { Note } from '../model/observed.js';
 import type { BoxFacts } from './facts.js';
-import { endsOf, type Group, groupBy, groupOf, type JobEnd, latestRuns } from './group.js';
+import type { JobFigures } from './figures.js';
+import { endsOf, groupBy, groupOf, latestRuns } from './group.js';
 import { notesFor } from './notes.js';
 import { DEFAULT_THRESHOLDS, type Thresholds } from './thresholds.js';
 
 /** A job as a whole: all its nodes, steps and tasks, and all tasks of an array. */
 
-export interface JobReport {
-  /** The id that was asked for: of an array, without the index of a task. */
-  readonly job: string;
-  readonly user: string;
-  readonly scheduler: string;
-  readonly cluster: string | null;
-  readonly queue: string | null;
-  /** The ids of the jobs that it holds: one, or the tasks of an array. */
-  readonly jobs: readonly string[];
-  readonly nodes: readonly Group[];
-  readonly boxes: readonly BoxFacts[];
-  /** Boxes of earlier runs of a job that the scheduler has restarted; they count in nothing here. */
-  readonly earlier: number;
-  readonly total: Group;
-  readonly ends: readonly JobEnd[];
-  readonly startedMs: number;
-  /** Null while a box runs. */
-  readonly endedMs: number | null;
+export interface JobReport extends JobFigures {
   readonly notes: readonly Note[];
 }
 
@@ -41,7 +25,7 @@ export function reportOf(
   const boxes = latestRuns(all);
   const { identity } = boxes[0]!;
   const byNode = groupBy(boxes, ({ identity: { node, host } }) => node ?? host);
-  const bare: Omit<JobReport, 'notes'> = {
+  const figures: JobFigures = {
     job,
     user: identity.user,
     scheduler: identity.scheduler,
@@ -56,7 +40,7 @@ export function reportOf(
     startedMs: Math.min(...boxes.map(({ atMs, elapsedMs }) => atMs - elapsedMs)),
     endedMs: boxes.every(({ ended }) => ended) ? Math.max(...boxes.map(({ atMs }) => atMs)) : null,
   };
-  return { ...bare, notes: notesFor(bare, thresholds) };
+  return { ...figures, notes: notesFor(figures, thresholds) };
 }
 
 const NAMES = new Intl.Collator('en', { numeric: true });

@@ -3,17 +3,16 @@ import type { Note } from '../model/observed.js';
 import { limitText } from '../source/words.js';
 import { coresToAsk, memoryToAsk, timeToAsk } from './advice.js';
 import type { BoxFacts } from './facts.js';
+import type { JobFigures } from './figures.js';
 import { type Group, percentOf, ranMs } from './group.js';
-import type { JobReport } from './job-report.js';
 import type { Thresholds } from './thresholds.js';
 
 /** Remarks on a job in plain words: what has cost it something, and what to ask for next time. */
 
-type Bare = Omit<JobReport, 'notes'>;
-type Remark = (report: Bare, thresholds: Thresholds) => readonly Note[];
+type Remark = (report: JobFigures, thresholds: Thresholds) => readonly Note[];
 
 /** @returns the most important first */
-export function notesFor(report: Bare, thresholds: Thresholds): readonly Note[] {
+export function notesFor(report: JobFigures, thresholds: Thresholds): readonly Note[] {
   const rank = { warning: 0, advice: 1, info: 2 };
   return REMARKS.flatMap((remark) => remark(report, thresholds)).sort((a, b) => rank[a.severity] - rank[b.severity]);
 }
@@ -205,7 +204,9 @@ const suspension: Remark = ({ boxes }, { suspended }) => {
 const weakLimits: Remark = ({ boxes }) => {
   const weak = new Map<string, string>();
   for (const { limits } of boxes) {
-    for (const [name, { enforcement }] of Object.entries(limits)) {
+    for (const [name, { enforcement, source }] of Object.entries(limits)) {
+      // Nobody has asked for the defaults, such as that on a stdout that is no file and no pipe.
+      if (source === 'default') continue;
       if (enforcement === 'none' || enforcement === 'watchdog') weak.set(name, enforcement);
     }
   }

@@ -9,7 +9,7 @@ import { type Group, groupBy, groupOf, percentOf, ranMs } from './group.js';
 import type { JobReport } from './job-report.js';
 import { cores, round } from './notes.js';
 
-/** The report for people, in lines of at most 80 columns, except remarks, which are wrapped to them. */
+/** The report for people, in lines of at most 80 columns. */
 
 const WIDTH = 80;
 const NAME = 13;
@@ -30,7 +30,7 @@ export function reportText(report: JobReport, { look, by, all }: TextOptions): s
   const safe = (text: string) => cellText(text, look.utf8);
   const lines = [
     styled(fitted(safe(title(report)), look), 'bold', look),
-    ...summary(report, look).map(([name, text]) => fitted(`  ${name.padEnd(NAME)}${safe(text)}`, look)),
+    ...summary(report, look).flatMap(([name, text]) => rowLines(name, safe(text))),
     ...table(report, by ?? (report.jobs.length > 1 ? 'job' : 'node'), all, look),
     ...limits(report, look),
     ...notes(report.notes, look),
@@ -242,6 +242,14 @@ function notes(all: readonly Note[], look: Look): string[] {
     ),
   );
   return ['', ...lines];
+}
+
+/** A row of the summary, with further lines below its text. */
+function rowLines(name: string, text: string): string[] {
+  const indent = NAME + 2;
+  return wrap(text, WIDTH - indent).map((part, index) =>
+    index === 0 ? `  ${name.padEnd(NAME)}${part}` : `${' '.repeat(indent)}${part}`,
+  );
 }
 
 function wrap(text: string, width: number): string[] {

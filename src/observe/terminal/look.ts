@@ -3,12 +3,19 @@ export interface Look {
   /** The locale is UTF-8; otherwise everything is printed in ASCII. */
   readonly utf8: boolean;
   readonly color: boolean;
+  /** No bold or reverse text either: for pipes and files. */
+  readonly bare?: true;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Plain text without colours, as pipes and files get it. */
-export const PLAIN: Look = { utf8: false, color: false };
+/** ASCII without any style. */
+export const PLAIN: Look = { utf8: false, color: false, bare: true };
+
+/** @param isTerminal whether the output is one; a pipe or a file gets text without any style */
+export function lookFor(look: Look, isTerminal: boolean): Look {
+  return isTerminal ? look : { utf8: look.utf8, color: false, bare: true };
+}
 
 /**
  * Reads the locale as setlocale(3) does, `NO_COLOR` (no-color.org), and `TERM`.

@@ -39,7 +39,8 @@ export function line(spans: readonly Span[], width: number, look: Look, over?: S
   return left === 0 ? text : text + styled(' '.repeat(left), over ?? 'plain', look);
 }
 
-export function styled(text: string, style: Style, { color }: Look): string {
+export function styled(text: string, style: Style, { color, bare }: Look): string {
+  if (bare) return text;
   const code = SGR[style][color ? 0 : 1];
   return code === '' ? text : `\x1b[${code}m${text}\x1b[0m`;
 }

@@ -1,8 +1,8 @@
-import type { ReadStream, WriteStream } from 'node:tty';
+import type { ReadStream } from 'node:tty';
 import { dieOf, stopOwnGroup } from 'cgroup-utils-native';
 import { type Key, KeyReader } from './keys.js';
 import { ENTER, LEAVE, Screen, type Size } from './screen.js';
-import { isInForeground, openKeyboard, openSize, requireForeground, sizeOf, TtyOutput } from './tty.js';
+import { isInForeground, openKeyboard, requireForeground, sizeOf, TtyOutput } from './tty.js';
 
 /**
  * The terminal as a full screen with a keyboard. Whatever ends this process, the terminal gets back its own screen, cursor
@@ -23,7 +23,6 @@ export interface TerminalEvents {
 
 export class Terminal {
   readonly #input: ReadStream;
-  readonly #sizes: WriteStream;
   readonly #output: TtyOutput;
   readonly #keys = new KeyReader();
   readonly #screen = new Screen();
@@ -39,17 +38,15 @@ export class Terminal {
     requireForeground();
     this.#events = events;
     this.#output = new TtyOutput(() => this.#flush());
-    this.#sizes = openSize();
     this.#input = openKeyboard();
     this.#input.on('data', (bytes: Buffer) => this.#typed(bytes));
     this.#input.on('error', () => {}); // EIO: the terminal has gone; SIGHUP follows
-    this.#sizes.on('error', () => {});
     this.#listen();
     this.#enter();
   }
 
   get size(): Size {
-    return sizeOf(this.#sizes);
+    return sizeOf(process.stdout);
   }
 
   show(lines: readonly string[]): void {
@@ -75,7 +72,6 @@ export class Terminal {
     clearTimeout(this.#escape);
     for (const undo of this.#undo.splice(0)) undo();
     this.#input.destroy();
-    this.#sizes.destroy();
     this.#output.close();
   }
 
@@ -93,7 +89,7 @@ export class Terminal {
     on(process, 'uncaughtException', () => this.#leave());
     on(process, 'SIGTSTP', () => this.suspend());
     on(process, 'SIGCONT', () => this.#return());
-    on(this.#sizes, 'resize', () => this.redraw());
+    on(process.stdout, 'resize', () => this.redraw());
   }
 
   /** Takes the terminal again. After `bg` it belongs to somebody else, so we stop, as a program does that writes there. */

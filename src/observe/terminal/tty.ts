@@ -1,11 +1,11 @@
 import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
-import { isatty, ReadStream, WriteStream } from 'node:tty';
+import { isatty, ReadStream, type WriteStream } from 'node:tty';
 import { SpecError } from '../../errors.js';
 import type { Size } from './screen.js';
 
 /**
- * The controlling terminal. stdin may be anything, and stdout shares its file description with the shell, so keys, frames and
- * the size each have a descriptor of their own.
+ * The controlling terminal. stdin may be anything, and stdout shares its file description with the shell, so keys and frames
+ * each have a descriptor of their own.
  */
 
 const TTY = '/dev/tty';
@@ -89,11 +89,7 @@ export function openKeyboard(): ReadStream {
   return new ReadStream(openTty(constants.O_RDONLY));
 }
 
-/** Tells the size of the terminal, and emits `resize`. */
-export function openSize(): WriteStream {
-  return new WriteStream(openTty(constants.O_WRONLY));
-}
-
+/** Node asks for the size of stdout, and of no other stream, again when it has changed (SIGWINCH). */
 export function sizeOf({ columns, rows }: Pick<WriteStream, 'columns' | 'rows'>): Size {
   return columns > 0 && rows > 0 ? { columns, rows } : USUAL;
 }

@@ -81,7 +81,10 @@ export function place(rows: readonly TopRow[], width: number, look: Look, before
     left -= column.least + 1;
   }
   const widths = new Map<Column, number>();
-  for (const column of byRank.filter((one) => chosen.has(one))) {
+  // The bar takes what the texts leave.
+  const isBar = ({ title }: Column) => title === 'MEMORY';
+  const order = [...byRank.filter((one) => !isBar(one)), ...byRank.filter(isBar)];
+  for (const column of order.filter((one) => chosen.has(one))) {
     const had = before.find((one) => one.column === column)?.width ?? 0;
     const wanted = Math.min(column.most, Math.max(had, textWidth(column, rows, look)));
     const more = Math.max(0, Math.min(left, wanted - column.least));

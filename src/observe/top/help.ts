@@ -6,7 +6,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ['k', 'kill the box: SIGKILL to every process; asks first'],
   ['s', 'suspend the box; asks first'],
   ['r', 'resume it; asks first'],
-  ['/', 'show only some boxes: user:alice job:1234 host:n1 state:suspended box:..., or words'],
+  ['/', 'filter: user:alice job:1234 host:n1 state:suspended, or words'],
   ['u', 'only the boxes of this user, and back'],
   ['Esc', 'show all boxes again'],
   ['e', 'show or hide ended boxes'],
@@ -23,7 +23,7 @@ const KEYS: readonly (readonly [string, string])[] = [
 ];
 
 const COLUMNS: readonly (readonly [string, string])[] = [
-  ['S', 'new, run, susp(ended), stop(ping), end(ed); ? nothing heard for longer than three samples take'],
+  ['S', 'new, run, susp(ended), stop(ping), end(ed), or ?: three samples are missing'],
   ['CPU%', 'of one core, all processes of the box together, since the sample before'],
   ['MEM PEAK LIM', 'resident memory now and at its highest, and the limit of the box'],
   ['MEMORY', 'memory as part of the limit; | is the peak'],

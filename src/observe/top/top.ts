@@ -16,6 +16,8 @@ export interface TopSource {
   rows(): readonly TopRow[];
   /** More about one box; undefined where there is nothing more. */
   details(row: TopRow): Tracked | undefined;
+  /** What the user wants to see, for a source that need not know everything. */
+  want?(sort: SortKey, reversed: boolean, filters: readonly Filter[]): void;
   /** How the link is, in one line. */
   state(): { readonly text: string; readonly isError: boolean };
 }
@@ -130,6 +132,7 @@ class Display {
     if (size.columns !== this.#columns) this.#placed = [];
     this.#columns = size.columns;
     const view = this.#view;
+    source.want?.(view.sort, view.reversed, [filter, view.filter]);
     const rows = this.#all.filter(
       (row) => (view.showEnded || row.state !== 'ended') && fits(filter, row) && fits(view.filter, row),
     );

@@ -2,7 +2,7 @@
 import t from 'tap';
 import type { BoxPage } from '../../../src/observe/model/api.js';
 import { noBrowser, openPage, startBrowser } from '../../fixtures/browser.js';
-import { said, startCollected } from '../../fixtures/collected.js';
+import { said, startCollected } from '../../fixtures/page-site.js';
 
 /** The page of a real collector, with real boxes behind a real broker. */
 

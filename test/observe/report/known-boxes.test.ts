@@ -36,7 +36,7 @@ t.test('the same id of another user or cluster is another job', async (t) => {
 t.test('arrays are one job', async (t) => {
   const boxes = put(
     ...[1, 2].map((task) => exitedMessage({ box: `b${task}`, job: `77_${task}` }, 1, AT)),
-    exitedMessage(who, 1, AT),
+    exitedMessage({ ...who, box: 'other' }, 1, AT),
   );
   t.match(boxes.jobs('77'), [{ job: '77', boxes: { length: 2 } }]);
   t.match(boxes.jobs('77_2'), [{ job: '77_2', boxes: { length: 1 } }]);

@@ -14,7 +14,11 @@ t.test('memory that was never used', async (t) => {
     'memory: asked for 64 GiB in each box, used at most 3.1 GiB: ask for 4 GiB',
   );
   t.strictSame(remarks({ ...much, elapsedMs: 30_000, timeUsedMs: HOUR }), {}, 'a short job tells nothing');
-  t.strictSame(remarks({ memoryLimitBytes: GIB / 4, memoryPeakBytes: GIB / 16 }), {}, 'too little to speak of');
+  t.strictSame(
+    remarks({ memoryLimitBytes: GIB / 4, memoryPeakBytes: GIB / 16, chargedPeakBytes: GIB / 16 }),
+    {},
+    'too little to speak of',
+  );
   t.strictSame(remarks({ ...much, memoryLimitBytes: null }), {}, 'nothing was asked for');
 });
 

@@ -41,7 +41,7 @@ t.test('many nodes: a table with a row for each, and tasks of an array', async (
   t.match(text(many), /^ {2}NODE +BOXES +CORES USED\/ASKED/m);
   t.match(text(many), /^ {2}n1 .*\n {2}n2 .*\n {2}n10 +1 +1\/4 +25 +3 GiB\/4 GiB +75 +1 h$/m);
   t.match(text(many, { by: 'box' }), /^ {2}1234 n10 /m);
-  t.match(text(many), /the peaks of all boxes together 9 GiB/);
+  t.match(text(many), /the peaks of\s+all boxes together 9 GiB/);
   const array = report(...[1, 2].map((task) => ({ identity: { job: `1234_${task}` } })));
   t.match(text(array), /^Job 1234 of alice, 2 array tasks: 2 boxes on 1 node/m);
   t.match(text(array), /^ {2}1234_2 /m);
@@ -76,7 +76,7 @@ t.test('no line is longer than 80 columns, whatever the fields hold', async (t) 
     limits,
     identity: { user: '\u6f22'.repeat(99), host: 'a\x1b[2Jb', queue: '\u202e' },
   };
-  for (const look of [PLAIN, { utf8: true, color: false }]) {
+  for (const look of [PLAIN, { utf8: true, color: false, bare: true } as const]) {
     const all = reportText(report(odd, { ...odd, identity: { ...odd.identity, host: 'n2' } }), {
       look,
       by: 'box',

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { parse, stringify } from 'yaml';
 import type { BoxPage } from '../../../src/observe/model/api.js';
-import { type Collected, freePort, said, startCollected } from '../../fixtures/collected.js';
+import { type Collected, freePort, said, startCollected } from '../../fixtures/page-site.js';
 import { until } from '../../fixtures/processes.js';
 
 /** What a site gives to Prometheus and Grafana, with Debian's prometheus and a real collector. */

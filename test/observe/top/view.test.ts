@@ -4,7 +4,7 @@ import { cursorOf, firstView, type Pressed, press, scrollFor, type View } from '
 import { topRow } from '../../fixtures/top-rows.js';
 
 const rows = Array.from({ length: 100 }, (_, index) =>
-  topRow(`b${index}`, { job: index < 3 ? '7' : `${index}`, user: index === 2 ? 'bob' : 'alice' }),
+  topRow(`b${index}`, { job: index < 3 ? 'x' : `${index}`, user: index === 2 ? 'bob' : 'alice' }),
 );
 const shown = { rows, height: 10 };
 

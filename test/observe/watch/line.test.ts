@@ -8,7 +8,7 @@ import { eventMessage, sampleMessage } from '../../fixtures/observed.js';
 import { eventBodies, identity } from '../../fixtures/samples.js';
 
 const NOW = new Date(2026, 10, 30, 14, 3, 22).getTime();
-const look = { utf8: true, color: false };
+const look = { utf8: true, color: false, bare: true } as const;
 const lineOf = (message: object, shown = PLAIN) => messageLine(parseValue(message) as Observed, shown, NOW);
 
 t.test('every event has words of its own', async (t) => {

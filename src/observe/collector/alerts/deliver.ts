@@ -43,13 +43,9 @@ export function deliverer(options: DeliverOptions): (alert: AlertView) => Promis
         alerts.key === undefined ? done : options.publish(`${alerts.key}.${alert.alert}`, JSON.stringify(alert)),
       ],
     ];
-    for (const [name, way] of ways) {
-      await way.catch((error: Error) =>
-        log.warn(
-          `${name}: the alert ${alert.alert} of job ${alert.job} was not delivered: ${redactUri(error.message)}`,
-        ),
-      );
-    }
+    const failed = (name: string) => (error: Error) =>
+      log.warn(`${name}: the alert ${alert.alert} of job ${alert.job} was not delivered: ${redactUri(error.message)}`);
+    await Promise.all(ways.map(([name, way]) => way.catch(failed(name))));
     pending--;
     if (pending === 0) skipped = 0;
   };

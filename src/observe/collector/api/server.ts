@@ -51,6 +51,8 @@ export function makeServer(options: ServerOptions): FastifyInstance {
     routerOptions: { maxParamLength: 1_024, ignoreTrailingSlash: true },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
   });
+  // A form of another site can send text.
+  app.removeContentTypeParser('text/plain');
   const viewers = new WeakMap<FastifyRequest, Viewer>();
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);

@@ -24,12 +24,18 @@ export interface ConsumerOptions extends QueueOptions {
 }
 
 export interface Consumer {
+  /** Resolves once it consumes for the first time: from then on the queue is there, and keeps what is published. */
+  readonly began: Promise<void>;
   readonly state: LinkState;
   close(graceMs: number): Promise<void>;
 }
 
 export function startConsumer(options: ConsumerOptions): Consumer {
   const { spec, host, take, log } = options;
+  let begin = () => {};
+  const began = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
   const link = new Link<QueueSession>({
     name: 'statistics',
     uris: spec.uris,
@@ -40,7 +46,11 @@ export function startConsumer(options: ConsumerOptions): Consumer {
       heartbeatSec: HEARTBEAT_SEC,
     },
     open: (request, opened) => openQueue(request, options, opened),
-    up: (session, _fail, done) => session.consume(take, done),
+    up: (session, _fail, done) =>
+      session.consume(take, () => {
+        begin();
+        done();
+      }),
     down: () => {},
     remedy: 'trying again; messages wait in the broker',
     times: TIMES,
@@ -48,6 +58,7 @@ export function startConsumer(options: ConsumerOptions): Consumer {
   });
   link.start();
   return {
+    began,
     get state() {
       return link.state;
     },

@@ -65,6 +65,9 @@ export function createMetrics(source: MetricsSource): Registry {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry, prefix: 'proc_box_collector_' });
+  // Gauges that are named like counters, of which promtool complains.
+  for (const what of ['handles', 'requests', 'resources'])
+    registry.removeSingleMetric(`proc_box_collector_nodejs_active_${what}_total`);
   const gauge = (
     name: string,
     help: string,
