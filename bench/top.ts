@@ -5,7 +5,19 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exitedMessage, sampleMessage } from '../test/fixtures/observed.js';
 import { Load } from './collector/load.js';
-import { type Bench, Cleanup, childrenOf, cpuMsOf, interleave, median, ms, node, procBox, type Row, runOnce } from './measure.js';
+import {
+  type Bench,
+  Cleanup,
+  childrenOf,
+  cpuMsOf,
+  interleave,
+  median,
+  ms,
+  node,
+  procBox,
+  type Row,
+  runOnce,
+} from './measure.js';
 
 /** What the terminal tools cost: `proc_box top` while 1,000 boxes publish, and one `proc_box report`. */
 
@@ -23,7 +35,10 @@ export async function top(bench: Bench): Promise<Row[]> {
   // script(1) is the terminal.
   const command = `${procBox} top --config none --uri ${bench.brokerUri} --interval 1s`;
   const environment = { ...process.env, TERM: 'xterm-256color', LANG: 'C.UTF-8' };
-  const screen = spawn('script', ['-qfc', command, '/dev/null'], { env: environment, stdio: ['pipe', 'pipe', 'ignore'] });
+  const screen = spawn('script', ['-qfc', command, '/dev/null'], {
+    env: environment,
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
   cleanup.defer(async () => {
     screen.stdin.write('q');
     await Promise.race([once(screen, 'close'), sleep(5_000)]);
@@ -63,7 +78,9 @@ async function publishSteadily(load: Load, goesOn: () => boolean): Promise<void>
 
 /** The Node of the front end that script(1) has started. */
 function nodeBelow(pid: number): number {
-  const [front] = childrenOf(pid).flatMap((child) => [child, ...childrenOf(child)]).slice(-1);
+  const [front] = childrenOf(pid)
+    .flatMap((child) => [child, ...childrenOf(child)])
+    .slice(-1);
   const below = [...childrenOf(pid), front!].flatMap((one) => childrenOf(one));
   return below.reduce((most, one) => (cpuMsOf(one) > cpuMsOf(most) ? one : most));
 }
@@ -71,9 +88,11 @@ function nodeBelow(pid: number): number {
 /** A job of 16 boxes, from a file with their last samples and end reports. */
 async function reportRow(bench: Bench): Promise<Row> {
   const path = join(bench.folder, 'messages.jsonl');
-  const messages = Array.from({ length: 16 }, (_, index) => ({ box: `b${index}`, job: '1234', host: `n${index % 4}` })).flatMap(
-    (who) => [sampleMessage(who, 8, Date.now()), exitedMessage(who, 9, Date.now())],
-  );
+  const messages = Array.from({ length: 16 }, (_, index) => ({
+    box: `b${index}`,
+    job: '1234',
+    host: `n${index % 4}`,
+  })).flatMap((who) => [sampleMessage(who, 8, Date.now()), exitedMessage(who, 9, Date.now())]);
   writeFileSync(path, messages.map((message) => `${JSON.stringify(message)}\n`).join(''));
   const times = await interleave(bench.rounds(30), {
     report: () => runOnce(bench, [procBox, 'report', '1234', path]).wallMs,

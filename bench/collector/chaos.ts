@@ -61,7 +61,11 @@ export async function collectorChaos(bench: Bench): Promise<Row[]> {
 }
 
 /** Waits until every box has its last message, and counts what is in the store: by the box's own count, and by its time line. */
-async function compare(collector: CollectorProcess, load: Load, published: number): Promise<{ lost: number; twice: number }> {
+async function compare(
+  collector: CollectorProcess,
+  load: Load,
+  published: number,
+): Promise<{ lost: number; twice: number }> {
   const deadline = performance.now() + 60_000;
   let [lost, twice] = [0, 0];
   for (const [box, count] of load.published) {

@@ -66,7 +66,9 @@ export class Agent {
 
   /** The last sample of each box. */
   samples(): Sample[] {
-    return [...this.#accounts.all()].flatMap(({ boxes }) => [...boxes].flatMap(({ box }) => box?.status().sample ?? []));
+    return [...this.#accounts.all()].flatMap(({ boxes }) =>
+      [...boxes].flatMap(({ box }) => box?.status().sample ?? []),
+    );
   }
 
   /** Takes no more connections, and lets those go that there are: the boxes go on, and look for the next agent. */

@@ -18,10 +18,12 @@ export interface TextfileStatus {
 
 type Figure = (sample: Sample) => number | null | undefined;
 
-const limit = (name: string, scale = 1): Figure => ({ Limits }) => {
-  const value = Limits[name]?.value;
-  return typeof value === 'number' ? value * scale : null;
-};
+const limit =
+  (name: string, scale = 1): Figure =>
+  ({ Limits }) => {
+    const value = Limits[name]?.value;
+    return typeof value === 'number' ? value * scale : null;
+  };
 const stalled =
   (resource: 'cpu' | 'memory' | 'io', kind: 'some' | 'full'): Figure =>
   ({ Pressure }) => {
@@ -34,17 +36,32 @@ const stalled =
 const SERIES: readonly (readonly [name: string, labels: string, help: string, value: Figure])[] = [
   ['cpu_seconds_total', 'mode="user"', 'CPU time of the job on this node', ({ CPUTimes }) => CPUTimes.user],
   ['cpu_seconds_total', 'mode="system"', '', ({ CPUTimes }) => CPUTimes.system],
-  ['cpu_throttled_seconds_total', '', 'Time in which the limit on CPUs held the job back', ({ Throttling }) => Throttling && Throttling.throttled_ms / 1e3],
+  [
+    'cpu_throttled_seconds_total',
+    '',
+    'Time in which the limit on CPUs held the job back',
+    ({ Throttling }) => Throttling && Throttling.throttled_ms / 1e3,
+  ],
   ['cpu_limit_cores', '', 'CPUs that the job may use', limit('cpus')],
   ['memory_rss_bytes', '', 'Resident memory', ({ Memory }) => Memory.rss],
-  ['memory_used_bytes', '', 'Memory that counts against the limit', ({ Memory, MemoryCgroup }) => MemoryCgroup?.current ?? Memory.rss],
+  [
+    'memory_used_bytes',
+    '',
+    'Memory that counts against the limit',
+    ({ Memory, MemoryCgroup }) => MemoryCgroup?.current ?? Memory.rss,
+  ],
   ['memory_peak_bytes', '', 'Sum of the peaks of the boxes', ({ MemoryPeak }) => MemoryPeak.cgroup ?? MemoryPeak.rss],
   ['memory_limit_bytes', '', 'Memory that the job may use', limit('memory')],
   ['oom_kills_total', '', 'Processes that the kernel killed for lack of memory', ({ OOM }) => OOM?.kills],
   ['io_read_bytes_total', '', 'Bytes read from storage', ({ IOCounters }) => IOCounters.read_bytes],
   ['io_written_bytes_total', '', 'Bytes written to storage', ({ IOCounters }) => IOCounters.write_bytes],
   ['processes', '', 'Processes of the job', ({ Counts }) => Counts.processes],
-  ['pressure_seconds_total', 'resource="cpu",kind="some"', 'Time in which tasks of the job waited', stalled('cpu', 'some')],
+  [
+    'pressure_seconds_total',
+    'resource="cpu",kind="some"',
+    'Time in which tasks of the job waited',
+    stalled('cpu', 'some'),
+  ],
   ['pressure_seconds_total', 'resource="memory",kind="some"', '', stalled('memory', 'some')],
   ['pressure_seconds_total', 'resource="memory",kind="full"', '', stalled('memory', 'full')],
   ['pressure_seconds_total', 'resource="io",kind="some"', '', stalled('io', 'some')],
@@ -54,7 +71,11 @@ const SERIES: readonly (readonly [name: string, labels: string, help: string, va
 /** Where boxes of a job differ, the longest counts: adding up times of boxes that run at once means nothing. */
 const LONGEST: readonly (readonly [name: string, help: string, value: Figure])[] = [
   ['elapsed_seconds', 'Time that the job has run', ({ Timer }) => Timer.elapsed_ms / 1e3],
-  ['time_limit_seconds', 'Time limit of the job', ({ Timer }) => (Timer.limit_ms === null ? null : Timer.limit_ms / 1e3)],
+  [
+    'time_limit_seconds',
+    'Time limit of the job',
+    ({ Timer }) => (Timer.limit_ms === null ? null : Timer.limit_ms / 1e3),
+  ],
 ];
 
 /** @param samples the last sample of each box that runs. @returns the text of the file */
@@ -65,7 +86,10 @@ export function textfileOf(samples: readonly Sample[], status: TextfileStatus): 
   const head = (name: string, help: string) => {
     if (name === before) return;
     before = name;
-    lines.push(`# HELP proc_box_${name} ${help}`, `# TYPE proc_box_${name} ${name.endsWith('_total') ? 'counter' : 'gauge'}`);
+    lines.push(
+      `# HELP proc_box_${name} ${help}`,
+      `# TYPE proc_box_${name} ${name.endsWith('_total') ? 'counter' : 'gauge'}`,
+    );
   };
   for (const [name, labels, help, value] of SERIES) {
     head(name, help);
@@ -82,13 +106,23 @@ export function textfileOf(samples: readonly Sample[], status: TextfileStatus): 
     }
   }
   head('box_info', 'Who a box is');
-  for (const { Identity: { box, job, user, step, task, queue, cluster } } of samples) {
+  for (const {
+    Identity: { box, job, user, step, task, queue, cluster },
+  } of samples) {
     const names = { box, job, user, step, task, partition: queue, cluster };
-    lines.push(`proc_box_box_info{${Object.entries(names).map(([name, text]) => label(name, text ?? '')).join(',')}} 1`);
+    lines.push(
+      `proc_box_box_info{${Object.entries(names)
+        .map(([name, text]) => label(name, text ?? ''))
+        .join(',')}} 1`,
+    );
   }
   for (const [name, help, value] of [
     ['agent_boxes', 'Boxes of this node', status.boxes],
-    ['agent_broker_up', '1 if the link to the broker is up', status.isBrokerUp === null ? null : Number(status.isBrokerUp)],
+    [
+      'agent_broker_up',
+      '1 if the link to the broker is up',
+      status.isBrokerUp === null ? null : Number(status.isBrokerUp),
+    ],
     ['agent_outbox_messages', 'Messages that the broker has not confirmed', status.outboxMessages],
     ['agent_dropped_messages_total', 'Messages that were given up', status.droppedMessages],
   ] as const) {
@@ -141,7 +175,10 @@ export function writeTextfile(path: string, text: () => string, log: Logger, int
       renameSync(`${path}.new`, path);
       isTold = false;
     } catch (error) {
-      if (!isTold) log.warn(`--textfile ${path}: ${(error as NodeJS.ErrnoException).code ?? describeError(error, false)}: the file is old until it can be written`);
+      if (!isTold)
+        log.warn(
+          `--textfile ${path}: ${(error as NodeJS.ErrnoException).code ?? describeError(error, false)}: the file is old until it can be written`,
+        );
       isTold = true;
     }
   };

@@ -7,12 +7,16 @@ import { createLogger } from '../../src/log.js';
 import type { Sample } from '../../src/model/sample.js';
 import { sampleMessage, type Who } from '../fixtures/observed.js';
 
-const sample = (who: Who, figures: Record<string, unknown> = {}) => sampleMessage(who, 1, 0, figures) as unknown as Sample;
+const sample = (who: Who, figures: Record<string, unknown> = {}) =>
+  sampleMessage(who, 1, 0, figures) as unknown as Sample;
 const STATUS = { boxes: 2, isBrokerUp: true, outboxMessages: 3, droppedMessages: 0 };
 
 t.test('the boxes of a job are added up, and their identities stand by themselves', async (t) => {
   const limits = { Limits: { memory: { value: 1e9 }, cpus: { value: 2 } } };
-  const text = textfileOf([sample({ box: 'a', job: '7' }, limits), sample({ box: 'b', job: '7', step: '1' }, limits)], STATUS);
+  const text = textfileOf(
+    [sample({ box: 'a', job: '7' }, limits), sample({ box: 'b', job: '7', step: '1' }, limits)],
+    STATUS,
+  );
   for (const line of [
     'proc_box_cpu_seconds_total{job="7",user="alice",mode="user"} 11.84',
     'proc_box_memory_limit_bytes{job="7",user="alice"} 2000000000',
@@ -27,7 +31,10 @@ t.test('the boxes of a job are added up, and their identities stand by themselve
 });
 
 t.test('what a box does not know is left out, and names cannot break a line', async (t) => {
-  const odd = sample({ box: 'a', job: 'j"}\n\\' }, { Throttling: null, OOM: null, Pressure: { scope: 'host', cpu: { some: { total_usec: 5 } } } });
+  const odd = sample(
+    { box: 'a', job: 'j"}\n\\' },
+    { Throttling: null, OOM: null, Pressure: { scope: 'host', cpu: { some: { total_usec: 5 } } } },
+  );
   const text = textfileOf([odd], { ...STATUS, isBrokerUp: null, outboxMessages: null, droppedMessages: null });
   t.notMatch(text, /^proc_box_(cpu_throttled|oom|pressure|agent_broker)\w*\{/m);
   t.ok(text.includes('job="j\\"}\\n\\\\"'));

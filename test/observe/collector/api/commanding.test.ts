@@ -36,8 +36,14 @@ t.test('whoever is no operator reaches only their own boxes, whatever they name'
   const { answers } = await command(commanding, alice, { command: 'kill', target: { host: 'n1' } });
   t.equal(answers.length, 1);
   t.strictSame(sent[0]?.target, { host: 'n1', user: 'alice' }, 'the boxes check it');
-  await t.rejects(command(commanding, alice, { command: 'kill', target: { box: 'b' } }), { name: 'ApiProblem', status: 404 });
-  await t.rejects(command(commanding, alice, { command: 'kill', target: { user: 'bob' } }), { name: 'ApiProblem', status: 403 });
+  await t.rejects(command(commanding, alice, { command: 'kill', target: { box: 'b' } }), {
+    name: 'ApiProblem',
+    status: 404,
+  });
+  await t.rejects(command(commanding, alice, { command: 'kill', target: { user: 'bob' } }), {
+    name: 'ApiProblem',
+    status: 403,
+  });
   t.equal(sent.length, 1);
   t.strictSame(
     records.map(({ outcome }) => outcome),
@@ -56,7 +62,10 @@ t.test('what is no command or not allowed is not sent, and a broker that fails i
   await t.rejects(command(commanding, { ...boss, mayCommand: false }, { command: 'kill', target: { box: 'a' } }), {
     status: 403,
   });
-  await t.rejects(command(commanding, boss, { command: '__proto__', target: { box: 'a' } }), { name: 'ApiProblem', status: 400 });
+  await t.rejects(command(commanding, boss, { command: '__proto__', target: { box: 'a' } }), {
+    name: 'ApiProblem',
+    status: 400,
+  });
   t.equal(sent.length, 0);
   const broken = setup(new Error('broker h: no answer'));
   await t.rejects(command(broken.commanding, boss, { command: 'kill', target: { box: 'a' } }), {
