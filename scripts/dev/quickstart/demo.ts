@@ -9,7 +9,7 @@ import type { ConsumeMessage } from 'amqplib';
 import { createInbox, type Inbox } from './inbox.js';
 import { eventLine, sampleLine } from './lines.js';
 import { connectOperator, type Operator } from './operator.js';
-import { keepOpen, showPage, startCollector } from './page.js';
+import { keepOpen, QUEUE, showPage, startCollector } from './page.js';
 
 const root = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
 const box = join(root, 'bin', 'proc_box');
@@ -85,6 +85,7 @@ README.md goes on from here.`);
 await showPage(collector, jobId);
 if (process.env['PROC_BOX_QUICKSTART_PAGE'] === '1') await keepOpen(collector, jobId);
 await collector.end();
+await operator.removeQueue(QUEUE);
 process.exitCode = code === 137 ? 0 : 1;
 
 /** The operator's part: sends each command to this box only, and shows its answer. */

@@ -5,6 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findProgram } from '../setup.mjs';
 
+/** The queue of the demonstration's collector. A broker keeps it when the collector has gone, so that nothing is lost. */
+export const QUEUE = 'proc_box.quickstart';
+
 /** The collector of the demonstration, and its page. */
 export interface Collector {
   /** Address of the page, with the token that lets one in. */
@@ -17,7 +20,17 @@ const PICTURE_TIMEOUT_MS = 20_000;
 
 /** @throws Error if it ends before it serves its page */
 export async function startCollector(box: string, uri: string, folder: string): Promise<Collector> {
-  const words = ['collector', '--uri', uri, '--store', join(folder, 'store'), '--listen', '127.0.0.1:0'];
+  const words = [
+    'collector',
+    '--uri',
+    uri,
+    '--store',
+    join(folder, 'store'),
+    '--listen',
+    '127.0.0.1:0',
+    '--queue',
+    QUEUE,
+  ];
   process.stdout.write(`\n$ proc_box ${words.join(' ')} &\n`);
   const child = spawn(box, words, {
     stdio: ['ignore', 'inherit', 'pipe'],
