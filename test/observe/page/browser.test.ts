@@ -33,10 +33,11 @@ async function run(): Promise<void> {
     t.ok((await rows.count()) < 80);
     await page.keyboard.press('/');
     await page.keyboard.type('user:alice node1');
-    await page.waitForFunction(
-      "[...document.querySelectorAll('.table-body .row')].every((row) => row.textContent.includes('alice'))",
-    );
-    t.match(page.url(), /q=user%3Aalice\+node1/, 'the address holds the search');
+    // The content security policy forbids waitForFunction.
+    await page.waitForURL(/q=user%3Aalice\+node1/);
+    await page.locator('.found').filter({ hasNotText: '40\u202f000' }).waitFor();
+    const others = page.locator('.table-body .row').filter({ hasNotText: 'alice' });
+    await others.first().waitFor({ state: 'detached' });
     await page.getByRole('columnheader', { name: 'CPU' }).getByRole('button').click();
     await page.locator('[aria-sort=descending]', { hasText: 'CPU' }).waitFor();
     await page.reload();
@@ -47,7 +48,7 @@ async function run(): Promise<void> {
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: /^Job \d+/ }).waitFor();
     t.equal(await page.evaluate('document.activeElement.tagName'), 'MAIN', 'the focus follows to the new screen');
-    await page.waitForFunction("document.querySelectorAll('canvas').length >= 4");
+    await page.locator('canvas').nth(3).waitFor();
     t.equal(api.streams(), 1, 'one connection for a page');
     t.strictSame(complaints, []);
     t.strictSame(strangers, []);
@@ -119,7 +120,7 @@ async function run(): Promise<void> {
     t.strictSame(api.commands.at(-1), { command: 'suspend', arguments: [], target: { box: 'b00000002' } });
     api.me = { ...api.me, may_command: false };
     await page.reload();
-    await page.waitForFunction("document.querySelectorAll('canvas').length >= 4");
+    await page.locator('canvas').nth(3).waitFor();
     t.equal(await page.getByRole('button', { name: 'Suspend' }).count(), 0, 'who may not command sees no buttons');
   });
 
@@ -169,7 +170,7 @@ async function run(): Promise<void> {
   await t.test('an hour of updates leaves the browser as it was', async (t) => {
     const api = await startPageApi(t, 200);
     const { page } = await open(t, `${api.url}#/jobs/400000`);
-    await page.waitForFunction("document.querySelectorAll('canvas').length >= 4");
+    await page.locator('canvas').nth(3).waitFor();
     const heap = async () => {
       const session = await page.context().newCDPSession(page);
       await session.send('HeapProfiler.collectGarbage');

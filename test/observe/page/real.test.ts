@@ -19,7 +19,7 @@ t.test('a user sees a job, suspends it, resumes it, and reads why it ended', { s
   await said(box, /started in box/);
   await page.getByText(job).first().click();
   await page.getByRole('heading', { name: `Job ${job}` }).waitFor();
-  await page.waitForFunction("document.querySelectorAll('canvas').length >= 3");
+  await page.locator('canvas').nth(2).waitFor();
   await page.getByText('Started sh').waitFor();
 
   const dialog = page.getByRole('dialog');
