@@ -254,7 +254,7 @@ async function run(): Promise<void> {
   await t.test('pictures of each screen, for the documentation and for whoever looks at them', async (t) => {
     // PROC_BOX_PICTURES=docs/pictures npm test -- test/observe/page/browser.test.ts
     const folder = process.env['PROC_BOX_PICTURES'] ?? t.testdir();
-    const api = await startPageApi(t, 40_000);
+    const api = await startPageApi(t, process.env['PROC_BOX_PICTURES'] === undefined ? 400 : 40_000);
     const [first, second] = [...api.boxes.values()].filter(({ job }) => job === '400011') as [BoxRow, BoxRow];
     const why =
       'out of memory: the kernel killed 1 process (limit 128 GiB, peak 128 GiB); the limit came from --memory';
