@@ -38,7 +38,7 @@ try {
   const launched = native && nativePart();
   const bundled = await step(
     'bundles',
-    [...sources(), 'scripts/build/bundle.mjs', ...files(join(root, 'scripts/build/shims'))],
+    [...sources(), 'scripts/build/bundle.mjs', 'scripts/build/page.mjs', ...files(join(root, 'scripts/build/shims'))],
     'dist/boot.cjs',
     async () => {
       const { bundle } = await import('./bundle.mjs');

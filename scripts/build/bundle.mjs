@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync,
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { root } from '../dev/setup.mjs';
+import { page } from './page.mjs';
 
 /** The bundles that src/cli/boot.cjs loads by name. Code that is not on the launch path has its own bundle. */
 const LOADED = {
@@ -50,7 +51,7 @@ export async function bundle() {
   // V8 would accept a cache for another text of the same length.
   for (const name of readdirSync(dist)) if (/\.(cjs|cache|js)$/.test(name)) rmSync(join(dist, name));
   for (const name of PLAIN) copyFileSync(join(root, 'src/cli', name), join(dist, name));
-  const results = await Promise.all([...Object.entries(LOADED).map(loadedBundle), submitter()]);
+  const results = await Promise.all([...Object.entries(LOADED).map(loadedBundle), submitter(), page()]);
   for (const name of Object.keys(LOADED)) requireAscii(join(dist, `${name}.cjs`));
   const inputs = results.flatMap((result) => Object.keys(result?.metafile.inputs ?? {}));
   writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), licences(inputs));

@@ -1,6 +1,9 @@
 /**
  * npm run quickstart: runs a real job in a box, watches it through a real broker, and commands it as an operator would.
  * It installs missing packages, starts a private broker on loopback, and leaves nothing running.
+ *
+ *   npm run quickstart              ends with a picture of the job's page, where there is a browser
+ *   npm run quickstart -- --page    opens the page, and keeps it until Ctrl-C
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -30,7 +33,8 @@ async function main() {
 /** Passes signals on, so that the demonstration cleans up. @returns {Promise<number>} its exit status */
 async function demonstrate(uri) {
   const demo = join(root, 'scripts/dev/quickstart/demo.ts');
-  const env = { ...plainEnvironment(), PROC_BOX_QUICKSTART_URI: uri };
+  const page = process.argv.includes('--page') ? '1' : '';
+  const env = { ...plainEnvironment(), PROC_BOX_QUICKSTART_URI: uri, PROC_BOX_QUICKSTART_PAGE: page };
   const child = spawn(process.execPath, ['--import', 'tsx', demo], {
     cwd: root,
     env,

@@ -152,7 +152,8 @@ function allowedWithinObserve({ file, to }: Import): boolean {
   if (rule === undefined) return false;
   const [room, part] = to.split('/');
   if (room === 'observe') return part === file.split('/')[1] || rule.parts.includes(part!);
-  return rule.rooms || LEAVES.includes(to) || room === 'model';
+  // Amounts have the same words for people everywhere, and need nothing of Node.
+  return rule.rooms || LEAVES.includes(to) || room === 'model' || to === 'options/amounts';
 }
 
 /** Files that import themselves through others. */

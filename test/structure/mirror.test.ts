@@ -46,6 +46,11 @@ const RUN_BY: Readonly<Record<string, string>> = {
   'observe/collector/store/retention': 'observe/collector/store/store',
   'observe/collector/store/schema': 'observe/collector/store/store',
   'observe/collector/store/sqlite': 'observe/collector/store/store',
+  'observe/page/view/fetch': 'observe/page/browser',
+  'observe/page/view/job-data': 'observe/page/browser',
+  'observe/page/view/stream': 'observe/page/browser',
+  'observe/page/view/theme': 'observe/page/browser',
+  'observe/page/view/use': 'observe/page/browser',
   'supervise/create-box': 'end-to-end/launch-exit',
   'supervise/run': 'end-to-end/launch-exit',
 };

@@ -238,6 +238,11 @@ std::string Directed::run() {
     }
     if (entries[2].revents) keeper_events();
     if (entries[0].revents) signals();
+    // No signal tells of a Node that has ended before we took the signals.
+    if (front_.node > 0 && !has_looked_) {
+      has_looked_ = true;
+      reap();
+    }
     if (!no_box_reason_.empty() && !outcome_known_) return no_box_reason_;
     on_time();
     if (outcome_known_ && front_.node < 0) end();

@@ -76,6 +76,7 @@ class Directed {
   double unheard_until_ms_ = 0;        // then the keeper gets those that ask for the end; 0: there are none
   double bound_ms_ = 0;                // by then the keeper must have killed the box; 0: no bound
   double end_ms_ = 0, look_ms_ = 0, kill_ms_ = 0;
+  bool has_looked_ = false;  // for the end of Node
   double flush_ms_ = 0;
   Progress progress_;
 };

@@ -9,6 +9,7 @@ import type { ConsumeMessage } from 'amqplib';
 import { createInbox, type Inbox } from './inbox.js';
 import { eventLine, sampleLine } from './lines.js';
 import { connectOperator, type Operator } from './operator.js';
+import { keepOpen, QUEUE, showPage, startCollector } from './page.js';
 
 const root = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
 const box = join(root, 'bin', 'proc_box');
@@ -22,6 +23,9 @@ await using operator = await connectOperator(uri);
 const inbox = createInbox();
 await operator.consume('proc_box.stats.#', received('sample'));
 await operator.consume('proc_box.events.#', received('event'));
+
+say('\nA collector keeps what boxes publish, and serves a page of it:');
+const collector = await startCollector(box, uri, scratch);
 
 const socket = join(scratch, 'agent.sock');
 say('\nOne agent serves the boxes of a node. It has the link to the broker:');
@@ -63,12 +67,14 @@ await Promise.race([operate(operator, inbox), early]).catch(async (error: Error)
   child.kill('SIGTERM');
   await ended;
   await endAgent();
+  await collector.end();
   say(`\nquickstart: ${error.message}`);
   process.exit(1);
 });
 const [code, signal] = await ended;
-await inbox.next((message) => message['event'] === 'exited');
+const last = await inbox.next((message) => message['event'] === 'exited');
 await endAgent();
+const jobId = (last['identity'] as { job: string }).job;
 say(`\nproc_box ended with ${signal ?? `exit status ${code}`}: 137 is 128 + 9, the job was killed by signal 9.`);
 say(`
 Your own job, with your broker and without an agent:
@@ -76,6 +82,10 @@ Your own job, with your broker and without an agent:
 or without one:
   ${box} -uri none --report -- ./job arguments
 README.md goes on from here.`);
+await showPage(collector, jobId);
+if (process.env['PROC_BOX_QUICKSTART_PAGE'] === '1') await keepOpen(collector, jobId);
+await collector.end();
+await operator.removeQueue(QUEUE);
 process.exitCode = code === 137 ? 0 : 1;
 
 /** The operator's part: sends each command to this box only, and shows its answer. */

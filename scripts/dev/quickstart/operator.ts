@@ -18,6 +18,8 @@ export interface Operator extends AsyncDisposable {
   send(key: string, command: string, args?: readonly string[]): Promise<CommandAnswer>;
   /** Receives the messages of the topic exchange whose key matches, from now on. */
   consume(pattern: string, onMessage: (message: ConsumeMessage) => void): Promise<void>;
+  /** Deletes a queue with what is in it. */
+  removeQueue(name: string): Promise<void>;
 }
 
 const EXCHANGE = 'amq.topic';
@@ -68,6 +70,9 @@ export async function connectOperator(uri: string): Promise<Operator> {
       const { queue } = await channel.assertQueue('', { exclusive: true });
       await channel.bindQueue(queue, EXCHANGE, pattern);
       await channel.consume(queue, (message) => message && onMessage(message), { noAck: true });
+    },
+    async removeQueue(name) {
+      await channel.deleteQueue(name);
     },
     async [Symbol.asyncDispose]() {
       await connection.close();

@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { IntakeCounts } from '../consume/intake.js';
 import type { LiveBox } from '../live/box.js';
+import { F } from '../live/figures.js';
 import { totalsOf } from '../live/row.js';
 import { type JobFigures, jobFigures, topJobs } from './top-jobs.js';
 
@@ -220,6 +221,7 @@ function jobMetrics({ boxes, topCount }: MetricsSource, registers: Registry[]): 
       const top = topJobs(jobs.values(), topCount);
       for (const { metric, value } of metrics) setAll(metric, top, value);
       setUsers(users, jobs.values(), topCount);
+      setHosts(hosts, boxes(), topCount);
       this.set(top.length);
     },
   });
@@ -232,15 +234,18 @@ function jobMetrics({ boxes, topCount }: MetricsSource, registers: Registry[]): 
     };
     return { value, metric: name.endsWith('_total') ? new Counter(options) : new Gauge(options) };
   });
-  const users = ['cpu_used_cores', 'memory_used_bytes', 'boxes'].map(
-    (name) =>
-      new Gauge({
-        name: `proc_box_user_${name}`,
-        help: `${name} of the users that use the most memory`,
-        registers,
-        labelNames: ['user'],
-      }),
-  );
+  const groups = (kind: string) =>
+    ['cpu_used_cores', 'memory_used_bytes', 'boxes'].map(
+      (name) =>
+        new Gauge({
+          name: `proc_box_${kind}_${name}`,
+          help: `${name} of the ${kind}s that use the most memory`,
+          registers,
+          labelNames: [kind],
+        }),
+    );
+  const users = groups('user');
+  const hosts = groups('host');
 }
 
 function setAll(
@@ -256,15 +261,41 @@ function setAll(
   }
 }
 
+/** CPUs in use, memory in use, and boxes, of a user or host. */
+type GroupFigures = readonly [cores: number, bytes: number, boxes: number];
+
 function setUsers(gauges: readonly Gauge<string>[], jobs: Iterable<JobFigures>, count: number): void {
-  const byUser = new Map<string, [cores: number, bytes: number, boxes: number]>();
+  const byUser = new Map<string, GroupFigures>();
   for (const { user, cpuUsedCores, memoryUsedBytes, boxes } of jobs) {
-    const [cores, bytes, sum] = byUser.get(user) ?? [0, 0, 0];
-    byUser.set(user, [cores + cpuUsedCores, bytes + memoryUsedBytes, sum + boxes]);
+    addTo(byUser, user, [cpuUsedCores, memoryUsedBytes, boxes]);
   }
-  const top = [...byUser].sort(([, one], [, other]) => other[1] - one[1]).slice(0, count);
+  setLargest(gauges, 'user', byUser, count);
+}
+
+function setHosts(gauges: readonly Gauge<string>[], boxes: Iterable<LiveBox>, count: number): void {
+  const byHost = new Map<string, GroupFigures>();
+  for (const { identity, figures, end } of boxes) {
+    if (end !== null) continue;
+    addTo(byHost, identity.host, [(figures[F.cpuMilliPercent] || 0) / 1e5, figures[F.memoryBytes] || 0, 1]);
+  }
+  setLargest(gauges, 'host', byHost, count);
+}
+
+function addTo(groups: Map<string, GroupFigures>, name: string, more: GroupFigures): void {
+  const [cores, bytes, boxes] = groups.get(name) ?? [0, 0, 0];
+  groups.set(name, [cores + more[0], bytes + more[1], boxes + more[2]]);
+}
+
+/** The groups with the most memory get series, so that their number is bounded. */
+function setLargest(
+  gauges: readonly Gauge<string>[],
+  label: string,
+  groups: ReadonlyMap<string, GroupFigures>,
+  count: number,
+): void {
+  const top = [...groups].sort(([, one], [, other]) => other[1] - one[1]).slice(0, count);
   for (const [index, gauge] of gauges.entries()) {
     gauge.reset();
-    for (const [user, figures] of top) gauge.set({ user }, figures[index]!);
+    for (const [name, figures] of top) gauge.set({ [label]: name }, figures[index]!);
   }
 }

@@ -1,0 +1,65 @@
+/** Small hooks that several screens use. */
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { parseRoute, type Route } from '../data/route.js';
+
+/** The screen that the address names, now and after each change. */
+export function useRoute(): Route {
+  const [route, setRoute] = useState(() => parseRoute(location.hash));
+  useEffect(() => {
+    const changed = () => setRoute(parseRoute(location.hash));
+    addEventListener('hashchange', changed);
+    return () => removeEventListener('hashchange', changed);
+  }, []);
+  return route;
+}
+
+/** Draws again now and then, for what shows how long ago something was. */
+export function useNow(everyMs = 1000): number {
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), everyMs);
+    return () => clearInterval(timer);
+  }, [everyMs]);
+  return now;
+}
+
+/** A value that follows after a pause, for what is typed. */
+export function useSettled<T>(value: T, pauseMs: number): T {
+  const [settled, setSettled] = useState(value);
+  useEffect(() => {
+    const timer = setTimeout(setSettled, pauseMs, value);
+    return () => clearTimeout(timer);
+  }, [value, pauseMs]);
+  return settled;
+}
+
+/** Whether a key belongs to what is typed, and not to the page. */
+export function isTyping(event: KeyboardEvent): boolean {
+  const target = event.target;
+  return (
+    target instanceof HTMLInputElement ||
+    target instanceof HTMLSelectElement ||
+    target instanceof HTMLTextAreaElement ||
+    document.querySelector('dialog[open]') !== null
+  );
+}
+
+/** Calls the latest listener for keys that nobody else has taken. */
+export function useKeys(listener: (event: KeyboardEvent) => void): void {
+  const latest = useRef(listener);
+  latest.current = listener;
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (!event.defaultPrevented && !event.ctrlKey && !event.metaKey && !event.altKey) latest.current(event);
+    };
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  }, []);
+}
+
+/** Replaces the address without a step in the browser's history: a search while it is typed. */
+export function replaceAddress(fragment: string): void {
+  if (location.hash === fragment) return;
+  history.replaceState(null, '', fragment);
+  dispatchEvent(new HashChangeEvent('hashchange'));
+}
