@@ -28,7 +28,21 @@ export type KeeperEvent =
       readonly settings: readonly string[];
       readonly stdoutMode: StdoutMode;
       /** The verb, as in `proc_box ctl`; empty for a job. Node takes this and the next four from the front end. */
-      readonly verb: '' | 'adopt' | 'agent' | 'check' | 'collector' | 'ctl' | 'list' | 'spool' | 'where' | '--help' | '--version';
+      readonly verb:
+        | ''
+        | 'adopt'
+        | 'agent'
+        | 'check'
+        | 'collector'
+        | 'ctl'
+        | 'list'
+        | 'report'
+        | 'spool'
+        | 'top'
+        | 'watch'
+        | 'where'
+        | '--help'
+        | '--version';
       /** Index of the command's first word; `argv.length` if there is no command. */
       readonly commandIndex: number;
       /** Index of the word after `--`, which holds even if an option before it is wrong; `argv.length` without `--`. */

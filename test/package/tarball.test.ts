@@ -4,7 +4,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeF
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import t, { type Test } from 'tap';
+import t from 'tap';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
@@ -26,13 +26,6 @@ function run(cwd: string, command: string, ...args: string[]) {
   const { NODE_OPTIONS: _, ...env } = process.env;
   const { status, stdout, stderr } = spawnSync(command, args, { cwd, env, encoding: 'utf8', timeout: 500_000 });
   return { status, stdout, stderr };
-}
-
-/** The command that an installation without its built parts names. */
-function commandIn(t: Test, stderr: string): string {
-  const [, command = ''] = /run: (node \/\S+install\.mjs)\n$/.exec(stderr) ?? [];
-  t.not(command, '', `it says what to do: ${stderr}`);
-  return command;
 }
 
 t.test('the tarball installs and runs in an empty folder', async (t) => {
