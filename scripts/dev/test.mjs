@@ -6,7 +6,8 @@
  *   npm test -- --jobs=1 --verbose             one at a time; show every assertion
  *   npm test -- --summary=FILE ...             writes the counts, skips and failures to FILE, as JSON
  *   npm run test:agent                         those that start boxes once more, with the boxes of an agent
- *   npm run test:vm                            those of minutes in a virtual machine, which npm test leaves out
+ *   npm run test:vm, npm run test:page         those of minutes in a virtual machine, and those of the page in a browser: npm
+ *                                              test leaves both out
  *
  * Each file is a tap program of its own, compiled by compile-tests.mjs and run with plain Node. tap's own runner cannot be
  * used: it puts a loader into NODE_OPTIONS of everything that the tests start, so that neither the wrapper nor the job
@@ -49,12 +50,16 @@ const words = process.argv.slice(2);
 const options = new Map(words.filter((word) => word.startsWith('--')).map((word) => word.slice(2).split('=')));
 const selected = words.filter((word) => !word.startsWith('--'));
 
+/** Files that have a command of their own, `npm run test:vm` or `npm run test:page`, name it. */
+const OWN_COMMAND = /^\/\/ test-command: npm run test:(\w+)$/m;
+const COMMANDS = ['vm', 'page'];
+const command = COMMANDS.find((name) => options.has(name));
+
 /** Whether this is plain `npm test`, whose results .ci/run reads. */
-const isWhole = selected.length === 0 && !options.has('agent') && !options.has('vm');
+const isWhole = selected.length === 0 && !options.has('agent') && command === undefined;
 
 /** What a test asks for by itself or through the files that it imports: broker and build take seconds to get ready. */
 const NEEDS_BROKER = /PROC_BOX_TEST_BROKER/;
-const IN_VM = /^\/\/ test-command: npm run test:vm$/m;
 const NEEDS_PACKAGES = /^\/\/ debian: (.+)$/m;
 const NEEDS_BUILD = /proc_box['"`]|dist\/|build\/Release|^import (?!type\b)[^;]*'cgroup-utils-native'/m;
 
@@ -119,7 +124,7 @@ async function runAll(files, broker) {
   const throughAgent = { [AGENT_VARIABLE]: '1' };
   if (options.has('agent')) return summary(await run(names, throughAgent, join(results, 'agent')));
   const own = await run(names, {}, results);
-  if (selected.length > 0 || options.has('vm')) return summary(own);
+  if (!isWhole) return summary(own);
   process.stdout.write('Through an agent:\n');
   return summary(sum(own, await run(ALSO_THROUGH_AGENT, throughAgent, join(results, 'agent'))));
 }
@@ -159,8 +164,8 @@ function testFiles() {
   const all = options.has('agent') ? THROUGH_AGENT.map((folder) => join(root, folder)) : ['test'];
   const paths = (selected.length > 0 ? selected : all).map((path) => resolve(path));
   const files = paths.flatMap((path) => (statSync(path).isDirectory() ? below(path) : [path]));
-  const inVm = (file) => IN_VM.test(readFileSync(file, 'utf8'));
-  const wanted = selected.length > 0 ? files : files.filter((file) => inVm(file) === options.has('vm'));
+  const commandOf = (file) => OWN_COMMAND.exec(readFileSync(file, 'utf8'))?.[1];
+  const wanted = selected.length > 0 ? files : files.filter((file) => commandOf(file) === command);
   return [...new Set(wanted)].sort();
 }
 

@@ -59,7 +59,7 @@ export class Saving {
   }
 
   async #untilCaughtUp(): Promise<void> {
-    while (this.#keeper.isBehind && !this.#ended) await new Promise<void>((resolve) => after(SOON_MS, resolve, true));
+    while (this.#keeper.isBehind && !this.#ended) await new Promise<void>((resolve) => after(SOON_MS, resolve));
     this.#caughtUp = undefined;
     this.#save();
   }

@@ -1,3 +1,4 @@
+// test-command: npm run test:page
 // test-timeout: 300s
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

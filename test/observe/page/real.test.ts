@@ -1,3 +1,4 @@
+// test-command: npm run test:page
 // test-timeout: 240s
 import t from 'tap';
 import type { BoxPage } from '../../../src/observe/model/api.js';

@@ -1,3 +1,4 @@
+// test-command: npm run test:page
 // debian: prometheus
 // test-timeout: 240s
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
