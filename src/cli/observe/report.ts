@@ -60,8 +60,8 @@ type Own = keyof typeof OWN;
 const REPORT: Verb<Own> = { name: 'proc_box report', own: OWN, ofBox: OBSERVED, ends: 'with the words' };
 
 const HEAD = `usage: proc_box report --collector <address> <job>         from a collector
-       proc_box report [options] <job>                     a job that runs, from its boxes
-       proc_box report [options] [<job>] <file or folder>...  from --report-file's, or "proc_box watch --json"
+       proc_box report [options] <job>                     from the boxes of a running job
+       proc_box report [options] [<job>] <file or folder>...  from report files or "proc_box watch --json"
 
 Shows what a job has used of what it asked for, and what to ask for next time. 1234 is also the whole array 1234.
 `;

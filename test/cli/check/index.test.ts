@@ -10,6 +10,7 @@ import { readProc, until } from '../../fixtures/processes.js';
 import { PROC_BOX, plainEnvironment, start } from '../../fixtures/run.js';
 
 const NAMES = [
+  'installation',
   'Node',
   'kernel',
   'addon',
