@@ -1,13 +1,13 @@
 /** The first screen: every box that one may see. */
 import type { JSX } from 'preact';
-import { useCallback, useEffect, useState } from 'preact/hooks';
+import { useCallback, useState } from 'preact/hooks';
 import type { BoxTotals } from '../../model/api.js';
 import { cores, count, percent, rate, share, size } from '../data/figures.js';
 import { orderText, parseOrder } from '../data/order.js';
 import { address, type Params } from '../data/route.js';
 import { parseSearch } from '../data/search.js';
 import { DEFAULT_ORDER, LiveBoxes, ORDER_KEYS } from './live-boxes.js';
-import { replaceAddress, useSettled } from './use.js';
+import { replaceAddress, useSearchText } from './use.js';
 import { Empty, Fact } from './words.js';
 
 const CHIPS: readonly (readonly [string, string, Readonly<Record<string, string>>])[] = [
@@ -21,18 +21,11 @@ const CHIPS: readonly (readonly [string, string, Readonly<Record<string, string>
 export function Boxes({ params }: { readonly params: Params }): JSX.Element {
   const order = parseOrder(params['sort'], ORDER_KEYS, DEFAULT_ORDER);
   const chip = CHIPS.find(([key]) => key === params['show']) ?? CHIPS[0]!;
-  const [text, setText] = useState(params['q'] ?? '');
-  const settled = useSettled(text, 200);
+  const [text, settled, setText] = useSearchText(params['q'] ?? '', 200, (q) => go({ q }));
   const [sums, setSums] = useState<{ totals: BoxTotals; matching: number } | null>(null);
   const onTotals = useCallback((totals: BoxTotals, matching: number) => setSums({ totals, matching }), []);
   const go = (change: Record<string, string>) =>
     replaceAddress(address(['boxes'], { q: settled, show: chip[0], sort: orderText(order), ...change }));
-  // Somebody has followed a link or gone back.
-  useEffect(() => setText(params['q'] ?? ''), [params['q']]);
-  // Only what was typed changes the address.
-  useEffect(() => {
-    if (settled === text && settled !== (params['q'] ?? '')) go({ q: settled });
-  }, [settled]);
   return (
     <>
       <h1 class="hidden">Boxes</h1>

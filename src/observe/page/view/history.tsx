@@ -7,7 +7,7 @@ import { address, type Params } from '../data/route.js';
 import { parseSearch } from '../data/search.js';
 import { ApiFailure, getJson } from './fetch.js';
 import { HistoryTable } from './history-table.js';
-import { replaceAddress, useSettled } from './use.js';
+import { replaceAddress, useSearchText } from './use.js';
 import { Empty, Failure, REASON_NAMES, reasonWord } from './words.js';
 
 const PAGE_ROWS = 100;
@@ -24,15 +24,9 @@ const TIMES: readonly (readonly [string, string, number])[] = [
 ];
 
 export function HistoryScreen({ params }: { readonly params: Params }): JSX.Element {
-  const [text, setText] = useState(params['q'] ?? '');
-  const settled = useSettled(text, 250);
+  const [text, settled, setText] = useSearchText(params['q'] ?? '', 250, (q) => go({ q }));
   const go = (change: Record<string, string>) =>
     replaceAddress(address(['history'], { ...params, q: settled, ...change }));
-  useEffect(() => setText(params['q'] ?? ''), [params['q']]);
-  // Only what was typed changes the address.
-  useEffect(() => {
-    if (settled === text && settled !== (params['q'] ?? '')) go({ q: settled });
-  }, [settled]);
   const found = useHistory(params);
   return (
     <>

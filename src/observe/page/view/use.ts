@@ -33,6 +33,33 @@ export function useSettled<T>(value: T, pauseMs: number): T {
   return settled;
 }
 
+/**
+ * The text of a search field that the address has as well: what is typed changes the address after a pause, and whoever follows a
+ * link or goes back changes the text. An address that comes from the field itself changes nothing, as more may have been typed since.
+ *
+ * @returns the text, the text after the pause, and the function that takes what is typed
+ */
+export function useSearchText(
+  inAddress: string,
+  pauseMs: number,
+  write: (text: string) => void,
+): readonly [text: string, settled: string, setText: (text: string) => void] {
+  const [text, setText] = useState(inAddress);
+  const settled = useSettled(text, pauseMs);
+  const known = useRef(inAddress);
+  useEffect(() => {
+    if (inAddress === known.current) return;
+    known.current = inAddress;
+    setText(inAddress);
+  }, [inAddress]);
+  useEffect(() => {
+    if (settled !== text || settled === inAddress) return;
+    known.current = settled;
+    write(settled);
+  }, [settled]);
+  return [text, settled, setText];
+}
+
 /** Whether a key belongs to what is typed, and not to the page. */
 export function isTyping(event: KeyboardEvent): boolean {
   const target = event.target;
