@@ -18,6 +18,7 @@ import { foreignClient, sharedBroker, unique } from '../fixtures/broker.js';
 import { type CollectorProcess, startCollector } from '../fixtures/collector.js';
 import { eventMessage, exitedMessage, sampleMessage } from '../fixtures/observed.js';
 import { answerErrors, api, schemaErrorsOf } from '../fixtures/openapi.js';
+import { freePort, startPostgres } from '../fixtures/postgres.js';
 import { until } from '../fixtures/processes.js';
 import { start, temporaryFolder } from '../fixtures/run.js';
 
@@ -286,3 +287,33 @@ t.test('it ends in an orderly way, and says what is wrong with its options', asy
   t.equal(await collector().end('SIGTERM'), 0);
   await restart();
 });
+
+const postgres = await startPostgres();
+t.teardown(() => postgres?.stop());
+
+t.test(
+  'a PostgreSQL server that crashes and comes back: the collector goes on, and each message is there once',
+  { skip: postgres === null && 'needs a PostgreSQL server' },
+  async (t) => {
+    // It listens anew with the store: its address has to stay.
+    const { publish, has, collector } = await site(t, ['--listen', `127.0.0.1:${await freePort()}`], postgres!.uri);
+    const nowMs = Date.now() - 60_000;
+    const boxes = [1, 2, 3].map((n) => ({ box: `p${n}`, job: `${n}`, user: 'alice', host: 'node1' }));
+    await publish(sampleMessage(boxes[0]!, 1, nowMs), sampleMessage(boxes[0]!, 2, nowMs + 1_000));
+    await has(1);
+    await postgres!.crash();
+    await publish(sampleMessage(boxes[1]!, 1, nowMs), sampleMessage(boxes[0]!, 2, nowMs + 1_000));
+    await until(() => collector().log().includes('the connection to the store was lost'), 'it notices');
+    await postgres!.start();
+    await publish(sampleMessage(boxes[2]!, 1, nowMs));
+    // While it opens the store anew, it answers that it is not ready, or not at all.
+    const matching = async () =>
+      (
+        await collector()
+          .get<BoxPage>('/boxes')
+          .catch(() => null)
+      )?.matching === 3;
+    await until(matching, `the boxes from before and after: ${collector().log()}`, 60_000);
+    t.equal(await collector().metric('proc_box_collector_duplicate_messages_total'), 1, 'what came twice counts once');
+  },
+);

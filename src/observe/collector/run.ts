@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { hostname, userName } from 'cgroup-utils-native';
+import { isEnvironmentError } from '../../errors.js';
 import type { Logger } from '../../log.js';
 import type { Observed } from '../model/observed.js';
 import { Alerts } from './alerts/alerts.js';
@@ -19,6 +20,7 @@ import { notesOf } from './notes.js';
 import { type CollectorOptions, isPostgres, type ListenAt } from './options.js';
 import type * as OtelBundle from './otel/otel.js';
 import { Session } from './session.js';
+import { DatabaseError } from './store/database.js';
 import { openPostgres } from './store/postgres.js';
 import { recordCommand } from './store/queries.js';
 import { openSqlite, sqliteModule } from './store/sqlite.js';
@@ -44,18 +46,24 @@ export interface RunOptions {
 const CLOSE_MS = 10_000;
 const ALERTS_MS = 10_000;
 
-/** @throws SpecError, EnvironmentError */
+/** Serves until it is told to end. If the store is lost, all begins anew, as after a restart. @throws SpecError, EnvironmentError */
 export async function serve(run: RunOptions): Promise<void> {
-  const collector = new Collector(run);
-  try {
-    await collector.listen();
-    const begun = collector.begin();
-    const why = await Promise.race([run.told, begun.then(() => run.told)]);
-    run.log.info(`the collector ends: ${why}`);
-  } finally {
-    await collector.close();
+  for (let why = LOST; why === LOST; ) {
+    const collector = new Collector(run);
+    try {
+      await collector.listen();
+      const begun = collector.begin();
+      why = await Promise.race([run.told, begun.then(() => Promise.race([run.told, collector.lost]))]);
+      if (why === LOST)
+        run.log.error('the connection to the store was lost: it is opened anew, and messages wait in the broker');
+      else run.log.info(`the collector ends: ${why}`);
+    } finally {
+      await collector.close();
+    }
   }
 }
+
+const LOST = 'the store is lost';
 
 class Collector {
   readonly #run: RunOptions;
@@ -128,6 +136,10 @@ class Collector {
     onReady();
   }
 
+  get lost(): Promise<typeof LOST> {
+    return this.#session.lost.then(() => LOST);
+  }
+
   /** Never rejects. */
   async close(): Promise<void> {
     this.#pages.close();
@@ -187,13 +199,24 @@ class Collector {
       waiting: () => session.intake?.waiting ?? 0,
       isBrokerUp: () => session.consumer?.state.state === 'up',
       isStoreUp: () => session.isOpen && session.problem === null,
-      storeBytes: () => (session.isOpen ? session.database.size().catch(() => null) : Promise.resolve(null)),
+      storeBytes: () => storeBytes(session),
       streams: () => this.#pages.watchers + this.#jobs.watchers,
       ended: () => this.#ended,
       alerts: () => this.#alerts?.counts ?? new Map<string, number>(),
       topCount: this.#run.options.topCount,
       version: this.#run.version,
     };
+  }
+}
+
+/** Null while the store cannot be asked: `store_up` says so, and its session tries again. */
+async function storeBytes(session: Session): Promise<number | null> {
+  if (!session.isOpen) return null;
+  try {
+    return await session.database.size();
+  } catch (error) {
+    if (error instanceof DatabaseError || isEnvironmentError(error)) return null;
+    throw error;
   }
 }
 

@@ -43,6 +43,11 @@ export class Session {
   #isClosed = false;
   #wake: (() => void) | null = null;
   #retention: Promise<unknown> = Promise.resolve();
+  #tellLost: () => void = () => {};
+  /** Resolves when the store is lost, as the connection to it was: then a session of its own has to begin anew. */
+  readonly lost = new Promise<void>((resolve) => {
+    this.#tellLost = resolve;
+  });
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -111,7 +116,8 @@ export class Session {
   }
 
   /** Takes no more messages, commits what it has, and frees the store. Never rejects. */
-  async close(graceMs: number): Promise<void> {
+  async close(mostMs: number): Promise<void> {
+    const graceMs = this.#database?.isLost ? 0 : mostMs;
     this.#isClosed = true;
     this.#wake?.();
     for (const timer of this.#timers) clearInterval(timer);
@@ -159,6 +165,7 @@ export class Session {
   }
 
   #tick(): void {
+    if (this.#database?.isLost) return this.#tellLost();
     this.#intake?.tick();
     const nowMs = Date.now();
     for (const box of this.boxes.all()) {

@@ -25,7 +25,9 @@ export interface Database extends Queries {
   transaction<Result>(work: (queries: Queries) => Promise<Result>): Promise<Result>;
   /** Work that is due from time to time, such as a checkpoint of SQLite's log. */
   maintain(): Promise<void>;
-  /** Bytes on disk. */
+  /** It can write no more, and another collector may: open it anew, and read what it has. */
+  readonly isLost: boolean;
+  /** Bytes on disk. @throws DatabaseError, EnvironmentError */
   size(): Promise<number>;
   close(): Promise<void>;
 }

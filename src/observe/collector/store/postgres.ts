@@ -11,6 +11,7 @@ import {
   type Value,
   type WeekKind,
 } from './database.js';
+import { InTurn } from './in-turn.js';
 import { insertInto, MAIN_TABLES, WEEK_TABLES, weekTable, withTypes } from './schema.js';
 
 /**
@@ -61,7 +62,7 @@ export async function openPostgres(uri: string): Promise<Database | null> {
     await writer.query('SET search_path TO proc_box');
     for (const sql of MAIN_TABLES) await writer.query(withTypes(sql, 'postgres'));
   } catch (error) {
-    await writer.end().catch(() => {}); // it has failed already
+    await endQuietly(writer);
     throw problem(error, uri);
   }
   const readers = new pg.Pool({
@@ -70,8 +71,14 @@ export async function openPostgres(uri: string): Promise<Database | null> {
     statement_timeout: STATEMENT_MS,
     options: '-c search_path=proc_box',
   });
+  // As above: the pool replaces a connection that breaks while idle.
   readers.on('error', () => {});
   return new PostgresDatabase(uri, writer, readers);
+}
+
+/** Ends a connection that has failed. That ending it fails, too, says nothing new: the first error is the one to tell. */
+async function endQuietly(client: pg.Client): Promise<void> {
+  await Promise.allSettled([client.end()]);
 }
 
 class PostgresDatabase implements Database {
@@ -80,12 +87,22 @@ class PostgresDatabase implements Database {
   readonly #readers: pg.Pool;
   readonly #made = new Set<string>();
   /** Writes take turns on their one connection. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new InTurn();
+  #isLost = false;
 
   constructor(uri: string, writer: pg.Client, readers: pg.Pool) {
     this.#uri = uri;
     this.#writer = writer;
     this.#readers = readers;
+    for (const event of ['error', 'end'] as const) {
+      writer.on(event, () => {
+        this.#isLost = true;
+      });
+    }
+  }
+
+  get isLost(): boolean {
+    return this.#isLost;
   }
 
   all(sql: string, values: readonly Value[] = []): Promise<Row[]> {
@@ -93,11 +110,11 @@ class PostgresDatabase implements Database {
   }
 
   async run(sql: string, values: readonly Value[] = []): Promise<void> {
-    await this.#inTurn(() => this.#query(this.#writer, sql, values));
+    await this.#turns.do(() => this.#query(this.#writer, sql, values));
   }
 
   transaction<Result>(work: (queries: Queries) => Promise<Result>): Promise<Result> {
-    return this.#inTurn(async () => {
+    return this.#turns.do(async () => {
       const within: Queries = {
         all: (sql, values = []) => this.#query(this.#writer, sql, values),
         run: async (sql, values = []) => void (await this.#query(this.#writer, sql, values)),
@@ -108,10 +125,19 @@ class PostgresDatabase implements Database {
         await within.run('COMMIT');
         return result;
       } catch (error) {
-        await within.run('ROLLBACK').catch(() => {}); // the connection is gone, and the transaction with it
+        await this.#rollBack();
         throw error;
       }
     });
+  }
+
+  /** A transaction that cannot be rolled back must not take in the next writes: it ends with its connection. */
+  async #rollBack(): Promise<void> {
+    try {
+      await this.#writer.query('ROLLBACK');
+    } catch {
+      await endQuietly(this.#writer);
+    }
   }
 
   async week(kind: WeekKind, week: string): Promise<Queries & Batching> {
@@ -164,12 +190,6 @@ class PostgresDatabase implements Database {
 
   async close(): Promise<void> {
     await Promise.allSettled([this.#readers.end(), this.#writer.end()]);
-  }
-
-  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const done = this.#last.then(work, work);
-    this.#last = done.catch(() => {}); // whoever asked for it is told
-    return done;
   }
 
   async #query(on: pg.Client | pg.Pool, sql: string, values: readonly Value[]): Promise<Row[]> {

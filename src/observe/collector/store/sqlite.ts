@@ -11,6 +11,7 @@ import {
   type Value,
   type WeekKind,
 } from './database.js';
+import { InTurn } from './in-turn.js';
 import { insertInto, MAIN_TABLES, WEEK_TABLES, weekTable, withTypes } from './schema.js';
 
 /**
@@ -49,10 +50,16 @@ export function sqliteModule(load: (name: string) => unknown): Connect {
   }
   try {
     const Better = load('better-sqlite3') as new (path: string) => Connection;
+    // Its native part is loaded with the first database.
+    new Better(':memory:').close();
     return (path) => new Better(path);
   } catch (cause) {
+    const isThere = (cause as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND';
+    const what = isThere
+      ? 'the native part of better-sqlite3 cannot be loaded: run "npm run install" in its folder, below node_modules'
+      : 'Node 20 has no SQLite of its own: install it with "npm install -g better-sqlite3@12"';
     throw new EnvironmentError(
-      '--store: Node 20 has no SQLite of its own: install it with "npm install -g better-sqlite3@12", run Node 22.13 or later, or keep the data in PostgreSQL (docs/observe.md)',
+      `--store: ${what}, run Node 22.13 or later, or keep the data in PostgreSQL (docs/observe.md)`,
       { cause },
     );
   }
@@ -103,7 +110,7 @@ class Part implements Queries {
   readonly #path: string;
   readonly #prepared = new Map<string, Statement>();
   /** Writes take turns. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new InTurn();
 
   constructor(path: string, connect: Connect) {
     this.#path = path;
@@ -123,7 +130,7 @@ class Part implements Queries {
 
   /** Waits for the transaction that is open: it must not become a part of that. */
   run(sql: string, values: readonly Value[] = []): Promise<void> {
-    return this.#inTurn(async () => this.runNow(sql, values));
+    return this.#turns.do(async () => this.runNow(sql, values));
   }
 
   runNow(sql: string, values: readonly Value[]): void {
@@ -136,7 +143,7 @@ class Part implements Queries {
 
   /** One transaction. After an error nothing of it is left. */
   transaction<Result>(work: (queries: Queries) => Promise<Result>): Promise<Result> {
-    return this.#inTurn(() => this.#transaction(work));
+    return this.#turns.do(() => this.#transaction(work));
   }
 
   async #transaction<Result>(work: (queries: Queries) => Promise<Result>): Promise<Result> {
@@ -152,8 +159,9 @@ class Part implements Queries {
     } catch (error) {
       try {
         this.connection.exec('ROLLBACK');
-      } catch {
+      } catch (refused) {
         // SQLITE_FULL and SQLITE_IOERR have already rolled it back.
+        if (!/no transaction is active/.test(`${(refused as Error).message}`)) throw problem(refused, this.#path);
       }
       throw error;
     }
@@ -162,12 +170,6 @@ class Part implements Queries {
   close(): void {
     this.#prepared.clear();
     this.connection.close();
-  }
-
-  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const done = this.#last.then(work, work);
-    this.#last = done.catch(() => {}); // whoever asked for it is told
-    return done;
   }
 
   guarded<Result>(step: () => Result): Result {
@@ -189,6 +191,8 @@ class Part implements Queries {
 }
 
 class SqliteDatabase implements Database {
+  /** The lock is a file's, which stays with the process. */
+  readonly isLost = false;
   readonly #folder: string;
   readonly #connect: Connect;
   readonly #lock: Connection;
@@ -271,7 +275,11 @@ class SqliteDatabase implements Database {
   }
 
   async size(): Promise<number> {
-    return readdirSync(this.#folder).reduce((sum, name) => sum + sizeOf(join(this.#folder, name)), 0);
+    try {
+      return readdirSync(this.#folder).reduce((sum, name) => sum + sizeOf(join(this.#folder, name)), 0);
+    } catch (error) {
+      throw problem(error, this.#folder);
+    }
   }
 
   async close(): Promise<void> {

@@ -33,10 +33,30 @@ async function request<T>(path: string, options: RequestInit): Promise<T> {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
     throw new ApiFailure(0, 'The collector does not answer. It may have been stopped, or the network is down.');
   }
-  const body: unknown = await response.json().catch(() => null);
+  const body = await bodyOf(response);
   if (!response.ok)
     throw new ApiFailure(response.status, detailOf(body) ?? `The collector answered ${response.status}.`);
+  if (body === undefined) {
+    throw new ApiFailure(
+      response.status,
+      'What answered is not the collector: a proxy or a login page may be in between.',
+    );
+  }
   return body as T;
+}
+
+/** @returns undefined if it is not JSON. @throws whatever has cut the answer short */
+async function bodyOf(response: Response): Promise<unknown> {
+  try {
+    return await response.json();
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    if (error instanceof DOMException && error.name === 'AbortError') throw error;
+    throw new ApiFailure(
+      0,
+      'The answer of the collector was cut short. It may have been stopped, or the network is down.',
+    );
+  }
 }
 
 function detailOf(problem: unknown): string | null {
