@@ -144,7 +144,7 @@ t.test(
     const env = { PBOX_URI: 'none', PBOX_MEMORY: '64M' };
     for (let round = 0; round < 12; round++) {
       const agent = await startAgent(t, { forAll: true });
-      const boxes = upTo(4).map(() => agent.box(['sh', '-c', 'exit 3'], { through, cwd: '/', env }));
+      const boxes = upTo(4).map(() => agent.box(['sh', '-c', 'sleep 0.2; exit 3'], { through, cwd: '/', env }));
       // Half of the rounds end it with its first group, the others a little later.
       await until(() => groups(dirs).length > 0, 'a group is made');
       const later = performance.now() + (round % 2) * Math.random() * 10;
