@@ -77,7 +77,7 @@ const WORDED: Readonly<Record<string, string>> = {
   ECONNRESET: 'it has closed the connection; its log says why',
   EPIPE: 'it has closed the connection; its log says why',
   EACCES: 'permission denied',
-  EAGAIN: 'too many others wait for it',
+  EAGAIN: 'too many others wait for it; try again',
 };
 
 /** @returns undefined as long as it is not complete; empty if it is not an answer */
