@@ -7,7 +7,7 @@ import { rowOf } from '../live/row.js';
 import { isOfJob } from '../live/table.js';
 import type { AuthMode } from '../options.js';
 import type { Database } from '../store/database.js';
-import { alerts, commands, eventsOf, history, jobBoxes, pointsOf } from '../store/queries.js';
+import { alerts, boxesById, commands, eventsOf, history, jobBoxes, pointsOf } from '../store/queries.js';
 import { between, seriesOf, thin } from '../store/timeline.js';
 import { type Commanding, command } from './commanding.js';
 import { sumSeries } from './job-series.js';
@@ -215,23 +215,11 @@ function parameter(request: FastifyRequest, name: string): string {
 }
 
 async function findBox({ boxes, database }: ApiContext, viewer: Viewer, id: string): Promise<LiveBox> {
-  const box = boxes.get(id) ?? (await history(database(), { ...EVERYTHING, box: id, limit: 1 }))[0];
+  const box = boxes.get(id) ?? (await boxesById(database(), [id]))[0];
   if (box === undefined || box.identity.box !== id || !isVisible(viewer, box))
     throw new ApiProblem(404, 'there is no such box that you may see');
   return box;
 }
-
-const EVERYTHING = {
-  visibleTo: null,
-  job: undefined,
-  user: undefined,
-  host: undefined,
-  reason: undefined,
-  prefix: undefined,
-  fromMs: undefined,
-  toMs: undefined,
-  after: undefined,
-} as const;
 
 interface Choice {
   readonly job: string;
