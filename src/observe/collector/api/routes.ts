@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { API_PREFIX, type CommandRequest, type WhoAmI } from '../../model/api.js';
+import { TIME_MAX_MS } from '../../model/observed.js';
 import { isCrossSite, type Viewer } from '../auth/access.js';
 import type { LiveBox } from '../live/box.js';
 import type { Boxes } from '../live/boxes.js';
@@ -37,7 +38,6 @@ export interface ApiContext {
 const STREAMS_MAX = 1_000;
 const STREAMS_PER_USER = 64;
 const GROUPS_MAX = 5_000;
-const TIME_MAX = 8.64e15;
 
 export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   const get = (path: string, answer: (request: FastifyRequest, viewer: Viewer, reply: FastifyReply) => unknown) =>
@@ -98,7 +98,7 @@ function addJobRoutes(get: Get, context: ApiContext, streams: Streams): void {
     return jobView(choice.job, await findJob(context, viewer, choice), Date.now(), context.notesOf);
   });
   get('/jobs/:job/series', async (request, viewer) => {
-    let [from, to, points, most] = [0, TIME_MAX, 1_000, 16];
+    let [from, to, points, most] = [0, TIME_MAX_MS, 1_000, 16];
     const choice = readJob(request, (read) => {
       ({ from, to, points } = spanOf(read));
       most = read.number('boxes', 0, 64, 16);
@@ -259,8 +259,8 @@ function readSpan(request: FastifyRequest): { from: number; to: number; points: 
 
 function spanOf(read: QueryReader): { from: number; to: number; points: number } {
   return {
-    from: read.number('from', 0, TIME_MAX, 0),
-    to: read.number('to', 0, TIME_MAX, TIME_MAX),
+    from: read.number('from', 0, TIME_MAX_MS, 0),
+    to: read.number('to', 0, TIME_MAX_MS, TIME_MAX_MS),
     points: read.number('points', 2, 5_000, 1_000),
   };
 }
