@@ -1,5 +1,5 @@
 /** Makes an rpm from a staged tree with rpmbuild. */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../dev/setup.mjs';
 import { wrap } from './deb.mjs';
@@ -90,6 +90,3 @@ function changelogDate(epochSec) {
   const [weekday, day, month, year] = new Date(epochSec * 1000).toUTCString().replace(',', '').split(' ');
   return `${weekday} ${month} ${day} ${year}`;
 }
-
-/** The size of a file in bytes; for the summary. */
-export const sizeOf = (path) => readFileSync(path).length;

@@ -40,7 +40,8 @@ function describeOption(name: string, option: Option): string {
   return first + lines.join(`\n${' '.repeat(INDENT)}`);
 }
 
-function wrap(text: string, width: number): string[] {
+/** @returns lines of at most `width` characters, unless a word is longer */
+export function wrap(text: string, width: number): string[] {
   const lines = [''];
   for (const word of text.split(' ')) {
     const last = lines.at(-1)!;

@@ -1,3 +1,5 @@
+import { wrap } from '../../../src/options/help.js';
+
 /** The little of mdoc(7) that the pages need. `mandoc -T lint` accepts what these functions make. */
 
 const COLUMNS = 78;
@@ -5,7 +7,7 @@ const COLUMNS = 78;
 /** Text as the body of a page: a sentence begins a line, no line is long, and nothing is taken for a macro. */
 export function prose(text: string): string {
   return sentences(text)
-    .flatMap((sentence) => wrapped(escaped(sentence)))
+    .flatMap((sentence) => wrap(escaped(sentence), COLUMNS))
     .map(guarded)
     .join('\n');
 }
@@ -15,17 +17,6 @@ function sentences(text: string): string[] {
     .replaceAll(/\s+/g, ' ')
     .trim()
     .split(/(?<=[.!?][)"']?) (?=["(]?[A-Z-])/);
-}
-
-function wrapped(text: string): string[] {
-  const lines = [''];
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1)!;
-    if (last === '') lines[lines.length - 1] = word;
-    else if (last.length + 1 + word.length <= COLUMNS) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
 }
 
 /** A line that is not taken for a macro. */

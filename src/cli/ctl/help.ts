@@ -1,8 +1,6 @@
 import { COMMANDS, type CommandRow, usageOf } from '../../options/table/commands.js';
-import type { VerbOption } from '../../options/verb-words.js';
+import { optionRows, row, wrap } from '../../options/verb-help.js';
 import { BOX_OPTIONS, OWN_OPTIONS } from './options.js';
-
-const INDENT = 30;
 
 const HEAD = `usage: proc_box ctl [options] <command> [arguments]
 
@@ -40,20 +38,5 @@ export function ctlHelp(): string {
       command.help,
     ),
   );
-  const options = Object.entries<VerbOption>(OWN_OPTIONS).map(([name, option]) => {
-    const value = option.placeholder === undefined ? '' : ` <${option.placeholder}>`;
-    const shown = option.default === undefined ? '' : ` (default ${option.default})`;
-    return row(`--${name}${value}`, `${option.help}${shown}`);
-  });
-  return `${HEAD}${[...commands, KEYGEN].join('')}\nOptions:\n${options.join('')}${TAIL}`;
-}
-
-export function row(head: string, help: string): string {
-  const begin = `\n${' '.repeat(INDENT)}`;
-  const first = head.length + 2 < INDENT ? `  ${head}`.padEnd(INDENT) : `  ${head}${begin}`;
-  return `${first}${wrap(help).join(begin)}\n`;
-}
-
-export function wrap(text: string): string[] {
-  return text.match(/.{1,70}(?:\s|$)/g)?.map((line) => line.trimEnd()) ?? [text];
+  return `${HEAD}${[...commands, KEYGEN].join('')}\nOptions:\n${optionRows(OWN_OPTIONS)}${TAIL}`;
 }

@@ -1,5 +1,5 @@
+import { optionRows, wrap } from '../../options/verb-help.js';
 import type { VerbOption } from '../../options/verb-words.js';
-import { row, wrap } from '../ctl/help.js';
 import { OBSERVED } from './broker.js';
 
 /** The help of a verb: at most 100 columns. */
@@ -8,11 +8,7 @@ export function verbHelp(
   own: Readonly<Record<string, VerbOption & { readonly help: string }>>,
   tail: string,
 ): string {
-  const options = Object.entries(own).map(([name, { placeholder, default: fallback, help }]) => {
-    const shown = fallback === undefined ? '' : ` (default ${fallback})`;
-    return row(`--${name}${placeholder === undefined ? '' : ` <${placeholder}>`}`, `${help}${shown}`);
-  });
-  return `${head}\nOptions:\n${options.join('')}${BROKER}${tail}`;
+  return `${head}\nOptions:\n${optionRows(own)}${BROKER}${tail}`;
 }
 
 const BROKER = `

@@ -1,4 +1,5 @@
-import type { Note } from './observed.js';
+import type { BoxState } from '../../model/types.js';
+import type { Note, ObservedLimits } from './observed.js';
 
 /**
  * The JSON of the collector's API, version 1, as docs/collector-api.yaml describes it. The page and the terminal tools build on
@@ -36,7 +37,7 @@ export interface BoxRow {
   readonly verified: readonly string[];
   /** The first word of the command. */
   readonly executable: string | null;
-  readonly state: 'starting' | 'running' | 'suspended' | 'stopping' | 'ended';
+  readonly state: BoxState;
   /** No message has come for much longer than the box's interval, although it has not ended. */
   readonly silent: boolean;
   readonly started_ms: number | null;
@@ -150,7 +151,7 @@ export interface BoxView {
   readonly row: BoxRow;
   readonly node: string | null;
   /** By name. */
-  readonly limits: Readonly<Record<string, LimitView>>;
+  readonly limits: ObservedLimits;
   /** The largest processes of the last sample; empty for a box that has ended some time ago. */
   readonly processes: readonly ProcessView[];
   /** The `exited` event as the box sent it; null while it runs. */
@@ -161,14 +162,6 @@ export interface BoxView {
   /** Sequence numbers up to the highest that have not come, or not yet. */
   readonly missing: number;
   readonly notes: readonly Note[];
-}
-
-export interface LimitView {
-  readonly value: number | string;
-  readonly hard: number | string | null;
-  readonly unit: string;
-  readonly enforcement: string;
-  readonly source: string | null;
 }
 
 export interface ProcessView {
@@ -199,6 +192,14 @@ export const SERIES_COLUMNS = [
   'stdout_bytes_per_sec',
 ] as const;
 export type SeriesColumn = (typeof SERIES_COLUMNS)[number];
+
+/** Of these a job has the mean of its boxes, because a sum of percentages of time means nothing; of all others the sum. */
+export const MEAN_COLUMNS: ReadonlySet<SeriesColumn> = new Set([
+  'pressure_cpu_percent',
+  'pressure_memory_percent',
+  'pressure_io_percent',
+  'throttled_percent',
+]);
 
 /** `GET /boxes/{box}/series`: columns of equal length, as uPlot takes them. */
 export interface Series {

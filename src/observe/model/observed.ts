@@ -5,6 +5,18 @@ import type { BoxState, Reason } from '../../model/types.js';
  * characters are still the sender's: whoever shows it escapes it for HTML, a terminal, SQL, a label or a file name.
  */
 
+/** In the order of a box's life. The store keeps their places in this list: a new one goes to its end. */
+export const BOX_STATES = [
+  'starting',
+  'running',
+  'suspended',
+  'stopping',
+  'ended',
+] as const satisfies readonly BoxState[];
+
+/** Latest time that JavaScript's Date knows, in ms since the epoch. */
+export const TIME_MAX_MS = 8.64e15;
+
 /** Who a box is. Everything here is the sender's word, except the parts that `verified` names. */
 export interface ObservedIdentity {
   /** Unique for one run of proc_box. */

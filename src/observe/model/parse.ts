@@ -1,7 +1,15 @@
 import type { BoxState } from '../../model/types.js';
 import { amountAt, type Fields, isFields, nameAt, numberAt, objectAt } from './fields.js';
 import { readLimits, readPressure, readProcesses } from './nested.js';
-import type { Observed, ObservedEvent, ObservedIdentity, ObservedSample, Unreadable } from './observed.js';
+import {
+  BOX_STATES,
+  type Observed,
+  type ObservedEvent,
+  type ObservedIdentity,
+  type ObservedSample,
+  TIME_MAX_MS,
+  type Unreadable,
+} from './observed.js';
 
 /**
  * Turns the body of a statistics or event message into a typed value. It is tolerant: unknown keys are ignored, a missing figure
@@ -12,9 +20,7 @@ import type { Observed, ObservedEvent, ObservedIdentity, ObservedSample, Unreada
 export const BODY_MAX_BYTES = 1024 * 1024;
 /** Sequence numbers above this are refused: no box sends so many messages, and the store counts in ranges below it. */
 const SEQUENCE_MAX = 2 ** 48;
-const STATES: ReadonlySet<unknown> = new Set<BoxState>(['starting', 'running', 'suspended', 'stopping', 'ended']);
-/** Latest time that JavaScript's Date knows, in ms since the epoch. */
-const TIME_MAX_MS = 8.64e15;
+const STATES: ReadonlySet<unknown> = new Set(BOX_STATES);
 
 /** @param body UTF-8 text */
 export function parseMessage(body: Buffer | Uint8Array | string): Observed | Unreadable {

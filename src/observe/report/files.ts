@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fsPath } from '../../bytes.js';
 import { SpecError } from '../../errors.js';
 import { isFields } from '../model/fields.js';
+import { parseJson } from '../model/json.js';
 import type { KnownBoxes } from './known-boxes.js';
 
 /**
@@ -48,14 +49,14 @@ async function readFile(boxes: KnownBoxes, path: string): Promise<void> {
     for await (const part of createReadStream(fsPath(path), { encoding: 'utf8' }) as AsyncIterable<string>) {
       text += part;
       const end = text.indexOf('\n');
-      if (mode === 'unknown' && end >= 0) mode = parsed(text.slice(0, end)) === undefined ? 'whole' : 'lines';
+      if (mode === 'unknown' && end >= 0) mode = parseJson(text.slice(0, end)) === undefined ? 'whole' : 'lines';
       if (text.length > WHOLE_MAX) mode = 'lines';
       if (mode === 'lines') text = takeLines(boxes, text);
     }
   } catch (error) {
     throw readError(path, error);
   }
-  const value = mode === 'lines' ? undefined : parsed(text);
+  const value = mode === 'lines' ? undefined : parseJson(text);
   if (value !== undefined) takeValue(boxes, value);
   else takeLine(boxes, takeLines(boxes, text));
 }
@@ -70,7 +71,7 @@ function takeLines(boxes: KnownBoxes, text: string): string {
 
 function takeLine(boxes: KnownBoxes, line: string): void {
   if (line.trim() === '') return;
-  const value = line.length > LINE_MAX ? undefined : parsed(line);
+  const value = line.length > LINE_MAX ? undefined : parseJson(line);
   if (value === undefined) boxes.unreadable++;
   else takeValue(boxes, value);
 }
@@ -83,14 +84,6 @@ function takeValue(boxes: KnownBoxes, value: unknown): void {
   }
   if (isFields(value) && typeof value['payload'] === 'string') boxes.text(value['payload']);
   else boxes.value(value);
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // SyntaxError
-  }
 }
 
 function readError(path: string, error: unknown): unknown {

@@ -1,4 +1,5 @@
 import { isFields, objectAt } from '../model/fields.js';
+import { parseJson } from '../model/json.js';
 import type { ObservedIdentity, ObservedSample } from '../model/observed.js';
 import { parseValue, readIdentity } from '../model/parse.js';
 
@@ -18,12 +19,7 @@ const LONGEST = 1024 * 1024;
 /** @returns undefined if this is no answer */
 export function readAnswer(text: string): StatusAnswer | undefined {
   if (text.length > LONGEST) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  const value = parseJson(text);
   if (!isFields(value) || typeof value['ok'] !== 'boolean') return undefined;
   const { ok, result, error } = value;
   const code = objectAt(error)['code'];

@@ -4,6 +4,7 @@ import { EnvironmentError, SpecError } from '../../errors.js';
 import { quote } from '../../options/words.js';
 import { API_PREFIX } from '../model/api.js';
 import { isFields, textAt } from '../model/fields.js';
+import { parseJson } from '../model/json.js';
 
 /** A client of the collector's API. What comes back is foreign input, like a message. */
 
@@ -84,7 +85,7 @@ export class Collector {
     } catch (error) {
       throw new EnvironmentError(`collector ${this.shown}: ${reasonOf(error)}`, { cause: error });
     }
-    const value = parsed(answer.text);
+    const value = parseJson(answer.text);
     if (answer.status === 200 && value !== undefined) return value;
     throw new CollectorError(`collector ${this.shown}: ${problemOf(answer.status, value)}`, answer.status);
   }
@@ -118,14 +119,6 @@ async function read(response: IncomingMessage): Promise<string> {
     parts.push(part);
   }
   return Buffer.concat(parts).toString();
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // SyntaxError
-  }
 }
 
 function reasonOf(error: unknown): string {

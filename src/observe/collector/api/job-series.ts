@@ -1,14 +1,6 @@
-import { type JobSeries, SERIES_COLUMNS, type Series, type SeriesColumn } from '../../model/api.js';
+import { type JobSeries, MEAN_COLUMNS, SERIES_COLUMNS, type Series, type SeriesColumn } from '../../model/api.js';
 
 /** The time lines of the boxes of a job as one. */
-
-/** Of these the mean is shown, because a sum of percentages of time means nothing. */
-const MEANS: ReadonlySet<SeriesColumn> = new Set([
-  'pressure_cpu_percent',
-  'pressure_memory_percent',
-  'pressure_io_percent',
-  'throttled_percent',
-]);
 
 /**
  * Adds up time lines on a grid of `points` equal steps. Within a step a box counts with its last point; between two points it
@@ -52,7 +44,7 @@ export function sumSeries(all: readonly Series[], points: number): JobSeries['su
     }
     for (const name of SERIES_COLUMNS) {
       const sum = sums.get(name);
-      columns[name].push(sum === undefined ? null : MEANS.has(name) ? sum.total / sum.count : sum.total);
+      columns[name].push(sum === undefined ? null : MEAN_COLUMNS.has(name) ? sum.total / sum.count : sum.total);
     }
   }
   return { thinned: all.some(({ thinned }) => thinned), time_ms, columns };

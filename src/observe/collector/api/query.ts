@@ -1,3 +1,4 @@
+import { BOX_STATES, TIME_MAX_MS } from '../../model/observed.js';
 import type { Filter, Order } from '../live/table.js';
 import { parseOrder } from '../live/table.js';
 import type { Cursor, HistoryQuery } from '../store/queries.js';
@@ -8,6 +9,7 @@ import { ApiProblem } from './problem.js';
 type Query = Readonly<Record<string, unknown>>;
 
 const TEXT_MAX = 256;
+const STATES: readonly string[] = BOX_STATES;
 
 export class QueryReader {
   readonly #query: Query;
@@ -62,8 +64,6 @@ export interface TableQuery {
   readonly limit: number;
 }
 
-const STATES = ['starting', 'running', 'suspended', 'stopping', 'ended'];
-
 export function readTable(query: unknown, visibleTo: string | null): TableQuery {
   const read = new QueryReader(query);
   const states = read.text('state')?.split(',');
@@ -91,7 +91,6 @@ export function readTable(query: unknown, visibleTo: string | null): TableQuery 
   return table;
 }
 
-const TIME_MAX = 8.64e15;
 const CURSOR_MAX = 1_024;
 
 export function readHistory(query: unknown, visibleTo: string | null): HistoryQuery {
@@ -103,8 +102,8 @@ export function readHistory(query: unknown, visibleTo: string | null): HistoryQu
     host: read.text('host'),
     prefix: read.text('q'),
     reason: read.text('reason'),
-    fromMs: read.number('from', 0, TIME_MAX),
-    toMs: read.number('to', 0, TIME_MAX),
+    fromMs: read.number('from', 0, TIME_MAX_MS),
+    toMs: read.number('to', 0, TIME_MAX_MS),
     after: cursorOf(read.text('cursor', CURSOR_MAX)),
     limit: read.number('limit', 1, 1_000, 100),
   };

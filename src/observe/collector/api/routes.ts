@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { API_PREFIX, type CommandRequest, type WhoAmI } from '../../model/api.js';
+import { TIME_MAX_MS } from '../../model/observed.js';
 import { isCrossSite, type Viewer } from '../auth/access.js';
 import type { LiveBox } from '../live/box.js';
 import type { Boxes } from '../live/boxes.js';
@@ -7,7 +8,7 @@ import { rowOf } from '../live/row.js';
 import { isOfJob } from '../live/table.js';
 import type { AuthMode } from '../options.js';
 import type { Database } from '../store/database.js';
-import { alerts, commands, eventsOf, history, jobBoxes, pointsOf } from '../store/queries.js';
+import { alerts, boxesById, commands, eventsOf, history, jobBoxes, pointsOf } from '../store/queries.js';
 import { between, seriesOf, thin } from '../store/timeline.js';
 import { type Commanding, command } from './commanding.js';
 import { sumSeries } from './job-series.js';
@@ -37,7 +38,6 @@ export interface ApiContext {
 const STREAMS_MAX = 1_000;
 const STREAMS_PER_USER = 64;
 const GROUPS_MAX = 5_000;
-const TIME_MAX = 8.64e15;
 
 export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   const get = (path: string, answer: (request: FastifyRequest, viewer: Viewer, reply: FastifyReply) => unknown) =>
@@ -98,7 +98,7 @@ function addJobRoutes(get: Get, context: ApiContext, streams: Streams): void {
     return jobView(choice.job, await findJob(context, viewer, choice), Date.now(), context.notesOf);
   });
   get('/jobs/:job/series', async (request, viewer) => {
-    let [from, to, points, most] = [0, TIME_MAX, 1_000, 16];
+    let [from, to, points, most] = [0, TIME_MAX_MS, 1_000, 16];
     const choice = readJob(request, (read) => {
       ({ from, to, points } = spanOf(read));
       most = read.number('boxes', 0, 64, 16);
@@ -215,23 +215,11 @@ function parameter(request: FastifyRequest, name: string): string {
 }
 
 async function findBox({ boxes, database }: ApiContext, viewer: Viewer, id: string): Promise<LiveBox> {
-  const box = boxes.get(id) ?? (await history(database(), { ...EVERYTHING, box: id, limit: 1 }))[0];
+  const box = boxes.get(id) ?? (await boxesById(database(), [id]))[0];
   if (box === undefined || box.identity.box !== id || !isVisible(viewer, box))
     throw new ApiProblem(404, 'there is no such box that you may see');
   return box;
 }
-
-const EVERYTHING = {
-  visibleTo: null,
-  job: undefined,
-  user: undefined,
-  host: undefined,
-  reason: undefined,
-  prefix: undefined,
-  fromMs: undefined,
-  toMs: undefined,
-  after: undefined,
-} as const;
 
 interface Choice {
   readonly job: string;
@@ -271,8 +259,8 @@ function readSpan(request: FastifyRequest): { from: number; to: number; points: 
 
 function spanOf(read: QueryReader): { from: number; to: number; points: number } {
   return {
-    from: read.number('from', 0, TIME_MAX, 0),
-    to: read.number('to', 0, TIME_MAX, TIME_MAX),
+    from: read.number('from', 0, TIME_MAX_MS, 0),
+    to: read.number('to', 0, TIME_MAX_MS, TIME_MAX_MS),
     points: read.number('points', 2, 5_000, 1_000),
   };
 }

@@ -2,16 +2,17 @@ import type { BoxState } from '../../../model/types.js';
 import { endReportOf } from '../../model/end-report.js';
 import { amountAt, nameAt } from '../../model/fields.js';
 import { readLimits } from '../../model/nested.js';
-import type {
-  Observed,
-  ObservedEvent,
-  ObservedIdentity,
-  ObservedLimits,
-  ObservedProcess,
-  ObservedSample,
+import {
+  BOX_STATES,
+  type Observed,
+  type ObservedEvent,
+  type ObservedIdentity,
+  type ObservedLimits,
+  type ObservedProcess,
+  type ObservedSample,
 } from '../../model/observed.js';
 import { Ranges } from '../store/ranges.js';
-import { F, FIGURES_WIDTH, figuresOf, STATES } from './figures.js';
+import { F, FIGURES_WIDTH, figuresOf } from './figures.js';
 import { Points } from './points.js';
 
 /** What the collector knows of one box while it runs, and for some minutes after. */
@@ -112,7 +113,7 @@ export class LiveBox {
     this.flushedId = kept.flushedId;
     this.figures = kept.figures;
     this.end = kept.end;
-    this.state = kept.end === null ? (STATES[kept.figures[F.state]!] ?? 'running') : 'ended';
+    this.state = kept.end === null ? (BOX_STATES[kept.figures[F.state]!] ?? 'running') : 'ended';
     this.executable = kept.executable;
     this.intervalMs = kept.intervalMs;
     this.limits = kept.limits;
@@ -190,7 +191,7 @@ export class LiveBox {
     this.rates = ratesBetween(this.figures, figures);
     this.figures = figures;
     this.updatedMs = Math.max(this.updatedMs, figures[F.atMs]!);
-    if (this.end === null) this.state = STATES[figures[F.state]!] ?? 'running';
+    if (this.end === null) this.state = BOX_STATES[figures[F.state]!] ?? 'running';
   }
 
   #detail(sample: ObservedSample): void {

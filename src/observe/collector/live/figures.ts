@@ -1,4 +1,4 @@
-import type { ObservedSample } from '../../model/observed.js';
+import { BOX_STATES, type ObservedSample } from '../../model/observed.js';
 
 /**
  * The figures of a sample that the collector keeps, as a row of numbers; NaN is unknown. The first POINT_WIDTH of them make a
@@ -43,8 +43,6 @@ export const F = {
 export const POINT_WIDTH = 16;
 export const FIGURES_WIDTH = 27;
 
-export const STATES = ['starting', 'running', 'suspended', 'stopping', 'ended'] as const;
-
 /** @param atMs of the sample, after it was compared with our own clock */
 export function figuresOf(sample: ObservedSample, atMs: number): Float64Array {
   const figures = new Float64Array(FIGURES_WIDTH);
@@ -75,7 +73,7 @@ export function figuresOf(sample: ObservedSample, atMs: number): Float64Array {
   figures[F.pressureIoMilliPercent] = milli(pressure.io?.someAvg10);
   figures[F.oomKills] = sample.oomKills ?? Number.NaN;
   figures[F.dropped] = sample.dropped;
-  figures[F.state] = STATES.indexOf(sample.state);
+  figures[F.state] = BOX_STATES.indexOf(sample.state);
   return figures;
 }
 

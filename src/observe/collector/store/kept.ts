@@ -1,4 +1,4 @@
-import { isFields, objectAt } from '../../model/fields.js';
+import { parseJson } from '../../model/json.js';
 import { readLimits } from '../../model/nested.js';
 import { readIdentity } from '../../model/parse.js';
 import { type KeptBox, LiveBox } from '../live/box.js';
@@ -95,7 +95,7 @@ function whole(value: number | null): number | null {
 
 /** @returns null if the row is not one that a collector has written */
 export function boxOf(row: Row): LiveBox | null {
-  const identity = readIdentity(parsed(row['identity']));
+  const identity = readIdentity(parseJson(String(row['identity'])));
   if (identity === null) return null;
   const number = (name: string) => (typeof row[name] === 'number' ? row[name] : null);
   const text = (name: string) => (typeof row[name] === 'string' ? row[name] : null);
@@ -117,7 +117,7 @@ export function boxOf(row: Row): LiveBox | null {
         : { atMs: endedMs, reason: text('reason') ?? 'unknown', exitStatus: number('exit_status'), why: text('why') },
     executable: text('executable'),
     intervalMs: number('interval_ms'),
-    limits: readLimits(parsed(row['limits'])),
+    limits: readLimits(parseJson(String(row['limits']))),
     report: text('report'),
   };
   return new LiveBox(kept);
@@ -128,13 +128,4 @@ function figuresOf(bytes: Value | undefined): Float64Array {
   const figures = new Float64Array(FIGURES_WIDTH).fill(Number.NaN);
   if (bytes instanceof Uint8Array) figures.set(decodeColumns(bytes).rows.subarray(0, FIGURES_WIDTH));
   return figures;
-}
-
-function parsed(text: Value | undefined): unknown {
-  try {
-    const value = JSON.parse(String(text));
-    return isFields(value) ? value : objectAt(null);
-  } catch {
-    return null; // the caller knows what to do without
-  }
 }

@@ -2,7 +2,7 @@ import type { AlertView, CommandRecord, EventView } from '../../model/api.js';
 import { listAt, objectAt } from '../../model/fields.js';
 import type { LiveBox } from '../live/box.js';
 import { decodeColumns } from './columns.js';
-import { type Database, type Row, type Value, weekOf } from './database.js';
+import { type Database, type Queries, type Row, type Value, weekOf } from './database.js';
 import { boxOf } from './kept.js';
 import { joinPoints } from './timeline.js';
 
@@ -11,7 +11,6 @@ import { joinPoints } from './timeline.js';
 export interface HistoryQuery {
   /** Only this user's boxes; null for all. */
   readonly visibleTo: string | null;
-  readonly box?: string;
   readonly job: string | undefined;
   readonly user: string | undefined;
   readonly host: string | undefined;
@@ -37,7 +36,7 @@ export const JOB_BOXES_MAX = 5_000;
 const LAST_CHARACTER = '\u{10ffff}';
 
 export async function history(database: Database, query: HistoryQuery): Promise<LiveBox[]> {
-  const { visibleTo, box, job, user, host, reason, prefix, fromMs, toMs, after, limit } = query;
+  const { visibleTo, job, user, host, reason, prefix, fromMs, toMs, after, limit } = query;
   const where: string[] = [];
   const values: Value[] = [];
   const and = (sql: string, ...more: Value[]) => {
@@ -45,7 +44,6 @@ export async function history(database: Database, query: HistoryQuery): Promise<
     values.push(...more);
   };
   if (visibleTo !== null) and('"user" = ?', visibleTo);
-  if (box !== undefined) and('box = ?', box);
   if (user !== undefined) and('"user" = ?', user);
   if (job !== undefined) and('(job = ? OR job_array = ?)', job, job);
   if (host !== undefined) and('host = ?', host);
@@ -78,7 +76,17 @@ export async function jobBoxes(database: Database, job: string): Promise<LiveBox
   return boxesOf(rows);
 }
 
-function boxesOf(rows: readonly Row[]): LiveBox[] {
+/** Boxes by their ids; those that the store does not have are left out. */
+export async function boxesById(queries: Queries, ids: readonly string[]): Promise<LiveBox[]> {
+  const found: LiveBox[] = [];
+  await inParts(ids, async (some, places) => {
+    found.push(...boxesOf(await queries.all(`SELECT * FROM box WHERE box IN (${places})`, some)));
+  });
+  return found;
+}
+
+/** Rows that no collector has written are left out. */
+export function boxesOf(rows: readonly Row[]): LiveBox[] {
   return rows.flatMap((row) => boxOf(row) ?? []);
 }
 
@@ -198,6 +206,7 @@ export async function alerts(database: Database, visibleTo: string | null, limit
   }));
 }
 
+/** Boxes asked for in one statement. */
 const IDS_PER_QUERY = 500;
 
 async function inParts(

@@ -1,9 +1,10 @@
 import type { LiveBox } from '../live/box.js';
 import { F, POINT_WIDTH } from '../live/figures.js';
 import { encodeColumns } from './columns.js';
-import { type Database, DatabaseError, type Queries, type Value, weekOf } from './database.js';
+import { type Database, DatabaseError, weekOf } from './database.js';
 import { decodeRecord, encodeRecord, type JournalRecord } from './journal.js';
-import { boxOf, UPSERT_BOX, valuesOf } from './kept.js';
+import { UPSERT_BOX, valuesOf } from './kept.js';
+import { boxesById, boxesOf } from './queries.js';
 import { SCHEMA_VERSION } from './schema.js';
 
 /**
@@ -49,9 +50,6 @@ export interface Loaded {
   /** Highest number of a record so far. */
   readonly lastId: number;
 }
-
-/** Boxes asked for in one statement. */
-const BOXES_PER_QUERY = 500;
 
 export class Store {
   readonly database: Database;
@@ -105,11 +103,7 @@ export class Store {
     const rows = await this.database.all('SELECT * FROM box WHERE ended_ms IS NULL OR received_ms >= ?', [
       Math.round(nowMs - keepMs),
     ]);
-    const boxes = new Map<string, LiveBox>();
-    for (const row of rows) {
-      const box = boxOf(row);
-      if (box !== null) boxes.set(box.identity.box, box);
-    }
+    const boxes = new Map(boxesOf(rows).map((box) => [box.identity.box, box]));
     const records = await this.#journal(boxes);
     const unflushed = new Map<string, number>();
     for (const { id, record } of records) {
@@ -137,25 +131,7 @@ export class Store {
   }
 
   /** Boxes of the store by their ids; those that it does not have are left out. */
-  async find(ids: readonly string[], queries: Queries = this.database): Promise<LiveBox[]> {
-    const found: LiveBox[] = [];
-    await inParts(ids, async (some, places) => {
-      const rows = await queries.all(`SELECT * FROM box WHERE box IN (${places})`, some);
-      for (const row of rows) {
-        const box = boxOf(row);
-        if (box !== null) found.push(box);
-      }
-    });
-    return found;
-  }
-}
-
-async function inParts(
-  ids: readonly string[],
-  ask: (some: readonly Value[], places: string) => Promise<void>,
-): Promise<void> {
-  for (let at = 0; at < ids.length; at += BOXES_PER_QUERY) {
-    const some = ids.slice(at, at + BOXES_PER_QUERY);
-    await ask(some, some.map(() => '?').join(', '));
+  find(ids: readonly string[]): Promise<LiveBox[]> {
+    return boxesById(this.database, ids);
   }
 }

@@ -1,5 +1,5 @@
 /** The time line that a job's screen shows: what the collector has, then what its rows say while somebody looks. */
-import type { BoxRow } from '../../model/api.js';
+import { type BoxRow, MEAN_COLUMNS } from '../../model/api.js';
 import { COLUMNS, type Column, type TimeLine } from './api.js';
 import { createSeries, type Merge, type Series } from './series.js';
 
@@ -8,14 +8,6 @@ export const POINTS_MAX = 1500;
 
 const LEVELS: ReadonlySet<Column> = new Set<Column>(['memory_bytes', 'memory_limit_bytes', 'processes']);
 const MERGES: readonly Merge[] = COLUMNS.map((column) => (LEVELS.has(column) ? 'most' : 'mean'));
-
-/** A percentage of several boxes is their mean, as in the collector's time line of a job; everything else is their sum. */
-const MEANS: ReadonlySet<Column> = new Set<Column>([
-  'pressure_cpu_percent',
-  'pressure_memory_percent',
-  'pressure_io_percent',
-  'throttled_percent',
-]);
 
 export function createJobLine(line: TimeLine | null): Series {
   const series = createSeries(MERGES, POINTS_MAX);
@@ -45,5 +37,5 @@ function together(column: Column, rows: readonly BoxRow[]): number | null {
   // A sum of some limits would look like the limit of all.
   if (column === 'memory_limit_bytes' && values.length < rows.length) return null;
   const sum = values.reduce((total, value) => total + value, 0);
-  return MEANS.has(column) ? sum / values.length : sum;
+  return MEAN_COLUMNS.has(column) ? sum / values.length : sum;
 }

@@ -1,4 +1,5 @@
 /** The search of the boxes' table: text, with `user:`, `job:`, `host:` or `state:` before a word that must be the whole name. */
+import { BOX_STATES } from '../../model/observed.js';
 
 /** Parameters of the API's list of boxes. */
 export interface Search {
@@ -10,7 +11,7 @@ export interface Search {
   readonly silent?: string;
 }
 
-const STATES = ['starting', 'running', 'suspended', 'stopping', 'ended'];
+const STATES: readonly string[] = BOX_STATES;
 /** The API takes no longer text. */
 const TEXT_MAX = 256;
 

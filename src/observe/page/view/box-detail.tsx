@@ -2,9 +2,9 @@
 import type { JSX } from 'preact';
 import { duration, isUnit, limitAmount } from '../../../options/amounts.js';
 import { printable } from '../../../text.js';
-import type { BoxRow, BoxView, LimitView } from '../../model/api.js';
+import type { BoxRow, BoxView } from '../../model/api.js';
 import { endReportOf } from '../../model/end-report.js';
-import type { EndReport } from '../../model/observed.js';
+import type { EndReport, ObservedLimit } from '../../model/observed.js';
 import { parseValue } from '../../model/parse.js';
 import { count, percent, size, spanInWords } from '../data/figures.js';
 import { Name } from './words.js';
@@ -125,7 +125,7 @@ function Limits({
           </thead>
           <tbody>
             {names.map((name) => {
-              const limit = limits[name] as LimitView;
+              const limit = limits[name] as ObservedLimit;
               const used = report?.limits[name]?.used ?? null;
               return (
                 <tr key={name}>
@@ -152,7 +152,7 @@ function Limits({
   );
 }
 
-function limitText({ value, hard, unit }: LimitView): string {
+function limitText({ value, hard, unit }: ObservedLimit): string {
   return printable(
     isUnit(unit) ? limitAmount({ value, unit, ...(hard === null ? {} : { hard }) }) : `${value} ${unit}`,
   );

@@ -1,5 +1,6 @@
 /** The page's one connection for live figures. A hidden page has none: it connects when it is looked at again. */
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { parseJson } from '../../model/json.js';
 import { ApiFailure, getJson } from './fetch.js';
 
 export type LinkState =
@@ -87,7 +88,8 @@ function follow(
     };
     for (const name of names) {
       made.addEventListener(name, (event) => {
-        const data = parsed((event as MessageEvent<string>).data);
+        const data = parseJson((event as MessageEvent<string>).data);
+        // Of a torn event nothing is taken: the next one has what counts.
         if (data !== undefined && source === made) onEvent(name, data);
       });
     }
@@ -112,13 +114,5 @@ async function reason(whoami: string): Promise<string> {
     if (error instanceof ApiFailure && error.status === 401)
       return 'You are no longer signed in. Open the address that the collector printed.';
     return error instanceof ApiFailure ? error.message : 'The connection was lost.';
-  }
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // a torn event: the next one has what counts
   }
 }

@@ -13,16 +13,6 @@ export function useRoute(): Route {
   return route;
 }
 
-/** Draws again now and then, for what shows how long ago something was. */
-export function useNow(everyMs = 1000): number {
-  const [now, setNow] = useState(Date.now);
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), everyMs);
-    return () => clearInterval(timer);
-  }, [everyMs]);
-  return now;
-}
-
 /** A value that follows after a pause, for what is typed. */
 export function useSettled<T>(value: T, pauseMs: number): T {
   const [settled, setSettled] = useState(value);

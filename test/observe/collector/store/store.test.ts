@@ -276,13 +276,11 @@ t.test('SQLite', (t) => {
   t.end();
 });
 
-t.test('PostgreSQL', async (t) => {
-  const server = await startPostgres();
-  if (server === null) {
-    t.pass('there is no PostgreSQL server on this host');
-    return;
-  }
-  t.teardown(() => server.stop());
+const postgres = await startPostgres();
+t.teardown(() => postgres?.stop());
+
+t.test('PostgreSQL', { skip: postgres === null && 'needs a PostgreSQL server' }, async (t) => {
+  const server = postgres!;
   const open = async () => {
     const database = await openPostgres(server.uri);
     if (database === null) throw new Error('another has it');
