@@ -19,7 +19,7 @@ function install() {
     encoding: 'utf8',
   });
   if (status !== 0)
-    process.stderr.write(`proc_box: the code cache could not be made, so each launch takes longer: ${stderr}\n`);
+    process.stderr.write(`proc_box: cannot create the code cache, so each launch takes longer: ${stderr}\n`);
 }
 
 /** Whether the prebuilt executable and addon run on this machine: its processor, and its libc. */

@@ -124,7 +124,7 @@ function reproducible({ packages }) {
   });
   return readdirSync(out).map((name) => {
     const same = readFileSync(join(out, name)).equals(readFileSync(join(packages, '1', name)));
-    return `${same ? 'ok' : 'not ok'}: ${name} of a second build in another folder is the same to the byte`;
+    return `${same ? 'ok' : 'not ok'}: ${name} of a second build in another folder is byte-for-byte identical`;
   });
 }
 
@@ -147,7 +147,7 @@ function said(program, args, pattern) {
   const lines = `${stdout}${stderr}`.match(pattern) ?? [];
   const left = lines.filter((line) => !MEANT.some((one) => one.test(line)));
   return left.length === 0
-    ? `ok: ${program} has nothing to say beside ${lines.length} that are meant so`
+    ? `ok: ${program} reports only ${lines.length} expected findings`
     : `not ok: ${program}: ${left.slice(0, 12).join(' | ')}`;
 }
 
@@ -176,7 +176,7 @@ function rpm({ packages }) {
 function copyOf(suite, extra) {
   const kept = join(cache, `root-${[suite, ...extra].join('-')}`);
   if (!existsSync(kept)) {
-    say(`Making a Debian ${suite} ...`);
+    say(`Creating a Debian ${suite} ...`);
     const fresh = mkdtempSync(join(cache, 'root-new-'));
     run(
       'debootstrap',
@@ -234,7 +234,7 @@ function npmPackage({ packages }) {
     'ok: npm install --ignore-scripts --offline',
     job.stdout === 'job\n' ? 'ok: a boxed job' : `not ok: a boxed job: ${job.stderr}`,
     /^PASS *code cache/m.test(check.stdout)
-      ? 'ok: the first start made the code cache'
+      ? 'ok: the first start created the code cache'
       : `not ok: no code cache: ${check.stdout.match(/^.*code cache.*$/m)?.[0]}`,
     `figure: launch ${launches(join(prefix, 'bin/proc_box'))}`,
   ];

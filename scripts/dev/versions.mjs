@@ -135,7 +135,7 @@ async function runCell(cell) {
     stopRunning = (signal) => child.kill(signal);
     const [code, signal] = await once(child, 'exit');
     if (!existsSync(summary))
-      throw new Error(`${cell.id}: the tests ended with ${signal ?? code} before they counted anything`);
+      throw new Error(`${cell.id}: the tests ended with ${signal ?? code} before they reported any result`);
     return { version, ...JSON.parse(readFileSync(summary, 'utf8')) };
   } finally {
     rmSync(work, { recursive: true, force: true });

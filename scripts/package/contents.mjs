@@ -79,9 +79,9 @@ export const PACKAGES = {
   'proc-box': {
     summary: 'run batch jobs in resource-limited boxes with remote control over AMQP',
     description: [
-      'proc_box runs a batch job in a box: limits on memory, CPUs, processes, time and output hold for everything that the job starts, ' +
-        'and nothing of it is left when it ends. The box publishes what the job uses, and takes commands for it, over AMQP (RabbitMQ). ' +
-        'It works alone, under Slurm, and under PBS.',
+      'proc_box runs a batch job in a box: limits on memory, CPUs, processes, time and output apply to everything that the job starts, ' +
+        'and no process of it is left when it ends. The box publishes what the job uses, and accepts commands for it, over AMQP (RabbitMQ). ' +
+        'It works standalone, under Slurm, and under PBS.',
       'This package is for compute nodes and login nodes: the program, the node agent, and what a site needs to connect them to its ' +
         'scheduler and broker.',
     ],
@@ -92,10 +92,10 @@ export const PACKAGES = {
     scriptlets: 'proc-box',
   },
   'proc-box-node': {
-    summary: 'Node.js for proc_box where that of the distribution is too old',
+    summary: 'Node.js for proc_box where the distribution has an older one',
     description: [
-      'proc_box needs Node.js 20 or newer. This package has one that only proc_box uses: it puts nothing on PATH, and leaves the Node.js of ' +
-        'the distribution alone.',
+      'proc_box needs Node.js 20 or newer. This package provides one that only proc_box uses: it puts nothing on PATH, and does not affect ' +
+        'the Node.js of the distribution.',
     ],
     node: `${PREFIX}/node`,
     files: [],
@@ -105,8 +105,10 @@ export const PACKAGES = {
   },
   'proc-box-collector': {
     when: 'dist/collector.cjs',
-    summary: 'collector of the statistics that proc_box publishes, with its web page',
-    description: ['Stores what the boxes of a site publish, and shows it on a web page. One host of a site needs it.'],
+    summary: 'collector and web page for the statistics that proc_box publishes',
+    description: [
+      'Stores what the boxes of a site publish, and shows it on a web page. Install it on one host of the site.',
+    ],
     files: [
       ...OF_COLLECTOR.map((from) => ({ from, to: `${PREFIX}/${from.endsWith('/') ? from : 'dist/'}` })),
       { from: 'node_modules/better-sqlite3/package.json', to: `${PREFIX}/node_modules/better-sqlite3/` },

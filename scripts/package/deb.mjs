@@ -91,7 +91,7 @@ function addDocs(tree, name, version, epochSec) {
   write(
     join(doc, 'changelog.Debian.gz'),
     gzipSync(
-      `${name} (${version}) unstable; urgency=medium\n\n  * Made by npm run package; proc_box's own changelog says what is new.\n\n -- ${MAINTAINER}  ${date}\n`,
+      `${name} (${version}) unstable; urgency=medium\n\n  * Built by npm run package; see proc_box's own changelog for the changes.\n\n -- ${MAINTAINER}  ${date}\n`,
       { level: 9 },
     ),
   );

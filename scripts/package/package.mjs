@@ -59,7 +59,7 @@ async function main() {
       out: resolve(root, values.out),
     };
     const kinds = positionals.length > 0 ? positionals : Object.keys(KINDS);
-    say(`The native parts need glibc ${glibc} or newer, or none (bin/proc_box).`);
+    say(`The native parts need glibc ${glibc} or newer. bin/proc_box needs no glibc.`);
     for (const kind of kinds) for (const path of KINDS[kind](input)) show(path);
   } finally {
     rmSync(work, { recursive: true, force: true });
@@ -74,7 +74,7 @@ function epoch() {
   const seconds = Number(stdout?.trim());
   if (seconds > 0) return seconds;
   throw new Error(
-    'this is no git checkout: set SOURCE_DATE_EPOCH to the seconds since 1970 that the packages are to carry',
+    'this is not a git checkout: set SOURCE_DATE_EPOCH to the timestamp for the packages, in seconds since 1970',
   );
 }
 

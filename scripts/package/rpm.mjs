@@ -47,7 +47,7 @@ export function makeRpm({ name, row, tree, configuration, version, release, glib
     '',
     '%changelog',
     `* ${changelogDate(epochSec)} proc_box maintainers <maintainers@proc-box.invalid> - ${version}-${release}`,
-    "- Made by npm run package; proc_box's own changelog says what is new.",
+    "- Built by npm run package; see proc_box's own changelog for the changes.",
     '',
   ];
   writeFileSync(spec, text.join('\n'));

@@ -33,7 +33,7 @@ export function stage({ root, made, target, rows }) {
       continue;
     }
     const found = filesOf(row, root, made);
-    if (found.length === 0) throw new Error(`package ${row.to}: there is no ${row.from}; run: npm run build`);
+    if (found.length === 0) throw new Error(`package ${row.to}: ${row.from} is missing; run: npm run build`);
     for (const { path, name } of found) {
       const to = row.to.endsWith('/') ? join(row.to, name) : row.to;
       lay(path, join(target, to), row);

@@ -26,7 +26,7 @@ Options:
   --boxes-per-user <number>     boxes that a user may have at a time (default 4096)
   --messages-per-user <number>  messages that a user's boxes may publish in a second (default 1000)
   --bytes-per-user <size>       bytes of a user's messages that wait for the broker (default 16M)
-  --textfile <path>             write the boxes' figures there for Prometheus' node_exporter, as <name>.prom
+  --textfile <path>             write metrics of the boxes to this <name>.prom, for Prometheus' node_exporter
   --agent <path>                status: the agent to ask (default: the site's, or else your own)
   --json                        status: print one JSON object
   --help                        print this text

@@ -39,7 +39,7 @@ const SERIES: readonly (readonly [name: string, labels: string, help: string, va
   [
     'cpu_throttled_seconds_total',
     '',
-    'Time in which the limit on CPUs held the job back',
+    'Time in which the CPU limit throttled the job',
     ({ Throttling }) => Throttling && Throttling.throttled_ms / 1e3,
   ],
   ['cpu_limit_cores', '', 'CPUs that the job may use', limit('cpus')],
@@ -105,7 +105,7 @@ export function textfileOf(samples: readonly Sample[], status: TextfileStatus): 
       if (most !== null) lines.push(`proc_box_${name}{${job}} ${most}`);
     }
   }
-  head('box_info', 'Who a box is');
+  head('box_info', 'Identity of a box');
   for (const {
     Identity: { box, job, user, step, task, queue, cluster },
   } of samples) {
@@ -124,7 +124,7 @@ export function textfileOf(samples: readonly Sample[], status: TextfileStatus): 
       status.isBrokerUp === null ? null : Number(status.isBrokerUp),
     ],
     ['agent_outbox_messages', 'Messages that the broker has not confirmed', status.outboxMessages],
-    ['agent_dropped_messages_total', 'Messages that were given up', status.droppedMessages],
+    ['agent_dropped_messages_total', 'Messages that were dropped', status.droppedMessages],
   ] as const) {
     if (value === null) continue;
     head(name, help);
@@ -177,7 +177,7 @@ export function writeTextfile(path: string, text: () => string, log: Logger, int
     } catch (error) {
       if (!isTold)
         log.warn(
-          `--textfile ${path}: ${(error as NodeJS.ErrnoException).code ?? describeError(error, false)}: the file is old until it can be written`,
+          `--textfile ${path}: ${(error as NodeJS.ErrnoException).code ?? describeError(error, false)}: cannot write the file; its metrics are out of date until that works`,
         );
       isTold = true;
     }

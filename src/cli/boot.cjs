@@ -51,7 +51,7 @@ function renew(stale) {
 
 function tooOld() {
   const message = `Node ${process.version} at ${process.execPath} is too old`;
-  const remedy = `install Node ${NODE_MAJOR} or newer, or the package proc-box-node, which has one for proc_box alone`;
+  const remedy = `install Node ${NODE_MAJOR} or newer, or the package proc-box-node, which provides one for proc_box alone`;
   return Object.assign(new Error(message), { remedy });
 }
 

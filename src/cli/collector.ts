@@ -52,7 +52,7 @@ export async function runCollector(input: CollectorInput): Promise<number> {
       loadOtel: input.loadOtel,
       log,
       told: untilTold(),
-      onReady: () => log.info('the collector takes messages'),
+      onReady: () => log.info('the collector is receiving messages'),
     });
     return 0;
   } catch (error) {

@@ -249,7 +249,9 @@ function collectorBundle(): typeof CollectorBundle {
     return loadBundle<typeof CollectorBundle>('collector');
   } catch (error) {
     if (!(error as Error).message.startsWith('cannot read')) throw error;
-    return fail('the package of the compute nodes has no collector: run it from a checkout (docs/observe.md)');
+    return fail(
+      'the package for compute nodes does not include the collector: run it from a checkout (docs/observe.md)',
+    );
   }
 }
 

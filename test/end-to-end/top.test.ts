@@ -137,5 +137,5 @@ t.test('says what is wrong in one line', async (t) => {
   await fails(['-uri', 'amqp://127.0.0.1:1'], /connection refused/);
   await fails(['-uri', 'none'], /--uri is "none"/);
   await fails(['--collector', 'ftp://x'], /begins with http:\/\/ or https:\/\//);
-  await fails(['--collector', 'http://127.0.0.1:1'], /ECONNREFUSED: does it run there\?/);
+  await fails(['--collector', 'http://127.0.0.1:1'], /ECONNREFUSED: is it running there\?/);
 });

@@ -43,7 +43,7 @@ using pbox::Front;
 using pbox::Options;
 using pbox::Words;
 
-constexpr char kInstall[] = "install Node 20 or newer (the package proc-box-node has one), or link node/bin/node in proc_box's folder to it";
+constexpr char kInstall[] = "install Node 20 or newer (for example from the package proc-box-node), or link node/bin/node in proc_box's folder to it";
 constexpr char kOff[] = "the job runs, but remote control, statistics, the config file and limits of the box other than --timeout and --rlimit are off";
 
 [[noreturn]] void die(const std::string& what) {

@@ -24,7 +24,7 @@ const inbox = createInbox();
 await operator.consume('proc_box.stats.#', received('sample'));
 await operator.consume('proc_box.events.#', received('event'));
 
-say('\nA collector keeps what boxes publish, and serves a page of it:');
+say('\nA collector stores what boxes publish, and serves a web page:');
 const collector = await startCollector(box, uri, scratch);
 
 const socket = join(scratch, 'agent.sock');

@@ -44,7 +44,7 @@ export async function startCollector(box: string, uri: string, folder: string): 
       const found = /the page is at (\S+)/.exec(text)?.[1];
       if (found !== undefined && text.includes('takes messages')) resolve(found);
     });
-    child.once('exit', (status) => reject(new Error(`the collector ended with ${status}`)));
+    child.once('exit', (status) => reject(new Error(`the collector exited with status ${status}`)));
   });
   return {
     address,
@@ -62,8 +62,8 @@ export async function showPage(collector: Collector, job: string): Promise<void>
   process.stdout.write(`\nThe job on the collector's page: ${jobAddress(collector, job)}\n`);
   process.stdout.write(
     existsSync(picture)
-      ? `A picture of it: ${picture}\n`
-      : `No picture of it was taken (${picture}); docs/pictures/job.png shows such a page.\n`,
+      ? `A screenshot: ${picture}\n`
+      : `No screenshot was taken (${picture}); docs/pictures/job.png shows an example.\n`,
   );
   process.stdout.write('npm run quickstart -- --page opens it in your browser, and keeps it open.\n');
 }
@@ -76,7 +76,7 @@ export async function keepOpen(collector: Collector, job: string): Promise<void>
     spawn(opener, [address], { stdio: 'ignore', detached: true })
       .on('error', () => {})
       .unref();
-  process.stdout.write(`\nThe page stays at ${address}\nPress Ctrl-C to end.\n`);
+  process.stdout.write(`\nThe page stays at ${address}\nPress Ctrl-C to stop.\n`);
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
     setInterval(() => {}, 60_000); // a handler of a signal keeps no process alive
@@ -90,7 +90,7 @@ function jobAddress({ address }: Collector, job: string): string {
 /** @returns the picture's path. @throws Error if there is no browser, or it does not show the job */
 async function takePicture(collector: Collector, job: string): Promise<string> {
   const program = BROWSERS.map((name) => findProgram(name)).find((found) => found !== undefined);
-  if (program === undefined) throw new Error('there is no chromium');
+  if (program === undefined) throw new Error('chromium is not installed');
   const { chromium } = await import('playwright-core');
   const sandbox = process.getuid?.() !== 0; // chromium refuses root's
   const browser = await chromium.launch({

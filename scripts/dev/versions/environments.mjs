@@ -120,7 +120,7 @@ function ownSuite() {
 
 /** Why cells cannot run here, or undefined. */
 export function obstacle() {
-  if (process.getuid() !== 0) return 'only root can make mount namespaces and start Slurm';
+  if (process.getuid() !== 0) return 'only root can create mount namespaces and start Slurm: run it as root';
   const { status, stderr } = spawnSync('unshare', ['--mount', 'true'], { encoding: 'utf8' });
   return status === 0 ? undefined : `unshare --mount: ${stderr.trim()}`;
 }

@@ -53,7 +53,7 @@ function mainSections(program: Program): Page['sections'] {
       [
         prose(OVERVIEW.main),
         '.Pp',
-        prose('If the first word is a verb, it does something else than run a job:'),
+        prose('If the first word is a verb, proc_box does something other than run a job:'),
         list(verbs),
       ].join('\n'),
     ],
@@ -72,7 +72,7 @@ function optionGroup([heading, options]: [string, Readonly<Record<string, Option
     const value = type === 'boolean' ? undefined : (placeholder ?? type);
     const more = [
       ...(option.default === '' || type === 'boolean' ? [] : [`The default is ${option.default}.`]),
-      ...(repeatable ? ['It may be given several times.'] : []),
+      ...(repeatable ? ['You can give it several times.'] : []),
     ];
     return [optionItem(name, value), prose(`${sentence(option.help)} ${more.join(' ')}`)] as const;
   });
@@ -105,10 +105,12 @@ function files(isConfigPage = false): string {
   return list([
     [
       '.It Pa /etc/proc_box/config.yaml',
-      isConfigPage ? 'Options of all boxes on this host.' : 'Options of all boxes on this host:\n.Xr proc_box.yaml 5 .',
+      isConfigPage
+        ? 'Options for all boxes on this host.'
+        : 'Options for all boxes on this host:\n.Xr proc_box.yaml 5 .',
     ],
-    ['.It Pa /etc/proc_box/agent.yaml', 'Options of the agent of this host:\n.Xr proc_box-agent 1 .'],
-    ['.It Pa /run/proc_box/agent.sock', 'Socket of the agent of this host.'],
+    ['.It Pa /etc/proc_box/agent.yaml', 'Options for the agent on this host:\n.Xr proc_box-agent 1 .'],
+    ['.It Pa /run/proc_box/agent.sock', 'Socket of the agent on this host.'],
   ]);
 }
 
@@ -184,7 +186,7 @@ function qsubSections(): Page['sections'] {
   return [
     ['SYNOPSIS', '.Nm\n.Op Ar options of a box\n.Op Ar options of qsub\n.Op Ar script\n.Op Fl - Ar command'],
     ['DESCRIPTION', OVERVIEW.qsub.map(prose).join('\n.Pp\n')],
-    ['ENVIRONMENT', list([['.It Ev PROC_BOX_QSUB', prose('The qsub to call, instead of the first on PATH.')]])],
+    ['ENVIRONMENT', list([['.It Ev PROC_BOX_QSUB', prose('The qsub to call instead of the first one on PATH.')]])],
     ['EXAMPLES', literal(['qsub-box --memory 4G -l select=1 job.sh'])],
   ];
 }

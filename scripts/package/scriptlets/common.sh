@@ -18,7 +18,7 @@ remove_code_cache() {
 # Without a cache each launch takes longer, and works.
 renew_code_cache() {
   "$lib/renew-code-cache" "$@" </dev/null ||
-    echo "proc-box: no code cache; launches take longer until root starts proc_box" >&2
+    echo "proc-box: cannot create the code cache; launches take longer until root starts proc_box once" >&2
 }
 
 systemd_runs() {
@@ -45,7 +45,7 @@ refuse_if_needed() {
   {
     echo "proc-box: not removed, because it is in use:"
     echo "$needed" | sed 's/^/  /'
-    echo "proc-box: PROC_BOX_REMOVE=anyway in the environment removes it all the same"
+    echo "proc-box: to remove it anyway, set PROC_BOX_REMOVE=anyway in the environment"
   } >&2
   return 1
 }

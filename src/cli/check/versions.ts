@@ -26,11 +26,11 @@ export const SLURM: Known = {
   differences: [
     {
       before: [23, 2],
-      what: 'jobs are not told when they end, so a box has no wall clock limit unless --timeout scheduler asks squeue',
+      what: 'Slurm does not tell jobs when they will end, so a box has no wall clock limit unless --timeout scheduler asks squeue',
     },
     {
       from: [24, 11],
-      what: "under cgroup v1 the groups of tasks belong to root, so sampling holds --memory of ordinary users' own boxes (docs/slurm.md)",
+      what: 'under cgroup v1, root owns the groups of tasks, so only sampling holds --memory of boxes that ordinary users start (docs/slurm.md)',
     },
   ],
 };
@@ -40,7 +40,7 @@ export const RABBITMQ: Known = {
   tested: ['3.10', '4.0', '4.3'],
   differences: [
     { before: [4, 0], what: 'topic permissions do not cover the headers CC and BCC (docs/security.md)' },
-    { from: [4, 3], what: 'rabbitmqadmin is another program: docs/messages.md has commands for both' },
+    { from: [4, 3], what: 'rabbitmqadmin is a different program: docs/messages.md has commands for both' },
   ],
 };
 

@@ -27,7 +27,9 @@ export function brokerOf(input: CtlInput, forBox: readonly string[], wanted: Wan
     deadline: { scheduler: 'none', remainingMs: null },
   });
   if (spec.uris.length === 0) {
-    throw new SpecError('boxes publish to a broker, but --uri is "none", or its file is missing: give the URI');
+    throw new SpecError(
+      'no broker to read from: --uri is "none", or its file is missing: give the URI with --uri or --uri-file',
+    );
   }
   return {
     feed: {

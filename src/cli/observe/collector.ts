@@ -10,7 +10,7 @@ import type { VerbOption } from '../../options/verb-words.js';
 export const COLLECTOR = {
   collector: {
     placeholder: 'address',
-    help: 'ask this collector instead of the broker: http://host:port, also with its ?token=, or the path of its socket',
+    help: 'ask this collector instead of the broker: http://host:port, with or without ?token=, or the path of its socket',
   },
   'token-file': { placeholder: 'path', help: 'file with your token for the collector; mode 0600' },
 } as const satisfies Readonly<Record<string, VerbOption & { readonly help: string }>>;

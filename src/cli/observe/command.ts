@@ -19,7 +19,7 @@ export async function commandOver(
       if (answer !== undefined) answers.push({ ok: answer.ok, text: formatAnswer(answer) });
       return answer !== undefined;
     });
-    if (outcome === 'unroutable') return { text: 'no box listens there: has the job ended?', isError: true };
+    if (outcome === 'unroutable') return { text: 'no such box is listening: has the job ended?', isError: true };
   } catch (error) {
     return { text: describeError(error, false), isError: true };
   }
@@ -27,5 +27,5 @@ export async function commandOver(
   if (answers.length === 0) return { text: 'no answer; the command may have been carried out', isError: true };
   if (!wholeJob) return { text: answers[0]!.text, isError: refused.length > 0 };
   const rest = refused.length === 0 ? '' : `, ${refused.length} refused: ${refused[0]!.text}`;
-  return { text: `${answers.length - refused.length} boxes have done it${rest}`, isError: refused.length > 0 };
+  return { text: `${answers.length - refused.length} boxes carried it out${rest}`, isError: refused.length > 0 };
 }

@@ -12,7 +12,7 @@ export function verbHelp(
 }
 
 const BROKER = `
-The broker is set as for a box: by
+Set the broker as for a box: with
   ${wrap(`--${OBSERVED.join(', --')},`).join('\n  ')}
-by their PBOX_* variables, or by the config file.
+with their PBOX_* variables, or in the config file.
 `;

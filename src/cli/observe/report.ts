@@ -43,16 +43,16 @@ const OWN = {
   all: { help: 'every row of the table, however many there are' },
   notes: {
     placeholder: 'list',
-    help: 'when to make remarks: memory-unused=30,least-time=5m (docs/observe.md lists them)',
+    help: 'when to add remarks: memory-unused=30,least-time=5m (docs/observe.md lists them)',
   },
-  'notes-file': { placeholder: 'path', help: `the same from a YAML file (default ${SITE_NOTES}, if there is one)` },
+  'notes-file': { placeholder: 'path', help: `the same from a YAML file (default ${SITE_NOTES}, if it exists)` },
   json: { help: 'print one JSON array with an object for each job; docs/observe.md describes its fields' },
-  wait: { placeholder: 'duration', default: '2s', help: 'how long to wait for the answers of boxes' },
+  wait: { placeholder: 'duration', default: '2s', help: 'how long to wait for answers from boxes' },
   'sign-key': {
     placeholder: 'path',
-    help: 'sign the question to the boxes with this private key, as for proc_box ctl',
+    help: 'sign the status command to the boxes with this private key, as for proc_box ctl',
   },
-  ascii: { help: 'print ASCII only; the default where the locale is not UTF-8' },
+  ascii: { help: 'print ASCII only; the default if the locale is not UTF-8' },
   help: { help: 'print this text' },
 } as const satisfies Readonly<Record<string, VerbOption & { readonly help: string }>>;
 type Own = keyof typeof OWN;
@@ -63,13 +63,14 @@ const HEAD = `usage: proc_box report --collector <address> <job>         from a 
        proc_box report [options] <job>                     from the boxes of a running job
        proc_box report [options] [<job>] <file or folder>...  from report files or "proc_box watch --json"
 
-Shows what a job has used of what it asked for, and what to ask for next time. 1234 is also the whole array 1234.
+Compares what a job used with what it requested, and suggests what to request next time. 1234 is
+also the whole array 1234.
 `;
 const TAIL = `
 Exit status:
   0    a report was printed
-  2    nothing is known of the job
-  125  an option is wrong, or a file or the broker cannot be used
+  2    nothing is known about the job
+  125  an option is invalid, or a file or the broker cannot be used
 `;
 const NOTHING_FOUND = 2;
 /** HTTP status. */
@@ -100,7 +101,7 @@ async function report(input: CtlInput, words: VerbWords<Own>, log: Logger): Prom
   const collector = collectorOf(own, input.files);
   if (collector !== undefined) await askCollector(collector, job, boxes);
   else if (paths.length === 0) await askBoxes(input, words, job!, boxes);
-  if (boxes.unreadable > 0) log.warn(`${boxes.unreadable} texts were no messages of a box, and were left out`);
+  if (boxes.unreadable > 0) log.warn(`ignored ${boxes.unreadable} texts that are not messages from a box`);
   const reports = boxes.jobs(job).map((found) => reportOf(found.job, found.boxes, thresholds));
   if (reports.length === 0) {
     log.error(nothingFound(job, paths, boxes.count, collector !== undefined));
@@ -119,7 +120,7 @@ function split(rest: readonly string[]): { readonly job: string | undefined; rea
   const [job, more] = rest.filter((word) => !isFile(word));
   if (more !== undefined) {
     throw new SpecError(
-      `expected one job: found ${quote(job!)} and ${quote(more)}, and there is no file of these names`,
+      `expected one job: found ${quote(job!)} and ${quote(more)}, and there is no file with these names`,
     );
   }
   if (job === undefined && paths.length === 0)
@@ -167,7 +168,7 @@ async function askBoxes(
   const requests = commandFor(input, forBox, 'status', { job }, given);
   if (requests[0]!.uris.length === 0) {
     throw new SpecError(
-      'the boxes of a job are asked over a broker, but --uri is "none", or its file is missing: give the URI, or files',
+      'report asks the boxes of a job over a broker, but --uri is "none", or its file is missing: give the URI, or files',
     );
   }
   await sendCommand(requests, `report-${randomHex(8)}`, (text) => {
@@ -180,10 +181,11 @@ async function askBoxes(
 }
 
 function nothingFound(job: string | undefined, paths: readonly string[], count: number, collector: boolean): string {
-  if (job === undefined) return 'the files hold no end report and no sample';
-  if (paths.length > 0) return `the files know nothing of job ${quote(job)}; they have messages of ${count} boxes`;
-  if (collector) return `the collector knows nothing of job ${quote(job)}, or you may not see it`;
-  return `no box of job ${quote(job)} has answered: a job that has ended is told from its --report-file, from messages that were kept, or by a collector`;
+  if (job === undefined) return 'the files contain neither an end report nor a sample';
+  if (paths.length > 0)
+    return `the files contain nothing about job ${quote(job)}; they have messages from ${count} boxes`;
+  if (collector) return `the collector knows nothing about job ${quote(job)}, or you may not see it`;
+  return `no box of job ${quote(job)} has answered: if the job has ended, give its report files or saved messages, or ask a collector with --collector`;
 }
 
 /** For docs/observe.md and its test. */

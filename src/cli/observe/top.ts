@@ -32,14 +32,14 @@ const OWN = {
   ...FILTERS,
   ...COLLECTOR,
   sort: { placeholder: 'key', default: 'cpu', help: `order of the table: ${SORT_KEYS.join(', ')}` },
-  reverse: { help: 'the smallest first' },
-  interval: { placeholder: 'duration', default: '2s', help: 'time between two pictures' },
-  once: { help: 'print the table once, without a screen; the default where stdout is no terminal' },
+  reverse: { help: 'sort the smallest first' },
+  interval: { placeholder: 'duration', default: '2s', help: 'time between two updates of the screen' },
+  once: { help: 'print the table once, and exit; the default if stdout is not a terminal' },
   json: { help: 'print one JSON array, once; docs/observe.md describes its fields' },
-  wait: { placeholder: 'duration', default: '3s', help: 'how long to wait for the answers of boxes' },
+  wait: { placeholder: 'duration', default: '3s', help: 'how long to wait for answers from boxes' },
   'keep-ended': { placeholder: 'duration', default: '1m', help: 'how long a box that has ended stays in the table' },
   'sign-key': { placeholder: 'path', help: 'sign commands with this private key, as for proc_box ctl' },
-  ascii: { help: 'print ASCII only; the default where the locale is not UTF-8' },
+  ascii: { help: 'print ASCII only; the default if the locale is not UTF-8' },
   help: { help: 'print this text' },
 } as const satisfies Readonly<Record<string, VerbOption & { readonly help: string }>>;
 type Own = keyof typeof OWN;
@@ -53,8 +53,8 @@ the permission for that, each box shows up with its next sample. Keys sort, filt
 `;
 const TAIL = `
 Exit status:
-  0    you left it, or it was printed
-  125  an option is wrong, or the broker or the terminal cannot be used
+  0    you quit, or the table was printed
+  125  an option is invalid, or the broker or the terminal cannot be used
 `;
 
 /** `proc_box top`. Never rejects. @returns the exit status */
@@ -85,7 +85,7 @@ async function top(input: CtlInput, words: VerbWords<Own>, log: Logger): Promise
     once: isSet(words, 'once') || isSet(words, 'json') || !isatty(1),
   };
   if (!chosen.once && !canMove(process.env)) {
-    throw new SpecError('TERM names no terminal that can show a screen; --once prints the table once');
+    throw new SpecError('TERM does not name a terminal that can show a screen; use --once to print the table once');
   }
   const collector = collectorOf(own, input.files);
   return collector === undefined ? await fromBroker(input, words, chosen, log) : await fromCollector(collector, chosen);
@@ -155,7 +155,7 @@ function printRows(all: readonly TopRow[], { filter, sort, reversed, json, look 
 function sortOf(text: string): SortKey {
   if (isSortKey(text)) return text;
   throw new SpecError(
-    `--sort: there is no ${quote(text)}${didYouMean(text, SORT_KEYS) || `; there are ${SORT_KEYS.join(', ')}`}`,
+    `--sort: unknown key ${quote(text)}${didYouMean(text, SORT_KEYS) || `; expected one of ${SORT_KEYS.join(', ')}`}`,
   );
 }
 

@@ -18,11 +18,11 @@ import { verbHelp } from './help.js';
 const OWN = {
   ...FILTERS,
   only: { placeholder: 'kinds', help: 'sample, event, or names of events (started,oom,exited), separated by commas' },
-  until: { placeholder: 'event', help: 'end after the first event of this name that is shown, such as exited' },
-  count: { placeholder: 'number', help: 'end after this many messages' },
-  for: { placeholder: 'duration', help: 'end after this time' },
-  json: { help: 'print the messages as they came, one JSON object per line' },
-  ascii: { help: 'print ASCII only; the default where the locale is not UTF-8' },
+  until: { placeholder: 'event', help: 'stop after showing the first event with this name, such as exited' },
+  count: { placeholder: 'number', help: 'stop after this many messages' },
+  for: { placeholder: 'duration', help: 'stop after this time' },
+  json: { help: 'print the messages as received, one JSON object per line' },
+  ascii: { help: 'print ASCII only; the default if the locale is not UTF-8' },
   help: { help: 'print this text' },
 } as const satisfies Readonly<Record<string, VerbOption & { readonly help: string }>>;
 type Own = keyof typeof OWN;
@@ -31,7 +31,7 @@ const WATCH: Verb<Own> = { name: 'proc_box watch', own: OWN, ofBox: OBSERVED, en
 
 const HEAD = `usage: proc_box watch [options]
 
-Prints the samples and events of all boxes that you may see, as they come: one line each, or JSON.
+Prints the samples and events of all boxes that you may see, as they arrive: one line each, or JSON.
 `;
 const TAIL = `
 Examples:
@@ -40,8 +40,8 @@ Examples:
   proc_box watch --json > messages.json      # proc_box report 1234 messages.json reads it
 
 Exit status:
-  0    --count, --until or --for was reached, or the reader has gone
-  125  an option is wrong, or the broker cannot be used
+  0    --count, --until or --for was reached, or the reader closed the output
+  125  an option is invalid, or the broker cannot be used
 `;
 
 /** `proc_box watch`. Never rejects. @returns the exit status */
@@ -82,7 +82,8 @@ async function start(input: CtlInput, words: VerbWords<Own>, log: Logger): Promi
     count: own.has('count') ? naming('--count', () => parseCount(own.get('count')!, 1, 1e12)) : undefined,
     until,
     forMs: own.has('for') ? naming('--for', () => parseDuration(own.get('for')!)) : undefined,
-    onState: (state) => (state.up ? log.info(`watching ${state.at}`) : log.warn(`no link: ${state.why}; trying again`)),
+    onState: (state) =>
+      state.up ? log.info(`watching ${state.at}`) : log.warn(`not connected: ${state.why}; trying again`),
   });
 }
 
@@ -90,7 +91,7 @@ async function start(input: CtlInput, words: VerbWords<Own>, log: Logger): Promi
 function known(option: string, kind: string, names: readonly string[]): void {
   if (names.includes(kind)) return;
   throw new SpecError(
-    `${option}: there is no ${quote(kind)}${didYouMean(kind, names) || `; there are ${names.join(', ')}`}`,
+    `${option}: unknown kind ${quote(kind)}${didYouMean(kind, names) || `; expected one of ${names.join(', ')}`}`,
   );
 }
 

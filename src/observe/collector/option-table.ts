@@ -21,7 +21,7 @@ export const OWN = {
   },
   'token-file': {
     placeholder: 'path',
-    help: 'a file with mode 0600 of lines "<user> <token>", in place of one token that the collector makes',
+    help: 'a file with mode 0600 of lines "<user> <token>", instead of one token that the collector generates',
   },
   'proxy-header': {
     placeholder: 'name',
@@ -42,7 +42,7 @@ export const OWN = {
   top: {
     placeholder: 'number',
     default: '20',
-    help: 'jobs with series of their own in /metrics, by memory and by CPU',
+    help: 'number of jobs with their own series in /metrics, by memory and by CPU',
   },
   otlp: {
     placeholder: 'url',
@@ -51,12 +51,12 @@ export const OWN = {
   queue: {
     placeholder: 'name',
     default: 'proc_box.collector',
-    help: 'the durable queue; one that exists is used as it is',
+    help: 'the durable queue; an existing one is used unchanged',
   },
   'queue-bytes': {
     placeholder: 'size',
     default: '8G',
-    help: 'bound of a queue that the collector declares; the broker drops the oldest messages beyond',
+    help: 'size limit of a queue that the collector declares; beyond it, the broker drops the oldest messages',
   },
   prefetch: { placeholder: 'number', default: '4000', help: 'messages that may wait in the collector for the store' },
   'keep-live': {
@@ -64,7 +64,7 @@ export const OWN = {
     default: '5m',
     help: 'how long a box that has ended stays in the live table and in /metrics',
   },
-  'keep-full': { placeholder: 'duration', default: '14d', help: 'how long time lines stay as they were sampled' },
+  'keep-full': { placeholder: 'duration', default: '14d', help: 'how long time lines keep every sampled point' },
   'keep-thin': {
     placeholder: 'duration',
     default: '180d',
@@ -73,7 +73,7 @@ export const OWN = {
   resolution: {
     placeholder: 'duration',
     default: '500ms',
-    help: 'closest points of a time line; samples in between are merged',
+    help: 'shortest interval between points of a time line; samples in between are merged',
   },
   'alert-memory': {
     placeholder: 'percent',
@@ -83,21 +83,21 @@ export const OWN = {
   'alert-cpu': {
     placeholder: 'percent',
     default: '5',
-    help: 'raise an alert below this share of the CPUs asked for; 0: never',
+    help: 'raise an alert below this share of the requested CPUs; 0: never',
   },
-  'alert-cpu-window': { placeholder: 'duration', default: '30m', help: 'how long the use of CPUs must be that low' },
+  'alert-cpu-window': { placeholder: 'duration', default: '30m', help: 'how long CPU use must stay below that share' },
   'alert-time': {
     placeholder: 'percent',
     default: '90',
     help: 'raise an alert at this share of the time limit; 0: never',
   },
-  webhook: { placeholder: 'url', help: 'send alerts there, as JSON' },
+  webhook: { placeholder: 'url', help: 'post alerts to this URL, as JSON' },
   'mail-to': { placeholder: 'list', help: 'send alerts to these addresses' },
   'mail-users': { help: 'send alerts to the owners of the jobs, by their user names' },
   sendmail: { placeholder: 'path', default: '/usr/sbin/sendmail', help: 'the program that sends mail' },
   'alert-key': {
     placeholder: 'key',
-    help: 'publish alerts to the exchange, with this routing key and the name of the alert behind it',
+    help: 'publish alerts to the exchange, with the routing key <key>.<alert>',
   },
   help: { help: 'print this text' },
 } as const satisfies Readonly<Record<string, VerbOption & { readonly help: string }>>;

@@ -105,7 +105,7 @@ export function parseCollector(
   });
   if (spec.uris.length === 0)
     throw new SpecError(
-      'the collector takes messages from a broker, but --uri is "none", or its file is missing: give the URI',
+      'the collector reads messages from a broker, but --uri is "none", or its file is missing: give the URI',
     );
   const read = reader(words);
   const listen = read('listen', parseListen);
@@ -129,7 +129,9 @@ export function parseCollector(
     warnings,
   };
   if (options.keepThinMs < options.keepFullMs)
-    throw new SpecError('--keep-thin is shorter than --keep-full: thinned time lines outlast full ones');
+    throw new SpecError(
+      '--keep-thin is shorter than --keep-full: thinned time lines must be kept at least as long as full ones',
+    );
   return options;
 }
 
@@ -157,7 +159,7 @@ function storeOf(
   if (file !== undefined && !isPostgres(store))
     throw new SpecError(`--store-uri-file: ${file} does not begin with postgres://`);
   if (!store.startsWith('~/')) return store;
-  if (HOME === '') throw new SpecError('--store: there is no HOME: give the folder');
+  if (HOME === '') throw new SpecError('--store: HOME is not set: give the folder');
   return HOME + store.slice(1);
 }
 
@@ -174,11 +176,11 @@ export function parseListen(text: string): ListenAt | null {
   const host = bracketed ?? plain;
   if (host === undefined || Number(port) > 65_535) {
     throw new SpecError(
-      `${quote(text)} is no address: expected host:port, for example "127.0.0.1:8480", the path of a socket, or "none"`,
+      `${quote(text)} is not an address: expected host:port, for example "127.0.0.1:8480", the path of a socket, or "none"`,
     );
   }
   if (bracketed !== undefined && isIP(bracketed) !== 6)
-    throw new SpecError(`${quote(text)}: ${quote(bracketed)} is no IPv6 address`);
+    throw new SpecError(`${quote(text)}: ${quote(bracketed)} is not an IPv6 address`);
   return { kind: 'tcp', host: host === '' ? '0.0.0.0' : host, port: Number(port) };
 }
 
@@ -186,12 +188,12 @@ function authOf(words: Words, { files }: Pick<SpecInput, 'files'>, listen: Liste
   const { own } = words;
   const asked = own.get('auth') ?? (listen?.kind === 'unix' ? 'socket' : 'token');
   const mode = AUTH_MODES.find((name) => name === asked);
-  if (mode === undefined) throw new SpecError(`--auth: ${quote(asked)} is none of ${AUTH_MODES.join(', ')}`);
+  if (mode === undefined) throw new SpecError(`--auth: ${quote(asked)} is not one of ${AUTH_MODES.join(', ')}`);
   if (mode === 'socket' && listen?.kind === 'tcp')
-    throw new SpecError('--auth socket: only a Unix socket tells who connects: give its path in --listen');
+    throw new SpecError('--auth socket: only a Unix socket identifies who connects: give its path in --listen');
   if (mode === 'none' && listen?.kind === 'tcp' && !isLoopback(listen.host))
     throw new SpecError(
-      `--auth none shows all jobs to everybody: it needs a loopback address in --listen, and not ${quote(listen.host)}`,
+      `--auth none shows all jobs to everybody: it needs a loopback address in --listen, not ${quote(listen.host)}`,
     );
   const proxyFrom = list(own.get('proxy-from') ?? '127.0.0.1,::1');
   const tokenFile = own.get('token-file');
@@ -216,7 +218,7 @@ export function parseTokens(text: string, path: string): ReadonlyMap<string, str
       throw new SpecError(`--token-file: ${path}:${index + 1} is not "<user> <token>"`);
     if (token.length < TOKEN_MIN)
       throw new SpecError(
-        `--token-file: ${path}:${index + 1}: the token is short: make one with "openssl rand -hex 24"`,
+        `--token-file: ${path}:${index + 1}: the token is too short: make one with "openssl rand -hex 24"`,
       );
     tokens.set(token, user);
   }
@@ -247,7 +249,7 @@ function alertsOf(words: Words): AlertOptions {
 /** @throws SpecError */
 function parseHttp(text: string): string {
   if (!/^https?:\/\/\S+$/.test(text) || !URL.canParse(text))
-    throw new SpecError(`${quote(text)} is no http:// or https:// address`);
+    throw new SpecError(`${quote(text)} is not an http:// or https:// address`);
   return text;
 }
 

@@ -55,7 +55,7 @@ export async function serve(run: RunOptions): Promise<void> {
       const begun = collector.begin();
       why = await Promise.race([run.told, begun.then(() => Promise.race([run.told, collector.lost]))]);
       if (why === LOST)
-        run.log.error('the connection to the store was lost: it is opened anew, and messages wait in the broker');
+        run.log.error('lost the connection to the store: opening it again; messages wait in the broker');
       else run.log.info(`the collector ends: ${why}`);
     } finally {
       await collector.close();

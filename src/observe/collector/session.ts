@@ -122,7 +122,7 @@ export class Session {
     this.#wake?.();
     for (const timer of this.#timers) clearInterval(timer);
     if (this.#intake !== null && !(await this.#intake.close(graceMs)))
-      this.#options.log.warn('the store did not take the last messages: they stay in the broker');
+      this.#options.log.warn('the store did not accept the last messages: they stay in the broker');
     await this.#consumer?.close(graceMs);
     await this.#retention;
     await this.#database?.close().catch((error: Error) => this.#options.log.warn(error.message));
@@ -131,7 +131,7 @@ export class Session {
   async #open(): Promise<Database | null> {
     const { openStore, log } = this.#options;
     for (let told = ''; !this.#isClosed; ) {
-      let why = 'another collector has the store: standing by';
+      let why = 'another collector is using the store: standing by';
       let waitMs = STANDBY_MS;
       try {
         const database = await openStore();
@@ -189,13 +189,13 @@ export class Session {
     this.#retention = this.#retention
       .then(() => (this.#isClosed ? 0 : applyRetention(this.database, keep, Date.now(), () => this.#isClosed)))
       .then((dropped) => void (dropped > 0 && log.info(`the store has dropped ${dropped} old weeks`)))
-      .catch((error: Error) => log.warn(`delete old data: ${error.message}; trying again in an hour`));
+      .catch((error: Error) => log.warn(`cannot delete old data: ${error.message}; trying again in an hour`));
   }
 
   #storeProblem(problem: string | null): void {
     const { log } = this.#options;
-    if (problem === null) log.info('the store takes data again');
-    else log.error(`${problem}; messages wait in the broker until the store takes them`);
+    if (problem === null) log.info('the store accepts data again');
+    else log.error(`${problem}; messages wait in the broker until the store accepts them`);
     this.#problem = problem;
   }
 }

@@ -23,7 +23,7 @@ export async function readInto(boxes: KnownBoxes, path: string): Promise<void> {
   for (const file of filesAt(path)) {
     const before = boxes.count + boxes.unreadable;
     await readFile(boxes, file);
-    if (file === path && boxes.count + boxes.unreadable === before) throw new SpecError(`${path} holds no message`);
+    if (file === path && boxes.count + boxes.unreadable === before) throw new SpecError(`${path} contains no message`);
   }
 }
 
@@ -89,6 +89,6 @@ function takeValue(boxes: KnownBoxes, value: unknown): void {
 function readError(path: string, error: unknown): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (code === undefined) return error;
-  const why = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'it may not be read' : code;
+  const why = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'you may not read it' : code;
   return new SpecError(`read ${path}: ${why}`, { cause: error });
 }

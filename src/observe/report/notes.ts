@@ -27,7 +27,7 @@ const outOfMemory: Remark = ({ boxes, total }, { margin }) => {
   const ask =
     limit > 0
       ? `: the limit was ${bytes(limit)}; ask for ${bytes(memoryToAsk(limit, Math.max(margin, 25)))}, or make the job need less`
-      : ': the host or the scheduler had no more; ask for more memory';
+      : ': the host or the scheduler had no more memory; ask for more';
   return note('warning', 'oom', `memory ran out${where}, ${kills(total.oomKills)}${ask}`);
 };
 
@@ -86,7 +86,7 @@ const cpuUse: Remark = ({ total, boxes, nodes }, thresholds) => {
     );
   const less = coresToAsk(used, thresholds.margin);
   if (less >= asked) return [];
-  const serial = used <= 1.1 && asked > 1 && boxes.length === 1 ? '; it looks as if it can use only one' : '';
+  const serial = used <= 1.1 && asked > 1 && boxes.length === 1 ? '; the job seems able to use only one' : '';
   const split = nodes.length > 1 ? `, on ${nodes.length} nodes` : '';
   return note(
     'advice',
@@ -103,7 +103,7 @@ const idleNodes: Remark = ({ nodes, total }, thresholds) => {
   return note(
     'warning',
     'node_idle',
-    `${idle.length} of ${nodes.length} nodes did almost nothing: ${names(idle.map(({ name }) => name))}: does the job know of them?`,
+    `${idle.length} of ${nodes.length} nodes were almost idle: ${names(idle.map(({ name }) => name))}: does the job use them?`,
   );
 };
 
@@ -114,11 +114,11 @@ const throttling: Remark = ({ boxes }, thresholds) => {
   if (held.length === 0) return [];
   const worst = held.reduce((most, box) => ((box.throttledMs ?? 0) > (most.throttledMs ?? 0) ? box : most));
   const where = boxes.length === 1 ? '' : ` in ${held.length} of ${boxes.length} boxes`;
-  const limit = worst.cores === null ? 'the limit on CPUs' : `the limit of ${cores(worst.cores)}`;
+  const limit = worst.cores === null ? 'the CPU limit' : `the limit of ${cores(worst.cores)}`;
   return note(
     'warning',
     'cpu_throttled',
-    `CPU: ${limit} held threads back for ${duration(worst.throttledMs ?? 0)}${where}: the job has more threads that want to run than cores`,
+    `CPU: ${limit} throttled threads for ${duration(worst.throttledMs ?? 0)}${where}: the job has more runnable threads than cores`,
   );
 };
 
@@ -130,7 +130,7 @@ const timeUse: Remark = ({ total, boxes }, thresholds) => {
     return note(
       'warning',
       'time_over',
-      `time: the limit of ${duration(over[0]!.timeLimitMs ?? used)} ended the job${where}: ask for more, or save its state before`,
+      `time: the limit of ${duration(over[0]!.timeLimitMs ?? used)} ended the job${where}: ask for more, or let the job save its state before that`,
     );
   }
   const percent = percentOf(used, limit);
@@ -186,7 +186,7 @@ const stdoutLimit: Remark = ({ boxes }) =>
     ? note(
         'warning',
         'stdout_limit',
-        'stdout: the limit on output ended the job: write less, or to a file of its own (--stdoutlimit)',
+        'stdout: the limit on output ended the job: write less, or write to a separate file (--stdoutlimit)',
       )
     : [];
 
@@ -212,11 +212,15 @@ const weakLimits: Remark = ({ boxes }) => {
   }
   return [...weak].flatMap(([name, enforcement]) =>
     enforcement === 'none'
-      ? note('warning', 'limit_weak', `limit ${name}: nothing held it on this host; "proc_box check" says what would`)
+      ? note(
+          'warning',
+          'limit_weak',
+          `limit ${name}: nothing enforced it on this host; "proc_box check" says what would`,
+        )
       : note(
           'info',
           'limit_weak',
-          `limit ${name}: proc_box itself looked after it, because no control group could; it may be passed for a moment`,
+          `limit ${name}: proc_box itself enforced it, because no control group could; the job may have exceeded it briefly`,
         ),
   );
 };
@@ -228,7 +232,7 @@ const dropped: Remark = ({ boxes }) => {
     : note(
         'info',
         'messages_dropped',
-        `${counted(count, 'message')} of the job did not reach the broker: the figures in between are missing, the totals here are not`,
+        `${counted(count, 'message')} of the job did not reach the broker: the figures in between are missing, but the totals here are complete`,
       );
 };
 
@@ -237,14 +241,14 @@ const incomplete: Remark = ({ total, earlier, endedMs }) => [
     ? note(
         'info',
         'running',
-        `${counted(total.running, 'box has', 'boxes have')} not ended, or not told so: these figures are those so far`,
+        `${counted(total.running, 'box has', 'boxes have')} not ended, or not reported it: these are the figures so far`,
       )
     : []),
   ...(earlier > 0
     ? note(
         'info',
         'restarted',
-        `the scheduler has restarted the job: ${counted(earlier, 'box', 'boxes')} of earlier runs count in nothing here`,
+        `the scheduler has restarted the job: ${counted(earlier, 'box', 'boxes')} of earlier runs are not counted here`,
       )
     : []),
 ];

@@ -67,12 +67,7 @@ function summary(report: JobReport, { utf8 }: Look): Row[] {
       ? [['OOM', `${counted(total.oomKills, 'process', 'processes')} killed by the kernel`] as const]
       : []),
     ...(total.throttledMs > 0
-      ? [
-          [
-            'throttled',
-            `${duration(total.throttledMs)} by the limit on CPUs${many ? ', all boxes together' : ''}`,
-          ] as const,
-        ]
+      ? [['throttled', `${duration(total.throttledMs)} by the CPU limit${many ? ', all boxes together' : ''}`] as const]
       : []),
     ...(stalled.length > 0
       ? [['waited for', `${stalled.join(', ')} of the time${many ? ', in the box that waited most' : ''}`] as const]

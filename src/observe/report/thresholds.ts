@@ -3,7 +3,7 @@ import { parseDuration, parseSize } from '../../options/units.js';
 import { didYouMean, quote } from '../../options/words.js';
 import { parseYaml, type YamlLoader } from '../../options/yaml-document.js';
 
-/** When the report makes a remark. A site or a user may change each of these. */
+/** When the report adds a remark. A site or a user may change each of these. */
 
 interface Threshold {
   readonly unit: 'percent' | 'time' | 'size';
@@ -14,16 +14,16 @@ interface Threshold {
 const MIB = 1024 * 1024;
 
 export const THRESHOLDS = {
-  'memory-unused': { unit: 'percent', default: 50, help: 'memory: less than this part of the limit was used' },
+  'memory-unused': { unit: 'percent', default: 50, help: 'memory: less than this share of the limit was used' },
   'memory-least': { unit: 'size', default: 512 * MIB, help: 'memory: and at least this much was never used' },
-  'memory-tight': { unit: 'percent', default: 90, help: 'memory: more than this part of the limit was used' },
-  'cpu-unused': { unit: 'percent', default: 50, help: 'CPU: less than this part of the cores was used' },
-  'node-idle': { unit: 'percent', default: 5, help: 'a node used less than this part of its cores' },
-  throttled: { unit: 'percent', default: 10, help: 'the limit on CPUs held the job back for this part of its time' },
-  'time-unused': { unit: 'percent', default: 25, help: 'time: less than this part of the limit was used' },
-  'time-tight': { unit: 'percent', default: 90, help: 'time: more than this part of the limit was used' },
-  waits: { unit: 'percent', default: 20, help: 'tasks waited for memory or I/O for this part of the time' },
-  suspended: { unit: 'percent', default: 10, help: 'the job was suspended for this part of its time' },
+  'memory-tight': { unit: 'percent', default: 90, help: 'memory: more than this share of the limit was used' },
+  'cpu-unused': { unit: 'percent', default: 50, help: 'CPU: less than this share of the cores was used' },
+  'node-idle': { unit: 'percent', default: 5, help: 'a node used less than this share of its cores' },
+  throttled: { unit: 'percent', default: 10, help: 'the CPU limit throttled the job for this share of its time' },
+  'time-unused': { unit: 'percent', default: 25, help: 'time: less than this share of the limit was used' },
+  'time-tight': { unit: 'percent', default: 90, help: 'time: more than this share of the limit was used' },
+  waits: { unit: 'percent', default: 20, help: 'tasks waited for memory or I/O for this share of the time' },
+  suspended: { unit: 'percent', default: 10, help: 'the job was suspended for this share of its time' },
   margin: { unit: 'percent', default: 20, help: 'what advice adds to what was used' },
   'least-time': { unit: 'time', default: 60_000, help: 'jobs shorter than this get no advice to ask for less' },
 } as const satisfies Readonly<Record<string, Threshold>>;
@@ -50,7 +50,7 @@ export function parseThresholds(text: string, base: Thresholds, source: string):
     const known = NAMES.find((one) => one === name);
     if (known === undefined) {
       throw new SpecError(
-        `${source}: there is no ${quote(name)}${didYouMean(name, NAMES) || `; there are ${NAMES.join(', ')}`}`,
+        `${source}: unknown threshold ${quote(name)}${didYouMean(name, NAMES) || `; expected one of ${NAMES.join(', ')}`}`,
       );
     }
     changed[known] = parseValue(known, value, source);

@@ -124,12 +124,12 @@ async function read(response: IncomingMessage): Promise<string> {
 function reasonOf(error: unknown): string {
   const { code, name, message } = error as NodeJS.ErrnoException;
   if (name === 'TimeoutError' || name === 'AbortError') return `no answer within ${TIMEOUT_MS / 1000} s`;
-  if (code === 'ECONNREFUSED' || code === 'ENOENT') return `${code}: does it run there?`;
+  if (code === 'ECONNREFUSED' || code === 'ENOENT') return `${code}: is it running there?`;
   return code ?? message;
 }
 
 function problemOf(status: number, value: unknown): string {
-  if (status === 401) return 'it does not know who you are: give --token-file, or the address with its ?token=';
+  if (status === 401) return 'it does not recognize you: give --token-file, or the address with its ?token=';
   const detail = isFields(value) ? (textAt(value['detail'], 300) ?? textAt(value['title'], 300)) : null;
   if (detail !== null) return detail;
   return status === 200

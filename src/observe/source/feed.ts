@@ -134,7 +134,7 @@ export class Feed {
         if (!refused) throw error;
       }
     }
-    throw new BrokerError('there is no key to bind');
+    throw new BrokerError('no routing key to bind');
   }
 
   async #subscribe(
@@ -168,7 +168,7 @@ export class Feed {
     await channel.consume(
       queue,
       (message) => {
-        if (message === null) fail(new Error('the broker has deleted our queue'));
+        if (message === null) fail(new Error('the broker deleted the queue that this program reads'));
         else if (!this.#closed) onMessage(message, () => prefetch > 0 && ack(message));
       },
       { noAck: prefetch === 0 },

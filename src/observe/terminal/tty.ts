@@ -98,7 +98,9 @@ export function sizeOf({ columns, rows }: Pick<WriteStream, 'columns' | 'rows'>)
 export function requireForeground(): void {
   closeSync(openTty(constants.O_RDONLY));
   if (isInForeground()) return;
-  throw new SpecError('this runs in the background, where it may not use the terminal; --once prints the table once');
+  throw new SpecError(
+    'it runs in the background, where it may not use the terminal; use --once to print the table once',
+  );
 }
 
 /** @param stat proc_pid_stat(5): pgrp and tpgid come after the state and the parent */
@@ -113,6 +115,6 @@ function openTty(flags: number): number {
     return openSync(TTY, flags | constants.O_NOCTTY);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new SpecError(`open ${TTY}: ${code}: there is no terminal for keys and screen; --once prints the table once`);
+    throw new SpecError(`open ${TTY}: ${code}: no terminal for keys and screen; use --once to print the table once`);
   }
 }

@@ -63,9 +63,9 @@ export class BrokerSource implements TopSource, AsyncDisposable {
   }
 
   state(): { readonly text: string; readonly isError: boolean } {
-    if (!this.#state.up) return { text: `no link: ${this.#state.why}; trying again`, isError: true };
+    if (!this.#state.up) return { text: `not connected: ${this.#state.why}; trying again`, isError: true };
     const odd = this.#boxes.unreadable > 0 ? `, ${this.#boxes.unreadable} unreadable messages` : '';
-    const refused = this.#refused > 0 ? `, ${this.#refused} boxes told nothing when asked` : '';
+    const refused = this.#refused > 0 ? `, ${this.#refused} boxes refused to answer` : '';
     return { text: `from ${this.#state.at}${odd}${refused}`, isError: false };
   }
 

@@ -27,7 +27,7 @@ export function detailLines(box: Tracked | undefined, row: TopRow | undefined, l
     field('job', `${jobName(row)}, user ${identity.user}, on ${identity.host}${place}`),
     field('box', `${identity.box}, ${scheduler}${identity.restart > 0 ? `, restart ${identity.restart}` : ''}`),
     field('command', row.command ?? 'not known'),
-    field('state', `${row.state}, last heard of ${duration(row.age_ms)} ago`, stateStyle(row)),
+    field('state', `${row.state}, last heard from ${duration(row.age_ms)} ago`, stateStyle(row)),
     ...(sample === null ? [[{ text: 'no sample yet' }]] : measured(sample, row, field)),
     ...(sample === null ? [] : limitLines(sample, safe)),
     ...(sample === null ? [] : processLines(sample, safe)),

@@ -136,7 +136,7 @@ function tableOf(scene: Scene, width: number, height: number, look: Look, before
 }
 
 function emptyText({ hidden }: Scene): string {
-  return hidden > 0 ? `no box fits: Esc shows all ${hidden}` : 'no box yet: each one shows up with its next sample';
+  return hidden > 0 ? `no box matches: Esc shows all ${hidden}` : 'no box yet: each one appears with its next sample';
 }
 
 function rowLine(placed: readonly Placed[], row: TopRow, width: number, look: Look, over: Style | undefined): string {

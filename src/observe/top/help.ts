@@ -2,34 +2,34 @@ import type { Span } from '../terminal/style.js';
 
 const KEYS: readonly (readonly [string, string])[] = [
   ['arrows, PgUp, PgDn, Home, End', 'move'],
-  ['Enter', 'all about one box; Enter or q goes back'],
+  ['Enter', 'show everything about one box; Enter or q goes back'],
   ['k', 'kill the box: SIGKILL to every process; asks first'],
   ['s', 'suspend the box; asks first'],
   ['r', 'resume it; asks first'],
   ['/', 'filter: user:alice job:1234 host:n1 state:suspended, or words'],
-  ['u', 'only the boxes of this user, and back'],
+  ['u', 'show only the boxes of this user, or all again'],
   ['Esc', 'show all boxes again'],
   ['e', 'show or hide ended boxes'],
-  ['< >', 'sort by the column before or after'],
+  ['< >', 'sort by the previous or next column'],
   ['P M L', 'sort by CPU, by memory, by the share of the memory limit'],
   ['I W', 'sort by I/O, by what tasks wait for (pressure)'],
   ['T E', 'sort by time used, by time left'],
   ['N U H', 'sort by job, by user, by host'],
-  ['R', 'the reverse order'],
-  ['p', 'hold the display'],
-  ['Ctrl-L', 'draw the screen anew'],
+  ['R', 'reverse the order'],
+  ['p', 'pause the display'],
+  ['Ctrl-L', 'redraw the screen'],
   ['Ctrl-Z', 'back to the shell; fg returns'],
   ['q, Ctrl-C', 'quit'],
 ];
 
 const COLUMNS: readonly (readonly [string, string])[] = [
   ['S', 'new, run, susp(ended), stop(ping), end(ed), or ?: three samples are missing'],
-  ['CPU%', 'of one core, all processes of the box together, since the sample before'],
-  ['MEM PEAK LIM', 'resident memory now and at its highest, and the limit of the box'],
-  ['MEMORY', 'memory as part of the limit; | is the peak'],
-  ['R/s W/s', 'bytes per second from and to storage'],
+  ['CPU%', '% of one core, for all processes of the box, since the previous sample'],
+  ['MEM PEAK LIM', 'resident memory now, its peak, and the limit of the box'],
+  ['MEMORY', 'memory as a share of the limit; | marks the peak'],
+  ['R/s W/s', 'bytes per second read from and written to storage'],
   ['PSI', 'tasks waited for c(pu), m(emory) or i(o) in this % of the last 10 s'],
-  ['TIME', 'wall clock used, and its limit'],
+  ['TIME', 'wall clock time used, and its limit'],
 ];
 
 const WIDTH = 14;

@@ -199,7 +199,7 @@ function answer(view: View, { action, row, ofJob }: Question, { text }: Key): Pr
   const closed = { ...view, question: null };
   if (text === 'y' || text === 'Y') return { view: closed, effect: { kind: 'command', action, row, wholeJob: false } };
   if (text === 'j' && ofJob > 1) return { view: closed, effect: { kind: 'command', action, row, wholeJob: true } };
-  return { view: { ...closed, message: { text: `${action}: not done`, isError: false } } };
+  return { view: { ...closed, message: { text: `${action}: cancelled`, isError: false } } };
 }
 
 function typed(view: View, prompt: Prompt, key: Key): Pressed {

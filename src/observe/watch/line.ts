@@ -76,7 +76,7 @@ const EVENTS: Readonly<Record<string, Words>> = {
   started: startedText,
   suspended: ({ by }) => `suspended${byText(by)}`,
   resumed: ({ by }) => `resumed${byText(by)}`,
-  released: ({ by }) => `released${byText(by)}: the process goes on within its limits`,
+  released: ({ by }) => `released${byText(by)}: the process continues within its limits`,
   options_ignored: ({ why }) => `runs without some of its options: ${textAt(why) ?? 'no reason was given'}`,
   unboxed: ({ why }) => `runs without a box: ${textAt(why) ?? 'no reason was given'}`,
   limit_changed: changedText,

@@ -29,7 +29,7 @@ t.test('from files: the job that is asked for, or every one', async (t) => {
   t.match(JSON.parse((await report(path, '--json', '77_2')).stdout), [{ job: '77_2', boxes: [{ box: 'b3' }] }]);
   t.match(await report('4711', path), {
     code: 2,
-    stderr: /the files know nothing of job "4711"; they have messages of 3 boxes/,
+    stderr: /the files contain nothing about job "4711"; they have messages from 3 boxes/,
   });
 });
 

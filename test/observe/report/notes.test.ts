@@ -59,7 +59,7 @@ t.test('nodes that did nothing', async (t) => {
   const on = (host: string, cpuSec: number) => ({ cores: 4, cpuSec, identity: { host } });
   t.equal(
     remarks(on('n1', 14_000), on('n2', 10), on('n3', 0), on('n4', 14_000))['node_idle'],
-    '2 of 4 nodes did almost nothing: n2, n3: does the job know of them?',
+    '2 of 4 nodes were almost idle: n2, n3: does the job use them?',
   );
   t.equal(remarks(on('n1', 0), on('n2', 0))['node_idle'], undefined, 'all of them are another matter');
 });

@@ -59,11 +59,11 @@ t.test('what goes wrong is one clear line', async (t) => {
     });
     await t.rejects(new Collector(base).get('/x'), { name: 'EnvironmentError', message, status });
   };
-  await fails(401, '{}', /it does not know who you are: give --token-file/);
+  await fails(401, '{}', /it does not recognize you: give --token-file/);
   await fails(404, '{"detail": "no such job"}', /: no such job$/);
   await fails(200, '<html>', /its answer is not JSON: is it a collector\?/);
   await fails(500, 'x', /HTTP status 500/);
-  await t.rejects(new Collector('http://127.0.0.1:1').get('/x'), { message: /ECONNREFUSED: does it run there\?/ });
-  await t.rejects(new Collector('/nowhere/sock').get('/x'), { message: /ENOENT: does it run there\?/ });
+  await t.rejects(new Collector('http://127.0.0.1:1').get('/x'), { message: /ECONNREFUSED: is it running there\?/ });
+  await t.rejects(new Collector('/nowhere/sock').get('/x'), { message: /ENOENT: is it running there\?/ });
   for (const odd of ['ftp://x', 'x', '']) t.throws(() => new Collector(odd), { name: 'SpecError' });
 });

@@ -80,8 +80,8 @@ t.test('an empty table says why', async (t) => {
     draw({ ...scene, rows: [], ...more }, { columns: 80, rows: 24 }, looks[1]!)
       .lines.map(bare)
       .join('\n');
-  t.match(text({}), 'no box yet: each one shows up with its next sample');
-  t.match(text({ hidden: 7 }), 'no box fits: Esc shows all 7');
+  t.match(text({}), 'no box yet: each one appears with its next sample');
+  t.match(text({ hidden: 7 }), 'no box matches: Esc shows all 7');
 });
 
 t.test('a question begins with what to press, and names the box', async (t) => {

@@ -85,7 +85,7 @@ export class Alerts {
       .then(() => this.#keepAndTell(key, view))
       .catch((error: Error) => {
         this.#raised.delete(name); // found again when the store takes data again
-        this.#options.log.warn(`keep an alert: ${error.message}`);
+        this.#options.log.warn(`cannot store an alert: ${error.message}`);
       });
   }
 
@@ -110,7 +110,7 @@ export class Alerts {
     // Others are kept meanwhile: a receiver of alerts may be slow.
     void deliver(view)
       .then(() => this.#told(key, view.alert))
-      .catch((error: Error) => log.warn(`keep an alert: ${error.message}`));
+      .catch((error: Error) => log.warn(`cannot store an alert: ${error.message}`));
   }
 
   #told(key: string, alert: string): Promise<void> {

@@ -31,7 +31,7 @@ export function deliverer(options: DeliverOptions): (alert: AlertView) => Promis
   return async (alert) => {
     if (pending >= PENDING_MAX) {
       if (skipped++ === 0)
-        log.warn(`${PENDING_MAX} alerts are on their way: more are only kept in the store until they have arrived`);
+        log.warn(`${PENDING_MAX} alerts are being delivered: until they have arrived, further alerts are only stored`);
       return;
     }
     pending++;

@@ -42,8 +42,8 @@ export function alertLink(
     close: (graceMs) => link.close(graceMs),
     publish: (routingKey, body) =>
       new Promise((resolve, reject) => {
-        if (publisher === null) return reject(new Error('there is no connection to the broker'));
-        const timer = setTimeout(() => reject(new Error('the broker has not confirmed it')), CONFIRM_MS);
+        if (publisher === null) return reject(new Error('not connected to the broker'));
+        const timer = setTimeout(() => reject(new Error('the broker did not confirm it in time')), CONFIRM_MS);
         const message = {
           exchange: spec.exchange,
           routingKey,

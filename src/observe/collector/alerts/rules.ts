@@ -47,7 +47,7 @@ function oomOf(figures: Float64Array): Cause | null {
 
 function lostOf(figures: Float64Array): Cause | null {
   const dropped = figures[F.dropped]!;
-  return dropped > 0 ? { alert: 'messages_lost', text: `the box had to give up ${dropped} of its messages` } : null;
+  return dropped > 0 ? { alert: 'messages_lost', text: `the box had to drop ${dropped} of its messages` } : null;
 }
 
 /** Page cache counts against a limit, but the kernel takes it back first. Only what it cannot take back is near the limit. */
@@ -68,7 +68,7 @@ function timeOf(figures: Float64Array, { timePercent }: Thresholds): Cause | nul
   if (timePercent === 0 || !(elapsed >= (limit * timePercent) / 100)) return null;
   return {
     alert: 'time_nearly_over',
-    text: `${percent(elapsed / limit)} of the time limit of ${duration(limit)} are over`,
+    text: `${percent(elapsed / limit)} of the time limit of ${duration(limit)} is used`,
   };
 }
 

@@ -45,12 +45,12 @@ export async function command(commanding: Commanding, viewer: Viewer, asked: Com
   };
   if (!viewer.operator && asked.target.user !== undefined && asked.target.user !== user) {
     await record({ ...entry, outcome: 'refused' });
-    throw new ApiProblem(403, 'only operators command the boxes of others');
+    throw new ApiProblem(403, 'only operators may send commands to boxes of other users');
   }
   const reached = [...boxes.all()].filter((box) => box.end === null && isTarget(box.identity, request.target)).length;
   if (reached === 0) {
     await record({ ...entry, outcome: 'unroutable' });
-    throw new ApiProblem(404, 'no box that runs has this target');
+    throw new ApiProblem(404, 'no running box matches this target');
   }
   await record(entry);
   log.info(`command ${entry.id}: ${user} sends ${asked.command} to ${JSON.stringify(request.target)}`);

@@ -29,10 +29,11 @@ const TITLES: Readonly<Record<number, string>> = {
 export function problemOf(error: unknown): Problem {
   const { name, message, statusCode, validation } = error as Error & { statusCode?: number; validation?: unknown };
   if (error instanceof ApiProblem) return problem(error.status, message);
-  if (name === 'DatabaseError') return problem(503, 'the store cannot be read now; the log of the collector says why');
+  if (name === 'DatabaseError')
+    return problem(503, "the store cannot be read at the moment; the collector's log says why");
   if (validation !== undefined) return problem(400, message);
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return problem(statusCode, message);
-  return problem(500, 'internal error; the log of the collector has it');
+  return problem(500, "internal error; the collector's log has the details");
 }
 
 function problem(status: number, detail: string): Problem {

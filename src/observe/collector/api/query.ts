@@ -52,7 +52,7 @@ export class QueryReader {
     if (unknown !== undefined)
       throw new ApiProblem(
         400,
-        `unknown parameter ${JSON.stringify(unknown.slice(0, 64))}: known are ${[...this.#known].join(', ')}`,
+        `unknown parameter ${JSON.stringify(unknown.slice(0, 64))}: expected one of ${[...this.#known].join(', ')}`,
       );
   }
 }
@@ -68,11 +68,11 @@ export function readTable(query: unknown, visibleTo: string | null): TableQuery 
   const read = new QueryReader(query);
   const states = read.text('state')?.split(',');
   const odd = states?.find((state) => !STATES.includes(state));
-  if (odd !== undefined) throw new ApiProblem(400, `state ${JSON.stringify(odd)} is none of ${STATES.join(', ')}`);
+  if (odd !== undefined) throw new ApiProblem(400, `state ${JSON.stringify(odd)} is not one of ${STATES.join(', ')}`);
   const sort = read.text('sort') ?? '-memory_bytes';
   const order = parseOrder(sort);
   if (order === null)
-    throw new ApiProblem(400, `sort ${JSON.stringify(sort)} is no key of a row by which tables are sorted`);
+    throw new ApiProblem(400, `sort ${JSON.stringify(sort)} is not a key by which tables can be sorted`);
   const table = {
     filter: {
       visibleTo,
@@ -123,5 +123,5 @@ function cursorOf(text: string | undefined): Cursor | undefined {
   } catch {
     // SyntaxError: told below
   }
-  throw new ApiProblem(400, 'cursor is not one that this collector has given');
+  throw new ApiProblem(400, 'invalid cursor: use one that this collector has returned');
 }

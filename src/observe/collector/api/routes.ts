@@ -57,7 +57,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   addHistoryRoutes(get, context);
   app.post(`${API_PREFIX}/commands`, { schema: { body: COMMAND_BODY } }, (request) => {
     if (isCrossSite(request.raw))
-      throw new ApiProblem(403, 'commands come from the page of this collector, and from no other site');
+      throw new ApiProblem(403, 'the collector accepts commands only from its own page, not from other sites');
     return command(context.commanding, context.viewerOf(request), request.body as CommandRequest);
   });
 }
@@ -139,7 +139,7 @@ function addGroupRoutes(get: Get, { boxes }: ApiContext): void {
   get('/hosts', (_request, viewer) => rows(boxes.hosts(), viewer));
   get('/users/:name', (request, viewer) => {
     const name = parameter(request, 'name');
-    if (!viewer.operator && name !== viewer.user) throw new ApiProblem(404, 'there is no such user that you may see');
+    if (!viewer.operator && name !== viewer.user) throw new ApiProblem(404, 'no such user, or you may not see it');
     return view(request, viewer, (user) => boxes.ofUser(user));
   });
   get('/hosts/:name', (request, viewer) => view(request, viewer, (host) => boxes.ofHost(host)));
@@ -181,7 +181,7 @@ class Streams {
     const name = user ?? '';
     const own = this.#byUser.get(name) ?? 0;
     if (this.#count >= STREAMS_MAX || own >= STREAMS_PER_USER)
-      throw new ApiProblem(429, `there are ${own} streams of yours, of ${this.#count} in all: close some pages`);
+      throw new ApiProblem(429, `too many open streams: ${own} are yours, of ${this.#count} in all: close some pages`);
     reply.hijack();
     this.#byUser.set(name, own + 1);
     this.#count++;
@@ -217,7 +217,7 @@ function parameter(request: FastifyRequest, name: string): string {
 async function findBox({ boxes, database }: ApiContext, viewer: Viewer, id: string): Promise<LiveBox> {
   const box = boxes.get(id) ?? (await boxesById(database(), [id]))[0];
   if (box === undefined || box.identity.box !== id || !isVisible(viewer, box))
-    throw new ApiProblem(404, 'there is no such box that you may see');
+    throw new ApiProblem(404, 'no such box, or you may not see it');
   return box;
 }
 
@@ -244,7 +244,7 @@ async function findJob(
     )
     .sort((one, other) => Number(other.end === null) - Number(one.end === null) || other.updatedMs - one.updatedMs);
   const [first] = fitting;
-  if (first === undefined) throw new ApiProblem(404, 'there is no such job that you may see');
+  if (first === undefined) throw new ApiProblem(404, 'no such job, or you may not see it');
   return fitting.filter(
     ({ identity }) => identity.cluster === first.identity.cluster && identity.user === first.identity.user,
   );

@@ -77,7 +77,7 @@ export function makeServer(options: ServerOptions): FastifyInstance {
   });
   app.get('/metrics', async (request, reply) => {
     if (!viewers.get(request)?.operator)
-      throw new ApiProblem(403, 'only operators may read /metrics; or use --metrics-listen');
+      throw new ApiProblem(403, 'only operators may read /metrics; --metrics-listen serves it without authentication');
     const { type, text } = await metrics();
     reply.header('content-type', type).send(text);
   });
@@ -97,14 +97,14 @@ function addPage(app: FastifyInstance, folder: string, access: AccessControl): v
     const token = url.searchParams.get('token');
     if (token !== null) {
       if (access.userOfToken(token) === null)
-        throw new ApiProblem(401, 'this token is not valid: the log of the collector has the address');
+        throw new ApiProblem(401, "this token is not valid: open the address in the collector's log");
       const secure = request.headers['x-forwarded-proto'] === 'https' ? '; Secure' : '';
       url.searchParams.delete('token');
       reply.header('set-cookie', `${TOKEN_COOKIE}=${token}; HttpOnly; SameSite=Lax; Path=/; Max-Age=31536000${secure}`);
       // `//host` would be an address elsewhere.
       return reply.redirect(`/${url.pathname.replace(/^\/+/, '')}${url.search}`, 303);
     }
-    if (!hasPage) throw new ApiProblem(404, 'this installation has no page: the API is at /api/v1');
+    if (!hasPage) throw new ApiProblem(404, 'this installation does not include the page: the API is at /api/v1');
     return reply.header('cache-control', 'no-cache').sendFile('index.html');
   };
   app.get('/', show);
@@ -127,7 +127,7 @@ function descriptorOf(socket: Socket): number {
 }
 
 const FAILED: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another process listens there: name another port',
+  EADDRINUSE: 'another process is listening there: choose another port',
   EADDRNOTAVAIL: 'this host has no such address',
   EACCES: 'this user may not listen there',
 };

@@ -73,7 +73,7 @@ export class AccessControl {
   #none({ headers }: Pick<IncomingMessage, 'headers'>): Access {
     const host = (headers.host ?? 'localhost').replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
     if (host !== '' && !isLoopback(host))
-      return refused(403, 'with --auth none the collector answers only to localhost and loopback addresses');
+      return refused(403, 'with --auth none, the collector answers only requests to localhost and loopback addresses');
     return { kind: 'viewer', viewer: { user: null, operator: true, mayCommand: false } };
   }
 
@@ -82,7 +82,7 @@ export class AccessControl {
     return user === null
       ? refused(
           403,
-          'the kernel does not tell who you are: connect to the Unix socket from this host, as a user with a name',
+          'the kernel does not report who you are: connect to the Unix socket from this host, as a user that has a name',
         )
       : this.#viewer(user);
   }
@@ -91,11 +91,11 @@ export class AccessControl {
     const { proxyFrom, proxyHeader } = this.#options.auth;
     const from = uid === undefined ? address?.replace(/^::ffff:/, '') : `user:${this.#options.userName(uid)}`;
     if (from === undefined || !proxyFrom.includes(from))
-      return refused(403, 'connect through the proxy: --proxy-from does not name you');
+      return refused(403, 'connect through the proxy: --proxy-from does not list you');
     const name = headers[proxyHeader];
     // Node joins a header that came twice with a comma, or lists it: then somebody else has written a part of it.
     if (typeof name !== 'string' || !/^[^\s,:/]{1,256}$/.test(name))
-      return refused(401, `the proxy has not named one user in the header ${proxyHeader}`);
+      return refused(401, `the proxy did not name exactly one user in the header ${proxyHeader}`);
     return this.#viewer(name);
   }
 

@@ -29,7 +29,7 @@ export function ownToken(folder: string): string {
 
 function failed(path: string, cause: unknown): EnvironmentError {
   return new EnvironmentError(
-    `token ${path}: ${(cause as NodeJS.ErrnoException).code}: give tokens with --token-file, or make the folder for the user of the collector`,
+    `token ${path}: ${(cause as NodeJS.ErrnoException).code}: give tokens with --token-file, or create the folder for the user that runs the collector`,
     {
       cause,
     },

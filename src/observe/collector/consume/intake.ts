@@ -278,7 +278,7 @@ export class Intake {
     this.counts.refused[reason] = (this.counts.refused[reason] ?? 0) + 1;
     if (this.counts.refused[reason] === 1) {
       this.#options.log.warn(
-        `a message was refused: ${reason.replaceAll('_', ' ')}; more of this kind are only counted (proc_box_collector_refused_messages_total)`,
+        `rejected a message: ${reason.replaceAll('_', ' ')}; further ones of this kind are only counted (proc_box_collector_refused_messages_total)`,
       );
     }
   }

@@ -106,7 +106,7 @@ function consume(
   fail: (error: unknown) => void,
 ): void {
   const next = (message: amqp.Message | null) => {
-    if (message === null) return fail(new Error('the queue was cancelled by the broker'));
+    if (message === null) return fail(new Error('the broker cancelled the consumer of the queue'));
     const ack = () => {
       try {
         channel.ack(message, true);

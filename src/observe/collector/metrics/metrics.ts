@@ -30,15 +30,15 @@ const JOB = ['cluster', 'user', 'job'] as const;
 
 /** Series of a job: name, help, and its value; NaN leaves the series out. Names with `_total` are counters. */
 const JOB_SERIES: readonly (readonly [name: string, help: string, value: (job: JobFigures) => number])[] = [
-  ['boxes', 'Boxes of the job that run', ({ boxes }) => boxes],
-  ['hosts', 'Hosts on which boxes of the job run', ({ hosts }) => hosts.size],
-  ['silent_boxes', 'Boxes of the job that have not ended and send nothing', ({ silentBoxes }) => silentBoxes],
+  ['boxes', 'Running boxes of the job', ({ boxes }) => boxes],
+  ['hosts', 'Hosts with running boxes of the job', ({ hosts }) => hosts.size],
+  ['silent_boxes', 'Boxes of the job that have not ended, but send nothing', ({ silentBoxes }) => silentBoxes],
   ['cpu_used_cores', 'CPUs that the job uses now', ({ cpuUsedCores }) => cpuUsedCores],
   ['cpu_limit_cores', 'CPUs that the job may use', ({ cpuLimitCores }) => cpuLimitCores],
   ['cpu_seconds_total', 'CPU time of the job', ({ cpuSeconds }) => cpuSeconds],
   [
     'cpu_throttled_seconds_total',
-    'Time in which the limit on CPUs held the job back',
+    'Time in which the CPU limit throttled the job',
     ({ throttledSeconds }) => throttledSeconds,
   ],
   ['memory_used_bytes', 'Memory of the job that counts against its limit', ({ memoryUsedBytes }) => memoryUsedBytes],
@@ -58,7 +58,7 @@ const JOB_SERIES: readonly (readonly [name: string, help: string, value: (job: J
     'Highest share of its time limit that a box of the job has used',
     ({ timeUsedRatio }) => timeUsedRatio,
   ],
-  ['lost_messages_total', 'Messages that its boxes had to give up', ({ lostMessages }) => lostMessages],
+  ['lost_messages_total', 'Messages that its boxes had to drop', ({ lostMessages }) => lostMessages],
 ];
 
 export function createMetrics(source: MetricsSource): Registry {
@@ -103,19 +103,23 @@ function ownMetrics(source: MetricsSource, gauge: MakeGauge, counter: MakeCounte
       const counts = source.counts();
       this.inc(counts === null ? 0 : value(counts));
     });
-  counted('collector_samples_total', 'Samples that were taken into the store', ({ samples }) => samples);
-  counted('collector_events_total', 'Events that were taken into the store', ({ events }) => events);
-  counted('collector_duplicate_messages_total', 'Messages that came again', ({ duplicates }) => duplicates);
-  counted('collector_unkept_events_total', 'Events of boxes that have too many', ({ eventsNotKept }) => eventsNotKept);
+  counted('collector_samples_total', 'Samples written to the store', ({ samples }) => samples);
+  counted('collector_events_total', 'Events written to the store', ({ events }) => events);
+  counted('collector_duplicate_messages_total', 'Messages that were delivered again', ({ duplicates }) => duplicates);
+  counted(
+    'collector_unkept_events_total',
+    'Events not stored because their box has too many',
+    ({ eventsNotKept }) => eventsNotKept,
+  );
   counted('collector_commits_total', 'Transactions of the store', ({ commits }) => commits);
-  counted('collector_commit_errors_total', 'Attempts that the store refused', ({ commitErrors }) => commitErrors);
+  counted('collector_commit_errors_total', 'Transactions that the store refused', ({ commitErrors }) => commitErrors);
   gauge('collector_last_commit_seconds', 'Time that the last transaction took', function () {
     this.set(source.counts()?.commitSeconds ?? 0);
   });
   byName(
     counter,
     'collector_refused_messages_total',
-    'Messages that are none of proc_box, or in the name of another',
+    'Messages that are not from proc_box, or that claim the identity of another box',
     'reason',
     () => Object.entries(source.counts()?.refused ?? {}),
   );
@@ -133,8 +137,8 @@ function ownMetrics(source: MetricsSource, gauge: MakeGauge, counter: MakeCounte
     });
   simple('collector_waiting_messages', 'Messages that wait for a transaction', source.waiting);
   simple('collector_broker_up', '1 if the connection to the broker is up', () => Number(source.isBrokerUp()));
-  simple('collector_store_up', '1 if the store takes data', () => Number(source.isStoreUp()));
-  simple('collector_streams', 'Pages that are kept up to date', source.streams);
+  simple('collector_store_up', '1 if the store accepts data', () => Number(source.isStoreUp()));
+  simple('collector_streams', 'Pages that receive live updates', source.streams);
   gauge('collector_store_bytes', 'Size of the store', async function () {
     const bytes = await source.storeBytes();
     this.reset();
@@ -182,10 +186,10 @@ function siteMetrics({ boxes }: MetricsSource, gauge: MakeGauge): void {
     },
     ['state'],
   );
-  simple('running_jobs', 'Jobs with boxes that run', ({ jobs }) => jobs);
-  simple('active_users', 'Users with boxes that run', ({ users }) => users);
-  simple('active_hosts', 'Hosts with boxes that run', ({ hosts }) => hosts);
-  simple('silent_boxes', 'Boxes that have not ended and send nothing', ({ silent }) => silent);
+  simple('running_jobs', 'Jobs with running boxes', ({ jobs }) => jobs);
+  simple('active_users', 'Users with running boxes', ({ users }) => users);
+  simple('active_hosts', 'Hosts with running boxes', ({ hosts }) => hosts);
+  simple('silent_boxes', 'Boxes that have not ended, but send nothing', ({ silent }) => silent);
   simple('cpu_used_cores', 'CPUs that all boxes use now', ({ cpu_percent }) => cpu_percent / 100);
   simple(
     'memory_used_bytes',
@@ -214,7 +218,7 @@ function jobMetrics({ boxes, topCount }: MetricsSource, registers: Registry[]): 
   // Metrics are asked in the order in which they were made, and this one sets the others.
   new Gauge({
     name: 'proc_box_top_jobs',
-    help: 'Jobs with series of their own',
+    help: 'Jobs that have their own series',
     registers,
     collect() {
       const jobs = jobFigures(boxes(), Date.now());

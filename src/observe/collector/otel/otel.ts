@@ -92,10 +92,10 @@ function addMeters(meters: MeterProvider, { totals, samples, version }: OtelOpti
       for (const [state, count] of Object.entries(totals().by_state))
         result.observe(count, { 'proc_box.state': state });
     });
-  gauge('jobs', '{job}', 'Jobs with boxes that run', ({ jobs }) => jobs);
-  gauge('users', '{user}', 'Users with boxes that run', ({ users }) => users);
-  gauge('hosts', '{host}', 'Hosts with boxes that run', ({ hosts }) => hosts);
-  gauge('boxes.silent', '{box}', 'Boxes that have not ended and send nothing', ({ silent }) => silent);
+  gauge('jobs', '{job}', 'Jobs with running boxes', ({ jobs }) => jobs);
+  gauge('users', '{user}', 'Users with running boxes', ({ users }) => users);
+  gauge('hosts', '{host}', 'Hosts with running boxes', ({ hosts }) => hosts);
+  gauge('boxes.silent', '{box}', 'Boxes that have not ended, but send nothing', ({ silent }) => silent);
   gauge('cpu.usage', '{cpu}', 'CPUs that all boxes use now', ({ cpu_percent }) => cpu_percent / 100);
   gauge(
     'memory.usage',
@@ -112,7 +112,10 @@ function addMeters(meters: MeterProvider, { totals, samples, version }: OtelOpti
     ({ write_bytes_per_sec }) => write_bytes_per_sec,
   );
   meter
-    .createObservableCounter('proc_box.collector.samples', { unit: '{sample}', description: 'Samples that were taken' })
+    .createObservableCounter('proc_box.collector.samples', {
+      unit: '{sample}',
+      description: 'Samples written to the store',
+    })
     .addCallback((result) => result.observe(samples()));
 }
 

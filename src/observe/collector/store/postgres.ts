@@ -215,7 +215,7 @@ function problem(error: unknown, uri: string): Error {
   const { code = '', message } = error as Error & { code?: string };
   const text = `store ${redactUri(uri)}: ${redactUri(message || code)}`;
   if (PERMANENT.test(code)) {
-    return new EnvironmentError(`${text}: give the collector a login, and a database of its own (docs/observe.md)`, {
+    return new EnvironmentError(`${text}: give the collector a login and its own database (docs/observe.md)`, {
       cause: error,
     });
   }

@@ -57,7 +57,7 @@ export function sqliteModule(load: (name: string) => unknown): Connect {
     const isThere = (cause as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND';
     const what = isThere
       ? 'the native part of better-sqlite3 cannot be loaded: run "npm run install" in its folder, below node_modules'
-      : 'Node 20 has no SQLite of its own: install it with "npm install -g better-sqlite3@12"';
+      : 'Node 20 has no built-in SQLite: install it with "npm install -g better-sqlite3@12"';
     throw new EnvironmentError(
       `--store: ${what}, run Node 22.13 or later, or keep the data in PostgreSQL (docs/observe.md)`,
       { cause },
@@ -75,7 +75,7 @@ export function openSqlite(folder: string, connect: Connect): Database | null {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (cause) {
     throw new EnvironmentError(
-      `--store ${folder}: ${(cause as NodeJS.ErrnoException).code}: make the folder for the user of the collector`,
+      `--store ${folder}: ${(cause as NodeJS.ErrnoException).code}: create the folder for the user that runs the collector`,
       { cause },
     );
   }
@@ -302,7 +302,7 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/SQLITE_CORRUPT|malformed/, 'the file is damaged: restore it from a backup, or move it away'],
   [/SQLITE_CANTOPEN|unable to open/, 'the file cannot be opened: does it belong to the user of the collector?'],
   [/SQLITE_READONLY|readonly/, 'the file may not be written: does it belong to the user of the collector?'],
-  [/SQLITE_NOTADB|not a database/, 'the file is no SQLite database'],
+  [/SQLITE_NOTADB|not a database/, 'the file is not an SQLite database'],
 ];
 
 function problem(error: unknown, path: string): DatabaseError {

@@ -66,7 +66,7 @@ export class Store {
     const [row] = await this.database.all(`SELECT value FROM meta WHERE name = 'schema'`);
     if (Number(row?.['value']) > SCHEMA_VERSION)
       throw new DatabaseError(
-        `the store has version ${row?.['value']}, and this collector knows ${SCHEMA_VERSION}: update proc_box`,
+        `the store has version ${row?.['value']}, but this collector supports ${SCHEMA_VERSION}: update proc_box`,
       );
   }
 

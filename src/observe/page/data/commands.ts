@@ -27,9 +27,9 @@ export const ACTIONS: readonly Action[] = [
     command: 'suspend',
     label: 'Suspend',
     means:
-      'Every process stops running and keeps its memory. The wall clock timer of the box stops; the scheduler’s goes on.',
+      'Every process stops running and keeps its memory. The wall clock timer of the box stops; the scheduler’s continues.',
   },
-  { command: 'resume', label: 'Resume', means: 'The processes and the timer go on.' },
+  { command: 'resume', label: 'Resume', means: 'The processes and the timer continue.' },
   {
     command: 'set_limit',
     label: 'Time limit',
@@ -51,7 +51,7 @@ export const ACTIONS: readonly Action[] = [
   {
     command: 'kill',
     label: 'Kill',
-    means: 'Every process is killed at once. What has not been written is lost.',
+    means: 'Every process is killed at once. Data that has not been written is lost.',
     ends: true,
   },
 ];

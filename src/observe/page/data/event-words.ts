@@ -54,7 +54,7 @@ export function eventWords(event: string, body: Fields): EventWords {
     case 'exited':
       return exited(body);
     case 'released':
-      return says('Supervision ended; the process goes on');
+      return says('Supervision ended; the process continues');
     case 'options_ignored':
     case 'unboxed':
       return says(
@@ -112,7 +112,7 @@ function limit(value: unknown): string {
 function asked(value: unknown): string {
   if (!isFields(value)) return '';
   const name = textAt(value['signer'], 256) ?? textAt(value['user'], 256);
-  if (value['via'] === 'amqp') return `asked for by ${name === null ? 'a message' : printable(name)}`;
+  if (value['via'] === 'amqp') return `requested by ${name === null ? 'a message' : printable(name)}`;
   const sender = objectAt(value['sender']);
   if (value['via'] === 'signal') {
     const from = textAt(sender['name'], 64);

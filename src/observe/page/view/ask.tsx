@@ -82,7 +82,7 @@ const LISTED_MAX = 200;
 
 function Targets({ rows }: { readonly rows: readonly BoxRow[] }): JSX.Element {
   return (
-    <ul class="targets" aria-label="Boxes that are meant">
+    <ul class="targets" aria-label="Boxes that get the command">
       {rows.slice(0, LISTED_MAX).map((row) => (
         <li key={row.box}>
           <span>

@@ -30,7 +30,7 @@ export const BOX_COLUMNS: readonly Column<BoxRow>[] = [
     title: 'CPU',
     width: 'minmax(100px, 1fr)',
     begins: 'down',
-    hint: 'Cores kept busy since the last sample, of the cores of the limit',
+    hint: 'Cores in use since the last sample, out of the limit',
     cell: (row) => <Cpu row={row} />,
   },
   {
@@ -38,7 +38,7 @@ export const BOX_COLUMNS: readonly Column<BoxRow>[] = [
     title: 'Memory',
     width: 'minmax(140px, 1.5fr)',
     begins: 'down',
-    hint: 'Memory now, of the limit; the mark in the bar is the highest so far',
+    hint: 'Memory now, out of the limit; the mark in the bar shows the peak',
     cell: (row) => <Memory row={row} />,
   },
   {
@@ -71,7 +71,7 @@ export const BOX_COLUMNS: readonly Column<BoxRow>[] = [
     title: 'Time',
     width: 'minmax(120px, 1fr)',
     begins: 'down',
-    hint: 'Wall clock time used, of the time limit',
+    hint: 'Wall clock time used, out of the time limit',
     cell: (row) => <Time row={row} />,
   },
 ];

@@ -20,7 +20,7 @@ export function BoxDetail({ view, row }: { readonly view: BoxView; readonly row:
         Box <code>{printable(row.box)}</code>
         {row.verified.length > 0 ? `; the node’s agent vouches for ${row.verified.map(printable).join(', ')}` : ''}
         {view.missing > 0 ? `; ${count(view.missing)} of its messages are missing` : ''}
-        {row.dropped > 0 ? `; it had to give up ${count(row.dropped)} messages` : ''}
+        {row.dropped > 0 ? `; it had to drop ${count(row.dropped)} messages` : ''}
       </p>
     </div>
   );

@@ -80,7 +80,7 @@ function Group({ kind, name, params }: Props & { readonly kind: Kind }): JSX.Ele
             <HistoryTable rows={past.data.rows} />
             <p class="more">
               <a class="button" href={address(['history'], { [field]: name })}>
-                All of its history
+                Full history
               </a>
             </p>
           </>

@@ -60,7 +60,7 @@ export function HistoryScreen({ params }: { readonly params: Params }): JSX.Elem
         <Empty title="Loading …" />
       ) : found.rows.length === 0 ? (
         <Empty title="Nothing matches">
-          <p>The store keeps end reports for good; time lines for as long as the collector was told to.</p>
+          <p>The store keeps end reports for good, and time lines for as long as the collector’s options say.</p>
         </Empty>
       ) : (
         <HistoryTable rows={found.rows} />

@@ -87,8 +87,8 @@ export function JobPlots({ line, version, rows, marks }: Props): JSX.Element {
       >
         <p>
           {rows.some(({ state }) => state !== 'ended')
-            ? 'They follow by themselves.'
-            : 'The job was too short for one, or it is older than the store keeps them.'}
+            ? 'They will appear automatically.'
+            : 'The job was too short for one, or so old that the store no longer has it.'}
         </p>
       </Empty>
     );

@@ -32,11 +32,7 @@ function NotThere({ job, data }: { readonly job: string; readonly data: JobData 
   return (
     <Failure
       title={known ? 'The job cannot be shown' : `No job ${printable(job)}`}
-      text={
-        known
-          ? (data.failure?.message ?? '')
-          : 'Neither a running box nor the store knows it, or it is not yours to see.'
-      }
+      text={known ? (data.failure?.message ?? '') : 'No running or stored box belongs to it, or you may not see it.'}
       again={data.again}
     />
   );

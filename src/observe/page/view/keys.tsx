@@ -7,7 +7,7 @@ const KEYS: readonly (readonly [readonly string[], string])[] = [
   [['b'], 'All boxes'],
   [['h'], 'History'],
   [['↓', '↑'], 'Next and previous row (also j and k), when the table has the focus'],
-  [['PgDn', 'PgUp'], 'A page of rows on and back; Home and End for the first and last row'],
+  [['PgDn', 'PgUp'], 'One page of rows down or up; Home and End for the first and last row'],
   [['Enter'], 'Open the row’s job'],
   [['t'], 'Dark or light'],
   [['Esc'], 'Close a window, leave the search'],

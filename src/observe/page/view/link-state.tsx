@@ -8,10 +8,14 @@ export function LinkState(): JSX.Element | null {
     state.link === 'live'
       ? ['live', 'Live', 'Figures are kept up to date']
       : state.link === 'lost'
-        ? ['lost', 'Connection lost', `${state.why} The page tries again by itself; figures are old until then.`]
+        ? [
+            'lost',
+            'Connection lost',
+            `${state.why} The page reconnects automatically; until then, figures are out of date.`,
+          ]
         : state.link === 'connecting'
-          ? ['', 'Connecting', 'The page connects to the collector']
-          : ['', 'Not live', 'This screen shows what the store holds'];
+          ? ['', 'Connecting', 'The page is connecting to the collector']
+          : ['', 'Not live', 'This screen shows stored data'];
   return (
     <div class={`link-state ${className}`} role="status" title={title}>
       <span>{text}</span>

@@ -78,7 +78,7 @@ const keyOf = (row: BoxRow) => row.box;
 function Loading(): JSX.Element {
   return (
     <Empty title="Loading …">
-      <p>The page waits for the collector.</p>
+      <p>The page is waiting for the collector.</p>
     </Empty>
   );
 }

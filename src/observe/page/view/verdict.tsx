@@ -24,7 +24,7 @@ export function Verdict({ job, row, notes }: Props): JSX.Element | null {
   return (
     <section
       class={`verdict card ${ended ? (good ? 'good' : 'bad') : 'live'}`}
-      aria-label={ended ? 'How it ended' : 'How it does'}
+      aria-label={ended ? 'How it ended' : 'How it is doing'}
     >
       <h2>{ended ? headline(ends, job.boxes_total) : 'While it runs'}</h2>
       {ended &&

@@ -65,7 +65,7 @@ export function State({
   }
   if (row.silent) {
     return (
-      <span class="state silent" title="The box has sent nothing for several of its intervals">
+      <span class="state silent" title="The box has sent nothing for several sample intervals">
         Silent
       </span>
     );

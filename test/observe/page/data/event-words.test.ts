@@ -72,7 +72,7 @@ t.test('events in words', async (t) => {
       'out of memory',
       'bad',
     ],
-    ['released', {}, 'Supervision ended; the process goes on', '', 'plain'],
+    ['released', {}, 'Supervision ended; the process continues', '', 'plain'],
     ['unboxed', { why: 'no' }, 'Runs without a box', 'no', 'warn'],
     ['options_ignored', { why: 'no' }, 'Runs in a box without its options', 'no', 'warn'],
     ['spool_dropped', { messages: 3 }, '3 messages of the spool lost', '', 'warn'],
