@@ -42,7 +42,7 @@ export async function startCollector(box: string, uri: string, folder: string): 
       process.stderr.write(chunk);
       text += chunk;
       const found = /the page is at (\S+)/.exec(text)?.[1];
-      if (found !== undefined && text.includes('takes messages')) resolve(found);
+      if (found !== undefined && text.includes('is receiving messages')) resolve(found);
     });
     child.once('exit', (status) => reject(new Error(`the collector exited with status ${status}`)));
   });

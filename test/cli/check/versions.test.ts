@@ -8,16 +8,16 @@ t.test('a version that was tested passes, and says what is different on it', asy
     evidence: '22.23.5 at /usr/bin/node',
     fix: null,
   });
-  t.match(versionRow(SLURM, '22.05.8'), { status: 'PASS', evidence: /^22\.05\.8; jobs are not told when they end/ });
+  t.match(versionRow(SLURM, '22.05.8'), { status: 'PASS', evidence: /^22\.05\.8; Slurm does not tell jobs when they will end/ });
   for (const version of ['24.11.5', '26.05.5']) {
     const { status, evidence } = versionRow(SLURM, version);
     t.equal(status, 'PASS');
-    t.match(evidence, `${version}; under cgroup v1 the groups of tasks belong to root`);
-    t.notMatch(evidence, 'are not told');
+    t.match(evidence, `${version}; under cgroup v1, root owns the groups of tasks`);
+    t.notMatch(evidence, 'does not tell');
   }
   t.match(versionRow(RABBITMQ, '3.10.8'), { status: 'PASS', evidence: /CC and BCC/ });
   t.match(versionRow(RABBITMQ, '4.0.5'), { status: 'PASS', evidence: '4.0.5', fix: null });
-  t.match(versionRow(RABBITMQ, '4.3.6'), { status: 'PASS', evidence: /^4\.3\.6; rabbitmqadmin is another program/ });
+  t.match(versionRow(RABBITMQ, '4.3.6'), { status: 'PASS', evidence: /^4\.3\.6; rabbitmqadmin is a different program/ });
 });
 
 t.test('a version that nobody has tested is named, with those that were', async (t) => {

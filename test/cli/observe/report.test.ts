@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { NOTE_NAMES } from '../../../src/cli/observe/report.js';
-import { sharedBroker, unique } from '../../fixtures/broker.js';
+import { sharedBroker, unique, until } from '../../fixtures/broker.js';
 import { exitedMessage } from '../../fixtures/observed.js';
 import { run, start, temporaryFolder } from '../../fixtures/run.js';
 
@@ -59,10 +59,14 @@ t.test('from the boxes of a job that runs', async (t) => {
     env,
   });
   await box.jobPid();
-  const words = ['-uri', uri, '-rkey', key, '--wait', '10s'];
-  const { code, stdout, stderr } = await report(...words, job);
-  t.equal(code, 0, stderr);
-  t.match(stdout, 'still running');
+  const words = ['-uri', uri, '-rkey', key, '--wait', '2s'];
+  // The job runs before its box has reached the broker.
+  const answered = await until(async () => {
+    const asked = await report(...words, job);
+    return asked.code !== 2 && asked;
+  }, 'the box answers');
+  t.equal(answered.code, 0, answered.stderr);
+  t.match(answered.stdout, 'still running');
   t.match(await report(...words, 'no-such-job'), { code: 2, stderr: /no box of job "no-such-job" has answered/ });
 });
 

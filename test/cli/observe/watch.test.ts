@@ -26,8 +26,8 @@ t.test('shows a job until it has ended', async (t) => {
 t.test('says what is wrong', async (t) => {
   const fails = async (words: readonly string[], message: RegExp) =>
     t.match(await run(t, [], { bare: true, options: ['watch', ...BROKER, ...words] }), { code: 125, stderr: message });
-  await fails(['--only', 'exitd'], /--only: there is no "exitd"; did you mean "exited"\?/);
-  await fails(['--until', 'sample'], /--until: there is no "sample"/);
+  await fails(['--only', 'exitd'], /--only: unknown kind "exitd"; did you mean "exited"\?/);
+  await fails(['--until', 'sample'], /--until: unknown kind "sample"/);
   await fails(['--count', '0'], /--count: /);
   await fails(['x'], /"x" is not an option/);
 });

@@ -61,7 +61,7 @@ t.test('what would be unsafe or senseless is refused, with what to do', async (t
   const cases: readonly (readonly [string[], RegExp])[] = [
     [['--auth', 'none', '--listen', '0.0.0.0:1'], /loopback/],
     [['--auth', 'socket'], /Unix socket/],
-    [['--auth', 'password'], /none of token, proxy, none, socket/],
+    [['--auth', 'password'], /not one of token, proxy, none, socket/],
     [['--uri', 'none'], /broker/],
     [['--store', '/x', '--store-uri-file', '/pg'], /both given/],
     [['--store-uri-file', '/t'], /does not begin with postgres/],
@@ -78,7 +78,7 @@ t.test('what would be unsafe or senseless is refused, with what to do', async (t
 });
 
 t.test('a file of tokens is read line by line, and no error repeats a token', async (t) => {
-  t.throws(() => parseTokens('alice short\n', '/f'), /\/f:1: the token is short/);
+  t.throws(() => parseTokens('alice short\n', '/f'), /\/f:1: the token is too short/);
   t.throws(() => parseTokens('# nothing\n', '/f'), /no token/);
   t.throws(() => parseTokens('alice secret-secret-secret more\n', '/f'), {
     message: '--token-file: /f:1 is not "<user> <token>"',

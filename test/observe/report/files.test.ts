@@ -65,7 +65,7 @@ t.test('a folder: the files whose names say that they may hold messages', async 
 
 t.test('what cannot be read', async (t) => {
   await t.rejects(read('gone'), { name: 'SpecError', message: /^read .*\/gone: there is no such file$/ });
-  await t.rejects(read('nothing.json', ''), { message: /holds no message$/ });
+  await t.rejects(read('nothing.json', ''), { message: /contains no message$/ });
   if (process.geteuid?.() === 0) return;
   writeFileSync(join(folder, 'secret'), '');
   chmodSync(join(folder, 'secret'), 0);

@@ -50,7 +50,7 @@ t.test('cores that were idle', async (t) => {
     remarks({ cores: 16, cpuSec: 1.2 * 3600 })['cpu_unused'],
     'CPU: asked for 16 cores, used 1.2 on average (7.5 %): ask for 2',
   );
-  t.match(remarks({ cores: 16, cpuSec: 3600 })['cpu_unused'], 'it looks as if it can use only one');
+  t.match(remarks({ cores: 16, cpuSec: 3600 })['cpu_unused'], 'the job seems able to use only one');
   t.match(remarks({ cpuSec: 360 })['cpu_unused'], 'waits for something else');
   t.strictSame(remarks({ cores: null }), {});
 });
@@ -92,7 +92,7 @@ t.test('time', async (t) => {
 t.test('what slowed the job down', async (t) => {
   t.match(
     remarks({ throttledMs: HOUR / 2, cores: 2, cpuSec: 7200 })['cpu_throttled'],
-    'the limit of 2 cores held threads back for 30 min',
+    'the limit of 2 cores throttled threads for 30 min',
   );
   t.match(remarks({ stalledMs: { cpu: 0, memory: 0, io: HOUR / 2 } })['io_wait'], 'for 50 % of the time');
   t.match(remarks({ stalledMs: { cpu: 0, memory: HOUR / 2, io: null } })['memory_wait'], 'ask for more');
@@ -107,7 +107,7 @@ t.test('limits', async (t) => {
     remarks({ forksRefused: 3, limits: limit('cgroup2') })['pids_refused'],
     'the limit of 10 refused new ones in 1 box',
   );
-  t.match(remarks({ limits: limit('none') })['limit_weak'], 'limit pids: nothing held it');
+  t.match(remarks({ limits: limit('none') })['limit_weak'], 'limit pids: nothing enforced it');
   t.match(remarks({ limits: limit('watchdog') })['limit_weak'], 'proc_box itself');
   t.match(remarks({ reason: 'stdoutlimit' })['stdout_limit'], 'write less');
 });

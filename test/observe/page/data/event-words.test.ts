@@ -8,7 +8,7 @@ t.test('events in words', async (t) => {
   const cases = [
     ['started', { executable: 'sh' }, 'Started sh', '', 'good'],
     ['started', { executable: 'sh', adopted: true }, 'Started sh', 'adopted: the process was running before', 'good'],
-    ['suspended', { by: { via: 'amqp', user: 'ops' } }, 'Suspended', 'asked for by ops', 'warn'],
+    ['suspended', { by: { via: 'amqp', user: 'ops' } }, 'Suspended', 'requested by ops', 'warn'],
     [
       'resumed',
       { by: { via: 'signal', signal: 'SIGCONT', sender: { name: 'slurmstepd' } } },
@@ -49,7 +49,7 @@ t.test('events in words', async (t) => {
       'command',
       { command: 'kill', arguments: ['TERM'], by: { via: 'amqp', signer: 'ops' }, answer: { ok: true } },
       'Carried out: kill TERM',
-      'asked for by ops',
+      'requested by ops',
       'plain',
     ],
     [
@@ -61,7 +61,7 @@ t.test('events in words', async (t) => {
         answer: { ok: false, error: { message: 'no' } },
       },
       'Refused: kill signal=15',
-      'asked for by a message: no',
+      'requested by a message: no',
       'warn',
     ],
     ['exited', { exit_status: 0, reason: 'exited' }, 'Ended: exited, exit status 0', '', 'good'],
