@@ -8,7 +8,10 @@ t.test('a version that was tested passes, and says what is different on it', asy
     evidence: '22.23.5 at /usr/bin/node',
     fix: null,
   });
-  t.match(versionRow(SLURM, '22.05.8'), { status: 'PASS', evidence: /^22\.05\.8; Slurm does not tell jobs when they will end/ });
+  t.match(versionRow(SLURM, '22.05.8'), {
+    status: 'PASS',
+    evidence: /^22\.05\.8; Slurm does not tell jobs when they will end/,
+  });
   for (const version of ['24.11.5', '26.05.5']) {
     const { status, evidence } = versionRow(SLURM, version);
     t.equal(status, 'PASS');
@@ -17,7 +20,10 @@ t.test('a version that was tested passes, and says what is different on it', asy
   }
   t.match(versionRow(RABBITMQ, '3.10.8'), { status: 'PASS', evidence: /CC and BCC/ });
   t.match(versionRow(RABBITMQ, '4.0.5'), { status: 'PASS', evidence: '4.0.5', fix: null });
-  t.match(versionRow(RABBITMQ, '4.3.6'), { status: 'PASS', evidence: /^4\.3\.6; rabbitmqadmin is a different program/ });
+  t.match(versionRow(RABBITMQ, '4.3.6'), {
+    status: 'PASS',
+    evidence: /^4\.3\.6; rabbitmqadmin is a different program/,
+  });
 });
 
 t.test('a version that nobody has tested is named, with those that were', async (t) => {
