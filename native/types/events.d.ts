@@ -139,6 +139,8 @@ export type KeeperEvent =
   | { readonly type: 'ask'; readonly text: string }
   /** The keeper has acted on its deadline, because its wrapper has not. */
   | { readonly type: 'expired'; readonly atMs: number }
+  /** To an agent: the scheduler has held the box, and `totalMs` is for how long so far. */
+  | { readonly type: 'held'; readonly totalMs: number }
   /** Processes left a second after SIGKILL. `final`: the keeper no longer waits for them, and `empty` follows. */
   | { readonly type: 'unkillable'; readonly processes: readonly Unkillable[]; readonly final: boolean }
   /** After an upgrade, this keeper speaks another version of the protocol. No event follows. */

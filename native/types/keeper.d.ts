@@ -147,6 +147,8 @@ export class Keeper {
   suspend(): Promise<number>;
   /** Thaws the group, or sends SIGCONT to every process. */
   resume(): Promise<number>;
+  /** How long the scheduler has held the box together with its keeper so far, ms. 0 from a keeper of an older version. */
+  heldMs(): Promise<number>;
   /**
    * prlimit(2) on every process of the box; before the start on the keeper, whose limits the job inherits. `errno` and `code`
    * are those of the last failure.

@@ -32,7 +32,7 @@ export type Loaders = Pick<
 export interface AdoptionInput
   extends Loaders,
     Omit<AdoptInput, 'files'>,
-    Pick<RunBundle.RunOptions, 'onChanged' | 'deliverSignals'>,
+    Pick<RunBundle.RunOptions, 'onChanged' | 'deliverSignals' | 'time'>,
     Pick<Subject, 'frontPid' | 'ourPids' | 'writeReport' | 'verified'> {
   /** A keeper that holds the process. */
   readonly keeper: RunBundle.RunOptions['keeper'];

@@ -73,12 +73,13 @@ class Adoption extends Hosting<ToldOfProcess> {
     const environment = variables(origin.environment);
     const { verified, writeReport, ourPids } = hostedJob(keeper, origin, environment, this.owner.user, peer);
     const saving = this.save(commands);
-    const { link, loadAmqp } = this.linked(saving);
+    const { link, loadAmqp, time } = this.linked(saving);
     const fit = (spec: BoxSpec) => ofAgent(spec, this.host.spec, hello.argv, origin.words);
     return {
       ...this.host,
       loadRun: () => run,
       loadAmqp,
+      time,
       link,
       keeper,
       shown,

@@ -143,11 +143,12 @@ class Launch extends Hosting {
     const { keeper, hello } = this.told;
     this.rule(spec);
     const saving = this.save(saved?.commands);
-    const { link, loadAmqp } = this.linked(saving);
+    const { link, loadAmqp, time } = this.linked(saving);
     const running = run({
       ...this.host,
       ...(spec.uris.length > 0 && { attach: (box: Box) => link(box, spec) }),
       loadAmqp,
+      time,
       spec,
       warnings,
       keeper,

@@ -1,6 +1,7 @@
 import { type Keeper, type KeeperEvent, type Peer, type SignalDelivery, userName } from 'cgroup-utils-native';
 import type { BrokerLink } from '../amqp/index.js';
 import type { Box } from '../box/box.js';
+import { systemTime } from '../box/time.js';
 import { describeError } from '../errors.js';
 import { createLogger, type Logger } from '../log.js';
 import type { NodeLink, Owner } from '../node-link/index.js';
@@ -9,6 +10,7 @@ import type { BoxSpec } from '../options/spec.js';
 import type { Environment } from '../scheduler/identity.js';
 import type * as NoticeBundle from '../supervise/notice.js';
 import type { Run, RunOptions } from '../supervise/run.js';
+import { Holds } from './holds.js';
 import { type Recording, replay } from './recorded.js';
 import { type SavedHosting, Saving } from './saving.js';
 import type { Turns } from './turns.js';
@@ -66,6 +68,7 @@ export abstract class Hosting<T extends Told = Told> implements HostedBox {
   readonly #early: SignalDelivery[] = [];
   /** Events that have come before there was a box: a job that another agent has begun may have ended meanwhile. */
   readonly #events: KeeperEvent[] = [];
+  readonly #holds: Holds;
   #saving: Saving | undefined;
   #over = false;
   #released = false;
@@ -76,6 +79,7 @@ export abstract class Hosting<T extends Told = Told> implements HostedBox {
     readonly onEnded: () => void,
   ) {
     this.owner = { uid: told.peer.uid, user: userName(told.peer.uid) };
+    this.#holds = new Holds(told.keeper);
   }
 
   /** Makes the box, or goes on with one. An error of one box is told at that box, and does not affect the others. */
@@ -95,6 +99,7 @@ export abstract class Hosting<T extends Told = Told> implements HostedBox {
 
   #take(event: KeeperEvent): void {
     if (event.type === 'delivery') return this.#signal(event);
+    if (event.type === 'held') return this.#holds.heard(event.totalMs);
     if (this.run !== undefined) this.run.onKeeper(event);
     else if (this.#events.length < EARLY) this.#events.push(event);
     if (event.type === 'gone') this.end();
@@ -135,12 +140,16 @@ export abstract class Hosting<T extends Told = Told> implements HostedBox {
   }
 
   /** The part of RunOptions that a box with a link of its own has differently. */
-  protected linked(saving: Saving): Pick<RunOptions, 'loadAmqp'> & { link(box: Box, spec: BoxSpec): BrokerLink } {
+  protected linked(saving: Saving): Pick<RunOptions, 'loadAmqp'> &
+    Required<Pick<RunOptions, 'time'>> & {
+      link(box: Box, spec: BoxSpec): BrokerLink;
+    } {
     return {
       loadAmqp() {
         throw new Error('a box with an agent has no link of its own');
       },
       link: (box, spec) => this.#attach(box, spec, saving),
+      time: { ...systemTime, watchSuspension: this.#holds.watch },
     };
   }
 

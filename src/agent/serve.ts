@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { hostname, monotonicMs, SuspensionWatch, userName } from 'cgroup-utils-native';
+import { hostname, monotonicMs, userName } from 'cgroup-utils-native';
 import { keepHeapSmall } from '../amqp/heap.js';
 import { SpecError } from '../errors.js';
 import type { Logger } from '../log.js';
@@ -69,8 +69,6 @@ export async function serveUntilTold(options: AgentOptions, input: AgentInput, l
     onTakeover: () => told.tell('another agent takes over'),
   });
   log.info(`the agent serves boxes at ${socket}`);
-  // The boxes' watches share a thread, which would otherwise be started and ended with each box.
-  const watch = new SuspensionWatch(() => {});
   // Many boxes at once would make V8 keep 48 MB for new objects from then on.
   setTimeout(() => keepHeapSmall(log), LOADED_MS).unref();
   const tell = (state: 'READY=1' | '') => service.notify(state, `Serves ${counted(agent.boxes, 'box', 'boxes')}`);
@@ -80,7 +78,6 @@ export async function serveUntilTold(options: AgentOptions, input: AgentInput, l
   const why = await told.reason;
   clearInterval(ticking);
   endTextfile();
-  watch.close();
   service.notify('STOPPING=1', 'Lets its boxes go');
   log.info(`the agent ends: ${why}; boxes that go on without it: ${agent.boxes}`);
   turns.flush();

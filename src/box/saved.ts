@@ -71,6 +71,8 @@ export interface SavedClock {
   /** CLOCK_MONOTONIC, ms. */
   readonly atMs: number;
   readonly suspendedMs: number;
+  /** Holds by the scheduler that are in `elapsedMs`, as the keeper counts them. @default 0 */
+  readonly seenMs?: number;
   readonly limitMs: number;
   /** Indexes of the marks that were reached. */
   readonly reached: readonly number[];

@@ -1,6 +1,6 @@
 import type { TimerStatus } from '../model/sample.js';
 import type { SavedClock } from './saved.js';
-import type { Time } from './time.js';
+import type { HoldWatch, Time } from './time.js';
 
 /**
  * The wall clock limit. A timer fires at the moment when the limit runs out; nothing polls. Time during which the box was
@@ -73,8 +73,8 @@ class TimerClock implements WallClock {
   #since: number;
   #suspendedMs = 0;
   #heldSince = 0;
-  #watch: ReturnType<Time['watchSuspension']> | undefined;
-  /** Suspension of this process that is already taken into account. */
+  #watch: HoldWatch | undefined;
+  /** Holds that are already taken into account. */
   #seenMs = 0;
 
   constructor(options: WallClockOptions) {
@@ -164,6 +164,7 @@ class TimerClock implements WallClock {
       elapsedMs: this.#elapsed(),
       atMs: this.#now(),
       suspendedMs: this.suspendedMs,
+      seenMs: this.#seenMs,
       limitMs: this.#limitMs,
       reached: this.#marks.flatMap((mark, index) => (this.#reached.has(mark) ? [index] : [])),
     };
@@ -176,6 +177,7 @@ class TimerClock implements WallClock {
     this.#elapsedMs = saved.elapsedMs;
     this.#since = this.#heldSince = saved.atMs;
     this.#suspendedMs = saved.suspendedMs;
+    this.#seenMs = saved.seenMs ?? 0;
     this.#limitMs = saved.limitMs;
     for (const index of saved.reached) if (this.#marks[index] !== undefined) this.#reached.add(this.#marks[index]);
     this.#arm();
@@ -228,6 +230,12 @@ class TimerClock implements WallClock {
   }
 
   #fire(): void {
+    const upToDate = this.#watch?.upToDate?.();
+    if (upToDate === undefined) this.#due();
+    else void upToDate.then(() => this.#due());
+  }
+
+  #due(): void {
     this.noticeGap();
     if (!this.#running() || this.#limitMs === 0) return;
     this.#passMarks();

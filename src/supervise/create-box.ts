@@ -3,7 +3,7 @@ import { Box } from '../box/box.js';
 import type { BoxEnd, Change } from '../box/box-options.js';
 import type { ResourceControl } from '../box/resource-control.js';
 import type { SavedBox } from '../box/saved.js';
-import { systemTime } from '../box/time.js';
+import { systemTime, type Time } from '../box/time.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import { hostFacts } from '../kernel/host.js';
 import { boxPressure } from '../kernel/pressure.js';
@@ -35,6 +35,8 @@ export interface BoxParts {
   readonly cgroup: BoxCgroup;
   readonly resources: ResourceControl;
   readonly log: Logger;
+  /** @default `systemTime` */
+  readonly time?: Time | undefined;
   readonly listener: Listener;
   /** Time that the job has left after its scheduler has asked it to end, ms. */
   readonly schedulerGraceMs: () => number;
@@ -61,7 +63,7 @@ export function createBox(parts: BoxParts): Box {
     adopted: subject.adopted !== null,
     stdoutMode,
     log,
-    time: systemTime,
+    time: parts.time ?? systemTime,
     createSampler: (box, pid, startedMs) =>
       createSampler({
         identity,

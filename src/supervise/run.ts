@@ -4,6 +4,7 @@ import type { BoxEnd, Change } from '../box/box-options.js';
 import { EXIT, type Outcome } from '../box/outcome.js';
 import type { ResourceControl } from '../box/resource-control.js';
 import type { SavedBox } from '../box/saved.js';
+import type { Time } from '../box/time.js';
 import type { BoxCgroup } from '../cgroup/types.js';
 import { describeError } from '../errors.js';
 import { readFile } from '../kernel/files.js';
@@ -60,6 +61,8 @@ export interface RunOptions extends BrokerLoaders {
   readonly expiredMs?: number | null | undefined;
   /** Called when what the box's `save` returns has changed. @default not called */
   readonly onChanged?: (when: Change) => void;
+  /** @default that of a process that the scheduler holds together with the box */
+  readonly time?: Time;
   /** @default a process that hosts this box alone */
   readonly boxProcess?: BoxProcess;
   /** Publishing the event `unboxed`, which the end awaits; it resolves within seconds. */

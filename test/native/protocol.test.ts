@@ -15,10 +15,11 @@ const NUMBERS: Readonly<Record<string, string>> = {
   Request:
     'start=1 signal=2 kill=3 suspend=4 resume=5 rlimit=6 stdout_limit=7 cleanup=9 adopt=10 stop=11 pause=12 stdout_mark=13 ' +
     'deadline=14 files=15 sample=16 welcome=17 to_front=18 delivery=19 use_node=20 keep=21 answer=22 leave=25 read_file=23 ' +
-    'write_report=24',
+    'write_report=24 held_time=26',
   Event:
     'hello=64 started=65 failed=66 exited=67 empty=68 stopped=69 continued=70 stdoutlimit=71 reply=72 witnessed=73 ' +
-    'unkillable=74 stdoutmark=75 expired=76 origin=77 agent=78 to_front=79 delivery=80 resumed=81 ask=82 process=83',
+    'unkillable=74 stdoutmark=75 expired=76 origin=77 agent=78 to_front=79 delivery=80 resumed=81 ask=82 process=83 ' +
+    'held=84',
 };
 
 /** Their values are their places. */

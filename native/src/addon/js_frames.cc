@@ -223,6 +223,9 @@ Object event_object(Env env, Event type, const std::string& bytes) {
     case Event::expired:
       set(event, "atMs", body.value<double>());
       break;
+    case Event::held:
+      set(event, "totalMs", body.value<double>());
+      break;
     case Event::origin: {
       const auto origin = body.value<OriginHead>();
       set(event, "frontPid", origin.front);
@@ -297,6 +300,7 @@ Value reply_value(Env env, Request type, const std::string& bytes) {
     return o;
   }
   if (type == Request::read_file || type == Request::write_report) return file_value(env, body);
+  if (type == Request::held_time) return Number::New(env, body.value<double>());
   return Number::New(env, body.value<int32_t>());
 }
 

@@ -25,7 +25,7 @@ class Keeper : public Napi::ObjectWrap<Keeper>, private Turning {
                        {InstanceMethod<&Keeper::cleanup>("cleanup"), InstanceMethod<&Keeper::start>("start"),
                         InstanceMethod<&Keeper::adopt>("adopt"), InstanceMethod<&Keeper::signal>("signal"),
                         InstanceMethod<&Keeper::kill>("kill"), InstanceMethod<&Keeper::stop>("stop"), InstanceMethod<&Keeper::pause>("pause"), InstanceMethod<&Keeper::suspend>("suspend"),
-                        InstanceMethod<&Keeper::resume>("resume"), InstanceMethod<&Keeper::rlimit>("rlimit"),
+                        InstanceMethod<&Keeper::resume>("resume"), InstanceMethod<&Keeper::held_ms>("heldMs"), InstanceMethod<&Keeper::rlimit>("rlimit"),
                         InstanceMethod<&Keeper::stdout_limit>("stdoutLimit"), InstanceMethod<&Keeper::stdout_mark>("stdoutMark"),
                         InstanceMethod<&Keeper::files>("files"),
                         InstanceMethod<&Keeper::sample>("sample"), InstanceMethod<&Keeper::deadline>("deadline"),
@@ -138,6 +138,7 @@ class Keeper : public Napi::ObjectWrap<Keeper>, private Turning {
     return request(info.Env(), Request::pause, &body, sizeof body);
   }
   Napi::Value suspend(const CallbackInfo& info) { return request(info.Env(), Request::suspend, nullptr, 0); }
+  Napi::Value held_ms(const CallbackInfo& info) { return request(info.Env(), Request::held_time, nullptr, 0); }
   Napi::Value resume(const CallbackInfo& info) { return request(info.Env(), Request::resume, nullptr, 0); }
 
   Napi::Value files(const CallbackInfo& info) {
@@ -245,7 +246,7 @@ class Keeper : public Napi::ObjectWrap<Keeper>, private Turning {
   void deliver(Napi::Env env, const FrameHead& head, const std::string& body) {
     const auto type = static_cast<Event>(head.type);
     if (type == Event::reply) return resolve(env, head.id, body);
-    if (type < Event::hello || type > Event::process) return unknown(env, head);
+    if (type < Event::hello || type > Event::held) return unknown(env, head);
     if (type == Event::hello) {
       const auto hello = Reader(body).value<HelloHead>();
       pid_ = hello.pid;

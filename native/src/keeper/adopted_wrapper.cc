@@ -111,6 +111,7 @@ void Adopted::find_agent() {
   if (!resumes) return show_process();
   node_.send(Event::process, 0, shown_.data(), shown_.size());
   agent_.resume(node_, {main_.pid, ended_, 0, 0, started_ms_, 0, stopped_ms_});
+  tell_holds();
   if (ended_) node_.tell(Event::exited, exited_);
   if (empty_) node_.tell(Event::empty, usage());
 }
@@ -141,7 +142,7 @@ int Adopted::timeout() {
   const bool watched = ended_ || main_.pid == 0;
   const int look = pidfd_ < 0 && !watched ? kNoPidfdMs : listed_ && node_.fd() >= 0 ? -1 : kLookMs;
   const double now = monotonic_ms();
-  return sooner(sooner(sooner(look, output_.next_look_ms()), deadline_.wait_ms(now)), agent_.searching() ? agent_.wait_ms(now) : -1);
+  return sooner(held_wait_ms(), sooner(sooner(sooner(look, output_.next_look_ms()), deadline_.wait_ms(now)), agent_.searching() ? agent_.wait_ms(now) : -1));
 }
 
 void Adopted::run() {
@@ -151,6 +152,7 @@ void Adopted::run() {
     const bool watches = !ended_ && (begun_ || node_.fd() < 0);
     pollfd entries[3] = {{node_.fd(), node_.events(), 0}, {watches ? pidfd_ : -1, POLLIN, 0}, {front_.fd(), front_.events(), 0}};
     if (poll(entries, 3, patience(timeout())) < 0 && errno != EINTR) _exit(125);
+    notice_hold();
     node_.flush();
     front_.flush();
     if (begun_ && !started_ && !ended_) look_for_exec();

@@ -64,6 +64,8 @@ void Box::handle(WrapperConnection& from, const FrameHead& head, Reader body) {
     case Request::resume:
       before_resume();
       return from.reply_count(head.id, processes().resume());
+    case Request::held_time:
+      return from.reply(head.id, held_.total_ms());
     case Request::rlimit:
       return from.reply(head.id, set_rlimit(body.value<RlimitWire>()));
     case Request::stdout_limit:
@@ -190,6 +192,19 @@ void Box::tell_output() {
   if (!is_running()) return;
   if (output().marked(&bytes)) node_.tell(Event::stdoutmark, bytes);
   if (output().exceeded(&bytes)) node_.tell(Event::stdoutlimit, bytes);
+}
+
+int Box::held_wait_ms() { return agent_.used() ? held_.wait_ms(monotonic_ms()) : -1; }
+
+void Box::notice_hold() {
+  const double hold_ms = agent_.used() ? held_.woke(monotonic_ms()) : 0;
+  if (hold_ms == 0) return;
+  deadline_.postpone(hold_ms);
+  tell_holds();
+}
+
+void Box::tell_holds() {
+  if (held_.total_ms() > 0) node_.tell(Event::held, held_.total_ms());
 }
 
 void Box::on_deadline() {

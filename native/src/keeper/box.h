@@ -7,6 +7,7 @@
 #include "keeper/cgroup.h"
 #include "keeper/deadline.h"
 #include "keeper/group_files.h"
+#include "keeper/held_time.h"
 #include "keeper/keeper.h"
 #include "keeper/named_files.h"
 #include "keeper/processes.h"
@@ -69,6 +70,10 @@ class Box : private SampledBox {
   virtual int kill_all();
   void tell_output();
   void on_deadline();
+  // Before and after poll(2), with an agent, which is not held when the box is.
+  int held_wait_ms();
+  void notice_hold();
+  void tell_holds();
   // After SIGKILL: names the processes that survive it, and in the end stops waiting for them. True when it stops waiting.
   bool give_up();
 
@@ -80,6 +85,7 @@ class Box : private SampledBox {
   Cgroup cgroup_;
   CleanupLog* const cleanup_log_;
   Deadline deadline_;
+  HeldTime held_;
   Survivors survivors_;
   NamedFiles named_files_;
   Sampling sampling_;

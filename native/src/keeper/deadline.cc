@@ -18,6 +18,12 @@ void Deadline::has_wrapper(bool has) {
   plan();
 }
 
+void Deadline::postpone(double ms) {
+  if (body_.stop_at_ms > 0) body_.stop_at_ms += ms;
+  if (body_.kill_at_ms > 0) body_.kill_at_ms += ms;
+  plan();
+}
+
 void Deadline::plan() {
   planned_ms_ = monotonic_ms();
   next_ms_ = 0;

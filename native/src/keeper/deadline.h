@@ -16,6 +16,8 @@ class Deadline {
   void set(const DeadlineBody& body);
   // Without a wrapper the keeper acts on time, and not half a second later.
   void has_wrapper(bool has);
+  // The scheduler has held the box for so long.
+  void postpone(double ms);
   // The action that is due now. Nothing is due while `held()`: the scheduler has stopped the box together with its wrapper.
   template <typename Held>
   Due due(double now_ms, Held held) {

@@ -80,7 +80,7 @@ int JobBox::timeout() {
   if (processes_.killed() && !empty_) return survivors_.kill_ms();
   const int search_ms = agent_.wait_ms(monotonic_ms());
   if (phase_ != Phase::running) return search_ms;
-  return sooner(search_ms, sooner(sooner(output_.next_look_ms(), processes_.next_round_ms()), deadline_.wait_ms(monotonic_ms())));
+  return sooner(sooner(search_ms, held_wait_ms()), sooner(sooner(output_.next_look_ms(), processes_.next_round_ms()), deadline_.wait_ms(monotonic_ms())));
 }
 
 // Before the job has started, the front end decides whether the job runs without Node.
@@ -130,6 +130,7 @@ void JobBox::run() {
                          {exec_pipe_, POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}};
     if (!gone_) output_.prepare(entries + 4);
     if (poll(entries, 6, patience(timeout())) < 0 && errno != EINTR) _exit(125);
+    notice_hold();
     node_.flush();
     front_.flush();
     if (entries[3].revents && exec_pipe_ >= 0) exec_result();

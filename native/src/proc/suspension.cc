@@ -3,16 +3,13 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <cstdio>
-#include <cstdlib>
 #include <ctime>
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "proc/clock.h"
+#include "proc/run_delay.h"
 
 namespace pbox {
 namespace {
@@ -23,7 +20,7 @@ constexpr double kPeriodMs = 60;
 constexpr double kNoiseMs = 15;
 // The same for a kernel that does not count how long a thread waits for a CPU.
 constexpr double kUncountedNoiseMs = 2000;
-// Reading run_delay costs more than a tick, so lateness adds up to this before it is read.
+// Reading the delay costs more than a tick, so lateness adds up to this before it is read.
 constexpr double kUnreadMs = 5;
 // The thread may have to wait this long for a CPU before it reports.
 constexpr auto kPatience = std::chrono::milliseconds(1000);
@@ -75,21 +72,16 @@ Suspension::~Suspension() {
     pthread_join(thread_, nullptr);
   }
   if (wake_ >= 0) close(wake_);
-  if (schedstat_ >= 0) close(schedstat_);
+  if (run_delay_ >= 0) close(run_delay_);
 }
 
 void Suspension::run() {
-  char path[64];
-  std::snprintf(path, sizeof path, "/proc/self/task/%d/schedstat", static_cast<int>(syscall(SYS_gettid)));
-  schedstat_ = open(path, O_RDONLY | O_CLOEXEC);
-  if (!read_schedstat() && schedstat_ >= 0) {
-    close(schedstat_);
-    schedstat_ = -1;
-  }
+  run_delay_ = open_run_delay();
+  delay_ms_ = read_run_delay(run_delay_);
   std::unique_lock<std::mutex> lock(mutex_);
   // The process may have been suspended before this thread ran for the first time. Then the whole wait for a CPU since the
   // thread was made counts, not only the wait from now on.
-  if (monotonic_ms() > due_ms_) delay_ms_ = 0;
+  if (monotonic_ms() > due_ms_ && delay_ms_ > 0) delay_ms_ = 0;
   while (!ending_) {
     pollfd wake{wake_, POLLIN, 0};
     const timespec left = duration(due_ms_ - monotonic_ms());
@@ -107,31 +99,19 @@ void Suspension::run() {
 void Suspension::tick(double now_ms) {
   const double late = std::max(0.0, now_ms - due_ms_);
   double net = late;
-  if (schedstat_ >= 0 && (late > kNoiseMs || lateness_ms_ + late > kUnreadMs)) {
+  const bool counted = delay_ms_ >= 0;
+  if (counted && (late > kNoiseMs || lateness_ms_ + late > kUnreadMs)) {
     const double before_ms = delay_ms_;
-    read_schedstat();
+    delay_ms_ = read_run_delay(run_delay_);
     net -= std::clamp(delay_ms_ - before_ms - lateness_ms_, 0.0, late);
     lateness_ms_ = 0;
   } else {
     lateness_ms_ += late;
   }
   due_ms_ = now_ms + kPeriodMs;
-  if (net <= (schedstat_ >= 0 ? kNoiseMs : kUncountedNoiseMs)) return;
+  if (net <= (counted ? kNoiseMs : kUncountedNoiseMs)) return;
   total_ms_ += net + kPeriodMs / 2;
   for (const auto& [key, tell] : listeners_) tell();
-}
-
-// Nanoseconds on a CPU, nanoseconds on a run queue, and the number of time slices: Documentation/scheduler/sched-stats.rst. A
-// kernel that does not count them reports 0 0 0 for a running thread.
-bool Suspension::read_schedstat() {
-  char text[96];
-  const ssize_t n = schedstat_ < 0 ? -1 : pread(schedstat_, text, sizeof text - 1, 0);
-  if (n <= 0) return false;
-  text[n] = '\0';
-  char* rest;
-  std::strtoull(text, &rest, 10);
-  delay_ms_ = static_cast<double>(std::strtoull(rest, &rest, 10)) / 1e6;
-  return std::strtoull(rest, nullptr, 10) > 0;
 }
 
 double Suspension::total_ms() {

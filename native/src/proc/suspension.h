@@ -1,8 +1,6 @@
-// How long this process has been stopped (SIGSTOP) or frozen (a control group's freezer). The kernel does not tell a process.
-//
-// A thread that only sleeps wakes up late for one of two reasons. Either it had to wait for a CPU, which the kernel counts per
-// thread (run_delay in /proc/PID/task/TID/schedstat), or it could not run at all, which is suspension. Neither a blocked event
-// loop nor the load of the machine affects the result.
+// How long this process has been stopped (SIGSTOP) or frozen (a control group's freezer). The kernel does not tell a process, so a
+// thread that only sleeps notices that it woke up late (proc/run_delay.h). Neither a blocked event loop nor the load of the machine
+// affects the result.
 #pragma once
 #include <condition_variable>
 #include <cstdint>
@@ -33,7 +31,6 @@ class Suspension {
   Suspension();
   void run();
   void tick(double now_ms);
-  bool read_schedstat();
 
   std::mutex mutex_;
   int wake_ = -1;  // eventfd(2) that tells the thread to end
@@ -41,8 +38,8 @@ class Suspension {
   pthread_t thread_{};
   bool running_ = false, ending_ = false;
   double due_ms_ = 0, total_ms_ = 0;
-  int schedstat_ = -1;
-  double delay_ms_ = 0;     // run_delay as last read
+  int run_delay_ = -1;      // descriptor
+  double delay_ms_ = 0;     // as last read
   double lateness_ms_ = 0;  // total lateness of the ticks since then
   std::vector<std::pair<const void*, std::function<void()>>> listeners_;
 };

@@ -35,6 +35,7 @@ enum class Request : uint16_t {
   read_file = 23,    // from an agent: a path that the user has named -> FileReply, bytes
   write_report = 24, // from an agent: NUL-terminated: a path that the user has named, per placeholder name and value, an empty
                      // word; text -> FileReply
+  held_time = 26,    // -> double: ms for which the scheduler has held the box so far
 };
 
 // Keeper to wrapper.
@@ -61,9 +62,10 @@ enum class Event : uint16_t {
   ask = 82,          // to an agent, from a tool and in place of `hello`: text
   process = 83,      // of `proc_box adopt`, after `hello` and `origin`, and again before `started`: ProcessHead, NUL-terminated:
                      // its stat and status, the first word of its command line, entries of its environment
+  held = 84,         // to an agent: double, the same as the answer to `held_time`: a hold has ended
 };
 
-constexpr const char* kEventNames[] = {"hello", "started", "failed", "exited", "empty", "stopped", "continued", "stdoutlimit", "reply", "witnessed", "unkillable", "stdoutmark", "expired", "origin", "agent", "to_front", "delivery", "resumed", "ask", "process"};
+constexpr const char* kEventNames[] = {"hello", "started", "failed", "exited", "empty", "stopped", "continued", "stdoutlimit", "reply", "witnessed", "unkillable", "stdoutmark", "expired", "origin", "agent", "to_front", "delivery", "resumed", "ask", "process", "held"};
 
 // A checksum of this file, which the build computes. An upgrade in place can pair a new Node with an old keeper, or the
 // reverse, so both ends compare it before the job starts. The frame head, `hello`, and a `start` without limits and groups
