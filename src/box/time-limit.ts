@@ -6,7 +6,7 @@ import type { Life } from './life.js';
 import { type Near, share } from './near.js';
 import { createWallClock, type Mark, type WallClock } from './timer.js';
 
-export interface TimeLimitOptions extends Pick<BoxOptions, 'spec' | 'keeper' | 'log' | 'time' | 'saved'> {
+export interface TimeLimitOptions extends Pick<BoxOptions, 'spec' | 'keeper' | 'log' | 'time' | 'saved' | 'onChanged'> {
   readonly life: Life;
   readonly near: Near;
   readonly emitEvent: (body: EventBody) => void;
@@ -48,6 +48,8 @@ export function createTimeLimit(options: TimeLimitOptions): TimeLimit {
     marks: spec.warnSignal === undefined ? thresholds : [...thresholds, warning(spec.warnSignal)],
     // The scheduler had stopped or frozen the wrapper together with the job.
     onGap: (ms) => {
+      // Before anything else: the next agent must not count it again.
+      options.onChanged?.('now');
       log.info(`the wrapper was suspended for ${duration(ms)}; the wall clock limit does not count it`);
       const by = { via: 'box' } as const;
       emitEvent({ event: 'suspended', by });

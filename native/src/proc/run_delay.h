@@ -1,4 +1,4 @@
-// How long a thread has waited for a CPU: run_delay in /proc/self/task/TID/schedstat (Documentation/scheduler/sched-stats.rst).
+// How long a thread has waited for a CPU, or had one: /proc/self/task/TID/schedstat (Documentation/scheduler/sched-stats.rst).
 //
 // A thread that only sleeps wakes up late for one of two reasons. Either it had to wait for a CPU, which the kernel counts here, or
 // it could not run at all, because its process was stopped (SIGSTOP) or frozen (a control group's freezer).
@@ -8,9 +8,9 @@ namespace pbox {
 
 // A descriptor for the counts of the calling thread; -1: there is none.
 int open_run_delay();
-// Since the thread was made, ms; -1 where the kernel does not count.
+// How long it has waited for a CPU, ms; -1 where the kernel does not count.
 double read_run_delay(int fd);
-// The same without a descriptor that stays open.
-double run_delay_ms();
+// How long the calling thread has waited for a CPU or had one, ms; -1 where the kernel does not count.
+double busy_time_ms();
 
 }  // namespace pbox
