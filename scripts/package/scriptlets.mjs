@@ -45,7 +45,7 @@ esac
     prerm: deb('if [ "$1" = remove ]; then before_removal; fi\n'),
     postrm: deb(`case $1 in
 remove) reload_units ;;
-purge) purge ;;
+purge) purge_proc_box ;;
 esac
 `),
     // Another Node refuses the code cache of the one before.

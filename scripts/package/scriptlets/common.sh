@@ -100,7 +100,7 @@ before_removal() {
 }
 
 # What the package or its programs have made. What the site wrote in /etc/proc_box stays, and is root's.
-purge() {
+purge_proc_box() {
   remove_code_cache
   rm -rf /var/lib/proc_box /run/proc_box
   rm -f /etc/systemd/system/multi-user.target.wants/proc_box-agent.service \
