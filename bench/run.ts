@@ -12,6 +12,7 @@ import { cgroupLaunch } from './cgroup-launch.js';
 import { cgroupSample } from './cgroup-sample.js';
 import { collectorChaos } from './collector/chaos.js';
 import { collectorMemory } from './collector/memory.js';
+import { collectorPage } from './collector/page.js';
 import { collectorThroughput } from './collector/throughput.js';
 import { controlLatency } from './control-latency.js';
 import { cpus } from './cpus.js';
@@ -62,6 +63,7 @@ const FIGURES: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   collectorThroughput,
   collectorChaos,
   collectorMemory,
+  collectorPage,
 };
 
 const words = process.argv.slice(2);

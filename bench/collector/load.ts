@@ -38,26 +38,34 @@ export class Load {
 
   /** Publishes samples, box after box. Resolves once the broker has confirmed them. */
   async publish(count: number, exchange = 'amq.topic'): Promise<void> {
-    for (let sent = 0; sent < count; sent++) {
-      const index = this.#next++ % this.#boxes.length;
-      const who = this.#boxes[index]!;
-      const sequence = ++this.#sequences[index]!;
-      const body = Buffer.from(JSON.stringify(this.#message(who, sequence)));
-      const options = {
-        persistent: true,
-        messageId: `${who.box}-${sequence}`,
-        type: 'proc_box.stats',
-        contentType: 'application/json',
-      };
-      if (!this.#channel.publish(exchange, `proc_box.stats.${who.host}`, body, options))
-        await new Promise((resolve) => this.#channel.once('drain', resolve));
-    }
+    for (let sent = 0; sent < count; sent++) await this.#send(this.#next++ % this.#boxes.length, exchange);
     await this.#channel.waitForConfirms();
   }
 
-  #message(who: Who, sequence: number) {
+  /** Publishes a sample of one box. @param memoryBytes what it uses @returns the job of the box */
+  async publishOf(index: number, memoryBytes: number): Promise<string> {
+    await this.#send(index, 'amq.topic', memoryBytes);
+    await this.#channel.waitForConfirms();
+    return this.#boxes[index]!.job!;
+  }
+
+  async #send(index: number, exchange: string, memoryBytes?: number): Promise<void> {
+    const who = this.#boxes[index]!;
+    const sequence = ++this.#sequences[index]!;
+    const body = Buffer.from(JSON.stringify(this.#message(who, sequence, memoryBytes)));
+    const options = {
+      persistent: true,
+      messageId: `${who.box}-${sequence}`,
+      type: 'proc_box.stats',
+      contentType: 'application/json',
+    };
+    if (!this.#channel.publish(exchange, `proc_box.stats.${who.host}`, body, options))
+      await new Promise((resolve) => this.#channel.once('drain', resolve));
+  }
+
+  #message(who: Who, sequence: number, memoryBytes?: number) {
     const atMs = this.#startedMs + sequence * 1_000;
-    const rss = 1e9 + ((sequence * 7_919) % 1e8);
+    const rss = memoryBytes ?? 1e9 + ((sequence * 7_919) % 1e8);
     return sampleMessage(who, sequence, atMs, {
       Memory: { rss, vms: 2e9, swap: 0 },
       MemoryCgroup: { current: rss + 5e7, swap: 0 },

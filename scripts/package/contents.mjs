@@ -9,7 +9,7 @@ export const PREFIX = '/usr/lib/proc_box';
 const DOC = '/usr/share/doc';
 
 /** Bundles that a compute node does not need; the package of the collector has them. */
-const OF_COLLECTOR = ['dist/collector.cjs', 'dist/page/'];
+const OF_COLLECTOR = ['dist/collector.cjs', 'dist/otel.cjs', 'dist/page/'];
 
 /** @typedef {{ from?: string, link?: string, to: string, mode?: number, except?: string[], config?: true, gzip?: true, edit?: (text: string) => string }} Row */
 
@@ -44,6 +44,7 @@ export const SHARED = [
 /** @param {string} text of a unit that starts npm's proc_box */
 const fromPackage = (text) => text.replaceAll('/usr/local/bin/proc_box', '/usr/bin/proc_box');
 const AGENT = 'scripts/site/agent';
+const COLLECTOR = 'scripts/site/collector';
 
 /** Links, units and configuration. @type {Row[]} */
 const SYSTEM = [
@@ -120,9 +121,12 @@ export const PACKAGES = {
       },
       { from: 'node_modules/bindings/', to: `${PREFIX}/node_modules/bindings/` },
       { from: 'node_modules/file-uri-to-path/', to: `${PREFIX}/node_modules/file-uri-to-path/` },
+      { from: `${COLLECTOR}/proc_box-collector.service`, to: '/usr/lib/systemd/system/', edit: fromPackage },
+      { from: `${COLLECTOR}/sysusers.d/proc_box-collector.conf`, to: '/usr/lib/sysusers.d/' },
+      { from: `${COLLECTOR}/collector.conf`, to: '/etc/proc_box/', config: true },
     ],
-    deb: { depends: ['proc-box (= VERSION)'] },
-    rpm: { requires: ['proc-box = VERSION'] },
-    scriptlets: undefined,
+    deb: { depends: ['proc-box (= VERSION)', 'passwd'] },
+    rpm: { requires: ['proc-box = VERSION', '/usr/sbin/useradd'] },
+    scriptlets: 'proc-box-collector',
   },
 };

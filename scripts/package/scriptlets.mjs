@@ -45,11 +45,20 @@ esac
     prerm: deb('if [ "$1" = remove ]; then before_removal; fi\n'),
     postrm: deb(`case $1 in
 remove) reload_units ;;
-purge) purge ;;
+purge) purge_proc_box ;;
 esac
 `),
     // Another Node refuses the code cache of the one before.
     triggers: 'interest-noawait /usr/bin/node\ninterest-noawait /usr/lib/proc_box/node/bin/node\n',
+  }),
+  'proc-box-collector': () => ({
+    postinst: deb('if [ "$1" = configure ]; then\n  make_collector_user\n  restart_collector\nfi\n'),
+    prerm: deb('if [ "$1" = remove ]; then stop_collector; fi\n'),
+    postrm: deb(`case $1 in
+remove) reload_units ;;
+purge) purge_collector ;;
+esac
+`),
   }),
 };
 
@@ -63,5 +72,12 @@ export const RPM = {
       rpm('%preun', 'if [ "$1" = 0 ]; then before_removal; fi\n'),
       rpm('%postun', 'if [ "$1" = 0 ]; then reload_units; fi\n'),
       rpm('%transfiletriggerin -- /usr/bin/node /usr/lib/proc_box/node/bin/node', 'renew_code_cache --if-stale\n'),
+    ].join('\n'),
+  'proc-box-collector': () =>
+    [
+      rpm('%pre', 'make_collector_user\n'),
+      rpm('%posttrans', 'restart_collector\n'),
+      rpm('%preun', 'if [ "$1" = 0 ]; then stop_collector; fi\n'),
+      rpm('%postun', 'if [ "$1" = 0 ]; then reload_units; fi\n'),
     ].join('\n'),
 };

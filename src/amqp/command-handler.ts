@@ -12,6 +12,7 @@ import type { Reply } from './replies.js';
 
 /** Commands that the box has not answered yet. At this number the broker keeps further ones. */
 const PENDING_MAX = 64;
+const TOO_MANY = 'too many commands wait for this box: send it again later';
 
 /**
  * Handles the deliveries of the control queue; never throws, always acknowledges. It gives a command to the box before
@@ -23,6 +24,7 @@ export class CommandHandler {
   #waiting: AckOrNack[] = [];
   #replySequence = 0;
   #refused = 0;
+  #givingUp = 0;
 
   constructor(
     readonly box: Controllable,
@@ -55,6 +57,31 @@ export class CommandHandler {
     if (this.#pending < PENDING_MAX) acknowledge(ack);
     else this.#waiting.push(ack);
   };
+
+  /** Refuses a command that can wait no longer, if this box is meant. Where that takes time, a flood is only counted. */
+  giveUp(delivery: Delivery): void {
+    if (this.#givingUp >= PENDING_MAX) {
+      this.#refused++;
+      return;
+    }
+    try {
+      const admitted = this.gate(delivery);
+      if (!(admitted instanceof Promise)) return this.#turnDown(admitted, delivery);
+      this.#givingUp++;
+      void admitted
+        .then((value) => this.#turnDown(value, delivery))
+        .catch((error) => this.#failed(error))
+        .finally(() => this.#givingUp--);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #turnDown({ outcome, by }: Admitted, delivery: Delivery): void {
+    const isMeant = outcome.kind === 'request';
+    const refusal = isMeant ? refuse('not_possible', TOO_MANY, outcome.name, outcome.args) : outcome;
+    this.#dispatch({ outcome: refusal, by }, delivery);
+  }
 
   #dispatchLater(admitted: Promise<Admitted>, delivery: Delivery): void {
     this.#pending++;

@@ -250,7 +250,7 @@ function collectorBundle(): typeof CollectorBundle {
   } catch (error) {
     if (!(error as Error).message.startsWith('cannot read')) throw error;
     return fail(
-      'the package for compute nodes does not include the collector: run it from a checkout (docs/observe.md)',
+      'the collector is not installed here: install the package proc-box-collector (docs/observe.md)',
     );
   }
 }

@@ -7,7 +7,7 @@ import type { Outgoing } from '../model/types.js';
 import type { BoxQueue } from './box-queue.js';
 import type { Receiver } from './dispatcher.js';
 
-/** Commands that wait because the box has too many without an answer. The oldest goes first. */
+/** Commands that wait because the box has too many without an answer. Beyond that the oldest is refused. */
 const HELD_MAX = 100;
 const HELD_MAX_BYTES = 1024 * 1024;
 
@@ -108,7 +108,9 @@ export class AttachedBox implements BrokerLink, Receiver {
     this.#held.push(delivery);
     this.#heldBytes += sizeOf(delivery);
     while (this.#held.length > HELD_MAX || this.#heldBytes > HELD_MAX_BYTES) {
-      this.#heldBytes -= sizeOf(this.#held.shift()!);
+      const oldest = this.#held.shift()!;
+      this.#heldBytes -= sizeOf(oldest);
+      this.#handler.giveUp(oldest);
     }
   }
 }

@@ -162,6 +162,35 @@ t.test('a box with enough to do leaves further commands with the broker', async 
   t.equal(acknowledged(), 66, 'after a new connection the old ones mean nothing');
 });
 
+t.test('a command that cannot wait is refused, and one for another box is not', async (t) => {
+  const { made, refusals, bodies } = control();
+  const giveUp = (body: object) =>
+    made.giveUp({ content: Buffer.from(JSON.stringify(body)), properties: { replyTo: 'q' } });
+  giveUp({ command: 'kill', arguments: ['TERM'] });
+  giveUp({ command: 'kill', target: { box: 'another' } });
+  t.strictSame(refusals, [{ code: 'not_possible', command: 'kill', args: ['TERM'] }]);
+  t.match(bodies()[0], { ok: false, error: { code: 'not_possible', message: /too many commands wait/ } });
+});
+
+t.test('a flood of commands that cannot wait is counted where a gate takes its time', async (t) => {
+  let asked = 0;
+  const { made, refusals } = control({
+    gate: async (delivery) => {
+      asked++;
+      return open(delivery);
+    },
+  });
+  const delivery = { content: Buffer.from('{"command":"ping"}'), properties: {} };
+  for (let n = 0; n < 200; n++) made.giveUp(delivery);
+  t.equal(asked, 64);
+  await turn();
+  t.equal(refusals.length, 64);
+  t.equal(made.refused, 200);
+  made.giveUp(delivery);
+  await turn();
+  t.equal(refusals.length, 65);
+});
+
 t.test('a signed command that was given before is answered from memory, or refused', async (t) => {
   let repeated = false;
   const gate: Gate = (delivery) => {

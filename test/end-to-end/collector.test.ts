@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import type {
   BoxPage,
   BoxPageDelta,
@@ -14,44 +14,13 @@ import type {
   JobView,
   WhoAmI,
 } from '../../src/observe/model/api.js';
-import { foreignClient, sharedBroker, unique } from '../fixtures/broker.js';
-import { type CollectorProcess, startCollector } from '../fixtures/collector.js';
+import type { CollectorProcess } from '../fixtures/collector.js';
+import { collectorSite as site } from '../fixtures/collector-site.js';
 import { eventMessage, exitedMessage, sampleMessage } from '../fixtures/observed.js';
 import { answerErrors, api, schemaErrorsOf } from '../fixtures/openapi.js';
 import { freePort, startPostgres } from '../fixtures/postgres.js';
 import { until } from '../fixtures/processes.js';
 import { start, temporaryFolder } from '../fixtures/run.js';
-
-/** A collector of its own, and a way to publish as boxes do. */
-async function site(t: Test, words: readonly string[] = [], store = temporaryFolder(t)) {
-  const uri = await sharedBroker(t);
-  const keys = { skey: unique('stats'), ekey: unique('events'), queue: unique('collector') };
-  const named = Object.entries(keys).flatMap(([name, value]) => [`--${name}`, value]);
-  const options = { uri, store, words: [...named, '--rkey', unique('control'), ...words] };
-  let collector = await startCollector(options);
-  const { channel } = await foreignClient(t, uri);
-  t.teardown(async () => {
-    await collector.end('SIGKILL');
-    await channel.deleteQueue(keys.queue);
-  });
-  const publish = async (...messages: readonly Record<string, unknown>[]) => {
-    for (const message of messages) {
-      const key = 'event' in message ? keys.ekey : keys.skey;
-      channel.publish('amq.topic', `${key}.node1`, Buffer.from(JSON.stringify(message)), { persistent: true });
-    }
-    await channel.waitForConfirms();
-  };
-  const has = (count: number) =>
-    until(
-      async () => (await collector.get<BoxPage>('/boxes')).matching === count,
-      `${count} boxes: ${collector.log()}`,
-    );
-  const restart = async () => {
-    await collector.end('SIGKILL');
-    collector = await startCollector(options);
-  };
-  return { uri, keys, options, publish, has, restart, collector: () => collector };
-}
 
 const get = async (collector: CollectorProcess, path: string, headers: Record<string, string> = {}) => {
   const response = await fetch(collector.url + path, { headers, redirect: 'manual' });
@@ -303,7 +272,7 @@ t.test(
     await has(1);
     await postgres!.crash();
     await publish(sampleMessage(boxes[1]!, 1, nowMs), sampleMessage(boxes[0]!, 2, nowMs + 1_000));
-    await until(() => collector().log().includes('the connection to the store was lost'), 'it notices');
+    await until(() => collector().log().includes('lost the connection to the store'), 'it notices');
     await postgres!.start();
     await publish(sampleMessage(boxes[2]!, 1, nowMs));
     // While it opens the store anew, it answers that it is not ready, or not at all.

@@ -50,6 +50,16 @@ end_boxes 20 /tmp/boxes
 check "downgrade" apt-get install -y --allow-downgrades $(debs "$first")
 check "a job after the downgrade" proc_box --uri none -- true
 
+check "install the collector" apt-get install -y --no-install-recommends "$(ls "$first"/proc-box-collector_*.deb)"
+check "the user of the collector" getent passwd proc_box-collector
+proc_box collector --config none --uri amqp://127.0.0.1:1 --store /tmp/store --listen 127.0.0.1:8480 >/tmp/collector 2>&1 &
+collector=$!
+await "the collector has a store" sh -c 'ls /tmp/store/*.db' && ok "the collector has a store"
+kill $collector
+wait $collector && ok "the collector ends" || not_ok "the collector ended with $?: $(cat /tmp/collector)"
+check "purge of the collector" apt-get purge -y proc-box-collector
+test -e /usr/lib/proc_box/dist/collector.cjs && not_ok "the bundle of the collector is left"
+
 # A Node of another version refuses the cache; the next start by root makes it anew, and that of others does no harm.
 printf 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' | dd of=/usr/lib/proc_box/dist/main.cjs.cache conv=notrunc 2>/dev/null
 check "a user's job with a refused code cache" setpriv --reuid 65534 --regid 65534 --clear-groups proc_box --uri none -- true

@@ -41,6 +41,21 @@ for i in $(seq 20); do
 done
 [ -z "$wrong" ] && ok "each of 20 boxes ended with its own status" || not_ok "wrong statuses:$wrong"
 
+collector=proc_box-collector
+check "dpkg -i of the collector" dpkg -i "$second"/proc-box-collector_*.deb
+echo 'amqp://127.0.0.1:1' >/etc/proc_box/collector.uri
+chmod 600 /etc/proc_box/collector.uri
+chown $collector: /etc/proc_box/collector.uri
+check "systemctl enable --now of the collector" systemctl enable --now $collector
+await "the collector has a store" sh -c 'ls /var/lib/proc_box-collector/*.db' && ok "the collector has a store: $(journalctl -u $collector -o cat | tail -n 1)"
+systemctl is-active $collector >/dev/null && ok "the collector is active" || not_ok "the collector: $(journalctl -u $collector -o cat | tail -n 5)"
+[ "$(stat -c %U "/proc/$(systemctl show -P MainPID $collector)")" = $collector ] && ok "it runs as $collector" || not_ok "user of the collector"
+check "removal of the collector" dpkg -r proc-box-collector
+systemctl is-active $collector >/dev/null && not_ok "the collector still runs" || ok "the collector has ended"
+check "purge of the collector" dpkg -P proc-box-collector
+rm /etc/proc_box/collector.uri
+[ -e /var/lib/proc_box-collector ] && not_ok "the store of the collector is left"
+
 printf 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' | dd of=/usr/lib/proc_box/dist/main.cjs.cache conv=notrunc 2>/dev/null
 check "restart with a refused code cache" systemctl restart $agent
 check "the agent's start made it anew" sh -c 'proc_box check | grep -E "^PASS *code cache"'

@@ -39,14 +39,17 @@ t.test('a loss is told where it was, before what was written after it', async (t
   let text = '';
   reader.on('data', (chunk: Buffer) => (text += chunk.toString()));
   reader.resume();
-  await until(() => text.includes('are lost'), 'the loss is told although nothing follows');
+  await until(() => /(?:is|are) lost/.test(text), 'the loss is told although nothing follows');
   outlet.write('after\n');
   outlet.close();
   const all = (await bytes).toString();
-  const told = /x\nproc_box: warn: (\d) lines of this log are lost: [^\n]*\nafter\n$/.exec(all);
+  t.match(all, /x\nproc_box: warn: \d lines? of this log (?:is|are) lost: [^\n]*\nafter\n$/);
+  // The thread may write between two lines that are lost: then each is told where it was.
+  const told = [...all.matchAll(/^proc_box: warn: (\d) lines? of this log/gm)].map(([, count]) => Number(count));
+  const lost = told.reduce((sum, count) => sum + count, 0);
   // Two where the thread had begun to write by then, four where it had not.
-  t.match(told?.[1], /^[234]$/);
-  t.equal(all.split(block).length - 1 + Number(told?.[1]), 8, 'every line is there or counted');
+  t.ok(lost >= 2 && lost <= 4, `${lost}`);
+  t.equal(all.split(block).length - 1 + lost, 8, 'every line is there or counted');
 });
 
 t.test('the descriptor is closed after the last line, and not before', async (t) => {

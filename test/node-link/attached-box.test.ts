@@ -12,6 +12,7 @@ function make(given?: 'nothing: no login') {
   const calls: string[] = [];
   const acks: (() => void)[] = [];
   const handled: unknown[] = [];
+  const givenUp: unknown[] = [];
   const queue = new BoxQueue(new User(1, new TokenBucket(0, 1)), () => ({
     exchange: '',
     routingKey: '',
@@ -24,6 +25,7 @@ function make(given?: 'nothing: no login') {
       handled.push(properties.messageId);
       acks.push(ack);
     },
+    giveUp: ({ properties }: Delivery) => givenUp.push(properties.messageId),
   } as unknown as CommandHandler;
   const host = {
     push: (to: BoxQueue, message: Parameters<Host['push']>[1]) => to.wait(new Parcel(message, to, 0)),
@@ -32,11 +34,11 @@ function make(given?: 'nothing: no login') {
     leave: () => calls.push('leave'),
     gone: () => calls.push('gone'),
   } as unknown as Host;
-  return { box: new AttachedBox(host, queue, handler), queue, calls, acks, handled };
+  return { box: new AttachedBox(host, queue, handler), queue, calls, acks, handled, givenUp };
 }
 
 t.test('commands wait while the handler wants none, in order and bounded', async (t) => {
-  const { box, acks, handled } = make();
+  const { box, acks, handled, givenUp } = make();
   for (let n = 0; n < 200; n++) box.receive(delivery(n));
   t.strictSame(handled, ['0']);
   while (acks.length > 0) {
@@ -44,6 +46,11 @@ t.test('commands wait while the handler wants none, in order and bounded', async
     await new Promise(setImmediate);
   }
   t.strictSame(handled, ['0', ...Array.from({ length: 100 }, (_, n) => String(n + 100))], 'the newest stay');
+  t.strictSame(
+    givenUp,
+    Array.from({ length: 99 }, (_, n) => String(n + 1)),
+    'the others are refused',
+  );
 });
 
 t.test('it leaves at once, and is gone when its last message is', async (t) => {

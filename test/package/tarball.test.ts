@@ -41,7 +41,10 @@ t.test('the tarball installs and runs in an empty folder', async (t) => {
 
   const packed = run(clone, 'npm', 'pack', '--json');
   t.equal(packed.status, 0, 'npm pack', packed);
-  const [{ filename, files }] = JSON.parse(packed.stdout) as [{ filename: string; files: { path: string }[] }];
+  // npm 12 prints an object with the package's name, and npm before that a list.
+  const [{ filename, files }] = Object.values(JSON.parse(packed.stdout)) as [
+    { filename: string; files: { path: string }[] },
+  ];
   const paths = files.map((file) => file.path);
   for (const path of ['bin/proc_box', 'dist/boot.cjs', 'dist/main.cjs']) {
     t.ok(paths.includes(path), `it has ${path}`);

@@ -116,8 +116,10 @@ bool Outlet::take(Text& next) {
 
 // If the reader has gone or the disk is full, only the text is lost.
 void Outlet::write_whole(Text& next) {
-  if (next.lost > 0)
-    next.text = "proc_box: warn: " + std::to_string(next.lost) + " lines of this log are lost: they could not be written in time\n" + next.text;
+  if (next.lost > 0) {
+    const char* const what = next.lost == 1 ? " line of this log is lost: it" : " lines of this log are lost: they";
+    next.text = "proc_box: warn: " + std::to_string(next.lost) + what + " could not be written in time\n" + next.text;
+  }
   size_t done = 0;
   while (done < next.text.size()) {
     const ssize_t n = ::write(fd_, next.text.data() + done, next.text.size() - done);

@@ -2,12 +2,53 @@
 lib=/usr/lib/proc_box
 
 make_user() {
-  getent passwd proc_box >/dev/null && return 0
-  if command -v systemd-sysusers >/dev/null && [ -e /usr/lib/sysusers.d/proc_box.conf ]; then
-    systemd-sysusers proc_box.conf
+  make_system_user proc_box 'proc_box node agent'
+}
+
+make_collector_user() {
+  make_system_user proc_box-collector 'proc_box collector'
+}
+
+make_system_user() {
+  getent passwd "$1" >/dev/null && return 0
+  if command -v systemd-sysusers >/dev/null && [ -e "/usr/lib/sysusers.d/$1.conf" ]; then
+    systemd-sysusers "$1.conf"
   else
-    useradd --system --user-group --no-create-home --home-dir /var/lib/proc_box --shell /usr/sbin/nologin \
-      --comment 'proc_box node agent' proc_box
+    useradd --system --user-group --no-create-home --home-dir "/var/lib/$1" --shell /usr/sbin/nologin --comment "$2" "$1"
+  fi
+}
+
+remove_user() {
+  if command -v userdel >/dev/null && getent passwd "$1" >/dev/null; then
+    userdel "$1" || :
+  fi
+}
+
+# It is not started if it was not running. Messages wait in the broker meanwhile.
+restart_collector() {
+  systemd_runs || return 0
+  systemctl daemon-reload || :
+  systemctl try-restart proc_box-collector.service || :
+}
+
+stop_collector() {
+  if systemd_runs; then
+    systemctl stop proc_box-collector.service || :
+  fi
+}
+
+# The store goes with it. What the site wrote in /etc/proc_box stays, and is root's.
+purge_collector() {
+  rm -rf /var/lib/proc_box-collector /run/proc_box-collector
+  rm -f /etc/systemd/system/multi-user.target.wants/proc_box-collector.service
+  give_to_root proc_box-collector
+  remove_user proc_box-collector
+  reload_units
+}
+
+give_to_root() {
+  if [ -d /etc/proc_box ]; then
+    find /etc/proc_box -user "$1" -exec chown -h root:root {} + 2>/dev/null || :
   fi
 }
 
@@ -59,16 +100,12 @@ before_removal() {
 }
 
 # What the package or its programs have made. What the site wrote in /etc/proc_box stays, and is root's.
-purge() {
+purge_proc_box() {
   remove_code_cache
   rm -rf /var/lib/proc_box /run/proc_box
   rm -f /etc/systemd/system/multi-user.target.wants/proc_box-agent.service \
     /etc/systemd/system/sockets.target.wants/proc_box-agent.socket
-  if [ -d /etc/proc_box ]; then
-    find /etc/proc_box -user proc_box -exec chown -h root:root {} + 2>/dev/null || :
-  fi
-  if command -v userdel >/dev/null && getent passwd proc_box >/dev/null; then
-    userdel proc_box || :
-  fi
+  give_to_root proc_box
+  remove_user proc_box
   reload_units
 }

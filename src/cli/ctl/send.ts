@@ -159,9 +159,11 @@ async function converse(
     handedOver.yet = true;
     if (waitMs === 0 || (returned && resendMs === undefined)) return returned ? 'unroutable' : 'waited';
     const leftMs = Math.max(0, deadline - performance.now());
-    const outcome = await Promise.race([complete, sleep(Math.min(resendMs ?? leftMs, leftMs))]);
+    const isLast = resendMs === undefined || resendMs >= leftMs;
+    const outcome = await Promise.race([complete, sleep(isLast ? leftMs : resendMs)]);
     if (outcome === 'complete') return outcome;
-    if (performance.now() >= deadline) return returned ? 'unroutable' : 'waited';
+    // A timer may fire a little early, so the clock does not decide this.
+    if (isLast) return returned ? 'unroutable' : 'waited';
   }
 }
 

@@ -69,5 +69,5 @@ t.test('what cannot be read', async (t) => {
   if (process.geteuid?.() === 0) return;
   writeFileSync(join(folder, 'secret'), '');
   chmodSync(join(folder, 'secret'), 0);
-  await t.rejects(read('secret'), { message: /it may not be read$/ });
+  await t.rejects(read('secret'), { message: /you may not read it$/ });
 });
