@@ -28,7 +28,6 @@ import { quote } from '../../options/words.js';
 import { print } from '../../print.js';
 import { printableJson } from '../../text.js';
 import type { CtlInput } from '../ctl/options.js';
-import { sendCommand } from '../ctl/send.js';
 import { commandFor, OBSERVED } from './broker.js';
 import { COLLECTOR, collectorOf } from './collector.js';
 import { verbHelp } from './help.js';
@@ -171,6 +170,7 @@ async function askBoxes(
       'report asks the boxes of a job over a broker, but --uri is "none", or its file is missing: give the URI, or files',
     );
   }
+  const { sendCommand } = await import('../ctl/send.js');
   await sendCommand(requests, `report-${randomHex(8)}`, (text) => {
     const answer = readAnswer(text);
     const sample = answer?.sample;

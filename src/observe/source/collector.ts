@@ -1,5 +1,4 @@
-import { request as http, type IncomingMessage, type RequestOptions } from 'node:http';
-import { request as https } from 'node:https';
+import type { request as Http, IncomingMessage, RequestOptions } from 'node:http';
 import { EnvironmentError, SpecError } from '../../errors.js';
 import { quote } from '../../options/words.js';
 import { API_PREFIX } from '../model/api.js';
@@ -81,7 +80,9 @@ export class Collector {
     };
     let answer: { status: number; text: string };
     try {
-      answer = await exchange(this.#base?.protocol === 'https:' ? https : http, options, body);
+      // A report from files needs neither.
+      const { request } = await (this.#base?.protocol === 'https:' ? import('node:https') : import('node:http'));
+      answer = await exchange(request, options, body);
     } catch (error) {
       throw new EnvironmentError(`collector ${this.shown}: ${reasonOf(error)}`, { cause: error });
     }
@@ -97,7 +98,7 @@ function bareHost({ hostname }: URL): string {
 }
 
 function exchange(
-  send: typeof http,
+  send: typeof Http,
   options: RequestOptions,
   body: string | undefined,
 ): Promise<{ status: number; text: string }> {
