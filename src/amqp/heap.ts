@@ -6,8 +6,22 @@ import type { Logger } from '../log.js';
  * messages wait and not at the start, because loading the broker's code needs the space.
  */
 export function keepHeapSmall(log: Logger): void {
+  setFlags(log, '--semi-space-growth-factor=1');
+}
+
+/**
+ * The same, and V8 collects garbage when its heap has grown by a fifth. By default it may grow to a multiple, which with many
+ * long-lived objects is hundreds of megabytes.
+ */
+export function keepLargeHeapSmall(log: Logger): void {
+  setFlags(log, '--semi-space-growth-factor=1', '--heap-growing-percent=20');
+}
+
+function setFlags(log: Logger, ...flags: readonly string[]): void {
   import('node:v8').then(
-    ({ setFlagsFromString }) => setFlagsFromString('--semi-space-growth-factor=1'),
+    ({ setFlagsFromString }) => {
+      for (const flag of flags) setFlagsFromString(flag);
+    },
     (error: Error) => log.debug(`node:v8: ${error.message}`),
   );
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { userName } from 'cgroup-utils-native';
+import { keepLargeHeapSmall } from '../amqp/heap.js';
 import { EXIT } from '../box/outcome.js';
 import { describeError } from '../errors.js';
 import { createLogger } from '../log.js';
@@ -52,7 +53,10 @@ export async function runCollector(input: CollectorInput): Promise<number> {
       loadOtel: input.loadOtel,
       log,
       told: untilTold(),
-      onReady: () => log.info('the collector is receiving messages'),
+      onReady() {
+        keepLargeHeapSmall(log);
+        log.info('the collector is receiving messages');
+      },
     });
     return 0;
   } catch (error) {

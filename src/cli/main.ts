@@ -249,9 +249,7 @@ function collectorBundle(): typeof CollectorBundle {
     return loadBundle<typeof CollectorBundle>('collector');
   } catch (error) {
     if (!(error as Error).message.startsWith('cannot read')) throw error;
-    return fail(
-      'the collector is not installed here: install the package proc-box-collector (docs/observe.md)',
-    );
+    return fail('the collector is not installed here: install the package proc-box-collector (docs/observe.md)');
   }
 }
 
