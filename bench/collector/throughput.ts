@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import amqp from 'amqplib';
 import { startCollector } from '../../test/fixtures/collector.js';
+import { startPostgres } from '../../test/fixtures/postgres.js';
 import { type Bench, Cleanup, type Row } from '../measure.js';
 import { Load } from './load.js';
 
@@ -13,11 +14,14 @@ const BOXES = 2_000;
 const TARGETS = { sqlite: 5_000, postgres: 3_000 };
 
 export async function collectorThroughput(bench: Bench): Promise<Row[]> {
-  const postgres = process.env['PROC_BOX_BENCH_POSTGRES'];
-  return [
-    await row(bench, 'sqlite', undefined),
-    ...(postgres === undefined ? [] : [await row(bench, 'postgres', postgres)]),
-  ];
+  await using cleanup = new Cleanup();
+  const rows = [await row(bench, 'sqlite', undefined)];
+  const postgres = await startPostgres();
+  if (postgres !== null) {
+    cleanup.defer(() => postgres.stop());
+    rows.push(await row(bench, 'postgres', postgres.uri));
+  }
+  return rows;
 }
 
 async function row(bench: Bench, kind: keyof typeof TARGETS, uri: string | undefined): Promise<Row> {

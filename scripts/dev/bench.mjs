@@ -19,7 +19,7 @@ try {
 async function main() {
   ensureNpm();
   ensureDebian(['rabbitmq-server']);
-  ensureDebian(['tini', 'dumb-init', 'util-linux', 'coreutils'], { optional: true });
+  ensureDebian(['tini', 'dumb-init', 'util-linux', 'coreutils', 'chromium', 'postgresql'], { optional: true });
   await ensureBuild();
   const { startBroker } = await import('./broker.mjs');
   const broker = await startBroker();

@@ -25,6 +25,7 @@ const PROGRAM_OF = {
   'slurm-client': 'srun',
   munge: 'munged',
   'libslurm-dev': '/usr/include/slurm/spank.h',
+  postgresql: '/usr/lib/postgresql',
   rpm: 'rpmbuild',
   binutils: 'objdump',
   'bash-completion': '/usr/share/bash-completion/bash_completion',
