@@ -50,11 +50,12 @@ const MEANT = [
   /statically-linked-binary/, // the keeper must not follow the job's libraries
   /unstripped-binary|position-independent-executable|calls-gethostbyname|embedded-library|hardening-no/, // Node, as its project builds it
   /proc-box-node: (?:copyright-|old-fsf-address)/, // the licence of Node, as its project words it
-  /member data\.tar\.zst not/, // Debian's dpkg has read it since Debian 12, which lintian of that time does not know
+  /member (?:control|data)\.tar\.zst not/, // Debian's dpkg has read it since Debian 12, which lintian of that time does not know
   /missing-dep-for-interpreter node/, // nodejs or proc-box-node
   /maintainer-script-calls-systemctl|dangerous-command-in-/, // the same script for dpkg and rpm; only where systemd runs
   /recursive-privilege-change/, // purge: what the site wrote stays, and its owner goes
   /initial-upload-closes-no-bugs/, // not an upload to Debian
+  /requires-on-release/, // the collector's bundles fit one build of proc-box
   /no-signature|no-packager-tag|no-group-tag|invalid-license|manpage-not-compressed/, // habits of single distributions
   /no-manual-page-for-binary|no-dependency-on/, // mistaken: the pages are there, and "locales-box" is nothing
   /env-script-interpreter|devel-file-in-non-devel-package|files-duplicate/, // scripts and sources for the site

@@ -118,9 +118,18 @@ export const PACKAGES = {
       {
         from: 'node_modules/better-sqlite3/build/Release/better_sqlite3.node',
         to: `${PREFIX}/node_modules/better-sqlite3/build/Release/`,
+        mode: 0o644,
       },
-      { from: 'node_modules/bindings/', to: `${PREFIX}/node_modules/bindings/` },
-      { from: 'node_modules/file-uri-to-path/', to: `${PREFIX}/node_modules/file-uri-to-path/` },
+      ...['bindings.js', 'package.json', 'LICENSE.md'].map((name) => ({
+        from: `node_modules/bindings/${name}`,
+        to: `${PREFIX}/node_modules/bindings/`,
+      })),
+      ...['index.js', 'package.json', 'LICENSE'].map((name) => ({
+        from: `node_modules/file-uri-to-path/${name}`,
+        to: `${PREFIX}/node_modules/file-uri-to-path/`,
+      })),
+      { from: 'docs/observe.md', to: `${DOC}/proc-box-collector/` },
+      { from: 'LICENSE', to: `${DOC}/proc-box-collector/copyright` },
       { from: `${COLLECTOR}/proc_box-collector.service`, to: '/usr/lib/systemd/system/', edit: fromPackage },
       { from: `${COLLECTOR}/sysusers.d/proc_box-collector.conf`, to: '/usr/lib/sysusers.d/' },
       { from: `${COLLECTOR}/collector.conf`, to: '/etc/proc_box/', config: true },
