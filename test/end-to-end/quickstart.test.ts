@@ -31,7 +31,7 @@ t.test('the quickstart shows samples, answers, and the end report, and leaves no
   t.match(stderr, /killed/, 'the end report names the reason');
   t.match(stdout, /-uri none --report/, 'how to run your own');
   t.match(stdout, /page: http:\/\/127\.0\.0\.1:\d+\/\?token=\w+#\/jobs\/\w+\n/, "the address of the job's page");
-  t.match(stdout, /picture of it: \S+\.png|docs\/pictures\/job\.png/, 'a picture');
+  t.match(stdout, /A screenshot: \S+\.png|docs\/pictures\/job\.png/, 'a picture');
   const left = spawnSync('pgrep', ['-f', join(root, 'scripts/dev/quickstart/job.sh')], { encoding: 'utf8' });
   t.equal(left.stdout, '', 'no process of the job is left');
 });

@@ -72,7 +72,7 @@ t.test('suspends, resumes and kills, and asks before', { skip }, async (t) => {
   pane.type('s');
   t.match(await pane.shows('Suspend? y=yes'), idOf(0));
   pane.type('n');
-  await pane.shows('suspend: not done');
+  await pane.shows('suspend: cancelled');
   pane.type('sy');
   await pane.shows(/suspend ok/);
   await pane.shows(/\bsusp\b/);
@@ -132,7 +132,7 @@ t.test('says what is wrong in one line', async (t) => {
     t.match(stderr, words);
     t.equal(stderr.trim().split('\n').length, 1, stderr);
   };
-  await fails(['--sort', 'memry'], /^proc_box: error: --sort: there is no "memry"; did you mean "memory"\?$/m);
+  await fails(['--sort', 'memry'], /^proc_box: error: --sort: unknown key "memry"; did you mean "memory"\?$/m);
   await fails(['now'], /"now" is not an option/);
   await fails(['-uri', 'amqp://127.0.0.1:1'], /connection refused/);
   await fails(['-uri', 'none'], /--uri is "none"/);

@@ -100,7 +100,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     return (t) => {
       // scancel asks again while the step is ending, and is told that there is none.
       const late =
-        /^(?:scancel: error: )?Kill job error on job step id \d+\.0: (Invalid job id|Job\/step already compl).*\n$/;
+        /^(?:scancel: error: )?Kill job error on job step id \d+(?:\.0)?: (Invalid job id|Job\/step already compl).*\n$/;
       if (cancelled.code !== 0) t.match(cancelled.stderr, late);
       t.equal(fields['JobState'], 'COMPLETED');
       t.match(job.stdout(), /^step ended with (137|143)$/m, job.stderr());
