@@ -168,11 +168,9 @@ t.test('proctrack/cgroup', { skip: withoutSlurm() }, async (t) => {
     t.match(at.run('remove'), /remove .*prolog\/epilog/);
     t.equal(at.run('remove'), 'nothing to change\n');
     t.strictSame(readdirSync(join(slurm.dir, 'lib', 'prolog')), []);
-    const { code, stdout } = await slurm.run(['srun', '-n1', 'sh', '-c', 'grep pids: /proc/self/cgroup; ulimit -n'], {
-      uid: USER,
-      env,
-    });
-    t.equal(code, 0);
+    const words = ['srun', '-n1', 'sh', '-c', 'grep pids: /proc/self/cgroup; ulimit -n'];
+    const { code, stdout, stderr } = await slurm.run(words, { uid: USER, env });
+    t.equal(code, 0, stderr);
     t.notMatch(stdout, /proc_box|^321$/m);
   });
   t.ok(existsSync(state));

@@ -103,8 +103,8 @@ function ownMetrics(source: MetricsSource, gauge: MakeGauge, counter: MakeCounte
       const counts = source.counts();
       this.inc(counts === null ? 0 : value(counts));
     });
-  counted('collector_samples_total', 'Samples written to the store', ({ samples }) => samples);
-  counted('collector_events_total', 'Events written to the store', ({ events }) => events);
+  counted('collector_samples_total', 'Samples received, each once', ({ samples }) => samples);
+  counted('collector_events_total', 'Events received, each once', ({ events }) => events);
   counted('collector_duplicate_messages_total', 'Messages that were delivered again', ({ duplicates }) => duplicates);
   counted(
     'collector_unkept_events_total',

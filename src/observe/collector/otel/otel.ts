@@ -114,7 +114,7 @@ function addMeters(meters: MeterProvider, { totals, samples, version }: OtelOpti
   meter
     .createObservableCounter('proc_box.collector.samples', {
       unit: '{sample}',
-      description: 'Samples written to the store',
+      description: 'Samples received, each once',
     })
     .addCallback((result) => result.observe(samples()));
 }
