@@ -62,6 +62,12 @@ export function useJob(
     box.again();
   }, [view.again, box.again]);
   const again = useSoon(refresh);
+  // Nothing is kept current from now on, and these answers may be from before the end.
+  useEffect(() => {
+    if (!ended) return;
+    box.again();
+    first.again();
+  }, [ended]);
   useStream(
     view.data === null || ended ? null : path('stream'),
     {
