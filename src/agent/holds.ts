@@ -13,7 +13,8 @@ export class Holds {
 
   /** @param totalMs since the box began, through all its agents */
   heard(totalMs: number): void {
-    if (!(totalMs > this.#totalMs)) return;
+    // A keeper is the user's, so it may say anything.
+    if (!Number.isFinite(totalMs) || totalMs <= this.#totalMs) return;
     this.#totalMs = totalMs;
     for (const tell of this.#tell) tell();
   }

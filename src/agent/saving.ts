@@ -128,6 +128,7 @@ function isSaved({ box, commands, groups }: SavedHosting): boolean {
     clock.elapsedMs,
     clock.atMs,
     clock.limitMs,
+    clock.seenMs ?? 0,
   ];
   const lists = [groups, commands, box.limits, box.limitSetBy, box.near, box.resources.limits, clock.reached];
   return (

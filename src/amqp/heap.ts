@@ -1,12 +1,14 @@
 import type { Logger } from '../log.js';
 
+const SAME_SPACE_FOR_NEW = '--semi-space-growth-factor=1';
+
 /**
  * Keeps V8's space for new objects at its present size. Messages that wait for the broker survive garbage collections,
  * so V8 would let that space grow by up to 48 MB, which is as much again as the outbox may hold. Call this once
  * messages wait and not at the start, because loading the broker's code needs the space.
  */
 export function keepHeapSmall(log: Logger): void {
-  setFlags(log, '--semi-space-growth-factor=1');
+  setFlags(log, SAME_SPACE_FOR_NEW);
 }
 
 /**
@@ -14,7 +16,7 @@ export function keepHeapSmall(log: Logger): void {
  * long-lived objects is hundreds of megabytes.
  */
 export function keepLargeHeapSmall(log: Logger): void {
-  setFlags(log, '--semi-space-growth-factor=1', '--heap-growing-percent=20');
+  setFlags(log, SAME_SPACE_FOR_NEW, '--heap-growing-percent=20');
 }
 
 function setFlags(log: Logger, ...flags: readonly string[]): void {

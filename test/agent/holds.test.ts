@@ -11,7 +11,7 @@ t.test('a hold is told once, and the total never shrinks', async (t) => {
   holds.heard(1_500);
   holds.heard(1_500);
   holds.heard(200);
-  holds.heard(Number.NaN);
+  for (const nonsense of [Number.NaN, Number.POSITIVE_INFINITY, -1]) holds.heard(nonsense);
   t.equal(watch.suspendedMs(), 1_500);
   t.equal(told, 1);
   watch.close();

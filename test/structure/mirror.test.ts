@@ -46,6 +46,8 @@ const RUN_BY: Readonly<Record<string, string>> = {
   'observe/collector/store/retention': 'observe/collector/store/store',
   'observe/collector/store/schema': 'observe/collector/store/store',
   'observe/collector/store/sqlite': 'observe/collector/store/store',
+  'observe/collector/store/sqlite-file': 'observe/collector/store/store',
+  'observe/collector/store/sqlite-module': 'observe/collector/store/store',
   'observe/page/view/fetch': 'observe/page/browser',
   'observe/page/view/job-data': 'observe/page/browser',
   'observe/page/view/stream': 'observe/page/browser',

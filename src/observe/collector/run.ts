@@ -23,7 +23,8 @@ import { Session } from './session.js';
 import { DatabaseError } from './store/database.js';
 import { openPostgres } from './store/postgres.js';
 import { recordCommand } from './store/queries.js';
-import { openSqlite, sqliteModule } from './store/sqlite.js';
+import { openSqlite } from './store/sqlite.js';
+import { sqliteModule } from './store/sqlite-module.js';
 
 /** A collector from its start to the signal that ends it. */
 

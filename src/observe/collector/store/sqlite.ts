@@ -1,18 +1,10 @@
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { EnvironmentError } from '../../../errors.js';
-import {
-  type Batching,
-  type Database,
-  DatabaseError,
-  isWeek,
-  type Queries,
-  type Row,
-  type Value,
-  type WeekKind,
-} from './database.js';
-import { InTurn } from './in-turn.js';
+import { type Batching, type Database, isWeek, type Queries, type Row, type Value, type WeekKind } from './database.js';
 import { insertInto, MAIN_TABLES, WEEK_TABLES, weekTable, withTypes } from './schema.js';
+import { openFile, problem, SqliteFile } from './sqlite-file.js';
+import type { Connect, Connection } from './sqlite-module.js';
 
 /**
  * The embedded store: SQLite files in a folder, `proc_box.db` and two files a week. Files in WAL mode, so that readers do not
@@ -20,50 +12,10 @@ import { insertInto, MAIN_TABLES, WEEK_TABLES, weekTable, withTypes } from './sc
  * file, which takes no longer for a large one.
  */
 
-/** What node:sqlite and better-sqlite3 have in common. */
-interface Connection {
-  exec(sql: string): unknown;
-  prepare(sql: string): Statement;
-  close(): void;
-}
-interface Statement {
-  all(...values: readonly Value[]): unknown[];
-  run(...values: readonly Value[]): unknown;
-}
-
 const MAIN = 'proc_box.db';
 const LOCK = 'lock.db';
-const PREPARED_MAX = 64;
 /** Files of weeks that are open at a time. */
 const OPEN_MAX = 12;
-const CACHE_KB = 16_384;
-
-export type Connect = (path: string) => Connection;
-
-/** @param load finds a module by name, as require() does. @throws EnvironmentError if this Node has no SQLite */
-export function sqliteModule(load: (name: string) => unknown): Connect {
-  try {
-    const { DatabaseSync } = load('node:sqlite') as { DatabaseSync: new (path: string) => Connection };
-    return (path) => new DatabaseSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_UNKNOWN_BUILTIN_MODULE') throw error;
-  }
-  try {
-    const Better = load('better-sqlite3') as new (path: string) => Connection;
-    // Its native part is loaded with the first database.
-    new Better(':memory:').close();
-    return (path) => new Better(path);
-  } catch (cause) {
-    const isThere = (cause as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND';
-    const what = isThere
-      ? 'the native part of better-sqlite3 cannot be loaded: run "npm run install" in its folder, below node_modules'
-      : 'Node 20 has no built-in SQLite: install it with "npm install -g better-sqlite3@12"';
-    throw new EnvironmentError(
-      `--store: ${what}, run Node 22.13 or later, or keep the data in PostgreSQL (docs/observe.md)`,
-      { cause },
-    );
-  }
-}
 
 /**
  * Opens the store, and makes it if there is none.
@@ -85,7 +37,7 @@ export function openSqlite(folder: string, connect: Connect): Database | null {
 
 /** The lock is the kernel's, on a file of its own, so that it goes with the process however that ends. */
 function takeLock(folder: string, connect: Connect): Connection | null {
-  const lock = open(join(folder, LOCK), connect);
+  const lock = openFile(join(folder, LOCK), connect);
   try {
     lock.exec('PRAGMA busy_timeout = 0');
     lock.exec('BEGIN EXCLUSIVE');
@@ -97,115 +49,22 @@ function takeLock(folder: string, connect: Connect): Connection | null {
   }
 }
 
-function open(path: string, connect: Connect): Connection {
-  try {
-    return connect(path);
-  } catch (error) {
-    throw problem(error, path);
-  }
-}
-
-class Part implements Queries {
-  readonly connection: Connection;
-  readonly #path: string;
-  readonly #prepared = new Map<string, Statement>();
-  /** Writes take turns. */
-  readonly #turns = new InTurn();
-
-  constructor(path: string, connect: Connect) {
-    this.#path = path;
-    this.connection = open(path, connect);
-    try {
-      this.connection.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;
-        PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -${CACHE_KB}; PRAGMA journal_size_limit = 67108864`);
-    } catch (error) {
-      this.connection.close();
-      throw problem(error, path);
-    }
-  }
-
-  async all(sql: string, values: readonly Value[] = []): Promise<Row[]> {
-    return this.guarded(() => this.#prepare(sql).all(...values) as Row[]);
-  }
-
-  /** Waits for the transaction that is open: it must not become a part of that. */
-  run(sql: string, values: readonly Value[] = []): Promise<void> {
-    return this.#turns.do(async () => this.runNow(sql, values));
-  }
-
-  runNow(sql: string, values: readonly Value[]): void {
-    this.guarded(() => this.#prepare(sql).run(...values));
-  }
-
-  exec(sql: string): void {
-    this.guarded(() => this.connection.exec(sql));
-  }
-
-  /** One transaction. After an error nothing of it is left. */
-  transaction<Result>(work: (queries: Queries) => Promise<Result>): Promise<Result> {
-    return this.#turns.do(() => this.#transaction(work));
-  }
-
-  async #transaction<Result>(work: (queries: Queries) => Promise<Result>): Promise<Result> {
-    this.exec('BEGIN IMMEDIATE');
-    try {
-      const within = {
-        all: this.all.bind(this),
-        run: async (sql: string, values: readonly Value[] = []) => this.runNow(sql, values),
-      };
-      const result = await work(within);
-      this.exec('COMMIT');
-      return result;
-    } catch (error) {
-      try {
-        this.connection.exec('ROLLBACK');
-      } catch (refused) {
-        // SQLITE_FULL and SQLITE_IOERR have already rolled it back.
-        if (!/no transaction is active/.test(`${(refused as Error).message}`)) throw problem(refused, this.#path);
-      }
-      throw error;
-    }
-  }
-
-  close(): void {
-    this.#prepared.clear();
-    this.connection.close();
-  }
-
-  guarded<Result>(step: () => Result): Result {
-    try {
-      return step();
-    } catch (error) {
-      throw problem(error, this.#path);
-    }
-  }
-
-  #prepare(sql: string): Statement {
-    const known = this.#prepared.get(sql);
-    if (known !== undefined) return known;
-    if (this.#prepared.size >= PREPARED_MAX) this.#prepared.clear();
-    const statement = this.connection.prepare(sql);
-    this.#prepared.set(sql, statement);
-    return statement;
-  }
-}
-
 class SqliteDatabase implements Database {
   /** The lock is a file's, which stays with the process. */
   readonly isLost = false;
   readonly #folder: string;
   readonly #connect: Connect;
   readonly #lock: Connection;
-  readonly #main: Part;
+  readonly #main: SqliteFile;
   /** The file that was used last comes last. */
-  readonly #parts = new Map<string, Part>();
+  readonly #parts = new Map<string, SqliteFile>();
 
   constructor(folder: string, connect: Connect, lock: Connection) {
     this.#folder = folder;
     this.#connect = connect;
     this.#lock = lock;
     try {
-      this.#main = new Part(join(folder, MAIN), connect);
+      this.#main = new SqliteFile(join(folder, MAIN), connect);
       for (const sql of MAIN_TABLES) this.#main.exec(withTypes(sql, 'sqlite'));
     } catch (error) {
       lock.close();
@@ -238,10 +97,10 @@ class SqliteDatabase implements Database {
     };
   }
 
-  #part(kind: WeekKind, week: string): Part {
+  #part(kind: WeekKind, week: string): SqliteFile {
     const name = weekTable(kind, week);
     const known = this.#parts.get(name);
-    const part = known ?? new Part(join(this.#folder, `${name}.db`), this.#connect);
+    const part = known ?? new SqliteFile(join(this.#folder, `${name}.db`), this.#connect);
     this.#parts.delete(name);
     if (known === undefined)
       for (const sql of WEEK_TABLES[kind].create) part.exec(withTypes(sql, 'sqlite').replace('{table}', name));
@@ -294,20 +153,4 @@ class SqliteDatabase implements Database {
 
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-const WORDS: readonly (readonly [RegExp, string])[] = [
-  [/SQLITE_FULL|disk is full/, 'the disk is full: make room'],
-  [/SQLITE_IOERR|disk I\/O error/, 'the disk cannot be read or written'],
-  [/SQLITE_CORRUPT|malformed/, 'the file is damaged: restore it from a backup, or move it away'],
-  [/SQLITE_CANTOPEN|unable to open/, 'the file cannot be opened: does it belong to the user of the collector?'],
-  [/SQLITE_READONLY|readonly/, 'the file may not be written: does it belong to the user of the collector?'],
-  [/SQLITE_NOTADB|not a database/, 'the file is not an SQLite database'],
-];
-
-function problem(error: unknown, path: string): DatabaseError {
-  if (error instanceof DatabaseError) return error;
-  const { code = '', message } = error as Error & { code?: string };
-  const words = WORDS.find(([match]) => match.test(`${code} ${message}`))?.[1] ?? message;
-  return new DatabaseError(`store ${path}: ${words}`, { cause: error });
 }
