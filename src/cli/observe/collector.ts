@@ -5,7 +5,7 @@ import type { Action } from '../../observe/top/view.js';
 import { type Files, readSecret } from '../../options/files.js';
 import type { VerbOption } from '../../options/verb-words.js';
 
-/** The collector of `top` and `report`. */
+/** The collector of `top`, `watch` and `report`. */
 
 export const COLLECTOR = {
   collector: {

@@ -8,16 +8,17 @@ import { deliverer } from './alerts/deliver.js';
 import { type AlertLink, alertLink } from './alerts/publish.js';
 import type { SendCommand } from './api/commanding.js';
 import { LiveJobs } from './api/live-jobs.js';
+import { LiveMessages } from './api/live-messages.js';
 import { LivePages } from './api/live-pages.js';
 import { addRoutes } from './api/routes.js';
-import { listenAt, makeServer, metricsServer, SECURITY_HEADERS } from './api/server.js';
+import { listenAt, listenPlain, makeServer, metricsServer, SECURITY_HEADERS } from './api/server.js';
 import { AccessControl } from './auth/access.js';
 import { ownToken } from './auth/token.js';
 import type { LiveBox } from './live/box.js';
 import { totalsOf } from './live/row.js';
 import { createMetrics } from './metrics/metrics.js';
 import { notesOf } from './notes.js';
-import { type CollectorOptions, isPostgres, type ListenAt } from './options.js';
+import { type CollectorOptions, isPostgres } from './options.js';
 import type * as OtelBundle from './otel/otel.js';
 import { Session } from './session.js';
 import { DatabaseError } from './store/database.js';
@@ -72,6 +73,7 @@ class Collector {
   readonly #session: Session;
   readonly #pages: LivePages;
   readonly #jobs = new LiveJobs();
+  readonly #messages = new LiveMessages();
   /** Ended boxes by reason. */
   readonly #ended = new Map<string, number>();
   readonly #metrics: () => Promise<{ readonly type: string; readonly text: string }>;
@@ -89,7 +91,7 @@ class Collector {
       openStore: storeOpener(run),
       host: this.#host,
       log,
-      onMessage: (box, message) => this.#onMessage(box, message),
+      onMessage: (box, message, body) => this.#onMessage(box, message, body),
       onTick: () => this.#check(),
     });
     this.#pages = new LivePages(this.#session.boxes);
@@ -110,7 +112,7 @@ class Collector {
     if (metricsListen !== null) {
       const server = metricsServer(this.#metrics, log);
       this.#closing.push(() => server.close());
-      await listenPlain(server, metricsListen);
+      await listenPlain(server, metricsListen, '--metrics-listen');
     }
   }
 
@@ -145,6 +147,7 @@ class Collector {
   async close(): Promise<void> {
     this.#pages.close();
     this.#jobs.close();
+    this.#messages.close();
     await this.#session.close(CLOSE_MS);
     await this.#alertLink?.close(CLOSE_MS);
     await this.#otel?.close(CLOSE_MS);
@@ -167,6 +170,7 @@ class Collector {
           database: () => session.database,
           pages: this.#pages,
           jobs: this.#jobs,
+          messages: this.#messages,
           commanding: { boxes: session.boxes, send, record: (record) => recordCommand(session.database, record), log },
           notesOf,
           auth: options.auth.mode,
@@ -177,8 +181,9 @@ class Collector {
     });
   }
 
-  #onMessage(box: LiveBox, message: Observed): void {
+  #onMessage(box: LiveBox, message: Observed, body: Buffer): void {
     this.#jobs.take(box, message);
+    this.#messages.take(message, body);
     if (message.kind !== 'event' || message.event !== 'exited' || box.end === null) return;
     this.#ended.set(box.end.reason, (this.#ended.get(box.end.reason) ?? 0) + 1);
     this.#otel?.ended(box);
@@ -201,7 +206,7 @@ class Collector {
       isBrokerUp: () => session.consumer?.state.state === 'up',
       isStoreUp: () => session.isOpen && session.problem === null,
       storeBytes: () => storeBytes(session),
-      streams: () => this.#pages.watchers + this.#jobs.watchers,
+      streams: () => this.#pages.watchers + this.#jobs.watchers + this.#messages.watchers,
       ended: () => this.#ended,
       alerts: () => this.#alerts?.counts ?? new Map<string, number>(),
       topCount: this.#run.options.topCount,
@@ -237,14 +242,6 @@ function tokenFolder({ store }: CollectorOptions): string {
 function nameOf(uid: number): string | null {
   const name = userName(uid);
   return /^\d+$/.test(name) ? null : name;
-}
-
-function listenPlain(server: ReturnType<typeof metricsServer>, at: ListenAt): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    if (at.kind === 'tcp') server.listen(at.port, at.host, resolve);
-    else server.listen(at.path, resolve);
-  });
 }
 
 function tellAddress(log: Logger, { auth, listen }: CollectorOptions, address: string, token: string): void {

@@ -18,7 +18,7 @@ export interface SessionOptions {
   readonly openStore: () => Promise<Database | null>;
   readonly host: string;
   readonly log: Logger;
-  readonly onMessage: (box: LiveBox, message: Observed) => void;
+  readonly onMessage: (box: LiveBox, message: Observed, body: Buffer) => void;
   /** Called once a second while it works. */
   readonly onTick: (session: Session) => void;
 }

@@ -53,9 +53,7 @@ export class Collector {
 
   /** @param path below the API's prefix. @throws EnvironmentError, CollectorError */
   get(path: string, query: Readonly<Record<string, string | undefined>> = {}): Promise<unknown> {
-    const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
-    const text = new URLSearchParams(given).toString();
-    return this.#send('GET', `${path}${text === '' ? '' : `?${text}`}`);
+    return this.#send('GET', withQuery(path, query));
   }
 
   /** @throws EnvironmentError, CollectorError */
@@ -63,7 +61,41 @@ export class Collector {
     return this.#send('POST', path, JSON.stringify(body));
   }
 
+  /**
+   * Opens a stream of server-sent events.
+   * @param path below the API's prefix
+   * @throws EnvironmentError, CollectorError
+   */
+  async stream(path: string, query: Readonly<Record<string, string | undefined>> = {}): Promise<IncomingMessage> {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), TIMEOUT_MS);
+    try {
+      const response = await this.#request('GET', withQuery(path, query), late.signal);
+      if (response.statusCode === 200 && response.headers['content-type']?.startsWith('text/event-stream'))
+        return response;
+      const text = await read(response);
+      throw this.#error(response.statusCode ?? 0, parseJson(text));
+    } catch (error) {
+      throw error instanceof CollectorError ? error : this.#failure(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   async #send(method: string, path: string, body?: string): Promise<unknown> {
+    let answer: { status: number; text: string };
+    try {
+      const response = await this.#request(method, path, AbortSignal.timeout(TIMEOUT_MS), body);
+      answer = { status: response.statusCode ?? 0, text: await read(response) };
+    } catch (error) {
+      throw this.#failure(error);
+    }
+    const value = parseJson(answer.text);
+    if (answer.status === 200 && value !== undefined) return value;
+    throw this.#error(answer.status, value);
+  }
+
+  async #request(method: string, path: string, signal: AbortSignal, body?: string): Promise<IncomingMessage> {
     const prefix = this.#base?.pathname.replace(/\/$/, '') ?? '';
     const options: RequestOptions = {
       method,
@@ -76,19 +108,19 @@ export class Collector {
       ...(this.#base === undefined
         ? { socketPath: this.#socket }
         : { protocol: this.#base.protocol, hostname: bareHost(this.#base), port: this.#base.port }),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal,
     };
-    let answer: { status: number; text: string };
-    try {
-      // A report from files needs neither.
-      const { request } = await (this.#base?.protocol === 'https:' ? import('node:https') : import('node:http'));
-      answer = await exchange(request, options, body);
-    } catch (error) {
-      throw new EnvironmentError(`collector ${this.shown}: ${reasonOf(error)}`, { cause: error });
-    }
-    const value = parseJson(answer.text);
-    if (answer.status === 200 && value !== undefined) return value;
-    throw new CollectorError(`collector ${this.shown}: ${problemOf(answer.status, value)}`, answer.status);
+    // A report from files needs neither.
+    const { request } = await (this.#base?.protocol === 'https:' ? import('node:https') : import('node:http'));
+    return await answerOf(request, options, body);
+  }
+
+  #failure(error: unknown): EnvironmentError {
+    return new EnvironmentError(`collector ${this.shown}: ${reasonOf(error)}`, { cause: error });
+  }
+
+  #error(status: number, value: unknown): CollectorError {
+    return new CollectorError(`collector ${this.shown}: ${problemOf(status, value)}`, status);
   }
 }
 
@@ -97,15 +129,14 @@ function bareHost({ hostname }: URL): string {
   return hostname.replace(/^\[(.*)\]$/, '$1');
 }
 
-function exchange(
-  send: typeof Http,
-  options: RequestOptions,
-  body: string | undefined,
-): Promise<{ status: number; text: string }> {
+function withQuery(path: string, query: Readonly<Record<string, string | undefined>>): string {
+  const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return given.length === 0 ? path : `${path}?${new URLSearchParams(given)}`;
+}
+
+function answerOf(send: typeof Http, options: RequestOptions, body: string | undefined): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const request = send(options, (response) =>
-      read(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), reject),
-    );
+    const request = send(options, resolve);
     request.on('error', reject);
     request.end(body);
   });

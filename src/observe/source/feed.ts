@@ -3,15 +3,16 @@ import { randomHex } from 'cgroup-utils-native';
 import type { Endpoint } from '../../amqp/config.js';
 import { describe } from '../../amqp/failure.js';
 import { keySegment } from '../../amqp/keys.js';
-import { type Brokers, connectFirst, leave, sleep } from '../../amqp/tool-connection.js';
+import { type Brokers, connectFirst, leave } from '../../amqp/tool-connection.js';
 import { BrokerError, isBrokerError } from '../../errors.js';
+import { type FeedHandlers, Link, type MessageFeed } from './link.js';
 
 /**
  * Samples and events as they are published, from a queue that goes with its connection. The queue is bounded and drops the
  * oldest messages, so a reader that is slow or stopped costs the broker little, and boxes nothing.
  */
 
-export interface FeedOptions extends Brokers {
+export interface FeedOptions extends Brokers, Pick<FeedHandlers, 'onMessage' | 'onState'> {
   readonly exchange: string;
   /**
    * Binding keys, the widest first: those that the broker lets us bind are used, since an operator may read the messages of
@@ -22,72 +23,34 @@ export interface FeedOptions extends Brokers {
   readonly name: string;
   /** Unacknowledged messages at most; 0 acknowledges nothing, and the broker sends as fast as we read. */
   readonly prefetch: number;
-  /** @param done acknowledges the message; without `prefetch` it does nothing */
-  onMessage(message: amqp.ConsumeMessage, done: () => void): void;
-  /** The link is up, or it has failed and will be tried again. */
-  onState(state: FeedState): void;
 }
-
-export type FeedState =
-  | { readonly up: true; readonly at: string; readonly bound: readonly string[] }
-  | { readonly up: false; readonly why: string };
 
 const CONNECT_MS = 8_000;
 const QUEUE_MAX = { messages: 50_000, bytes: 128 * 1024 * 1024 };
-const RETRY_FIRST_MS = 500;
-const RETRY_MOST_MS = 10_000;
 /** The broker's reply code for a missing permission. */
 const ACCESS_REFUSED = 403;
 
-export class Feed {
+export class Feed implements MessageFeed {
   readonly #options: FeedOptions;
+  readonly #link: Link;
   #connection: amqp.ChannelModel | undefined;
-  #closed = false;
-  #wake: () => void = () => {};
 
   constructor(options: FeedOptions) {
     this.#options = options;
+    this.#link = new Link({
+      connect: () => this.#connect(),
+      isPassing: isBrokerError,
+      onDown: (why) => options.onState({ up: false, why }),
+    });
   }
 
-  /**
-   * Connects once, and from then on again whenever the link fails.
-   * @throws BrokerError if the first attempt fails
-   */
-  async open(): Promise<void> {
-    const { lost } = await this.#connect();
-    void this.#keep(lost);
+  open(): Promise<void> {
+    return this.#link.open();
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#wake();
+    this.#link.close();
     if (this.#connection !== undefined) await leave(this.#connection);
-  }
-
-  async #keep(first: Promise<string>): Promise<void> {
-    let lost = first;
-    for (let failures = 0; !this.#closed; ) {
-      let why = await lost;
-      if (this.#closed) return;
-      this.#options.onState({ up: false, why });
-      await this.#pause(
-        Math.min(RETRY_MOST_MS, RETRY_FIRST_MS * 2 ** Math.min(failures, 10)) * (0.5 + Math.random() / 2),
-      );
-      if (this.#closed) return;
-      try {
-        ({ lost } = await this.#connect());
-        failures = 0;
-      } catch (error) {
-        if (!isBrokerError(error)) throw error;
-        why = error.message;
-        failures++;
-        lost = Promise.resolve(why);
-      }
-    }
-  }
-
-  async #pause(ms: number): Promise<void> {
-    await Promise.race([sleep(ms), new Promise<void>((resolve) => (this.#wake = resolve))]);
   }
 
   /** @returns `lost` settles when the link is lost, with the reason. @throws BrokerError */
@@ -101,11 +64,11 @@ export class Feed {
     connection.on('close', () => fail(new Error('Unexpected close')));
     this.#connection = connection;
     try {
-      const bound = await Promise.race([
+      await Promise.race([
         this.#consume(connection, endpoint, fail),
         lost.then((why) => Promise.reject(new BrokerError(why))),
       ]);
-      this.#options.onState({ up: true, at: endpoint.shown, bound });
+      this.#options.onState({ up: true, at: endpoint.shown });
       return { lost };
     } catch (error) {
       await leave(connection);
@@ -113,12 +76,7 @@ export class Feed {
     }
   }
 
-  /** @returns the keys that are bound */
-  async #consume(
-    connection: amqp.ChannelModel,
-    { user }: Endpoint,
-    fail: (error: unknown) => void,
-  ): Promise<readonly string[]> {
+  async #consume(connection: amqp.ChannelModel, { user }: Endpoint, fail: (error: unknown) => void): Promise<void> {
     const { bindings } = this.#options;
     for (const [index, keys] of bindings.entries()) {
       const channel = await connection.createChannel();
@@ -129,7 +87,7 @@ export class Feed {
       });
       try {
         await this.#subscribe(channel, user, keys, fail);
-        return keys;
+        return;
       } catch (error) {
         if (!refused) throw error;
       }
@@ -169,7 +127,7 @@ export class Feed {
       queue,
       (message) => {
         if (message === null) fail(new Error('the broker deleted the queue that this program reads'));
-        else if (!this.#closed) onMessage(message, () => prefetch > 0 && ack(message));
+        else if (!this.#link.isClosed) onMessage(message.content, () => prefetch > 0 && ack(message));
       },
       { noAck: prefetch === 0 },
     );

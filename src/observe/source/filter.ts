@@ -52,12 +52,12 @@ export function fits({ keys, words }: Filter, what: Filtered): boolean {
 const TEXTS = ['user', 'job', 'host', 'state', 'box', 'step', 'task', 'queue', 'command'] as const;
 
 /**
- * `*` stands for any text. An array's id names its tasks (`1234` is also `1234_7`), and a host may be named without its
- * domain.
+ * `*` stands for any text. An array's id names its tasks (`1234` is also `1234_7`, and `1234[7]` of PBS), and a host may be
+ * named without its domain.
  */
 function isNamed(key: FilterKey, pattern: string, value: string): boolean {
   if (like(pattern, value)) return true;
-  if (key === 'job') return like(`${pattern}_*`, value);
+  if (key === 'job') return like(`${pattern}_*`, value) || like(`${pattern}[*`, value);
   if (key === 'host') return like(`${pattern}.*`, value);
   return key === 'state' && pattern !== '' && value.startsWith(pattern.toLowerCase());
 }

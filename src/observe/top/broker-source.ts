@@ -1,4 +1,5 @@
-import { Feed, type FeedOptions, type FeedState } from '../source/feed.js';
+import { Feed, type FeedOptions } from '../source/feed.js';
+import type { LinkState } from '../source/link.js';
 import { Boxes, type BoxesOptions } from './boxes.js';
 import type { TopRow } from './row.js';
 import type { TopSource } from './top.js';
@@ -19,7 +20,7 @@ export class BrokerSource implements TopSource, AsyncDisposable {
   readonly #boxes: Boxes;
   readonly #feed: Feed;
   readonly #ask: BrokerSourceOptions['ask'];
-  #state: FeedState = { up: false, why: 'not connected yet' };
+  #state: LinkState = { up: false, why: 'not connected yet' };
   #refused = 0;
 
   constructor({ feed, ask, ...options }: BrokerSourceOptions) {
@@ -29,7 +30,7 @@ export class BrokerSource implements TopSource, AsyncDisposable {
       ...feed,
       name: 'proc_box top',
       prefetch: 0,
-      onMessage: ({ content }) => this.#boxes.message(content),
+      onMessage: (content) => this.#boxes.message(content),
       onState: (state) => {
         this.#state = state;
       },

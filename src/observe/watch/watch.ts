@@ -2,16 +2,17 @@ import { minified } from '../../options/verbatim.js';
 import { printable } from '../../text.js';
 import type { Observed } from '../model/observed.js';
 import { parseMessage } from '../model/parse.js';
-import { Feed, type FeedOptions, type FeedState } from '../source/feed.js';
 import { type Filter, fits } from '../source/filter.js';
+import type { FeedHandlers, MessageFeed } from '../source/link.js';
 import type { Look } from '../terminal/look.js';
 import { messageLine } from './line.js';
 import { LineWriter, type WriteEnd } from './writer.js';
 
 /** Prints samples and events as they come. */
 
-export interface WatchOptions {
-  readonly feed: Pick<FeedOptions, 'uris' | 'socketOptions' | 'exchange' | 'bindings'>;
+export interface WatchOptions extends Pick<FeedHandlers, 'onState' | 'onLeftOut'> {
+  /** Makes the feed. Its messages count as dealt with once they are written, so a slow reader bounds what we keep. */
+  readonly feed: (handlers: FeedHandlers) => MessageFeed;
   readonly filter: Filter;
   /** `sample`, `event`, and names of events; empty means everything. */
   readonly only: readonly string[];
@@ -23,15 +24,11 @@ export interface WatchOptions {
   readonly until: string | undefined;
   /** Ends after this time, ms. */
   readonly forMs: number | undefined;
-  onState(state: FeedState): void;
 }
-
-/** Messages that are written but not yet acknowledged; it bounds what a slow reader makes us keep. */
-const PREFETCH = 500;
 
 export type WatchEnd = 'counted' | 'seen' | 'over' | WriteEnd;
 
-/** @param fd where to print. @returns why it has ended. @throws BrokerError if the broker cannot be used at the start */
+/** @param fd where to print. @returns why it has ended. @throws what the feed throws if it cannot be opened */
 export async function watch(options: WatchOptions, fd = 1): Promise<WatchEnd> {
   const { filter, only, json, look, count, until, forMs } = options;
   let end: (how: WatchEnd) => void = () => {};
@@ -41,12 +38,10 @@ export async function watch(options: WatchOptions, fd = 1): Promise<WatchEnd> {
   const writer = new LineWriter(fd, end);
   let printed = 0;
   let over = false;
-  const feed = new Feed({
-    ...options.feed,
-    name: 'proc_box watch',
-    prefetch: PREFETCH,
+  const feed = options.feed({
     onState: options.onState,
-    onMessage({ content }, done) {
+    ...(options.onLeftOut !== undefined && { onLeftOut: options.onLeftOut }),
+    onMessage(content, done) {
       if (over) return;
       const message = parseMessage(content);
       if (message.kind === 'unreadable' || !isWanted(message, only) || !fits(filter, fieldsOf(message))) return done();

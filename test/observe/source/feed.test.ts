@@ -1,6 +1,6 @@
-import type { ConsumeMessage } from 'amqplib';
 import t, { type Test } from 'tap';
-import { Feed, type FeedOptions, type FeedState } from '../../../src/observe/source/feed.js';
+import { Feed, type FeedOptions } from '../../../src/observe/source/feed.js';
+import type { LinkState } from '../../../src/observe/source/link.js';
 import { foreignClient, sharedBroker, unique, until } from '../../fixtures/broker.js';
 import { tcpProxy } from '../../fixtures/tcp-proxy.js';
 
@@ -9,7 +9,7 @@ const { channel } = await foreignClient(t, uri);
 
 async function open(t: Test, more: Partial<FeedOptions> = {}) {
   const key = unique('feed');
-  const states: FeedState[] = [];
+  const states: LinkState[] = [];
   const texts: string[] = [];
   const held: (() => void)[] = [];
   const feed = new Feed({
@@ -19,7 +19,7 @@ async function open(t: Test, more: Partial<FeedOptions> = {}) {
     bindings: [[`${key}.#`]],
     name: 'test',
     prefetch: 0,
-    onMessage: ({ content }: ConsumeMessage, done) => {
+    onMessage: (content, done) => {
       texts.push(content.toString());
       held.push(done);
     },

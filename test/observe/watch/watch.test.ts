@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Observed } from '../../../src/observe/model/observed.js';
 import { parseValue } from '../../../src/observe/model/parse.js';
+import { Feed } from '../../../src/observe/source/feed.js';
 import { filterOf } from '../../../src/observe/source/filter.js';
 import { PLAIN } from '../../../src/observe/terminal/look.js';
 import { isWanted, type WatchOptions, watch } from '../../../src/observe/watch/watch.js';
@@ -20,7 +21,16 @@ async function printed(t: Test, more: Partial<WatchOptions>, messages: readonly 
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const key = unique('watch');
   const options: WatchOptions = {
-    feed: { uris: [uri], socketOptions: {}, exchange: 'amq.topic', bindings: [[`${key}.#`]] },
+    feed: (handlers) =>
+      new Feed({
+        ...handlers,
+        uris: [uri],
+        socketOptions: {},
+        exchange: 'amq.topic',
+        bindings: [[`${key}.#`]],
+        name: 'test',
+        prefetch: 500,
+      }),
     filter: filterOf([]),
     only: [],
     json: false,

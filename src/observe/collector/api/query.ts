@@ -91,6 +91,31 @@ export function readTable(query: unknown, visibleTo: string | null): TableQuery 
   return table;
 }
 
+/** Which messages a stream has. */
+export interface MessageChoice {
+  readonly visibleTo: string | null;
+  readonly user: string | undefined;
+  /** A job, or an array with all of its tasks. */
+  readonly job: string | undefined;
+  readonly host: string | undefined;
+  readonly samples: boolean;
+  readonly events: boolean;
+}
+
+export function readMessages(query: unknown, visibleTo: string | null): MessageChoice {
+  const read = new QueryReader(query);
+  const choice = {
+    visibleTo,
+    user: read.text('user'),
+    job: read.text('job'),
+    host: read.text('host'),
+    samples: read.flag('samples') ?? true,
+    events: read.flag('events') ?? true,
+  };
+  read.done();
+  return choice;
+}
+
 const CURSOR_MAX = 1_024;
 
 export function readHistory(query: unknown, visibleTo: string | null): HistoryQuery {

@@ -13,9 +13,10 @@ import { between, seriesOf, thin } from '../store/timeline.js';
 import { type Commanding, command } from './commanding.js';
 import { sumSeries } from './job-series.js';
 import type { LiveJobs } from './live-jobs.js';
+import type { LiveMessages } from './live-messages.js';
 import type { LivePages } from './live-pages.js';
 import { ApiProblem } from './problem.js';
-import { cursorText, QueryReader, readHistory, readTable } from './query.js';
+import { cursorText, QueryReader, readHistory, readMessages, readTable } from './query.js';
 import { EventStream } from './sse.js';
 import { boxView, groupRow, groupView, jobView, type NotesOf } from './views.js';
 
@@ -26,6 +27,7 @@ export interface ApiContext {
   readonly database: () => Database;
   readonly pages: LivePages;
   readonly jobs: LiveJobs;
+  readonly messages: LiveMessages;
   readonly commanding: Commanding;
   readonly notesOf: NotesOf;
   readonly auth: AuthMode;
@@ -50,6 +52,10 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   get('/boxes/stream', ({ query }, viewer, reply) => {
     const table = readTable(query, visibleTo(viewer));
     return streams.open(viewer, reply, (stream) => context.pages.watch(table, stream));
+  });
+  get('/messages/stream', ({ query }, viewer, reply) => {
+    const choice = readMessages(query, visibleTo(viewer));
+    return streams.open(viewer, reply, (stream) => context.messages.watch(choice, stream));
   });
   addBoxRoutes(get, context, streams);
   addJobRoutes(get, context, streams);

@@ -133,12 +133,23 @@ const FAILED: Readonly<Record<string, string>> = {
 };
 
 /** @returns the address that it listens at. @throws EnvironmentError */
-export async function listenAt(app: FastifyInstance, at: ListenAt, option: string): Promise<string> {
-  try {
+export function listenAt(app: FastifyInstance, at: ListenAt, option: string): Promise<string> {
+  return naming(option, at, async () => {
     if (at.kind === 'tcp') return await app.listen({ host: at.host, port: at.port });
     await app.ready();
-    await listening(app.server, listenUnix(at.path, true, true));
+    await listening(app.server, { fd: listenUnix(at.path, true, true) });
     return at.path;
+  });
+}
+
+/** The same for a server without the framework. @throws EnvironmentError */
+export function listenPlain(server: Server, at: ListenAt, option: string): Promise<void> {
+  return naming(option, at, () => listening(server, at.kind === 'tcp' ? at : { fd: listenUnix(at.path, true, true) }));
+}
+
+async function naming<Result>(option: string, at: ListenAt, listen: () => Promise<Result>): Promise<Result> {
+  try {
+    return await listen();
   } catch (cause) {
     const { code = '', refused = '', message } = cause as NodeJS.ErrnoException & { refused?: string };
     const where = at.kind === 'tcp' ? `${at.host}:${at.port}` : at.path;
@@ -161,10 +172,13 @@ export function metricsServer(metrics: ServerOptions['metrics'], log: Logger): S
   });
 }
 
-function listening(server: Server, fd: number): Promise<void> {
+function listening(
+  server: Server,
+  at: { readonly fd: number } | { readonly host: string; readonly port: number },
+): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ fd }, () => {
+    server.listen(at, () => {
       server.off('error', reject);
       resolve();
     });

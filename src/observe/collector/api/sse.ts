@@ -46,9 +46,9 @@ export class EventStream {
     return false;
   }
 
-  /** @param data JSON on one line */
-  send(event: string, data: string): void {
-    this.#write(`event: ${event}\ndata: ${data}\n\n`);
+  /** @param data JSON on one line; several of them are as many events, which leave together */
+  send(event: string, ...data: readonly string[]): void {
+    this.#write(data.map((one) => `event: ${event}\ndata: ${one}\n\n`).join(''));
   }
 
   close(): void {

@@ -25,8 +25,8 @@ export interface IntakeOptions {
   readonly loaded: Loaded;
   readonly resolutionMs: number;
   readonly log: Logger;
-  /** Called for each message that is new, after it was applied. */
-  readonly onMessage?: (box: LiveBox, message: Observed) => void;
+  /** Called for each message that is new, after it was applied. `body` is the message as it was published. */
+  readonly onMessage?: (box: LiveBox, message: Observed, body: Buffer) => void;
   /** Called after a commit, with the boxes that it has changed. */
   readonly onCommit?: (changed: ReadonlySet<LiveBox>) => void;
   /** The store is out of order, or in order again. */
@@ -63,6 +63,7 @@ const RETRY_MAX_MS = 15_000;
 
 interface Held {
   readonly message: Observed | null;
+  readonly body: Buffer;
   readonly ack: () => void;
 }
 
@@ -108,7 +109,7 @@ export class Intake {
     if (this.#isEnding) return; // the broker gives it to the next collector
     const message = parseMessage(body);
     if (message.kind === 'unreadable') this.#refuse(message.reason);
-    this.#held.push({ message: message.kind === 'unreadable' ? null : message, ack });
+    this.#held.push({ message: message.kind === 'unreadable' ? null : message, body, ack });
     this.#soon(GATHER_MS);
   }
 
@@ -194,7 +195,7 @@ export class Intake {
     const samples: Commit['samples'][number][] = [];
     const events: Commit['events'][number][] = [];
     const stored: StoredEvent[] = [];
-    for (const { message } of batch) {
+    for (const { message, body } of batch) {
       if (message === null) continue;
       const box = this.#boxOf(message, nowMs, rows);
       if (box === null) continue;
@@ -216,7 +217,7 @@ export class Intake {
         if (box.events <= EVENTS_MAX) stored.push(toStore(message as ObservedEvent));
         else this.counts.eventsNotKept++;
       }
-      this.#options.onMessage?.(box, message);
+      this.#options.onMessage?.(box, message, body);
     }
     const chunks = this.#chunks(changed, rows, id);
     const flushing = new Set(chunks.map(({ box }) => box));
