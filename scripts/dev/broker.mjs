@@ -8,6 +8,7 @@
  * on a pipe from this process. However this process ends, the shell then kills the other two and removes the directory.
  */
 import { execFile, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -18,6 +19,7 @@ import { fileURLToPath } from 'node:url';
 const HOME_OF_RABBIT = process.env.RABBITMQ_HOME ?? '/usr/lib/rabbitmq';
 const START_TIMEOUT_MS = 90_000;
 const STOP_TIMEOUT_MS = 20_000;
+const PORTS = [10_000, 32_768];
 
 /**
  * @param {object} [options]
@@ -243,16 +245,24 @@ function listens(port) {
   });
 }
 
-/** Free ports on loopback. */
+/**
+ * Free ports on loopback. They lie below those that the kernel gives to connections: one of those could be taken between this
+ * call and the moment when somebody listens there.
+ */
 export async function freePorts(count, first) {
   const servers = [];
-  for (let i = 0; i < count; i++) {
+  while (servers.length < count) {
+    const fixed = servers.length === 0 && first !== undefined;
     const server = createServer();
-    await new Promise((resolve, reject) => {
-      server.on('error', reject);
-      server.listen(i === 0 && first !== undefined ? first : 0, '127.0.0.1', resolve);
-    });
-    servers.push(server);
+    try {
+      await new Promise((resolve, reject) => {
+        server.on('error', reject);
+        server.listen(fixed ? first : randomInt(...PORTS), '127.0.0.1', resolve);
+      });
+      servers.push(server);
+    } catch (error) {
+      if (fixed || error.code !== 'EADDRINUSE') throw error;
+    }
   }
   const ports = servers.map((server) => server.address().port);
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));

@@ -1,5 +1,4 @@
 import { isListening, notifyService } from 'cgroup-utils-native';
-import { describeError } from '../errors.js';
 import type { Logger } from '../log.js';
 
 /** This process as a service of systemd, or of anything else that speaks sd_notify(3) and sd_listen_fds(3). */
@@ -10,8 +9,8 @@ const LISTENER_FD = 6;
 export interface Service {
   /** The socket on which systemd listens for us; null: we listen ourselves. */
   readonly listener: number | null;
-  /** Tells systemd, if it has started us. Never throws. */
-  readonly notify: (state: ServiceState, status: string) => void;
+  /** Tells systemd, if it has started us. Never throws. @returns whether it has been told */
+  readonly notify: (state: ServiceState, status: string) => boolean;
 }
 
 export type ServiceState = 'READY=1' | 'STOPPING=1' | '';
@@ -25,11 +24,13 @@ export function serviceOf(environment: Environment, parent: number, log: Logger)
   return {
     listener: listens ? LISTENER_FD : null,
     notify: (state, status) => {
-      if (socket === '') return;
+      if (socket === '') return false;
       try {
         notifyService(socket, `${state}${state === '' ? '' : '\n'}STATUS=${status}`);
+        return true;
       } catch (error) {
-        log.warn(`tell systemd "${state || status}": ${describeError(error, false)}`);
+        log.warn(`tell systemd "${state || status}": ${(error as Error).message}`);
+        return false;
       }
     },
   };

@@ -2,11 +2,11 @@
 // test-timeout: 120s
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import amqp from 'amqplib';
 import t from 'tap';
+import { freePorts } from '../../scripts/dev/broker.mjs';
 import { tryBroker } from '../../src/amqp/tool-connection.js';
 import { collect, privateBroker, unique } from '../fixtures/broker.js';
 import { type Certificate, newAuthority } from '../fixtures/certificates.js';
@@ -24,12 +24,12 @@ const nobody = ca.issue('nobody');
 // It expires within the second; newer versions of openssl issue none that has expired already.
 const late = ca.issue('alice', { days: 0 });
 const stranger = foreign.issue('alice');
-const tlsPort = await freePort();
+const [tlsPort] = await freePorts(1);
 
 const broker = await privateBroker(t, {
   vhosts: ['a%2Fb'],
   users: [{ name: 'alice', password: 'not used' }],
-  ports: [tlsPort],
+  ports: [tlsPort!],
   plugins: ['rabbitmq_auth_mechanism_ssl'],
   conf: `listeners.ssl.1 = 127.0.0.1:${tlsPort}
 ssl_options.cacertfile = ${ca.cert}
@@ -185,11 +185,3 @@ t.test('files of TLS are read before the job starts', async (t) => {
     t.match(stderr, message);
   }
 });
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as { port: number };
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}

@@ -8,7 +8,7 @@ import type { BoxRow } from '../../src/agent/list.js';
 import type { AgentStatus } from '../../src/agent/status.js';
 import { asUid, type RunningAgent, sharedFolder, spawnAgent, startAgent } from '../fixtures/own-agent.js';
 import { processState, until } from '../fixtures/processes.js';
-import { killQuietly, PROC_BOX, PYTHON, plainEnvironment, temporaryFolder } from '../fixtures/run.js';
+import { killQuietly, PROC_BOX, PYTHON, plainEnvironment, start, temporaryFolder } from '../fixtures/run.js';
 
 /** An agent as a service: how it starts, ends, and follows another. */
 
@@ -199,6 +199,23 @@ function listener(t: Test, [program = '', ...args]: readonly string[]): () => st
   });
   return () => text;
 }
+
+t.test(
+  'a wrong configuration is told to systemd, and fails only after a while: its unit starts it again at once',
+  async (t) => {
+    const name = join(temporaryFolder(t), 'notify');
+    const heard = listener(t, [PYTHON, '-c', NOTIFIED, name]);
+    await until(() => heard().includes('ready'), 'it listens');
+    const words = ['agent', '--config', 'none', '--uri-file', '/nonexistent/agent.uri'];
+    const agent = start(t, [], { bare: true, options: words, env: { NOTIFY_SOCKET: name } });
+    const told = /^STATUS=--uri-file: read \/nonexistent\/agent\.uri: ENOENT; /m;
+    await until(() => told.test(heard()), `the status: ${heard()} ${agent.stderr()}`);
+    t.match(agent.stderr(), /^proc_box: error: .*agent\.uri: ENOENT/);
+    t.equal(agent.child.exitCode, null, 'it waits');
+    agent.child.kill('SIGTERM');
+    t.equal((await agent.done).signal ?? (await agent.done).code, 'SIGTERM', 'but not longer than it is told to');
+  },
+);
 
 t.test('a NOTIFY_SOCKET that is not there does not stop it', async (t) => {
   const agent = await startAgent(t, { env: { NOTIFY_SOCKET: '/nonexistent/notify' } });

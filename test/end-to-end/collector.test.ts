@@ -4,6 +4,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import t from 'tap';
+import { freePorts } from '../../scripts/dev/broker.mjs';
 import type {
   BoxPage,
   BoxPageDelta,
@@ -18,7 +19,7 @@ import type { CollectorProcess } from '../fixtures/collector.js';
 import { collectorSite as site } from '../fixtures/collector-site.js';
 import { eventMessage, exitedMessage, sampleMessage } from '../fixtures/observed.js';
 import { answerErrors, api, schemaErrorsOf } from '../fixtures/openapi.js';
-import { freePort, startPostgres } from '../fixtures/postgres.js';
+import { startPostgres } from '../fixtures/postgres.js';
 import { until } from '../fixtures/processes.js';
 import { start, temporaryFolder } from '../fixtures/run.js';
 
@@ -265,7 +266,8 @@ t.test(
   { skip: postgres === null && 'needs a PostgreSQL server' },
   async (t) => {
     // It listens anew with the store: its address has to stay.
-    const { publish, has, collector } = await site(t, ['--listen', `127.0.0.1:${await freePort()}`], postgres!.uri);
+    const [port] = await freePorts(1);
+    const { publish, has, collector } = await site(t, ['--listen', `127.0.0.1:${port}`], postgres!.uri);
     const nowMs = Date.now() - 60_000;
     const boxes = [1, 2, 3].map((n) => ({ box: `p${n}`, job: `${n}`, user: 'alice', host: 'node1' }));
     await publish(sampleMessage(boxes[0]!, 1, nowMs), sampleMessage(boxes[0]!, 2, nowMs + 1_000));

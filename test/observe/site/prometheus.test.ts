@@ -9,8 +9,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { parse, stringify } from 'yaml';
+import { freePorts } from '../../../scripts/dev/broker.mjs';
 import type { BoxPage } from '../../../src/observe/model/api.js';
-import { type Collected, freePort, said, startCollected } from '../../fixtures/page-site.js';
+import { type Collected, said, startCollected } from '../../fixtures/page-site.js';
 import { until } from '../../fixtures/processes.js';
 
 /** What a site gives to Prometheus and Grafana, with Debian's prometheus and a real collector. */
@@ -148,7 +149,7 @@ async function startPrometheus(t: Test, { metricsUrl }: Collected): Promise<stri
   scrape.static_configs[0].targets = [new URL(metricsUrl).host];
   const file = join(folder, 'prometheus.yml');
   writeFileSync(file, stringify({ ...config, rule_files: [rules] }));
-  const port = await freePort();
+  const [port] = await freePorts(1);
   const words = [
     `--config.file=${file}`,
     `--storage.tsdb.path=${join(folder, 'data')}`,
