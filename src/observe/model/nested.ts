@@ -54,23 +54,23 @@ function pressureOf(value: unknown): ObservedPressure | null {
 
 /** The rows of the largest processes. Rows without a pid or a name are left out. */
 export function readProcesses(value: unknown): readonly ObservedProcess[] {
-  return listAt(value, PROCESSES_MAX).flatMap((row) => {
+  const processes: ObservedProcess[] = [];
+  for (const row of listAt(value, PROCESSES_MAX)) {
     const fields = objectAt(row);
     const pid = amountAt(fields['pid']);
     const name = nameAt(fields['name']);
-    if (pid === null || name === null) return [];
+    if (pid === null || name === null) continue;
     const user = amountAt(fields['user']);
     const system = amountAt(fields['system']);
-    return [
-      {
-        pid,
-        ppid: amountAt(fields['ppid']),
-        name,
-        state: nameAt(fields['state']),
-        threads: amountAt(fields['threads']),
-        rssBytes: amountAt(fields['rss']) ?? 0,
-        cpuSec: user === null && system === null ? null : (user ?? 0) + (system ?? 0),
-      },
-    ];
-  });
+    processes.push({
+      pid,
+      ppid: amountAt(fields['ppid']),
+      name,
+      state: nameAt(fields['state']),
+      threads: amountAt(fields['threads']),
+      rssBytes: amountAt(fields['rss']) ?? 0,
+      cpuSec: user === null && system === null ? null : (user ?? 0) + (system ?? 0),
+    });
+  }
+  return processes;
 }

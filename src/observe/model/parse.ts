@@ -119,8 +119,11 @@ function headOf(identityField: unknown, sequence: unknown, time: unknown, unix: 
 /** @returns null if the box, its job, user or host has no name */
 export function readIdentity(value: unknown): ObservedIdentity | null {
   const fields = objectAt(value);
-  const [box, job, user, host] = ['box', 'job', 'user', 'host'].map((key) => nameAt(fields[key]));
-  if (box == null || job == null || user == null || host == null) return null;
+  const box = nameAt(fields['box']);
+  const job = nameAt(fields['job']);
+  const user = nameAt(fields['user']);
+  const host = nameAt(fields['host']);
+  if (box === null || job === null || user === null || host === null) return null;
   const verified = fields['verified'];
   return {
     box,

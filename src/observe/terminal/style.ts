@@ -31,9 +31,10 @@ export function line(spans: readonly Span[], width: number, look: Look, over?: S
   let left = width;
   let text = '';
   for (const span of spans) {
-    const taken = Math.min(left, widthOf(span.text));
+    const whole = widthOf(span.text);
+    const taken = Math.min(left, whole);
     if (taken <= 0) continue;
-    text += styled(fit(span.text, taken, look.utf8), over ?? span.style ?? 'plain', look);
+    text += styled(taken === whole ? span.text : fit(span.text, taken, look.utf8), over ?? span.style ?? 'plain', look);
     left -= taken;
   }
   return left === 0 ? text : text + styled(' '.repeat(left), over ?? 'plain', look);

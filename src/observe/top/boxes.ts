@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { parseMessage } from '../model/parse.js';
 import { readAnswer } from '../source/answer.js';
 import type { TopRow } from './row.js';
@@ -41,8 +42,9 @@ export class Boxes {
   }
 
   /** @param body of a sample or an event */
-  message(body: Buffer | string): void {
-    const message = parseMessage(body);
+  message(body: Buffer): void {
+    // Much faster than a decoder that refuses what is no UTF-8.
+    const message = parseMessage(isUtf8(body) ? body.toString() : body);
     if (message.kind === 'unreadable') {
       this.unreadable++;
       return;

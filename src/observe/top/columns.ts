@@ -61,6 +61,11 @@ export const COLUMNS: readonly Column[] = [
   },
 ];
 
+const BY_RANK: readonly Column[] = [...COLUMNS].sort((a, b) => a.rank - b.rank);
+const isBar = ({ title }: Column) => title === 'MEMORY';
+/** The bar takes what the texts leave. */
+const IN_TURN: readonly Column[] = [...BY_RANK.filter((one) => !isBar(one)), ...BY_RANK.filter(isBar)];
+
 export interface Placed {
   readonly column: Column;
   readonly width: number;
@@ -72,21 +77,17 @@ export interface Placed {
  * @param before the columns as they were; they do not become narrower again, so that the table stands still
  */
 export function place(rows: readonly TopRow[], width: number, look: Look, before: readonly Placed[] = []): Placed[] {
-  const byRank = [...COLUMNS].sort((a, b) => a.rank - b.rank);
   const chosen = new Set<Column>();
   let left = width + 1;
-  for (const column of byRank) {
+  for (const column of BY_RANK) {
     if (column.least + 1 > left) break;
     chosen.add(column);
     left -= column.least + 1;
   }
   const widths = new Map<Column, number>();
-  // The bar takes what the texts leave.
-  const isBar = ({ title }: Column) => title === 'MEMORY';
-  const order = [...byRank.filter((one) => !isBar(one)), ...byRank.filter(isBar)];
-  for (const column of order.filter((one) => chosen.has(one))) {
+  for (const column of IN_TURN.filter((one) => chosen.has(one))) {
     const had = before.find((one) => one.column === column)?.width ?? 0;
-    const wanted = Math.min(column.most, Math.max(had, textWidth(column, rows, look)));
+    const wanted = had === column.most ? had : Math.min(column.most, Math.max(had, textWidth(column, rows, look)));
     const more = Math.max(0, Math.min(left, wanted - column.least));
     widths.set(column, column.least + more);
     left -= more;
@@ -95,7 +96,7 @@ export function place(rows: readonly TopRow[], width: number, look: Look, before
 }
 
 function textWidth(column: Column, rows: readonly TopRow[], look: Look): number {
-  if (column.title === 'MEMORY') return column.most;
+  if (isBar(column)) return column.most;
   return Math.max(0, ...rows.map((row) => widthOf(column.text(row, look, column.most))));
 }
 

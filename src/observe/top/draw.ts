@@ -141,9 +141,9 @@ function emptyText({ hidden }: Scene): string {
 
 function rowLine(placed: readonly Placed[], row: TopRow, width: number, look: Look, over: Style | undefined): string {
   const faded = row.state === 'ended' || row.state === 'silent';
-  const spans = placed.flatMap((one, index): Span[] => {
+  const spans = placed.map((one, index): Span => {
     const style = faded ? 'dim' : (one.column.style?.(row) ?? 'plain');
-    return [...(index > 0 ? [{ text: ' ' }] : []), { text: cell(one, row, look), style }];
+    return { text: `${index > 0 ? ' ' : ''}${cell(one, row, look)}`, style };
   });
   return line(spans, width, look, over);
 }

@@ -25,8 +25,9 @@ export function heard(before: Tracked | undefined, message: Observed, nowMs: num
   if (before !== undefined && message.sequence <= before.sequence) return before;
   const { identity, state, sequence } = message;
   const known = before ?? unknownBox(identity);
+  if (message.kind === 'sample')
+    return { ...known, identity, state, sequence, heardMs: nowMs, ...measured(known, message, nowMs) };
   const box = { ...known, identity, state, sequence, heardMs: nowMs };
-  if (message.kind === 'sample') return { ...box, ...measured(known, message, nowMs) };
   if (message.event === 'exited') return { ...box, state: 'ended' };
   if (message.event !== 'started') return box;
   const { body } = message;

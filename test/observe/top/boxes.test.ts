@@ -8,7 +8,7 @@ function boxesAt() {
   const clock = { ms: 0 };
   const boxes = new Boxes({ keepEndedMs: 60_000, nowMs: () => clock.ms, wallMs: () => WALL + clock.ms });
   const sample = (box: string, sequence: number, figures = {}) =>
-    boxes.message(JSON.stringify(sampleMessage({ box }, sequence, WALL + clock.ms, figures)));
+    boxes.message(Buffer.from(JSON.stringify(sampleMessage({ box }, sequence, WALL + clock.ms, figures))));
   return { clock, boxes, sample };
 }
 
@@ -44,13 +44,15 @@ t.test('the time goes on between samples, unless the box is suspended', async (t
   sample('b1', 1);
   clock.ms = 5000;
   t.equal(boxes.rows()[0]!.used_ms, 15_002);
-  boxes.message(JSON.stringify(eventMessage({ box: 'b1' }, 2, WALL, 'suspended', { state: 'suspended' })));
+  boxes.message(Buffer.from(JSON.stringify(eventMessage({ box: 'b1' }, 2, WALL, 'suspended', { state: 'suspended' }))));
   t.equal(boxes.rows()[0]!.used_ms, 10_002);
 });
 
 t.test('a box that says nothing for three intervals is silent, and later forgotten', async (t) => {
   const { clock, boxes, sample } = boxesAt();
-  boxes.message(JSON.stringify(eventMessage({ box: 'b1' }, 1, WALL, 'started', { sample_interval_ms: 10_000 })));
+  boxes.message(
+    Buffer.from(JSON.stringify(eventMessage({ box: 'b1' }, 1, WALL, 'started', { sample_interval_ms: 10_000 }))),
+  );
   sample('b1', 2);
   clock.ms = 29_000;
   t.equal(boxes.rows()[0]!.state, 'running');
@@ -62,14 +64,16 @@ t.test('a box that says nothing for three intervals is silent, and later forgott
 
 t.test('a box without periodic samples is never silent', async (t) => {
   const { clock, boxes } = boxesAt();
-  boxes.message(JSON.stringify(eventMessage({ box: 'b1' }, 1, WALL, 'started', { sample_interval_ms: 0 })));
+  boxes.message(
+    Buffer.from(JSON.stringify(eventMessage({ box: 'b1' }, 1, WALL, 'started', { sample_interval_ms: 0 }))),
+  );
   clock.ms = 1e9;
   t.equal(boxes.rows()[0]!.state, 'running');
 });
 
 t.test('a box that has ended stays for a while', async (t) => {
   const { clock, boxes } = boxesAt();
-  boxes.message(JSON.stringify(exitedMessage({ box: 'b1' }, 9, WALL)));
+  boxes.message(Buffer.from(JSON.stringify(exitedMessage({ box: 'b1' }, 9, WALL))));
   clock.ms = 59_000;
   t.equal(boxes.rows()[0]!.state, 'ended');
   clock.ms = 61_000;
@@ -78,7 +82,7 @@ t.test('a box that has ended stays for a while', async (t) => {
 
 t.test('messages of the past, as a spool delivers them, are no live boxes', async (t) => {
   const { boxes } = boxesAt();
-  boxes.message(JSON.stringify(sampleMessage({ box: 'old' }, 1, WALL - 3_600_000)));
+  boxes.message(Buffer.from(JSON.stringify(sampleMessage({ box: 'old' }, 1, WALL - 3_600_000))));
   t.strictSame(boxes.rows(), []);
 });
 
@@ -95,6 +99,6 @@ t.test('answers to status fill the table, and what is no answer does not', async
   t.match(boxes.rows(), [{ box: 'b2', state: 'suspended', command: '/bin/sleep', memory: 144_478_208 }]);
   t.notOk(boxes.answer('{"ok": false}'));
   t.notOk(boxes.answer('x'));
-  boxes.message('x');
+  boxes.message(Buffer.from('x'));
   t.equal(boxes.unreadable, 1);
 });

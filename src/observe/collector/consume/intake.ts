@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { Logger } from '../../../log.js';
 import type { Observed, ObservedEvent } from '../../model/observed.js';
 import { parseMessage } from '../../model/parse.js';
@@ -107,7 +108,8 @@ export class Intake {
   /** Takes a message. Never throws. */
   take({ body, ack }: Delivered): void {
     if (this.#isEnding) return; // the broker gives it to the next collector
-    const message = parseMessage(body);
+    // Much faster than a decoder that refuses what is no UTF-8.
+    const message = parseMessage(isUtf8(body) ? body.toString() : body);
     if (message.kind === 'unreadable') this.#refuse(message.reason);
     this.#held.push({ message: message.kind === 'unreadable' ? null : message, body, ack });
     this.#soon(GATHER_MS);
