@@ -1,16 +1,17 @@
 /**
  * npm run test:package: makes the packages twice, and installs, uses, upgrades and removes them in throw-away systems.
  *
- *   npm run test:package                       every step, in about half an hour, most of it in the virtual machine
+ *   npm run test:package                       every step, in about 10 minutes
  *   npm run test:package -- debian-13 tarball  only these
  *   npm run test:package -- --record           also writes the figures into docs/install.md
  *
  * Needs root and Debian. The systems are debootstrap's Debian 12 and 13, without compiler and network (clean-root.sh), kept in
- * $PROC_BOX_CACHE, by default ~/.cache/proc_box; and a virtual machine for systemd (vm/). test/installed/ has what runs in them. A step that
- * cannot run here says why, and counts as failed. Exit status: 0 if all is ok.
+ * $PROC_BOX_CACHE, by default ~/.cache/proc_box; for the units their own systemd is process 1 (systemd-root.sh). test/installed/ has what runs
+ * in them. A step that cannot run here says why, and counts as failed. Exit status: 0 if all is ok.
  */
 import { spawnSync } from 'node:child_process';
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -26,7 +27,6 @@ import {
 import { homedir, release } from 'node:os';
 import { join } from 'node:path';
 import { ensureDebian, ensureNpm, root, run, say } from './setup.mjs';
-import { runVm } from './vm/machine.mjs';
 
 const MIRROR = 'http://deb.debian.org/debian';
 const cache = process.env.PROC_BOX_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'proc_box');
@@ -39,10 +39,9 @@ const STEPS = {
   tarball: { run: (input) => inRoot(input, 'bookworm', [], ['tarball.sh', '/packages/1']), kinds: ['tarball'] },
   rpm: { run: rpm, kinds: ['rpm'] },
   npm: { run: npmPackage, kinds: ['npm'] },
-  systemd: { run: systemd, kinds: ['deb'] },
+  'systemd-12': { run: (input) => systemd(input, 'bookworm', [], true), kinds: ['deb'] },
+  'systemd-13': { run: (input) => systemd(input, 'trixie', ['nodejs'], false), kinds: ['deb'] },
 };
-/** The machine is emulated, 10 to 35 times slower than the host. */
-const VM_MS = 30 * 60_000;
 const LAUNCHES = 41;
 /** Those of which the steps install a second release over the first. */
 const TWICE = ['deb', 'rpm'];
@@ -159,14 +158,36 @@ function debian(input, suite, extra, withNode) {
   return inRoot(input, suite, extra, words);
 }
 
-/** Runs a script of test/installed in a copy of a Debian, which has the packages at /packages. */
-function inRoot({ packages }, suite, extra, [script, ...words]) {
+/** Runs a script of test/installed in a copy of a Debian. */
+function inRoot(input, suite, extra, [script, ...words]) {
+  return isolated([rootWith(input, suite, extra), '/bin/sh', `/packages/installed/${script}`, ...words]);
+}
+
+/** The same as a service of that Debian's systemd. */
+function systemd(input, suite, extra, withNode) {
+  const copy = rootWith(input, suite, ['systemd', 'systemd-sysv', ...extra]);
+  const command = [
+    '/bin/sh',
+    '/packages/installed/systemd.sh',
+    '/packages/1',
+    '/packages/2',
+    ...(withNode ? ['node'] : []),
+  ];
+  const { status, stdout, stderr } = spawnSync(join(root, 'scripts/dev/systemd-root.sh'), [copy, ...command], {
+    encoding: 'utf8',
+    timeout: 900_000,
+  });
+  return reported(stdout, stderr, status);
+}
+
+/** A copy of a Debian, which has the packages and the scripts of test/installed at /packages. */
+function rootWith({ packages }, suite, extra) {
   const copy = copyOf(suite, extra);
   mkdirSync(join(copy, 'packages'));
   for (const number of readdirSync(packages))
     cpSync(join(packages, number), join(copy, 'packages', number), { recursive: true });
   cpSync(join(root, 'test/installed'), join(copy, 'packages/installed'), { recursive: true });
-  return isolated([copy, '/bin/sh', `/packages/installed/${script}`, ...words]);
+  return copy;
 }
 
 function rpm({ packages }) {
@@ -192,6 +213,8 @@ function copyOf(suite, extra) {
   }
   const copy = join(mkdtempSync(join(work, 'root-')), 'root');
   run('cp', ['-a', kept, copy]);
+  // mkdtemp's mode would shut every user but root out.
+  chmodSync(copy, 0o755);
   return copy;
 }
 
@@ -257,17 +280,6 @@ function launches(installed) {
     ([name, all]) => `${all.sort((a, b) => a - b)[LAUNCHES >> 1].toFixed(1)} ms from the ${name}`,
   );
   return medians.join(' and ');
-}
-
-async function systemd({ packages }) {
-  const command = ['/bin/sh', join(root, 'test/installed/systemd.sh'), join(packages, '1'), join(packages, '2')];
-  try {
-    const { status, stdout, stderr } = await runVm({ command, systemd: true, timeoutMs: VM_MS });
-    return reported(stdout, stderr, status);
-  } catch (error) {
-    if (error.late !== true) throw error;
-    return reported(error.stdout, `the virtual machine needs more than ${VM_MS / 60_000} minutes`, 'no status');
-  }
 }
 
 /** Writes what was found between two marks of docs/install.md. What other runs have found stays. */

@@ -215,7 +215,7 @@ function allowedOf(assembled: Assembled, { stdoutMode }: Hello) {
   return tryOn(keeper.pid, withinAllowed(assembled, stdoutMode));
 }
 
-/** Serves the boxes of this node. There is no job of our own, so our keeper ends. */
+/** Serves the boxes of this node. There is no job of our own, so our keeper has nothing to do. */
 function serveNode({ argv, settings, debug }: Hello): void {
   running = { onKeeper() {}, async onSignal() {} };
   keeper.close();
@@ -232,7 +232,7 @@ function serveNode({ argv, settings, debug }: Hello): void {
   void runAgent(input).then(exitNow);
 }
 
-/** Keeps and serves what boxes publish. There is no job of our own, so our keeper ends. */
+/** Keeps and serves what boxes publish. There is no job of our own, so our keeper has nothing to do. */
 function collect({ argv, settings, debug }: Hello): void {
   running = { onKeeper() {}, async onSignal() {} };
   keeper.close();

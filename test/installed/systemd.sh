@@ -1,13 +1,14 @@
 #!/bin/sh
-# systemd.sh FIRST SECOND: the agent under a real systemd, in the virtual machine: scripts/dev/vm/run.mjs --systemd.
-# FIRST and SECOND are folders with proc-box_*.deb of two releases. The Node is the machine's.
+# systemd.sh FIRST SECOND [NODE]: the agent and the collector under a real systemd; scripts/dev/systemd-root.sh runs it as a service.
+# FIRST and SECOND are folders with proc-box_*.deb of two releases; with NODE their proc-box-node is installed as well.
 here=$(dirname "$0")
 . "$here/common.sh"
-first=$1 second=$2
+first=$1 second=$2 node=${3-}
+debs() { ls "$1"/proc-box_*.deb ${node:+"$1"/proc-box-node_*.deb}; }
 agent=proc_box-agent
-listed() { [ "$(proc_box list --json | grep -c '"box"')" -eq "$1" ]; }
+listed() { [ "$(proc_box list --json | grep -o '"box":' | wc -l)" -eq "$1" ]; }
 
-check "dpkg -i" dpkg -i "$first"/proc-box_*.deb
+check "dpkg -i" dpkg -i $(debs "$first")
 check "the user of the agent" getent passwd proc_box
 check "the unit is known" systemctl cat $agent.service
 systemctl is-enabled $agent.service >/dev/null 2>&1 && not_ok "the agent was enabled without being asked" || ok "the agent is not enabled yet"
@@ -25,7 +26,7 @@ for i in $(seq 20); do
 done
 await "20 boxes are listed" listed 20 && ok "20 boxes are with the agent"
 pid=$(systemctl show -P MainPID $agent)
-check "upgrade with 20 running boxes" dpkg -i "$second"/proc-box_*.deb
+check "upgrade with 20 running boxes" dpkg -i $(debs "$second")
 await "the agent is active" systemctl is-active $agent && ok "the agent is active after the upgrade"
 [ "$(systemctl show -P MainPID $agent)" != "$pid" ] && ok "it is the new one" || not_ok "the agent was not restarted"
 systemctl is-enabled $agent.service >/dev/null && ok "it is still enabled" || not_ok "the upgrade disabled it"
@@ -61,7 +62,7 @@ check "restart with a refused code cache" systemctl restart $agent
 check "the agent's start made it anew" sh -c 'proc_box check | grep -E "^PASS *code cache"'
 check "removal" dpkg -r proc-box
 systemctl is-active $agent.socket >/dev/null && not_ok "the socket is still there" || ok "the agent has ended"
-check "purge" dpkg -P proc-box
+check "purge" dpkg -P proc-box ${node:+proc-box-node}
 for left in /var/lib/proc_box /run/proc_box /usr/lib/proc_box /etc/needrestart/conf.d/proc_box.conf \
   /etc/systemd/system/multi-user.target.wants/$agent.service /etc/systemd/system/sockets.target.wants/$agent.socket; do
   if [ -e $left ] || [ -L $left ]; then not_ok "left: $left"; fi

@@ -3,6 +3,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { VERBS } from '../../src/options/table/verbs.js';
 import { temporaryFolder } from '../fixtures/run.js';
 
 /** What keeps the packages from being removed. */
@@ -19,9 +20,17 @@ function system(t: Test, files: Readonly<Record<string, string>>): string {
   return root;
 }
 
-function addProcess(root: string, pid: number, executable: string, name: string): void {
+interface Process {
+  readonly parent?: number;
+  readonly words?: readonly string[];
+}
+
+function addProcess(root: string, pid: number, executable: string, name: string, more: Process = {}): void {
+  const { parent = 1, words = [name] } = more;
   const folder = join(root, 'proc', String(pid));
   mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'stat'), `${pid} (${name}) S ${parent} ${pid} ${pid} 0 -1\n`);
+  writeFileSync(join(folder, 'cmdline'), words.map((word) => `${word}\0`).join(''));
   symlinkSync(executable, join(folder, 'exe'));
   writeFileSync(join(folder, 'comm'), `${name}\n`);
 }
@@ -52,6 +61,25 @@ t.test('running boxes are counted, also after an upgrade has replaced their exec
   const { status, said } = neededBy(root);
   t.equal(status, 1);
   t.match(said, [/^2 running box\(es\), of the processes 7 9; /]);
+});
+
+t.test('a service or a tool is no box, although it has a keeper', async (t) => {
+  for (const verb of VERBS.filter((verb) => verb !== 'adopt')) {
+    const root = system(t, {});
+    addProcess(root, 7, OURS, 'proc_box', { words: ['/usr/bin/proc_box', verb, '--config', 'x'] });
+    addProcess(root, 8, OURS, 'proc_box-keeper', { parent: 7 });
+    t.strictSame(neededBy(root), { status: 0, said: [], stderr: '' }, verb);
+  }
+  for (const words of [
+    ['proc_box', '--', 'agent'],
+    ['proc_box', 'adopt'],
+    ['proc_box', './agent'],
+  ]) {
+    const root = system(t, {});
+    addProcess(root, 7, OURS, 'proc_box', { words });
+    addProcess(root, 8, OURS, 'proc_box-keeper', { parent: 7 });
+    t.match(neededBy(root).said, [/^1 running box/], words.join(' '));
+  }
 });
 
 t.test('files of Slurm are named with the line', async (t) => {
