@@ -52,7 +52,7 @@ const NAME_MAX_CHARACTERS = 64;
 const CLOCK_TOLERANCE_MS = 5_000;
 export const BODY_KEYS = ['command', 'arguments', 'target'];
 const NOT_JSON = 'the body is not JSON in UTF-8: for example {"command": "ping"}';
-const TARGET_KEYS = ['host', 'node', 'job', 'step', 'task', 'user', 'box'] as const;
+const TARGET_KEYS = ['cluster', 'host', 'node', 'job', 'step', 'task', 'user', 'box'] as const;
 
 /**
  * @param identity who this box is, for `target`

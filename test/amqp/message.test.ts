@@ -2,7 +2,7 @@ import t from 'tap';
 import { parseMessage, requesterOf } from '../../src/amqp/message.js';
 import { fakeBox } from '../fixtures/broker.js';
 
-const { identity } = fakeBox({ box: 'b1' });
+const { identity } = fakeBox({ box: 'b1', cluster: 'c1' });
 const NOW_MS = 1_700_000_000_000;
 
 function parse(body: string | Buffer, properties: object = {}) {
@@ -65,10 +65,17 @@ t.test('says which key was probably meant', async (t) => {
 });
 
 t.test('is for this box where every key of the target names it', async (t) => {
-  for (const target of [{}, { box: 'b1' }, { job: '1234_7', user: 'alice' }, { HOST: 'node1.example' }, { step: 0 }]) {
+  for (const target of [
+    {},
+    { box: 'b1' },
+    { job: '1234_7', user: 'alice' },
+    { HOST: 'node1.example' },
+    { step: 0 },
+    { cluster: 'c1' },
+  ]) {
     t.equal(parse(JSON.stringify({ command: 'ping', target })).kind, 'request', JSON.stringify(target));
   }
-  for (const target of [{ box: 'b2' }, { job: '1234_7', user: 'bob' }, { task: '0' }, { step: 1 }]) {
+  for (const target of [{ box: 'b2' }, { job: '1234_7', user: 'bob' }, { task: '0' }, { step: 1 }, { cluster: 'c2' }]) {
     t.equal(parse(JSON.stringify({ command: 'ping', target })).kind, 'ignored', JSON.stringify(target));
   }
 });

@@ -12,6 +12,10 @@ check "dpkg -i" dpkg -i $(debs "$first")
 check "the user of the agent" getent passwd proc_box
 check "the unit is known" systemctl cat $agent.service
 systemctl is-enabled $agent.service >/dev/null 2>&1 && not_ok "the agent was enabled without being asked" || ok "the agent is not enabled yet"
+systemctl start --no-block $agent.service
+await "the status says what to correct" sh -c "systemctl status $agent | grep 'Status: .*agent.uri: ENOENT'" && ok "without its URI, the agent's status says what to correct"
+[ "$(systemctl show -P NRestarts $agent)" -lt 2 ] && ok "it is not started again and again" || not_ok "started again $(systemctl show -P NRestarts $agent) times"
+systemctl stop $agent.socket $agent.service
 echo 'uri: none' >/etc/proc_box/agent.yaml
 check "systemctl enable --now" systemctl enable --now $agent.socket $agent.service
 await "the agent answers" proc_box agent status && ok "the agent answers: $(proc_box agent status | head -n 1)"

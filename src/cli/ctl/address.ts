@@ -8,7 +8,7 @@ import { SpecError } from '../../errors.js';
  * it.
  */
 const ADDRESSES = ['box', 'job', 'user', 'host'] as const;
-const NARROWING = ['node', 'step', 'task'] as const;
+const NARROWING = ['cluster', 'node', 'step', 'task'] as const;
 
 /** `target` of a command message. */
 export type Target = Readonly<Record<string, string>>;

@@ -64,6 +64,7 @@ export const OWN_OPTIONS = {
   host: { placeholder: 'name', help: 'the boxes of a host' },
   user: { placeholder: 'name', help: 'the boxes of a user' },
   box: { placeholder: 'id', help: 'one box' },
+  cluster: { placeholder: 'name', help: 'of these, only the boxes of a cluster, where several share a broker' },
   node: { placeholder: 'name', help: "of these, only the boxes of the scheduler's node" },
   step: { placeholder: 'id', help: 'of these, only the boxes of a step' },
   task: { placeholder: 'id', help: 'of these, only the boxes of a task (rank)' },

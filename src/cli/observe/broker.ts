@@ -43,7 +43,7 @@ export function brokerOf(input: CtlInput, forBox: readonly string[], wanted: Wan
 }
 
 /** Which boxes a command is for. */
-export type Address = Readonly<Partial<Record<'box' | 'job' | 'user' | 'host', string>>>;
+export type Address = Readonly<Partial<Record<'box' | 'job' | 'cluster' | 'user' | 'host', string>>>;
 
 /**
  * A command for boxes, as `proc_box ctl` would send it.

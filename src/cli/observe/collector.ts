@@ -4,6 +4,7 @@ import type { TopRow } from '../../observe/top/row.js';
 import type { Action } from '../../observe/top/view.js';
 import { type Files, readSecret } from '../../options/files.js';
 import type { VerbOption } from '../../options/verb-words.js';
+import { targetOf } from './command.js';
 
 /** The collector of `top`, `watch` and `report`. */
 
@@ -29,11 +30,11 @@ export function collectorOf(own: ReadonlyMap<string, string>, files: Files): Col
 export async function commandThrough(
   collector: Collector,
   action: Action,
-  { box, job, user }: TopRow,
+  row: TopRow,
   wholeJob: boolean,
 ): Promise<{ readonly text: string; readonly isError: boolean }> {
   try {
-    const body = { command: action, target: wholeJob ? { job, user } : { box } };
+    const body = { command: action, target: targetOf(row, wholeJob) };
     const answers = listAt(objectAt(await collector.post('/commands', body))['answers'], 100_000).filter(isFields);
     const refused = answers.filter(({ ok }) => ok !== true);
     if (answers.length === 0) return { text: 'no answer; the command may have been carried out', isError: true };

@@ -1,10 +1,17 @@
 import { randomHex } from 'cgroup-utils-native';
 import { describeError } from '../../errors.js';
+import type { TopRow } from '../../observe/top/row.js';
 import { formatAnswer, parseAnswer } from '../ctl/answer.js';
 import type { CtlRequest } from '../ctl/options.js';
 import { sendCommand } from '../ctl/send.js';
+import type { Address } from './broker.js';
 
-/** Sends the commands of `proc_box top` over the broker. */
+/** The commands of `proc_box top`: whom they are for, and their way over the broker. */
+
+/** One box, or every box of its job: ids of jobs are unique in a cluster only. */
+export function targetOf({ box, job, cluster, user }: TopRow, wholeJob: boolean): Address {
+  return wholeJob ? { job, user, ...(cluster !== null && { cluster }) } : { box };
+}
 
 /** Never rejects. @returns what the boxes have answered, in one line */
 export async function commandOver(

@@ -24,7 +24,7 @@ import type { CtlInput } from '../ctl/options.js';
 import { sendCommand } from '../ctl/send.js';
 import { brokerOf, commandFor, OBSERVED } from './broker.js';
 import { COLLECTOR, collectorOf, commandThrough } from './collector.js';
-import { commandOver } from './command.js';
+import { commandOver, targetOf } from './command.js';
 import { FILTERS, filterFrom, single } from './filters.js';
 import { verbHelp } from './help.js';
 
@@ -118,8 +118,7 @@ async function fromBroker(input: CtlInput, words: VerbWords<Own>, chosen: Chosen
     return printRows(source.rows(), chosen);
   }
   const act = (action: Action, row: TopRow, wholeJob: boolean) => {
-    const { box, job, user } = row;
-    const target = wholeJob ? { job, user } : { box };
+    const target = targetOf(row, wholeJob);
     return commandOver(
       () => commandFor(input, forBox, action, target, { wait: wholeJob ? wait : '10s', ...key }),
       wholeJob,

@@ -316,6 +316,7 @@ export interface CommandRequest {
   readonly target: {
     readonly box?: string;
     readonly job?: string;
+    readonly cluster?: string;
     readonly user?: string;
     readonly host?: string;
     readonly step?: string;

@@ -190,7 +190,8 @@ function asked(view: View, action: Action, rows: readonly TopRow[]): View {
   const row = rows[cursorOf(view, rows)];
   if (row === undefined) return view;
   if (row.state === 'ended') return { ...view, message: { text: 'this box has ended', isError: true } };
-  const ofJob = rows.filter(({ job, user, state }) => job === row.job && user === row.user && state !== 'ended').length;
+  const isSame = ({ job, cluster, user }: TopRow) => job === row.job && cluster === row.cluster && user === row.user;
+  const ofJob = rows.filter((one) => isSame(one) && one.state !== 'ended').length;
   return { ...view, selected: row.box, question: { action, row, ofJob } };
 }
 

@@ -38,10 +38,12 @@ t.test('a command names the box, or the job of its user', async (t) => {
     isError: true,
   });
   t.match(await commandThrough(through('odd'), 'kill', row, false), { isError: true });
+  await commandThrough(through([{ ok: true }]), 'kill', { ...row, cluster: 'c1' }, true);
   t.strictSame(sent, [
     { command: 'kill', target: { job: '7', user: 'bob' } },
     { command: 'suspend', target: { box: 'b1' } },
     { command: 'kill', target: { box: 'b1' } },
+    { command: 'kill', target: { job: '7', user: 'bob', cluster: 'c1' } },
   ]);
   const gone = { post: () => Promise.reject(new EnvironmentError('gone')) } as never;
   t.strictSame(await commandThrough(gone, 'kill', row, false), { text: 'gone', isError: true });

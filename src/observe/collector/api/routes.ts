@@ -295,7 +295,7 @@ async function jobSeries(
 /** Boxes whose time lines are added up. */
 const SUMMED_MAX = 512;
 
-const TARGET_KEYS = ['box', 'job', 'user', 'host', 'step', 'task'];
+const TARGET_KEYS = ['box', 'job', 'cluster', 'user', 'host', 'step', 'task'];
 const COMMAND_BODY = {
   type: 'object',
   additionalProperties: false,

@@ -1,5 +1,6 @@
 /** What the page offers to do to boxes: the question before it, and what it means. */
 import { counted } from '../../../options/amounts.js';
+import type { BoxRow } from '../../model/api.js';
 
 export interface Action {
   readonly command: string;
@@ -66,6 +67,7 @@ export function question({ label, asks }: Action, boxes: number, target: string)
 export interface CommandTarget {
   readonly box?: string;
   readonly job?: string;
+  readonly cluster?: string;
   readonly user?: string;
 }
 
@@ -74,10 +76,12 @@ export interface CommandTarget {
  * @param single whether only the first one is
  */
 export function commandTargets(
-  rows: readonly { readonly box: string; readonly job: string; readonly user: string }[],
+  rows: readonly Pick<BoxRow, 'box' | 'job' | 'cluster' | 'user'>[],
   single: boolean,
 ): CommandTarget[] {
   if (single) return rows.slice(0, 1).map(({ box }) => ({ box }));
-  const jobs = new Map(rows.map(({ job, user }) => [JSON.stringify([job, user]), { job, user }]));
+  const jobs = new Map<string, CommandTarget>();
+  for (const { job, cluster, user } of rows)
+    jobs.set(JSON.stringify([job, cluster, user]), { job, user, ...(cluster !== null && { cluster }) });
   return [...jobs.values()];
 }

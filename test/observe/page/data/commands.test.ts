@@ -27,13 +27,13 @@ t.test('what is typed has the form that a box takes', async (t) => {
 
 t.test('a command goes to a box, to a job, or to each task of an array', async (t) => {
   const rows = [
-    { box: 'b1', job: '7_1', user: 'alice' },
-    { box: 'b2', job: '7_1', user: 'alice' },
-    { box: 'b3', job: '7_2', user: 'alice' },
+    { box: 'b1', job: '7_1', cluster: 'c1', user: 'alice' },
+    { box: 'b2', job: '7_1', cluster: 'c1', user: 'alice' },
+    { box: 'b3', job: '7_2', cluster: null, user: 'alice' },
   ];
   t.strictSame(commandTargets(rows, true), [{ box: 'b1' }]);
   t.strictSame(commandTargets(rows, false), [
-    { job: '7_1', user: 'alice' },
+    { job: '7_1', user: 'alice', cluster: 'c1' },
     { job: '7_2', user: 'alice' },
   ]);
 });
