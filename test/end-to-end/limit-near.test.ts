@@ -153,6 +153,7 @@ t.test('the warning follows the time limit and the timer', async (t) => {
   t.notOk(job.stdout().includes('warned'));
   await job.ask('set_limit', ['timeout', '50m']);
   await job.printed('warned');
+  await job.event('warned');
   await job.ask('set_limit', ['timeout', '55m']);
   await job.ask('set_limit', ['timeout', '45m']);
   t.equal(eventsOf(job, 'warned').length, 1, 'what was warned is not warned again');

@@ -44,6 +44,10 @@ await "the agent is active" systemctl is-active $agent && ok "the agent is activ
 [ "$(systemctl show -P MainPID $agent)" != "$pid" ] && ok "it is the new one" || not_ok "the agent was not restarted"
 systemctl is-enabled $agent.service >/dev/null && ok "it is still enabled" || not_ok "the upgrade disabled it"
 await "the new agent has the boxes" listed 20 && ok "the new agent has all 20 boxes"
+for signal in KILL TERM; do
+  kill -$signal "$(systemctl show -P MainPID $agent)"
+  await "systemd starts the agent again after SIG$signal" listed 20 && ok "after SIG$signal, the next agent has all 20 boxes"
+done
 refuses "removal while boxes run" '20 running box' dpkg -r proc-box
 systemctl is-active $agent >/dev/null && ok "the agent still runs after the refusal" || not_ok "the refused removal stopped the agent"
 : >/tmp/boxes/end
