@@ -6,7 +6,7 @@ import type { SavedBox, SavedLife } from './saved.js';
 import type { Time } from './time.js';
 
 export interface LifeOptions
-  extends Pick<BoxOptions, 'spec' | 'keeper' | 'log' | 'time' | 'schedulerGraceMs' | 'onDeadline'> {
+  extends Pick<BoxOptions, 'spec' | 'keeper' | 'log' | 'time' | 'schedulerGraceMs' | 'onDeadline' | 'onChanged'> {
   /** Called when a step other than `resume` has ended the suspension of the box. */
   readonly onWoken: () => void;
 }
@@ -62,6 +62,8 @@ export class Life {
         return 0;
       });
     }
+    // Together with the requests: the next agent must know why the box ends.
+    if (after.ending !== before.ending || after.lastKill !== before.lastKill) this.#options.onChanged?.('now');
     return done;
   }
 
@@ -109,7 +111,9 @@ export class Life {
       case 'signal':
         return keeper.signal(effect.scope, effect.signal);
       case 'stop':
-        return keeper.stop(effect.how, effect.signal);
+        return effect.atTimeLimit
+          ? keeper.stop(effect.how, effect.signal, true)
+          : keeper.stop(effect.how, effect.signal);
       case 'kill':
         // Unless somebody asked for the end, the job's output still waits for its reader.
         return keeper.kill(this.#state.ending !== null);

@@ -49,7 +49,7 @@ export type Input =
 export type Effect =
   | { readonly do: 'signal'; readonly scope: 'group' | 'all'; readonly signal: number }
   /** The first rung of the stop ladder (native/src/keeper/ladder.h). */
-  | { readonly do: 'stop'; readonly how: StopHow; readonly signal: number }
+  | { readonly do: 'stop'; readonly how: StopHow; readonly signal: number; readonly atTimeLimit: boolean }
   /** Sends SIGKILL to every process until none is left. */
   | { readonly do: 'kill' }
   | { readonly do: 'suspend' }
@@ -72,7 +72,10 @@ export function step(state: Lifecycle, input: Input): readonly [Lifecycle, reado
       const how = state.mainEnded ? 'rest' : input.reason === 'scheduler' ? 'forward' : 'group';
       const next: Lifecycle = { ...state, phase: 'stopping', suspended: null, ending: state.ending ?? input };
       // The signal is sent before the thaw, so that it is the first thing the job sees.
-      const effects: Effect[] = input.signal === null ? [] : [{ do: 'stop', how, signal: input.signal }];
+      const effects: Effect[] =
+        input.signal === null
+          ? []
+          : [{ do: 'stop', how, signal: input.signal, atTimeLimit: next.ending?.reason === 'timeout' }];
       if (state.suspended !== null) effects.push({ do: 'resume' });
       return [next, [...effects, { do: 'grace', ms: input.graceMs }]];
     }
@@ -94,7 +97,9 @@ export function step(state: Lifecycle, input: Input): readonly [Lifecycle, reado
       return [{ ...state, mainEnded: true }, []];
     case 'leftovers': {
       if (input.linger && state.phase !== 'stopping') return [state, []];
-      const effects: Effect[] = [{ do: 'stop', how: input.spare ? 'spare' : 'rest', signal: input.signal }];
+      const effects: Effect[] = [
+        { do: 'stop', how: input.spare ? 'spare' : 'rest', signal: input.signal, atTimeLimit: false },
+      ];
       if (state.suspended !== null) effects.push({ do: 'resume' });
       effects.push({ do: 'grace', ms: input.graceMs });
       return [{ ...state, phase: 'stopping', suspended: null }, effects];

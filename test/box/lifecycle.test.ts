@@ -27,7 +27,12 @@ const stopping: Lifecycle = { ...running, phase: 'stopping', ending: { reason: '
 const orphans: Lifecycle = { ...running, mainEnded: true };
 const ended: Lifecycle = { ...stopping, phase: 'ended', mainEnded: true };
 
-const stopping3 = (how: 'group' | 'forward' | 'rest' | 'spare'): Effect => ({ do: 'stop', how, signal: 3 });
+const stopping3 = (how: 'group' | 'forward' | 'rest' | 'spare', atTimeLimit = false): Effect => ({
+  do: 'stop',
+  how,
+  signal: 3,
+  atTimeLimit,
+});
 const all = (signal: number): Effect => ({ do: 'signal', scope: 'all', signal });
 const grace: Effect = { do: 'grace', ms: 700 };
 const because = { reason: 'stopped', by: alice } as const;
@@ -70,7 +75,7 @@ const cases: readonly Case[] = [
     { phase: 'stopping', suspended: null, ending: because },
     [stopping3('group'), { do: 'resume' }, grace],
   ],
-  ['a second stop signals again and keeps the first reason', stopping, stop, {}, [stopping3('group'), grace]],
+  ['a second stop signals again and keeps the first reason', stopping, stop, {}, [stopping3('group', true), grace]],
   [
     'stop after the main process reaches what is left',
     orphans,

@@ -91,7 +91,7 @@ t.test('the time limit: the sample is taken while the job still runs', async (t)
   t.strictSame([samples, asked], [['limit'], []]);
   letSample();
   await done;
-  t.strictSame(asked, [['stop', 'group', 15]]);
+  t.strictSame(asked, [['stop', 'group', 15, true]]);
 });
 
 t.test('if the keeper has stopped the job, only the rest of the ladder is left', async (t) => {

@@ -130,7 +130,7 @@ class Keeper : public Napi::ObjectWrap<Keeper>, private Turning {
     const std::string how = info[0].As<String>();
     uint32_t number = 0;
     while (number < 3 && how != kHow[number]) number++;
-    const StopBody body{info[1].As<Number>().Int32Value(), number};
+    const StopBody body{info[1].As<Number>().Int32Value(), number, info[2].ToBoolean() ? 1U : 0U, 0};
     return request(info.Env(), Request::stop, &body, sizeof body);
   }
   Napi::Value pause(const CallbackInfo& info) {

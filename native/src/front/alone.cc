@@ -201,7 +201,7 @@ void Alone::send_signal(int signal, bool all) {
 }
 
 void Alone::stop(StopHow how) {
-  const StopBody body{rules_.stop_signal, static_cast<uint32_t>(how)};
+  const StopBody body{rules_.stop_signal, static_cast<uint32_t>(how), 0, 0};
   keeper_.send(Request::stop, ++id_, &body, sizeof body);
 }
 

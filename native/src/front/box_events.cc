@@ -41,7 +41,7 @@ bool BoxEvents::read() {
 
 void JobState::take(Event event, Reader body) {
   if (event == Event::started) started_ms = monotonic_ms();
-  if (event == Event::expired) expired = true;
+  if (event == Event::expired) expired = !main_ended();
   if (event == Event::empty) empty = true;
   if (event != Event::exited) return;
   const auto exited = body.value<ExitedBody>();

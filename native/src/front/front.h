@@ -17,7 +17,7 @@ class CleanupLog;
 struct JobState {
   double started_ms = 0, ended_ms = 0;  // CLOCK_MONOTONIC; 0: not yet
   int code = -1, signal = -1;           // how the main process has ended; one of them is -1
-  bool expired = false;                 // the keeper has acted on its deadline
+  bool expired = false;                 // it was stopped at its time limit, and had not ended before
   bool empty = false;                   // no process is left
 
   void take(Event event, Reader body);

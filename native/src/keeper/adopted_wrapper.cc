@@ -78,7 +78,7 @@ void Adopted::agent_gone() {
 // The rest of the box, which the main process has left behind.
 void Adopted::end_rest() {
   if (linger_ || agent_.is_done()) return;
-  processes_.stop({stop_signal_, static_cast<uint32_t>(StopHow::rest)}, main(), 0);
+  processes_.stop({stop_signal_, static_cast<uint32_t>(StopHow::rest), 0, 0}, main(), 0);
   deadline_.set({0, monotonic_ms() + grace_ms_, 0, stop_signal_, 1});
 }
 
@@ -110,7 +110,7 @@ void Adopted::find_agent() {
   agent_.introduce(node_, caller_, 0, setup_.front_pid, resumes);
   if (!resumes) return show_process();
   node_.send(Event::process, 0, shown_.data(), shown_.size());
-  agent_.resume(node_, {main_.pid, ended_, 0, 0, started_ms_, 0, stopped_ms_});
+  agent_.resume(node_, {main_.pid, ended_, 0, 0, started_ms_, 0, expired_ms_});
   tell_holds();
   if (ended_) node_.tell(Event::exited, exited_);
   if (empty_) node_.tell(Event::empty, usage());

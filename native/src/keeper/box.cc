@@ -175,6 +175,11 @@ int Box::signal(const SignalBody& request) {
 
 int Box::stop(const StopBody& request) {
   if (!has_processes()) return 0;
+  // The wrapper may end before the job does. Then its front end, or the next agent, needs to know why the job has ended.
+  if (request.at_time_limit != 0 && expired_ms_ == 0) {
+    expired_ms_ = monotonic_ms();
+    front_.tell(Event::expired, expired_ms_);
+  }
   // A late Node asks for the stop that the keeper has just made in its place. The job's handler should run only once.
   const double now = monotonic_ms();
   const bool asked = stopped_ms_ > 0 && now - stopped_ms_ < kLateMs && request.signal == stopped_by_;
@@ -214,8 +219,8 @@ void Box::on_deadline() {
       return;
     case Deadline::Due::stop:
       announce(Event::expired, monotonic_ms());
-      stop({deadline_.signal(), static_cast<uint32_t>(StopHow::group)});
-      stopped_ms_ = monotonic_ms();
+      stop({deadline_.signal(), static_cast<uint32_t>(StopHow::group), 0, 0});
+      stopped_ms_ = expired_ms_ = monotonic_ms();
       stopped_by_ = deadline_.signal();
       if (processes().suspended()) processes().resume();
       return;

@@ -89,7 +89,7 @@ class Box : private SampledBox {
   Survivors survivors_;
   NamedFiles named_files_;
   Sampling sampling_;
-  double stopped_ms_ = 0;  // when the keeper stopped the box by itself, as its deadline said; 0: never
+  double expired_ms_ = 0;  // when the box was stopped at its time limit, by itself or by its wrapper; 0: never
 
  private:
   void handle(WrapperConnection& from, const FrameHead& head, Reader body);
@@ -103,6 +103,7 @@ class Box : private SampledBox {
   int stop(const StopBody& request);
 
   const GroupFiles files_;
+  double stopped_ms_ = 0;  // when the keeper stopped the box by itself, as its deadline said; 0: never
   int stopped_by_ = 0;     // the signal of that stop
 };
 

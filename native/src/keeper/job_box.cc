@@ -70,7 +70,7 @@ void JobBox::find_agent() {
   node_ = WrapperConnection(fd, Speaks::agent);
   deadline_.has_wrapper(true);
   agent_.introduce(node_, caller_, setup_.cleanup_log ? getppid() : 0, setup_.front_pid, true);
-  agent_.resume(node_, {job_, main_ended_, 0, 0, started_ms_, 0, stopped_ms_});
+  agent_.resume(node_, {job_, main_ended_, 0, 0, started_ms_, 0, expired_ms_});
   tell_holds();
   if (main_ended_) node_.tell(Event::exited, exited_);
   if (phase_ == Phase::ended) node_.tell(Event::empty, usage());

@@ -52,7 +52,8 @@ enum class Event : uint16_t {
   witnessed = 73,    // WitnessedBody
   unkillable = 74,   // UnkillableHead, per process an int32 pid and two NUL-terminated words: name, reason
   stdoutmark = 75,   // uint64 bytes: the mark has been reached
-  expired = 76,      // double at_ms: the keeper has acted on its deadline, because its wrapper has not
+  expired = 76,      // double at_ms: the keeper has acted on its deadline, because its wrapper has not; to the front end also that
+                     // the wrapper has stopped the box at its time limit
   origin = 77,       // to an agent, after `hello`: OriginHead, NUL-terminated: working directory, environment entries;
                      // per child an int32 pid; NUL-terminated: the lines of /proc/self/mountinfo about control groups, /proc/self/cgroup
   agent = 78,        // to the front end: AgentState
@@ -136,7 +137,7 @@ struct ResumedHead {
   uint32_t bytes;  // of `keep`, which follow
   double started_ms;
   double lost_ms;     // when the agent before was lost
-  double expired_ms;  // when the keeper has acted on its deadline; 0: it has not
+  double expired_ms;  // when the box was stopped at its time limit, by its keeper or by an agent before; 0: it was not
 };
 
 struct StartHead {
@@ -205,7 +206,9 @@ enum class StopHow : uint32_t {
 
 struct StopBody {
   int32_t signal;
-  uint32_t how;  // StopHow
+  uint32_t how;            // StopHow
+  uint32_t at_time_limit;  // the time limit of the box is over: whoever ends the box without its wrapper has to know
+  uint32_t reserved;
 };
 
 // SIGTSTP, with the effect that it has on a process group that is not orphaned.
