@@ -210,7 +210,7 @@ t.test(
     const agent = start(t, [], { bare: true, options: words, env: { NOTIFY_SOCKET: name } });
     const told = /^STATUS=--uri-file: read \/nonexistent\/agent\.uri: ENOENT; /m;
     await until(() => told.test(heard()), `the status: ${heard()} ${agent.stderr()}`);
-    t.match(agent.stderr(), /^proc_box: error: .*agent\.uri: ENOENT/);
+    await until(() => /^proc_box: error: .*agent\.uri: ENOENT/.test(agent.stderr()), 'its log says so, too');
     t.equal(agent.child.exitCode, null, 'it waits');
     agent.child.kill('SIGTERM');
     t.equal((await agent.done).signal ?? (await agent.done).code, 'SIGTERM', 'but not longer than it is told to');
