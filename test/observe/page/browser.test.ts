@@ -110,7 +110,7 @@ async function run(): Promise<void> {
     await dialog.getByText('the box is being stopped').waitFor();
     t.equal(await dialog.getByText('done').count(), 3);
     t.strictSame(api.commands, [
-      { command: 'set_limit', arguments: ['timeout', '+30m'], target: { job: '400000', user: 'alice' } },
+      { command: 'set_limit', arguments: ['timeout', '+30m'], target: { job: '400000', user: 'alice', cluster: 'c1' } },
     ]);
     await dialog.getByRole('button', { name: 'Close' }).last().click();
     await page.getByRole('button', { name: '0.2' }).click();
