@@ -135,10 +135,9 @@ export class Keeper {
   /**
    * The first rung of the stop ladder. Processes that handle the signal get it. Those that ignore or block it get SIGKILL at
    * once, except the main process. Resolves to the number of processes signalled.
-   * @param atTimeLimit the time limit is over, which the front end or the next agent has to know if this process ends before the job.
-   *   @default false
+   * @param atTimeLimit the time limit is over, which the front end or the next agent has to know if this process ends before the job
    */
-  stop(how: StopHow, signal: number, atTimeLimit?: boolean): Promise<number>;
+  stop(how: StopHow, signal: number, atTimeLimit: boolean): Promise<number>;
   /**
    * SIGTSTP, even if the job's process group is orphaned and the kernel would discard it. Processes with the default action
    * stop, and processes of the job's group with a handler get the signal. `allStopped`: every process of the box has stopped.

@@ -1,18 +1,19 @@
 #!/bin/sh
 # systemd-root.sh ROOT COMMAND...: boots the systemd of a Debian root and runs the command as a service. systemd is process 1 of
-# namespaces of its own: it sees neither this host's processes, network and mounts nor other control groups than one that is made for
-# it, and it cannot change the kernel's settings. Prints what the command prints, and exits with its status.
+# namespaces of its own: it sees nothing of this host's processes, network and mounts, has one control group of its own, and cannot
+# change the kernel's settings. Prints what the command prints, and exits with its status.
 set -e
 if [ "$1" != --inside ]; then
   root=$1
   unified=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/self/mounts)
+  [ -n "$unified" ] || { echo "not ok: systemd needs control groups v2, and this host has none" && exit 1; }
   group=$unified/proc_box-systemd.$$
   mkdir "$group"
   trap 'find "$group" -depth -type d -exec rmdir {} \;' EXIT
-  # The namespace begins at the group of whoever makes it.
+  # The namespace begins at the group of whoever makes it. All ends with this script.
   status=0
   sh -c 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"' sh "$group" \
-    unshare --mount --net --pid --uts --ipc --cgroup --fork --kill-child "$0" --inside "$@" >"$root.log" 2>&1 </dev/null || status=$?
+    setpriv --pdeathsig KILL unshare --mount --net --pid --uts --ipc --cgroup --fork --kill-child "$0" --inside "$@" >"$root.log" 2>&1 </dev/null || status=$?
   cat "$root/output" || { cat "$root.log" && exit 1; }
   exit $status
 fi

@@ -40,7 +40,7 @@ const STEPS = {
   rpm: { run: rpm, kinds: ['rpm'] },
   npm: { run: npmPackage, kinds: ['npm'] },
   'systemd-12': { run: (input) => systemd(input, 'bookworm', [], true), kinds: ['deb'] },
-  'systemd-13': { run: (input) => systemd(input, 'trixie', ['nodejs'], false), kinds: ['deb'] },
+  'systemd-13': { run: (input) => systemd(input, 'trixie', ['nodejs', 'needrestart'], false), kinds: ['deb'] },
 };
 const LAUNCHES = 41;
 /** Those of which the steps install a second release over the first. */

@@ -111,9 +111,7 @@ export class Life {
       case 'signal':
         return keeper.signal(effect.scope, effect.signal);
       case 'stop':
-        return effect.atTimeLimit
-          ? keeper.stop(effect.how, effect.signal, true)
-          : keeper.stop(effect.how, effect.signal);
+        return keeper.stop(effect.how, effect.signal, effect.atTimeLimit);
       case 'kill':
         // Unless somebody asked for the end, the job's output still waits for its reader.
         return keeper.kill(this.#state.ending !== null);

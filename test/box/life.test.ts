@@ -6,7 +6,7 @@ const BOB = { via: 'amqp', user: 'bob' } as const;
 t.test('the stop ladder: the signal now, SIGKILL to everything when the grace period is over', async (t) => {
   const { life, asked, time } = livingBox(t);
   t.equal(await life.stop('stopped', BOB, 3), 1, 'the number of processes that the keeper has signalled');
-  t.strictSame(asked, [['stop', 'group', 3]]);
+  t.strictSame(asked, [['stop', 'group', 3, false]]);
   await time.advance(299);
   t.equal(asked.length, 1);
   await time.advance(1);
@@ -39,7 +39,7 @@ t.test('after close no grace period ends any more', async (t) => {
   void life.stop('stopped', BOB, 15);
   life.close();
   await time.advance(10_000);
-  t.strictSame(asked, [['stop', 'group', 15]]);
+  t.strictSame(asked, [['stop', 'group', 15, false]]);
 });
 
 t.test('a stop sends its signal to a suspended box first, then resumes it', async (t) => {
@@ -51,7 +51,7 @@ t.test('a stop sends its signal to a suspended box first, then resumes it', asyn
   void life.apply({ type: 'suspend' });
   void life.stop('stopped', BOB, 15);
   t.equal(woken, 1);
-  t.strictSame(asked, [['suspend'], ['resume'], ['suspend'], ['stop', 'group', 15], ['resume']]);
+  t.strictSame(asked, [['suspend'], ['resume'], ['suspend'], ['stop', 'group', 15, false], ['resume']]);
 });
 
 t.test('a kill counts the processes that the keeper has reached', async (t) => {
@@ -66,7 +66,7 @@ t.test('if nobody asked for the end, written output waits for its reader', async
   t.match(deadlines, [{ stopAtMs: 0, killAtMs: 1300, abandon: false }]);
   await time.advance(300);
   t.strictSame(asked, [
-    ['stop', 'rest', 15],
+    ['stop', 'rest', 15, false],
     ['kill', false],
   ]);
 });

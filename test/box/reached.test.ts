@@ -80,7 +80,7 @@ t.test('CPU time has the stop ladder, and names the processes of the last sample
   const { reached, told, asked } = boxWithLimits(t, {}, [processInfo(row(7, 1))]);
   reached.watched('cpu-time', 5001, 5000, []);
   t.match(told, [{ limit: 'cpu-time', processes: [{ pid: 7 }] }]);
-  t.strictSame(asked, [['stop', 'group', 15]]);
+  t.strictSame(asked, [['stop', 'group', 15, false]]);
 });
 
 t.test('the time limit: the sample is taken while the job still runs', async (t) => {
@@ -129,7 +129,7 @@ t.test('a box that already ends for another reason ignores that the keeper has a
   void life.stop('stopped', { via: 'amqp' }, 3);
   reached.timeByKeeper(990);
   t.match(life.state.ending, { reason: 'stopped' });
-  t.strictSame(asked, [['stop', 'group', 3]]);
+  t.strictSame(asked, [['stop', 'group', 3, false]]);
 });
 
 t.test('stdout: the stop ladder once; a job that goes on writing is killed', async (t) => {
@@ -139,7 +139,7 @@ t.test('stdout: the stop ladder once; a job that goes on writing is killed', asy
     { event: 'limit_near', limit: 'stdoutlimit', threshold_percent: 80, used: 200 },
     { event: 'limit_exceeded', limit: 'stdoutlimit', used: 200 },
   ]);
-  t.strictSame([asked, samples], [[['stop', 'group', 15]], ['limit']]);
+  t.strictSame([asked, samples], [[['stop', 'group', 15, false]], ['limit']]);
   reached.stdout(260);
   t.strictSame(asked.slice(1), [['kill', true]]);
   t.equal(told.length, 2);

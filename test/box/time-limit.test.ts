@@ -73,7 +73,7 @@ t.test('a box that is being stopped is not warned', async (t) => {
   const { life, told, time, asked, warned } = limited(t, { warnSignal: { signal: SIGUSR1, beforeMs: 3000 } });
   void life.stop('stopped', { via: 'amqp' }, 15, 60_000);
   await time.advance(8000);
-  t.strictSame(asked, [['stop', 'group', 15]]);
+  t.strictSame(asked, [['stop', 'group', 15, false]]);
   t.strictSame(told, []);
   t.equal(warned(), null);
 });

@@ -26,6 +26,7 @@ grep -q '^PASS *code cache' /tmp/output && ok "check passes the code cache" || n
 [ "$(proc_box --uri none --quiet -- sh -c 'echo "$*"; exit 7' sh a b)" = 'a b' ] && ok "a boxed job" || not_ok "a boxed job"
 check "a job with limits" proc_box --uri none --memory 100M --pids 50 --rlimit nofile=100 --timeout 1m -- true
 check "qsub-box is on PATH" sh -c 'command -v qsub-box'
+check "files for Prometheus and Grafana" ls /usr/lib/proc_box/scripts/site/prometheus/proc_box.rules.yaml /usr/lib/proc_box/scripts/site/grafana/cluster.json
 for page in man1/proc_box.1 man1/proc_box-ctl.1 man5/proc_box.yaml.5 man7/proc_box.7; do
   test -s /usr/share/man/$page.gz || [ -e /etc/dpkg/dpkg.cfg.d/docker ] || not_ok "no $page"
 done

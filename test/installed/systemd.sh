@@ -48,6 +48,15 @@ for signal in KILL TERM; do
   kill -$signal "$(systemctl show -P MainPID $agent)"
   await "systemd starts the agent again after SIG$signal" listed 20 && ok "after SIG$signal, the next agent has all 20 boxes"
 done
+# A new file at the Node's place, as an upgrade of Node leaves it: the agent runs a program that has gone.
+if command -v needrestart >/dev/null; then
+  cp -p "$(command -v node)" /tmp/node && mv /tmp/node "$(readlink -f "$(command -v node)")"
+  outdated() { needrestart -b -l -r l 2>/dev/null | grep -q "NEEDRESTART-SVC: $agent"; }
+  outdated && not_ok "needrestart would restart the agent" || ok "needrestart leaves the agent alone"
+  mv /etc/needrestart/conf.d/proc_box.conf /tmp/
+  outdated && ok "it would not without the package's file" || not_ok "needrestart did not see that the agent is outdated"
+  mv /tmp/proc_box.conf /etc/needrestart/conf.d/
+fi
 refuses "removal while boxes run" '20 running box' dpkg -r proc-box
 systemctl is-active $agent >/dev/null && ok "the agent still runs after the refusal" || not_ok "the refused removal stopped the agent"
 : >/tmp/boxes/end

@@ -40,14 +40,15 @@ bool BoxEvents::read() {
 }
 
 void JobState::take(Event event, Reader body) {
-  if (event == Event::started) started_ms = monotonic_ms();
+  // As the keeper has seen it: this process may have been stopped, or waiting for a CPU.
+  if (event == Event::started) started_ms = body.value<StartedBody>().at_ms;
   if (event == Event::expired) expired = !main_ended();
   if (event == Event::empty) empty = true;
   if (event != Event::exited) return;
   const auto exited = body.value<ExitedBody>();
   code = exited.code;
   signal = exited.signal;
-  ended_ms = monotonic_ms();
+  ended_ms = exited.at_ms;
 }
 
 }  // namespace pbox

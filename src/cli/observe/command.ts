@@ -8,7 +8,7 @@ import type { Address } from './broker.js';
 
 /** The commands of `proc_box top`: whom they are for, and their way over the broker. */
 
-/** One box, or every box of its job: ids of jobs are unique in a cluster only. */
+/** One box, or every box of its job: job ids are unique only within a cluster. */
 export function targetOf({ box, job, cluster, user }: TopRow, wholeJob: boolean): Address {
   return wholeJob ? { job, user, ...(cluster !== null && { cluster }) } : { box };
 }

@@ -1,6 +1,6 @@
 import { sleep } from '../../amqp/tool-connection.js';
 
-/** A link that is made once by its owner, and from then on again whenever it fails. */
+/** A link that its owner opens once, and that is made again whenever it fails. */
 
 export type LinkState = { readonly up: true; readonly at: string } | { readonly up: false; readonly why: string };
 
@@ -20,7 +20,7 @@ export interface FeedHandlers {
   onMessage(content: Buffer, done: () => void): void;
   /** The link is up, or it has failed and will be tried again. */
   onState(state: LinkState): void;
-  /** Messages were left out, because this program is slower than they come. */
+  /** The source has left out messages because this program reads them too slowly. */
   onLeftOut?(count: number): void;
 }
 

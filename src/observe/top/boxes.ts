@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer';
 import { parseMessage } from '../model/parse.js';
 import { readAnswer } from '../source/answer.js';
 import type { TopRow } from './row.js';
@@ -43,8 +42,7 @@ export class Boxes {
 
   /** @param body of a sample or an event */
   message(body: Buffer): void {
-    // Much faster than a decoder that refuses what is no UTF-8.
-    const message = parseMessage(isUtf8(body) ? body.toString() : body);
+    const message = parseMessage(body);
     if (message.kind === 'unreadable') {
       this.unreadable++;
       return;

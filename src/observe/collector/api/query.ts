@@ -57,6 +57,11 @@ export class QueryReader {
   }
 }
 
+/** The parameters that say whose boxes are meant. */
+function readNames(read: QueryReader) {
+  return { user: read.text('user'), job: read.text('job'), host: read.text('host') };
+}
+
 export interface TableQuery {
   readonly filter: Filter;
   readonly order: Order;
@@ -76,9 +81,7 @@ export function readTable(query: unknown, visibleTo: string | null): TableQuery 
   const table = {
     filter: {
       visibleTo,
-      user: read.text('user'),
-      job: read.text('job'),
-      host: read.text('host'),
+      ...readNames(read),
       states: states === undefined ? undefined : new Set(states),
       silent: read.flag('silent'),
       text: read.text('q'),
@@ -106,9 +109,7 @@ export function readMessages(query: unknown, visibleTo: string | null): MessageC
   const read = new QueryReader(query);
   const choice = {
     visibleTo,
-    user: read.text('user'),
-    job: read.text('job'),
-    host: read.text('host'),
+    ...readNames(read),
     samples: read.flag('samples') ?? true,
     events: read.flag('events') ?? true,
   };
@@ -122,9 +123,7 @@ export function readHistory(query: unknown, visibleTo: string | null): HistoryQu
   const read = new QueryReader(query);
   const history = {
     visibleTo,
-    user: read.text('user'),
-    job: read.text('job'),
-    host: read.text('host'),
+    ...readNames(read),
     prefix: read.text('q'),
     reason: read.text('reason'),
     fromMs: read.number('from', 0, TIME_MAX_MS),

@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer';
 import type { Logger } from '../../../log.js';
 import type { Observed, ObservedEvent } from '../../model/observed.js';
 import { parseMessage } from '../../model/parse.js';
@@ -108,8 +107,7 @@ export class Intake {
   /** Takes a message. Never throws. */
   take({ body, ack }: Delivered): void {
     if (this.#isEnding) return; // the broker gives it to the next collector
-    // Much faster than a decoder that refuses what is no UTF-8.
-    const message = parseMessage(isUtf8(body) ? body.toString() : body);
+    const message = parseMessage(body);
     if (message.kind === 'unreadable') this.#refuse(message.reason);
     this.#held.push({ message: message.kind === 'unreadable' ? null : message, body, ack });
     this.#soon(GATHER_MS);

@@ -1,38 +1,21 @@
-import { EventEmitter } from 'node:events';
-import type { ServerResponse } from 'node:http';
 import t from 'tap';
 import { LiveMessages } from '../../../../src/observe/collector/api/live-messages.js';
 import { readMessages } from '../../../../src/observe/collector/api/query.js';
-import { EventStream } from '../../../../src/observe/collector/api/sse.js';
 import type { Observed } from '../../../../src/observe/model/observed.js';
 import { eventOf, START_MS, sampleOf } from '../../../fixtures/collected.js';
-
-class FakeResponse extends EventEmitter {
-  text = '';
-  writableLength = 0;
-  writeHead(): void {}
-  write(text: string): void {
-    this.text += text;
-  }
-  destroy(): void {
-    this.emit('close');
-  }
-}
+import { type FakeResponse, fakeStream } from '../../../fixtures/event-stream.js';
 
 function watching(query: Record<string, string>, visibleTo: string | null = null) {
   const messages = new LiveMessages(() => START_MS);
-  const response = new FakeResponse();
-  const end = messages.watch(
-    readMessages(query, visibleTo),
-    new EventStream(response as unknown as ServerResponse, {}, () => {}),
-  );
+  const { response, stream } = fakeStream();
+  const end = messages.watch(readMessages(query, visibleTo), stream);
   const take = async (...taken: readonly Observed[]) => {
     for (const message of taken) messages.take(message, Buffer.from(`{ "of": "${message.identity.box}" }\n`));
     await new Promise((resolve) => setImmediate(resolve));
   };
   return { messages, response, end, take };
 }
-const seen = ({ text }: FakeResponse) => [...text.matchAll(/^event: message\ndata: (.*)$/gm)].map(([, data]) => data);
+const seen = (response: FakeResponse) => response.data('message');
 
 const of = (box: string) => JSON.stringify({ of: box });
 const [one, two, started] = [

@@ -1,33 +1,11 @@
-import { EventEmitter } from 'node:events';
-import type { ServerResponse } from 'node:http';
 import t from 'tap';
 import { LivePages } from '../../../../src/observe/collector/api/live-pages.js';
 import { readTable } from '../../../../src/observe/collector/api/query.js';
-import { EventStream } from '../../../../src/observe/collector/api/sse.js';
 import { Boxes } from '../../../../src/observe/collector/live/boxes.js';
 import { runningBox, START_MS, sampleOf } from '../../../fixtures/collected.js';
+import { type FakeResponse, fakeStream } from '../../../fixtures/event-stream.js';
 
-/** A response that keeps what was written, and can be slow. */
-class FakeResponse extends EventEmitter {
-  text = '';
-  writableLength = 0;
-  destroyed = false;
-  writeHead(): void {}
-  write(text: string): void {
-    this.text += text;
-  }
-  destroy(): void {
-    this.destroyed = true;
-    this.emit('close');
-  }
-}
-
-const stream = () => {
-  const response = new FakeResponse();
-  return { response, stream: new EventStream(response as unknown as ServerResponse, {}, () => {}) };
-};
-const pagesOf = (text: string) =>
-  [...text.matchAll(/^event: page\ndata: (.*)$/gm)].map(([, data]) => JSON.parse(data!));
+const pagesOf = (response: FakeResponse) => response.data('page').map((data) => JSON.parse(data));
 
 t.test('a watcher gets every row first, and then what has changed', async (t) => {
   const boxes = new Boxes();
@@ -36,25 +14,25 @@ t.test('a watcher gets every row first, and then what has changed', async (t) =>
   const [one, two] = [runningBox({ box: 'a', job: '1' }), runningBox({ box: 'b', job: '2' })];
   boxes.add(one);
   boxes.add(two);
-  const watched = stream();
+  const watched = fakeStream();
   const end = pages.watch(readTable({ sort: 'job' }, null), watched.stream);
   t.teardown(end);
   t.strictSame(
-    pagesOf(watched.response.text)[0].rows.map(({ box }: { box: string }) => box),
+    pagesOf(watched.response)[0].rows.map(({ box }: { box: string }) => box),
     ['a', 'b'],
   );
   nowMs += 1_000;
   pages.tick();
-  t.equal(pagesOf(watched.response.text).length, 1, 'nothing has changed');
+  t.equal(pagesOf(watched.response).length, 1, 'nothing has changed');
   two.apply(sampleOf({ box: 'b', job: '2' }, 2, { CPUPercent: 5 }), nowMs);
   boxes.remove(one);
   nowMs += 1_000;
   pages.tick();
-  t.match(pagesOf(watched.response.text)[1], { order: ['b'], matching: 1, rows: [{ box: 'b', cpu_percent: 5 }] });
+  t.match(pagesOf(watched.response)[1], { order: ['b'], matching: 1, rows: [{ box: 'b', cpu_percent: 5 }] });
 });
 
 t.test('a watcher that does not read is skipped, and dropped after a minute', async (t) => {
-  const { response, stream: slow } = stream();
+  const { response, stream: slow } = fakeStream();
   response.writableLength = 2 << 20;
   t.notOk(slow.isReady(0));
   t.notOk(slow.isReady(59_000));
