@@ -2,7 +2,6 @@
 import { dirname } from 'node:path';
 import t, { type Test } from 'tap';
 import { startAgent } from '../fixtures/own-agent.js';
-import { processState, until } from '../fixtures/processes.js';
 import { killQuietly } from '../fixtures/run.js';
 
 /** An agent that dies between its stop of a box at the time limit and the end of the job: the exit status is that of the limit. */
@@ -25,8 +24,6 @@ const ENDS: readonly (readonly [what: string, onTerm: string])[] = [
   ['a job that ends by itself', 'sleep 0.5; exit 3'],
   ['a job that dies of the signal', 'sleep 0.5; trap - TERM; kill -TERM $$'],
 ];
-/** How long the front end is held; its guard would resume it after a second. */
-const HOLD_MS = 600;
 const LIMIT = ['--timeout', '1s', '--grace', '1500ms', '--flush', '1s'];
 
 for (const [what, onTerm] of ENDS) {
@@ -55,31 +52,5 @@ t.test(
     killQuietly(agent.nodePid(), 'SIGKILL');
     await agent.ended;
     t.equal((await box.done).code, 7);
-  },
-);
-
-t.test(
-  'without an agent, the elapsed time is that of the job, even if its front end learns of the end later',
-  async (t) => {
-    const agent = await startAgent(t);
-    const began = performance.now();
-    const box = agent.box(['sh', '-c', 'echo up; read line; exit 4'], {
-      options: ['--flush', '200ms'],
-      stdio: ['pipe', 'pipe', 'pipe'],
-    });
-    await box.says('up');
-    const job = await box.jobPid();
-    killQuietly(agent.nodePid(), 'SIGKILL');
-    await agent.ended;
-    killQuietly(box.pid, 'SIGSTOP');
-    box.child.stdin!.end('go\n');
-    await until(() => processState(job) === undefined, 'the job has ended');
-    const endedMs = performance.now() - began;
-    await new Promise((resolve) => setTimeout(resolve, HOLD_MS));
-    killQuietly(box.pid, 'SIGCONT');
-    const { code, stderr } = await box.done;
-    t.equal(code, 4);
-    const elapsedSec = Number(/^Task elapsed time: (\S+) seconds\.$/m.exec(stderr)?.[1]);
-    t.ok(elapsedSec <= endedMs / 1_000, `${elapsedSec} s, and it had ended after ${endedMs} ms`);
   },
 );

@@ -51,10 +51,11 @@ done
 # A new file at the Node's place, as an upgrade of Node leaves it: the agent runs a program that has gone.
 if command -v needrestart >/dev/null; then
   cp -p "$(command -v node)" /tmp/node && mv /tmp/node "$(readlink -f "$(command -v node)")"
-  outdated() { needrestart -b -l -r l 2>/dev/null | grep -q "NEEDRESTART-SVC: $agent"; }
+  # What it would restart comes before what it would not.
+  outdated() { needrestart -l -r l 2>/dev/null | sed '/deferred/,$d' | grep -q "restart $agent"; }
   outdated && not_ok "needrestart would restart the agent" || ok "needrestart leaves the agent alone"
   mv /etc/needrestart/conf.d/proc_box.conf /tmp/
-  outdated && ok "it would not without the package's file" || not_ok "needrestart did not see that the agent is outdated"
+  outdated && ok "without the package's file, needrestart would restart it" || not_ok "needrestart did not see that the agent is outdated"
   mv /tmp/proc_box.conf /etc/needrestart/conf.d/
 fi
 refuses "removal while boxes run" '20 running box' dpkg -r proc-box
